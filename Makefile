@@ -1,0 +1,41 @@
+# Two commands on a fresh machine with Python 3.11+ do everything: `make run` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.run
+DEV_STAMP := $(VENV)/.dev
+ARGS ?=
+
+.PHONY: run test check bench lint types clean
+
+run: $(RUN_STAMP)  ## serve the canvas on http://127.0.0.1:8000; ARGS="--port 9000" for options
+	@exec $(BIN)/canopy run $(ARGS)
+
+test: $(DEV_STAMP)  ## the whole suite
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint types test  ## what CI runs
+
+lint: $(DEV_STAMP)
+	$(BIN)/ruff check .
+
+types: $(DEV_STAMP)
+	$(BIN)/mypy
+
+bench: $(DEV_STAMP)  ## throughput beside other servers, in one run
+	$(BIN)/python -m tests.bench $(ARGS)
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "canopy needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(DEV_STAMP): $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(RUN_STAMP)

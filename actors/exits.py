@@ -1,0 +1,133 @@
+"""Pure. Exit reasons, and the messages and exceptions that carry them.
+
+A reason is any value. Strings stand for Erlang's atoms; the few with a meaning of their own are constants here.
+(Erlang reference manual, Processes: errors)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from actors.ref import Monitor, Ref, Target
+
+ExitReason: TypeAlias = Any
+
+NORMAL: Final = "normal"
+"""The process finished its work. As a signal it harms nobody but its own sender."""
+SHUTDOWN: Final = "shutdown"
+"""An orderly end, usually asked for by a supervisor."""
+KILL: Final = "kill"
+"""Sent by `send_exit`: cannot be trapped, and the victim exits with `KILLED`."""
+KILLED: Final = "killed"
+NOPROC: Final = "noproc"
+"""There is no such process."""
+TIMEOUT: Final = "timeout"
+"""No reply came in time."""
+CALLING_SELF: Final = "calling_self"
+"""A process called itself and would have waited forever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """An orderly end with an explanation (OTP's `{shutdown, Term}`)."""
+
+    detail: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """An exception that no callback caught."""
+
+    exception: BaseException
+
+    def __str__(self) -> str:
+        return f"{type(self.exception).__name__}: {self.exception}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailure:
+    """A call that failed with `reason` and that the caller did not catch."""
+
+    reason: ExitReason
+    target: Target
+
+    def __str__(self) -> str:
+        return f"call to {self.target} failed: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyStarted:
+    """The name of the new process is held by `ref`."""
+
+    ref: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """The message a process that traps exits gets in place of an exit signal (OTP's `{'EXIT', From, Reason}`)."""
+
+    sender: Ref | None
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """The one message of a monitor: `target`, as it was given to `monitor`, has ended."""
+
+    monitor: Monitor
+    target: Target
+    reason: ExitReason
+
+
+Watcher: TypeAlias = Callable[["Ref", ExitReason], None]
+"""What plain code (not a process) has called at the end of a process. Runs on the loop; must not raise."""
+
+
+class ProcessExit(Exception):
+    """Raised in a callback, it ends the process with `reason` (Erlang's `exit/1`); `terminate` runs."""
+
+    def __init__(self, reason: ExitReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class CallExit(ProcessExit):
+    """A call failed: the server ended, was not there (`NOPROC`) or did not answer in time (`TIMEOUT`)."""
+
+    def __init__(self, reason: ExitReason, target: Target) -> None:
+        super().__init__(reason)
+        self.target = target
+
+    def __str__(self) -> str:
+        return f"call to {self.target} failed: {self.reason}"
+
+
+class StartError(Exception):
+    """A process did not start; `reason` is what its `init` failed with, or `AlreadyStarted`."""
+
+    def __init__(self, reason: ExitReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Ignored(Exception):
+    """The `init` of a process declined to start, which is no error (OTP's `ignore`)."""
+
+
+def is_clean(reason: ExitReason) -> bool:
+    """Tell whether `reason` is an orderly end: a transient child is not restarted after it (OTP supervisor)."""
+    return isinstance(reason, Shutdown) or (isinstance(reason, str) and reason in (NORMAL, SHUTDOWN))
+
+
+def reason_of(exception: BaseException) -> ExitReason:
+    """The reason a process ends with when `exception` leaves a callback."""
+    match exception:
+        case CallExit():
+            return CallFailure(exception.reason, exception.target)
+        case ProcessExit():
+            return exception.reason
+        case _:
+            return Crash(exception)

@@ -1,0 +1,204 @@
+"""One process per server: state behind calls, casts and plain messages (OTP gen_server).
+
+The state is the attributes of the instance. A callback may be a coroutine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from types import CoroutineType
+from typing import Any, Final
+
+from actors.exits import TIMEOUT, Exit, ExitReason
+from actors.process import IGNORE, PROXY, Call, Process, Stop, log, send
+from actors.ref import StopRequest, Target
+
+
+class Cast:
+    """A request without an answer, on its way."""
+
+    __slots__ = ("request",)
+
+    def __init__(self, request: Any) -> None:
+        self.request = request
+
+    def __repr__(self) -> str:
+        return f"Cast({self.request!r})"
+
+
+class _NoReply:
+    def __repr__(self) -> str:
+        return "NO_REPLY"
+
+
+NO_REPLY: Final = _NoReply()
+"""Returned by `handle_call`: somebody calls `reply` later."""
+
+
+class Continue:
+    """Returned by a callback: run `handle_continue(argument)` before any other message."""
+
+    __slots__ = ("argument",)
+
+    def __init__(self, argument: Any = None) -> None:
+        self.argument = argument
+
+
+class Idle:
+    """Returned by a callback: if no message comes within `timeout` seconds, get `TIMEOUT` in `handle_info`."""
+
+    __slots__ = ("timeout",)
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+
+
+class Reply:
+    """Returned by `handle_call`: reply `value`, then do what `then` says."""
+
+    __slots__ = ("then", "value")
+
+    def __init__(self, value: Any, then: Continue | Idle | Stop | None = None) -> None:
+        self.value = value
+        self.then = then
+
+
+class GenServer(Process):
+    """A server. Subclass it and fill in the callbacks you need; the others refuse what they do not know."""
+
+    __slots__ = ("_idle_timer",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._idle_timer: asyncio.TimerHandle | None = None
+
+    # Callbacks.
+
+    def init(self, *args: Any, **kwargs: Any) -> Any:
+        """Set up the state. The starter waits for it.
+
+        May return `IGNORE`, `Stop(reason)` (the start fails with it), `Continue(argument)` or `Idle(seconds)`.
+        """
+
+    def handle_call(self, request: Any, from_: Call) -> Any:
+        """Answer a call: what it returns is the reply.
+
+        May return `NO_REPLY` (and `reply(from_, value)` later), `Reply(value, then=...)`, `Stop(reason)` (the caller
+        fails with that reason) or `Stop(reason, reply=value)`.
+        """
+        raise NotImplementedError(f"{self} does not know the call {request!r}")
+
+    def handle_cast(self, request: Any) -> Any:
+        """Handle a cast. May return `Stop(reason)`, `Continue(argument)` or `Idle(seconds)`."""
+        raise NotImplementedError(f"{self} does not know the cast {request!r}")
+
+    def handle_info(self, message: Any) -> Any:
+        """Handle any other message: a plain one, `Down`, `Exit`, a timer's. May return as `handle_cast` does."""
+        log.warning("actor.unexpected_message", actor=str(self), message=repr(message)[:200])
+
+    def handle_continue(self, argument: Any) -> Any:
+        """Go on after a callback that returned `Continue`. May return as `handle_cast` does."""
+        raise NotImplementedError(f"{self} does not know how to continue with {argument!r}")
+
+    def terminate(self, reason: ExitReason) -> Any:
+        """Clean up before an end of the server's own making, or one its parent asked for while it traps exits.
+
+        It does not run when the server is killed, nor when it dies of an exit signal that it does not trap.
+        """
+
+    # The kernel's side.
+
+    def _initialise(self) -> Any:
+        args, kwargs = self._args
+        self._args = ((), {})
+        return self.init(*args, **kwargs)
+
+    def _accept_initial(self, value: Any) -> None:
+        if type(value) is Continue:
+            self.mailbox.prepend(value)
+        elif type(value) is Idle:
+            self._wait_idle(value.timeout)
+
+    def _finish(self, reason: ExitReason) -> Any:
+        return self.terminate(reason)
+
+    def _handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+        result = self._dispatch(message)
+        if type(result) is CoroutineType:
+            return self._settle_later(message, result)
+        if result is None and type(message) is not Call:
+            return None
+        return self._settle(message, result)
+
+    def _dispatch(self, message: Any) -> Any:
+        """Call the callback that `message` is for."""
+        kind = type(message)
+        if kind is Cast:
+            return self.handle_cast(message.request)
+        if kind is Call:
+            if isinstance(message.request, PROXY):
+                return self._proxied(message.request)
+            if type(message.request) is StopRequest:
+                return Stop(message.request.reason, reply=True)
+            return self.handle_call(message.request, message)
+        if kind is Continue:
+            return self.handle_continue(message.argument)
+        if kind is StopRequest or (kind is Exit and message.sender is not None and message.sender is self.parent):
+            return Stop(message.reason)
+        if isinstance(message, PROXY):
+            self._proxied(message)
+            return None
+        return self.handle_info(message)
+
+    async def _settle_later(self, message: Any, pending: Coroutine[Any, Any, Any]) -> None:
+        more = self._settle(message, await pending)
+        if more is not None:
+            await more
+
+    def _settle(self, message: Any, result: Any) -> Coroutine[Any, Any, Any] | None:
+        """Do what a callback's result says."""
+        kind = type(result)
+        if type(message) is Call:
+            if kind is Reply:
+                message.resolve(result.value)
+                result = result.then
+            elif kind is Stop:
+                if result.reply is not IGNORE:
+                    message.resolve(result.reply)
+            elif kind is not _NoReply:
+                message.resolve(result)
+                return None
+            kind = type(result)
+        if kind is Stop:
+            self._stop_self(result.reason)
+        elif kind is Continue:
+            more = self.handle_continue(result.argument)
+            if type(more) is CoroutineType:
+                return self._settle_later(result, more)
+            return self._settle(result, more)
+        elif kind is Idle:
+            self._wait_idle(result.timeout)
+        elif result is not None and result is not NO_REPLY:
+            raise TypeError(f"{self} returned {result!r} from a callback; see GenServer for what it may return")
+        return None
+
+    def _wait_idle(self, timeout: float) -> None:
+        self._idle_timer = self.scheduler.loop.call_later(timeout, self.receive, TIMEOUT)
+
+
+def cast(target: Target, request: Any) -> None:
+    """Send a request without an answer; to the dead or to a free name it is silently dropped."""
+    send(target, Cast(request))
+
+
+def reply(from_: Call, value: Any) -> None:
+    """Answer a call whose `handle_call` returned `NO_REPLY`. From any thread; a second answer is dropped."""
+    scheduler = from_.scheduler
+    if scheduler.on_thread():
+        from_.resolve(value)
+    else:
+        scheduler.post(from_.resolve, value)

@@ -1,0 +1,136 @@
+"""References: what may be known of a process from outside, for ever and from any thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+import pykka
+
+from actors.exits import NORMAL, ExitReason
+
+if TYPE_CHECKING:
+    from actors.process import Process
+
+
+class Via(Protocol):
+    """A name kept by something else than the kernel, for instance a `registry.Registry`."""
+
+    def whereis(self) -> Ref | None:
+        """The process that holds the name now."""
+        ...
+
+
+Target: TypeAlias = "Ref | str | Via"
+"""Where a message may go: a reference, a registered name, or a name kept elsewhere."""
+
+
+class Ref(pykka.ActorRef["Process"]):
+    """A process: one life of an actor, never its successor.
+
+    Equal and hashed by identity. `tell`, `ask`, `stop` and `proxy` are Pykka's and work from any thread. Holding a
+    reference to a dead process keeps nothing else alive.
+    """
+
+    __slots__ = ("_process", "actor_class", "id", "label")
+
+    def __init__(self, process: Process, ident: int, label: str) -> None:
+        # Pykka's own constructor would copy the inbox and an Event into every reference.
+        self._process: Process | None = process
+        self.actor_class = type(process)
+        self.id = ident
+        self.label = label
+
+    def __str__(self) -> str:
+        return f"<{self.id}>"
+
+    def __repr__(self) -> str:
+        return f"<{self.id} {self.label}>"
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]  # Pykka keeps a string per reference
+        """A name of this process, unique in its scheduler."""
+        return f"urn:canopy:{self.id}"
+
+    @property
+    def actor_inbox(self) -> Any:  # type: ignore[override]  # Pykka keeps the inbox alive in every reference
+        """The mailbox, or None of a dead process."""
+        process = self._process
+        return None if process is None else process.actor_inbox
+
+    @property
+    def actor_stopped(self) -> threading.Event:  # type: ignore[override]  # Pykka has an Event per actor
+        """A snapshot of whether the process has ended, in the form Pykka gives it."""
+        event = threading.Event()
+        if self._process is None:
+            event.set()
+        return event
+
+    @property
+    def _actor_weakref(self) -> Callable[[], Process | None]:  # type: ignore[override]  # read by Pykka's proxy
+        return lambda: self._process
+
+    def is_alive(self) -> bool:
+        """Tell whether the process has not ended yet. From another thread the answer may be outdated at once."""
+        return self._process is not None
+
+    def tell(self, message: Any) -> None:
+        """Send `message`; to the dead it is silently dropped, as in OTP (Pykka would raise). From any thread."""
+        process = self._process
+        if process is not None:
+            process.scheduler.deliver(process, message)
+
+    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
+        """Send `message` as a call and wait for the answer, or return a future of it (`block=False`).
+
+        Unlike in Pykka, an exception in the server ends the server, and the caller gets `CallExit`.
+
+        Args:
+            message: the request
+            block: wait for the answer; on the event loop's own thread this raises at once
+            timeout: seconds to wait, without end by default
+
+        Raises:
+            BlockingOnLoopError: if it would block the thread that has to compute the answer
+            CallExit: if the process is dead or ends before it answers
+            pykka.Timeout: if there is no answer in time
+        """
+        future = self._ask(message)
+        return future.get(timeout=timeout) if block else future
+
+    def stop(self, *, block: bool = True, timeout: float | None = None, reason: ExitReason = NORMAL) -> Any:
+        """Ask the process to end with `reason` after the messages that are waiting already.
+
+        Returns a boolean, or a future of one (`block=False`): False if it was dead.
+        """
+        future = self._ask(StopRequest(reason)).map(bool)
+        return future.get(timeout=timeout) if block else future
+
+    def _ask(self, message: Any) -> pykka.Future[Any]:
+        from actors.process import ask  # a process makes references, and a reference asks processes
+
+        return ask(self, message)
+
+    def proxy(self) -> pykka.ActorProxy[Any]:  # type: ignore[override]  # Pykka cannot name our classes either
+        """A Pykka proxy: attribute access and method calls become messages, answered with futures."""
+        return cast("pykka.ActorProxy[Any]", pykka.ActorProxy(actor_ref=self))
+
+
+class Monitor:
+    """One monitor, made by `Process.monitor`. Equal and hashed by identity."""
+
+    __slots__ = ("target", "watcher")
+
+    def __init__(self, watcher: Process, target: Target) -> None:
+        self.watcher = watcher
+        self.target = target
+
+
+class StopRequest:
+    """Asks a process to end with `reason` once it has handled what came before."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: ExitReason) -> None:
+        self.reason = reason

@@ -1,0 +1,202 @@
+"""The run queue: which process runs next on an event loop, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from actors.exits import KILLED, ProcessExit
+
+if TYPE_CHECKING:
+    from actors.process import Process
+    from actors.ref import Ref, Target
+
+T = TypeVar("T")
+Pick = Callable[["deque[Process]"], "Process"]
+
+MESSAGES_PER_TURN = 64
+"""After so many messages a process goes to the back of the queue (OTP's reductions)."""
+TURNS_PER_PASS = 64
+"""After so many turns the event loop gets to its sockets and timers."""
+
+
+class BlockingOnLoopError(RuntimeError):
+    """A blocking wait was asked for on the thread of the event loop, which it would stop for ever."""
+
+
+class Scheduler:
+    """The processes of one event loop: their run queue, their names, and the way in from other threads.
+
+    One per loop, made when it is first asked for with `Scheduler.current()`. All its methods but `post`, `invoke` and
+    `deliver` belong to the loop's thread.
+
+    Args:
+        loop: the event loop
+        pick: takes the next process out of the run queue; the oldest by default
+        inline_blocking: run blocking processes on the loop's thread too (for simulations)
+    """
+
+    _of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Scheduler] = WeakKeyDictionary()
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, *, pick: Pick | None = None, inline_blocking: bool = False
+    ) -> None:
+        self.loop = loop
+        self.inline_blocking = inline_blocking
+        self.processes: dict[int, Process] = {}
+        self.names: dict[str, Ref] = {}
+        self.running: Process | None = None
+        self.turns = 0
+        self._pick = pick
+        self._queue: deque[Process] = deque()
+        self._pass_is_due = False
+        self._last_id = 0
+        self._thread = threading.get_ident()
+        self._foreign: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self._foreign_lock = threading.Lock()
+        self._signals: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._is_signalling = False
+        Scheduler._of_loop[loop] = self
+
+    @classmethod
+    def current(cls) -> Scheduler:
+        """The scheduler of the running event loop, or of the blocking process whose thread this is.
+
+        Raises:
+            RuntimeError: if neither is there.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            thread = threading.current_thread()
+            if isinstance(thread, ProcessThread):
+                return thread.scheduler
+            raise RuntimeError("processes live on an event loop: start them from code that runs on one") from None
+        return cls.of(loop)
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> Scheduler:
+        """The scheduler of `loop`."""
+        return cls._of_loop.get(loop) or cls(loop)
+
+    def next_id(self) -> int:
+        """A number that no other process of this scheduler has or had."""
+        self._last_id += 1
+        return self._last_id
+
+    def whereis(self, target: Target) -> Ref | None:
+        """The process that `target` means now, dead or alive, or None for a name that nobody holds."""
+        if isinstance(target, str):
+            return self.names.get(target)
+        find: Callable[[], Ref | None] | None = getattr(target, "whereis", None)
+        return target if find is None else find()  # type: ignore[return-value]  # a Ref has no whereis
+
+    # The way in.
+
+    def on_thread(self) -> bool:
+        """Tell whether the caller runs on the loop's thread."""
+        return threading.get_ident() == self._thread
+
+    def deliver(self, process: Process, message: Any) -> None:
+        """Put `message` into the mailbox of `process`. From any thread; in order for each sender."""
+        if threading.get_ident() == self._thread:
+            process.receive(message)
+        else:
+            self.post(process.receive, message)
+
+    def post(self, function: Callable[..., object], *args: Any) -> None:
+        """Have `function(*args)` called on the loop's thread. From any thread; a closed loop drops it.
+
+        What the thread of a process posts that was killed meanwhile goes nowhere.
+        """
+        thread = threading.current_thread()
+        if isinstance(thread, ProcessThread) and thread.is_fenced:
+            return
+        with self._foreign_lock:
+            self._foreign.append((function, args))
+            if len(self._foreign) > 1:
+                return
+        try:
+            self.loop.call_soon_threadsafe(self._run_foreign)
+        except RuntimeError:
+            if not self.loop.is_closed():
+                raise
+
+    def invoke(self, function: Callable[..., T], *args: Any) -> T:
+        """Return `function(*args)`, called on the loop's thread. From any thread; waits."""
+        if self.on_thread():
+            return function(*args)
+        thread = threading.current_thread()
+        if isinstance(thread, ProcessThread) and thread.is_fenced:
+            raise ProcessExit(KILLED)
+        answer: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(function(*args))
+            except BaseException as exception:  # noqa: BLE001  # it belongs to the thread that asked
+                answer.set_exception(exception)
+
+        self.post(run)
+        return answer.result()
+
+    def _run_foreign(self) -> None:
+        with self._foreign_lock:
+            batch, self._foreign = self._foreign, []
+        for function, args in batch:
+            function(*args)
+
+    # Turns.
+
+    def enqueue(self, process: Process) -> None:
+        """Give `process` a turn after those who wait already."""
+        self._queue.append(process)
+        if not self._pass_is_due:
+            self._pass_is_due = True
+            self.loop.call_soon(self._run_pass)
+
+    def _run_pass(self) -> None:
+        """Give turns to those who waited when the pass began; whoever they wake waits for the next pass."""
+        queue, pick = self._queue, self._pick
+        turns = min(len(queue), TURNS_PER_PASS)
+        try:
+            for _ in range(turns):
+                process = queue.popleft() if pick is None else pick(queue)
+                self.running = process
+                process.turn(MESSAGES_PER_TURN)
+        finally:
+            self.running = None
+            self.turns += turns
+            if queue:
+                self.loop.call_soon(self._run_pass)
+            else:
+                self._pass_is_due = False
+
+    # Signals.
+
+    def signal(self, function: Callable[..., object], *args: Any) -> None:
+        """Call `function(*args)` at once, or after the signals that are under way: a chain of links never recurses."""
+        self._signals.append((function, args))
+        if self._is_signalling:
+            return
+        self._is_signalling = True
+        try:
+            while self._signals:
+                function, args = self._signals.popleft()
+                function(*args)
+        finally:
+            self._is_signalling = False
+
+
+class ProcessThread(threading.Thread):
+    """The thread of one blocking process. Fenced when its process is killed: it cannot be stopped, only ignored."""
+
+    def __init__(self, scheduler: Scheduler, target: Callable[[], None], name: str) -> None:
+        super().__init__(target=target, name=name, daemon=True)
+        self.scheduler = scheduler
+        self.is_fenced = False

@@ -1,0 +1,1 @@
+"""The product: a pixel canvas that many people paint on at once."""

@@ -1,0 +1,5 @@
+"""`python -m canvas`: the command line."""
+
+from canvas.cli import main
+
+main()

@@ -1,0 +1,136 @@
+"""One process: the single writer of the grid.
+
+A pixel's way: `Paint` -> the batch of this tick -> the store -> `Committed` -> grid -> broadcaster. Nothing is shown
+before it is committed, and everybody sees the same order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from actors import Call, GenServer, Target, call, cast
+from canvas.broadcaster import Admit, Changed, Refuse
+from canvas.grid import Change
+from canvas.messages import server_canvas_state
+from canvas.room import Viewer
+from canvas.store import Append, Committed, Load, Rejected
+from canvas.tick import Tick
+
+log = structlog.get_logger("canopy.canvas")
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """Cast: paint these pixels, in this order."""
+
+    changes: list[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Cast: show the canvas to `viewer`, and every change from then on."""
+
+    viewer: Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class GetPicture:
+    """Call: all colours. Answered with `Picture`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The canvas after change `seq`: `width * height` pixels of three bytes, row by row."""
+
+    epoch: str
+    seq: int
+    width: int
+    height: int
+    rgb: bytes
+
+
+class _Flush:
+    def __repr__(self) -> str:
+        return "FLUSH"
+
+
+FLUSH: Final = _Flush()
+
+
+class Canvas(GenServer):
+    """The writer of the grid.
+
+    Args (of `init`):
+        store: the process that commits
+        broadcaster: the process that shows
+        tick: seconds between two batches of a busy canvas; an idle one commits at once
+    """
+
+    async def init(self, store: Target, broadcaster: Target, tick: float) -> None:
+        loaded = await call(store, Load())
+        self._store = store
+        self._broadcaster = broadcaster
+        self._epoch: str = loaded.epoch
+        self._grid = loaded.grid
+        self._painted: list[Change] = []
+        self._is_committing = False
+        self._tick = Tick(self.ref, tick, FLUSH)
+        self._state: tuple[int, bytes] | None = None  # the encoded canvas and its seq
+
+    def handle_cast(self, request: Any) -> Any:
+        """Collect what is painted, or show the canvas to somebody."""
+        if type(request) is Paint:
+            self._painted.extend(request.changes)
+            if not self._is_committing:
+                self._tick.request()
+        elif type(request) is Join:
+            cast(self._broadcaster, Admit(request.viewer, self._epoch, self._grid.seq, self._encoded_state()))
+        else:
+            return super().handle_cast(request)
+        return None
+
+    def handle_info(self, message: Any) -> Any:
+        """Commit a batch, or show what has been committed."""
+        if message is FLUSH:
+            self._tick.begin()
+            self._flush()
+        elif type(message) is Committed:
+            self._grid.apply(message.changes)
+            cast(self._broadcaster, Changed(message.changes))
+            self._commit_more()
+        elif type(message) is Rejected:
+            log.error("canvas.not_committed", changes=len(message.changes), error=str(message.error))
+            cast(self._broadcaster, Refuse(message.changes, str(message.error)))
+            self._commit_more()
+        else:
+            return super().handle_info(message)
+        return None
+
+    def handle_call(self, request: Any, from_: Call) -> Any:
+        """Hand out the picture."""
+        if isinstance(request, GetPicture):
+            grid = self._grid
+            return Picture(self._epoch, grid.seq, grid.width, grid.height, grid.rgb())
+        return super().handle_call(request, from_)
+
+    def _flush(self) -> None:
+        changes, self._painted = self._painted, []
+        for seq, change in enumerate(changes, start=self._grid.seq + 1):
+            change.seq = seq
+        self._is_committing = True
+        cast(self._store, Append(changes, self.ref))
+
+    def _commit_more(self) -> None:
+        self._is_committing = False
+        if self._painted:
+            self._tick.request()
+
+    def _encoded_state(self) -> bytes:
+        """The `canvas_state` message, encoded once for all who ask between two changes."""
+        seq = self._grid.seq
+        if self._state is None or self._state[0] != seq:
+            self._state = (seq, server_canvas_state(self._grid.pixels_json(), self._epoch, seq))
+        return self._state[1]

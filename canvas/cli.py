@@ -1,0 +1,175 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import structlog
+import typer
+import uvloop
+
+from actors import NORMAL, SHUTDOWN, StartError
+from canvas.application import CanvasApplication
+from canvas.config import Config, ConfigError, read_config, read_toml
+from supervision.console.client import AdminError, ask_admin
+
+app = typer.Typer(
+    name="canopy",
+    help="A collaborative pixel canvas on supervised actors.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[Path | None, typer.Option(help="Folder of the instance: its store and its admin socket.")]
+
+
+@app.command()
+def run(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
+    port: Annotated[str | None, typer.Option(help="Port to listen on, 0 for any.  [default: 8000]")] = None,
+    data: Data = None,
+    width: Annotated[str | None, typer.Option(help="Pixels in a row.  [default: 1000]")] = None,
+    height: Annotated[str | None, typer.Option(help="Rows.  [default: 1000]")] = None,
+    background: Annotated[str | None, typer.Option(help="Colour of an unpainted pixel.  [default: #FFFFFF]")] = None,
+    store: Annotated[str | None, typer.Option(help="Where the canvas is kept: memory.  [default: memory]")] = None,
+    tick: Annotated[
+        str | None, typer.Option(metavar="MS", help="Milliseconds between two batches.  [default: 10]")
+    ] = None,
+    rate_limit: Annotated[
+        str | None, typer.Option(metavar="N/s|off", help="Pixels a second for each visitor.  [default: 100/s]")
+    ] = None,
+    max_connections: Annotated[str | None, typer.Option(help="Connections at a time.  [default: 10000]")] = None,
+    drain_timeout: Annotated[
+        str | None, typer.Option(metavar="S", help="Seconds that clients have to go at a stop.  [default: 10]")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.  [default: info]")] = None,
+    echo: Annotated[bool | None, typer.Option("--echo/--no-echo", help="Serve /echo as well.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
+) -> None:
+    """Run the canvas until SIGINT or SIGTERM; a second signal ends it at once.
+
+    Every option can also be set as CANOPY_... in the environment or in the file of --config.
+    """
+    flags = {name: value for name, value in locals().items() if name != "config"}
+    settings = _settings(flags, config)
+    _configure_logging(settings.log_level)
+    try:
+        application = CanvasApplication(settings)
+    except OSError as error:
+        _fail(_explain(error, settings))
+    try:
+        reason = uvloop.run(_serve(application))
+    except StartError as error:
+        _fail(f"the application did not start: {error.reason}", code=1)
+    finally:
+        application.close()
+    if reason not in (NORMAL, SHUTDOWN):
+        _fail(f"the application ended: {reason}", code=1)
+
+
+@app.command("tree")
+def show_tree(
+    data: Data = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print nested JSON objects.")] = False,
+) -> None:
+    """Print the living actors of a running instance."""
+    top = _ask(data, "GET", "/api/v1/tree")
+    if as_json:
+        typer.echo(json.dumps(top, indent=2))
+        return
+    for line in _draw(top):
+        typer.echo(line)
+
+
+@app.command()
+def crash(
+    ref: Annotated[str, typer.Argument(help="Number of the actor, as `canopy tree` shows it.")],
+    data: Data = None,
+) -> None:
+    """Make an actor of a running instance exit with the reason `crash`."""
+    answer = _ask(data, "POST", f"/api/v1/actors/{ref}/crash")
+    typer.echo(f"crashed {answer['label']} <{answer['crashed']}>")
+
+
+def main() -> None:
+    """Run the command line; a bad one ends with 2 and one line."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        _fail(error.format_message())
+    except typer.Abort:
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+async def _serve(application: CanvasApplication) -> Any:
+    await application.start()
+    config = application.config
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    url = f"http://{host}:{application.sockets.port}"
+    structlog.get_logger("canopy").info("canopy.ready", url=url, pid=os.getpid())
+    return await application.run_until_signal()
+
+
+def _settings(flags: dict[str, Any], config: Path | None) -> Config:
+    try:
+        return read_config(flags, os.environ, None if config is None else read_toml(config))
+    except ConfigError as error:
+        _fail(str(error))
+
+
+def _ask(data: Path | None, method: str, path: str) -> Any:
+    folder = _settings({"data": data}, None).data
+    try:
+        return ask_admin(folder, method, path)
+    except AdminError as error:
+        _fail(str(error), code=1)
+
+
+def _draw(node: dict[str, Any], prefix: str = "", branch: str = "") -> list[str]:
+    """The tree as lines of text."""
+    facts = f"{node['kind']}, {node['state']}, {node['restarts']} restarts, {node['mailbox']} waiting"
+    lines = [f"{prefix}{branch}{node['label']} <{node['ref']}>  {facts}"]
+    inner = prefix + {"": "", "├─ ": "│  ", "└─ ": "   "}[branch]
+    children = node["children"]
+    for number, below in enumerate(children, start=1):
+        lines += _draw(below, inner, "└─ " if number == len(children) else "├─ ")
+    return lines
+
+
+def _explain(error: OSError, config: Config) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"--port {config.port} on {config.host} is in use by another program"
+        case errno.EACCES:
+            return f"not allowed to use {error.filename or f'--port {config.port}'}: {error.strerror}"
+        case _:
+            return str(error)
+
+
+def _configure_logging(level: str) -> None:
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _fail(text: str, code: int = 2) -> NoReturn:
+    typer.echo(f"canopy: {text}", err=True)
+    sys.exit(code)

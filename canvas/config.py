@@ -1,0 +1,186 @@
+"""Pure. The configuration: flags before environment before file before defaults."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from canvas.rate_limit import RateLimit
+
+STORES = ("memory",)
+LOG_LEVELS = ("debug", "info", "warning", "error")
+MAX_SIDE = 10_000
+
+
+class ConfigError(Exception):
+    """An option has a value that is not allowed; the text names the option, the value and what is allowed."""
+
+    def __init__(self, option: str, value: object, allowed: str) -> None:
+        super().__init__(f"{option} must be {allowed}, got {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What `canopy run` can be told. Times in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    data: Path = Path("canopy-data")
+    store: str = "memory"
+    width: int = 1000
+    height: int = 1000
+    background: int = 0xFFFFFF
+    tick: float = 0.010
+    rate_limit: RateLimit | None = RateLimit(100, 200)  # noqa: RUF009  # immutable
+    max_connections: int = 10_000
+    drain_timeout: float = 10.0
+    log_level: str = "info"
+    echo: bool = False
+
+
+def read_config(
+    flags: Mapping[str, Any], environment: Mapping[str, str], file: Mapping[str, Any] | None = None
+) -> Config:
+    """Put a configuration together.
+
+    Args:
+        flags: option -> value as the command line has it, None for one that was not given
+        environment: `CANOPY_WIDTH` and so on
+        file: what the TOML file says, option -> value
+
+    Raises:
+        ConfigError: for an unknown option in the file, or a value that is not allowed.
+    """
+    known = {field.name for field in fields(Config)}
+    given: dict[str, tuple[str, Any]] = {}
+    for name, value in (file or {}).items():
+        option = name.replace("-", "_")
+        if option not in known:
+            raise ConfigError("a name in the configuration file", name, "one of " + ", ".join(sorted(known)))
+        given[option] = (name, value)
+    for option in known:
+        variable = f"CANOPY_{option.upper()}"
+        if variable in environment:
+            given[option] = (variable, environment[variable])
+        if flags.get(option) is not None:
+            given[option] = ("--" + option.replace("_", "-"), flags[option])
+    return Config(**{option: _READERS[option](name, value) for option, (name, value) in given.items()})
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: if it cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError("--config", str(path), f"a readable file ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError("--config", str(path), f"a TOML file ({error})") from None
+
+
+def _integer(low: int, high: int) -> Any:
+    def read(option: str, value: Any) -> int:
+        try:
+            number = None if isinstance(value, bool | float) else int(value)
+        except (TypeError, ValueError):
+            number = None
+        if number is None or not low <= number <= high:
+            raise ConfigError(option, value, f"an integer from {low} to {high}")
+        return number
+
+    return read
+
+
+def _number(low: float, high: float, unit: float = 1.0) -> Any:
+    def read(option: str, value: Any) -> float:
+        try:
+            number = None if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = None
+        if number is None or not low <= number <= high:
+            raise ConfigError(option, value, f"a number from {low:g} to {high:g}")
+        return number * unit
+
+    return read
+
+
+def _choice(*allowed: str) -> Any:
+    def read(option: str, value: Any) -> str:
+        if value not in allowed:
+            raise ConfigError(option, value, "one of " + ", ".join(allowed) if len(allowed) > 1 else allowed[0])
+        return str(value)
+
+    return read
+
+
+def _text(option: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigError(option, value, "a text")
+    return value
+
+
+def _path(option: str, value: Any) -> Path:
+    if isinstance(value, Path):
+        return value
+    return Path(_text(option, value))
+
+
+def _switch(option: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("1", "true", "yes", "on"):
+        return True
+    if value in ("0", "false", "no", "off"):
+        return False
+    raise ConfigError(option, value, "true or false")
+
+
+def _color(option: str, value: Any) -> int:
+    text = str(value)
+    if len(text) == 7 and text.startswith("#"):
+        try:
+            return int(text[1:], 16)
+        except ValueError:
+            pass
+    raise ConfigError(option, value, "a colour like #FFFFFF")
+
+
+def read_rate_limit(option: str, value: Any) -> RateLimit | None:
+    """Read `off`, `100/s` or `100`; the burst is twice the rate.
+
+    Raises:
+        ConfigError: for anything else.
+    """
+    text = str(value)
+    if text == "off" or value is False:
+        return None
+    try:
+        rate = float(text.removesuffix("/s"))
+    except ValueError:
+        rate = -1.0
+    if isinstance(value, bool) or not 0 < rate <= 1_000_000:
+        raise ConfigError(option, value, "a number per second like 100/s, or off")
+    return RateLimit(rate, max(1, round(2 * rate)))
+
+
+_READERS: dict[str, Any] = {
+    "host": _text,
+    "port": _integer(0, 65_535),
+    "data": _path,
+    "store": _choice(*STORES),
+    "width": _integer(1, MAX_SIDE),
+    "height": _integer(1, MAX_SIDE),
+    "background": _color,
+    "tick": _number(0, 10_000, 0.001),
+    "rate_limit": read_rate_limit,
+    "max_connections": _integer(1, 1_000_000),
+    "drain_timeout": _number(0, 3_600),
+    "log_level": _choice(*LOG_LEVELS),
+    "echo": _switch,
+}

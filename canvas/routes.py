@@ -1,0 +1,128 @@
+"""What the canvas answers over HTTP: the page, the WebSocket, health, and the picture."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import orjson
+
+from actors import CallExit, call
+from canvas.canvas import GetPicture, Picture
+from canvas.config import Config
+from canvas.echo import Echo
+from canvas.images import EncodePng
+from canvas.room import Room
+from canvas.visitor import Visitor
+from protocol import HttpError, Request, Response
+from supervision.server import Answer, Sockets, WebSocket
+
+STATIC = Path(__file__).parent / "static"
+
+_PAGE_HEADERS = (
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-cache"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """A file as it is sent: read once, so that no request can reach any other."""
+
+    content: bytes
+    content_type: str
+    etag: str
+
+
+def load_static(folder: Path = STATIC) -> dict[str, StaticFile]:
+    """Read the page: URL path -> file."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            content = path.read_bytes()
+            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+            if kind.startswith("text/"):
+                kind += "; charset=utf-8"
+            etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+            files[f"/static/{path.relative_to(folder).as_posix()}"] = StaticFile(content, kind, etag)
+    files["/"] = files["/static/index.html"]
+    return files
+
+
+class Routes:
+    """Answers the requests of browsers and of WebSocket clients.
+
+    Args:
+        config: what was configured
+        room: what visitors need
+        sockets: tell whether the server drains
+        new_user_id: names a new visitor
+    """
+
+    def __init__(self, config: Config, room: Room, sockets: Sockets, new_user_id: Callable[[], str]) -> None:
+        self._config = config
+        self._room = room
+        self._sockets = sockets
+        self._new_user_id = new_user_id
+        self._static = load_static()
+
+    def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Answer one request."""
+        path = request.path
+        if path == "/ws":
+            return WebSocket(partial(Visitor, room=self._room, user_id=self._new_user_id()), label="visitor")
+        if path == "/echo" and self._config.echo:
+            return WebSocket(Echo, label="echo")
+        if request.method not in ("GET", "HEAD"):
+            raise HttpError(405, "only GET and HEAD are allowed here", (("Allow", "GET, HEAD"),))
+        match path:
+            case "/healthz":
+                return _json(200, {"status": "ok", "store": self._config.store, "durability": "none"})
+            case "/readyz" if self._sockets.is_draining:
+                return _json(503, {"status": "draining"})
+            case "/readyz":
+                return _json(200, {"status": "ready"})
+            case "/api/canvas.png":
+                return self._picture(request)
+        file = self._static.get(path)
+        if file is None:
+            raise HttpError(404, f"there is no {path}")
+        headers = (("Content-Type", file.content_type), *_PAGE_HEADERS)
+        return _cached(request, file.etag, headers, file.content)
+
+    async def _picture(self, request: Request) -> Response:
+        try:
+            picture: Picture = await call(self._room.canvas, GetPicture())
+            png: bytes = await call("images", EncodePng(picture), timeout=30.0)
+        except CallExit:  # restarting; the connection need not crash with them
+            raise HttpError(503, "the canvas is being restarted", (("Retry-After", "1"),)) from None
+        headers = (
+            ("Content-Type", "image/png"),
+            ("Cache-Control", "no-cache"),
+            ("X-Canvas-Seq", str(picture.seq)),
+        )
+        return _cached(request, f'"{picture.epoch}-{picture.seq}"', headers, png)
+
+
+def _cached(request: Request, etag: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Response:
+    """Send `body`, or 304 if the client has it (RFC 9110 §13.1.2)."""
+    headers = (("ETag", etag), *headers)
+    known = request.headers.tokens("If-None-Match")
+    if "*" in known or any(tag.removeprefix("W/") == etag for tag in known):
+        return Response(304, headers)
+    return Response(200, headers, body)
+
+
+def _json(status: int, value: dict[str, object]) -> Response:
+    headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
+    return Response(status, headers, orjson.dumps(value) + b"\n")

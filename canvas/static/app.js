@@ -1,0 +1,288 @@
+/**
+ * Wires the parts of the page together. What each part does is in its own module.
+ */
+import { Camera } from "./camera.js";
+import { hex, pack } from "./color.js";
+import { Connection } from "./connection.js";
+import { Cursors } from "./cursors.js";
+import { Keyboard } from "./keyboard.js";
+import { Outbox } from "./outbox.js";
+import { Palette } from "./palette.js";
+import { Pending } from "./pending.js";
+import { People } from "./people.js";
+import { Picture } from "./picture.js";
+import { Pointer } from "./pointer.js";
+import { Readout } from "./readout.js";
+import { Renderer } from "./renderer.js";
+import { Session } from "./session.js";
+import { StatusBadge } from "./status.js";
+import { Strokes } from "./stroke.js";
+import { Toasts } from "./toast.js";
+import { Toolbox } from "./toolbox.js";
+
+const element = (id) => document.getElementById(id);
+const board = element("board");
+const dock = element("dock");
+const help = element("help");
+
+const socketUrl = new URL("/ws", location.href);
+socketUrl.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+
+const connection = new Connection(socketUrl.href);
+const picture = new Picture();
+const pending = new Pending();
+const camera = new Camera();
+const cursors = new Cursors();
+const people = new People(element("people-button"), element("people"));
+const outbox = new Outbox(connection, pending, (indexes) => session.revert(indexes));
+const session = new Session({ connection, picture, pending, outbox, people, cursors });
+const strokes = new Strokes(picture, (x, y, color) => session.paint(x, y, color));
+const renderer = new Renderer(board, element("overlay"), { picture, camera, cursors });
+const palette = new Palette(element("palette"));
+const toolbox = new Toolbox(element("tools"));
+const toasts = new Toasts(element("toasts"));
+const readout = new Readout();
+const badge = new StatusBadge(element("status"), pending, () => connection.retry());
+
+/** The cell under the pointer, or the keyboard's. @type {{x: number, y: number, keyboard: boolean} | null} */
+let target = null;
+/** The space bar turns the pointer into a hand. */
+let grabbing = false;
+
+// The server
+
+connection.onstate = (state) => {
+  badge.show(state);
+  if (state.urgent) toasts.say(state.reason, "warning");
+};
+session.onchange = () => renderer.redrawPicture();
+renderer.onpicture = () => readout.show(target, picture);
+session.onload = (resized) => {
+  if (resized) {
+    strokes.clear();
+    camera.open(picture);
+    renderer.redraw();
+  }
+  board.classList.add("ready");
+};
+session.onerror = ({ code, message }) => {
+  const words = {
+    rate_limited: "That was faster than the server allows. Some pixels were taken back.",
+    store_unavailable: "The server cannot save pixels right now. You can look around; painting will be back.",
+  };
+  toasts.say(words[code] ?? message, "warning");
+};
+cursors.onchange = () => renderer.redrawOverlay();
+people.onchoose = (userId) => {
+  const cursor = cursors.find(userId);
+  if (cursor) camera.goTo(cursor);
+  else toasts.say("That person has not moved yet");
+};
+
+// The view
+
+camera.onchange = () => {
+  renderer.redraw();
+  element("zoom-level").textContent = `${Math.round(camera.view.zoom * 100)}%`;
+};
+
+function layOut() {
+  const narrow = dock.offsetWidth > innerWidth * 0.8;
+  const margin = narrow ? 12 : 28;
+  const insets = {
+    top: element("header").offsetHeight + (narrow ? 8 : 16),
+    right: margin,
+    bottom: innerHeight - dock.offsetTop + (narrow && innerWidth < innerHeight ? 68 : 16), // there the zoom buttons stand
+    left: margin,
+  };
+  document.documentElement.style.setProperty("--dock-top", `${innerHeight - dock.offsetTop}px`);
+  const { clientWidth: width, clientHeight: height } = board;
+  camera.resize({ width, height }, insets);
+  renderer.resize(width, height);
+}
+
+// Drawing
+
+function pointAt(cell, keyboard = false) {
+  target = cell && { ...cell, keyboard };
+  renderer.target = toolbox.tool === "hand" && !keyboard ? null : target;
+  renderer.redrawOverlay();
+  readout.show(target, picture, keyboard);
+  if (cell && picture.contains(cell.x, cell.y)) outbox.pointAt(cell.x, cell.y);
+}
+
+function inkFor(mode) {
+  return mode === "erase" ? picture.background : palette.color;
+}
+
+function pick(cell) {
+  if (picture.ready && picture.contains(cell.x, cell.y)) palette.choose(picture.at(cell.x, cell.y));
+}
+
+/** Once: whoever paints dots smaller than a screen pixel may not know that there is a zoom. */
+let hinted = false;
+function hintAtZoom() {
+  if (hinted || !strokes.active || camera.view.zoom >= 1) return;
+  hinted = true;
+  const gesture = matchMedia("(pointer: coarse)").matches ? "Pinch with two fingers" : "Turn the wheel";
+  toasts.say(`${gesture} to zoom in and paint single pixels`);
+}
+
+new Pointer(board, {
+  mode: (event) => (grabbing || toolbox.tool === "hand" ? "pan" : event.altKey ? "pick" : toolbox.tool),
+  begin(at, mode, straight) {
+    const cell = camera.cellAt(at);
+    pointAt(cell);
+    if (mode === "pick") pick(cell);
+    else strokes.begin(cell, inkFor(mode), straight);
+    hintAtZoom();
+  },
+  move(points, mode) {
+    if (mode === "pick") pick(camera.cellAt(points.at(-1)));
+    else for (const point of points) strokes.to(camera.cellAt(point));
+  },
+  end(mode) {
+    strokes.end();
+    if (mode === "pick" && toolbox.tool === "pick") toolbox.putBack();
+  },
+  cancel: () => strokes.cancel(),
+  hover: (at) => pointAt(at && camera.cellAt(at)),
+  pan: (dx, dy) => camera.pan(dx, dy),
+  zoom: (factor, at) => camera.zoomBy(factor, at),
+});
+
+// The keyboard
+
+function keyboardCell() {
+  if (target && picture.contains(target.x, target.y)) return { x: target.x, y: target.y };
+  const within = (value, size) => Math.min(size - 1, Math.max(0, Math.floor(value)));
+  return { x: within(camera.view.x, picture.width), y: within(camera.view.y, picture.height) };
+}
+
+function moveCell(dx, dy) {
+  if (!picture.ready) return;
+  const from = keyboardCell();
+  const cell = target?.keyboard ? { x: from.x + dx, y: from.y + dy } : from; // the first press only shows it
+  if (!picture.contains(cell.x, cell.y)) return;
+  camera.reveal(cell);
+  if (strokes.active) strokes.to(cell);
+  pointAt(cell, true);
+}
+
+function penDown() {
+  if (!picture.ready) return;
+  const cell = keyboardCell();
+  pointAt(cell, true);
+  if (toolbox.tool === "pick") {
+    pick(cell);
+    toolbox.putBack();
+  } else strokes.begin(cell, inkFor(toolbox.tool));
+}
+
+function undo() {
+  if (!strokes.active && !strokes.undo()) toasts.say("Nothing to undo");
+}
+
+function toggleGrid() {
+  renderer.grid = !renderer.grid;
+  renderer.redraw();
+  toasts.say(renderer.grid ? "Grid on" : "Grid off");
+}
+
+async function share() {
+  const words = camera.fitted ? "Link copied" : "Link to this view copied";
+  try {
+    await navigator.clipboard.writeText(location.href);
+    toasts.say(words);
+  } catch {
+    toasts.say("Copy the link from the address bar: it leads to this view");
+  }
+}
+
+const digits = Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [n, () => palette.chooseNth(n)]));
+
+new Keyboard(board, {
+  pan: (dx, dy) => camera.pan(dx, dy),
+  zoom: (direction) => camera.zoomStep(direction),
+  fit: () => camera.fit(),
+  moveCell,
+  hasCell: () => Boolean(target?.keyboard),
+  penDown,
+  penUp: () => strokes.end(),
+  grab(held) {
+    grabbing = held;
+    board.classList.toggle("grab", held);
+  },
+  escape: () => people.close() || (target?.keyboard && pointAt(null)),
+  undo,
+  shortcuts: {
+    ...digits,
+    b: () => toolbox.take("draw"),
+    e: () => toolbox.take("erase"),
+    i: () => toolbox.take("pick"),
+    h: () => toolbox.take("hand"),
+    x: () => palette.swap(),
+    c: () => palette.openCustom(),
+    "[": () => palette.step(-1),
+    "]": () => palette.step(1),
+    g: toggleGrid,
+    l: share,
+    p: () => people.toggle(),
+    "?": () => help.showModal(),
+  },
+});
+
+// Buttons
+
+palette.onchoose = () => toolbox.readyToDraw();
+toolbox.onchange = () => (board.dataset.inHand = toolbox.tool);
+toolbox.onchange();
+element("undo").addEventListener("click", undo);
+element("zoom-in").addEventListener("click", () => camera.zoomStep(1));
+element("zoom-out").addEventListener("click", () => camera.zoomStep(-1));
+element("zoom-fit").addEventListener("click", () => camera.fit());
+element("share").addEventListener("click", share);
+element("help-button").addEventListener("click", () => help.showModal());
+help.addEventListener("click", (event) => event.target === help && help.close());
+
+// A click on a tool must not leave the keyboard there: the space bar would press it again.
+for (const panel of [dock, document.querySelector(".zoom")]) {
+  panel.addEventListener("click", (event) => event.detail > 0 && board.focus({ preventScroll: true }));
+}
+
+// The window
+
+addEventListener("resize", layOut);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => renderer.restyle());
+layOut();
+renderer.restyle();
+readout.show(null, picture);
+connection.start();
+
+/**
+ * The page's test surface, read-only but for `paint`, which does what a pen does.
+ * `pixel` is the colour shown, confirmed or pending; `pending` counts own pixels that are not acknowledged; `users` are
+ * the ids this page knows of (a crowd has more: see `userCount`).
+ */
+window.canopy = Object.freeze({
+  pixel: (x, y) => (picture.ready && picture.contains(x, y) ? hex(picture.at(x, y)) : null),
+  paint: (x, y, color) => session.paint(x, y, pack(color.toUpperCase())),
+  get status() {
+    return connection.state.status;
+  },
+  get userId() {
+    return session.userId;
+  },
+  get seq() {
+    return session.seq;
+  },
+  get users() {
+    return people.ids;
+  },
+  get userCount() {
+    return people.count;
+  },
+  get pending() {
+    return pending.size;
+  },
+});

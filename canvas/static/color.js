@@ -1,0 +1,57 @@
+/**
+ * Colours as the pixel buffer holds them. Pure.
+ *
+ * A packed colour is an opaque pixel of an RGBA buffer read as one little-endian 32-bit word: 0xFFBBGGRR.
+ */
+
+const cache = new Map();
+const CACHE_LIMIT = 4096;
+
+/**
+ * Pack "#RRGGBB". Remembers what it has seen: a snapshot names few colours many times.
+ * @param {string} text
+ * @returns {number}
+ */
+export function pack(text) {
+  let packed = cache.get(text);
+  if (packed === undefined) {
+    const rgb = parseInt(text.slice(1), 16);
+    packed = (0xff000000 | ((rgb & 0xff) << 16) | (rgb & 0xff00) | (rgb >>> 16)) >>> 0;
+    if (cache.size >= CACHE_LIMIT) cache.clear();
+    cache.set(text, packed);
+  }
+  return packed;
+}
+
+/**
+ * Write a packed colour as "#RRGGBB".
+ * @param {number} packed
+ * @returns {string}
+ */
+export function hex(packed) {
+  const rgb = ((packed & 0xff) << 16) | (packed & 0xff00) | ((packed >>> 16) & 0xff);
+  return "#" + rgb.toString(16).padStart(6, "0").toUpperCase();
+}
+
+/**
+ * Whether a mark on this colour should be dark (by its relative luminance, WCAG 2).
+ * @param {number} packed
+ * @returns {boolean}
+ */
+export function isLight(packed) {
+  const linear = (channel) => ((channel & 0xff) / 255) ** 2.2;
+  return 0.2126 * linear(packed) + 0.7152 * linear(packed >>> 8) + 0.0722 * linear(packed >>> 16) > 0.35;
+}
+
+/**
+ * The colour a person is drawn in: the same on every page, equally bright for everyone.
+ * @param {string} userId
+ * @returns {string} a CSS colour on which white text reads well
+ */
+export function personColor(userId) {
+  let hash = 0x811c9dc5; // FNV-1a
+  for (let i = 0; i < userId.length; i++) hash = Math.imul(hash ^ userId.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d); // ids that differ little get colours that differ much
+  hash = Math.imul(hash ^ (hash >>> 12), 0x297a2d39);
+  return `oklch(0.56 0.17 ${((hash ^ (hash >>> 15)) >>> 0) % 360})`;
+}

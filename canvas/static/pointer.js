@@ -1,0 +1,180 @@
+/**
+ * Mouse, pen and fingers on the board, turned into intents.
+ *
+ * One finger, the pen or the left button does what the tool does; two fingers, the middle or right button, or space and
+ * a drag move the view. A finger's stroke starts a moment late, so that the first finger of a pinch leaves no mark.
+ *
+ * @typedef {{x: number, y: number}} Point CSS pixels within the board
+ * @typedef {"draw" | "erase" | "pick" | "pan"} Mode
+ * @typedef {object} Intents
+ * @property {(event: PointerEvent) => Mode} mode what a press would do now
+ * @property {(at: Point, mode: Mode, straight: boolean) => void} begin
+ * @property {(points: Point[], mode: Mode) => void} move
+ * @property {(mode: Mode) => void} end
+ * @property {() => void} cancel the stroke was a mistake
+ * @property {(at: Point | null) => void} hover
+ * @property {(dx: number, dy: number) => void} pan
+ * @property {(factor: number, at: Point) => void} zoom
+ */
+
+const TOUCH_HOLD = 110;
+const TOUCH_SLOP = 7;
+/** A second finger within this time means that the first was not drawing. */
+const MISTAKE = 250;
+const WHEEL_SPEED = 0.0018;
+const PINCH_SPEED = 0.011;
+const LINE_HEIGHT = 18;
+
+export class Pointer {
+  #board;
+  #intents;
+  /** Fingers on the board. @type {Map<number, Point>} */
+  #fingers = new Map();
+  /** What the pressed pointer is doing. @type {{id: number, mode: Mode, last: Point, since: number} | null} */
+  #press = null;
+  /** A finger's stroke that has not started yet. @type {{points: Point[], mode: Mode, timer: number} | null} */
+  #held = null;
+  #pinching = false;
+
+  /**
+   * @param {HTMLElement} board
+   * @param {Intents} intents
+   */
+  constructor(board, intents) {
+    this.#board = board;
+    this.#intents = intents;
+    board.addEventListener("pointerdown", (event) => this.#down(event));
+    board.addEventListener("pointermove", (event) => this.#move(event));
+    board.addEventListener("pointerup", (event) => this.#up(event));
+    board.addEventListener("pointercancel", (event) => this.#up(event));
+    board.addEventListener("pointerleave", () => !this.#press && intents.hover(null));
+    board.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    board.addEventListener("contextmenu", (event) => event.preventDefault());
+    // Safari pinches the page through its own events, whatever touch-action says.
+    for (const name of ["gesturestart", "gesturechange"]) addEventListener(name, (event) => event.preventDefault());
+  }
+
+  #down(event) {
+    if (event.pointerType === "mouse" && event.button === 1) event.preventDefault(); // no autoscroll
+    const at = this.#at(event);
+    if (event.pointerType === "touch") {
+      this.#fingers.set(event.pointerId, at);
+      if (this.#fingers.size > 1) return this.#pinch();
+    }
+    if (this.#press || this.#pinching) return;
+    this.#board.setPointerCapture(event.pointerId);
+    const mode = this.#modeOf(event);
+    this.#press = { id: event.pointerId, mode, last: at, since: event.timeStamp };
+    if (mode === "pan") this.#board.classList.add("panning");
+    else if (event.pointerType === "touch") this.#hold(at, mode);
+    else this.#intents.begin(at, mode, event.shiftKey);
+  }
+
+  #move(event) {
+    const at = this.#at(event);
+    if (this.#fingers.has(event.pointerId)) {
+      if (this.#pinching) return this.#pinchTo(event.pointerId, at);
+      this.#fingers.set(event.pointerId, at);
+    }
+    const press = this.#press;
+    if (!press) {
+      if (event.pointerType !== "touch") this.#intents.hover(at);
+      return;
+    }
+    if (press.id !== event.pointerId) return;
+    if (press.mode === "pan") this.#intents.pan(at.x - press.last.x, at.y - press.last.y);
+    else this.#draw(event, at, press);
+    press.last = at;
+  }
+
+  #draw(event, at, press) {
+    this.#intents.hover(at);
+    const coalesced = event.getCoalescedEvents?.() ?? [];
+    const points = (coalesced.length ? coalesced : [event]).map((each) => this.#at(each));
+    if (!this.#held) return this.#intents.move(points, press.mode);
+    this.#held.points.push(...points);
+    const start = this.#held.points[0];
+    if (Math.hypot(at.x - start.x, at.y - start.y) > TOUCH_SLOP) this.#release();
+  }
+
+  #up(event) {
+    this.#fingers.delete(event.pointerId);
+    if (this.#pinching && this.#fingers.size === 0) this.#pinching = false;
+    if (this.#press?.id !== event.pointerId) return;
+    if (event.type === "pointercancel" && this.#held) this.#forget();
+    this.#release();
+    this.#finish();
+    if (event.pointerType === "touch") this.#intents.hover(null);
+  }
+
+  #finish() {
+    const { mode } = this.#press;
+    this.#press = null;
+    this.#board.classList.remove("panning");
+    if (mode !== "pan") this.#intents.end(mode);
+  }
+
+  #modeOf(event) {
+    if (event.pointerType === "pen" && event.buttons & 32) return "erase"; // the pen's other end
+    if (event.button !== 0) return "pan";
+    return this.#intents.mode(event);
+  }
+
+  #hold(at, mode) {
+    this.#held = { points: [at], mode, timer: setTimeout(() => this.#release(), TOUCH_HOLD) };
+  }
+
+  /** The finger means it: draw what it has done so far. */
+  #release() {
+    const held = this.#held;
+    if (!held) return;
+    this.#forget();
+    this.#intents.begin(held.points[0], held.mode, false);
+    if (held.points.length > 1) this.#intents.move(held.points.slice(1), held.mode);
+  }
+
+  #forget() {
+    clearTimeout(this.#held.timer);
+    this.#held = null;
+  }
+
+  #pinch() {
+    const press = this.#press;
+    if (press) {
+      if (this.#held) this.#forget();
+      else if (press.mode !== "pan" && performance.now() - press.since < MISTAKE) this.#intents.cancel();
+      this.#finish();
+    }
+    this.#intents.hover(null);
+    this.#pinching = true;
+  }
+
+  #pinchTo(id, at) {
+    const before = this.#span();
+    this.#fingers.set(id, at);
+    const after = this.#span();
+    if (!before || !after) return;
+    this.#intents.pan(after.x - before.x, after.y - before.y);
+    if (before.length > 0) this.#intents.zoom(after.length / before.length, after);
+  }
+
+  /** The middle of the first two fingers, and the distance between them. */
+  #span() {
+    const [a, b] = this.#fingers.values();
+    if (!b) return null;
+    return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, length: Math.hypot(a.x - b.x, a.y - b.y) };
+  }
+
+  #wheel(event) {
+    event.preventDefault();
+    const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_HEIGHT : 1;
+    const speed = event.ctrlKey ? PINCH_SPEED : WHEEL_SPEED; // a trackpad's pinch arrives with ctrlKey, in small steps
+    const at = this.#at(event);
+    this.#intents.zoom(Math.exp(-event.deltaY * unit * speed), at);
+    this.#intents.hover(at);
+  }
+
+  #at(event) {
+    return { x: event.clientX, y: event.clientY }; // the board fills the window
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Strokes: lines without holes, and taking the last ones back.
+ */
+
+const MAX_UNDO = 100;
+
+/**
+ * Visit every cell of a line, both ends included (Bresenham).
+ * @param {{x: number, y: number}} from
+ * @param {{x: number, y: number}} to
+ * @param {(x: number, y: number) => void} visit
+ */
+export function line(from, to, visit) {
+  let { x, y } = from;
+  const dx = Math.abs(to.x - x);
+  const dy = -Math.abs(to.y - y);
+  const stepX = x < to.x ? 1 : -1;
+  const stepY = y < to.y ? 1 : -1;
+  let error = dx + dy;
+  for (;;) {
+    visit(x, y);
+    if (x === to.x && y === to.y) return;
+    const twice = 2 * error;
+    if (twice >= dy) {
+      error += dy;
+      x += stepX;
+    }
+    if (twice <= dx) {
+      error += dx;
+      y += stepY;
+    }
+  }
+}
+
+/** Paints strokes into a session and remembers what they covered. */
+export class Strokes {
+  #picture;
+  #paint;
+  /** Index -> the colour before and the colour painted. @type {Map<number, [number, number]>[]} */
+  #done = [];
+  /** @type {Map<number, [number, number]> | null} */
+  #current = null;
+  /** @type {{x: number, y: number} | null} */
+  #last = null;
+  #color = 0;
+
+  /**
+   * @param {import("./picture.js").Picture} picture
+   * @param {(x: number, y: number, color: number) => boolean} paint
+   */
+  constructor(picture, paint) {
+    this.#picture = picture;
+    this.#paint = paint;
+  }
+
+  get active() {
+    return this.#current !== null;
+  }
+
+  /**
+   * Put the pen down.
+   * @param {{x: number, y: number}} cell
+   * @param {number} color
+   * @param {boolean} [straight] draw a line from where the last stroke ended
+   */
+  begin(cell, color, straight = false) {
+    this.#color = color;
+    this.#current = new Map();
+    if (!straight || !this.#last) this.#last = cell;
+    this.to(cell);
+  }
+
+  /** @param {{x: number, y: number}} cell */
+  to(cell) {
+    if (!this.#current) return;
+    line(this.#last, cell, (x, y) => this.#dab(x, y));
+    this.#last = cell;
+  }
+
+  end() {
+    if (this.#current?.size) this.#done.push(this.#current);
+    if (this.#done.length > MAX_UNDO) this.#done.shift();
+    this.#current = null;
+  }
+
+  /** Take back the stroke that was begun by mistake. */
+  cancel() {
+    if (this.#current) this.#restore(this.#current);
+    this.#current = null;
+  }
+
+  /**
+   * Take back the last stroke, except where someone has painted over it.
+   * @returns {boolean} whether there was one
+   */
+  undo() {
+    const stroke = this.#done.pop();
+    if (stroke) this.#restore(stroke);
+    return stroke !== undefined;
+  }
+
+  /** Forget all strokes: the canvas they were on is gone. */
+  clear() {
+    this.#done = [];
+    this.#current = this.#last = null;
+  }
+
+  #dab(x, y) {
+    if (!this.#picture.contains(x, y)) return;
+    const before = this.#picture.at(x, y);
+    const index = y * this.#picture.width + x;
+    if (!this.#paint(x, y, this.#color)) return;
+    this.#current.set(index, [this.#current.get(index)?.[0] ?? before, this.#color]);
+  }
+
+  #restore(stroke) {
+    const { width } = this.#picture;
+    for (const [index, [before, painted]] of stroke) {
+      const x = index % width;
+      const y = (index - x) / width;
+      if (this.#picture.at(x, y) === painted) this.#paint(x, y, before);
+    }
+  }
+}

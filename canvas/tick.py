@@ -1,0 +1,39 @@
+"""A leading-edge tick: the first request is served at once, a busy process serves at most one per interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors import Ref, Scheduler, send_after
+
+
+class Tick:
+    """Sends `message` to a process when it is asked to, but at most once per `interval` seconds.
+
+    Even at once means after the messages that wait already, so that what came together is served together.
+    """
+
+    __slots__ = ("_interval", "_is_due", "_last", "_message", "_ref")
+
+    def __init__(self, ref: Ref, interval: float, message: Any) -> None:
+        self._ref = ref
+        self._interval = interval
+        self._message = message
+        self._is_due = False
+        self._last = float("-inf")
+
+    def request(self) -> None:
+        """Have the message sent in time; further requests until then change nothing."""
+        if self._is_due:
+            return
+        self._is_due = True
+        wait = self._last + self._interval - Scheduler.current().loop.time()
+        if wait <= 0:
+            self._ref.tell(self._message)
+        else:
+            send_after(wait, self._ref, self._message)
+
+    def begin(self) -> None:
+        """The message has come: from now on the interval runs, and another may be requested."""
+        self._is_due = False
+        self._last = Scheduler.current().loop.time()

@@ -1,0 +1,133 @@
+"""Pure. Fragments to messages and back (RFC 6455 §5.4).
+
+A message grows in one bytearray as its bytes arrive, whatever their cut, so its cost is linear and its memory its
+size. Text is checked byte for byte on the way: it fails as soon as the bytes prove that it is not UTF-8.
+"""
+
+import codecs
+from collections.abc import Iterator
+from typing import Protocol
+
+from protocol.errors import CloseCode, ProtocolViolation
+from protocol.events import Binary, Text
+from protocol.frames import FrameHeader, Opcode, encode_frame
+from protocol.limits import Limits
+
+RSV1 = 4
+_utf8_decoder = codecs.getincrementaldecoder("utf-8")
+
+
+class Inflater(Protocol):
+    """The receiving half of an extension that transforms whole messages marked by RSV1 (RFC 7692 §6)."""
+
+    def inflate(self, data: bytes, room: int) -> bytes:
+        """Transform a piece of a message. More than `room` bytes of result are a ProtocolViolation 1009."""
+
+    def finish(self, room: int) -> bytes:
+        """Return what is left at the end of the message, and make ready for the next."""
+
+
+class Assembler:
+    """Puts the data frames of one connection together. Between messages it holds nothing."""
+
+    __slots__ = ("_compressed", "_data", "_decoder", "_fragments", "_inflater", "_limits", "_opcode", "_wire_size")
+
+    def __init__(self, limits: Limits, inflater: Inflater | None = None) -> None:
+        self._limits = limits
+        self._inflater = inflater
+        self._reset()
+
+    def _reset(self) -> None:
+        self._opcode: Opcode | None = None
+        self._data = _NOTHING
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._compressed = False
+        self._fragments = 0
+        self._wire_size = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether a message is in progress."""
+        return self._opcode is not None
+
+    def begin(self, header: FrameHeader) -> None:
+        """Take a data frame's header, before its payload: order and sizes are judged here."""
+        if header.opcode is not Opcode.CONTINUATION:
+            self._begin_message(header)
+        elif self._opcode is None:
+            raise _out_of_order("a continuation without a message to continue")
+        self._fragments += 1
+        self._wire_size += header.length
+        if self._fragments > self._limits.fragments:
+            raise _too_big(f"more than {self._limits.fragments} fragments")
+        if self._wire_size > self._limits.message:
+            raise _too_big(f"a message of more than {self._limits.message} bytes")
+
+    def append(self, piece: bytes) -> None:
+        """Take the next piece of the payload, unmasked."""
+        if self._compressed and self._inflater is not None:
+            piece = self._inflater.inflate(piece, self._limits.message - len(self._data))
+        self._take(piece)
+
+    def end(self, *, fin: bool) -> Text | Binary | None:
+        """Take the end of a frame; return the message if it was its last."""
+        if not fin:
+            return None
+        if self._compressed and self._inflater is not None:
+            self._take(self._inflater.finish(self._limits.message - len(self._data)))
+        if self._decoder is not None:
+            self._check_utf8(b"", final=True)
+            message: Text | Binary = Text(self._data.decode())
+        else:
+            message = Binary(bytes(self._data))
+        self._reset()
+        return message
+
+    def _begin_message(self, header: FrameHeader) -> None:
+        if self._opcode is not None:
+            raise _out_of_order("a new message before the fragmented one has ended")
+        self._opcode = header.opcode
+        self._data = bytearray()
+        self._compressed = header.rsv == RSV1
+        if header.opcode is Opcode.TEXT:
+            self._decoder = _utf8_decoder()
+
+    def _take(self, piece: bytes) -> None:
+        if self._decoder is not None:
+            self._check_utf8(piece)
+        self._data += piece
+
+    def _check_utf8(self, piece: bytes, *, final: bool = False) -> None:
+        assert self._decoder is not None
+        try:
+            self._decoder.decode(piece, final)
+        except UnicodeDecodeError:
+            raise _not_utf8() from None
+        # CPython waits for the third byte of a surrogate (ED A0..BF), though nothing can make it valid any more.
+        if b"\xed\xa0" <= self._decoder.getstate()[0] < b"\xee":
+            raise _not_utf8()
+
+
+def fragment(opcode: Opcode, payload: bytes, size: int) -> Iterator[bytes]:
+    """Encode a message as unmasked frames of at most `size` payload bytes each."""
+    if size < 1:
+        raise ValueError(f"fragments of {size} bytes")
+    last = max(0, (len(payload) - 1) // size * size)
+    for start in range(0, last + 1, size):
+        part = payload[start : start + size]
+        yield encode_frame(opcode if start == 0 else Opcode.CONTINUATION, part, fin=start == last)
+
+
+_NOTHING = bytearray()
+
+
+def _not_utf8() -> ProtocolViolation:
+    return ProtocolViolation(CloseCode.INVALID_PAYLOAD, "a text message must be UTF-8", "RFC 6455 §8.1")
+
+
+def _out_of_order(reason: str) -> ProtocolViolation:
+    return ProtocolViolation(CloseCode.PROTOCOL_ERROR, reason, "RFC 6455 §5.4")
+
+
+def _too_big(reason: str) -> ProtocolViolation:
+    return ProtocolViolation(CloseCode.MESSAGE_TOO_BIG, reason, "RFC 6455 §10.4")

@@ -1,0 +1,166 @@
+"""Pure. What HTTP/1.1 says: requests, responses and their errors as values; responses to bytes (RFC 9110)."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Literal
+from urllib.parse import unquote_to_bytes
+
+from protocol.headers import Headers
+
+TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+"""A token as a pattern (RFC 9110 §5.6.2)."""
+ABSOLUTE_FORM = re.compile(r"[Hh][Tt][Tt][Pp][Ss]?://([^/?]+)(.*)")
+"""A request target that is a whole URI: its authority, and what follows (RFC 9112 §3.2.2)."""
+
+
+class HttpError(Exception):
+    """A request that gets `status` for an answer; `message` names the rule that it broke."""
+
+    def __init__(self, status: int, message: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(status, message, headers)
+        self.status = status
+        self.message = message
+        self.headers = headers
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.message}"
+
+    @property
+    def response(self) -> "Response":
+        """The answer to send, with the message as plain text."""
+        headers = (*self.headers, ("Content-Type", "text/plain; charset=utf-8"))
+        return Response(self.status, headers, f"{self.message}\n".encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One complete request."""
+
+    method: str
+    target: str
+    version: tuple[int, int]
+    headers: Headers
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The target's path, still percent-encoded; `decode_path` makes a file name of it."""
+        return self._origin_form.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The target's query, still percent-encoded, without the question mark."""
+        return self._origin_form.partition("?")[2]
+
+    @property
+    def host(self) -> str:
+        """The authority asked for: that of an absolute target before that of Host (RFC 9112 §3.2.2)."""
+        absolute = ABSOLUTE_FORM.fullmatch(self.target)
+        return absolute[1] if absolute else self.headers.get("host") or ""
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the client wants the connection to go on after the answer (RFC 9112 §9.3)."""
+        options = {option.lower() for option in self.headers.tokens("connection")}
+        return "close" not in options and (self.version >= (1, 1) or "keep-alive" in options)
+
+    @property
+    def _origin_form(self) -> str:
+        absolute = ABSOLUTE_FORM.fullmatch(self.target)
+        if absolute is None:
+            return self.target
+        return absolute[2] if absolute[2].startswith("/") else "/" + absolute[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One response. Content-Length and Date are the encoder's to write."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+def encode_response(
+    response: Response,
+    *,
+    head_only: bool = False,
+    date: str | None = None,
+    connection: Literal["close", "keep-alive"] | None = None,
+) -> bytes:
+    """Encode a response.
+
+    `head_only` answers HEAD: the length of the body without the body (RFC 9110 §9.3.2). 1xx, 204 and 304 carry
+    neither (RFC 9110 §8.6). A body given to one of them is the caller's bug and raises ValueError, as does a header
+    that would break out of its line or contradict the encoder's.
+    """
+    status, bodiless = response.status, response.status < 200 or response.status in (204, 304)
+    if bodiless and response.body:
+        raise ValueError(f"a {status} response has no body")
+    fields = list(response.headers)
+    if any(name.lower() in _ENCODERS_OWN for name, _ in fields):
+        raise ValueError(f"the encoder itself writes {', '.join(sorted(_ENCODERS_OWN))}: {fields!r}")
+    if not bodiless:
+        fields.append(("Content-Length", str(len(response.body))))
+    if connection is not None:
+        fields.append(("Connection", connection))
+    if date is not None:
+        fields.append(("Date", date))
+    head = "".join(_field_line(name, value) for name, value in fields)
+    body = b"" if head_only else response.body
+    return f"HTTP/1.1 {status} {_phrase(status)}\r\n{head}\r\n".encode("latin-1") + body
+
+
+def format_date(timestamp: float) -> str:
+    """Format seconds since 1970 for a Date header (RFC 9110 §5.6.7), in English whatever the locale."""
+    at = datetime.fromtimestamp(timestamp, UTC)
+    day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1]
+    return f"{day}, {at.day:02} {month} {at.year} {at.hour:02}:{at.minute:02}:{at.second:02} GMT"
+
+
+def decode_path(path: str) -> str:
+    """Decode a path so that it can be joined to a folder.
+
+    Raise HttpError 400 for a broken escape, for what is not UTF-8, and for anything a file system could take for a
+    way out: control characters, backslashes and dot segments, plain or escaped.
+    """
+    if _BROKEN_ESCAPE.search(path):
+        raise HttpError(400, "A percent sign in a path must be followed by two hex digits (RFC 3986 §2.1)")
+    try:
+        decoded = unquote_to_bytes(path).decode()
+    except UnicodeDecodeError:
+        raise HttpError(400, "A path must be UTF-8 when decoded") from None
+    if _UNSAFE_IN_PATH.search(decoded):
+        raise HttpError(400, "A path must not hold control characters or backslashes")
+    if not {".", ".."}.isdisjoint(decoded.split("/")):
+        raise HttpError(400, "A path must not hold dot segments (RFC 3986 §5.2.4)")
+    return decoded
+
+
+def is_token(text: str) -> bool:
+    """Tell whether `text` is a token (RFC 9110 §5.6.2)."""
+    return _TOKEN_TEXT.fullmatch(text) is not None
+
+
+_TOKEN_TEXT = re.compile(TOKEN)
+_NOT_IN_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_UNSAFE_IN_PATH = re.compile(r"[\x00-\x1f\x7f\\]")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_ENCODERS_OWN = frozenset({"content-length", "transfer-encoding", "date"})
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _field_line(name: str, value: str) -> str:
+    if not is_token(name) or _NOT_IN_VALUE.search(value):
+        raise ValueError(f"not a header field: {name!r}: {value!r}")
+    return f"{name}: {value}\r\n"

@@ -1,0 +1,128 @@
+"""A supervision tree with a beginning and an end (OTP application): started whole, stopped in order, or on a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from actors import (
+    KILL,
+    SHUTDOWN,
+    Exit,
+    ExitReason,
+    GenServer,
+    Process,
+    Ref,
+    StartError,
+    Stop,
+    down,
+    send_exit,
+    start,
+    start_link,
+    stop,
+)
+from supervision.child_spec import ChildSpec
+
+log = structlog.get_logger("canopy.application")
+
+
+class Application:
+    """One tree and what goes with its stop.
+
+    Args:
+        root: the specification of the top supervisor
+        prepare_stop: called before an orderly stop begins (OTP's `prep_stop/1`)
+    """
+
+    def __init__(self, root: ChildSpec, *, prepare_stop: Callable[[], object] = lambda: None) -> None:
+        self._spec = root
+        self._prepare_stop = prepare_stop
+        self._master: Ref | None = None
+        self._ended: asyncio.Future[ExitReason] | None = None
+
+    async def start(self) -> Ref:
+        """Start the tree, in order; returns the top supervisor.
+
+        Raises:
+            StartError: if a child did not start; what was started is stopped again.
+        """
+        self._master = await start(ApplicationMaster, self._spec, label=f"{self._spec.id} master")
+        self._ended = down(self._master)
+        master = self._master._process
+        assert isinstance(master, ApplicationMaster)
+        log.info("application.started", application=self._spec.id)
+        return master.root
+
+    async def stop(self) -> None:
+        """Stop the tree in reverse order, and wait for it."""
+        if self._master is None or not self._master.is_alive():
+            return
+        log.info("application.stopping", application=self._spec.id)
+        self._prepare_stop()
+        await stop(self._master, SHUTDOWN)
+        log.info("application.stopped", application=self._spec.id)
+
+    async def kill(self) -> None:
+        """End everything at once; nobody is asked."""
+        if self._master is not None and self._master.is_alive():
+            ended = down(self._master)
+            send_exit(self._master, KILL)
+            await ended
+
+    async def wait(self) -> ExitReason:
+        """Wait for the end of a started tree, by whatever cause; returns its reason."""
+        assert self._ended is not None, "the application has not been started"
+        return await asyncio.shield(self._ended)
+
+    async def run_until_signal(self) -> ExitReason:
+        """Wait for the end of a started tree. SIGINT and SIGTERM stop it in order; a second one kills it."""
+        loop = asyncio.get_running_loop()
+        stopping: list[asyncio.Task[None]] = []
+
+        def on_signal(number: signal.Signals) -> None:
+            log.info("application.signal", signal=number.name, again=bool(stopping))
+            stopping.append(asyncio.ensure_future(self.kill() if stopping else self.stop()))
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, on_signal, number)
+        try:
+            reason = await self.wait()
+            for task in stopping:
+                await asyncio.wait((task,))
+            return reason
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+
+class ApplicationMaster(GenServer):
+    """The parent of the top supervisor (OTP's application master): ends with it, and stops it."""
+
+    root: Ref
+
+    async def init(self, spec: ChildSpec) -> Stop | None:
+        self.trap_exit = True
+        kind: type[Process] = spec.start
+        try:
+            self.root = await start_link(kind, *spec.args, name=spec.name, label=spec.label, **spec.kwargs)
+        except StartError as error:
+            return Stop(error.reason)
+        return None
+
+    def handle_info(self, message: Any) -> Any:
+        """End when the top supervisor has ended by itself."""
+        if isinstance(message, Exit) and message.sender is self.root:
+            log.error("application.failed", reason=str(message.reason))
+            return Stop(message.reason)
+        return super().handle_info(message)
+
+    async def terminate(self, reason: ExitReason) -> None:
+        """Stop the tree, with all the time it wants."""
+        if self.root.is_alive():
+            ended = down(self.root)
+            send_exit(self.root, reason)
+            await ended

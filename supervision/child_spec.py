@@ -1,0 +1,159 @@
+"""Pure. What a supervisor knows of a child before it starts it (OTP supervisor: child specification)."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import math
+from collections.abc import Callable, Coroutine, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+
+from actors import ExitReason, Process, Ref
+
+ChildId: TypeAlias = Hashable
+
+
+class Restart(enum.Enum):
+    """Which exits of a child are followed by a restart."""
+
+    PERMANENT = "permanent"
+    """Every one."""
+    TRANSIENT = "transient"
+    """All but the orderly ones: `normal`, `shutdown`, `Shutdown(detail)`."""
+    TEMPORARY = "temporary"
+    """None; the specification is forgotten with the child."""
+
+
+class ChildType(enum.Enum):
+    """Whether a child is itself a supervisor."""
+
+    WORKER = "worker"
+    SUPERVISOR = "supervisor"
+
+
+BRUTAL_KILL: Final = "brutal_kill"
+"""`shutdown` of a child that is killed at once."""
+INFINITY: Final = math.inf
+"""`shutdown` of a child that gets all the time it wants."""
+
+StartFunction: TypeAlias = Callable[..., Coroutine[Any, Any, Ref]]
+ShutdownTime: TypeAlias = float | Literal["brutal_kill"]
+
+
+class SpecError(ValueError):
+    """A specification is refused: names the field, its value and what is allowed."""
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        super().__init__(f"{field} must be {allowed}, got {value!r}")
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateId:
+    """Why a supervisor did not start: two children have one id."""
+
+    id: ChildId
+
+
+@dataclass(frozen=True, slots=True)
+class BadCombination:
+    """Why a supervisor or a child was refused: `field` may not be `value` where `other_field` is `other_value`."""
+
+    field: str
+    value: object
+    other_field: str
+    other_value: object
+
+
+@dataclass(frozen=True, slots=True)
+class BadSpecs:
+    """Why a supervisor did not start: the specifications of its children are refused."""
+
+    reason: DuplicateId | BadCombination
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `count` restarts within `period` seconds."""
+
+    count: int
+    period: float
+
+    def __post_init__(self) -> None:
+        if isinstance(self.count, bool) or not isinstance(self.count, int) or self.count < 0:
+            raise SpecError("intensity", self.count, "an integer of at least 0")
+        if isinstance(self.period, bool) or not isinstance(self.period, int | float) or not self.period > 0:
+            raise SpecError("period", self.period, "a number of seconds above 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSpec:
+    """How to start one child, and what to do when it ends.
+
+    Attributes:
+        id: tells it from its siblings
+        start: the class of its process, or a coroutine function that starts it with `start_link` and returns its
+            reference; `args` and `kwargs` go to `init` or to the function
+        restart: which exits are followed by a restart
+        shutdown: seconds it has to end when it is asked to, `INFINITY` or `BRUTAL_KILL`; 5 s by default, `INFINITY`
+            for a supervisor
+        type: worker or supervisor
+        significant: its own end may end the supervisor, see `AutoShutdown`
+        name: registered before its `init` runs; not together with a start function, which may name the process itself
+        label: what people call it; its name or id by default; not together with a start function either
+        budget: beyond OTP: its own restarts within a time. One that exceeds it is given up, and its restarts do not
+            count for the supervisor
+        given_up: beyond OTP: called with the last reason and `args` when the child is given up
+    """
+
+    id: ChildId
+    start: type[Process] | StartFunction
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    restart: Restart = Restart.PERMANENT
+    shutdown: ShutdownTime | None = None
+    type: ChildType = ChildType.WORKER
+    significant: bool = False
+    name: str | None = None
+    label: str | None = None
+    budget: Limit | None = None
+    given_up: Callable[[ExitReason, tuple[Any, ...]], None] | None = None
+
+    def __post_init__(self) -> None:
+        if inspect.iscoroutinefunction(self.start):
+            for name in ("name", "label"):
+                if getattr(self, name) is not None:
+                    raise SpecError(name, getattr(self, name), "None beside a start function")
+        elif not (isinstance(self.start, type) and issubclass(self.start, Process)):
+            raise SpecError("start", self.start, "a class of processes or a coroutine function that starts one")
+        if not isinstance(self.restart, Restart):
+            raise SpecError("restart", self.restart, "a member of Restart")
+        if not isinstance(self.type, ChildType):
+            raise SpecError("type", self.type, "a member of ChildType")
+        if not isinstance(self.significant, bool):
+            raise SpecError("significant", self.significant, "True or False")
+        if self.shutdown is None:
+            default = INFINITY if self.type is ChildType.SUPERVISOR else 5.0
+            object.__setattr__(self, "shutdown", default)
+        elif self.shutdown != BRUTAL_KILL and not (
+            isinstance(self.shutdown, int | float) and not isinstance(self.shutdown, bool) and self.shutdown >= 0
+        ):
+            raise SpecError("shutdown", self.shutdown, "seconds of at least 0, INFINITY or BRUTAL_KILL")
+
+
+def child(start: type[Process] | StartFunction, *args: Any, id: ChildId = None, **options: Any) -> ChildSpec:
+    """Specify a child: `child(Server, 1, 2, id="server", restart=Restart.TRANSIENT)`.
+
+    Args:
+        start: the class of its process, or a coroutine function that starts it
+        args: what its `init` or the function gets
+        id: the name of the class or function by default
+        options: the other fields of `ChildSpec`
+
+    Raises:
+        SpecError: if a field has a value that is not allowed.
+    """
+    return ChildSpec(id=start.__name__ if id is None else id, start=start, args=args, **options)

@@ -1,0 +1,175 @@
+"""Supervisor. Any number of children of one kind, started on demand (OTP supervisor: simple_one_for_one)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from actors import SHUTDOWN, Call, Exit, ExitReason, Ref, StartError, Stop, Target, cast
+from supervision import strategy as rules
+from supervision.child_spec import BadSpecs, ChildSpec, ChildType, SpecError
+from supervision.strategy import AutoShutdown
+from supervision.supervisor import (
+    DYNAMIC,
+    NOT_FOUND,
+    BaseSupervisor,
+    Child,
+    CountChildren,
+    Counts,
+    DeleteChild,
+    GetChildSpec,
+    Refused,
+    RestartChild,
+    TerminateChild,
+    TryAgain,
+    WhichChildren,
+    _request,
+    log,
+)
+
+MAX_CHILDREN: Final = "max_children"
+"""The supervisor has as many children as it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartDynamicChild:
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+class DynamicSupervisor(BaseSupervisor):
+    """A supervisor whose children are all made from one template, with arguments of their own.
+
+    Args (of `init`):
+        template: its `args` and `kwargs` come before those of `start_dynamic_child`; its `id` means nothing
+        intensity, period: at most `intensity` restarts of all children within `period` seconds, or it ends itself
+        auto_shutdown: whether the end of significant children ends it
+        max_children: how many there may be at a time
+    """
+
+    def init(
+        self,
+        template: ChildSpec,
+        *,
+        intensity: int = 1,
+        period: float = 5.0,
+        auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
+        max_children: int | None = None,
+    ) -> Stop | None:
+        if max_children is not None and (isinstance(max_children, bool) or max_children < 0):
+            raise SpecError("max_children", max_children, "an integer of at least 0, or None")
+        self._set_limits(intensity, period, auto_shutdown)
+        self.template = template
+        self.max_children = max_children
+        self._children: dict[Ref, Child] = {}  # under the last process they had
+        refused = rules.refuse_child(template, auto_shutdown)
+        return None if refused is None else Stop(BadSpecs(refused))
+
+    async def terminate(self, reason: ExitReason) -> None:
+        children, self._children = self._children, {}
+        await self._stop_all(children.values())
+
+    def handle_info(self, message: Any) -> Any:
+        """Take the exit of a child; those of others mean nothing to a supervisor."""
+        if isinstance(message, Exit):
+            if message.sender is None or message.sender not in self._children:
+                return None
+            return self._exited(self._children.pop(message.sender), message.sender, message.reason)
+        log.warning("supervisor.unexpected_message", supervisor=str(self), message=repr(message)[:200])
+        return None
+
+    def handle_cast(self, request: Any) -> Any:
+        """Try a failed restart again, unless the child was stopped meanwhile."""
+        if isinstance(request, TryAgain):
+            child, last = request.child, request.last
+            if last is None or not child.is_restarting:
+                return None
+            del self._children[last]
+            return self._restart(child, last, "failed restart")
+        return super().handle_cast(request)
+
+    def handle_call(self, request: Any, from_: Call) -> Any:
+        """Serve the client functions."""
+        match request:
+            case StartDynamicChild(args, kwargs):
+                return self._add(args, kwargs)
+            case TerminateChild(child):
+                return self._terminate_child(child)
+            case WhichChildren():
+                return [child.info(None) for child in self._children.values()]
+            case CountChildren():
+                return self._count()
+            case GetChildSpec():
+                return self.template
+            case RestartChild() | DeleteChild():
+                return Refused(DYNAMIC)
+        return super().handle_call(request, from_)
+
+    async def _add(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ref | Refused | None:
+        if self.max_children is not None and len(self._children) >= self.max_children:
+            return Refused(MAX_CHILDREN)
+        template = self.template
+        child = Child(
+            template
+            if not args and not kwargs
+            else replace(template, args=template.args + args, kwargs={**template.kwargs, **kwargs})
+        )
+        try:
+            await self._start_one(child)
+        except StartError as error:
+            return Refused(error.reason)
+        return child.ref
+
+    async def _start_one(self, child: Child) -> None:
+        await self._start(child)
+        if child.ref is not None:
+            self._children[child.ref] = child
+
+    async def _terminate_child(self, ref: object) -> Refused | None:
+        if not isinstance(ref, Ref):
+            return Refused(DYNAMIC)
+        child = self._children.pop(ref, None)
+        if child is not None:
+            child.is_restarting = False
+            await self._stop_all([child])
+        elif ref.is_alive():
+            return Refused(NOT_FOUND)
+        return None
+
+    def _count(self) -> Counts:
+        children = len(self._children)
+        active = sum(not child.is_restarting for child in self._children.values())
+        is_supervisor = self.template.type is ChildType.SUPERVISOR
+        return Counts(1, active, children if is_supervisor else 0, 0 if is_supervisor else children)
+
+    def _exited(self, child: Child, ref: Ref, reason: ExitReason) -> Any:
+        if rules.is_restarted(child.spec.restart, reason):
+            return self._restart(child, ref, reason)
+        child.ref = None
+        return self._ends(child, self._children.values()) if child.spec.significant else None
+
+    async def _restart(self, child: Child, last: Ref, reason: ExitReason) -> Stop | None:
+        self._note_restart(child, reason)
+        if child.spec.budget is not None:
+            if not self._within_budget(child, reason):
+                return None
+        elif not self._within_limit():
+            return Stop(SHUTDOWN)
+        try:
+            await self._start_one(child)
+        except StartError as error:
+            log.error("supervisor.start_failed", supervisor=str(self), child=repr(last), reason=str(error.reason))
+            child.is_restarting = True
+            self._children[last] = child
+            cast(self.ref, TryAgain(child, last))
+        return None
+
+
+async def start_dynamic_child(supervisor: Target, *args: Any, **kwargs: Any) -> Ref | None:
+    """Start a child from the template with further arguments. Returns None if it declined to start.
+
+    Raises:
+        ChildError: `MAX_CHILDREN`, or what the start failed with.
+    """
+    started: Ref | None = await _request(supervisor, StartDynamicChild(args, kwargs))
+    return started

@@ -1,0 +1,223 @@
+"""One process per connection: owns a wire, answers its requests, and runs the handler of its WebSocket.
+
+It does not trap exits: when it dies of a crash, or of its supervisor's `shutdown`, the wire stays for the next
+incarnation. It closes the wire itself when it ends by its own decision.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import structlog
+
+from actors import IGNORE, NORMAL, ExitReason, GenServer, Stop, is_clean
+from protocol import (
+    Binary,
+    CloseCode,
+    Closed,
+    HttpError,
+    Request,
+    Response,
+    State,
+    Text,
+    Upgrade,
+    choose_subprotocol,
+    validate,
+)
+from supervision.server.wire import READABLE, Wire
+
+log = structlog.get_logger("canopy.server")
+
+EVENTS_PER_TURN = 64
+"""After so many events a connection lets others have a turn."""
+
+
+class Phase(enum.Enum):
+    """Where a connection is in its life."""
+
+    OPEN = "open"
+    """TCP is there, and speaks HTTP."""
+    ACTIVE = "active"
+    """A WebSocket with a handler."""
+    CLOSING = "closing"
+    """Our close frame is out."""
+    CLOSED = "closed"
+
+
+_PHASES = {
+    State.HTTP: Phase.OPEN,
+    State.OPEN: Phase.ACTIVE,
+    State.CLOSING: Phase.CLOSING,
+    State.CLOSED: Phase.CLOSED,
+}
+
+
+class Handler(Protocol):
+    """The application's side of one WebSocket. Made anew for every incarnation of its connection actor.
+
+    An exception in any of these crashes the connection actor, not the socket.
+    """
+
+    def opened(self) -> None:
+        """The WebSocket is there, or is there again after a crash."""
+
+    def received(self, message: Text | Binary) -> None:
+        """Take a message of the peer."""
+
+    def drained(self) -> None:
+        """All messages that came together have been received."""
+
+    def informed(self, message: Any) -> None:
+        """Take a message that another actor sent to the connection."""
+
+    def closed(self, code: int, reason: str) -> None:
+        """The WebSocket has ended; what the peer said, or 1006."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocket:
+    """A route's answer: make this request a WebSocket.
+
+    `handler` is called with the connection for each incarnation; what it closes over outlives crashes.
+    """
+
+    handler: Callable[[Connection], Handler]
+    subprotocols: tuple[str, ...] = ()
+    label: str = "websocket"
+
+
+Answer: TypeAlias = Response | WebSocket
+Routes: TypeAlias = Callable[[Request], "Answer | Awaitable[Answer]"]
+"""The application: what is the answer to a request. Raises `HttpError` to refuse one."""
+
+
+class Connection(GenServer):
+    """The actor of one wire.
+
+    Args (of `init`):
+        routes: what answers its requests
+        wire: what it owns
+    """
+
+    wire: Wire
+
+    def init(self, routes: Routes, wire: Wire) -> Any:
+        self._routes = routes
+        self.wire = wire
+        self._handler: Handler | None = None
+        self.label = f"connection {wire.id}"
+        if wire.is_closed and not wire.events:
+            return IGNORE
+        wire.adopt(self.ref)
+        if isinstance(wire.keepsake, WebSocket) and wire.session.state is State.OPEN:
+            self._open(wire.keepsake)
+        elif wire.session.awaits_answer and not wire.events:
+            wire.fail()  # its request was being served when the last incarnation crashed
+        return None
+
+    @property
+    def phase(self) -> Phase:
+        """Where the connection is in its life."""
+        return _PHASES[self.wire.session.state]
+
+    def handle_info(self, message: Any) -> Any:
+        """Take what the wire brought, or pass a message of another actor to the handler."""
+        if message is READABLE:
+            return self._read()
+        if self._handler is not None:
+            self._handler.informed(message)
+            return None
+        return super().handle_info(message)
+
+    def terminate(self, reason: ExitReason) -> None:
+        """Close the wire, unless this is a crash: then the next incarnation takes it over."""
+        if is_clean(reason):
+            self.wire.close(CloseCode.GOING_AWAY if self._handler else CloseCode.NORMAL)
+
+    # Sending, for the handler.
+
+    def send_text(self, data: str | bytes) -> None:
+        """Send a text message; what is sent in one callback goes out in one write."""
+        self.wire.send_text(data)
+
+    def send_binary(self, data: bytes) -> None:
+        """Send a binary message."""
+        self.wire.send_binary(data)
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake."""
+        self.wire.close(code, reason)
+
+    # Private.
+
+    def _read(self) -> Any:
+        """Take what the peer sent, up to a request whose answer takes time."""
+        wire = self.wire
+        wire.cork()
+        try:
+            for _ in range(EVENTS_PER_TURN):
+                event = wire.take()
+                if event is None:
+                    break
+                if type(event) is Text or type(event) is Binary:
+                    if self._handler is not None:
+                        self._handler.received(event)
+                elif isinstance(event, Request):
+                    pending = self._serve(event)
+                    if pending is not None:
+                        return self._serve_later(event, pending)
+                elif isinstance(event, Closed):
+                    return self._closed(event)
+            else:
+                self.ref.tell(READABLE)
+            if self._handler is not None:
+                self._handler.drained()
+        finally:
+            wire.uncork()
+        return Stop(NORMAL) if wire.is_closed and not wire.events else None
+
+    def _closed(self, event: Closed) -> Stop:
+        if self._handler is not None:
+            self._handler.closed(event.code, event.reason)
+        return Stop(NORMAL)
+
+    def _serve(self, request: Request) -> Awaitable[Answer] | None:
+        """Answer `request`, or return what its answer will come from."""
+        try:
+            answer = self._routes(request)
+            if not isinstance(answer, Response | WebSocket):
+                return answer
+            self._respond(request, answer)
+        except HttpError as error:
+            self.wire.respond(error.response)
+        return None
+
+    async def _serve_later(self, request: Request, pending: Awaitable[Answer]) -> Any:
+        try:
+            self._respond(request, await pending)
+        except HttpError as error:
+            self.wire.respond(error.response)
+        self.ref.tell(READABLE)
+
+    def _respond(self, request: Request, answer: Answer) -> None:
+        if isinstance(answer, Response):
+            self.wire.respond(answer)
+            return
+        upgrade: Upgrade = validate(request)
+        self.wire.keepsake = answer
+        self.wire.accept(upgrade, choose_subprotocol(upgrade.subprotocols, answer.subprotocols))
+        self._open(answer)
+
+    def _open(self, websocket: WebSocket) -> None:
+        self.label = f"{websocket.label} {self.wire.id}"
+        self._handler = websocket.handler(self)
+        self._handler.opened()
+
+
+def give_up(reason: ExitReason, args: tuple[Any, ...]) -> None:
+    """Close the wire of a connection that crashed too often: 1011 to this peer alone."""
+    wire: Wire = args[-1]
+    wire.fail()

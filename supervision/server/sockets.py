@@ -1,0 +1,139 @@
+"""What of a server outlives its actors: the listening socket, and the wires. No process, no application code."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from protocol import Limits, format_date
+from supervision.server.wire import Wire
+
+BACKLOG = 1_024
+"""Connections the kernel holds for us while the listener is away."""
+
+
+class Sockets:
+    """The sockets of one server. Made before its tree is started, closed after it has stopped.
+
+    Args:
+        listening: bound and listening; see `listen` and `listen_unix`
+        max_connections: how many wires there may be at a time; the next one is refused with 503
+        limits: what one peer may make us hold
+        wall_clock: seconds since the epoch, for the Date header
+
+    Attributes:
+        wires: the open ones by their id
+        is_draining: the application is about to stop; nobody new is let in
+        refused: connections turned away because there were too many
+        cut_off: connections ended because they did not read
+    """
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        *,
+        max_connections: int = 10_000,
+        limits: Limits = Limits(),  # noqa: B008  # immutable
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.listening = listening
+        self.max_connections = max_connections
+        self.limits = limits
+        self.wires: dict[int, Wire] = {}
+        self.is_draining = False
+        self.refused = 0
+        self.cut_off = 0
+        self._ids = itertools.count(1)
+        self._wall_clock = wall_clock
+        self._date = (0, "")
+        self._when_empty: list[Callable[[], object]] = []
+
+    def next_id(self) -> int:
+        """A number for a new wire."""
+        return next(self._ids)
+
+    def date(self) -> str:
+        """The value of a Date header now."""
+        now = int(self._wall_clock())
+        if self._date[0] != now:
+            self._date = (now, format_date(now))
+        return self._date[1]
+
+    def forget(self, wire: Wire) -> None:
+        """A wire is gone."""
+        self.wires.pop(wire.id, None)
+        if not self.wires:
+            waiting, self._when_empty = self._when_empty, []
+            for tell in waiting:
+                tell()
+
+    def when_empty(self, tell: Callable[[], object]) -> None:
+        """Have `tell()` called when no wire is left, which may be now."""
+        if self.wires:
+            self._when_empty.append(tell)
+        else:
+            tell()
+
+    def orphans(self) -> list[Wire]:
+        """The wires that nobody owns, oldest first."""
+        return [wire for wire in self.wires.values() if wire.owner is None and not wire.is_closed]
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on, or 0 of a unix socket."""
+        name = self.listening.getsockname()
+        return int(name[1]) if isinstance(name, tuple) else 0
+
+    def close(self) -> None:
+        """Close the listening socket, and drop what is still connected."""
+        self.listening.close()
+        for wire in list(self.wires.values()):
+            wire.abort()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind a TCP socket and listen. Port 0 lets the system choose.
+
+    Raises:
+        OSError: if the address is in use, unknown, or not ours to take.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    listening.setblocking(False)
+    return listening
+
+
+def listen_unix(path: Path) -> socket.socket:
+    """Bind a unix socket that only its owner may use (mode 0600), in place of one that nobody listens on any more.
+
+    Raises:
+        OSError: if somebody listens there, or the folder cannot be written.
+    """
+    if path.is_socket():
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(path))
+            except OSError:
+                path.unlink()
+            else:
+                raise OSError(f"another process listens on {path}")
+    listening = socket.socket(socket.AF_UNIX)
+    try:
+        listening.bind(str(path))
+        path.chmod(0o600)
+        listening.listen(BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    listening.setblocking(False)
+    return listening

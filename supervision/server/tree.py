@@ -1,0 +1,54 @@
+"""The supervision tree of a server: one literal list. The start order says who needs whom."""
+
+from __future__ import annotations
+
+from supervision import INFINITY, ChildSpec, ChildType, DynamicSupervisor, Limit, Restart, Strategy, Supervisor, child
+from supervision.server.connection import Connection, Routes, give_up
+from supervision.server.drainer import Drainer
+from supervision.server.listener import Listener
+from supervision.server.sockets import Sockets
+
+
+def server(
+    name: str,
+    sockets: Sockets,
+    routes: Routes,
+    *,
+    crash_budget: Limit = Limit(5, 10.0),  # noqa: B008  # immutable
+    drain_timeout: float = 10.0,
+    intensity: int = 100,
+    period: float = 10.0,
+) -> ChildSpec:
+    """Specify a supervised server.
+
+    Args:
+        name: unique among the servers of an application; its processes are registered under it
+        sockets: what it listens on, and whose wires outlive its actors
+        routes: the application
+        crash_budget: how often one connection may crash before it is closed with 1011
+        drain_timeout: seconds that clients have to go when the application stops
+        intensity, period: restarts of the listener and the drainer before the server gives up
+    """
+    connections = f"{name}.connections"
+    connection = child(
+        Connection, routes, restart=Restart.TRANSIENT, budget=crash_budget, given_up=give_up, label="connection"
+    )
+    return child(
+        Supervisor,
+        [
+            child(
+                DynamicSupervisor,
+                connection,
+                id="connections",
+                name=connections,
+                label="connections",
+                type=ChildType.SUPERVISOR,
+            ),
+            child(Listener, sockets, connections, id="listener", label="listener"),
+            child(Drainer, sockets, drain_timeout, id="drainer", label="drainer", shutdown=INFINITY),
+        ],
+        id=name,
+        label=name,
+        type=ChildType.SUPERVISOR,
+        kwargs={"strategy": Strategy.REST_FOR_ONE, "intensity": intensity, "period": period},
+    )

@@ -1,0 +1,276 @@
+"""One wire per TCP connection: the transport and the protocol state. It runs no application code.
+
+A wire outlives the actor that owns it: when a connection actor crashes, reading pauses, and the next incarnation
+adopts the wire with every event that was not handled yet. One that nobody adopts within `ADOPTION_TIMEOUT` is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import structlog
+
+from actors import ExitReason, Ref, watch
+from protocol import CloseCode, Event, Request, Response, Session, State, Upgrade
+
+if TYPE_CHECKING:
+    from supervision.server.sockets import Sockets
+
+log = structlog.get_logger("canopy.server")
+
+ADOPTION_TIMEOUT = 5.0
+"""Seconds a wire waits for its next owner before it is closed with 1011."""
+CLOSE_TIMEOUT = 5.0
+"""Seconds a peer has to answer our close frame, and to take what it was sent, before the transport is aborted."""
+MAX_EVENTS = 1_024
+"""Events that wait for the owner above which reading pauses."""
+MAX_BACKLOG = 16 * 1024 * 1024
+"""Bytes a peer may leave unread, beyond what it had when the wire became congested, before it is cut off."""
+
+
+class _Readable:
+    def __repr__(self) -> str:
+        return "READABLE"
+
+
+READABLE: Final = _Readable()
+"""The message to the owner: there are events to take."""
+
+
+class Wire(asyncio.Protocol):
+    """The socket of one connection.
+
+    Attributes:
+        id: a number no other wire of these sockets has or had
+        session: the protocol state, to be read by the owner
+        peer: the other end, as text
+        keepsake: whatever the owner wants its next incarnation to find
+        events: what the peer sent and no owner has taken yet
+    """
+
+    def __init__(self, sockets: Sockets) -> None:
+        self._sockets = sockets
+        self.id = sockets.next_id()
+        self.session = Session(sockets.limits, date=sockets.date)
+        self.peer = "unknown"
+        self.owner: Ref | None = None
+        self.keepsake: Any = None
+        self.events: deque[Event] = deque()
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.is_closed = False
+        self.is_congested = False
+        self._transport: asyncio.Transport | None = None
+        self._unwatch: Callable[[], None] | None = None
+        self._is_notified = False
+        self._is_paused = False
+        self._is_corked = False
+        self._corked: list[bytes] = []
+        self._orphan_timer: asyncio.TimerHandle | None = None
+        self._close_timer: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"<wire {self.id} {self.peer}>"
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; nobody owns the wire yet."""
+        self._transport = cast(asyncio.Transport, transport)
+        address = transport.get_extra_info("peername")
+        self.peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "local"
+        self._sockets.wires[self.id] = self
+        self._wait_for_owner()
+
+    def data_received(self, data: bytes) -> None:
+        """Turn bytes into events; answer what the protocol itself answers."""
+        self.bytes_in += len(data)
+        self._absorb(self.session.receive(data))
+
+    def eof_received(self) -> bool:
+        """The peer will send no more: it may still be owed an answer."""
+        self._absorb(self.session.receive_eof())
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The end of the transport, whoever caused it."""
+        self.is_closed = True
+        self._sockets.forget(self)
+        for timer in (self._orphan_timer, self._close_timer):
+            if timer is not None:
+                timer.cancel()
+        if error is not None:
+            log.debug("wire.lost", wire=self.id, peer=self.peer, error=repr(error))
+        self._absorb(self.session.receive_eof())
+        self._notify()
+
+    def pause_writing(self) -> None:
+        """The peer reads slower than we write."""
+        self.is_congested = True
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        self.is_congested = False
+
+    # What the owner does.
+
+    def adopt(self, owner: Ref) -> None:
+        """Make `owner` the owner: it gets `READABLE` whenever there are events."""
+        if self._unwatch is not None:
+            self._unwatch()
+        self.owner = owner
+        if self._orphan_timer is not None:
+            self._orphan_timer.cancel()
+            self._orphan_timer = None
+        self._unwatch = watch(owner, self._owner_down)
+        self._is_notified = False
+        if self.events or self.is_closed:
+            self._notify()
+        self._read_on()
+
+    def take(self) -> Event | None:
+        """Take the oldest event, or None: then the next one brings a new `READABLE`."""
+        if self.events:
+            return self.events.popleft()
+        self._is_notified = False
+        self._read_on()
+        return None
+
+    def accept(self, upgrade: Upgrade, subprotocol: str | None) -> None:
+        """Answer the request that waits with 101; what follows it are WebSocket events."""
+        self._absorb(self.session.accept(upgrade, subprotocol=subprotocol))
+
+    def respond(self, response: Response, *, close: bool = False) -> None:
+        """Answer the request that waits."""
+        self._absorb(self.session.respond(response, close=close or self._sockets.is_draining))
+
+    def send_text(self, data: str | bytes) -> None:
+        """Send a text message; UTF-8 bytes are taken as they are. After a close frame nothing is sent."""
+        self.write(self.session.send_text(data))
+
+    def send_binary(self, data: bytes) -> None:
+        """Send a binary message. After a close frame nothing is sent."""
+        self.write(self.session.send_binary(data))
+
+    def send_frames(self, data: bytes) -> None:
+        """Send whole frames that somebody encoded for many wires at once; nothing unless the WebSocket is open."""
+        if self.session.state is State.OPEN:
+            self.write(data)
+
+    def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
+        """Begin the closing handshake, or end HTTP after what is being sent; the transport follows in time."""
+        if self.is_closed:
+            return
+        if self.session.state is State.OPEN:
+            self.write(self.session.close(code, reason))
+            self.uncork()
+            self._abort_in_time()
+            self._read_on()  # for the peer's answer, even if nobody owns the wire
+        elif self.session.state is State.HTTP and not self.session.awaits_answer:
+            self._end_transport()
+
+    def abort(self) -> None:
+        """Drop the connection without a word."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def write(self, data: bytes) -> None:
+        """Write bytes in order, or keep them until the wire is uncorked. To a closed wire they go nowhere."""
+        if not data or self.is_closed or self._transport is None:
+            return
+        if self._is_corked:
+            self._corked.append(data)
+            return
+        self.bytes_out += len(data)
+        self._transport.write(data)
+        if self.is_congested and self._transport.get_write_buffer_size() > MAX_BACKLOG + len(data):
+            log.warning("wire.too_slow", wire=self.id, peer=self.peer)
+            self._sockets.cut_off += 1
+            self.abort()
+
+    def cork(self) -> None:
+        """Keep what is written until `uncork`, to send it in one write."""
+        self._is_corked = True
+
+    def uncork(self) -> None:
+        """Send what was kept."""
+        self._is_corked = False
+        if self._corked:
+            data = self._corked[0] if len(self._corked) == 1 else b"".join(self._corked)
+            self._corked.clear()
+            self.write(data)
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that the peer has not taken yet."""
+        return 0 if self._transport is None or self.is_closed else self._transport.get_write_buffer_size()
+
+    # Private.
+
+    def _absorb(self, events: list[Event]) -> None:
+        output = self.session.output()
+        if output:
+            self.write(output)
+        if events:
+            self.events.extend(events)
+            self._notify()
+            if type(events[-1]) is Request or len(self.events) > MAX_EVENTS:
+                self._pause()
+        if self.session.should_close:
+            self._end_transport()
+
+    def _notify(self) -> None:
+        if self.owner is not None and not self._is_notified:
+            self._is_notified = True
+            self.owner.tell(READABLE)
+
+    def _pause(self) -> None:
+        if not self._is_paused and self._transport is not None and not self._transport.is_closing():
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def _read_on(self) -> None:
+        if self._is_paused and not self.session.awaits_answer and self._transport is not None:
+            self._is_paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    def _end_transport(self) -> None:
+        """Flush and close; a peer that does not take the rest in time loses it."""
+        if self._transport is not None and not self._transport.is_closing():
+            self.uncork()
+            self._transport.close()
+            self._abort_in_time()
+
+    def _owner_down(self, ref: Ref, reason: ExitReason) -> None:
+        """The owner has ended without closing the wire: it crashed, or is restarted for another's sake."""
+        if ref is not self.owner:
+            return
+        self.owner = self._unwatch = None
+        self.uncork()
+        if self._transport is not None and not self._transport.is_closing():
+            log.info("wire.orphaned", wire=self.id, reason=str(reason))
+            self._pause()
+            self._wait_for_owner()
+
+    def _wait_for_owner(self) -> None:
+        if self._orphan_timer is None:
+            self._orphan_timer = asyncio.get_running_loop().call_later(ADOPTION_TIMEOUT, self._give_up)
+
+    def _give_up(self) -> None:
+        if self.owner is None:
+            log.error("wire.not_adopted", wire=self.id, peer=self.peer)
+            self.fail()
+
+    def fail(self) -> None:
+        """End the connection because our side of it is broken: 1011, or 500 to a request that waits."""
+        if self.session.awaits_answer:
+            self.respond(Response(500, (("Content-Type", "text/plain"),), b"internal error\n"), close=True)
+        self.close(CloseCode.INTERNAL_ERROR, "the server failed to handle this connection")
+
+    def _abort_in_time(self) -> None:
+        if self._close_timer is None:
+            self._close_timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self.abort)

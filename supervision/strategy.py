@@ -1,0 +1,104 @@
+"""Pure. Who is restarted with whom, how often, and what ends a supervisor (OTP supervisor)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from actors import ExitReason, is_clean
+from supervision.child_spec import BadCombination, ChildSpec, DuplicateId, Limit, Restart
+
+T = TypeVar("T")
+
+
+class Strategy(enum.Enum):
+    """Who is restarted when a child fails."""
+
+    ONE_FOR_ONE = "one_for_one"
+    """The child alone."""
+    ONE_FOR_ALL = "one_for_all"
+    """All children."""
+    REST_FOR_ONE = "rest_for_one"
+    """The child and those started after it."""
+
+
+class AutoShutdown(enum.Enum):
+    """Whether a supervisor ends, with `shutdown`, when significant children have ended by themselves."""
+
+    NEVER = "never"
+    ANY_SIGNIFICANT = "any_significant"
+    ALL_SIGNIFICANT = "all_significant"
+
+
+def group(strategy: Strategy, children: Sequence[T], failed: T) -> list[T]:
+    """The children that a restart of `failed` stops and starts again, in start order."""
+    match strategy:
+        case Strategy.ONE_FOR_ONE:
+            return [failed]
+        case Strategy.ONE_FOR_ALL:
+            return list(children)
+        case Strategy.REST_FOR_ONE:
+            return list(children[children.index(failed) :])
+
+
+def is_restarted(restart: Restart, reason: ExitReason) -> bool:
+    """Tell whether a child that ended with `reason` is to be started again."""
+    match restart:
+        case Restart.PERMANENT:
+            return True
+        case Restart.TRANSIENT:
+            return not is_clean(reason)
+        case Restart.TEMPORARY:
+            return False
+
+
+def add_restart(restarts: Sequence[float], now: float, limit: Limit) -> tuple[list[float], bool]:
+    """Add a restart at `now` (seconds).
+
+    Returns the restarts that still count, and whether they keep the limit.
+    """
+    recent = [then for then in restarts if now - then <= limit.period]
+    recent.append(now)
+    return recent, len(recent) <= limit.count
+
+
+def ends_supervisor(policy: AutoShutdown, ended: bool, others: bool) -> bool:
+    """Tell whether the own end of a child ends its supervisor.
+
+    Args:
+        policy: of the supervisor
+        ended: whether the child that ended is significant
+        others: whether another significant child is alive
+    """
+    match policy:
+        case AutoShutdown.NEVER:
+            return False
+        case AutoShutdown.ANY_SIGNIFICANT:
+            return ended
+        case AutoShutdown.ALL_SIGNIFICANT:
+            return ended and not others
+
+
+def refuse_child(spec: ChildSpec, policy: AutoShutdown) -> BadCombination | None:
+    """Why `spec` cannot be a child under `policy`, or None."""
+    if not spec.significant:
+        return None
+    if policy is AutoShutdown.NEVER:
+        return BadCombination("auto_shutdown", policy, "significant", True)
+    if spec.restart is Restart.PERMANENT:
+        return BadCombination("restart", spec.restart, "significant", True)
+    return None
+
+
+def refuse_children(specs: Iterable[ChildSpec], policy: AutoShutdown) -> DuplicateId | BadCombination | None:
+    """Why `specs` cannot be the children of one supervisor, or None."""
+    ids = set()
+    for spec in specs:
+        if spec.id in ids:
+            return DuplicateId(spec.id)
+        ids.add(spec.id)
+        reason = refuse_child(spec, policy)
+        if reason is not None:
+            return reason
+    return None
