@@ -131,7 +131,7 @@ class Process(pykka.Actor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         scheduler = Scheduler.current()
         self.scheduler = scheduler
-        self._actor_ref: Ref = Ref(self, scheduler.next_id(), type(self).__name__)  # type: ignore[assignment]
+        self._actor_ref: Ref = Ref(self, scheduler.next_id(), type(self).__name__)
         self.mailbox: Mailbox = self._create_actor_inbox()
         self.parent: Ref | None = None
         self.trap_exit = False
@@ -193,7 +193,7 @@ class Process(pykka.Actor):
     # Pykka's hooks for new kinds of actors.
 
     @classmethod
-    def start(cls, *args: Any, **kwargs: Any) -> Ref:  # type: ignore[override]  # our reference, not Pykka's
+    def start(cls, *args: Any, **kwargs: Any) -> Ref:
         """Start a process that is linked to nobody; its `init` has run when this returns.
 
         Raises:
@@ -665,7 +665,8 @@ class Inbox:
         if envelope.reply_to is None:
             process.scheduler.deliver(process, envelope.message)
         else:
-            process.scheduler.deliver(process, Call(envelope.message, envelope.reply_to, process.ref, process.scheduler))
+            request = Call(envelope.message, envelope.reply_to, process.ref, process.scheduler)
+            process.scheduler.deliver(process, request)
 
     def get(self) -> Envelope[Any]:
         """Take the oldest message.

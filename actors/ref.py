@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import pykka
 
@@ -112,9 +112,9 @@ class Ref(pykka.ActorRef["Process"]):
 
         return ask(self, message)
 
-    def proxy(self) -> pykka.ActorProxy[Any]:  # type: ignore[override]  # Pykka cannot name our classes either
+    def proxy(self) -> pykka.ActorProxy[Any]:
         """A Pykka proxy: attribute access and method calls become messages, answered with futures."""
-        return cast("pykka.ActorProxy[Any]", pykka.ActorProxy(actor_ref=self))
+        return pykka.ActorProxy(actor_ref=self)
 
 
 class Monitor:

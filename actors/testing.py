@@ -84,8 +84,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def describe(self) -> str:
         """The processes that are alive, for the message of `Stuck`."""
-        scheduler = Scheduler.of(self)
-        return ", ".join(f"{process} {process.status.value}" for process in scheduler.processes.values()) or "no process"
+        processes = Scheduler.of(self).processes.values()
+        return ", ".join(f"{process} {process.status.value}" for process in processes) or "no process"
 
     def _process_events(self, event_list: list[Any]) -> None:
         pass

@@ -15,17 +15,16 @@ from actors import (
     Exit,
     ExitReason,
     GenServer,
-    Process,
     Ref,
     StartError,
     Stop,
     down,
     send_exit,
     start,
-    start_link,
     stop,
 )
 from supervision.child_spec import ChildSpec
+from supervision.supervisor import begin
 
 log = structlog.get_logger("canopy.application")
 
@@ -106,9 +105,8 @@ class ApplicationMaster(GenServer):
 
     async def init(self, spec: ChildSpec) -> Stop | None:
         self.trap_exit = True
-        kind: type[Process] = spec.start
         try:
-            self.root = await start_link(kind, *spec.args, name=spec.name, label=spec.label, **spec.kwargs)
+            self.root = await begin(spec)
         except StartError as error:
             return Stop(error.reason)
         return None

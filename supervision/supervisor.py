@@ -163,6 +163,24 @@ class Child:
         return ChildInfo(id, RESTARTING if self.is_restarting else self.ref, self.spec.type)
 
 
+async def begin(spec: ChildSpec) -> Ref:
+    """Start the process of a child, linked to the calling one.
+
+    Raises:
+        StartError: if it fails.
+        Ignored: if it declines.
+    """
+    if isinstance(spec.start, type):
+        label = spec.label or spec.name or (spec.id if isinstance(spec.id, str) else None)
+        return await start_link(spec.start, *spec.args, name=spec.name, label=label, **spec.kwargs)
+    try:
+        return await spec.start(*spec.args, **spec.kwargs)
+    except (StartError, Ignored):
+        raise
+    except Exception as exception:  # a start function that fails is a child that fails (OTP: do_start_child_i)
+        raise StartError(Crash(exception)) from exception
+
+
 class BaseSupervisor(GenServer):
     """What static and dynamic supervisors have in common: starting, stopping and counting restarts."""
 
@@ -184,23 +202,12 @@ class BaseSupervisor(GenServer):
         child.ref = None
         child.is_restarting = False
         try:
-            child.ref = await self._begin(spec)
+            child.ref = await begin(spec)
         except Ignored:
             return
         process = child.ref._process
         if process is not None:
             process.restarts = child.restarts
-
-    async def _begin(self, spec: ChildSpec) -> Ref:
-        if isinstance(spec.start, type):
-            label = spec.label or spec.name or (spec.id if isinstance(spec.id, str) else None)
-            return await start_link(spec.start, *spec.args, name=spec.name, label=label, **spec.kwargs)
-        try:
-            return await spec.start(*spec.args, **spec.kwargs)
-        except (StartError, Ignored):
-            raise
-        except Exception as exception:  # a start function that fails is a child that fails (OTP: do_start_child_i)
-            raise StartError(Crash(exception)) from exception
 
     async def _stop_all(self, children: Iterable[Child]) -> None:
         """Stop `children` all at once, in the time of the slowest (OTP: terminate_dynamic_children)."""

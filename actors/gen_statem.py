@@ -1,0 +1,382 @@
+"""One process per state machine: what an event means depends on the state (OTP gen_statem).
+
+The data are the attributes of the instance. A callback may be a coroutine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections import deque
+from collections.abc import Generator, Hashable
+from dataclasses import dataclass
+from types import CoroutineType
+from typing import Any, ClassVar, TypeAlias
+
+from actors.exits import Exit
+from actors.gen_server import Cast, GenServer
+from actors.process import IGNORE, PROXY, Call, Stop
+from actors.ref import StopRequest
+
+State: TypeAlias = Hashable
+
+
+# Events. A call is a `Call`, a cast a `Cast`; both match as `Call(request)` and `Cast(request)`.
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """Any other message: a plain one, `Down`, `Exit`, a timer's."""
+
+    message: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Internal:
+    """An event the machine sent to itself with `NextEvent`."""
+
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """The state has just been entered from `old_state`, which is the state itself in the beginning and on `REPEAT`."""
+
+    old_state: State
+
+
+@dataclass(frozen=True, slots=True)
+class EventTimedOut:
+    """No event came in the time of an `EventTimeout`."""
+
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class StateTimedOut:
+    """The state did not change in the time of a `StateTimeout`."""
+
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The time of the `Timeout` called `name` is over."""
+
+    name: Hashable
+    content: Any
+
+
+Event: TypeAlias = Call | Cast | Info | Internal | Enter | EventTimedOut | StateTimedOut | TimedOut
+
+
+# Actions.
+
+
+class _Postpone:
+    def __repr__(self) -> str:
+        return "POSTPONE"
+
+
+POSTPONE = _Postpone()
+"""Handle this event again when the state has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextEvent:
+    """Handle `event` next, before any that waits. Several keep their order."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTo:
+    """Answer a call, perhaps one of an earlier event."""
+
+    from_: Call
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class EventTimeout:
+    """Get `EventTimedOut(content)` if no event comes within `seconds`; any event cancels it. None: cancel."""
+
+    seconds: float | None
+    content: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateTimeout:
+    """Get `StateTimedOut(content)` if the state is the same for `seconds`; a change cancels it. None: cancel."""
+
+    seconds: float | None
+    content: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """Get `TimedOut(name, content)` in `seconds`, whatever happens until then. None: cancel."""
+
+    name: Hashable
+    seconds: float | None
+    content: Any = None
+
+
+Action: TypeAlias = _Postpone | NextEvent | ReplyTo | EventTimeout | StateTimeout | Timeout
+
+
+# Results.
+
+
+class Keep:
+    """Stay in the state (OTP's `keep_state`). A callback that returns None does that too."""
+
+    __slots__ = ("actions",)
+
+    def __init__(self, *actions: Action) -> None:
+        self.actions = actions
+
+
+class Repeat(Keep):
+    """Stay in the state, but have `Enter` come again (OTP's `repeat_state`). Postponed events stay postponed."""
+
+    __slots__ = ()
+
+
+class Next:
+    """Go to `state`, or begin with it. The same state is no change (OTP's `next_state`)."""
+
+    __slots__ = ("actions", "state")
+
+    def __init__(self, state: State, *actions: Action) -> None:
+        self.state = state
+        self.actions = actions
+
+
+class CallbackMode(enum.Enum):
+    """How a machine is written."""
+
+    STATE_FUNCTIONS = "state_functions"
+    """A method for each state, with the name of the state: `def locked(self, event)`."""
+    HANDLE_EVENT = "handle_event_function"
+    """One method for all: `def handle_event(self, event, state)`."""
+
+
+class GenStateMachine(GenServer):
+    """A state machine. Subclass it, give `init`, and a method for each state or `handle_event`.
+
+        class Door(GenStateMachine):
+            def init(self, code):
+                self.code = code
+                return Next("locked")
+
+            def locked(self, event):
+                match event:
+                    case Cast(digits) if digits == self.code:
+                        return Next("open", StateTimeout(10.0))
+                    case Cast():
+                        return None
+
+            def open(self, event):
+                match event:
+                    case StateTimedOut():
+                        return Next("locked")
+                    case Cast():
+                        return Keep(POSTPONE)
+
+    A state is any hashable value; for state functions it is the method's name, or a member of an enum whose value is
+    that name. `init` returns `Next(state, ...)`, or `IGNORE` or `Stop(reason)`. A callback returns None, `Keep`,
+    `Repeat`, `Next` or `Stop`; a call that the machine answers later is answered with `ReplyTo` or `reply`.
+
+    Class attributes:
+        callback_mode: how it is written
+        state_enter: whether `Enter` comes whenever a state is entered. There it may not postpone, nor change the state
+    """
+
+    callback_mode: ClassVar[CallbackMode] = CallbackMode.STATE_FUNCTIONS
+    state_enter: ClassVar[bool] = False
+
+    __slots__ = ("_events", "_postponed", "_timers", "state")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.state: State = None
+        self._events: deque[Event] = deque()
+        self._postponed: list[Event] = []
+        self._timers: dict[Hashable, asyncio.TimerHandle] = {}
+
+    def handle_event(self, event: Event, state: State) -> Any:
+        """Handle `event` in `state`, in the mode `HANDLE_EVENT`."""
+        raise NotImplementedError(f"{self} does not know {event!r} in {state!r}")
+
+    # The kernel's side.
+
+    def _accept_initial(self, value: Any) -> None:
+        if not isinstance(value, Next):
+            raise TypeError(f"init of {self} returned {value!r}: a state machine begins with Next(state, ...)")
+        self.mailbox.prepend(_Begin(value))
+
+    def _handle(self, message: Any) -> Any:
+        kind = type(message)
+        if kind is StopRequest or (kind is Exit and message.sender is not None and message.sender is self.parent):
+            self._stop_self(message.reason)
+            return None
+        if kind is Call and (type(message.request) is StopRequest or isinstance(message.request, PROXY)):
+            return super()._handle(message)
+        steps = self._begin(message.first) if kind is _Begin else self._take(message)
+        try:
+            pending = next(steps)
+        except StopIteration:
+            return None
+        return _finish_later(steps, pending)
+
+    def _take(self, message: Any) -> Steps:
+        """Handle a message, and every event that comes of it."""
+        if isinstance(message, _Elapsed):
+            if self._timers.get(message.key) is not message.handle:
+                return  # cancelled when it was in the mailbox already
+            del self._timers[message.key]
+            self._events.append(message.event)
+        elif isinstance(message, Call | Cast):
+            self._events.append(message)
+        else:
+            self._events.append(Info(message))
+        yield from self._work_off()
+
+    def _begin(self, first: Next) -> Steps:
+        self.state = first.state
+        self._act(first.actions, None)
+        if self.state_enter:
+            yield from self._enter(first.state)
+        yield from self._work_off()
+
+    def _work_off(self) -> Steps:
+        while self._events and not self._is_ending():
+            event = self._events.popleft()
+            if not isinstance(event, EventTimedOut):
+                self._cancel(_EVENT)
+            result = self._callback(event)
+            if type(result) is CoroutineType:
+                result = yield result
+            yield from self._settle_event(event, result)
+
+    def _settle_event(self, event: Event, result: Any) -> Steps:
+        """Do what a callback's result says (OTP gen_statem: transition actions)."""
+        match result:
+            case None:
+                return
+            case Stop():
+                if isinstance(event, Call) and result.reply is not IGNORE:
+                    event.resolve(result.reply)
+                self._stop_self(result.reason)
+                return
+            case Next():
+                old, self.state = self.state, result.state
+            case Keep():
+                old = self.state
+            case _:
+                raise TypeError(f"{self} returned {result!r}; see GenStateMachine for what a callback may return")
+        if POSTPONE in result.actions:
+            self._postponed.append(event)
+        if old != self.state:
+            self._cancel(_STATE)
+            self._events.extendleft(reversed(self._postponed))
+            self._postponed.clear()
+        self._act(result.actions, event)
+        if self.state_enter and (old != self.state or isinstance(result, Repeat)):
+            yield from self._enter(old)
+
+    def _enter(self, old: State) -> Steps:
+        result = self._callback(Enter(old))
+        if type(result) is CoroutineType:
+            result = yield result
+        match result:
+            case None:
+                pass
+            case Stop():
+                self._stop_self(result.reason)
+            case Keep(actions=actions) if not any(isinstance(action, _Postpone | NextEvent) for action in actions):
+                self._act(actions, None)
+            case _:
+                raise TypeError(f"{self} returned {result!r} on entering a state: only Keep with replies and timeouts")
+
+    def _act(self, actions: tuple[Action, ...], event: Event | None) -> None:
+        following: list[Event] = []
+        idle: EventTimeout | None = None
+        for action in actions:
+            match action:
+                case NextEvent(next_event):
+                    following.append(next_event)
+                case ReplyTo(from_, value):
+                    from_.resolve(value)
+                case EventTimeout():
+                    idle = action
+                case StateTimeout(seconds, content):
+                    self._set(_STATE, seconds, StateTimedOut(content))
+                case Timeout(name, seconds, content):
+                    self._set((_NAMED, name), seconds, TimedOut(name, content))
+                case _Postpone() if event is not None:
+                    pass
+                case _:
+                    raise TypeError(f"{self} returned the action {action!r}")
+        self._events.extendleft(reversed(following))
+        if idle is not None and not self._events:  # an event that waits would cancel it
+            self._set(_EVENT, idle.seconds, EventTimedOut(idle.content))
+
+    def _callback(self, event: Event) -> Any:
+        if self.callback_mode is CallbackMode.HANDLE_EVENT:
+            return self.handle_event(event, self.state)
+        name = self.state.value if isinstance(self.state, enum.Enum) else self.state
+        return getattr(self, str(name))(event)
+
+    def _set(self, key: Hashable, seconds: float | None, event: Event) -> None:
+        self._cancel(key)
+        if seconds is None:
+            return
+        if seconds == 0:  # before any message that has not been taken yet
+            self._events.append(event)
+            return
+        elapsed = _Elapsed(key, event)
+        elapsed.handle = self._timers[key] = self.scheduler.loop.call_later(seconds, self.receive, elapsed)
+
+    def _cancel(self, key: Hashable) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
+
+Steps: TypeAlias = Generator[Any, Any, None]
+"""The handling of an event: yields the coroutines it has to wait for, and is sent what they return."""
+
+_EVENT = object()
+_STATE = object()
+_NAMED = object()
+
+
+class _Begin:
+    """Enters the first state, before any message."""
+
+    __slots__ = ("first",)
+
+    def __init__(self, first: Next) -> None:
+        self.first = first
+
+
+class _Elapsed:
+    """The time of a timer is over."""
+
+    __slots__ = ("event", "handle", "key")
+
+    def __init__(self, key: Hashable, event: Event) -> None:
+        self.key = key
+        self.event = event
+        self.handle: asyncio.TimerHandle | None = None
+
+
+async def _finish_later(steps: Steps, pending: Any) -> None:
+    while True:
+        value = await pending
+        try:
+            pending = steps.send(value)
+        except StopIteration:
+            return
