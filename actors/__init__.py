@@ -1,5 +1,7 @@
 """A process and its time: Erlang's processes and OTP's behaviours on Pykka's actors."""
 
+from actors.call import Call, call, stop
+from actors.cell import IGNORE, Status, Stop
 from actors.exits import (
     CALLING_SELF,
     KILL,
@@ -21,28 +23,13 @@ from actors.exits import (
     StartError,
     is_clean,
 )
+from actors.future import LoopFuture
 from actors.gen_server import NO_REPLY, Cast, Continue, GenServer, Idle, Reply, cast, reply
-from actors.process import (
-    IGNORE,
-    Call,
-    LoopFuture,
-    Process,
-    Status,
-    Stop,
-    call,
-    down,
-    register,
-    send,
-    send_exit,
-    start,
-    start_link,
-    stop,
-    unregister,
-    watch,
-    whereis,
-)
+from actors.process import Process, start, start_link
 from actors.ref import Monitor, Ref, Target, Via
 from actors.scheduler import BlockingOnLoopError, Scheduler
+from actors.system import down, register, self_ref, send, send_exit, unregister, watch, whereis
+from actors.task import Task, start_task
 from actors.timers import Timer, send_after
 
 __all__ = [
@@ -81,6 +68,7 @@ __all__ = [
     "Status",
     "Stop",
     "Target",
+    "Task",
     "Timer",
     "Via",
     "call",
@@ -89,11 +77,13 @@ __all__ = [
     "is_clean",
     "register",
     "reply",
+    "self_ref",
     "send",
     "send_after",
     "send_exit",
     "start",
     "start_link",
+    "start_task",
     "stop",
     "unregister",
     "watch",

@@ -12,11 +12,11 @@ import queue
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from actors.exits import Exit, ExitReason
+from actors.exits import ExitReason
 from actors.gen_server import GenServer
-from actors.process import watch
-from actors.ref import Ref, StopRequest
+from actors.ref import Ref
 from actors.scheduler import ProcessThread
+from actors.system import watch
 
 Job = tuple[Callable[..., Any], tuple[Any, ...], "asyncio.Future[Any]"]
 
@@ -24,41 +24,40 @@ Job = tuple[Callable[..., Any], tuple[Any, ...], "asyncio.Future[Any]"]
 class BlockingServer(GenServer):
     """A `GenServer` whose callbacks are plain functions and may block. In a simulation they run on the loop."""
 
-    __slots__ = ("_jobs", "_thread")
+    __slots__ = ("_kernel_jobs", "_kernel_thread")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._thread: ProcessThread | None = None
+        self._kernel_jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._kernel_thread: ProcessThread | None = None
 
-    def _initialise(self) -> Any:
+    def _kernel_init(self) -> Any:
         if self.scheduler.inline_blocking:
-            return super()._initialise()
-        self._thread = ProcessThread(self.scheduler, self._work, f"{self.label} {self.ref}")
-        watch(self.ref, self._fence)
-        self._thread.start()
-        return self._on_thread(super()._initialise)
+            return super()._kernel_init()
+        self._kernel_thread = ProcessThread(self.scheduler, self._kernel_work, f"{self.label} {self.ref}")
+        watch(self.ref, self._kernel_fence)
+        self._kernel_thread.start()
+        return self._kernel_on_thread(super()._kernel_init)
 
-    def _handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
-        is_for_kernel = type(message) is StopRequest or (type(message) is Exit and message.sender is self.parent)
-        if self._thread is None or is_for_kernel:
-            return super()._handle(message)
-        return self._settle_later(message, self._on_thread(self._dispatch, message))
+    def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
+        if self._kernel_thread is None or self._kernel.asks_to_stop(message):
+            return super()._kernel_handle(message)
+        return self._kernel_settle_later(message, self._kernel_on_thread(self._kernel_dispatch, message))
 
-    def _finish(self, reason: ExitReason) -> Any:
-        if self._thread is None:
-            return super()._finish(reason)
-        return self._on_thread(super()._finish, reason)
+    def _kernel_finish(self, reason: ExitReason) -> Any:
+        if self._kernel_thread is None:
+            return super()._kernel_finish(reason)
+        return self._kernel_on_thread(super()._kernel_finish, reason)
 
-    async def _on_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def _kernel_on_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         answer: asyncio.Future[Any] = self.scheduler.loop.create_future()
-        self._jobs.put((function, args, answer))
+        self._kernel_jobs.put((function, args, answer))
         return await answer
 
-    def _work(self) -> None:
+    def _kernel_work(self) -> None:
         """What the thread does."""
         while True:
-            job = self._jobs.get()
+            job = self._kernel_jobs.get()
             if job is None:
                 return
             function, args, answer = job
@@ -69,10 +68,10 @@ class BlockingServer(GenServer):
             else:
                 self.scheduler.post(_answer, answer, value)
 
-    def _fence(self, _ref: Ref, _reason: ExitReason) -> None:
-        if self._thread is not None:
-            self._thread.is_fenced = True
-        self._jobs.put(None)
+    def _kernel_fence(self, _ref: Ref, _reason: ExitReason) -> None:
+        if self._kernel_thread is not None:
+            self._kernel_thread.is_fenced = True
+        self._kernel_jobs.put(None)
 
 
 def _answer(answer: asyncio.Future[Any], value: Any) -> None:

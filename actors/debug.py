@@ -1,23 +1,130 @@
-"""Looking at processes and interfering with them (OTP sys)."""
+"""Looking at processes and interfering with them (OTP sys and observer).
+
+What is done to a process here is done at once, on the loop's thread, without a message: it reaches a process that waits
+in a callback too.
+"""
 
 from __future__ import annotations
 
-from actors.exits import ExitReason
-from actors.ref import Ref
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from actors.cell import Cell
+from actors.exits import NOPROC, CallExit, ExitReason
+from actors.ref import Ref, Target
 from actors.scheduler import Scheduler
 
 
-def force_exit(ref: Ref, reason: ExitReason) -> None:
-    """Make a process die of `reason` as if an exception had struck it between two messages.
+@dataclass(frozen=True, slots=True)
+class ProcessInfo:
+    """What can be seen of one process (Erlang's `process_info/1`).
 
-    Cannot be trapped, `terminate` does not run; links and monitors see `reason`. Nothing if it is dead.
+    Attributes:
+        kind: the class it runs
+        state: a value of `Status`
+        mailbox: messages that wait
+        peak: the most that waited at the beginning of a turn
+        handled: messages taken so far (OTP sys: statistics)
+        message: what it handles now, or None
+        monitored_by: how many monitors watch it
     """
-    process = ref._process
-    if process is not None:
-        process.scheduler.invoke(process.scheduler.signal, process._doom, reason)
+
+    ref: Ref
+    label: str
+    name: str | None
+    kind: str
+    parent: Ref | None
+    state: str
+    trap_exit: bool
+    restarts: int
+    mailbox: int
+    peak: int
+    handled: int
+    message: Any
+    links: tuple[Ref, ...]
+    monitors: tuple[Ref, ...]
+    monitored_by: int
+
+
+def info(ref: Ref) -> ProcessInfo | None:
+    """What can be seen of a living process; None of a dead one."""
+    cell = ref._cell
+    return None if cell is None else _info(cell)
+
+
+def processes() -> list[ProcessInfo]:
+    """All living processes of this scheduler, oldest first."""
+    return [_info(cell) for cell in Scheduler.current().processes.values()]
 
 
 def find(number: int) -> Ref | None:
-    """The living process with this number in the scheduler of the running loop, or None."""
-    process = Scheduler.current().processes.get(number)
-    return None if process is None else process.ref
+    """The living process with this number, or None."""
+    cell = Scheduler.current().processes.get(number)
+    return None if cell is None else cell.ref
+
+
+def get_state(target: Target) -> dict[str, Any]:
+    """The attributes of a process by name (OTP sys: get_state): a copy of the names, not of the values."""
+    return dict(vars(_cell(target).process))
+
+
+def replace_state(target: Target, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Give a process the attributes that `change` makes of its present ones (OTP sys: replace_state)."""
+    attributes = vars(_cell(target).process)
+    changed = change(dict(attributes))
+    attributes.clear()
+    attributes.update(changed)
+    return changed
+
+
+def suspend(target: Target) -> None:
+    """Let a process handle nothing but orders to stop, until `resume`; messages wait. Exit signals reach it."""
+    _cell(target).suspend()
+
+
+def resume(target: Target) -> None:
+    """Let a suspended process go on."""
+    _cell(target).resume()
+
+
+def trace(target: Target, tracer: Callable[[Any], None] | None) -> None:
+    """Have `tracer(message)` called with every message before it is handled; None ends that (OTP sys: install)."""
+    _cell(target).tracer = tracer
+
+
+def force_exit(ref: Ref, reason: ExitReason) -> None:
+    """Make a process die of `reason` as if an exception had struck it between two messages. From any thread.
+
+    Cannot be trapped, `terminate` does not run; links and monitors see `reason`. Nothing if it is dead.
+    """
+    cell = ref._cell
+    if cell is not None:
+        cell.scheduler.invoke(cell.scheduler.signal, cell.doom, reason)
+
+
+def _cell(target: Target) -> Cell:
+    ref = Scheduler.current().whereis(target)
+    if ref is None or ref._cell is None:
+        raise CallExit(NOPROC, target)
+    return ref._cell
+
+
+def _info(cell: Cell) -> ProcessInfo:
+    return ProcessInfo(
+        ref=cell.ref,
+        label=cell.ref.label,
+        name=cell.name,
+        kind=type(cell.process).__name__,
+        parent=cell.parent,
+        state=cell.status.value,
+        trap_exit=cell.trap_exit,
+        restarts=cell.ref.restarts,
+        mailbox=len(cell.mailbox),
+        peak=cell.mailbox.peak,
+        handled=cell.handled,
+        message=cell.message,
+        links=tuple(peer.ref for peer in cell.links or ()),
+        monitors=tuple(peer.ref for peer in (cell.monitors or {}).values()),
+        monitored_by=len(cell.monitored_by or ()),
+    )

@@ -5,20 +5,23 @@ The state is the attributes of the instance. A callback may be a coroutine.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from types import CoroutineType
 from typing import Any, Final
 
-from actors.exits import TIMEOUT, Exit, ExitReason
-from actors.process import IGNORE, PROXY, Call, Process, Stop, log, send
+from actors.call import Call
+from actors.cell import IGNORE, Stop, log
+from actors.exits import TIMEOUT, ExitReason
+from actors.process import PROXY, Process
 from actors.ref import StopRequest, Target
+from actors.system import send
 
 
 class Cast:
     """A request without an answer, on its way."""
 
     __slots__ = ("request",)
+    __match_args__ = ("request",)
 
     def __init__(self, request: Any) -> None:
         self.request = request
@@ -67,11 +70,7 @@ class Reply:
 class GenServer(Process):
     """A server. Subclass it and fill in the callbacks you need; the others refuse what they do not know."""
 
-    __slots__ = ("_idle_timer",)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._idle_timer: asyncio.TimerHandle | None = None
+    __slots__ = ()
 
     # Callbacks.
 
@@ -84,8 +83,9 @@ class GenServer(Process):
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Answer a call: what it returns is the reply.
 
-        May return `NO_REPLY` (and `reply(from_, value)` later), `Reply(value, then=...)`, `Stop(reason)` (the caller
-        fails with that reason) or `Stop(reason, reply=value)`.
+        May return `NO_REPLY` (and `reply(from_, value)` later), `Continue(argument)` or `Idle(seconds)` (the same, and
+        then that), `Reply(value, then=...)`, `Stop(reason)` (the caller fails with that reason) or
+        `Stop(reason, reply=value)`.
         """
         raise NotImplementedError(f"{self} does not know the call {request!r}")
 
@@ -109,57 +109,52 @@ class GenServer(Process):
 
     # The kernel's side.
 
-    def _initialise(self) -> Any:
-        args, kwargs = self._args
-        self._args = ((), {})
+    def _kernel_init(self) -> Any:
+        args, kwargs = self._kernel_args
+        self._kernel_args = ((), {})
         return self.init(*args, **kwargs)
 
-    def _accept_initial(self, value: Any) -> None:
+    def _kernel_accept(self, value: Any) -> None:
         if type(value) is Continue:
-            self.mailbox.prepend(value)
+            self._kernel.mailbox.prepend(value)
         elif type(value) is Idle:
-            self._wait_idle(value.timeout)
+            self._kernel.expect(value.timeout, TIMEOUT)
 
-    def _finish(self, reason: ExitReason) -> Any:
+    def _kernel_finish(self, reason: ExitReason) -> Any:
         return self.terminate(reason)
 
-    def _handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
-        result = self._dispatch(message)
+    def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
+        result = self._kernel_dispatch(message)
         if type(result) is CoroutineType:
-            return self._settle_later(message, result)
-        if result is None and type(message) is not Call:
-            return None
-        return self._settle(message, result)
+            return self._kernel_settle_later(message, result)
+        if result is not None or type(message) is Call:
+            self._kernel_settle(message, result)
+        return None
 
-    def _dispatch(self, message: Any) -> Any:
+    def _kernel_dispatch(self, message: Any) -> Any:
         """Call the callback that `message` is for."""
         kind = type(message)
         if kind is Cast:
             return self.handle_cast(message.request)
         if kind is Call:
             if isinstance(message.request, PROXY):
-                return self._proxied(message.request)
+                return self._kernel_proxied(message.request)
             if type(message.request) is StopRequest:
-                return Stop(message.request.reason, reply=True)
+                return Stop(message.request.reason)
             return self.handle_call(message.request, message)
         if kind is Continue:
             return self.handle_continue(message.argument)
-        if kind is StopRequest or (kind is Exit and message.sender is not None and message.sender is self.parent):
+        if self._kernel.asks_to_stop(message):
             return Stop(message.reason)
         if isinstance(message, PROXY):
-            self._proxied(message)
+            self._kernel_proxied(message)
             return None
         return self.handle_info(message)
 
-    async def _settle_later(self, message: Any, pending: Coroutine[Any, Any, Any]) -> None:
-        more = self._settle(message, await pending)
-        if more is not None:
-            await more
+    async def _kernel_settle_later(self, message: Any, pending: Coroutine[Any, Any, Any]) -> None:
+        self._kernel_settle(message, await pending)
 
-    def _settle(self, message: Any, result: Any) -> Coroutine[Any, Any, Any] | None:
+    def _kernel_settle(self, message: Any, result: Any) -> None:
         """Do what a callback's result says."""
         kind = type(result)
         if type(message) is Call:
@@ -169,25 +164,18 @@ class GenServer(Process):
             elif kind is Stop:
                 if result.reply is not IGNORE:
                     message.resolve(result.reply)
-            elif kind is not _NoReply:
+            elif kind not in (_NoReply, Continue, Idle):
                 message.resolve(result)
-                return None
+                return
             kind = type(result)
         if kind is Stop:
-            self._stop_self(result.reason)
+            self._kernel.stop(result.reason)
         elif kind is Continue:
-            more = self.handle_continue(result.argument)
-            if type(more) is CoroutineType:
-                return self._settle_later(result, more)
-            return self._settle(result, more)
+            self._kernel.mailbox.prepend(result)
         elif kind is Idle:
-            self._wait_idle(result.timeout)
+            self._kernel.expect(result.timeout, TIMEOUT)
         elif result is not None and result is not NO_REPLY:
             raise TypeError(f"{self} returned {result!r} from a callback; see GenServer for what it may return")
-        return None
-
-    def _wait_idle(self, timeout: float) -> None:
-        self._idle_timer = self.scheduler.loop.call_later(timeout, self.receive, TIMEOUT)
 
 
 def cast(target: Target, request: Any) -> None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, ClassVar, TypeAlias
 
-from actors.exits import Exit
+from actors.call import Call
+from actors.cell import IGNORE, Stop
 from actors.gen_server import Cast, GenServer
-from actors.process import IGNORE, PROXY, Call, Stop
-from actors.ref import StopRequest
+from actors.process import PROXY
 
 State: TypeAlias = Hashable
 
@@ -196,14 +196,14 @@ class GenStateMachine(GenServer):
     callback_mode: ClassVar[CallbackMode] = CallbackMode.STATE_FUNCTIONS
     state_enter: ClassVar[bool] = False
 
-    __slots__ = ("_events", "_postponed", "_timers", "state")
+    __slots__ = ("_kernel_events", "_kernel_postponed", "_kernel_timers", "state")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.state: State = None
-        self._events: deque[Event] = deque()
-        self._postponed: list[Event] = []
-        self._timers: dict[Hashable, asyncio.TimerHandle] = {}
+        self._kernel_events: deque[Event] = deque()
+        self._kernel_postponed: list[Event] = []
+        self._kernel_timers: dict[Hashable, asyncio.TimerHandle] = {}
 
     def handle_event(self, event: Event, state: State) -> Any:
         """Handle `event` in `state`, in the mode `HANDLE_EVENT`."""
@@ -211,56 +211,53 @@ class GenStateMachine(GenServer):
 
     # The kernel's side.
 
-    def _accept_initial(self, value: Any) -> None:
+    def _kernel_accept(self, value: Any) -> None:
         if not isinstance(value, Next):
             raise TypeError(f"init of {self} returned {value!r}: a state machine begins with Next(state, ...)")
-        self.mailbox.prepend(_Begin(value))
+        self._kernel.mailbox.prepend(_Begin(value))
 
-    def _handle(self, message: Any) -> Any:
-        kind = type(message)
-        if kind is StopRequest or (kind is Exit and message.sender is not None and message.sender is self.parent):
-            self._stop_self(message.reason)
-            return None
-        if kind is Call and (type(message.request) is StopRequest or isinstance(message.request, PROXY)):
-            return super()._handle(message)
-        steps = self._begin(message.first) if kind is _Begin else self._take(message)
+    def _kernel_handle(self, message: Any) -> Any:
+        request = message.request if type(message) is Call else message
+        if self._kernel.asks_to_stop(request) or isinstance(request, PROXY):
+            return super()._kernel_handle(message)
+        steps = self._kernel_begin(message.first) if type(message) is _Begin else self._kernel_take(message)
         try:
             pending = next(steps)
         except StopIteration:
             return None
         return _finish_later(steps, pending)
 
-    def _take(self, message: Any) -> Steps:
+    def _kernel_take(self, message: Any) -> Steps:
         """Handle a message, and every event that comes of it."""
         if isinstance(message, _Elapsed):
-            if self._timers.get(message.key) is not message.handle:
+            if self._kernel_timers.get(message.key) is not message.handle:
                 return  # cancelled when it was in the mailbox already
-            del self._timers[message.key]
-            self._events.append(message.event)
+            del self._kernel_timers[message.key]
+            self._kernel_events.append(message.event)
         elif isinstance(message, Call | Cast):
-            self._events.append(message)
+            self._kernel_events.append(message)
         else:
-            self._events.append(Info(message))
-        yield from self._work_off()
+            self._kernel_events.append(Info(message))
+        yield from self._kernel_work_off()
 
-    def _begin(self, first: Next) -> Steps:
+    def _kernel_begin(self, first: Next) -> Steps:
         self.state = first.state
-        self._act(first.actions, None)
+        self._kernel_act(first.actions, None)
         if self.state_enter:
-            yield from self._enter(first.state)
-        yield from self._work_off()
+            yield from self._kernel_enter(first.state)
+        yield from self._kernel_work_off()
 
-    def _work_off(self) -> Steps:
-        while self._events and not self._is_ending():
-            event = self._events.popleft()
+    def _kernel_work_off(self) -> Steps:
+        while self._kernel_events and not self._kernel.is_ending():
+            event = self._kernel_events.popleft()
             if not isinstance(event, EventTimedOut):
-                self._cancel(_EVENT)
-            result = self._callback(event)
+                self._kernel_cancel(_EVENT)
+            result = self._kernel_callback(event)
             if type(result) is CoroutineType:
                 result = yield result
-            yield from self._settle_event(event, result)
+            yield from self._kernel_settle_event(event, result)
 
-    def _settle_event(self, event: Event, result: Any) -> Steps:
+    def _kernel_settle_event(self, event: Event, result: Any) -> Steps:
         """Do what a callback's result says (OTP gen_statem: transition actions)."""
         match result:
             case None:
@@ -268,7 +265,7 @@ class GenStateMachine(GenServer):
             case Stop():
                 if isinstance(event, Call) and result.reply is not IGNORE:
                     event.resolve(result.reply)
-                self._stop_self(result.reason)
+                self._kernel.stop(result.reason)
                 return
             case Next():
                 old, self.state = self.state, result.state
@@ -277,30 +274,30 @@ class GenStateMachine(GenServer):
             case _:
                 raise TypeError(f"{self} returned {result!r}; see GenStateMachine for what a callback may return")
         if POSTPONE in result.actions:
-            self._postponed.append(event)
+            self._kernel_postponed.append(event)
         if old != self.state:
-            self._cancel(_STATE)
-            self._events.extendleft(reversed(self._postponed))
-            self._postponed.clear()
-        self._act(result.actions, event)
+            self._kernel_cancel(_STATE)
+            self._kernel_events.extendleft(reversed(self._kernel_postponed))
+            self._kernel_postponed.clear()
+        self._kernel_act(result.actions, event)
         if self.state_enter and (old != self.state or isinstance(result, Repeat)):
-            yield from self._enter(old)
+            yield from self._kernel_enter(old)
 
-    def _enter(self, old: State) -> Steps:
-        result = self._callback(Enter(old))
+    def _kernel_enter(self, old: State) -> Steps:
+        result = self._kernel_callback(Enter(old))
         if type(result) is CoroutineType:
             result = yield result
         match result:
             case None:
                 pass
             case Stop():
-                self._stop_self(result.reason)
+                self._kernel.stop(result.reason)
             case Keep(actions=actions) if not any(isinstance(action, _Postpone | NextEvent) for action in actions):
-                self._act(actions, None)
+                self._kernel_act(actions, None)
             case _:
                 raise TypeError(f"{self} returned {result!r} on entering a state: only Keep with replies and timeouts")
 
-    def _act(self, actions: tuple[Action, ...], event: Event | None) -> None:
+    def _kernel_act(self, actions: tuple[Action, ...], event: Event | None) -> None:
         following: list[Event] = []
         idle: EventTimeout | None = None
         for action in actions:
@@ -312,35 +309,36 @@ class GenStateMachine(GenServer):
                 case EventTimeout():
                     idle = action
                 case StateTimeout(seconds, content):
-                    self._set(_STATE, seconds, StateTimedOut(content))
+                    self._kernel_set(_STATE, seconds, StateTimedOut(content))
                 case Timeout(name, seconds, content):
-                    self._set((_NAMED, name), seconds, TimedOut(name, content))
+                    self._kernel_set((_NAMED, name), seconds, TimedOut(name, content))
                 case _Postpone() if event is not None:
                     pass
                 case _:
                     raise TypeError(f"{self} returned the action {action!r}")
-        self._events.extendleft(reversed(following))
-        if idle is not None and not self._events:  # an event that waits would cancel it
-            self._set(_EVENT, idle.seconds, EventTimedOut(idle.content))
+        self._kernel_events.extendleft(reversed(following))
+        if idle is not None and not self._kernel_events:  # an event that waits would cancel it
+            self._kernel_set(_EVENT, idle.seconds, EventTimedOut(idle.content))
 
-    def _callback(self, event: Event) -> Any:
+    def _kernel_callback(self, event: Event) -> Any:
         if self.callback_mode is CallbackMode.HANDLE_EVENT:
             return self.handle_event(event, self.state)
         name = self.state.value if isinstance(self.state, enum.Enum) else self.state
         return getattr(self, str(name))(event)
 
-    def _set(self, key: Hashable, seconds: float | None, event: Event) -> None:
-        self._cancel(key)
+    def _kernel_set(self, key: Hashable, seconds: float | None, event: Event) -> None:
+        self._kernel_cancel(key)
         if seconds is None:
             return
         if seconds == 0:  # before any message that has not been taken yet
-            self._events.append(event)
+            self._kernel_events.append(event)
             return
         elapsed = _Elapsed(key, event)
-        elapsed.handle = self._timers[key] = self.scheduler.loop.call_later(seconds, self.receive, elapsed)
+        loop, receive = self.scheduler.loop, self._kernel.receive
+        elapsed.handle = self._kernel_timers[key] = loop.call_later(seconds, receive, elapsed)
 
-    def _cancel(self, key: Hashable) -> None:
-        timer = self._timers.pop(key, None)
+    def _kernel_cancel(self, key: Hashable) -> None:
+        timer = self._kernel_timers.pop(key, None)
         if timer is not None:
             timer.cancel()
 

@@ -36,9 +36,10 @@ class Mailbox:
 
     def prepend(self, message: Any) -> None:
         """Add a message before all others."""
-        self.append(message)
-        assert self.items is not None
-        self.items.rotate(1)
+        if self.items is None:
+            self.items = deque((message,))
+        else:
+            self.items.appendleft(message)
 
     def is_high(self) -> bool:
         """Note the length at the start of a turn; tell whether it passed the high-water mark, once per doubling."""

@@ -11,6 +11,7 @@ import pykka
 from actors.exits import NORMAL, ExitReason
 
 if TYPE_CHECKING:
+    from actors.cell import Cell
     from actors.process import Process
 
 
@@ -31,16 +32,22 @@ class Ref(pykka.ActorRef["Process"]):
 
     Equal and hashed by identity. `tell`, `ask`, `stop` and `proxy` are Pykka's and work from any thread. Holding a
     reference to a dead process keeps nothing else alive.
+
+    Attributes:
+        id: its number, unique in its scheduler
+        label: what people call it
+        restarts: how often its supervisor started a process in its place, this one included
     """
 
-    __slots__ = ("_process", "actor_class", "id", "label")
+    __slots__ = ("_cell", "actor_class", "id", "label", "restarts")
 
-    def __init__(self, process: Process, ident: int, label: str) -> None:
+    def __init__(self, cell: Cell, ident: int, label: str) -> None:
         # Pykka's own constructor would copy the inbox and an Event into every reference.
-        self._process: Process | None = process
-        self.actor_class = type(process)
+        self._cell: Cell | None = cell
+        self.actor_class = type(cell.process)
         self.id = ident
         self.label = label
+        self.restarts = 0
 
     def __str__(self) -> str:
         return f"<{self.id}>"
@@ -63,7 +70,7 @@ class Ref(pykka.ActorRef["Process"]):
     def actor_stopped(self) -> threading.Event:  # type: ignore[override]  # Pykka has an Event per actor
         """A snapshot of whether the process has ended, in the form Pykka gives it."""
         event = threading.Event()
-        if self._process is None:
+        if self._cell is None:
             event.set()
         return event
 
@@ -71,15 +78,21 @@ class Ref(pykka.ActorRef["Process"]):
     def _actor_weakref(self) -> Callable[[], Process | None]:  # type: ignore[override]  # read by Pykka's proxy
         return lambda: self._process
 
+    @property
+    def _process(self) -> Process | None:
+        """The actor itself while it lives: for Pykka's proxy, and for tests that look inside."""
+        cell = self._cell
+        return None if cell is None else cell.process
+
     def is_alive(self) -> bool:
         """Tell whether the process has not ended yet. From another thread the answer may be outdated at once."""
-        return self._process is not None
+        return self._cell is not None
 
     def tell(self, message: Any) -> None:
         """Send `message`; to the dead it is silently dropped, as in OTP (Pykka would raise). From any thread."""
-        process = self._process
-        if process is not None:
-            process.scheduler.deliver(process, message)
+        cell = self._cell
+        if cell is not None:
+            cell.scheduler.deliver(cell, message)
 
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
         """Send `message` as a call and wait for the answer, or return a future of it (`block=False`).
@@ -96,21 +109,25 @@ class Ref(pykka.ActorRef["Process"]):
             CallExit: if the process is dead or ends before it answers
             pykka.Timeout: if there is no answer in time
         """
-        future = self._ask(message)
+        future = self._ask(message, block)
         return future.get(timeout=timeout) if block else future
 
     def stop(self, *, block: bool = True, timeout: float | None = None, reason: ExitReason = NORMAL) -> Any:
         """Ask the process to end with `reason` after the messages that are waiting already.
 
-        Returns a boolean, or a future of one (`block=False`): False if it was dead.
+        Returns a boolean once it has ended, or a future of one (`block=False`): False if it was dead before.
+
+        Raises:
+            BlockingOnLoopError: if it would block the thread on which the process ends
+            pykka.Timeout: if it has not ended in time
         """
-        future = self._ask(StopRequest(reason)).map(bool)
+        future = self._ask(StopRequest(reason), block)
         return future.get(timeout=timeout) if block else future
 
-    def _ask(self, message: Any) -> pykka.Future[Any]:
-        from actors.process import ask  # a process makes references, and a reference asks processes
+    def _ask(self, message: Any, block: bool) -> pykka.Future[Any]:
+        from actors.call import ask  # a call holds references, and a reference makes calls
 
-        return ask(self, message)
+        return ask(self, message, block=block)
 
     def proxy(self) -> pykka.ActorProxy[Any]:
         """A Pykka proxy: attribute access and method calls become messages, answered with futures."""
@@ -122,7 +139,7 @@ class Monitor:
 
     __slots__ = ("target", "watcher")
 
-    def __init__(self, watcher: Process, target: Target) -> None:
+    def __init__(self, watcher: Ref, target: Target) -> None:
         self.watcher = watcher
         self.target = target
 

@@ -7,17 +7,16 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from actors.exits import KILLED, ProcessExit
 
 if TYPE_CHECKING:
-    from actors.process import Process
+    from actors.cell import Cell
     from actors.ref import Ref, Target
 
 T = TypeVar("T")
-Pick = Callable[["deque[Process]"], "Process"]
+Pick = Callable[["deque[Cell]"], "Cell"]
 
 MESSAGES_PER_TURN = 64
 """After so many messages a process goes to the back of the queue (OTP's reductions)."""
@@ -41,19 +40,19 @@ class Scheduler:
         inline_blocking: run blocking processes on the loop's thread too (for simulations)
     """
 
-    _of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Scheduler] = WeakKeyDictionary()
+    _of_loop: ClassVar[dict[asyncio.AbstractEventLoop, Scheduler]] = {}
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, *, pick: Pick | None = None, inline_blocking: bool = False
     ) -> None:
         self.loop = loop
         self.inline_blocking = inline_blocking
-        self.processes: dict[int, Process] = {}
+        self.processes: dict[int, Cell] = {}
         self.names: dict[str, Ref] = {}
-        self.running: Process | None = None
+        self.running: Cell | None = None
         self.turns = 0
         self._pick = pick
-        self._queue: deque[Process] = deque()
+        self._queue: deque[Cell] = deque()
         self._pass_is_due = False
         self._last_id = 0
         self._thread = threading.get_ident()
@@ -61,6 +60,8 @@ class Scheduler:
         self._foreign_lock = threading.Lock()
         self._signals: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._is_signalling = False
+        for other in [other for other in Scheduler._of_loop if other.is_closed()]:
+            del Scheduler._of_loop[other]
         Scheduler._of_loop[loop] = self
 
     @classmethod
@@ -102,12 +103,12 @@ class Scheduler:
         """Tell whether the caller runs on the loop's thread."""
         return threading.get_ident() == self._thread
 
-    def deliver(self, process: Process, message: Any) -> None:
-        """Put `message` into the mailbox of `process`. From any thread; in order for each sender."""
+    def deliver(self, cell: Cell, message: Any) -> None:
+        """Put `message` into a mailbox. From any thread; in order for each sender."""
         if threading.get_ident() == self._thread:
-            process.receive(message)
+            cell.receive(message)
         else:
-            self.post(process.receive, message)
+            self.post(cell.receive, message)
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
         """Have `function(*args)` called on the loop's thread. From any thread; a closed loop drops it.
@@ -126,14 +127,21 @@ class Scheduler:
         except RuntimeError:
             if not self.loop.is_closed():
                 raise
+            self._foreign.clear()
 
     def invoke(self, function: Callable[..., T], *args: Any) -> T:
-        """Return `function(*args)`, called on the loop's thread. From any thread; waits."""
+        """Return `function(*args)`, called on the loop's thread. From any thread; waits.
+
+        Raises:
+            RuntimeError: if the loop is closed.
+        """
         if self.on_thread():
             return function(*args)
         thread = threading.current_thread()
         if isinstance(thread, ProcessThread) and thread.is_fenced:
             raise ProcessExit(KILLED)
+        if self.loop.is_closed():
+            raise RuntimeError("the event loop is closed")
         answer: Future[T] = Future()
 
         def run() -> None:
@@ -149,13 +157,16 @@ class Scheduler:
         with self._foreign_lock:
             batch, self._foreign = self._foreign, []
         for function, args in batch:
-            function(*args)
+            try:
+                function(*args)
+            except Exception as exception:  # noqa: BLE001  # its mistake; what others posted is served all the same
+                self.loop.call_exception_handler({"message": f"{function!r} failed", "exception": exception})
 
     # Turns.
 
-    def enqueue(self, process: Process) -> None:
-        """Give `process` a turn after those who wait already."""
-        self._queue.append(process)
+    def enqueue(self, cell: Cell) -> None:
+        """Give a process a turn after those who wait already."""
+        self._queue.append(cell)
         if not self._pass_is_due:
             self._pass_is_due = True
             self.loop.call_soon(self._run_pass)
@@ -166,9 +177,9 @@ class Scheduler:
         turns = min(len(queue), TURNS_PER_PASS)
         try:
             for _ in range(turns):
-                process = queue.popleft() if pick is None else pick(queue)
-                self.running = process
-                process.turn(MESSAGES_PER_TURN)
+                cell = queue.popleft() if pick is None else pick(queue)
+                self.running = cell
+                cell.turn(MESSAGES_PER_TURN)
         finally:
             self.running = None
             self.turns += turns

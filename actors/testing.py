@@ -19,11 +19,13 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from actors.cell import Cell, Status
 from actors.exits import Down, ExitReason
 from actors.gen_server import GenServer
-from actors.process import Process, Status, down, send_exit, start, watch
+from actors.process import start
 from actors.ref import Monitor, Ref
 from actors.scheduler import Scheduler
+from actors.system import down, send_exit, watch
 
 T = TypeVar("T")
 
@@ -94,11 +96,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         pass
 
 
-def seeded_pick(seed: int) -> Callable[[deque[Process]], Process]:
+def seeded_pick(seed: int) -> Callable[[deque[Cell]], Cell]:
     """A run order drawn from `seed`: takes any of those that could run."""
     chance = random.Random(seed)
 
-    def pick(queue: deque[Process]) -> Process:
+    def pick(queue: deque[Cell]) -> Cell:
         index = chance.randrange(len(queue))
         process = queue[index]
         del queue[index]

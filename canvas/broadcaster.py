@@ -139,10 +139,10 @@ class Broadcaster(GenServer):
         user_id = viewer.user_id
         if user_id not in self._present:
             self._comings.append(server_user_joined(user_id))
-            self._newcomers[user_id] = len(self._comings)
             self._tick.request()
+        self._newcomers[user_id] = len(self._comings)
         self._present[user_id] = viewer
-        users = [user_id, *(other for other in self._first_present() if other != user_id)]
+        users = [user_id, *(other for other in self._first_present() if other != user_id)][:USERS_IN_WELCOME]
         welcome = server_welcome(
             user_id=user_id,
             width=room.width,
@@ -190,10 +190,9 @@ class Broadcaster(GenServer):
         data = b"".join(frames)
         if not data:
             return
-        if known:
-            for viewer in self._room.viewers.values(TOPIC):
-                spared = known.get(viewer.user_id, 0)
-                viewer.wire.send_frames(b"".join(frames[spared:]) if spared else data)
-        else:
-            for viewer in self._room.viewers.values(TOPIC):
-                viewer.wire.send_frames(data)
+        for viewer in self._room.viewers.values(TOPIC):
+            wire = viewer.wire
+            if wire.owner is not viewer.ref:
+                continue  # its actor has crashed: the next incarnation is admitted anew, with all that it missed
+            spared = known.get(viewer.user_id) if known else None
+            wire.send_frames(b"".join(frames[spared:]) if spared else data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -142,12 +143,8 @@ def _switch(option: str, value: Any) -> bool:
 
 
 def _color(option: str, value: Any) -> int:
-    text = str(value)
-    if len(text) == 7 and text.startswith("#"):
-        try:
-            return int(text[1:], 16)
-        except ValueError:
-            pass
+    if isinstance(value, str) and re.fullmatch("#[0-9A-Fa-f]{6}", value):
+        return int(value[1:], 16)
     raise ConfigError(option, value, "a colour like #FFFFFF")
 
 

@@ -81,6 +81,8 @@ def _coordinate(message: dict[str, Any], field: str, size: int) -> int:
         if 0 <= value < size:
             return value
         raise BadMessage("out_of_bounds", f"{field} must be within 0..{size - 1}, got {value}", field)
+    if type(value) is float and abs(value) >= 2.0**63:  # orjson reads an integer beyond 64 bits as a float
+        raise BadMessage("out_of_bounds", f"{field} must be within 0..{size - 1}, got {value:g}", field)
     if field not in message:
         raise BadMessage("missing_field", f"{field} is missing", field)
     raise BadMessage("invalid_field", f"{field} must be an integer, got {_kind(value)}", field)

@@ -24,7 +24,7 @@ from actors import (
     stop,
 )
 from supervision.child_spec import ChildSpec
-from supervision.supervisor import begin
+from supervision.supervisor import Child, begin
 
 log = structlog.get_logger("canopy.application")
 
@@ -106,7 +106,7 @@ class ApplicationMaster(GenServer):
     async def init(self, spec: ChildSpec) -> Stop | None:
         self.trap_exit = True
         try:
-            self.root = await begin(spec)
+            self.root = await begin(Child(spec))
         except StartError as error:
             return Stop(error.reason)
         return None

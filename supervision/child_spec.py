@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import inspect
 import math
-from collections.abc import Callable, Coroutine, Hashable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any, Final, Literal, TypeAlias
 
 from actors import ExitReason, Process, Ref
@@ -123,25 +124,34 @@ class ChildSpec:
     given_up: Callable[[ExitReason, tuple[Any, ...]], None] | None = None
 
     def __post_init__(self) -> None:
-        if inspect.iscoroutinefunction(self.start):
-            for name in ("name", "label"):
-                if getattr(self, name) is not None:
-                    raise SpecError(name, getattr(self, name), "None beside a start function")
-        elif not (isinstance(self.start, type) and issubclass(self.start, Process)):
-            raise SpecError("start", self.start, "a class of processes or a coroutine function that starts one")
-        if not isinstance(self.restart, Restart):
-            raise SpecError("restart", self.restart, "a member of Restart")
-        if not isinstance(self.type, ChildType):
-            raise SpecError("type", self.type, "a member of ChildType")
-        if not isinstance(self.significant, bool):
-            raise SpecError("significant", self.significant, "True or False")
-        if self.shutdown is None:
-            default = INFINITY if self.type is ChildType.SUPERVISOR else 5.0
-            object.__setattr__(self, "shutdown", default)
-        elif self.shutdown != BRUTAL_KILL and not (
-            isinstance(self.shutdown, int | float) and not isinstance(self.shutdown, bool) and self.shutdown >= 0
-        ):
-            raise SpecError("shutdown", self.shutdown, "seconds of at least 0, INFINITY or BRUTAL_KILL")
+        if self.shutdown is None and isinstance(self.type, ChildType):
+            object.__setattr__(self, "shutdown", INFINITY if self.type is ChildType.SUPERVISOR else 5.0)
+        for name, is_allowed, allowed in self._checks():
+            if not is_allowed:
+                raise SpecError(name, getattr(self, name), allowed)
+
+    def _checks(self) -> Iterator[tuple[str, bool, str]]:
+        """The fields, whether their values are allowed, and what is."""
+        is_function = inspect.iscoroutinefunction(self.start)
+        is_class = isinstance(self.start, type) and issubclass(self.start, Process)
+        text = "None beside a start function" if is_function else "a string or None"
+        texts = NoneType if is_function else str | NoneType
+        yield "id", isinstance(self.id, Hashable), "hashable"
+        yield "start", is_function or is_class, "a class of processes or a coroutine function that starts one"
+        yield "args", isinstance(self.args, tuple), "a tuple"
+        yield "kwargs", isinstance(self.kwargs, Mapping), "a mapping of names to values"
+        yield "restart", isinstance(self.restart, Restart), "a member of Restart"
+        yield "shutdown", _is_shutdown_time(self.shutdown), "seconds of at least 0, INFINITY or BRUTAL_KILL"
+        yield "type", isinstance(self.type, ChildType), "a member of ChildType"
+        yield "significant", isinstance(self.significant, bool), "True or False"
+        yield "name", isinstance(self.name, texts), text
+        yield "label", isinstance(self.label, texts), text
+        yield "budget", self.budget is None or isinstance(self.budget, Limit), "a Limit or None"
+        yield "given_up", self.given_up is None or callable(self.given_up), "a function or None"
+
+
+def _is_shutdown_time(value: object) -> bool:
+    return value == BRUTAL_KILL or (isinstance(value, int | float) and not isinstance(value, bool) and value >= 0)
 
 
 def child(start: type[Process] | StartFunction, *args: Any, id: ChildId = None, **options: Any) -> ChildSpec:

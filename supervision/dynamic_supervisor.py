@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from actors import SHUTDOWN, Call, Exit, ExitReason, Ref, StartError, Stop, Target, cast
@@ -20,10 +20,12 @@ from supervision.supervisor import (
     GetChildSpec,
     Refused,
     RestartChild,
+    StartChild,
     TerminateChild,
     TryAgain,
     WhichChildren,
     _request,
+    check_spec,
     log,
 )
 
@@ -56,8 +58,10 @@ class DynamicSupervisor(BaseSupervisor):
         auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
         max_children: int | None = None,
     ) -> Stop | None:
-        if max_children is not None and (isinstance(max_children, bool) or max_children < 0):
+        is_count = isinstance(max_children, int) and not isinstance(max_children, bool)
+        if max_children is not None and not (is_count and max_children >= 0):
             raise SpecError("max_children", max_children, "an integer of at least 0, or None")
+        check_spec(template)
         self._set_limits(intensity, period, auto_shutdown)
         self.template = template
         self.max_children = max_children
@@ -85,7 +89,7 @@ class DynamicSupervisor(BaseSupervisor):
             if last is None or not child.is_restarting:
                 return None
             del self._children[last]
-            return self._restart(child, last, "failed restart")
+            return self._restart(child, last, request.reason)
         return super().handle_cast(request)
 
     def handle_call(self, request: Any, from_: Call) -> Any:
@@ -101,19 +105,14 @@ class DynamicSupervisor(BaseSupervisor):
                 return self._count()
             case GetChildSpec():
                 return self.template
-            case RestartChild() | DeleteChild():
+            case RestartChild() | DeleteChild() | StartChild():
                 return Refused(DYNAMIC)
         return super().handle_call(request, from_)
 
     async def _add(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ref | Refused | None:
         if self.max_children is not None and len(self._children) >= self.max_children:
             return Refused(MAX_CHILDREN)
-        template = self.template
-        child = Child(
-            template
-            if not args and not kwargs
-            else replace(template, args=template.args + args, kwargs={**template.kwargs, **kwargs})
-        )
+        child = Child(self.template, args, kwargs)
         try:
             await self._start_one(child)
         except StartError as error:
@@ -149,19 +148,19 @@ class DynamicSupervisor(BaseSupervisor):
         return self._ends(child, self._children.values()) if child.spec.significant else None
 
     async def _restart(self, child: Child, last: Ref, reason: ExitReason) -> Stop | None:
-        self._note_restart(child, reason)
         if child.spec.budget is not None:
             if not self._within_budget(child, reason):
                 return None
         elif not self._within_limit():
             return Stop(SHUTDOWN)
+        self._note_restart(child, reason)
         try:
             await self._start_one(child)
         except StartError as error:
             log.error("supervisor.start_failed", supervisor=str(self), child=repr(last), reason=str(error.reason))
             child.is_restarting = True
             self._children[last] = child
-            cast(self.ref, TryAgain(child, last))
+            cast(self.ref, TryAgain(child, error.reason, last))
         return None
 
 
@@ -169,7 +168,8 @@ async def start_dynamic_child(supervisor: Target, *args: Any, **kwargs: Any) -> 
     """Start a child from the template with further arguments. Returns None if it declined to start.
 
     Raises:
-        ChildError: `MAX_CHILDREN`, or what the start failed with.
+        ChildError: `MAX_CHILDREN`, or what the start failed with. `UNKNOWN_REQUEST` if the supervisor is no dynamic
+            one.
     """
     started: Ref | None = await _request(supervisor, StartDynamicChild(args, kwargs))
     return started

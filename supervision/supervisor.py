@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -52,6 +52,8 @@ NOT_FOUND: Final = "not_found"
 RUNNING: Final = "running"
 DYNAMIC: Final = "dynamic"
 """The request is not for a `DynamicSupervisor` (OTP's `simple_one_for_one`)."""
+UNKNOWN_REQUEST: Final = "unknown_request"
+"""The request is not for this kind of supervisor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class FailedToStart:
 class ChildError(Exception):
     """A request about a child was refused.
 
-    `reason` is `NOT_FOUND`, `RUNNING`, `RESTARTING`, `ALREADY_PRESENT`, `DYNAMIC`, `AlreadyStarted(ref)`,
-    `BadCombination`, or what the child's start failed with.
+    `reason` is `NOT_FOUND`, `RUNNING`, `RESTARTING`, `ALREADY_PRESENT`, `DYNAMIC`, `UNKNOWN_REQUEST`,
+    `AlreadyStarted(ref)`, `BadCombination`, or what the child's start failed with.
     """
 
     def __init__(self, reason: Any) -> None:
@@ -136,6 +138,7 @@ class TryAgain:
     """A failed restart is tried again after the requests that came meanwhile, so that one can still be stopped."""
 
     child: Child
+    reason: ExitReason
     last: Ref | None = None
 
 
@@ -149,32 +152,50 @@ class Refused:
 class Child:
     """A child in the hands of its supervisor. `ref` is None while it is not running."""
 
-    __slots__ = ("is_restarting", "own_restarts", "ref", "restarts", "spec")
+    __slots__ = ("args", "is_restarting", "kwargs", "own_restarts", "ref", "restarts", "spec")
 
-    def __init__(self, spec: ChildSpec) -> None:
+    def __init__(self, spec: ChildSpec, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> None:
         self.spec = spec
+        self.args = spec.args + args
+        self.kwargs = {**spec.kwargs, **kwargs} if kwargs else spec.kwargs
         self.ref: Ref | None = None
         self.is_restarting = False
         self.restarts = 0
         self.own_restarts: list[float] = []
+
+    @property
+    def label(self) -> str | None:
+        """What people call it."""
+        spec = self.spec
+        return spec.label or spec.name or (spec.id if isinstance(spec.id, str) else None)
 
     def info(self, id: ChildId) -> ChildInfo:
         """Its row of `which_children`."""
         return ChildInfo(id, RESTARTING if self.is_restarting else self.ref, self.spec.type)
 
 
-async def begin(spec: ChildSpec) -> Ref:
+def check_spec(spec: object) -> None:
+    """Check that `spec` is a specification; its fields have checked themselves.
+
+    Raises:
+        SpecError: if it is something else.
+    """
+    if not isinstance(spec, ChildSpec):
+        raise SpecError("child", spec, "a ChildSpec")
+
+
+async def begin(child: Child) -> Ref:
     """Start the process of a child, linked to the calling one.
 
     Raises:
         StartError: if it fails.
         Ignored: if it declines.
     """
-    if isinstance(spec.start, type):
-        label = spec.label or spec.name or (spec.id if isinstance(spec.id, str) else None)
-        return await start_link(spec.start, *spec.args, name=spec.name, label=label, **spec.kwargs)
+    kind = child.spec.start
+    if isinstance(kind, type):
+        return await start_link(kind, *child.args, name=child.spec.name, label=child.label, **child.kwargs)
     try:
-        return await spec.start(*spec.args, **spec.kwargs)
+        return await kind(*child.args, **child.kwargs)
     except (StartError, Ignored):
         raise
     except Exception as exception:  # a start function that fails is a child that fails (OTP: do_start_child_i)
@@ -198,16 +219,22 @@ class BaseSupervisor(GenServer):
         Raises:
             StartError: if it fails.
         """
-        spec = child.spec
         child.ref = None
         child.is_restarting = False
         try:
-            child.ref = await begin(spec)
+            child.ref = await begin(child)
         except Ignored:
             return
-        process = child.ref._process
-        if process is not None:
-            process.restarts = child.restarts
+        child.ref.restarts = child.restarts
+
+    def handle_call(self, request: Any, from_: Call) -> Any:
+        """Refuse what is not for this kind of supervisor: a client's mistake may not harm the children."""
+        log.warning("supervisor.unexpected_call", supervisor=str(self), request=repr(request)[:200])
+        return Refused(UNKNOWN_REQUEST)
+
+    def handle_cast(self, request: Any) -> Any:
+        """As for a call."""
+        log.warning("supervisor.unexpected_cast", supervisor=str(self), request=repr(request)[:200])
 
     async def _stop_all(self, children: Iterable[Child]) -> None:
         """Stop `children` all at once, in the time of the slowest (OTP: terminate_dynamic_children)."""
@@ -223,7 +250,7 @@ class BaseSupervisor(GenServer):
                 deadlines.setdefault(float(child.spec.shutdown or 0), []).append(child)
         stopped = set(watched)
         refs = {child.ref for child in stopped}
-        self.mailbox.discard(lambda message: isinstance(message, Exit) and message.sender in refs)
+        self.discard(lambda message: isinstance(message, Exit) and message.sender in refs)
         loop = self.scheduler.loop
         begin = loop.time()
         for seconds in sorted(deadlines):
@@ -257,12 +284,19 @@ class BaseSupervisor(GenServer):
         child.own_restarts, is_kept = rules.add_restart(child.own_restarts, self.scheduler.loop.time(), budget)
         if not is_kept:
             log.error(
-                "supervisor.child_given_up", supervisor=str(self), child=child.spec.label, reason=str(reason),
+                "supervisor.child_given_up", supervisor=str(self), child=child.label, reason=str(reason),
                 budget=str(budget),
             )
-            if child.spec.given_up is not None:
-                child.spec.given_up(reason, child.spec.args)
+            self._tell_given_up(child, reason)
         return is_kept
+
+    def _tell_given_up(self, child: Child, reason: ExitReason) -> None:
+        if child.spec.given_up is None:
+            return
+        try:
+            child.spec.given_up(reason, child.args)
+        except Exception:  # the siblings of a child that is given up never notice, whatever its owner does about it
+            log.exception("supervisor.given_up_failed", supervisor=str(self), child=child.label)
 
     def _ends(self, child: Child, children: Iterable[Child]) -> Stop | None:
         others = any(
@@ -277,7 +311,7 @@ class BaseSupervisor(GenServer):
     def _note_restart(self, child: Child, reason: ExitReason) -> None:
         child.restarts += 1
         log.warning(
-            "supervisor.child_restarted", supervisor=str(self), child=repr(child.ref), reason=str(reason),
+            "supervisor.child_restarted", supervisor=str(self), child=child.label, reason=str(reason),
             restarts=child.restarts,
         )
 
@@ -313,6 +347,8 @@ class Supervisor(BaseSupervisor):
         self._children: dict[ChildId, Child] = {}  # in start order
         self._by_ref: dict[Ref, Child] = {}
         specs = list(children)
+        for spec in specs:
+            check_spec(spec)
         refused = rules.refuse_children(specs, auto_shutdown)
         if refused is not None:
             return Stop(BadSpecs(refused))
@@ -341,7 +377,7 @@ class Supervisor(BaseSupervisor):
     def handle_cast(self, request: Any) -> Any:
         """Try a failed restart again, unless the child was stopped or removed meanwhile."""
         if isinstance(request, TryAgain):
-            return self._restart(request.child, "failed restart") if request.child.is_restarting else None
+            return self._restart(request.child, request.reason) if request.child.is_restarting else None
         return super().handle_cast(request)
 
     def handle_call(self, request: Any, from_: Call) -> Any:
@@ -376,12 +412,12 @@ class Supervisor(BaseSupervisor):
                 return None
 
     async def _add(self, spec: ChildSpec) -> Ref | Refused | None:
-        present = self._children.get(spec.id)
-        if present is not None:
-            return Refused(AlreadyStarted(present.ref) if present.ref else ALREADY_PRESENT)
         refused = rules.refuse_child(spec, self.auto_shutdown)
         if refused is not None:
             return Refused(refused)
+        present = self._children.get(spec.id)
+        if present is not None:
+            return Refused(AlreadyStarted(present.ref) if present.ref else ALREADY_PRESENT)
         child = Child(spec)
         answer = await self._start_again(child)
         if isinstance(answer, Ref) or (answer is None and spec.restart is not Restart.TEMPORARY):
@@ -442,7 +478,6 @@ class Supervisor(BaseSupervisor):
         return self._ends(child, self._children.values())
 
     async def _restart(self, child: Child, reason: ExitReason) -> Stop | None:
-        self._note_restart(child, reason)
         child.ref = None
         child.is_restarting = False
         if child.spec.budget is not None:
@@ -450,6 +485,7 @@ class Supervisor(BaseSupervisor):
                 return None
         elif not self._within_limit():
             return Stop(SHUTDOWN)
+        self._note_restart(child, reason)
         group = rules.group(self.strategy, list(self._children.values()), child)
         await self._stop_group(group)
         try:
@@ -457,7 +493,7 @@ class Supervisor(BaseSupervisor):
         except StartError as error:
             failed = next(member for member in group if member.is_restarting)
             log.error("supervisor.start_failed", supervisor=str(self), child=failed.spec.id, reason=str(error.reason))
-            cast(self.ref, TryAgain(failed))
+            cast(self.ref, TryAgain(failed, error.reason))
         return None
 
 
@@ -469,8 +505,10 @@ async def start_child(supervisor: Target, spec: ChildSpec) -> Ref | None:
 
     Raises:
         ChildError: `AlreadyStarted(ref)` or `ALREADY_PRESENT` for an id that is known, or what the start failed with;
-            then nothing is kept.
+            then nothing is kept. `DYNAMIC` if the supervisor starts its children from a template.
+        SpecError: if `spec` is no specification.
     """
+    check_spec(spec)
     started: Ref | None = await _request(supervisor, StartChild(spec))
     return started
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from actors import Process, Ref, Scheduler
-from supervision.supervisor import BaseSupervisor
+from actors import Ref
+from actors.debug import ProcessInfo, processes
 
 
 @dataclass(slots=True)
@@ -36,26 +36,14 @@ class Node:
 
 def tree(root: Ref) -> Node | None:
     """The living actors under `root`; None if it is dead."""
-    processes = Scheduler.current().processes.values()
-    nodes = {process.ref: _node(process) for process in processes}
-    for process in processes:
-        parent = None if process.parent is None else nodes.get(process.parent)
+    living = processes()
+    nodes = {info.ref: _node(info) for info in living}
+    for info in living:
+        parent = None if info.parent is None else nodes.get(info.parent)
         if parent is not None:
-            parent.children.append(nodes[process.ref])
+            parent.children.append(nodes[info.ref])
     return nodes.get(root)
 
 
-def _node(process: Process) -> Node:
-    return Node(
-        ref=str(process.ref.id),
-        label=process.label,
-        kind=type(process).__name__,
-        state=process.status.value,
-        restarts=process.restarts,
-        mailbox=len(process.mailbox),
-    )
-
-
-def is_supervisor(ref: Ref) -> bool:
-    """Tell whether a living process is a supervisor."""
-    return issubclass(ref.actor_class, BaseSupervisor)
+def _node(info: ProcessInfo) -> Node:
+    return Node(str(info.ref.id), info.label, info.kind, info.state, info.restarts, info.mailbox)

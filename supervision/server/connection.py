@@ -33,6 +33,8 @@ log = structlog.get_logger("canopy.server")
 
 EVENTS_PER_TURN = 64
 """After so many events a connection lets others have a turn."""
+RETRY_AFTER = 5
+"""Seconds after which a refused client is told to try again."""
 
 
 class Phase(enum.Enum):
@@ -109,7 +111,7 @@ class Connection(GenServer):
         self.wire = wire
         self._handler: Handler | None = None
         self.label = f"connection {wire.id}"
-        if wire.is_closed and not wire.events:
+        if wire.owner is not None or (wire.is_closed and not wire.events):
             return IGNORE
         wire.adopt(self.ref)
         if isinstance(wire.keepsake, WebSocket) and wire.session.state is State.OPEN:
@@ -207,6 +209,8 @@ class Connection(GenServer):
             self.wire.respond(answer)
             return
         upgrade: Upgrade = validate(request)
+        if self.wire.is_draining:  # the drainer may have passed already, and nobody would say goodbye
+            raise HttpError(503, "the server is going away", (("Retry-After", str(RETRY_AFTER)),))
         self.wire.keepsake = answer
         self.wire.accept(upgrade, choose_subprotocol(upgrade.subprotocols, answer.subprotocols))
         self._open(answer)

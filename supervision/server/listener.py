@@ -16,14 +16,13 @@ import structlog
 from actors import ExitReason, GenServer, Ref, Target, send_after, watch
 from protocol import Response, encode_response
 from supervision import ChildError, start_dynamic_child
+from supervision.server.connection import RETRY_AFTER
 from supervision.server.sockets import Sockets
 from supervision.server.wire import Wire
 
 log = structlog.get_logger("canopy.server")
 
 ACCEPTS_PER_TURN = 64
-RETRY_AFTER = 5
-"""Seconds after which a refused client is told to try again."""
 BACK_OFF = 0.2
 """Seconds to wait when the system has no file descriptor or memory left for another socket."""
 LINGER = 1.0
@@ -59,6 +58,8 @@ class Listener(GenServer):
             loop.remove_reader(listening)
 
         watch(self.ref, stop_listening)
+        if sockets.connecting:
+            await asyncio.wait(sockets.connecting)
         for wire in sockets.orphans():
             await self._hand_over(wire)
         self._listen()
@@ -118,8 +119,7 @@ class Listener(GenServer):
             sockets.refused += 1
             await loop.connect_accepted_socket(Refusal, accepted)
             return
-        _, wire = await loop.connect_accepted_socket(lambda: Wire(sockets), accepted)
-        await self._hand_over(wire)
+        await self._hand_over(await sockets.connect(accepted))
 
     async def _hand_over(self, wire: Wire) -> None:
         try:

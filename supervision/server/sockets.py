@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import socket
 import time
@@ -26,6 +27,7 @@ class Sockets:
 
     Attributes:
         wires: the open ones by their id
+        connecting: what makes a wire of an accepted socket; outlives the listener that accepted it
         is_draining: the application is about to stop; nobody new is let in
         refused: connections turned away because there were too many
         cut_off: connections ended because they did not read
@@ -43,6 +45,7 @@ class Sockets:
         self.max_connections = max_connections
         self.limits = limits
         self.wires: dict[int, Wire] = {}
+        self.connecting: set[asyncio.Task[Wire]] = set()
         self.is_draining = False
         self.refused = 0
         self.cut_off = 0
@@ -61,6 +64,17 @@ class Sockets:
         if self._date[0] != now:
             self._date = (now, format_date(now))
         return self._date[1]
+
+    def connect(self, accepted: socket.socket) -> asyncio.Task[Wire]:
+        """Make a wire of an accepted socket."""
+        task = asyncio.get_running_loop().create_task(self._connect(accepted))
+        self.connecting.add(task)
+        task.add_done_callback(self.connecting.discard)
+        return task
+
+    async def _connect(self, accepted: socket.socket) -> Wire:
+        _, wire = await asyncio.get_running_loop().connect_accepted_socket(lambda: Wire(self), accepted)
+        return wire
 
     def forget(self, wire: Wire) -> None:
         """A wire is gone."""

@@ -145,7 +145,7 @@ class Wire(asyncio.Protocol):
 
     def respond(self, response: Response, *, close: bool = False) -> None:
         """Answer the request that waits."""
-        self._absorb(self.session.respond(response, close=close or self._sockets.is_draining))
+        self._absorb(self.session.respond(response, close=close or self.is_draining))
 
     def send_text(self, data: str | bytes) -> None:
         """Send a text message; UTF-8 bytes are taken as they are. After a close frame nothing is sent."""
@@ -202,6 +202,11 @@ class Wire(asyncio.Protocol):
             data = self._corked[0] if len(self._corked) == 1 else b"".join(self._corked)
             self._corked.clear()
             self.write(data)
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the application is about to stop."""
+        return self._sockets.is_draining
 
     @property
     def backlog(self) -> int:

@@ -8,7 +8,7 @@ import resource
 import subprocess
 import sys
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def facts() -> dict[str, str]:
     """Say where and with what this run was made."""
     cores = os.sched_getaffinity(0)
     return {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "command": "python -m tests.bench " + " ".join(sys.argv[1:]),
         "commit": _commit(),
         "cpu": f"{_cpu_model()}, {len(cores)} of {os.cpu_count()} cores usable",

@@ -29,15 +29,14 @@ class Fanout:
         return f"{self.viewers:,} viewers, " + ("saturated" if self.rate is None else f"{self.rate:g} changes/s")
 
 
-ECHOES = tuple(
-    Echo(connections, size, depth) for connections in (1, 50) for size in (32, 4096) for depth in (1, 8)
-)
+ECHOES = tuple(Echo(connections, size, depth) for connections in (1, 50) for size in (32, 4096) for depth in (1, 8))
 FANOUTS = tuple(Fanout(viewers, rate) for viewers in (100, 1_000) for rate in (None, 50.0))
 
 PAINTERS = 20
 """How many of the viewers paint."""
-WINDOW = 16
-"""Changes of each painter under way when it paints as fast as the server takes it: 320 in all."""
+EVENTS_UNDER_WAY = 320_000
+"""Changes under way times viewers when people paint as fast as the server takes it: 16 of each painter's for 1,000
+viewers, 160 for 100. Enough that no server waits for the painters, and none builds up a queue of many seconds."""
 SAMPLES = 8
 """Viewers whose latency is taken; the slowest of them also says how far the saturated painters may go on."""
 
@@ -73,11 +72,11 @@ FULL = Plan(
 QUICK = Plan(
     rounds=3,
     warmup=0.05,
-    echo_seconds=0.25,
-    fanout_seconds=0.8,
-    idle_connections=1_000,
+    echo_seconds=0.2,
+    fanout_seconds=0.5,
+    idle_connections=2_000,
     kernel_rounds=3,
-    kernel_seconds=0.1,
+    kernel_seconds=0.05,
     idle_actors=100_000,
     thread_children=(1_000,),
 )

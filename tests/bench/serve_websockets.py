@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
+from contextlib import suppress
 
 import uvloop
 from websockets.asyncio.server import ServerConnection, broadcast, serve
+from websockets.exceptions import ConnectionClosed
 
 from tests.bench.pixels import Pixels
 
@@ -43,14 +45,13 @@ async def paint(connection: ServerConnection) -> None:
 async def handle(connection: ServerConnection) -> None:
     """Choose the job by the path."""
     assert connection.request is not None
-    await (echo if connection.request.path == "/echo" else paint)(connection)
+    with suppress(ConnectionClosed):  # the load generator may be interrupted
+        await (echo if connection.request.path == "/echo" else paint)(connection)
 
 
 async def run(port: int) -> None:
     """Serve until the process is ended."""
-    async with serve(
-        handle, "127.0.0.1", port, compression=None, ping_interval=None, max_size=2**20, backlog=1_024
-    ):
+    async with serve(handle, "127.0.0.1", port, compression=None, ping_interval=None, max_size=2**20, backlog=1_024):
         await asyncio.get_running_loop().create_future()
 
 

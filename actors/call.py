@@ -1,0 +1,169 @@
+"""Requests that are answered: `call` from coroutines, `ask` from any thread."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pykka
+
+from actors.exits import CALLING_SELF, NOPROC, NORMAL, TIMEOUT, CallExit, ExitReason
+from actors.future import LoopFuture, refuse_to_block
+from actors.ref import Ref, StopRequest, Target
+from actors.scheduler import Scheduler
+from actors.system import down
+
+if TYPE_CHECKING:
+    from actors.cell import Cell
+
+
+class Call:
+    """A request that waits for its answer; also the address of the reply (OTP's `From`)."""
+
+    __slots__ = ("_answer", "caller", "request", "scheduler", "server")
+    __match_args__ = ("request",)
+
+    def __init__(
+        self,
+        request: Any,
+        answer: asyncio.Future[Any] | pykka.Future[Any],
+        server: Ref,
+        scheduler: Scheduler,
+    ) -> None:
+        self.request = request
+        self.server = server
+        self.scheduler = scheduler
+        self.caller: Ref | None = None
+        self._answer: asyncio.Future[Any] | pykka.Future[Any] | None = answer
+
+    def __repr__(self) -> str:
+        return f"Call({self.request!r})"
+
+    def submit(self, server: Cell) -> None:
+        """Put the call into the mailbox of `server`, and have it fail when the server ends."""
+        if server.callers is None:
+            server.callers = {}
+        server.callers[self] = None
+        server.receive(self)
+
+    def resolve(self, value: Any) -> None:
+        """Answer with `value`; too late or a second time it is dropped."""
+        answer = self._close()
+        if answer is None:
+            return
+        if isinstance(answer, pykka.Future):
+            answer.set(value)
+        elif not answer.done():
+            answer.set_result(value)
+
+    def reject(self, reason: ExitReason) -> None:
+        """Let the call fail with `CallExit(reason)`; to the wish that it should end, the end is an answer."""
+        if type(self.request) is StopRequest:
+            self.resolve(True)
+            return
+        answer = self._close()
+        if answer is None:
+            return
+        error = CallExit(reason, self.server)
+        error.__cause__ = getattr(reason, "exception", None)
+        if isinstance(answer, pykka.Future):
+            answer.set_exception((CallExit, error, None))
+        elif not answer.done():
+            answer.set_exception(error)
+
+    def bounce(self) -> None:
+        """Nobody is there to answer."""
+        if type(self.request) is StopRequest:
+            self.resolve(False)
+        else:
+            self.reject(NOPROC)
+
+    def _close(self) -> asyncio.Future[Any] | pykka.Future[Any] | None:
+        answer, self._answer = self._answer, None
+        server = self.server._cell
+        if server is not None and server.callers is not None:
+            server.callers.pop(self, None)
+        return answer
+
+
+async def call(target: Target, request: Any, timeout: float | None = 5.0) -> Any:
+    """Send `request` and wait for the reply, `timeout` seconds at most (None: for ever).
+
+    Raises:
+        CallExit: `NOPROC` if nobody is there, `TIMEOUT`, `CALLING_SELF`, or the reason the server ended with.
+            Not caught in a process, it ends that process with `CallFailure`.
+    """
+    scheduler = Scheduler.current()
+    ref = scheduler.whereis(target)
+    server = None if ref is None else ref._cell
+    if ref is None or server is None:
+        raise CallExit(NOPROC, target)
+    caller = scheduler.running
+    if caller is server:
+        raise CallExit(CALLING_SELF, target)
+    answer: asyncio.Future[Any] = scheduler.loop.create_future()
+    call = Call(request, answer, ref, scheduler)
+    if caller is not None:
+        call.caller = caller.ref
+    call.submit(server)
+    if timeout is None:
+        return await answer
+    deadline = scheduler.loop.call_later(timeout, call.reject, TIMEOUT)
+    try:
+        return await answer
+    finally:
+        deadline.cancel()
+
+
+def ask(ref: Ref, message: Any, *, block: bool = False) -> pykka.Future[Any]:
+    """Send `message` as a call from any thread; the future holds the reply or raises `CallExit`.
+
+    Raises:
+        BlockingOnLoopError: if the caller means to block, and may not; then nothing is sent.
+    """
+    if block:
+        refuse_to_block()
+    future = LoopFuture()
+    server = ref._cell
+    if server is not None:
+        submit(server, message, future)
+    elif type(message) is StopRequest:
+        future.set(False)
+    else:
+        future.set_exception((CallExit, CallExit(NOPROC, ref), None))
+    return future
+
+
+def submit(server: Cell, message: Any, future: pykka.Future[Any]) -> None:
+    """Send `message` as a call to be answered with `future`. From any thread."""
+    call = Call(message, future, server.ref, server.scheduler)
+    if server.scheduler.on_thread():
+        _submit(call)
+    else:
+        server.scheduler.post(_submit, call)
+
+
+def _submit(call: Call) -> None:
+    server = call.server._cell
+    if server is None:
+        call.bounce()
+    else:
+        call.submit(server)
+
+
+async def stop(target: Target, reason: ExitReason = NORMAL, timeout: float | None = None) -> None:
+    """Ask a process to end with `reason` after what it has to do already, and wait until it is dead.
+
+    Raises:
+        CallExit: `NOPROC`, `TIMEOUT`, or the reason it really ended with.
+    """
+    ref = Scheduler.current().whereis(target)
+    if ref is None or not ref.is_alive():
+        raise CallExit(NOPROC, target)
+    ended = down(ref)
+    ref.tell(StopRequest(reason))
+    await asyncio.wait((ended,), timeout=timeout)
+    if not ended.done():
+        raise CallExit(TIMEOUT, target)
+    if ended.result() != reason:
+        raise CallExit(ended.result(), target)

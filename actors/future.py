@@ -1,0 +1,101 @@
+"""Pykka's future, for actors on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, TypeVar
+
+import pykka
+
+from actors.scheduler import BlockingOnLoopError
+
+F = TypeVar("F", bound="pykka.Future[Any]")
+
+
+class LoopFuture(pykka.ThreadingFuture[Any]):
+    """Pykka's future, which refuses to block the thread that has to answer and can be awaited there instead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sources: tuple[pykka.Future[Any], ...] = ()
+        self._waiters: list[Callable[[], object]] = []
+
+    def get(self, *, timeout: float | None = None) -> Any:
+        """Wait for the value, in seconds at most.
+
+        Raises:
+            BlockingOnLoopError: on a thread that runs an event loop, unless the value is there already.
+        """
+        if self._result is None and self._get_hook is None:
+            refuse_to_block()
+        return super().get(timeout=timeout)
+
+    def set(self, value: Any = None) -> None:
+        """Set the value and wake those who wait."""
+        super().set(value)
+        self._wake()
+
+    def set_exception(self, exc_info: Any = None) -> None:
+        """Set an exception and wake those who wait."""
+        super().set_exception(exc_info)
+        self._wake()
+
+    # Pykka derives futures that ask their sources in `get`: to await one is to await its sources first.
+
+    def map(self, func: Callable[[Any], Any]) -> pykka.Future[Any]:
+        return _derived(super().map(func), (self,))
+
+    def filter(self, func: Callable[[Any], bool]) -> pykka.Future[Any]:
+        return _derived(super().filter(func), (self,))
+
+    def reduce(self, func: Callable[[Any, Any], Any], *args: Any) -> pykka.Future[Any]:
+        return _derived(super().reduce(func, *args), (self,))
+
+    def join(self, *futures: pykka.Future[Any]) -> pykka.Future[Any]:
+        return _derived(super().join(*futures), (self, *futures))
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        yield from self._arrival().__await__()
+        return self.get()
+
+    async def _arrival(self) -> None:
+        for source in self._sources:
+            if isinstance(source, LoopFuture):
+                await source._arrival()
+        loop = asyncio.get_running_loop()
+        arrival: asyncio.Future[None] = loop.create_future()
+
+        def note() -> None:
+            if not arrival.done():
+                arrival.set_result(None)
+
+        with self._condition:
+            if self._result is not None or self._get_hook is not None:
+                return
+            self._waiters.append(lambda: loop.call_soon_threadsafe(note))
+        await arrival
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for wake in waiters:
+            wake()
+
+
+def refuse_to_block() -> None:
+    """Check that this thread may wait.
+
+    Raises:
+        BlockingOnLoopError: if it runs an event loop.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise BlockingOnLoopError("this would block the event loop: use `await call(ref, message)` instead")
+
+
+def _derived(future: F, sources: Iterable[pykka.Future[Any]]) -> F:
+    if isinstance(future, LoopFuture):
+        future._sources = tuple(sources)
+    return future

@@ -1,0 +1,105 @@
+"""One process per task: runs one function, and hands its result to whoever awaits it (Elixir's Task)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import CoroutineType
+from typing import Any, Generic, TypeVar
+
+from actors.cell import Stop
+from actors.exits import KILL, NORMAL, SHUTDOWN, TIMEOUT, CallExit, ExitReason
+from actors.gen_server import Continue, GenServer
+from actors.process import start_link
+from actors.ref import Ref
+from actors.scheduler import Scheduler
+from actors.system import down, send_exit, watch
+
+T = TypeVar("T")
+
+
+class Task(Generic[T]):
+    """A function on its way, and the handle to its result. Made by `start_task`, or by a `TaskSupervisor`."""
+
+    __slots__ = ("_result", "ref")
+
+    def __init__(self, ref: Ref, result: asyncio.Future[T]) -> None:
+        self.ref = ref
+        self._result = result
+        watch(ref, self._ended)
+
+    def __repr__(self) -> str:
+        return f"Task({self.ref!r})"
+
+    def _ended(self, ref: Ref, reason: ExitReason) -> None:
+        if not self._result.done():
+            self._result.set_exception(CallExit(reason, ref))
+            self._result.exception()  # it is no fault if nobody asks
+
+    async def result(self, timeout: float | None = 5.0) -> T:
+        """Wait for what the function returns, `timeout` seconds at most (Elixir's `Task.await`).
+
+        Raises:
+            CallExit: with the reason if the task failed, or `TIMEOUT`; then it goes on.
+        """
+        if not await self.is_done(timeout):
+            raise CallExit(TIMEOUT, self.ref)
+        return self._result.result()
+
+    async def is_done(self, timeout: float | None = 5.0) -> bool:
+        """Wait for the end of the function, `timeout` seconds at most; tell whether it came (`Task.yield`)."""
+        if not self._result.done():
+            await asyncio.wait((self._result,), timeout=timeout)
+        return self._result.done()
+
+    async def shutdown(self, timeout: float = 5.0) -> None:
+        """End the task, if it has not ended, and wait for it; after `timeout` seconds it is killed."""
+        process = self.ref
+        if not process.is_alive():
+            return
+        ended = down(process)
+        caller = Scheduler.current().running
+        if caller is not None:
+            caller.unlink(process)
+        send_exit(process, SHUTDOWN)
+        await asyncio.wait((ended,), timeout=timeout)
+        if not ended.done():
+            send_exit(process, KILL)
+            await ended
+
+
+class TaskProcess(GenServer):
+    """Runs one function, then ends.
+
+    Args (of `init`):
+        result: where what it returns goes
+        function: plain or coroutine function, called with `args` and `kwargs`
+    """
+
+    def init(
+        self, result: asyncio.Future[Any] | None, function: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Continue:
+        self.label = getattr(function, "__name__", "task")
+        self._outcome = result
+        self._job = (function, args, kwargs)
+        return Continue()
+
+    async def handle_continue(self, argument: Any) -> Stop:
+        """Run the function."""
+        function, args, kwargs = self._job
+        value = function(*args, **kwargs)
+        if type(value) is CoroutineType:
+            value = await value
+        if self._outcome is not None and not self._outcome.done():
+            self._outcome.set_result(value)
+        return Stop(NORMAL)
+
+
+async def start_task(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Task[Any]:
+    """Run a function in a process of its own, linked to the calling one (Elixir's `Task.async`).
+
+    If it fails, the caller gets its exit signal: a task that may fail belongs under a `TaskSupervisor`.
+    """
+    result: asyncio.Future[Any] = Scheduler.current().loop.create_future()
+    return Task(await start_link(TaskProcess, result, function, args, kwargs), result)
+

@@ -1,0 +1,115 @@
+"""Supervisor. Of tasks: functions that run in processes of their own and may fail alone (Elixir's Task.Supervisor)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from actors import CallExit, ExitReason, Scheduler, Target
+from actors.task import Task, TaskProcess
+from supervision.child_spec import ChildSpec, Restart, child
+from supervision.dynamic_supervisor import DynamicSupervisor, start_dynamic_child
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An item of a stream was processed."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The task of an item ended with `reason`, or was killed because it took too long (`TIMEOUT`)."""
+
+    reason: ExitReason
+
+
+def task_supervisor(name: str, *, max_children: int | None = None, shutdown: float = 5.0) -> ChildSpec:
+    """Specify a supervisor of tasks, registered as `name`. A task that ends or fails is not restarted."""
+    template = child(TaskProcess, restart=Restart.TEMPORARY, shutdown=shutdown)
+    return child(DynamicSupervisor, template, id=name, name=name, kwargs={"max_children": max_children})
+
+
+async def async_nolink(supervisor: Target, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Task[Any]:
+    """Run a function under `supervisor`; its failure reaches only who asks for its result.
+
+    Raises:
+        ChildError: `MAX_CHILDREN`.
+    """
+    result: asyncio.Future[Any] = Scheduler.current().loop.create_future()
+    ref = await start_dynamic_child(supervisor, result, function, args, kwargs)
+    assert ref is not None
+    return Task(ref, result)
+
+
+async def async_link(supervisor: Target, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Task[Any]:
+    """Run a function under `supervisor`, linked to the calling process too: they fail together."""
+    task = await async_nolink(supervisor, function, *args, **kwargs)
+    caller = Scheduler.current().running
+    if caller is None:
+        raise RuntimeError("async_link is for callbacks of a process; other code uses async_nolink")
+    if task.ref.is_alive():
+        caller.link(task.ref)
+    return task
+
+
+async def start_child_task(supervisor: Target, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Run a function under `supervisor` for its effects alone."""
+    await start_dynamic_child(supervisor, None, function, args, kwargs)
+
+
+async def stream(
+    supervisor: Target,
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    *,
+    max_concurrency: int = 8,
+    ordered: bool = True,
+    timeout: float | None = 5.0,
+) -> AsyncIterator[Done | Failed]:
+    """Run `function(item)` in a task for each item, and yield the outcomes as they are asked for.
+
+    Args:
+        supervisor: of the tasks
+        function: plain or coroutine function
+        items: taken one by one, as tasks are started
+        max_concurrency: tasks at a time
+        ordered: yield in the order of the items, else as they end
+        timeout: seconds each task has
+    """
+    waiting = iter(items)
+    running: dict[asyncio.Future[Done | Failed], None] = {}
+    try:
+        while True:
+            while len(running) < max_concurrency:
+                try:
+                    item = next(waiting)
+                except StopIteration:
+                    break
+                task = await async_nolink(supervisor, function, item)
+                running[asyncio.ensure_future(_outcome(task, timeout))] = None
+            if not running:
+                return
+            if ordered:
+                first = next(iter(running))
+                await asyncio.wait((first,))
+            else:
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                first = next(outcome for outcome in running if outcome in done)
+            del running[first]
+            yield first.result()
+    finally:
+        for outcome in running:
+            outcome.cancel()
+
+
+async def _outcome(task: Task[Any], timeout: float | None) -> Done | Failed:
+    try:
+        return Done(await task.result(timeout))
+    except CallExit as failure:
+        return Failed(failure.reason)
+    finally:
+        await task.shutdown()

@@ -1,0 +1,167 @@
+"""Everybody gets a turn, other threads get in, and overload is reported."""
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from actors import GenServer, Scheduler, cast, send, start
+from actors.mailbox import HIGH_WATER
+from actors.scheduler import MESSAGES_PER_TURN
+from actors.testing import VirtualLoop, quiet, run
+from tests.support.puppet import puppet
+from tests.support.scenarios import live, simulated
+
+
+@simulated
+async def test_a_busy_process_lets_others_in_after_its_turn() -> None:
+    order: list[str] = []
+    busy, _ = await puppet()
+    other, _ = await puppet()
+    for _ in range(3 * MESSAGES_PER_TURN):
+        cast(busy, lambda _: order.append("busy"))
+    cast(other, lambda _: order.append("other"))
+    await quiet()
+    assert order.index("other") <= 2 * MESSAGES_PER_TURN + MESSAGES_PER_TURN
+    assert len(order) == 3 * MESSAGES_PER_TURN + 1
+
+
+def test_a_busy_process_uses_its_budget_before_others_when_it_comes_first() -> None:
+    async def scenario() -> None:
+        order: list[str] = []
+        busy, _ = await puppet()
+        other, _ = await puppet()
+        for _ in range(2 * MESSAGES_PER_TURN):
+            cast(busy, lambda _: order.append("busy"))
+        cast(other, lambda _: order.append("other"))
+        await quiet()
+        assert order.index("other") == MESSAGES_PER_TURN
+
+    run(scenario())
+
+
+@simulated
+async def test_processes_that_keep_each_other_busy_leave_time_to_the_loop() -> None:
+    class Echo(GenServer):
+        def handle_info(self, message: Any) -> None:
+            send(message, self.ref)
+
+    one = await start(Echo)
+    send(one, await start(Echo))
+    ticks = 0
+    for _ in range(100):
+        await asyncio.sleep(0)
+        ticks += 1
+    assert ticks == 100
+
+
+@simulated
+async def test_messages_of_one_sender_arrive_in_order() -> None:
+    ref, insides = await puppet()
+    for number in range(1_000):
+        send(ref, number)
+    await quiet()
+    assert insides.got == list(range(1_000))
+
+
+@live
+async def test_messages_of_another_thread_arrive_in_order() -> None:
+    ref, insides = await puppet()
+
+    def tell(base: int) -> None:
+        for number in range(1_000):
+            ref.tell(base + number)
+
+    threads = [threading.Thread(target=tell, args=(base,)) for base in (0, 10_000)]
+    for thread in threads:
+        thread.start()
+    await asyncio.to_thread(lambda: [thread.join() for thread in threads])
+    await asyncio.to_thread(ref.ask, lambda _: None)
+    assert [number for number in insides.got if number < 10_000] == list(range(1_000))
+    assert [number for number in insides.got if number >= 10_000] == list(range(10_000, 11_000))
+
+
+@live
+async def test_what_one_thread_posts_badly_does_not_lose_what_others_post() -> None:
+    ref, insides = await puppet()
+    scheduler = Scheduler.current()
+    failures: list[Any] = []
+    scheduler.loop.set_exception_handler(lambda loop, context: failures.append(context["exception"]))
+
+    def post() -> None:
+        scheduler.post(int, "no number")
+        ref.tell("hello")
+        ref.ask(lambda _: None)
+
+    await asyncio.to_thread(post)
+    assert insides.got == ["hello"]
+    assert isinstance(failures[0], ValueError)
+
+
+@live
+async def test_invoke_returns_and_raises_what_the_function_does() -> None:
+    scheduler = Scheduler.current()
+    here = threading.get_ident()
+    assert await asyncio.to_thread(scheduler.invoke, threading.get_ident) == here
+    assert scheduler.invoke(int, "1") == 1
+    with pytest.raises(ValueError, match="invalid"):
+        await asyncio.to_thread(scheduler.invoke, int, "no number")
+
+
+def test_a_closed_loop_drops_messages_and_refuses_to_be_waited_for() -> None:
+    async def main() -> Any:
+        return (await puppet())[0]
+
+    ref = asyncio.run(main())
+    scheduler = ref._process.scheduler
+    outcomes: list[Any] = []
+
+    def talk() -> None:
+        ref.tell("hello")
+        ref.tell("hello")
+        try:
+            scheduler.invoke(int)
+        except RuntimeError as error:
+            outcomes.append(str(error))
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    thread.join(timeout=10)
+    assert outcomes == ["the event loop is closed"]
+    assert scheduler._foreign == []
+
+
+def test_closed_loops_are_forgotten() -> None:
+    for _ in range(3):
+        run(asyncio.sleep(0))
+    Scheduler(VirtualLoop())
+    assert sum(loop.is_closed() for loop in Scheduler._of_loop) == 0
+
+
+def test_without_a_loop_there_is_no_scheduler() -> None:
+    with pytest.raises(RuntimeError, match="on an event loop"):
+        Scheduler.current()
+
+
+@simulated
+async def test_a_mailbox_over_the_mark_is_reported_with_its_owner() -> None:
+    ref, _ = await puppet()
+    with capture_logs() as logs:
+        for _ in range(HIGH_WATER + 1):
+            send(ref, "hello")
+        await quiet()
+    assert [(log["event"], log["actor"], log["waiting"]) for log in logs] == [
+        ("actor.mailbox_high", repr(ref), HIGH_WATER + 1)
+    ]
+
+
+@simulated
+async def test_numbers_are_never_used_again() -> None:
+    seen = set()
+    for _ in range(10):
+        ref, _ = await puppet()
+        assert ref.id not in seen
+        seen.add(ref.id)
+        await ref.stop(block=False)

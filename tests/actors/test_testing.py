@@ -1,0 +1,175 @@
+"""The test kit: virtual time, run orders that a seed replays, and help for whoever waits in vain."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from actors import GenServer, Process, Scheduler, call, cast, send, send_after, start, whereis
+from actors.testing import Probe, Stuck, VirtualLoop, kill, quiet, replaced, run, settle
+from supervision import Supervisor, child
+from tests.support.puppet import puppet
+from tests.support.scenarios import simulated
+
+
+def order_of(seed: int | None) -> list[int]:
+    """In which order ten processes handle their messages."""
+    order: list[int] = []
+
+    async def scenario() -> None:
+        refs = [(await puppet())[0] for _ in range(10)]
+        for number, ref in enumerate(refs):
+            cast(ref, lambda _, number=number: order.append(number))
+            cast(ref, lambda _, number=number: asyncio.sleep(0))
+            cast(ref, lambda _, number=number: order.append(number))
+        await quiet()
+
+    run(scenario(), seed=seed)
+    return order
+
+
+def test_without_a_seed_the_first_comes_first() -> None:
+    assert order_of(None) == [*range(10), *range(10)]
+
+
+def test_a_seed_replays_its_order() -> None:
+    assert order_of(7) == order_of(7)
+
+
+def test_another_seed_is_another_order() -> None:
+    assert len({tuple(order_of(seed)) for seed in range(5)}) == 5
+
+
+def test_a_failure_notes_its_seed() -> None:
+    async def fail() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no") as caught:
+        run(fail(), seed=7)
+    assert caught.value.__notes__ == ["seed 7"]
+
+
+def test_time_passes_without_waiting() -> None:
+    async def scenario() -> float:
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        await asyncio.sleep(1e6)
+        return loop.time() - begin
+
+    assert run(scenario()) == pytest.approx(1e6)
+
+
+def test_a_scenario_that_waits_for_nothing_is_told_who_is_waiting() -> None:
+    async def scenario() -> None:
+        await start(GenServer, label="lazy")
+        ref = await start(Waiter, label="busy")
+        await call(ref, "x", timeout=None)
+
+    with pytest.raises(Stuck, match=r"<1 lazy> idle, <2 busy> waiting"):
+        run(scenario())
+
+
+class Waiter(GenServer):
+    async def handle_call(self, request: Any, from_: Any) -> None:
+        await asyncio.Event().wait()
+
+
+def test_processes_left_over_are_ended_with_the_run() -> None:
+    left: list[Process] = []
+
+    async def scenario() -> None:
+        _, insides = await puppet()
+        left.append(insides)
+
+    run(scenario())
+    assert not left[0].ref.is_alive()
+
+
+@simulated
+async def test_quiet_outlasts_sleeps_and_calls_but_no_timers() -> None:
+    ref, insides = await puppet()
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    send_after(100, ref, "later")
+    cast(ref, lambda _: asyncio.sleep(5))
+    await quiet()
+    assert loop.time() == pytest.approx(begin + 5)
+    assert insides.got == []
+
+
+@simulated
+async def test_quiet_is_there_at_once_when_nothing_runs() -> None:
+    await quiet()
+    await asyncio.gather(quiet(), quiet())
+
+
+def test_quiet_is_for_virtual_time() -> None:
+    with pytest.raises(AssertionError, match="virtual time"):
+        asyncio.run(quiet())
+
+
+@simulated
+async def test_quiet_that_never_comes_is_stuck() -> None:
+    ref = await start(Waiter)
+    asked = asyncio.ensure_future(call(ref, "x", timeout=None))
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    await asyncio.sleep(0)
+    assert "waiting" in loop.describe() or "queued" in loop.describe()
+    await kill(ref)
+    await asyncio.wait((asked,))
+    asked.exception()
+
+
+@simulated
+async def test_settle_lets_time_pass() -> None:
+    ref, insides = await puppet()
+    send_after(1, ref, "now")
+    await settle(1.5)
+    assert insides.got == ["now"]
+
+
+@simulated
+async def test_a_probe_hands_out_its_messages_in_order() -> None:
+    probe = await Probe.begin()
+    send(probe.ref, 1)
+    send_after(1, probe.ref, 2)
+    assert await probe.receive_message() == 1
+    assert await probe.receive_message() == 2
+    with pytest.raises(AssertionError, match="no message came within 3 s"):
+        await probe.receive_message(within=3)
+
+
+@simulated
+async def test_a_probe_waits_for_an_end() -> None:
+    probe = await Probe.begin()
+    for expected in ("boom", ..., "other"):
+        ref, _ = await puppet()
+        monitor = probe.monitor(ref)
+        await kill(ref, "boom")
+        if expected == "other":
+            with pytest.raises(AssertionError, match="not 'other'"):
+                await probe.assert_down(monitor, expected)
+        else:
+            assert await probe.assert_down(monitor, expected) == "boom"
+
+
+@simulated
+async def test_a_probe_notices_noise() -> None:
+    probe = await Probe.begin()
+    await probe.assert_quiet()
+    send_after(0.5, probe.ref, "noise")
+    with pytest.raises(AssertionError, match="noise"):
+        await probe.assert_quiet()
+
+
+@simulated
+async def test_replaced_finds_the_successor() -> None:
+    await start(Supervisor, [child(GenServer, name="n")])
+    old = whereis("n")
+    assert old is not None
+    await kill(old)
+    new = await replaced(lambda: whereis("n"), old)
+    assert new is whereis("n")
+    assert new is not old
+    assert len(Scheduler.current().processes) == 2

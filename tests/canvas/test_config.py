@@ -1,0 +1,164 @@
+"""The configuration: flags before environment before file before defaults, and a refusal that says what to do."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canvas.config import Config, ConfigError, read_config, read_toml
+from canvas.rate_limit import RateLimit
+
+
+def refusal(*, option: str, value: Any) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read_config({option: value}, {})
+    return str(caught.value)
+
+
+def test_defaults_hold_where_nothing_is_said() -> None:
+    config = read_config({}, {}, {})
+    assert config == Config()
+    assert (config.host, config.port, config.width, config.height) == ("127.0.0.1", 8000, 1000, 1000)
+    assert config.rate_limit == RateLimit(100, 200)
+    assert config.tick == 0.010
+
+
+def test_flag_comes_before_environment_before_file_before_default() -> None:
+    flags, environment, file = {"port": "1"}, {"CANOPY_PORT": "2"}, {"port": 3}
+    assert read_config(flags, environment, file).port == 1
+    assert read_config({"port": None}, environment, file).port == 2
+    assert read_config({}, {}, file).port == 3
+    assert read_config({}, {}, {}).port == 8000
+
+
+def test_options_of_different_sources_come_together() -> None:
+    config = read_config({"port": "9000"}, {"CANOPY_WIDTH": "64"}, {"height": 32, "rate-limit": "off"})
+    assert (config.port, config.width, config.height, config.rate_limit) == (9000, 64, 32, None)
+
+
+def test_overridden_value_is_not_judged() -> None:
+    assert read_config({"port": "1"}, {"CANOPY_PORT": "nonsense"}).port == 1
+
+
+def test_other_variables_of_the_environment_mean_nothing() -> None:
+    assert read_config({}, {"PORT": "1", "CANOPY_": "1", "CANOPY_NOSUCH": "1", "canopy_port": "1"}) == Config()
+
+
+@pytest.mark.parametrize("name", ["rate-limit", "rate_limit"])
+def test_file_may_write_names_with_dashes_or_underscores(name: str) -> None:
+    assert read_config({}, {}, {name: "5/s"}).rate_limit == RateLimit(5, 10)
+
+
+@pytest.mark.parametrize("name", ["prot", "server", "", "config"])
+def test_unknown_name_in_the_file_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(ConfigError, match="must be one of background, data, ") as caught:
+        read_config({}, {}, {name: 1})
+    assert repr(name) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("host", "0.0.0.0", "0.0.0.0"), ("host", "::1", "::1"), ("port", "0", 0), ("port", 65_535, 65_535),
+        ("data", "a/b", Path("a/b")), ("data", Path("a"), Path("a")), ("store", "memory", "memory"),
+        ("width", "1", 1), ("height", 10_000, 10_000), ("background", "#12abEF", 0x12ABEF),
+        ("tick", "0", 0.0), ("tick", 2.5, 0.0025), ("tick", "10000", 10.0),
+        ("rate_limit", "100/s", RateLimit(100, 200)), ("rate_limit", "2.5", RateLimit(2.5, 5)),
+        ("rate_limit", 20, RateLimit(20, 40)), ("rate_limit", "0.1/s", RateLimit(0.1, 1)), ("rate_limit", "off", None),
+        ("rate_limit", False, None), ("max_connections", "1", 1), ("drain_timeout", "0", 0.0),
+        ("log_level", "debug", "debug"), ("echo", True, True), ("echo", "off", False), ("echo", "yes", True),
+    ],
+)  # fmt: skip
+def test_good_value_is_read(option: str, value: Any, expected: Any) -> None:
+    assert getattr(read_config({option: value}, {}), option) == expected
+
+
+BAD = [
+    ("host", ["", 5, True], "a text"),
+    ("port", ["", "-1", "65536", "http", "8000.0", 80.0, True, [80]], "an integer from 0 to 65535"),
+    ("data", ["", 7, True], "a text"),
+    ("store", ["", "sqlite3", "Memory", 1, None.__class__], "memory"),
+    ("width", ["0", "-1", "10001", 1.5, True, "1e3", "9" * 5_000], "an integer from 1 to 10000"),
+    ("height", ["0", "10001", "tall"], "an integer from 1 to 10000"),
+    ("background", ["white", "FFFFFF", "#FFF", "#FFFFFFF", "#GGGGGG", "#+12345", "#-12345", "#1_2345", 0xFFFFFF],
+     "a colour like #FFFFFF"),
+    ("tick", ["-1", "10001", "nan", "inf", "fast", True], "a number from 0 to 10000"),
+    ("rate_limit", ["", "0", "-5/s", "nan", "inf", "1e7/s", "100/m", "OFF", True, "/s"],
+     "a number per second like 100/s, or off"),
+    ("max_connections", ["0", "-1", "1000001", "many"], "an integer from 1 to 1000000"),
+    ("drain_timeout", ["-1", "3601", "nan", "forever"], "a number from 0 to 3600"),
+    ("log_level", ["", "INFO", "verbose", 3], "one of debug, info, warning, error"),
+    ("echo", ["", "maybe", 1, 2.0], "true or false"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [(option, value, allowed) for option, values, allowed in BAD for value in values],
+    ids=lambda part: str(part)[:20],
+)
+def test_bad_value_is_refused_with_option_value_and_what_is_allowed(option: str, value: Any, allowed: str) -> None:
+    flag = "--" + option.replace("_", "-")
+    assert refusal(option=option, value=value) == f"{flag} must be {allowed}, got {value!r}"
+
+
+def test_refusal_names_the_source_of_the_value() -> None:
+    with pytest.raises(ConfigError, match=re.escape("CANOPY_RATE_LIMIT must be")):
+        read_config({}, {"CANOPY_RATE_LIMIT": "lots"})
+    with pytest.raises(ConfigError, match=r"^rate-limit must be"):
+        read_config({}, {}, {"rate-limit": "lots"})
+
+
+def test_every_option_is_read_and_has_a_flag() -> None:
+    every = {
+        "host": "h", "port": "1", "data": "d", "store": "memory", "width": "1", "height": "1", "background": "#000000",
+        "tick": "1", "rate_limit": "1", "max_connections": "1", "drain_timeout": "1", "log_level": "error", "echo": "on",
+    }  # fmt: skip
+    assert set(every) == set(Config.__dataclass_fields__)
+    assert read_config(every, {}) == read_config({}, {f"CANOPY_{name.upper()}": each for name, each in every.items()})
+
+
+@given(
+    st.sampled_from(sorted(Config.__dataclass_fields__)),
+    st.text() | st.integers() | st.floats() | st.booleans() | st.lists(st.integers()) | st.none(),
+)
+def test_any_value_of_any_option_is_read_or_refused(option: str, value: Any) -> None:
+    try:
+        config = read_config({}, {}, {option: value})
+    except ConfigError as error:
+        assert repr(value) in str(error)
+    else:
+        assert 0 <= config.background <= 0xFFFFFF
+
+
+# The file.
+
+
+def test_file_is_toml(tmp_path: Path) -> None:
+    file = tmp_path / "canopy.toml"
+    file.write_text('port = 9000\nrate-limit = "50/s"\necho = true\n')
+    config = read_config({}, {}, read_toml(file))
+    assert (config.port, config.rate_limit, config.echo) == (9000, RateLimit(50, 100), True)
+
+
+def test_file_that_is_no_toml_is_refused_with_the_place(tmp_path: Path) -> None:
+    file = tmp_path / "canopy.toml"
+    file.write_text("port 9000\n")
+    with pytest.raises(ConfigError, match=r"--config must be a TOML file \(.*line 1.*canopy\.toml'"):
+        read_toml(file)
+
+
+def test_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "canopy.toml"
+    file.write_bytes(b"host = '\xff'\n")
+    with pytest.raises(ConfigError, match="--config must be a TOML file"):
+        read_toml(file)
+
+
+@pytest.mark.parametrize("name", ["missing.toml", "."])
+def test_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="--config must be a readable file"):
+        read_toml(tmp_path / name)

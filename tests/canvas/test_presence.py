@@ -1,0 +1,207 @@
+"""Who is there, in virtual time: everybody is told once of every arrival and departure, and a crash is neither.
+
+Every `Screen` fails when somebody joins who is there already, or leaves who was not.
+"""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from actors import whereis
+from actors.debug import force_exit
+from actors.testing import settle
+from canvas.broadcaster import PRESENCE_INTERVAL, RETURN_TIMEOUT, USERS_IN_WELCOME
+from tests.support.client import Client
+from tests.support.instance import connection_of, mended, simulation
+from tests.support.scenarios import simulated
+from tests.support.virtual_network import EOF, RESET, VirtualClient
+
+LONG = 2 * RETURN_TIMEOUT
+
+
+def people(*clients: Client) -> set[str]:
+    return {client.screen.user_id for client in clients}
+
+
+# Coming and going.
+
+
+@simulated
+async def test_newcomer_knows_who_is_there_and_the_others_learn_of_it(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = await canvas.join()
+        assert ann.screen.users == {"user1"}
+        bob = await canvas.join()
+        assert bob.screen.users == {"user1", "user2"}
+        await settle(LONG)
+        assert ann.screen.history == [("joined", "user2")]
+        assert bob.screen.history == []
+
+
+@simulated
+async def test_those_who_come_at_once_are_told_of_each_other_once(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        clients = [VirtualClient() for _ in range(10)]
+        for client in clients:
+            client.begin(canvas.door)
+        await settle(LONG)
+        for client in clients:
+            assert client.screen.users == people(*clients)
+
+
+@pytest.mark.parametrize("how", ["close", EOF, RESET])
+@simulated
+async def test_departure_is_told_to_the_others_once(tmp_path: Path, how: str) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann, bob, eve = [await canvas.join() for _ in range(3)]
+        await settle(LONG)
+        if how == "close":
+            await bob.leave()
+        else:
+            bob.hang_up(how)
+            await bob.end()
+        await settle(LONG)
+        assert ann.screen.history[-1] == eve.screen.history[-1] == ("left", "user2")
+        assert ann.screen.users == eve.screen.users == people(ann, eve)
+        assert (await canvas.join()).screen.users == people(ann, eve) | {"user4"}
+
+
+@simulated
+async def test_short_visit_is_an_arrival_and_a_departure(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = await canvas.join()
+        await (await canvas.join()).leave()
+        await settle(LONG)
+        assert ann.screen.history == [("joined", "user2"), ("left", "user2")]
+
+
+@simulated
+async def test_welcome_of_a_crowd_names_some_and_counts_all(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        for _ in range(USERS_IN_WELCOME + 5):
+            last = await canvas.join()
+        assert last.screen.user_id in last.screen.users
+        assert len(last.screen.users) == USERS_IN_WELCOME
+        assert last.screen.user_count == USERS_IN_WELCOME + 5
+
+
+# Crashes.
+
+
+@simulated
+async def test_crash_and_return_of_a_connection_is_no_departure(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await canvas.join()
+        await settle(LONG)
+        for _ in range(3):
+            force_exit(connection_of(canvas.application, "user2"), "crash")
+            await settle(LONG)
+        assert bob.screen.states == 4
+        assert bob.screen.user_id == "user2"
+        assert ann.screen.history == [("joined", "user2")]
+        assert bob.screen.history == []
+        await bob.leave()
+        await settle(LONG)
+        assert ann.screen.history == [("joined", "user2"), ("left", "user2")]
+
+
+@simulated
+async def test_arrival_is_told_once_to_one_whose_connection_crashed_at_that_moment(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = await canvas.join()
+        await settle(LONG)
+        bob = await canvas.join()  # within the interval, so nobody was told yet
+        force_exit(connection_of(canvas.application, "user1"), "crash")
+        await settle(LONG)
+        assert ann.screen.states == 2
+        assert ann.screen.users == bob.screen.users == people(ann, bob)
+
+
+@simulated
+async def test_one_who_crashed_and_vanished_has_left(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await canvas.join()
+        await settle(LONG)
+        force_exit(connection_of(canvas.application, "user2"), "crash")
+        bob.hang_up(RESET)
+        await settle(LONG)
+        assert ann.screen.history == [("joined", "user2"), ("left", "user2")]
+
+
+@simulated
+async def test_one_who_was_given_up_has_left(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await canvas.join()
+        await settle(LONG)
+        while bob.closed is None:
+            states = bob.screen.states
+            force_exit(connection_of(canvas.application, "user2"), "crash")
+            await bob.until(lambda states=states: bob.closed is not None or bob.screen.states > states)
+        assert bob.closed[0] == 1011
+        await settle(LONG)
+        assert ann.screen.history == [("joined", "user2"), ("left", "user2")]
+
+
+@pytest.mark.parametrize("name", ["registry", "store", "broadcaster", "canvas", "images", "server.connections"])
+@simulated
+async def test_crash_of_an_actor_above_changes_nobodys_presence(tmp_path: Path, name: str) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann, bob, eve = [await canvas.join() for _ in range(3)]
+        await settle(LONG)
+        ref = whereis(name)
+        assert ref is not None
+        force_exit(ref, "crash")
+        await mended(canvas.application)
+        await settle(LONG)
+        for client in (ann, bob, eve):
+            assert client.screen.states == 2
+            assert client.screen.users == {"user1", "user2", "user3"}
+        await bob.leave()
+        await settle(LONG)
+        assert ann.screen.history[-1] == eve.screen.history[-1] == ("left", "user2")
+
+
+# Cursors.
+
+
+@simulated
+async def test_cursors_of_one_interval_are_told_as_the_latest(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await canvas.join()
+        await settle(1.0)
+        told: list[tuple[str, int]] = []
+        bob.on_message = lambda kind, message: told.append((kind, message.get("x", 0)))
+        for number in range(30):
+            ann.send(type="cursor_move", x=number, y=5)
+            await asyncio.sleep(0.010)
+        await settle(1.0)
+        assert bob.screen.cursors == ann.screen.cursors == {"user1": (29, 5)}
+        assert told[0] == ("cursor_moved", 0)
+        assert len(told) <= 0.300 / PRESENCE_INTERVAL + 2
+
+
+@simulated
+async def test_first_cursor_move_is_told_at_once(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await canvas.join()
+        await settle(1.0)
+        began = loop.time()
+        ann.send(type="cursor_move", x=1, y=2)
+        await bob.until(lambda: bob.screen.cursors == {"user1": (1, 2)})
+        assert loop.time() == began
+
+
+@simulated
+async def test_cursor_of_one_who_has_left_is_not_told(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await canvas.join()
+        ann.send(type="cursor_move", x=1, y=2)
+        ann.hang_up(EOF)
+        await settle(LONG)
+        assert ("left", "user1") in bob.screen.history
+        order: list[str] = []
+        bob.on_message = lambda kind, message: order.append(kind)
+        await settle(LONG)
+        assert order == []

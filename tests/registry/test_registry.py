@@ -1,0 +1,374 @@
+"""Names, groups and topics: held by living processes, looked up without a message, given back by the dead."""
+
+from typing import Any
+
+import pytest
+
+from actors import (
+    NOPROC,
+    NORMAL,
+    Call,
+    CallExit,
+    GenServer,
+    Ref,
+    call,
+    cast,
+    send,
+    start,
+    stop,
+)
+from actors.debug import force_exit
+from actors.testing import Probe, kill, quiet
+from registry import AlreadyRegistered, Keys, Registered, Registry, Table, Unregistered
+from supervision import Supervisor, child, which_children
+from tests.support.scenarios import simulated
+
+
+class Member(GenServer):
+    """Holds what it is told to hold, and remembers what it gets."""
+
+    def init(self, table: Table[Any], *keys: Any) -> None:
+        self.table = table
+        self.got: list[Any] = []
+        for key in keys:
+            table.register(key, f"value of {key}")
+
+    def handle_call(self, request: Any, from_: Call) -> Any:
+        match request:
+            case "got":
+                return self.got
+            case "keys":
+                return self.table.keys()
+            case ("register", key):
+                return self.table.register(key, "by call")
+            case ("unregister", key):
+                return self.table.unregister(key)
+        return super().handle_call(request, from_)
+
+    def handle_cast(self, request: Any) -> None:
+        self.got.append(("cast", request))
+
+    def handle_info(self, message: Any) -> None:
+        self.got.append(message)
+
+
+async def start_registry(*tables: Table[Any]) -> Ref:
+    """A registry whose supervisor restarts it."""
+    return await start(Supervisor, [child(Registry, *tables, id="registry", name="registry")], intensity=1_000)
+
+
+# Names.
+
+
+@simulated
+async def test_name_is_found_with_its_value() -> None:
+    table = Table[str]("names")
+    await start_registry(table)
+    ann = await start(Member, table, "ann")
+    assert table.whereis("ann") is ann
+    assert table.lookup("ann") == [(ann, "value of ann")]
+    assert table.lookup("bob") == []
+    assert table.whereis("bob") is None
+
+
+@simulated
+async def test_name_is_there_as_soon_as_register_returns() -> None:
+    table = Table[int]("names")
+    await start_registry(table)
+    probe = await Probe.begin()
+    table.register("name", 1, probe.ref)
+    assert table.lookup("name") == [(probe.ref, 1)]  # nothing ran in between
+
+
+@simulated
+async def test_second_holder_of_a_unique_key_is_refused_with_the_first() -> None:
+    table = Table[str]("names")
+    await start_registry(table)
+    ann, bob = await start(Member, table, "name"), await start(Member, table)
+    with pytest.raises(AlreadyRegistered) as caught:
+        table.register("name", "mine", bob)
+    assert (caught.value.key, caught.value.ref) == ("name", ann)
+    assert table.lookup("name") == [(ann, "value of name")]
+    assert table.keys(bob) == set()
+
+
+@simulated
+async def test_holder_that_registers_again_replaces_its_value() -> None:
+    table = Table[int]("names")
+    await start_registry(table)
+    ann = await start(Member, table)
+    table.register("name", 1, ann)
+    table.register("name", 2, ann)
+    assert table.lookup("name") == [(ann, 2)]
+    assert len(table) == 1
+
+
+@simulated
+async def test_name_of_the_dead_is_free_at_once() -> None:
+    table = Table[str]("names")
+    await start_registry(table)
+    ann, bob = await start(Member, table, "name"), await start(Member, table)
+    force_exit(ann, "crash")  # the registry has not heard of it yet
+    assert table.whereis("name") is None
+    assert table.lookup("name") == []
+    table.register("name", "bob's", bob)
+    await quiet()
+    assert table.lookup("name") == [(bob, "bob's")]
+    assert table.refs() == [bob]
+
+
+@simulated
+async def test_dead_process_cannot_be_registered() -> None:
+    table = Table[str]("names")
+    await start_registry(table)
+    ann = await start(Member, table)
+    await kill(ann)
+    with pytest.raises(ValueError, match="is dead"):
+        table.register("name", "value", ann)
+    assert len(table) == 0
+
+
+@simulated
+async def test_only_a_process_can_hold_a_key() -> None:
+    table = Table[str]("names")
+    with pytest.raises(RuntimeError, match="only a process can hold a key"):
+        table.register("name", "value")
+
+
+@simulated
+async def test_process_gives_its_own_keys_back() -> None:
+    table = Table[str]("names")
+    await start_registry(table)
+    ann = await start(Member, table, "a", "b")
+    await call(ann, ("unregister", "a"))
+    await call(ann, ("unregister", "never held"))
+    assert await call(ann, "keys") == {"b"}
+    assert table.whereis("a") is None
+    await call(ann, ("unregister", "b"))
+    await call(ann, ("register", "c"))
+    assert table.refs() == [ann]
+    await kill(ann)
+    await quiet()
+    assert (len(table), table.refs()) == (0, [])
+
+
+# Groups.
+
+
+@simulated
+async def test_duplicate_key_is_held_by_many_in_the_order_they_came() -> None:
+    table = Table[str]("groups", Keys.DUPLICATE)
+    await start_registry(table)
+    members = [await start(Member, table, "group") for _ in range(3)]
+    assert [ref for ref, _ in table.lookup("group")] == members
+    assert table.whereis("group") is members[0]
+    assert len(table) == 3
+
+
+@simulated
+async def test_members_leave_a_group_one_by_one() -> None:
+    table = Table[str]("groups", Keys.DUPLICATE)
+    await start_registry(table)
+    ann, bob = await start(Member, table, "group"), await start(Member, table, "group")
+    await stop(ann)
+    await quiet()
+    assert [ref for ref, _ in table.lookup("group")] == [bob]
+    table.unregister("group", bob)
+    assert list(table) == []
+
+
+@simulated
+async def test_dispatch_reaches_the_living_members_and_counts_them() -> None:
+    table = Table[str]("groups", Keys.DUPLICATE)
+    await start_registry(table)
+    ann, bob, eve = [await start(Member, table, "group") for _ in range(3)]
+    await start(Member, table, "other group")
+    force_exit(bob, "crash")
+    reached: list[tuple[Ref, str]] = []
+    assert table.dispatch("group", lambda ref, value: reached.append((ref, value))) == 2
+    assert reached == [(ann, "value of group"), (eve, "value of group")]
+    assert table.dispatch("nobody", lambda ref, value: reached.append((ref, value))) == 0
+
+
+@simulated
+async def test_published_message_comes_to_every_member() -> None:
+    table = Table[str]("groups", Keys.DUPLICATE)
+    await start_registry(table)
+    members = [await start(Member, table, "topic") for _ in range(2)]
+    outsider = await start(Member, table, "other topic")
+    assert table.publish("topic", "news") == 2
+    assert [await call(ref, "got") for ref in members] == [["news"], ["news"]]
+    assert await call(outsider, "got") == []
+
+
+@simulated
+async def test_members_may_leave_while_they_are_reached() -> None:
+    table = Table[str]("groups", Keys.DUPLICATE)
+    await start_registry(table)
+    members = [await start(Member, table, "group") for _ in range(3)]
+    assert table.dispatch("group", lambda ref, _: table.unregister("group", ref)) == 3
+    assert len(table) == 0
+    assert all(member.is_alive() for member in members)
+
+
+# The dead.
+
+
+@pytest.mark.parametrize("reason", ["crash", "kill", "shutdown"])
+@simulated
+async def test_entries_of_the_dead_are_removed_whatever_they_died_of(reason: str) -> None:
+    names, groups = Table[str]("names"), Table[str]("groups", Keys.DUPLICATE)
+    await start_registry(names, groups)
+    ann = await start(Member, names, "a", "b")
+    bob = await start(Member, groups, "g")
+    groups.register("g", "ann is here too", ann)
+    force_exit(ann, reason) if reason == "crash" else await kill(ann, reason)
+    await quiet()
+    assert list(names) == []
+    assert list(groups) == [("g", bob, "value of g")]
+
+
+@simulated
+async def test_entry_of_a_process_that_died_at_once_is_removed() -> None:
+    table = Table[int]("names")
+    await start_registry(table)
+    ann = await start(Member, table)
+    table.register("name", 1, ann)
+    force_exit(ann, "crash")  # before the registry could watch it
+    await quiet()
+    assert list(table) == []
+
+
+# Listeners.
+
+
+@simulated
+async def test_listener_hears_of_every_change_in_order() -> None:
+    probe = await Probe.begin()
+    table = Table[str]("names", listeners=[probe.ref])
+    await start_registry(table)
+    ann = await start(Member, table, "a")
+    table.register("a", "again", ann)
+    table.unregister("a", ann)
+    table.register("b", "last", ann)
+    await kill(ann)
+    assert [await probe.receive_message() for _ in range(5)] == [
+        Registered("names", "a", ann, "value of a"),
+        Registered("names", "a", ann, "again"),
+        Unregistered("names", "a", ann, "again"),
+        Registered("names", "b", ann, "last"),
+        Unregistered("names", "b", ann, "last"),
+    ]
+    await probe.assert_quiet()
+
+
+@simulated
+async def test_listener_by_name_may_be_away() -> None:
+    table = Table[str]("names", listeners=["listener"])
+    await start_registry(table)
+    ann = await start(Member, table, "a")
+    assert table.whereis("a") is ann
+
+
+# Names as targets.
+
+
+@simulated
+async def test_call_cast_and_send_go_to_whoever_holds_the_name() -> None:
+    table = Table[str]("names")
+    await start_registry(table)
+    await start(Member, table, "name")
+    target = table.via("name")
+    cast(target, 1)
+    send(target, 2)
+    assert await call(target, "got") == [("cast", 1), 2]
+
+
+@simulated
+async def test_name_means_the_successor_after_a_death() -> None:
+    table = Table[str]("names")
+    await start_registry(table)
+    target = table.via("name")
+    ann = await start(Member, table, "name")
+    cast(target, "to ann")
+    await stop(ann)
+    bob = await start(Member, table, "name")
+    cast(target, "to bob")
+    assert await call(target, "got") == [("cast", "to bob")]
+    assert target.whereis() is bob
+
+
+@simulated
+async def test_name_that_nobody_holds_is_nobody() -> None:
+    target = Table[str]("names").via("nobody")
+    cast(target, "lost")
+    send(target, "lost")
+    with pytest.raises(CallExit) as caught:
+        await call(target, "got")
+    assert caught.value.reason == NOPROC
+
+
+# The registry's own crash.
+
+
+@simulated
+async def test_successor_of_a_crashed_registry_keeps_the_entries() -> None:
+    table = Table[str]("names")
+    top = await start_registry(table)
+    ann = await start(Member, table, "a")
+    await crash_registry(top)
+    assert table.lookup("a") == [(ann, "value of a")]
+    await kill(ann)
+    await quiet()
+    assert list(table) == []
+
+
+@simulated
+async def test_successor_sweeps_those_who_died_meanwhile() -> None:
+    probe = await Probe.begin()
+    table = Table[str]("names", listeners=[probe.ref])
+    top = await start_registry(table)
+    ann, bob = await start(Member, table, "a"), await start(Member, table, "b")
+    await crash_registry(top, ann)
+    await quiet()
+    assert list(table) == [("b", bob, "value of b")]
+    gone = [message for message in probe.messages if isinstance(message, Unregistered)]
+    assert gone == [Unregistered("names", "a", ann, "value of a")]
+
+
+@simulated
+async def test_registering_works_while_the_registry_is_away() -> None:
+    table = Table[str]("names")
+    top = await start_registry(table)
+    ann = await start(Member, table)
+    old = table.registry
+    assert old is not None
+    force_exit(old, "crash")
+    table.register("a", "value", ann)  # nobody can be told to watch now
+    assert table.whereis("a") is ann
+    await which_children(top)
+    await kill(ann)
+    await quiet()
+    assert list(table) == []
+
+
+@simulated
+async def test_table_works_without_a_registry_until_somebody_dies() -> None:
+    table = Table[str]("names")
+    ann = await start(Member, table, "a")
+    assert table.whereis("a") is ann
+    await stop(ann, NORMAL)
+    assert table.whereis("a") is None
+    await start_registry(table)
+    await quiet()
+    assert list(table) == []
+
+
+async def crash_registry(top: Ref, *others: Ref) -> None:
+    """Crash the registry and, at the same moment, `others`; wait until its successor is there."""
+    (registry,) = await which_children(top)
+    assert isinstance(registry.ref, Ref)
+    for ref in (registry.ref, *others):
+        force_exit(ref, "crash")
+    (successor,) = await which_children(top)
+    assert successor.ref is not registry.ref

@@ -1,0 +1,552 @@
+"""Connection actors and their wires in virtual time: what a client sees while the actors behind it crash."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from actors import Ignored, send, send_exit, start, stop
+from actors.debug import force_exit
+from actors.testing import Probe, kill, quiet, settle
+from protocol import Binary, HttpError, Opcode, Request, Response, Text, encode_frame
+from supervision import Limit
+from supervision.server import Answer, Connection, WebSocket
+from supervision.server.wire import ADOPTION_TIMEOUT, CLOSE_TIMEOUT, MAX_BACKLOG, MAX_EVENTS
+from tests.support.instance import simulated_server
+from tests.support.scenarios import simulated
+from tests.support.virtual_network import EOF, MASK, RESET, VirtualBrowser, VirtualPeer
+
+
+class Parrot:
+    """Repeats what it hears, and crashes when it is told to."""
+
+    def __init__(self, connection: Connection, diary: list[Any]) -> None:
+        self.connection = connection
+        self.diary = diary
+        diary.append(self)
+
+    def opened(self) -> None:
+        self.connection.send_text("hello")
+
+    def received(self, message: Text | Binary) -> None:
+        if isinstance(message, Binary):
+            self.connection.send_binary(message.data)
+        elif message.data == "crash":
+            raise RuntimeError("as you wish")
+        elif message.data == "bye":
+            self.connection.close(1000, "as you wish")
+        else:
+            self.connection.send_text(message.data)
+
+    def drained(self) -> None:
+        """Nothing was held back."""
+
+    def informed(self, message: Any) -> None:
+        self.connection.send_text(f"somebody says {message}")
+
+    def closed(self, code: int, reason: str) -> None:
+        self.diary.append((code, reason))
+
+
+class Aviary:
+    """Routes to parrots, and to plain answers; remembers every parrot there was, and how it went."""
+
+    def __init__(self) -> None:
+        self.diary: list[Any] = []
+        self.later: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self._asked = asyncio.Event()
+
+    @property
+    def parrots(self) -> int:
+        return sum(isinstance(entry, Parrot) for entry in self.diary)
+
+    @property
+    def goodbyes(self) -> list[tuple[int, str]]:
+        return [entry for entry in self.diary if isinstance(entry, tuple)]
+
+    def __call__(self, request: Request) -> Any:
+        match request.path:
+            case "/":
+                return WebSocket(lambda connection: Parrot(connection, self.diary), label="parrot")
+            case "/stillborn":
+                return WebSocket(self._refuse_to_open)
+            case "/spoken":
+                return WebSocket(lambda connection: Parrot(connection, self.diary), subprotocols=("squawk", "chirp"))
+            case "/plain":
+                return Response(200, (), request.target.encode())
+            case "/crash":
+                raise RuntimeError("as you wish")
+            case "/later":
+                return self._answer_later()
+            case "/later/crash":
+                return self._crash_later()
+            case "/later/refused":
+                return self._refuse_later()
+        raise HttpError(404, f"there is no {request.path}")
+
+    def _refuse_to_open(self, connection: Connection) -> Parrot:
+        raise RuntimeError("not today")
+
+    async def asked(self) -> None:
+        """Wait until a request to `/later` is being served."""
+        await self._asked.wait()
+
+    async def _answer_later(self) -> Answer:
+        self._asked.set()
+        return await self.later
+
+    async def _crash_later(self) -> Answer:
+        await asyncio.sleep(1)
+        raise RuntimeError("as you wish")
+
+    async def _refuse_later(self) -> Answer:
+        await asyncio.sleep(1)
+        raise HttpError(418, "no coffee here")
+
+
+def get(path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: canopy", *headers, "", ""]).encode()
+
+
+def text(message: str) -> bytes:
+    return encode_frame(Opcode.TEXT, message.encode(), mask=MASK)
+
+
+async def greeted(peer: VirtualPeer) -> VirtualPeer:
+    assert await peer.message() == "hello"
+    return peer
+
+
+# Messages.
+
+
+@simulated
+async def test_messages_are_handled_in_order_however_they_are_cut() -> None:
+    aviary = Aviary()
+    async with simulated_server(aviary) as server:
+        peer = await greeted(await server.join())
+        frames = b"".join(text(str(number)) for number in range(20))
+        for piece in (frames, *(frames[at : at + 1] for at in range(len(frames))), frames[:33], frames[33:]):
+            peer.send_bytes(piece)
+        await peer.until(lambda: len(peer.received) == 60)
+        assert peer.received == [str(number) for number in range(20)] * 3
+
+
+@simulated
+async def test_binary_message_comes_back_as_binary() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        peer.send_bytes(encode_frame(Opcode.BINARY, b"\x00\xff", mask=MASK))
+        assert await peer.message() == b"\x00\xff"
+
+
+@simulated
+async def test_answers_to_messages_that_came_together_leave_in_one_write() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        peer.writes.clear()
+        peer.send_bytes(text("one") + text("two") + text("three"))
+        await peer.until(lambda: len(peer.received) == 3)
+        assert len(peer.writes) == 1
+
+
+@simulated
+async def test_more_messages_than_one_turn_handles_are_all_handled() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        peer.send_bytes(b"".join(text(str(number)) for number in range(5_000)))
+        await peer.until(lambda: len(peer.received) == 5_000)
+        assert peer.received == [str(number) for number in range(5_000)]
+
+
+@simulated
+async def test_message_of_another_actor_reaches_the_handler() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        send(server.connections()[0], "boo")
+        assert await peer.message() == "somebody says boo"
+
+
+@simulated
+async def test_connection_is_labelled_with_what_it_serves() -> None:
+    async with simulated_server(Aviary()) as server:
+        await greeted(await server.join())
+        browser = VirtualBrowser(server.door)
+        await quiet()
+        assert [ref.label for ref in server.connections()] == ["parrot 1", "connection 2"]
+        browser.hang_up(EOF)
+
+
+@simulated
+async def test_first_subprotocol_of_the_client_that_the_route_speaks_is_chosen() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = VirtualBrowser(server.door)
+        handshake = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
+        key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+        peer.send_bytes(get("/spoken", *handshake, key, "Sec-WebSocket-Protocol: roar, chirp, squawk"))
+        await peer.until(lambda: b"hello" in peer.answers)
+        assert b"\r\nSec-WebSocket-Protocol: chirp\r\n" in peer.answers
+
+
+# Crashes of the connection actor.
+
+
+@pytest.mark.parametrize("how", ["crash", "force_exit", "kill", "signal"])
+@simulated
+async def test_socket_survives_the_crash_of_its_actor(how: str) -> None:
+    aviary = Aviary()
+    async with simulated_server(aviary) as server:
+        peer = await greeted(await server.join())
+        (ref,) = server.connections()
+        match how:
+            case "crash":
+                peer.send_text("crash")
+            case "force_exit":
+                force_exit(ref, "crash")
+            case _:
+                send_exit(ref, how)
+        await greeted(peer)  # by its next incarnation
+        peer.send_text("still there?")
+        assert await peer.message() == "still there?"
+        (successor,) = server.connections()
+        assert successor is not ref
+        assert aviary.parrots == 2
+        assert peer.closed is None
+
+
+@simulated
+async def test_messages_behind_the_one_that_crashed_are_handled_and_that_one_is_not_again() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        peer.send_bytes(text("before") + text("crash") + text("after") + text("later"))
+        await peer.until(lambda: "later" in peer.received)
+        assert peer.received == ["before", "hello", "after", "later"]
+
+
+@simulated
+async def test_message_cut_in_two_by_a_crash_arrives_whole() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        frame = text("half and half")
+        peer.send_bytes(frame[:9])
+        await quiet()
+        force_exit(server.connections()[0], "crash")
+        peer.send_bytes(frame[9:])
+        await peer.until(lambda: len(peer.received) == 2)
+        assert peer.received == ["hello", "half and half"]
+
+
+@simulated
+async def test_handler_that_crashes_on_every_message_is_closed_with_1011_and_neighbours_never_notice() -> None:
+    aviary = Aviary()
+    async with simulated_server(aviary, crash_budget=Limit(3, 10.0)) as server:
+        neighbour = await greeted(await server.join())
+        victim = await greeted(await server.join())
+        before = server.connections()[0]
+        for _ in range(3):
+            victim.send_text("crash")
+            await greeted(victim)
+        victim.send_text("crash")
+        code, reason = await victim.end()
+        assert (code, reason) == (1011, "the server failed to handle this connection")
+        neighbour.send_text("what was that?")
+        assert await neighbour.message() == "what was that?"
+        assert server.connections() == [before]
+        assert aviary.parrots == 1 + 4
+        assert list(server.sockets.wires) == [1]
+
+
+@simulated
+async def test_crashes_that_are_far_apart_are_forgiven() -> None:
+    async with simulated_server(Aviary(), crash_budget=Limit(1, 10.0)) as server:
+        peer = await greeted(await server.join())
+        for _ in range(5):
+            peer.send_text("crash")
+            await greeted(peer)
+            await settle(10.1)
+        assert peer.closed is None
+
+
+@simulated
+async def test_handler_that_cannot_open_is_closed_with_1011() -> None:
+    async with simulated_server(Aviary(), crash_budget=Limit(3, 10.0)) as server:
+        peer = await server.join("/stillborn")
+        assert (await peer.end())[0] == 1011
+        await quiet()
+        assert server.connections() == []
+
+
+@simulated
+async def test_actor_that_ends_by_itself_takes_its_socket_along() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        await stop(server.connections()[0])
+        assert await peer.end() == (1001, "")
+
+
+@simulated
+async def test_nothing_of_the_client_is_read_while_nobody_would_handle_it() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        (wire,) = server.sockets.wires.values()
+        send_exit("server.connections", "kill")
+        for number in range(100):
+            peer.send_text(str(number))
+        await peer.until(lambda: len(peer.received) == 101)
+        assert peer.received == ["hello", *map(str, range(100))]
+        assert wire.owner is server.connections()[0]
+
+
+# Wires without an owner.
+
+
+@simulated
+async def test_wire_that_nobody_adopts_is_closed_with_1011() -> None:
+    loop = asyncio.get_running_loop()
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        (wire,) = server.sockets.wires.values()
+        probe = await Probe.begin()
+        wire.adopt(probe.ref)  # takes it from the connection actor, and dies
+        began = loop.time()
+        send_exit(probe.ref, "kill")
+        assert (await peer.end())[0] == 1011
+        assert loop.time() - began == pytest.approx(ADOPTION_TIMEOUT)
+        force_exit(server.connections()[0], "crash")  # its wire is gone, so nobody follows it
+        await quiet()
+        assert server.connections() == []
+
+
+@simulated
+async def test_wire_is_owned_by_one_actor_only() -> None:
+    async with simulated_server(Aviary()) as server:
+        await greeted(await server.join())
+        (wire,) = server.sockets.wires.values()
+        with pytest.raises(Ignored):
+            await start(Connection, Aviary(), wire)
+        assert len(server.connections()) == 1
+        assert wire.owner is server.connections()[0]
+
+
+@simulated
+async def test_wire_stops_reading_when_too_much_waits_for_its_owner() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        (wire,) = server.sockets.wires.values()
+        probe = await Probe.begin()
+        wire.adopt(probe.ref)
+        for number in range(2 * MAX_EVENTS):
+            peer.send_text(str(number))
+        await settle()
+        assert len(wire.events) == MAX_EVENTS + 1
+        taken: list[Any] = []
+        while len(taken) < 2 * MAX_EVENTS:
+            assert wire.events, "reading did not go on"
+            while (event := wire.take()) is not None:
+                taken.append(event)
+            await settle()
+        assert taken == [Text(str(number)) for number in range(2 * MAX_EVENTS)]
+        await kill(probe.ref)
+
+
+# Clients that go.
+
+
+@simulated
+async def test_clients_close_is_answered_and_nothing_is_left() -> None:
+    aviary = Aviary()
+    async with simulated_server(aviary) as server:
+        peer = await greeted(await server.join())
+        await peer.leave()
+        await quiet()
+        assert aviary.goodbyes == [(1000, "")]
+        assert (server.connections(), server.sockets.wires) == ([], {})
+
+
+@pytest.mark.parametrize("how", [EOF, RESET])
+@simulated
+async def test_client_that_vanishes_leaves_nothing(how: str) -> None:
+    aviary = Aviary()
+    async with simulated_server(aviary) as server:
+        peer = await greeted(await server.join())
+        peer.hang_up(how)
+        await peer.end()
+        await quiet()
+        assert aviary.goodbyes == [(1006, "")]
+        assert (server.connections(), server.sockets.wires) == ([], {})
+
+
+@pytest.mark.parametrize("how", [EOF, RESET])
+@simulated
+async def test_client_that_vanishes_before_the_handshake_leaves_nothing(how: str) -> None:
+    async with simulated_server(Aviary()) as server:
+        browser = VirtualBrowser(server.door)
+        browser.send_bytes(b"GET / HT")
+        await quiet()
+        assert len(server.connections()) == 1
+        browser.hang_up(how)
+        await browser.end()
+        await quiet()
+        assert (server.connections(), server.sockets.wires) == ([], {})
+
+
+@simulated
+async def test_client_that_vanishes_while_its_actor_crashes_leaves_nothing() -> None:
+    aviary = Aviary()
+    async with simulated_server(aviary) as server:
+        peer = await greeted(await server.join())
+        force_exit(server.connections()[0], "crash")
+        peer.hang_up(RESET)
+        await peer.end()
+        await quiet()
+        assert (server.connections(), server.sockets.wires) == ([], {})
+
+
+@simulated
+async def test_handler_may_close() -> None:
+    aviary = Aviary()
+    async with simulated_server(aviary) as server:
+        peer = await greeted(await server.join())
+        peer.send_bytes(text("bye") + text("too late"))
+        assert await peer.end() == (1000, "as you wish")
+        await quiet()
+        assert "too late" not in peer.received
+        assert aviary.goodbyes == [(1000, "as you wish")]
+
+
+@simulated
+async def test_client_that_does_not_answer_a_close_frame_is_dropped_in_time() -> None:
+    loop = asyncio.get_running_loop()
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        peer.is_mute = True
+        began = loop.time()
+        peer.send_text("bye")
+        assert await peer.end() == (1000, "as you wish")
+        assert loop.time() - began == pytest.approx(CLOSE_TIMEOUT)
+
+
+@simulated
+async def test_client_that_does_not_read_is_cut_off_and_the_others_are_served() -> None:
+    async with simulated_server(Aviary()) as server:
+        slow, quick = await greeted(await server.join()), await greeted(await server.join())
+        slow.stall()
+        frame = encode_frame(Opcode.TEXT, b"x" * 1_000_000)
+        wire = server.sockets.wires[1]
+        while not wire.is_closed:
+            assert wire.backlog <= MAX_BACKLOG + 2 * len(frame)
+            for each in list(server.sockets.wires.values()):
+                each.send_frames(frame)
+            quick.received.clear()
+            await settle()
+        assert (await slow.end())[0] == 1006
+        assert server.sockets.cut_off == 1
+        quick.received.clear()
+        quick.send_text("am I still here?")
+        assert await quick.message() == "am I still here?"
+
+
+@simulated
+async def test_slow_client_that_catches_up_stays() -> None:
+    async with simulated_server(Aviary()) as server:
+        slow = await greeted(await server.join())
+        slow.stall()
+        frame = encode_frame(Opcode.TEXT, b"x" * 1_000_000)
+        for _ in range(10):
+            server.sockets.wires[1].send_frames(frame)
+        await settle()
+        assert server.sockets.wires[1].is_congested
+        slow.catch_up()
+        assert not server.sockets.wires[1].is_congested
+        assert len(slow.received) == 10
+        assert slow.closed is None
+
+
+# HTTP.
+
+
+@simulated
+async def test_one_connection_serves_many_requests() -> None:
+    async with simulated_server(Aviary()) as server:
+        browser = VirtualBrowser(server.door)
+        for number in range(3):
+            browser.send_bytes(get(f"/plain?{number}"))
+            assert (await browser.answer()).endswith(f"\r\n\r\n/plain?{number}".encode())
+        browser.send_bytes(get("/nowhere"))
+        assert b"404 Not Found" in await browser.answer()
+        browser.send_bytes(get("/plain", "Connection: close"))
+        assert b"\r\nConnection: close\r\n" in await browser.answer()
+        await browser.end()
+
+
+@simulated
+async def test_pipelined_requests_are_answered_in_order() -> None:
+    aviary = Aviary()
+    async with simulated_server(aviary) as server:
+        browser = VirtualBrowser(server.door)
+        browser.send_bytes(get("/later") + get("/plain?2") + get("/plain?3"))
+        await aviary.asked()
+        assert browser.answers == b""
+        aviary.later.set_result(Response(200, (), b"first"))
+        for expected in (b"first", b"/plain?2", b"/plain?3"):
+            assert (await browser.answer()).endswith(b"\r\n\r\n" + expected)
+
+
+@simulated
+async def test_client_that_sends_no_more_still_gets_its_answer() -> None:
+    aviary = Aviary()
+    async with simulated_server(aviary) as server:
+        browser = VirtualBrowser(server.door)
+        browser.send_bytes(get("/later"))
+        await aviary.asked()
+        browser.hang_up(EOF)
+        aviary.later.set_result(Response(200, (), b"here you are"))
+        assert (await browser.answer()).endswith(b"here you are")
+        await browser.end()
+
+
+@simulated
+async def test_request_whose_actor_crashes_gets_500_and_the_socket_is_closed() -> None:
+    async with simulated_server(Aviary()) as server:
+        for path in ("/crash", "/later/crash"):
+            browser = VirtualBrowser(server.door)
+            browser.send_bytes(get(path))
+            answer = await browser.answer()
+            assert answer.startswith(b"HTTP/1.1 500 ")
+            assert b"\r\nConnection: close\r\n" in answer
+            await browser.end()
+        await quiet()
+        assert server.connections() == []
+
+
+@simulated
+async def test_request_that_waits_behind_a_crash_is_served() -> None:
+    async with simulated_server(Aviary()) as server:
+        browser = VirtualBrowser(server.door)
+        await quiet()
+        browser.send_bytes(get("/plain"))
+        (wire,) = server.sockets.wires.values()
+        while not wire.events:
+            await asyncio.sleep(0)
+        force_exit(server.connections()[0], "crash")  # before it took the request
+        assert (await browser.answer()).endswith(b"/plain")
+
+
+@simulated
+async def test_error_of_an_answer_that_takes_time_is_sent() -> None:
+    async with simulated_server(Aviary()) as server:
+        browser = VirtualBrowser(server.door)
+        browser.send_bytes(get("/later/refused") + get("/plain"))
+        assert b"418" in await browser.answer()
+        assert (await browser.answer()).endswith(b"/plain")
+
+
+@simulated
+async def test_request_that_cannot_be_understood_is_answered_and_nothing_is_left() -> None:
+    async with simulated_server(Aviary()) as server:
+        browser = VirtualBrowser(server.door)
+        browser.send_bytes(b"NONSENSE\r\n\r\n")
+        assert (await browser.answer()).startswith(b"HTTP/1.1 400 ")
+        await browser.end()
+        await quiet()
+        assert server.connections() == []

@@ -1,0 +1,62 @@
+"""Decorators for tests that are coroutines: in virtual time, or on a real event loop with real sockets."""
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+import uvloop
+
+from actors.testing import run
+
+SEEDS = (None, 1, 2, 3)
+"""First come, first served, and three run orders drawn from a seed."""
+PATIENCE = 30.0
+"""Seconds after which a live scenario waits for what will never come."""
+
+Scenario = Callable[..., Coroutine[Any, Any, None]]
+
+
+def simulated(scenario: Scenario) -> Callable[..., None]:
+    """Run a test in virtual time, once for each of the run orders of `SEEDS`."""
+
+    @functools.wraps(scenario)
+    def test(seed: int | None, **fixtures: Any) -> None:
+        run(scenario(**fixtures), seed=seed)
+
+    own = inspect.signature(scenario)
+    seed = inspect.Parameter("seed", inspect.Parameter.KEYWORD_ONLY)
+    test.__signature__ = own.replace(parameters=[*own.parameters.values(), seed])  # type: ignore[attr-defined]
+    return pytest.mark.parametrize("seed", SEEDS, ids="seed {}".format)(test)
+
+
+def live(scenario: Scenario) -> Callable[..., None]:
+    """Run a test on uvloop, as in production; one that hangs fails."""
+
+    @functools.wraps(scenario)
+    def test(**fixtures: Any) -> None:
+        uvloop.run(_in_time(scenario(**fixtures)))
+
+    return test
+
+
+def live_on_every_loop(scenario: Scenario) -> Callable[..., None]:
+    """Run a test on uvloop, and once more on asyncio's own loop."""
+
+    @functools.wraps(scenario)
+    def test(new_loop: Callable[[], asyncio.AbstractEventLoop], **fixtures: Any) -> None:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(_in_time(scenario(**fixtures)))
+
+    own = inspect.signature(scenario)
+    loop = inspect.Parameter("new_loop", inspect.Parameter.KEYWORD_ONLY)
+    test.__signature__ = own.replace(parameters=[*own.parameters.values(), loop])  # type: ignore[attr-defined]
+    loops = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
+    return pytest.mark.parametrize("new_loop", loops.values(), ids=loops.keys())(test)
+
+
+async def _in_time(scenario: Coroutine[Any, Any, None]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        await scenario

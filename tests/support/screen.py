@@ -1,0 +1,111 @@
+"""Pure. What one client shows, made of the messages it gets; fails on any broken promise of docs/wire-protocol.md."""
+
+from collections.abc import Callable
+from typing import Any
+
+FIELDS = {
+    "welcome": {
+        "user_id", "width", "height", "background", "epoch", "seq", "users", "user_count", "rate_limit",
+    },
+    "canvas_state": {"pixels", "epoch", "seq"},
+    "pixel_changed": {"x", "y", "color", "user_id", "seq"},
+    "user_joined": {"user_id"},
+    "user_left": {"user_id"},
+    "cursor_moved": {"x", "y", "user_id"},
+    "error": {"code", "message"},
+}  # fmt: skip
+
+Pixels = dict[tuple[int, int], str]
+
+
+class Screen:
+    """A client's picture and the people it knows of.
+
+    Attributes:
+        pixels: those that are not background
+        users: those it knows of, itself included
+        user_count: how many were there at the last welcome
+        states: how often the whole canvas came
+        own: own changes that were acknowledged, oldest first
+        history: the messages about people, oldest first
+    """
+
+    def __init__(self) -> None:
+        self.user_id = ""
+        self.width = self.height = 0
+        self.background = ""
+        self.epoch = ""
+        self.seq = 0
+        self.pixels: Pixels = {}
+        self.users: set[str] = set()
+        self.user_count = 0
+        self.cursors: dict[str, tuple[int, int]] = {}
+        self.errors: list[dict[str, Any]] = []
+        self.states = 0
+        self.own: list[tuple[int, int, str]] = []
+        self.history: list[tuple[str, str]] = []
+        self._welcome: dict[str, Any] | None = None
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Show one message of the server."""
+        kind = message.pop("type")
+        assert set(message) - {"field"} == FIELDS[kind], f"{kind} with {sorted(message)}"
+        assert self.states or kind in ("welcome", "canvas_state", "error"), f"{kind} before the first canvas_state"
+        if self._welcome is not None:
+            assert kind == "canvas_state", f"{kind} between welcome and canvas_state"
+        show: Callable[[dict[str, Any]], None] = getattr(self, f"_show_{kind}")
+        show(message)
+
+    def _show_welcome(self, message: dict[str, Any]) -> None:
+        self._welcome = message
+        self.user_id = message["user_id"]
+        self.width, self.height = message["width"], message["height"]
+        self.background = message["background"]
+        users = message["users"]
+        assert users[0] == self.user_id, "the client itself comes first"
+        assert len(set(users)) == len(users) <= message["user_count"]
+        self.users = set(users)
+        self.user_count = message["user_count"]
+
+    def _show_canvas_state(self, message: dict[str, Any]) -> None:
+        welcome, self._welcome = self._welcome, None
+        assert welcome is not None, "canvas_state without a welcome"
+        assert (message["epoch"], message["seq"]) == (welcome["epoch"], welcome["seq"])
+        if message["epoch"] == self.epoch:
+            assert message["seq"] >= self.seq, f"the canvas went back from {self.seq} to {message['seq']}"
+        self.epoch, self.seq = message["epoch"], message["seq"]
+        self.pixels = {(pixel["x"], pixel["y"]): pixel["color"] for pixel in message["pixels"]}
+        assert len(self.pixels) == len(message["pixels"]), "a pixel is listed twice"
+        assert self.background not in self.pixels.values(), "a pixel of background is listed"
+        assert all(0 <= x < self.width and 0 <= y < self.height for x, y in self.pixels)
+        self.states += 1
+
+    def _show_pixel_changed(self, message: dict[str, Any]) -> None:
+        assert message["seq"] == self.seq + 1, f"change {message['seq']} came after {self.seq}"
+        self.seq = message["seq"]
+        cell, color = (message["x"], message["y"]), message["color"]
+        if color == self.background:
+            self.pixels.pop(cell, None)
+        else:
+            self.pixels[cell] = color
+        if message["user_id"] == self.user_id:
+            self.own.append((*cell, color))
+
+    def _show_user_joined(self, message: dict[str, Any]) -> None:
+        user_id = message["user_id"]
+        assert user_id not in self.users, f"{user_id} joined, who is there already"
+        self.users.add(user_id)
+        self.history.append(("joined", user_id))
+
+    def _show_user_left(self, message: dict[str, Any]) -> None:
+        user_id = message["user_id"]
+        assert user_id != self.user_id, "told of its own departure"
+        assert user_id in self.users, f"{user_id} left, who was not there"
+        self.users.remove(user_id)
+        self.history.append(("left", user_id))
+
+    def _show_cursor_moved(self, message: dict[str, Any]) -> None:
+        self.cursors[message["user_id"]] = (message["x"], message["y"])
+
+    def _show_error(self, message: dict[str, Any]) -> None:
+        self.errors.append(message)
