@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pykka
+from pykka import messages as pykka_messages
 
 from actors.exits import CALLING_SELF, NOPROC, NORMAL, TIMEOUT, CallExit, ExitReason
 from actors.future import LoopFuture, refuse_to_block
@@ -15,6 +16,10 @@ from actors.system import down
 
 if TYPE_CHECKING:
     from actors.cell import Cell
+
+
+PROXY = (pykka_messages.ProxyCall, pykka_messages.ProxyGetAttr, pykka_messages.ProxySetAttr)
+"""What Pykka's proxies send."""
 
 
 class Call:
@@ -51,10 +56,11 @@ class Call:
         answer = self._close()
         if answer is None:
             return
-        if isinstance(answer, pykka.Future):
+        if isinstance(answer, asyncio.Future):
+            if not answer.done():
+                answer.set_result(value)
+        else:
             answer.set(value)
-        elif not answer.done():
-            answer.set_result(value)
 
     def reject(self, reason: ExitReason) -> None:
         """Let the call fail with `CallExit(reason)`; to the wish that it should end, the end is an answer."""
@@ -71,6 +77,10 @@ class Call:
         elif not answer.done():
             answer.set_exception(error)
 
+    def is_closed(self) -> bool:
+        """Tell whether it has been answered or has failed."""
+        return self._answer is None
+
     def bounce(self) -> None:
         """Nobody is there to answer."""
         if type(self.request) is StopRequest:
@@ -84,6 +94,12 @@ class Call:
         if server is not None and server.callers is not None:
             server.callers.pop(self, None)
         return answer
+
+
+class KernelCall(Call):
+    """A call that the kernel serves: an order to stop, or a message of a Pykka proxy."""
+
+    __slots__ = ()
 
 
 async def call(target: Target, request: Any, timeout: float | None = 5.0) -> Any:
@@ -108,11 +124,8 @@ async def call(target: Target, request: Any, timeout: float | None = 5.0) -> Any
     call.submit(server)
     if timeout is None:
         return await answer
-    deadline = scheduler.loop.call_later(timeout, call.reject, TIMEOUT)
-    try:
-        return await answer
-    finally:
-        deadline.cancel()
+    scheduler.deadlines.add(call, timeout)
+    return await answer
 
 
 def ask(ref: Ref, message: Any, *, block: bool = False) -> pykka.Future[Any]:
@@ -136,7 +149,8 @@ def ask(ref: Ref, message: Any, *, block: bool = False) -> pykka.Future[Any]:
 
 def submit(server: Cell, message: Any, future: pykka.Future[Any]) -> None:
     """Send `message` as a call to be answered with `future`. From any thread."""
-    call = Call(message, future, server.ref, server.scheduler)
+    kind = KernelCall if isinstance(message, (StopRequest, *PROXY)) else Call
+    call = kind(message, future, server.ref, server.scheduler)
     if server.scheduler.on_thread():
         _submit(call)
     else:

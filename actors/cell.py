@@ -75,7 +75,13 @@ IGNORE: Final = _Ignore()
 """Returned by `init`: do not start, and that is no error."""
 
 
-class Stop:
+class Directive:
+    """What a callback may return that is no value but tells the kernel what to do."""
+
+    __slots__ = ()
+
+
+class Stop(Directive):
     """Returned by a callback: end with `reason`, after `terminate`. From `init` it makes the start fail."""
 
     __slots__ = ("reason", "reply")
@@ -291,11 +297,8 @@ class Cell:
         self.status = _RUNNING
         self._is_on_stack = True
         mailbox = self.mailbox
-        if mailbox.is_high():
+        if mailbox.items is not None and len(mailbox.items) > mailbox.peak and mailbox.is_high():
             log.warning("actor.mailbox_high", actor=str(self), waiting=len(mailbox))
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
         if self._activity is not None:
             self._advance(self._activity)
         handle = self.process._kernel_handle
@@ -303,6 +306,9 @@ class Cell:
             budget -= 1
             self.handled += 1
             self.message = message = mailbox.items.popleft()
+            if self._idle_timer is not None:
+                self._idle_timer.cancel()
+                self._idle_timer = None
             if self.tracer is not None:
                 self.tracer(message)
             try:

@@ -9,11 +9,11 @@ from collections.abc import Coroutine
 from types import CoroutineType
 from typing import Any, Final
 
-from actors.call import Call
-from actors.cell import IGNORE, Stop, log
+from actors.call import PROXY, Call, KernelCall
+from actors.cell import IGNORE, Directive, Stop, log
 from actors.exits import TIMEOUT, ExitReason
-from actors.process import PROXY, Process
-from actors.ref import StopRequest, Target
+from actors.process import Process
+from actors.ref import Target
 from actors.system import send
 
 
@@ -30,7 +30,9 @@ class Cast:
         return f"Cast({self.request!r})"
 
 
-class _NoReply:
+class _NoReply(Directive):
+    __slots__ = ()
+
     def __repr__(self) -> str:
         return "NO_REPLY"
 
@@ -39,7 +41,7 @@ NO_REPLY: Final = _NoReply()
 """Returned by `handle_call`: somebody calls `reply` later."""
 
 
-class Continue:
+class Continue(Directive):
     """Returned by a callback: run `handle_continue(argument)` before any other message."""
 
     __slots__ = ("argument",)
@@ -48,7 +50,7 @@ class Continue:
         self.argument = argument
 
 
-class Idle:
+class Idle(Directive):
     """Returned by a callback: if no message comes within `timeout` seconds, get `TIMEOUT` in `handle_info`."""
 
     __slots__ = ("timeout",)
@@ -57,7 +59,7 @@ class Idle:
         self.timeout = timeout
 
 
-class Reply:
+class Reply(Directive):
     """Returned by `handle_call`: reply `value`, then do what `then` says."""
 
     __slots__ = ("then", "value")
@@ -127,8 +129,7 @@ class GenServer(Process):
         result = self._kernel_dispatch(message)
         if type(result) is CoroutineType:
             return self._kernel_settle_later(message, result)
-        if result is not None or type(message) is Call:
-            self._kernel_settle(message, result)
+        self._kernel_settle(message, result)
         return None
 
     def _kernel_dispatch(self, message: Any) -> Any:
@@ -137,45 +138,46 @@ class GenServer(Process):
         if kind is Cast:
             return self.handle_cast(message.request)
         if kind is Call:
-            if isinstance(message.request, PROXY):
-                return self._kernel_proxied(message.request)
-            if type(message.request) is StopRequest:
-                return Stop(message.request.reason)
             return self.handle_call(message.request, message)
         if kind is Continue:
             return self.handle_continue(message.argument)
-        if self._kernel.asks_to_stop(message):
-            return Stop(message.reason)
-        if isinstance(message, PROXY):
-            self._kernel_proxied(message)
-            return None
+        request = message.request if kind is KernelCall else message
+        if self._kernel.asks_to_stop(request):
+            return Stop(request.reason)
+        if isinstance(request, PROXY):
+            value = self._kernel_proxied(request)
+            return value if kind is KernelCall else None
         return self.handle_info(message)
 
     async def _kernel_settle_later(self, message: Any, pending: Coroutine[Any, Any, Any]) -> None:
         self._kernel_settle(message, await pending)
 
     def _kernel_settle(self, message: Any, result: Any) -> None:
-        """Do what a callback's result says."""
-        kind = type(result)
-        if type(message) is Call:
-            if kind is Reply:
-                message.resolve(result.value)
-                result = result.then
-            elif kind is Stop:
-                if result.reply is not IGNORE:
-                    message.resolve(result.reply)
-            elif kind not in (_NoReply, Continue, Idle):
-                message.resolve(result)
-                return
-            kind = type(result)
-        if kind is Stop:
-            self._kernel.stop(result.reason)
-        elif kind is Continue:
-            self._kernel.mailbox.prepend(result)
-        elif kind is Idle:
-            self._kernel.expect(result.timeout, TIMEOUT)
-        elif result is not None and result is not NO_REPLY:
+        """Do what a callback's result says, or reply it."""
+        if isinstance(result, Directive):
+            self._kernel_obey(message, result)
+        elif isinstance(message, Call):
+            message.resolve(result)
+        elif result is not None:
             raise TypeError(f"{self} returned {result!r} from a callback; see GenServer for what it may return")
+
+    def _kernel_obey(self, message: Any, directive: Directive | None) -> None:
+        match directive:
+            case Reply(value=value, then=then) if isinstance(message, Call):
+                message.resolve(value)
+                self._kernel_obey(None, then)
+            case Stop():
+                if isinstance(message, Call) and directive.reply is not IGNORE:
+                    message.resolve(directive.reply)
+                self._kernel.stop(directive.reason)
+            case Continue():
+                self._kernel.mailbox.prepend(directive)
+            case Idle(timeout=timeout):
+                self._kernel.expect(timeout, TIMEOUT)
+            case None | _NoReply():
+                pass
+            case _:
+                raise TypeError(f"{self} returned {directive!r} from a callback; see GenServer for what it may return")
 
 
 def cast(target: Target, request: Any) -> None:

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, ClassVar, TypeAlias
 
-from actors.call import Call
+from actors.call import PROXY, Call, KernelCall
 from actors.cell import IGNORE, Stop
 from actors.gen_server import Cast, GenServer
-from actors.process import PROXY
 
 State: TypeAlias = Hashable
 
@@ -217,8 +216,7 @@ class GenStateMachine(GenServer):
         self._kernel.mailbox.prepend(_Begin(value))
 
     def _kernel_handle(self, message: Any) -> Any:
-        request = message.request if type(message) is Call else message
-        if self._kernel.asks_to_stop(request) or isinstance(request, PROXY):
+        if isinstance(message, (KernelCall, *PROXY)) or self._kernel.asks_to_stop(message):
             return super()._kernel_handle(message)
         steps = self._kernel_begin(message.first) if type(message) is _Begin else self._kernel_take(message)
         try:

@@ -14,7 +14,7 @@ import pykka
 from pykka import messages as pykka_messages
 from pykka._envelope import Envelope
 
-from actors.call import Call, submit
+from actors.call import PROXY, Call, submit
 from actors.cell import Cell, log
 from actors.exits import KILLED, NORMAL, AlreadyStarted, Crash, ExitReason, StartError
 from actors.future import LoopFuture
@@ -23,10 +23,6 @@ from actors.ref import Monitor, Ref, StopRequest, Target
 from actors.scheduler import BlockingOnLoopError, Scheduler
 
 P = TypeVar("P", bound="Process")
-
-PROXY = (pykka_messages.ProxyCall, pykka_messages.ProxyGetAttr, pykka_messages.ProxySetAttr)
-"""What Pykka's proxies send."""
-
 
 class Process(pykka.Actor):
     """One actor. Subclass `GenServer`; this class itself speaks Pykka (`on_start`, `on_receive`, `on_stop`).
@@ -183,7 +179,7 @@ class Process(pykka.Actor):
 
     def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         """Handle one message."""
-        is_call = type(message) is Call
+        is_call = isinstance(message, Call)
         request = message.request if is_call else message
         if self._kernel.asks_to_stop(request):
             self._kernel.stop(request.reason)
@@ -197,7 +193,7 @@ class Process(pykka.Actor):
 
     async def _kernel_answer(self, message: Any, answer: Coroutine[Any, Any, Any]) -> None:
         value = await answer
-        if type(message) is Call:
+        if isinstance(message, Call):
             message.resolve(value)
 
     def _kernel_finish(self, reason: ExitReason) -> Any:

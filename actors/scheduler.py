@@ -9,11 +9,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from actors.deadlines import Deadlines
 from actors.exits import KILLED, ProcessExit
+from actors.ref import Ref
 
 if TYPE_CHECKING:
     from actors.cell import Cell
-    from actors.ref import Ref, Target
+    from actors.ref import Target
 
 T = TypeVar("T")
 Pick = Callable[["deque[Cell]"], "Cell"]
@@ -49,6 +51,7 @@ class Scheduler:
         self.inline_blocking = inline_blocking
         self.processes: dict[int, Cell] = {}
         self.names: dict[str, Ref] = {}
+        self.deadlines = Deadlines(loop)
         self.running: Cell | None = None
         self.turns = 0
         self._pick = pick
@@ -78,7 +81,7 @@ class Scheduler:
             if isinstance(thread, ProcessThread):
                 return thread.scheduler
             raise RuntimeError("processes live on an event loop: start them from code that runs on one") from None
-        return cls.of(loop)
+        return cls._of_loop.get(loop) or cls(loop)
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> Scheduler:
@@ -92,10 +95,11 @@ class Scheduler:
 
     def whereis(self, target: Target) -> Ref | None:
         """The process that `target` means now, dead or alive, or None for a name that nobody holds."""
+        if type(target) is Ref:
+            return target
         if isinstance(target, str):
             return self.names.get(target)
-        find: Callable[[], Ref | None] | None = getattr(target, "whereis", None)
-        return target if find is None else find()  # type: ignore[return-value]  # a Ref has no whereis
+        return target if isinstance(target, Ref) else target.whereis()
 
     # The way in.
 

@@ -185,7 +185,7 @@ async def settle(seconds: float = 0.0) -> None:
 
 
 async def quiet() -> None:
-    """Wait until every process is idle, for as long as that takes in virtual time.
+    """Wait until every process is idle or suspended, for as long as that takes in virtual time.
 
     A process that waits in a callback is not idle, so this outlasts calls and sleeps. Timers that would only send
     something to an idle process do not count: use `settle(seconds)` to see them through.
@@ -193,7 +193,8 @@ async def quiet() -> None:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop), "only virtual time can be waited for"
     processes = Scheduler.of(loop).processes
-    await loop.standstill(lambda: all(process.status is Status.IDLE for process in processes.values()))
+    at_rest = (Status.IDLE, Status.SUSPENDED)
+    await loop.standstill(lambda: all(process.status in at_rest for process in processes.values()))
 
 
 async def kill(ref: Ref, reason: ExitReason = "kill") -> ExitReason:

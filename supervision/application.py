@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import structlog
 from actors import (
     KILL,
     SHUTDOWN,
+    CallExit,
     Exit,
     ExitReason,
     GenServer,
@@ -57,12 +59,13 @@ class Application:
         return master.root
 
     async def stop(self) -> None:
-        """Stop the tree in reverse order, and wait for it."""
+        """Stop the tree in reverse order, and wait for its end, whatever its reason; `wait` returns that."""
         if self._master is None or not self._master.is_alive():
             return
         log.info("application.stopping", application=self._spec.id)
         self._prepare_stop()
-        await stop(self._master, SHUTDOWN)
+        with contextlib.suppress(CallExit):  # killed meanwhile, or failed
+            await stop(self._master, SHUTDOWN)
         log.info("application.stopped", application=self._spec.id)
 
     async def kill(self) -> None:

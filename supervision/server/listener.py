@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 
@@ -134,7 +134,7 @@ class Refusal(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say why at once; a request that is still on its way would otherwise be answered with a reset."""
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
         text = b"too many connections, try again later\n"
         headers = (("Content-Type", "text/plain"), ("Retry-After", str(RETRY_AFTER)))
         transport.write(encode_response(Response(503, headers, text), connection="close"))

@@ -160,6 +160,19 @@ async def test_any_message_ends_the_wait(result: Any) -> None:
 
 
 @simulated
+async def test_of_two_messages_in_one_turn_the_last_decides_on_the_wait() -> None:
+    ref, insides = await recorder()
+    cast(ref, lambda: Idle(1))
+    cast(ref, lambda: None)
+    await asyncio.sleep(2)
+    assert insides.notes == [("cast", None)] * 2
+    cast(ref, lambda: Idle(1))
+    cast(ref, lambda: Idle(2))
+    await asyncio.sleep(3)
+    assert insides.notes[2:] == [("cast", None), ("cast", None), ("info", TIMEOUT)]
+
+
+@simulated
 async def test_a_message_that_came_in_time_prevents_the_timeout() -> None:
     ref, insides = await recorder(Idle(5))
     loop = asyncio.get_running_loop()

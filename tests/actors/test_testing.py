@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors import GenServer, Process, Scheduler, call, cast, send, send_after, start, whereis
+from actors import GenServer, Process, Scheduler, call, cast, debug, send, send_after, start, whereis
 from actors.testing import Probe, Stuck, VirtualLoop, kill, quiet, replaced, run, settle
 from supervision import Supervisor, child
 from tests.support.puppet import puppet
@@ -95,6 +95,18 @@ async def test_quiet_outlasts_sleeps_and_calls_but_no_timers() -> None:
     await quiet()
     assert loop.time() == pytest.approx(begin + 5)
     assert insides.got == []
+
+
+@simulated
+async def test_a_suspended_process_is_quiet() -> None:
+    ref, insides = await puppet()
+    debug.suspend(ref)
+    send(ref, "hello")
+    await quiet()
+    assert insides.got == []
+    debug.resume(ref)
+    await quiet()
+    assert insides.got == ["hello"]
 
 
 @simulated

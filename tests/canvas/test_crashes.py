@@ -12,13 +12,11 @@ from typing import Any
 
 import pytest
 
-from actors import Process, Scheduler, call, cast, down, send_exit, whereis
-from actors.debug import force_exit
+from actors import Ref, call, cast, down, send_exit, whereis
+from actors.debug import ProcessInfo, force_exit, processes
 from actors.testing import quiet, run, settle
-from canvas.application import CanvasApplication
 from canvas.canvas import GetPicture
 from canvas.store import MemoryStore
-from supervision.server import Connection
 from tests.support.client import assert_same_canvas, paint_together
 from tests.support.instance import Simulation, connection_of, find_child, mended, simulation
 from tests.support.scenarios import simulated
@@ -127,12 +125,12 @@ async def test_actors_of_a_crashed_tree_are_all_gone(tmp_path: Path) -> None:
         for _ in range(3):
             await canvas.join()
         await quiet()
-        before = Counter(process.label for process in Scheduler.current().processes.values())
+        before = Counter(process.label for process in processes())
         for name in NAMED:
             crash(whereis(name), "crash")
             await mended(canvas.application)
             await quiet()
-            assert Counter(process.label for process in Scheduler.current().processes.values()) == before
+            assert Counter(process.label for process in processes()) == before
 
 
 # Anywhere, at any moment.
@@ -146,7 +144,7 @@ class Storm:
         self.chance = random.Random(seed)
         self.crashes: list[str] = []
         self.visitors: list[VirtualClient] = []
-        self._of_connection: Counter[int] = Counter()
+        self._of_wire: Counter[int | None] = Counter()
 
     async def rage(self, crashes: int, seconds: float) -> None:
         """Crash `crashes` actors, at most `seconds` apart; some within the same pass of the event loop."""
@@ -167,24 +165,24 @@ class Storm:
         """Crash somebody."""
         victim = self.chance.choice(self._candidates())
         how = self.chance.choice(["crash", "kill", "a reason"])
-        self.crashes.append(f"{victim} {victim.status.value} {how}")
-        if isinstance(victim, Connection):
-            self._of_connection[victim.wire.id] += 1
+        self.crashes.append(f"{victim.ref!r} {victim.state} {how}")
+        wire = self._wires().get(victim.ref)
+        if wire is not None:
+            self._of_wire[wire] += 1
         crash(victim.ref, how)
 
-    def _candidates(self) -> list[Process]:
-        application: CanvasApplication = self.canvas.application
-        root = application.top()
+    def _candidates(self) -> list[ProcessInfo]:
+        wires, application = self._wires(), self.canvas.application
         return [
             process
-            for process in Scheduler.current().processes.values()
-            if process.ref is not root
-            and process.parent is not None
-            and not (
-                isinstance(process, Connection)
-                and self._of_connection[process.wire.id] >= MAX_CRASHES_OF_A_CONNECTION
-            )
+            for process in processes()
+            if process.parent is not None
+            and process.ref is not application.top()
+            and self._of_wire[wires.get(process.ref)] < MAX_CRASHES_OF_A_CONNECTION
         ]
+
+    def _wires(self) -> dict[Ref | None, int]:
+        return {wire.owner: wire.id for wire in self.canvas.application.sockets.wires.values()}
 
     def _come(self) -> None:
         client = VirtualClient()
@@ -223,7 +221,7 @@ def check_people(canvas: Simulation, clients: list[Any]) -> None:
     present = {user_id for user_id, _, _ in room.users}
     for client in clients:
         assert client.screen.users == present
-    actors = [process for process in Scheduler.current().processes.values() if isinstance(process, Connection)]
+    actors = [process for process in processes() if process.kind == "Connection"]
     assert len(present) == len(clients) + 1 == len(actors) == len(sockets.wires) == len(room.viewers)
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actors import CallExit, Ref, Scheduler, whereis
+from actors import CallExit, Ref, whereis
+from actors.debug import processes
 from canvas.application import CanvasApplication
 from canvas.config import Config
 from supervision import Application, which_children
-from supervision.server import Connection, Routes, Sockets, server
+from supervision.server import Routes, Sockets, server
 from supervision.supervisor import RESTARTING
 from tests.support.virtual_network import VirtualClient, VirtualNetwork, VirtualPeer, VirtualSocket
 
@@ -61,7 +62,7 @@ async def simulated_server(routes: Routes, **options: Any) -> AsyncIterator["Ser
     await application.start()
     yield ServerSimulation(application, sockets, door)
     await application.stop()
-    assert Scheduler.current().processes == {}
+    assert processes() == []
     assert sockets.wires == {}
 
 
@@ -83,7 +84,7 @@ class ServerSimulation:
 
     def connections(self) -> list[Ref]:
         """The connection actors, oldest first."""
-        return [process.ref for process in Scheduler.current().processes.values() if isinstance(process, Connection)]
+        return [process.ref for process in processes() if process.kind == "Connection"]
 
 
 class Simulation:
@@ -100,14 +101,14 @@ class Simulation:
 
 def assert_nothing_left(application: CanvasApplication) -> None:
     """No process, no wire and no entry of a table outlives the application."""
-    assert Scheduler.current().processes == {}
+    assert processes() == []
     for sockets in (application.sockets, application.admin):
         assert sockets.wires == {}
 
 
 def find_child(supervisor: str, label: str) -> Ref:
     """A living child of a supervisor by their labels."""
-    for process in Scheduler.current().processes.values():
+    for process in processes():
         if process.label == label and process.parent is not None and process.parent.label == supervisor:
             return process.ref
     raise AssertionError(f"no {label} under {supervisor}")
@@ -144,7 +145,4 @@ async def _is_whole() -> bool:
 
 
 def _find_supervisor(label: str) -> Ref | None:
-    for process in Scheduler.current().processes.values():
-        if process.label == label:
-            return process.ref
-    return None
+    return next((process.ref for process in processes() if process.label == label), None)
