@@ -25,7 +25,7 @@ from actors.exits import (
 )
 from actors.future import LoopFuture
 from actors.gen_server import NO_REPLY, Cast, Continue, GenServer, Idle, Reply, cast, reply
-from actors.process import Process, start, start_link
+from actors.process import Process, start, start_link, start_successor
 from actors.ref import Monitor, Ref, Target, Via
 from actors.scheduler import BlockingOnLoopError, Scheduler
 from actors.system import down, register, self_ref, send, send_exit, unregister, watch, whereis
@@ -83,6 +83,7 @@ __all__ = [
     "send_exit",
     "start",
     "start_link",
+    "start_successor",
     "start_task",
     "stop",
     "unregister",

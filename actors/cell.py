@@ -31,7 +31,8 @@ from actors.exits import (
     reason_of,
 )
 from actors.mailbox import Mailbox
-from actors.ref import Monitor, Ref, StopRequest, Target
+from actors.ref import NOTHING, Monitor, Ref, StopRequest, Target
+from actors.report import History, crash_report
 from actors.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ class Cell:
         status: what it does now
         handled: messages it has taken
         message: what it handles, or handled last
-        tracer: called with each message before it is handled, for `debug`
+        tracer, history: who is told of each message before it is handled, for `debug`
+        carried: what `restore` gets after `init`: the checkpoint of the process in whose place this one is
     """
 
     __slots__ = (
@@ -110,7 +112,10 @@ class Cell:
         "_phase",
         "_starter",
         "callers",
+        "carried",
         "handled",
+        "history",
+        "is_observed",
         "links",
         "mailbox",
         "message",
@@ -140,6 +145,9 @@ class Cell:
         self.handled = 0
         self.message: Any = None
         self.tracer: Callable[[Any], None] | None = None
+        self.history: History | None = None
+        self.is_observed = False
+        self.carried: Any = NOTHING
         # Made when they are needed: most processes have few. In order, so that a seed replays them.
         self.links: dict[Cell, None] | None = None
         self.monitors: dict[Monitor, Cell] | None = None
@@ -309,8 +317,8 @@ class Cell:
             if self._idle_timer is not None:
                 self._idle_timer.cancel()
                 self._idle_timer = None
-            if self.tracer is not None:
-                self.tracer(message)
+            if self.is_observed:
+                self._observe(message)
             try:
                 outcome = handle(message)
             except BaseException as exception:  # noqa: BLE001  # the kernel's turn: it ends this process alone
@@ -321,6 +329,18 @@ class Cell:
                     self._advance(self._activity)
         self._is_on_stack = False
         self._settle_down()
+
+    def observe(self, *, tracer: Callable[[Any], None] | None = None, history: History | None = None) -> None:
+        """Replace who is told of messages."""
+        self.tracer = tracer
+        self.history = history
+        self.is_observed = tracer is not None or history is not None
+
+    def _observe(self, message: Any) -> None:
+        if self.history is not None:
+            self.history.note(message, vars(self.process))
+        if self.tracer is not None:
+            self.tracer(message)
 
     def _settle_down(self) -> None:
         """Leave the stack: end, wait, go to the back of the queue or to sleep."""
@@ -440,8 +460,18 @@ class Cell:
         elif isinstance(value, Stop):
             self._refuse(StartError(value.reason))
         else:
-            self._phase = _LIVING
+            self._accept(value)
+
+    def _accept(self, value: Any) -> None:
+        carried, self.carried = self.carried, NOTHING
+        try:
+            if carried is not NOTHING:
+                self.process.restore(carried)
             self.process._kernel_accept(value)
+        except Exception as exception:  # noqa: BLE001  # what it made of its init is wrong, or what it was given
+            self._refuse(StartError(reason_of(exception)), exception)
+        else:
+            self._phase = _LIVING
             self._tell_starter()
 
     def _refuse(self, refusal: StartError | Ignored, cause: BaseException | None = None) -> None:
@@ -480,15 +510,32 @@ class Cell:
         self._run(self.process._kernel_finish, reason)
 
     def _report(self, reason: ExitReason) -> None:
-        exception = getattr(reason, "exception", None)
+        report = crash_report(self, reason)
+        self.scheduler.crashes.append(report)
         log.error(
-            "actor.crashed", actor=str(self), reason=str(reason), message=repr(self.message)[:200], exc_info=exception
+            "actor.crashed",
+            actor=str(self),
+            path=" > ".join(report.path),
+            reason=str(reason),
+            message=report.message,
+            state=report.state,
+            exc_info=getattr(reason, "exception", None),
         )
+
+    def _checkpoint(self, reason: ExitReason) -> None:
+        """Keep what the actor wants its successor to have, if this is no orderly end."""
+        if is_clean(reason) or self._phase is _STARTING:
+            return
+        try:
+            self.ref.carried = self.process.checkpoint()
+        except Exception:
+            log.exception("actor.checkpoint_failed", actor=str(self))
 
     def die(self, reason: ExitReason) -> None:
         """Be dead at once: free the name, then tell callers, links, monitors and watchers."""
         if self.status is _DEAD:
             return
+        self._checkpoint(reason)
         if self._phase is _STARTING:
             self._never_lived(reason)
         self.status = _DEAD

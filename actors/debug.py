@@ -13,6 +13,7 @@ from typing import Any
 from actors.cell import Cell
 from actors.exits import NOPROC, CallExit, ExitReason
 from actors.ref import Ref, Target
+from actors.report import CrashReport, History
 from actors.scheduler import Scheduler
 
 
@@ -90,7 +91,25 @@ def resume(target: Target) -> None:
 
 def trace(target: Target, tracer: Callable[[Any], None] | None) -> None:
     """Have `tracer(message)` called with every message before it is handled; None ends that (OTP sys: install)."""
-    _cell(target).tracer = tracer
+    cell = _cell(target)
+    cell.observe(tracer=tracer, history=cell.history)
+
+
+def record(target: Target, size: int | None) -> None:
+    """Keep the last `size` messages of a process for its crash report; None ends that (OTP sys: log)."""
+    cell = _cell(target)
+    cell.observe(tracer=cell.tracer, history=None if size is None else History(size))
+
+
+def recorded(target: Target) -> list[Any]:
+    """The messages that `record` has kept, the last one last."""
+    history = _cell(target).history
+    return [] if history is None else list(history.messages)
+
+
+def crash_reports() -> list[CrashReport]:
+    """The last crashes in this scheduler, the last one last."""
+    return list(Scheduler.current().crashes)
 
 
 def force_exit(ref: Ref, reason: ExitReason) -> None:

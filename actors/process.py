@@ -19,7 +19,7 @@ from actors.cell import Cell, log
 from actors.exits import KILLED, NORMAL, AlreadyStarted, Crash, ExitReason, StartError
 from actors.future import LoopFuture
 from actors.mailbox import Mailbox
-from actors.ref import Monitor, Ref, StopRequest, Target
+from actors.ref import NOTHING, Monitor, Ref, StopRequest, Target
 from actors.scheduler import BlockingOnLoopError, Scheduler
 
 P = TypeVar("P", bound="Process")
@@ -100,6 +100,26 @@ class Process(pykka.Actor):
     def discard(self, unwanted: Callable[[Any], bool]) -> None:
         """Remove the messages from the mailbox that `unwanted` accepts."""
         self.scheduler.invoke(self._kernel.mailbox.discard, unwanted)
+
+    # What a process may tell of itself.
+
+    def checkpoint(self) -> Any:
+        """What the successor shall have when a supervisor restarts this process after an abnormal end.
+
+        It is called at that end, on whatever state the crash left, and the successor gets it in `restore`, once: if
+        that fails, the next attempt begins without. By default there is nothing.
+        """
+        return NOTHING
+
+    def restore(self, carried: Any) -> None:
+        """Take over what the predecessor's `checkpoint` returned. Called after `init`."""
+
+    def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        """What of the attributes may be seen in crash reports and by the console (OTP's `format_status/1`).
+
+        Leave out or replace what is secret or long.
+        """
+        return state
 
     def stop(self) -> None:
         """End with reason `normal` after the messages that are waiting already."""
@@ -267,20 +287,42 @@ async def start_link(
     cls: type[P], *args: Any, name: str | None = None, label: str | None = None, **kwargs: Any
 ) -> Ref:
     """Start a process linked to the calling one, its `parent`. Otherwise as `start`."""
+    return await start_successor(None, cls, *args, name=name, label=label, **kwargs)
+
+
+async def start_successor(
+    predecessor: Ref | None,
+    cls: type[P],
+    *args: Any,
+    name: str | None = None,
+    label: str | None = None,
+    **kwargs: Any,
+) -> Ref:
+    """Start a process as `start_link` does; it gets the checkpoint of `predecessor`, if that left one."""
     caller = Scheduler.current().running
     if caller is None:
         raise RuntimeError("start_link is for callbacks of a process; other code uses start")
-    return await _spawn(caller, cls, args, kwargs, name, label)
+    carried: Any = NOTHING
+    if predecessor is not None:
+        carried, predecessor.carried = predecessor.carried, NOTHING
+    return await _spawn(caller, cls, args, kwargs, name, label, carried)
 
 
 async def _spawn(
-    parent: Cell | None, cls: type[P], args: Any, kwargs: Any, name: str | None, label: str | None
+    parent: Cell | None,
+    cls: type[P],
+    args: Any,
+    kwargs: Any,
+    name: str | None,
+    label: str | None,
+    carried: Any = NOTHING,
 ) -> Ref:
     scheduler = Scheduler.current()
     if name is not None and name in scheduler.names:
         raise StartError(AlreadyStarted(scheduler.names[name]))
     process = _made(cls, args, kwargs)
     cell = process._kernel
+    cell.carried = carried
     if label or name:
         process.label = label or name or ""
     if name is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import pykka
 
@@ -27,6 +27,15 @@ Target: TypeAlias = "Ref | str | Via"
 """Where a message may go: a reference, a registered name, or a name kept elsewhere."""
 
 
+class _Nothing:
+    def __repr__(self) -> str:
+        return "NOTHING"
+
+
+NOTHING: Final = _Nothing()
+"""There is no checkpoint."""
+
+
 class Ref(pykka.ActorRef["Process"]):
     """A process: one life of an actor, never its successor.
 
@@ -36,10 +45,11 @@ class Ref(pykka.ActorRef["Process"]):
     Attributes:
         id: its number, unique in its scheduler
         label: what people call it
+        carried: what its `checkpoint` returned at an abnormal end, for its successor
         restarts: how often its supervisor started a process in its place, this one included
     """
 
-    __slots__ = ("_cell", "actor_class", "id", "label", "restarts")
+    __slots__ = ("_cell", "actor_class", "carried", "id", "label", "restarts")
 
     def __init__(self, cell: Cell, ident: int, label: str) -> None:
         # Pykka's own constructor would copy the inbox and an Event into every reference.
@@ -48,6 +58,7 @@ class Ref(pykka.ActorRef["Process"]):
         self.id = ident
         self.label = label
         self.restarts = 0
+        self.carried: Any = NOTHING
 
     def __str__(self) -> str:
         return f"<{self.id}>"

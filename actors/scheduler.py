@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from actors.deadlines import Deadlines
 from actors.exits import KILLED, ProcessExit
 from actors.ref import Ref
+from actors.report import KEPT, CrashReport
 
 if TYPE_CHECKING:
     from actors.cell import Cell
@@ -40,18 +42,26 @@ class Scheduler:
         loop: the event loop
         pick: takes the next process out of the run queue; the oldest by default
         inline_blocking: run blocking processes on the loop's thread too (for simulations)
+        chance: where randomness comes from, for whoever needs some
     """
 
     _of_loop: ClassVar[dict[asyncio.AbstractEventLoop, Scheduler]] = {}
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, *, pick: Pick | None = None, inline_blocking: bool = False
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        pick: Pick | None = None,
+        inline_blocking: bool = False,
+        chance: random.Random | None = None,
     ) -> None:
         self.loop = loop
+        self.random = chance or random.Random()
         self.inline_blocking = inline_blocking
         self.processes: dict[int, Cell] = {}
         self.names: dict[str, Ref] = {}
         self.deadlines = Deadlines(loop)
+        self.crashes: deque[CrashReport] = deque(maxlen=KEPT)
         self.running: Cell | None = None
         self.turns = 0
         self._pick = pick

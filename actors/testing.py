@@ -116,7 +116,8 @@ def run(main: Coroutine[Any, Any, T], *, seed: int | None = None) -> T:
         Stuck: if it waits for what will never come.
     """
     loop = VirtualLoop()
-    scheduler = Scheduler(loop, pick=None if seed is None else seeded_pick(seed), inline_blocking=True)
+    pick = None if seed is None else seeded_pick(seed)
+    scheduler = Scheduler(loop, pick=pick, inline_blocking=True, chance=random.Random(seed or 0))
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         try:
             return runner.run(main)

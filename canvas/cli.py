@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import logging
@@ -9,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
+from urllib.parse import quote
 
 import structlog
 import typer
@@ -94,7 +96,7 @@ def crash(
     data: Data = None,
 ) -> None:
     """Make an actor of a running instance exit with the reason `crash`."""
-    answer = _ask(data, "POST", f"/api/v1/actors/{ref}/crash")
+    answer = _ask(data, "POST", f"/api/v1/actors/{quote(ref, safe='')}/crash")
     typer.echo(f"crashed {answer['label']} <{answer['crashed']}>")
 
 
@@ -111,11 +113,13 @@ def main() -> None:
 
 async def _serve(application: CanvasApplication) -> Any:
     await application.start()
+    ended = asyncio.ensure_future(application.run_until_signal())
+    await asyncio.sleep(0)  # from here on a signal is an orderly stop
     config = application.config
     host = f"[{config.host}]" if ":" in config.host else config.host
     url = f"http://{host}:{application.sockets.port}"
     structlog.get_logger("canopy").info("canopy.ready", url=url, pid=os.getpid())
-    return await application.run_until_signal()
+    return await ended
 
 
 def _settings(flags: dict[str, Any], config: Path | None) -> Config:
@@ -145,13 +149,15 @@ def _draw(node: dict[str, Any], prefix: str = "", branch: str = "") -> list[str]
 
 
 def _explain(error: OSError, config: Config) -> str:
-    match error.errno:
-        case errno.EADDRINUSE:
-            return f"--port {config.port} on {config.host} is in use by another program"
-        case errno.EACCES:
-            return f"not allowed to use {error.filename or f'--port {config.port}'}: {error.strerror}"
-        case _:
-            return str(error)
+    """Why the sockets could not be opened; errors of the data folder name a file, those of the port none."""
+    is_taken = error.errno == errno.EADDRINUSE
+    if error.filename is not None:
+        reason = "is in use by another canopy" if is_taken else f"cannot be used: {error.strerror}"
+        return f"--data {config.data} {reason}"
+    if is_taken:
+        return f"--port {config.port} on {config.host} is in use by another program"
+    option = f"--port {config.port}" if error.errno == errno.EACCES else f"--host {config.host}"
+    return f"{option} cannot be listened on: {error.strerror}"
 
 
 def _configure_logging(level: str) -> None:

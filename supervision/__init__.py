@@ -49,6 +49,7 @@ __all__ = [
     "UNKNOWN_REQUEST",
     "Application",
     "AutoShutdown",
+    "Backoff",
     "BadCombination",
     "BadSpecs",
     "ChildError",

@@ -90,6 +90,28 @@ class Limit:
             raise SpecError("period", self.period, "a number of seconds above 0")
 
 
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before each restart, in seconds: `first`, then `factor` times longer, `maximum` at most.
+
+    Up to the share `jitter` of it is left out by chance, so that many do not come back at once. A child that lived
+    longer than `maximum` begins with `first` again.
+    """
+
+    first: float = 0.1
+    maximum: float = 10.0
+    factor: float = 2.0
+    jitter: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("first", 0, INFINITY), ("maximum", self.first, INFINITY), ("factor", 1, INFINITY)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < high:
+                raise SpecError(name, value, f"a number of at least {low:g}")
+        if isinstance(self.jitter, bool) or not isinstance(self.jitter, int | float) or not 0 <= self.jitter <= 1:
+            raise SpecError("jitter", self.jitter, "a number from 0 to 1")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
     """How to start one child, and what to do when it ends.
@@ -107,6 +129,7 @@ class ChildSpec:
         label: what people call it; its name or id by default; not together with a start function either
         budget: beyond OTP: its own restarts within a time. One that exceeds it is given up, and its restarts do not
             count for the supervisor
+        backoff: beyond OTP: how long to wait before a restart; its siblings of a group run on meanwhile
         given_up: beyond OTP: called with the last reason and `args` when the child is given up
     """
 
@@ -121,6 +144,7 @@ class ChildSpec:
     name: str | None = None
     label: str | None = None
     budget: Limit | None = None
+    backoff: Backoff | None = None
     given_up: Callable[[ExitReason, tuple[Any, ...]], None] | None = None
 
     def __post_init__(self) -> None:
@@ -141,12 +165,13 @@ class ChildSpec:
         yield "args", isinstance(self.args, tuple), "a tuple"
         yield "kwargs", isinstance(self.kwargs, Mapping), "a mapping of names to values"
         yield "restart", isinstance(self.restart, Restart), "a member of Restart"
-        yield "shutdown", _is_shutdown_time(self.shutdown), "seconds of at least 0, INFINITY or BRUTAL_KILL"
         yield "type", isinstance(self.type, ChildType), "a member of ChildType"
+        yield "shutdown", _is_shutdown_time(self.shutdown), "seconds of at least 0, INFINITY or BRUTAL_KILL"
         yield "significant", isinstance(self.significant, bool), "True or False"
         yield "name", isinstance(self.name, texts), text
         yield "label", isinstance(self.label, texts), text
         yield "budget", self.budget is None or isinstance(self.budget, Limit), "a Limit or None"
+        yield "backoff", self.backoff is None or isinstance(self.backoff, Backoff), "a Backoff or None"
         yield "given_up", self.given_up is None or callable(self.given_up), "a function or None"
 
 

@@ -13,6 +13,7 @@ from supervision.supervisor import (
     DYNAMIC,
     NOT_FOUND,
     BaseSupervisor,
+    BeginRestart,
     Child,
     CountChildren,
     Counts,
@@ -90,6 +91,12 @@ class DynamicSupervisor(BaseSupervisor):
                 return None
             del self._children[last]
             return self._restart(child, last, request.reason)
+        if isinstance(request, BeginRestart):
+            child, last = request.child, request.last
+            if last is None or not child.is_restarting or child.pending is not request:
+                return None
+            del self._children[last]
+            return self._begin_restart(child, last)
         return super().handle_cast(request)
 
     def handle_call(self, request: Any, from_: Call) -> Any:
@@ -154,6 +161,13 @@ class DynamicSupervisor(BaseSupervisor):
         elif not self._within_limit():
             return Stop(SHUTDOWN)
         self._note_restart(child, reason)
+        if self._waits(child, last):
+            self._children[last] = child
+        else:
+            await self._begin_restart(child, last)
+        return None
+
+    async def _begin_restart(self, child: Child, last: Ref) -> None:
         try:
             await self._start_one(child)
         except StartError as error:
@@ -161,7 +175,6 @@ class DynamicSupervisor(BaseSupervisor):
             child.is_restarting = True
             self._children[last] = child
             cast(self.ref, TryAgain(child, error.reason, last))
-        return None
 
 
 async def start_dynamic_child(supervisor: Target, *args: Any, **kwargs: Any) -> Ref | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from actors import ExitReason, is_clean
-from supervision.child_spec import BadCombination, ChildSpec, DuplicateId, Limit, Restart
+from supervision.child_spec import Backoff, BadCombination, ChildSpec, DuplicateId, Limit, Restart
 
 T = TypeVar("T")
 
@@ -61,6 +61,21 @@ def add_restart(restarts: Sequence[float], now: float, limit: Limit) -> tuple[li
     recent = [then for then in restarts if now - then <= limit.period]
     recent.append(now)
     return recent, len(recent) <= limit.count
+
+
+def restart_delay(backoff: Backoff, attempt: int, chance: float) -> float:
+    """Seconds to wait before a restart.
+
+    Args:
+        backoff: how to wait
+        attempt: how many restarts there were before, without a long life between them
+        chance: drawn from [0, 1)
+    """
+    try:
+        delay = min(backoff.maximum, backoff.first * backoff.factor**attempt)
+    except OverflowError:
+        delay = backoff.maximum
+    return delay * (1 - backoff.jitter * chance)
 
 
 def ends_supervisor(policy: AutoShutdown, ended: bool, others: bool) -> bool:

@@ -13,7 +13,7 @@ from actors import (
     KILL,
     SHUTDOWN,
     Call,
-    Crash,
+    Cast,
     Exit,
     ExitReason,
     GenServer,
@@ -26,10 +26,11 @@ from actors import (
     call,
     cast,
     down,
+    send_after,
     send_exit,
-    start_link,
+    start_successor,
 )
-from actors.exits import AlreadyStarted
+from actors.exits import AlreadyStarted, reason_of
 from supervision import strategy as rules
 from supervision.child_spec import (
     BRUTAL_KILL,
@@ -142,6 +143,16 @@ class TryAgain:
     last: Ref | None = None
 
 
+class BeginRestart:
+    """The wait before a restart is over. Told apart by identity: one that was called off is not `Child.pending`."""
+
+    __slots__ = ("child", "last")
+
+    def __init__(self, child: Child, last: Ref | None = None) -> None:
+        self.child = child
+        self.last = last
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The answer that makes the client raise `ChildError`."""
@@ -152,15 +163,22 @@ class Refused:
 class Child:
     """A child in the hands of its supervisor. `ref` is None while it is not running."""
 
-    __slots__ = ("args", "is_restarting", "kwargs", "own_restarts", "ref", "restarts", "spec")
+    __slots__ = (
+        "args", "attempts", "is_restarting", "kwargs", "last", "own_restarts", "pending", "ref", "restarts", "spec",
+        "started",
+    )
 
     def __init__(self, spec: ChildSpec, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> None:
         self.spec = spec
         self.args = spec.args + args
         self.kwargs = {**spec.kwargs, **kwargs} if kwargs else spec.kwargs
         self.ref: Ref | None = None
+        self.last: Ref | None = None  # the last process it had, which may have left a checkpoint
         self.is_restarting = False
+        self.pending: BeginRestart | None = None
         self.restarts = 0
+        self.attempts = 0  # restarts without a long life between them, and when the last life began
+        self.started = 0.0
         self.own_restarts: list[float] = []
 
     @property
@@ -193,13 +211,14 @@ async def begin(child: Child) -> Ref:
     """
     kind = child.spec.start
     if isinstance(kind, type):
-        return await start_link(kind, *child.args, name=child.spec.name, label=child.label, **child.kwargs)
+        name, label = child.spec.name, child.label
+        return await start_successor(child.last, kind, *child.args, name=name, label=label, **child.kwargs)
     try:
         return await kind(*child.args, **child.kwargs)
     except (StartError, Ignored):
         raise
     except Exception as exception:  # a start function that fails is a child that fails (OTP: do_start_child_i)
-        raise StartError(Crash(exception)) from exception
+        raise StartError(reason_of(exception)) from exception
 
 
 class BaseSupervisor(GenServer):
@@ -219,13 +238,14 @@ class BaseSupervisor(GenServer):
         Raises:
             StartError: if it fails.
         """
-        child.ref = None
+        child.ref = child.pending = None
         child.is_restarting = False
         try:
-            child.ref = await begin(child)
+            child.ref = child.last = await begin(child)
         except Ignored:
             return
         child.ref.restarts = child.restarts
+        child.started = self.scheduler.loop.time()
 
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Refuse what is not for this kind of supervisor: a client's mistake may not harm the children."""
@@ -297,6 +317,20 @@ class BaseSupervisor(GenServer):
             child.spec.given_up(reason, child.args)
         except Exception:  # the siblings of a child that is given up never notice, whatever its owner does about it
             log.exception("supervisor.given_up_failed", supervisor=str(self), child=child.label)
+
+    def _waits(self, child: Child, last: Ref | None = None) -> bool:
+        """Have a restart begin later if the child is to wait for it; tell whether it is."""
+        backoff = child.spec.backoff
+        if backoff is None:
+            return False
+        lived = self.scheduler.loop.time() - child.started
+        child.attempts = 0 if lived > backoff.maximum else child.attempts
+        delay = rules.restart_delay(backoff, child.attempts, self.scheduler.random.random())
+        child.attempts += 1
+        child.is_restarting = True
+        child.pending = BeginRestart(child, last)
+        send_after(delay, self.ref, Cast(child.pending))
+        return True
 
     def _ends(self, child: Child, children: Iterable[Child]) -> Stop | None:
         others = any(
@@ -378,6 +412,9 @@ class Supervisor(BaseSupervisor):
         """Try a failed restart again, unless the child was stopped or removed meanwhile."""
         if isinstance(request, TryAgain):
             return self._restart(request.child, request.reason) if request.child.is_restarting else None
+        if isinstance(request, BeginRestart):
+            is_due = request.child.is_restarting and request.child.pending is request
+            return self._begin_restart(request.child) if is_due else None
         return super().handle_cast(request)
 
     def handle_call(self, request: Any, from_: Call) -> Any:
@@ -486,6 +523,11 @@ class Supervisor(BaseSupervisor):
         elif not self._within_limit():
             return Stop(SHUTDOWN)
         self._note_restart(child, reason)
+        if not self._waits(child):
+            await self._begin_restart(child)
+        return None
+
+    async def _begin_restart(self, child: Child) -> None:
         group = rules.group(self.strategy, list(self._children.values()), child)
         await self._stop_group(group)
         try:
@@ -494,7 +536,6 @@ class Supervisor(BaseSupervisor):
             failed = next(member for member in group if member.is_restarting)
             log.error("supervisor.start_failed", supervisor=str(self), child=failed.spec.id, reason=str(error.reason))
             cast(self.ref, TryAgain(failed, error.reason))
-        return None
 
 
 # Client functions.

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import structlog
 
@@ -20,6 +21,7 @@ log = structlog.get_logger("canopy.console")
 CRASH = "crash"
 """The reason with which an actor exits that was made to crash."""
 
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _CRASH_PATH = re.compile(r"/api/v1/actors/([^/]+)/crash\Z")
 
 
@@ -41,7 +43,7 @@ class AdminRoutes:
         crash = _CRASH_PATH.match(request.path)
         if crash is not None:
             _require(request, "POST")
-            return self._crash(crash[1])
+            return self._crash(unquote(crash[1]))
         raise HttpError(404, f"there is no {request.path}")
 
     def _tree(self) -> Response:
@@ -51,7 +53,7 @@ class AdminRoutes:
         return _json(top.as_dict())
 
     def _crash(self, text: str) -> Response:
-        ref = find(int(text)) if text.isascii() and text.isdigit() else None
+        ref = find(int(text)) if _NUMBER.fullmatch(text) else None
         if ref is None:
             raise HttpError(404, f"there is no actor {text}")
         if ref is self._root() or ref.label.endswith(" master"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import socket
 import time
@@ -114,7 +115,10 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         OSError: if the address is in use, unknown, or not ours to take.
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except UnicodeError:
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
     listening = socket.socket(family, kind, protocol)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -131,7 +135,7 @@ def listen_unix(path: Path) -> socket.socket:
     """Bind a unix socket that only its owner may use (mode 0600), in place of one that nobody listens on any more.
 
     Raises:
-        OSError: if somebody listens there, or the folder cannot be written.
+        OSError: with the path as `filename`: `EADDRINUSE` if somebody listens there, or why it cannot be.
     """
     if path.is_socket():
         with socket.socket(socket.AF_UNIX) as probe:
@@ -140,14 +144,15 @@ def listen_unix(path: Path) -> socket.socket:
             except OSError:
                 path.unlink()
             else:
-                raise OSError(f"another process listens on {path}")
+                raise OSError(errno.EADDRINUSE, "another process listens there", str(path))
     listening = socket.socket(socket.AF_UNIX)
     try:
         listening.bind(str(path))
         path.chmod(0o600)
         listening.listen(BACKLOG)
-    except OSError:
+    except OSError as error:
         listening.close()
-        raise
+        # A path that is too long has no errno, and no error of a socket names the path.
+        raise OSError(error.errno or errno.ENAMETOOLONG, error.strerror or str(error), str(path)) from None
     listening.setblocking(False)
     return listening

@@ -1,0 +1,95 @@
+"""What is known of a crash, for people: logged, kept for the console, and handed to whoever wants it."""
+
+from __future__ import annotations
+
+import reprlib
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from actors.exits import ExitReason
+from actors.ref import Ref
+
+if TYPE_CHECKING:
+    from actors.cell import Cell
+
+KEPT = 50
+"""Reports that a scheduler keeps, the last ones."""
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 200
+_SHORT.maxdict = _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxset = 20
+
+
+@dataclass(frozen=True, slots=True)
+class CrashReport:
+    """One abnormal end of a process.
+
+    Attributes:
+        path: labels from the top of the tree down to the process: who restarts whom
+        message: what it was handling
+        recent: messages before that, the last one last, if its `history` keeps any
+        state: its attributes now, as `format_state` shows them
+        state_before: the same before it took `message`, if its `history` keeps any
+        restarts: how often it had been started again in its place
+    """
+
+    ref: Ref
+    label: str
+    kind: str
+    path: tuple[str, ...]
+    reason: ExitReason
+    message: str
+    recent: tuple[str, ...]
+    state: dict[str, str]
+    state_before: dict[str, str] | None
+    restarts: int
+
+
+class History:
+    """The last messages of one process, and its attributes before the very last (OTP sys: log)."""
+
+    __slots__ = ("messages", "state")
+
+    def __init__(self, size: int) -> None:
+        self.messages: deque[Any] = deque(maxlen=size)
+        self.state: dict[str, Any] = {}
+
+    def note(self, message: Any, state: dict[str, Any]) -> None:
+        """Keep a message that is about to be handled. The attributes are copied, not what they hold."""
+        self.messages.append(message)
+        self.state = dict(state)
+
+
+def crash_report(cell: Cell, reason: ExitReason) -> CrashReport:
+    """Describe the end of a process that is just about to die."""
+    history = cell.history
+    return CrashReport(
+        ref=cell.ref,
+        label=cell.ref.label,
+        kind=type(cell.process).__name__,
+        path=_path(cell),
+        reason=reason,
+        message=_SHORT.repr(cell.message),
+        recent=() if history is None else tuple(map(_SHORT.repr, list(history.messages)[:-1])),
+        state=_shown(cell, vars(cell.process)),
+        state_before=None if history is None else _shown(cell, history.state),
+        restarts=cell.ref.restarts,
+    )
+
+
+def _shown(cell: Cell, state: dict[str, Any]) -> dict[str, str]:
+    """The state as text; the actor decides what of it may be seen."""
+    try:
+        return {name: _SHORT.repr(value) for name, value in cell.process.format_state(dict(state)).items()}
+    except Exception as exception:  # noqa: BLE001  # a report that fails must not hide the crash it reports
+        return {"format_state": f"failed: {exception!r}"}
+
+
+def _path(cell: Cell) -> tuple[str, ...]:
+    labels = [cell.ref.label]
+    parent = cell.parent
+    while parent is not None:
+        labels.append(parent.label)
+        parent = None if parent._cell is None else parent._cell.parent
+    return tuple(reversed(labels))

@@ -1,0 +1,285 @@
+"""The command line: what is wrong is told in one line and exit code 2, and a running instance can be seen and hurt."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from canvas.cli import main
+
+ROOT = Path(__file__).parent.parent.parent
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("CANOPY_")}
+
+
+class Outcome:
+    """What one command printed, and its exit code."""
+
+    def __init__(self, code: int, output: str, errors: str) -> None:
+        self.code = code
+        self.output = output
+        self.errors = errors
+
+    @property
+    def error(self) -> str:
+        """The one line of a failure."""
+        assert self.output == ""
+        assert self.errors.endswith("\n")
+        (line,) = self.errors.splitlines()
+        assert line.startswith("canopy: ")
+        return line.removeprefix("canopy: ")
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture()
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """Runs `canopy ARGUMENT...` in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("CANOPY_"):
+            monkeypatch.delenv(name)
+
+    def run(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["canopy", *arguments])
+        capfd.readouterr()
+        configuration = structlog.get_config()
+        try:
+            with pytest.raises(SystemExit) as end:
+                main()
+        finally:
+            structlog.configure(**configuration)
+        output, errors = capfd.readouterr()
+        return Outcome(end.value.code, output, errors)  # type: ignore[arg-type]
+
+    return run
+
+
+class Instance:
+    """A running `canopy run`.
+
+    Attributes:
+        log: what it has logged
+        port: where it listens
+    """
+
+    def __init__(self, data: Path, *arguments: str) -> None:
+        self.data = data
+        command = [sys.executable, "-m", "canvas", "run", "--port", "0", "--data", str(data), *arguments]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.log = ""
+        url = re.search(r"url=http://127\.0\.0\.1:(\d+)", self.wait_for("canopy.ready"))
+        assert url is not None
+        self.port = int(url[1])
+
+    def wait_for(self, event: str) -> str:
+        """Read the log up to a line with `event`; returns that line."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log += line
+            if event in line:
+                return line
+        raise AssertionError(f"ended with {self.process.wait()} before {event}:\n{self.log}")
+
+    def end(self) -> int:
+        """Wait for the end; returns the exit code."""
+        assert self.process.stderr is not None
+        assert self.process.stdout is not None
+        self.log += self.process.stderr.read()
+        assert self.process.stdout.read() == ""
+        return self.process.wait()
+
+
+@pytest.fixture()
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    """A running instance."""
+    running = Instance(tmp_path / "data", "--width", "16", "--height", "16")
+    yield running
+    if running.process.poll() is None:
+        running.process.kill()
+    running.end()
+    for pipe in (running.process.stdout, running.process.stderr):
+        assert pipe is not None
+        pipe.close()
+
+
+# What is wrong is told in one line.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--port", "http"], "--port must be an integer from 0 to 65535, got 'http'"),
+        (["--port", "65536"], "--port must be an integer from 0 to 65535, got '65536'"),
+        (["--width", "0"], "--width must be an integer from 1 to 10000, got '0'"),
+        (["--height", "-3"], "--height must be an integer from 1 to 10000, got '-3'"),
+        (["--background", "white"], "--background must be a colour like #FFFFFF, got 'white'"),
+        (["--store", "stone"], "--store must be memory, got 'stone'"),
+        (["--tick", "soon"], "--tick must be a number from 0 to 10000, got 'soon'"),
+        (["--rate-limit", "much"], "--rate-limit must be a number per second like 100/s, or off, got 'much'"),
+        (["--max-connections", "0"], "--max-connections must be an integer from 1 to 1000000, got '0'"),
+        (["--log-level", "loud"], "--log-level must be one of debug, info, warning, error, got 'loud'"),
+        (["--config", "missing.toml"],
+         "--config must be a readable file (No such file or directory), got 'missing.toml'"),
+    ],
+    ids=lambda part: part[0] if isinstance(part, list) else "",
+)  # fmt: skip
+def test_bad_value_is_told_with_what_is_allowed(command: Command, arguments: list[str], error: str) -> None:
+    outcome = command("run", *arguments)
+    assert (outcome.code, outcome.error) == (2, error)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "--prot", "80"], ["run", "--port"], ["run", "extra"], ["paint"], ["tree", "--jsn"], ["crash"],
+        ["crash", "1", "2"], ["--nonsense"], ["run", "--echo=maybe"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_bad_command_line_is_told_in_one_line(command: Command, arguments: list[str]) -> None:
+    outcome = command(*arguments)
+    assert outcome.code == 2
+    assert outcome.error
+
+
+def test_bad_value_in_the_environment_is_told_with_its_variable(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANOPY_TICK", "never")
+    outcome = command("run")
+    assert (outcome.code, outcome.error) == (2, "CANOPY_TICK must be a number from 0 to 10000, got 'never'")
+
+
+def test_bad_line_in_the_file_is_told_with_its_name(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "canopy.toml").write_text("color = 'red'\n")
+    outcome = command("run", "--config", "canopy.toml")
+    assert outcome.code == 2
+    assert outcome.error.startswith("a name in the configuration file must be one of ")
+    assert outcome.error.endswith("got 'color'")
+
+
+def test_port_in_use_is_told_in_one_line(command: Command, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        outcome = command("run", "--port", str(port))
+    assert (outcome.code, outcome.error) == (2, f"--port {port} on 127.0.0.1 is in use by another program")
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1", "not a host", "h" * 300])
+def test_host_that_cannot_be_listened_on_is_told_with_the_option(command: Command, host: str) -> None:
+    outcome = command("run", "--host", host, "--port", "0")
+    assert outcome.code == 2
+    assert outcome.error.startswith(f"--host {host}")
+
+
+def test_data_folder_that_is_a_file_is_told_with_the_option(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for name in ("file", "file/below"):
+        outcome = command("run", "--port", "0", "--data", name)
+        assert outcome.code == 2
+        assert outcome.error.startswith(f"--data {name}")
+
+
+def test_data_folder_whose_name_is_too_long_for_a_socket_is_told_with_the_option(command: Command) -> None:
+    name = "d" * 120
+    outcome = command("run", "--port", "0", "--data", name)
+    assert outcome.code == 2
+    assert outcome.error.startswith(f"--data {name}")
+
+
+@pytest.mark.parametrize("arguments", [["tree"], ["tree", "--json"], ["crash", "1"]], ids=" ".join)
+def test_no_instance_is_told_in_one_line(command: Command, tmp_path: Path, arguments: list[str]) -> None:
+    outcome = command(*arguments, "--data", str(tmp_path))
+    assert outcome.code == 1
+    assert outcome.error.startswith(f"no canopy answers at {tmp_path}/admin.sock (")
+
+
+def test_help_is_no_error(command: Command) -> None:
+    outcome = command("--help")
+    assert outcome.code == 0
+    for word in ("run", "tree", "crash"):
+        assert word in outcome.output
+
+
+# A running instance.
+
+
+def test_instance_is_shown_hurt_and_stopped(instance: Instance, command: Command) -> None:
+    data = str(instance.data)
+    shown = command("tree", "--data", data)
+    assert shown.code == 0
+    lines = shown.output.splitlines()
+    assert re.fullmatch(r"canopy <\d+>  Supervisor, \w+, 0 restarts, 0 waiting", lines[0])
+    assert [line.strip("│├└─ ").split(" <")[0] for line in lines][1:6] == [
+        "registry", "store", "broadcaster", "canvas", "images"
+    ]  # fmt: skip
+
+    top = json.loads(command("tree", "--json", "--data", data).output)
+    assert set(top) == {"ref", "label", "kind", "state", "restarts", "mailbox", "children"}
+    children = {child["label"]: child for child in top["children"]}
+
+    crashed = command("crash", children["canvas"]["ref"], "--data", data)
+    assert (crashed.code, crashed.output) == (0, f"crashed canvas <{children['canvas']['ref']}>\n")
+    again = json.loads(command("tree", "--json", "--data", data).output)
+    assert {child["label"]: child["restarts"] for child in again["children"]} == {
+        "registry": 0, "store": 0, "broadcaster": 0, "canvas": 1, "images": 0, "server": 0, "console": 0
+    }  # fmt: skip
+
+    refused = command("crash", top["ref"], "--data", data)
+    assert (refused.code, refused.error) == (
+        1, "the root of the tree cannot be crashed: nobody would restart it"
+    )  # fmt: skip
+    for ref in ("424242", "canvas", "no such actor", "ä/../ö", "?"):
+        unknown = command("crash", ref, "--data", data)
+        assert (unknown.code, unknown.error) == (1, f"there is no actor {ref}")
+
+    second = command("run", "--port", "0", "--data", data)
+    assert second.code == 2
+    assert second.error == f"--data {data} is in use by another canopy"
+
+    instance.process.send_signal(signal.SIGTERM)
+    assert instance.end() == 0
+    assert "Traceback" not in instance.log
+    assert not (instance.data / "admin.sock").exists()
+
+
+def test_first_signal_says_goodbye_and_the_second_ends_at_once(instance: Instance) -> None:
+    with socket.create_connection(("127.0.0.1", instance.port)) as client:
+        client.sendall(
+            b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        assert client.recv(12) == b"HTTP/1.1 101"
+        instance.process.send_signal(signal.SIGINT)
+        while "connections=1" not in instance.wait_for("server.draining"):
+            pass  # the console's server drains first
+        instance.process.send_signal(signal.SIGINT)  # the client has not answered, and never will
+        assert instance.end() == 1
+    assert "Traceback" not in instance.log
+    assert instance.log.splitlines()[-1] == "canopy: the application ended: killed"
+    assert not (instance.data / "admin.sock").exists()
+
+
+def test_instance_that_was_killed_leaves_nothing_that_stops_the_next(instance: Instance, tmp_path: Path) -> None:
+    instance.process.kill()
+    assert instance.end() == -signal.SIGKILL
+    assert (instance.data / "admin.sock").is_socket()
+    successor = Instance(instance.data)
+    successor.process.send_signal(signal.SIGTERM)
+    assert successor.end() == 0
+    for pipe in (successor.process.stdout, successor.process.stderr):
+        assert pipe is not None
+        pipe.close()

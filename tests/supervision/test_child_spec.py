@@ -1,0 +1,90 @@
+"""A specification checks itself: a bad one names the field, the value and what is allowed."""
+
+import math
+from typing import Any
+
+import pytest
+
+from actors import GenServer, Process, Ref, start_link
+from supervision import BRUTAL_KILL, INFINITY, ChildSpec, ChildType, Limit, Restart, SpecError, child
+
+
+async def begin() -> Ref:
+    return await start_link(GenServer)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id", ["a", "list"]),
+        ("start", "GenServer"),
+        ("start", int),
+        ("start", lambda: None),
+        ("args", [1, 2]),
+        ("kwargs", [("a", 1)]),
+        ("restart", "always"),
+        ("restart", "permanent"),
+        ("shutdown", -1),
+        ("shutdown", math.nan),
+        ("shutdown", True),
+        ("shutdown", "soon"),
+        ("shutdown", [5]),
+        ("type", "worker"),
+        ("significant", 1),
+        ("name", 5),
+        ("label", b"bytes"),
+        ("budget", 3),
+        ("given_up", "call me"),
+    ],
+)
+def test_a_bad_value_is_refused_with_field_and_value(field: str, value: Any) -> None:
+    with pytest.raises(SpecError) as caught:
+        ChildSpec(**{"id": "a", "start": GenServer, field: value})
+    assert caught.value.field == field
+    assert caught.value.value is value
+    assert str(caught.value).startswith(f"{field} must be ")
+    assert str(caught.value).endswith(f"got {value!r}")
+
+
+@pytest.mark.parametrize("field", ["name", "label"])
+def test_a_start_function_names_its_process_itself(field: str) -> None:
+    assert ChildSpec(id="a", start=begin).start is begin
+    with pytest.raises(SpecError, match=f"{field} must be None beside a start function"):
+        ChildSpec(id="a", start=begin, **{field: "n"})
+
+
+@pytest.mark.parametrize("intensity", [-1, 1.5, True, "3", None])
+def test_a_bad_intensity_is_refused(intensity: Any) -> None:
+    with pytest.raises(SpecError, match="intensity"):
+        Limit(intensity, 5)
+
+
+@pytest.mark.parametrize("period", [0, -1, math.nan, "5", True, None])
+def test_a_bad_period_is_refused(period: Any) -> None:
+    with pytest.raises(SpecError, match="period"):
+        Limit(1, period)
+
+
+def test_a_child_is_a_permanent_worker_with_five_seconds_to_stop() -> None:
+    spec = child(GenServer, 1, 2)
+    assert (spec.id, spec.args) == ("GenServer", (1, 2))
+    assert (spec.restart, spec.type, spec.shutdown) == (Restart.PERMANENT, ChildType.WORKER, 5.0)
+    assert not spec.significant
+
+
+def test_a_supervisor_has_all_the_time_it_wants() -> None:
+    assert child(GenServer, type=ChildType.SUPERVISOR).shutdown == INFINITY
+    assert child(GenServer, type=ChildType.SUPERVISOR, shutdown=1).shutdown == 1
+
+
+@pytest.mark.parametrize("shutdown", [0, 0.5, 10, INFINITY, BRUTAL_KILL])
+def test_every_shutdown_time_of_otp_is_allowed(shutdown: Any) -> None:
+    assert child(GenServer, shutdown=shutdown).shutdown == shutdown
+
+
+def test_any_kind_of_process_and_id_is_allowed() -> None:
+    class Own(Process):
+        pass
+
+    assert child(Own, id=("a", 1)).id == ("a", 1)
+    assert child(begin).id == "begin"

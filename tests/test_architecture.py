@@ -1,0 +1,159 @@
+"""The folder list is the architecture: who may import whom (docs: the house), and what keeps the pure code pure."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+ROOMS = {
+    "protocol": {"protocol"},
+    "actors": {"actors"},
+    "supervision": {"supervision", "actors"},
+    "supervision.server": {"supervision.server", "supervision", "actors", "protocol"},
+    "supervision.console": {
+        "supervision.console", "supervision.server", "supervision", "actors", "protocol", "registry",
+    },
+    "registry": {"registry", "actors", "supervision"},
+    "canvas": {
+        "canvas", "registry", "supervision.console", "supervision.server", "supervision", "actors", "protocol",
+    },
+}  # fmt: skip
+"""The rooms and those of ours that they may import."""
+
+LIBRARIES = {
+    "protocol": {"numpy"},
+    "actors": {"pykka", "structlog"},
+    "supervision": {"structlog"},
+    "supervision.server": {"structlog", "uvloop"},
+    "supervision.console": {"structlog", "orjson", "rich", "textual", "prometheus_client"},
+    "registry": {"structlog"},
+    "canvas": {
+        "structlog", "orjson", "uvloop", "numpy", "typer", "rich", "textual", "PIL", "prometheus_client", "redis",
+    },
+}  # fmt: skip
+"""The rooms and the libraries they may import."""
+
+IMPURE = {
+    "asyncio", "concurrent", "ftplib", "http.client", "http.server", "logging", "multiprocessing", "os", "pathlib",
+    "queue", "random", "sched", "secrets", "select", "selectors", "shutil", "signal", "smtplib", "socket",
+    "socketserver", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "uuid",
+}  # fmt: skip
+"""Parts of the standard library that have a clock, chance, files, threads or the network in them."""
+
+
+def room_of(module: str) -> str | None:
+    """The room that a module of ours is in: the longest that its name begins with."""
+    rooms = [room for room in ROOMS if module == room or module.startswith(f"{room}.")]
+    return max(rooms, key=len, default=None)
+
+
+def imports(module: str, source: str, *, is_package: bool = False) -> Iterator[tuple[int, str]]:
+    """The modules that `source` imports anywhere in it, with their lines."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names=names):
+                for alias in names:
+                    yield node.lineno, alias.name
+            case ast.ImportFrom(module=name, names=names, level=level):
+                package = module.split(".")[: None if is_package and level == 1 else 1 - level - (not is_package)]
+                base = ".".join([*(package if level else []), *([name] if name else [])])
+                for alias in names:
+                    yield node.lineno, f"{base}.{alias.name}"
+
+
+def violations(module: str, source: str, *, is_package: bool = False) -> list[str]:
+    """What `source` imports against the rules, as "module:line imports what"."""
+    room = room_of(module)
+    assert room is not None
+    return [
+        f"{module}:{line} imports {imported}"
+        for line, imported in imports(module, source, is_package=is_package)
+        if not is_allowed(room, imported)
+    ]
+
+
+def is_allowed(room: str, imported: str) -> bool:
+    """Tell whether a module in `room` may import `imported`, a module or something in one."""
+    own = room_of(imported)
+    if own is not None:
+        return own in ROOMS[room]
+    top = imported.partition(".")[0]
+    if top not in sys.stdlib_module_names:
+        return top in LIBRARIES[room]
+    return room != "protocol" or not any(imported == part or imported.startswith(f"{part}.") for part in IMPURE)
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Every module of ours and its file."""
+    for package in sorted({room.partition(".")[0] for room in ROOMS}):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            parts = file.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), file
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_what_it_may(room: str) -> None:
+    found = [
+        violation
+        for module, file in modules()
+        if room_of(module) == room
+        for violation in violations(module, file.read_text(), is_package=file.name == "__init__.py")
+    ]
+    assert found == []
+
+
+def test_every_room_is_there() -> None:
+    assert {room_of(module) for module, _ in modules()} == set(ROOMS)
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "imported"),
+    [
+        ("protocol.frames", "import asyncio", "asyncio"),
+        ("protocol.frames", "from os import urandom", "os.urandom"),
+        ("protocol.frames", "import http.client", "http.client"),
+        ("protocol.frames", "from http import client", "http.client"),
+        ("protocol.frames", "import structlog", "structlog"),
+        ("protocol.frames", "from actors import Ref", "actors.Ref"),
+        ("actors.process", "import supervision", "supervision"),
+        ("actors.process", "def f():\n    from registry import Registry", "registry.Registry"),
+        ("actors.process", "if TYPE_CHECKING:\n    from canvas.grid import Grid", "canvas.grid.Grid"),
+        ("actors.process", "import orjson", "orjson"),
+        ("supervision.supervisor", "from supervision.server import tree", "supervision.server.tree"),
+        ("supervision.supervisor", "from supervision import server", "supervision.server"),
+        ("supervision.supervisor", "from . import server", "supervision.server"),
+        ("supervision.supervisor", "from .server.tree import Tree", "supervision.server.tree.Tree"),
+        ("supervision.supervisor", "import pykka", "pykka"),
+        ("supervision.supervisor", "import protocol.frames as frames", "protocol.frames"),
+        ("supervision.server.wire", "from registry import Registry", "registry.Registry"),
+        ("supervision.server.wire", "from .. import console", "supervision.console"),
+        ("supervision.console.web", "import canvas", "canvas"),
+        ("registry.registry", "import supervision.server", "supervision.server"),
+        ("registry.registry", "import protocol", "protocol"),
+        ("canvas.grid", "import pykka", "pykka"),
+        ("canvas.grid", "import requests", "requests"),
+    ],
+)
+def test_the_check_finds_a_planted_violation(module: str, source: str, imported: str) -> None:
+    found = violations(module, source)
+    assert [violation.partition(" imports ")[2] for violation in found] == [imported]
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("protocol.masking", "import numpy as np\nimport struct\nfrom http import HTTPStatus"),
+        ("protocol.session", "from protocol.frames import Frame\nfrom . import frames\nfrom .frames import Frame"),
+        ("actors.process", "import pykka, structlog, asyncio, threading"),
+        ("supervision.server.wire", "from supervision import Supervisor\nfrom protocol import Session\nimport socket"),
+        ("supervision.console.web", "from registry import Registry\nfrom supervision.server import Server"),
+        ("registry.groups", "from supervision import Supervisor\nfrom actors import GenServer"),
+        ("canvas.store.redis", "import redis\nfrom supervision.console import routes\nfrom ..grid import Grid"),
+    ],
+)
+def test_the_check_lets_the_rules_pass(module: str, source: str) -> None:
+    assert violations(module, source) == []
