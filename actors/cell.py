@@ -243,12 +243,8 @@ class Cell:
         if status is _DEAD:
             _bounce(message)
             return
-        if status is _SUSPENDED and self.asks_to_stop(message):  # served all the same, as by OTP's sys
-            self.mailbox.prepend(message)
-            self.resume()
-            return
         self.mailbox.append(message)
-        if status is _IDLE:
+        if status is _IDLE or (status is _SUSPENDED and self.asks_to_stop(message)):
             self.status = _QUEUED
             self.scheduler.enqueue(self)
 
@@ -293,13 +289,23 @@ class Cell:
             self.status = _QUEUED
             self.scheduler.enqueue(self)
 
+    def _is_ordered_to_stop(self) -> bool:
+        """Tell whether an order to stop waits, which ends a suspension and is served before all others (OTP sys)."""
+        order = next(filter(self.asks_to_stop, self.mailbox.items or ()), None)
+        if order is None:
+            return False
+        self.mailbox.discard(lambda message: message is order)
+        self.mailbox.prepend(order)
+        self._is_suspended = False
+        return True
+
     # A turn.
 
     def turn(self, budget: int) -> None:
         """Handle at most `budget` messages."""
         if self.status is _DEAD:
             return
-        if self._is_suspended:
+        if self._is_suspended and not self._is_ordered_to_stop():
             self.status = _SUSPENDED
             return
         self.status = _RUNNING
@@ -337,10 +343,14 @@ class Cell:
         self.is_observed = tracer is not None or history is not None
 
     def _observe(self, message: Any) -> None:
-        if self.history is not None:
-            self.history.note(message, vars(self.process))
-        if self.tracer is not None:
-            self.tracer(message)
+        try:
+            if self.history is not None:
+                self.history.note(message, vars(self.process))
+            if self.tracer is not None:
+                self.tracer(message)
+        except Exception:  # the observer's mistake: it is told no more
+            log.exception("actor.observer_failed", actor=str(self))
+            self.observe()
 
     def _settle_down(self) -> None:
         """Leave the stack: end, wait, go to the back of the queue or to sleep."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections import deque
 from collections.abc import Generator, Hashable
 from dataclasses import dataclass
 from types import CoroutineType
@@ -23,7 +22,7 @@ State: TypeAlias = Hashable
 # Events. A call is a `Call`, a cast a `Cast`; both match as `Call(request)` and `Cast(request)`.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is built for every message, and that takes four times as long
 class Info:
     """Any other message: a plain one, `Down`, `Exit`, a timer's."""
 
@@ -195,14 +194,19 @@ class GenStateMachine(GenServer):
     callback_mode: ClassVar[CallbackMode] = CallbackMode.STATE_FUNCTIONS
     state_enter: ClassVar[bool] = False
 
-    __slots__ = ("_kernel_events", "_kernel_postponed", "_kernel_timers", "state")
+    __slots__ = ("_kernel_events", "_kernel_postponed", "_kernel_state", "_kernel_timers")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.state: State = None
-        self._kernel_events: deque[Event] = deque()
+        self._kernel_state: State = None
+        self._kernel_events: list[Event] = []  # seldom more than one: an empty deque would take ten times the room
         self._kernel_postponed: list[Event] = []
         self._kernel_timers: dict[Hashable, asyncio.TimerHandle] = {}
+
+    @property
+    def state(self) -> State:
+        """The state it is in."""
+        return self._kernel_state
 
     def handle_event(self, event: Event, state: State) -> Any:
         """Handle `event` in `state`, in the mode `HANDLE_EVENT`."""
@@ -218,7 +222,16 @@ class GenStateMachine(GenServer):
     def _kernel_handle(self, message: Any) -> Any:
         if isinstance(message, (KernelCall, *PROXY)) or self._kernel.asks_to_stop(message):
             return super()._kernel_handle(message)
-        steps = self._kernel_begin(message.first) if type(message) is _Begin else self._kernel_take(message)
+        if type(message) is _Begin:
+            steps = self._kernel_begin(message.first)
+        elif self._kernel_timers or type(message) is Call:
+            steps = self._kernel_take(message)
+        else:  # the common case, without a detour: a message that leaves everything as it is
+            event = message if type(message) is Cast else Info(message)
+            result = self._kernel_callback(event)
+            if result is None:
+                return None
+            steps = self._kernel_go_on(event, result)
         try:
             pending = next(steps)
         except StopIteration:
@@ -238,8 +251,13 @@ class GenStateMachine(GenServer):
             self._kernel_events.append(Info(message))
         yield from self._kernel_work_off()
 
+    def _kernel_go_on(self, event: Event, result: Any) -> Steps:
+        """What comes of an event whose callback has been called."""
+        yield from self._kernel_settle_event(event, result)
+        yield from self._kernel_work_off()
+
     def _kernel_begin(self, first: Next) -> Steps:
-        self.state = first.state
+        self._kernel_state = first.state
         self._kernel_act(first.actions, None)
         if self.state_enter:
             yield from self._kernel_enter(first.state)
@@ -247,16 +265,15 @@ class GenStateMachine(GenServer):
 
     def _kernel_work_off(self) -> Steps:
         while self._kernel_events and not self._kernel.is_ending():
-            event = self._kernel_events.popleft()
+            event = self._kernel_events.pop(0)
             if not isinstance(event, EventTimedOut):
                 self._kernel_cancel(_EVENT)
-            result = self._kernel_callback(event)
-            if type(result) is CoroutineType:
-                result = yield result
-            yield from self._kernel_settle_event(event, result)
+            yield from self._kernel_settle_event(event, self._kernel_callback(event))
 
     def _kernel_settle_event(self, event: Event, result: Any) -> Steps:
-        """Do what a callback's result says (OTP gen_statem: transition actions)."""
+        """Do what a callback's result says, once it is there (OTP gen_statem: transition actions)."""
+        if type(result) is CoroutineType:
+            result = yield result
         match result:
             case None:
                 return
@@ -266,7 +283,7 @@ class GenStateMachine(GenServer):
                 self._kernel.stop(result.reason)
                 return
             case Next():
-                old, self.state = self.state, result.state
+                old, self._kernel_state = self._kernel_state, result.state
             case Keep():
                 old = self.state
             case _:
@@ -275,7 +292,7 @@ class GenStateMachine(GenServer):
             self._kernel_postponed.append(event)
         if old != self.state:
             self._kernel_cancel(_STATE)
-            self._kernel_events.extendleft(reversed(self._kernel_postponed))
+            self._kernel_events[:0] = self._kernel_postponed
             self._kernel_postponed.clear()
         self._kernel_act(result.actions, event)
         if self.state_enter and (old != self.state or isinstance(result, Repeat)):
@@ -314,7 +331,7 @@ class GenStateMachine(GenServer):
                     pass
                 case _:
                     raise TypeError(f"{self} returned the action {action!r}")
-        self._kernel_events.extendleft(reversed(following))
+        self._kernel_events[:0] = following
         if idle is not None and not self._kernel_events:  # an event that waits would cancel it
             self._kernel_set(_EVENT, idle.seconds, EventTimedOut(idle.content))
 

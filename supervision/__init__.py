@@ -4,6 +4,7 @@ from supervision.application import Application
 from supervision.child_spec import (
     BRUTAL_KILL,
     INFINITY,
+    Backoff,
     BadCombination,
     BadSpecs,
     ChildSpec,

@@ -1,5 +1,7 @@
-"""What all test suites share: their options, and logs that are cheap to write and easy to read."""
+"""What all test suites share: their options, plain logs, and that nothing is skipped in CI."""
 
+import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -17,3 +19,13 @@ def pytest_configure() -> None:
     """Log plainly: the coloured tracebacks of structlog's default take 300 ms each."""
     renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.processors.add_log_level, renderer])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where CI is set, a test that is skipped is a failure: nothing may be left out there."""
+    report = yield
+    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {report.longrepr}"
+    return report

@@ -106,6 +106,17 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
     assert found == []
 
 
+def test_the_protocol_asks_no_clock() -> None:
+    found = [
+        f"{module}:{node.lineno}"
+        for module, file in modules()
+        if room_of(module) == "protocol"
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in ("now", "utcnow", "today")
+    ]
+    assert found == []
+
+
 def test_every_room_is_there() -> None:
     assert {room_of(module) for module, _ in modules()} == set(ROOMS)
 

@@ -13,7 +13,8 @@ from typing import Any, Protocol, TypeAlias
 
 import structlog
 
-from actors import IGNORE, NORMAL, ExitReason, GenServer, Stop, is_clean
+from actors import IGNORE, NORMAL, ExitReason, Stop, is_clean
+from actors.gen_statem import Event, GenStateMachine, Info, Next, StateTimedOut, StateTimeout
 from protocol import (
     Binary,
     CloseCode,
@@ -33,6 +34,8 @@ log = structlog.get_logger("canopy.server")
 
 EVENTS_PER_TURN = 64
 """After so many events a connection lets others have a turn."""
+REQUEST_TIMEOUT = 10.0
+"""Seconds a client has to send a whole request, after it connected or was answered."""
 RETRY_AFTER = 5
 """Seconds after which a refused client is told to try again."""
 
@@ -96,8 +99,8 @@ Routes: TypeAlias = Callable[[Request], "Answer | Awaitable[Answer]"]
 """The application: what is the answer to a request. Raises `HttpError` to refuse one."""
 
 
-class Connection(GenServer):
-    """The actor of one wire.
+class Connection(GenStateMachine):
+    """The actor of one wire. Its states are the phases of the connection, as the protocol has them.
 
     Args (of `init`):
         routes: what answers its requests
@@ -115,24 +118,41 @@ class Connection(GenServer):
             return IGNORE
         wire.adopt(self.ref)
         if isinstance(wire.keepsake, WebSocket) and wire.session.state is State.OPEN:
-            self._open(wire.keepsake)
+            self._begin(wire.keepsake)
         elif wire.session.awaits_answer and not wire.events:
             wire.fail()  # its request was being served when the last incarnation crashed
-        return None
+        return Next(_PHASES[wire.session.state], *self._deadline())
 
-    @property
-    def phase(self) -> Phase:
-        """Where the connection is in its life."""
-        return _PHASES[self.wire.session.state]
+    # States.
 
-    def handle_info(self, message: Any) -> Any:
-        """Take what the wire brought, or pass a message of another actor to the handler."""
-        if message is READABLE:
-            return self._read()
-        if self._handler is not None:
-            self._handler.informed(message)
-            return None
-        return super().handle_info(message)
+    def open(self, event: Event) -> Any:
+        """Answer requests. A client that sends none, or only a part of one, is cut off in time."""
+        match event:
+            case Info(message) if message is READABLE:
+                return self._serve()
+            case StateTimedOut():
+                log.info("connection.idle", connection=self.label, peer=self.wire.peer)
+                self.wire.close()
+                return Stop(NORMAL)
+        return self._unexpected(event)
+
+    def active(self, event: Event) -> Any:
+        """Pass messages to the handler: the peer's, and those of other actors."""
+        match event:
+            case Info(message) if message is READABLE:
+                return self._read()
+            case Info(message) if self._handler is not None:
+                self._handler.informed(message)
+                return self._after()
+        return self._unexpected(event)
+
+    def closing(self, event: Event) -> Any:
+        """Wait for the peer's answer to our close frame; what it says before that is still heard."""
+        return self.active(event)
+
+    def closed(self, event: Event) -> Any:
+        """Wait for the last event."""
+        return self.active(event)
 
     def terminate(self, reason: ExitReason) -> None:
         """Close the wire, unless this is a crash: then the next incarnation takes it over."""
@@ -153,40 +173,29 @@ class Connection(GenServer):
         """Begin the closing handshake."""
         self.wire.close(code, reason)
 
-    # Private.
+    # Private: HTTP.
 
-    def _read(self) -> Any:
-        """Take what the peer sent, up to a request whose answer takes time."""
+    def _serve(self) -> Any:
+        """Answer the requests that are there, up to one whose answer takes time."""
         wire = self.wire
         wire.cork()
         try:
             for _ in range(EVENTS_PER_TURN):
+                if self._handler is not None:  # the last request made it a WebSocket
+                    break
                 event = wire.take()
                 if event is None:
-                    break
-                if type(event) is Text or type(event) is Binary:
-                    if self._handler is not None:
-                        self._handler.received(event)
-                elif isinstance(event, Request):
-                    pending = self._serve(event)
+                    return self._after()
+                if isinstance(event, Request):
+                    pending = self._answer(event)
                     if pending is not None:
-                        return self._serve_later(event, pending)
-                elif isinstance(event, Closed):
-                    return self._closed(event)
-            else:
-                self.ref.tell(READABLE)
-            if self._handler is not None:
-                self._handler.drained()
+                        return self._answer_later(event, pending)
+            self.ref.tell(READABLE)
         finally:
             wire.uncork()
-        return Stop(NORMAL) if wire.is_closed and not wire.events else None
+        return self._after()
 
-    def _closed(self, event: Closed) -> Stop:
-        if self._handler is not None:
-            self._handler.closed(event.code, event.reason)
-        return Stop(NORMAL)
-
-    def _serve(self, request: Request) -> Awaitable[Answer] | None:
+    def _answer(self, request: Request) -> Awaitable[Answer] | None:
         """Answer `request`, or return what its answer will come from."""
         try:
             answer = self._routes(request)
@@ -197,12 +206,13 @@ class Connection(GenServer):
             self.wire.respond(error.response)
         return None
 
-    async def _serve_later(self, request: Request, pending: Awaitable[Answer]) -> Any:
+    async def _answer_later(self, request: Request, pending: Awaitable[Answer]) -> Any:
         try:
             self._respond(request, await pending)
         except HttpError as error:
             self.wire.respond(error.response)
         self.ref.tell(READABLE)
+        return self._after()
 
     def _respond(self, request: Request, answer: Answer) -> None:
         if isinstance(answer, Response):
@@ -213,12 +223,56 @@ class Connection(GenServer):
             raise HttpError(503, "the server is going away", (("Retry-After", str(RETRY_AFTER)),))
         self.wire.keepsake = answer
         self.wire.accept(upgrade, choose_subprotocol(upgrade.subprotocols, answer.subprotocols))
-        self._open(answer)
+        self._begin(answer)
 
-    def _open(self, websocket: WebSocket) -> None:
+    # Private: WebSocket.
+
+    def _begin(self, websocket: WebSocket) -> None:
         self.label = f"{websocket.label} {self.wire.id}"
         self._handler = websocket.handler(self)
         self._handler.opened()
+
+    def _read(self) -> Any:
+        """Pass the messages that are there to the handler, and at most so many that others get their turn."""
+        wire, handler = self.wire, self._handler
+        wire.cork()
+        try:
+            for _ in range(EVENTS_PER_TURN):
+                event = wire.take()
+                if event is None:
+                    break
+                if isinstance(event, Closed):
+                    if handler is not None:
+                        handler.closed(event.code, event.reason)
+                    return Stop(NORMAL)
+                if handler is not None and (type(event) is Text or type(event) is Binary):
+                    handler.received(event)
+            else:
+                self.ref.tell(READABLE)
+            if handler is not None:
+                handler.drained()
+        finally:
+            wire.uncork()
+        return self._after()
+
+    # Private: both.
+
+    def _after(self) -> Any:
+        """Follow the protocol to the phase it is in now; end when the wire has ended and nothing is left to take."""
+        wire = self.wire
+        if wire.is_closed and not wire.events:
+            return Stop(NORMAL)
+        phase = _PHASES[wire.session.state]
+        if phase is not self.state or phase is Phase.OPEN:
+            return Next(phase, *self._deadline())
+        return None
+
+    def _deadline(self) -> tuple[StateTimeout, ...]:
+        """How long the present phase may last: only HTTP is limited here, WebSockets by their wire."""
+        return (StateTimeout(REQUEST_TIMEOUT),) if self.wire.session.state is State.HTTP else ()
+
+    def _unexpected(self, event: Event) -> None:
+        log.warning("actor.unexpected_message", actor=str(self), message=repr(event)[:200])
 
 
 def give_up(reason: ExitReason, args: tuple[Any, ...]) -> None:

@@ -1,0 +1,148 @@
+"""Looking at processes and interfering with them, without their help."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from actors import CallExit, Exit, call, debug, down, send, send_exit, start, stop
+from actors.testing import kill, quiet
+from tests.support.puppet import Puppet, puppet
+from tests.support.scenarios import simulated
+
+
+@simulated
+async def test_a_process_shows_what_it_is_and_does() -> None:
+    other, _ = await puppet(trap_exit=True)
+    ref = await start(Puppet, name="n", label="the label")
+
+    def connect(self: Puppet) -> None:
+        self.link(other)
+        self.monitor(other)
+
+    await call(ref, connect)
+    send(ref, lambda _: asyncio.sleep(10))
+    send(ref, "next")
+    await asyncio.sleep(1)
+    info = debug.info(ref)
+    assert info is not None
+    assert (info.ref, info.label, info.name, info.kind, info.state) == (ref, "the label", "n", "Puppet", "waiting")
+    assert (info.mailbox, info.handled, info.links, info.monitors) == (1, 2, (other,), (other,))
+    watched = debug.info(other)
+    assert watched is not None
+    assert (watched.monitored_by, watched.trap_exit, watched.state) == (1, True, "idle")
+    assert [each.ref for each in debug.processes()] == [other, ref]
+    assert debug.find(ref.id) is ref
+
+
+@simulated
+async def test_there_is_nothing_to_see_of_the_dead() -> None:
+    ref, _ = await puppet()
+    await kill(ref)
+    assert debug.info(ref) is None
+    assert debug.find(ref.id) is None
+    assert debug.processes() == []
+    for function in (debug.get_state, debug.suspend, debug.resume):
+        with pytest.raises(CallExit, match="noproc"):
+            function(ref)
+
+
+@simulated
+async def test_state_is_shown_and_replaced() -> None:
+    ref, insides = await puppet()
+    insides.number = 1
+    assert debug.get_state(ref)["number"] == 1
+    debug.replace_state(ref, lambda state: {**state, "number": 2})
+    assert await call(ref, lambda self: self.number) == 2
+
+
+@simulated
+async def test_a_suspended_process_handles_nothing_until_it_is_resumed() -> None:
+    ref, insides = await puppet()
+    debug.suspend(ref)
+    send(ref, 1)
+    send(ref, 2)
+    await asyncio.sleep(1)
+    assert insides.got == []
+    debug.resume(ref)
+    send(ref, 3)
+    await quiet()
+    assert insides.got == [1, 2, 3]
+
+
+@simulated
+async def test_a_process_suspended_in_a_callback_stays_in_it() -> None:
+    ref, insides = await puppet()
+
+    async def wait(self: Puppet) -> None:
+        await asyncio.sleep(1)
+        self.got.append("woken")
+
+    send(ref, wait)
+    await asyncio.sleep(0.5)
+    debug.suspend(ref)
+    await asyncio.sleep(5)
+    assert insides.got == []
+    debug.resume(ref)
+    await quiet()
+    assert insides.got == ["woken"]
+
+
+@simulated
+async def test_a_suspended_process_can_be_stopped_and_killed() -> None:
+    ref, insides = await puppet()
+    debug.suspend(ref)
+    await stop(ref, "done")
+    assert insides.ends == ["done"]
+    ref, _ = await puppet()
+    debug.suspend(ref)
+    send_exit(ref, "boom")
+    assert not ref.is_alive()
+
+
+@simulated
+async def test_an_order_to_stop_overtakes_what_a_suspended_process_has_not_handled() -> None:
+    ref, insides = await puppet()
+    send(ref, "waiting")
+    debug.suspend(ref)
+    await stop(ref, "done")
+    assert insides.got == []
+    assert insides.ends == ["done"]
+
+
+@simulated
+async def test_a_tracer_sees_every_message_before_it_is_handled() -> None:
+    ref, insides = await puppet(trap_exit=True)
+    seen: list[Any] = []
+    debug.trace(ref, lambda message: seen.append((message, list(insides.got))))
+    send(ref, 1)
+    send_exit(ref, "boom")
+    await quiet()
+    debug.trace(ref, None)
+    send(ref, 2)
+    await quiet()
+    assert seen == [(1, []), (Exit(None, "boom"), [1])]
+
+
+@simulated
+async def test_a_tracer_that_fails_does_not_harm_the_process() -> None:
+    ref, insides = await puppet()
+
+    def fail(message: Any) -> None:
+        raise ValueError("no")
+
+    debug.trace(ref, fail)
+    send(ref, 1)
+    await quiet()
+    assert insides.got == [1]
+    assert ref.is_alive()
+
+
+@simulated
+async def test_a_forced_exit_cannot_be_trapped_and_has_its_own_reason() -> None:
+    ref, insides = await puppet(trap_exit=True)
+    ended = down(ref)
+    debug.force_exit(ref, "struck")
+    assert await ended == "struck"
+    assert insides.ends == []
+    debug.force_exit(ref, "again")

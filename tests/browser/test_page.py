@@ -1,0 +1,173 @@
+"""The page in Chromium against the real server: people paint together, and crashes pass unnoticed."""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from actors import Ref, whereis
+from canvas.application import CanvasApplication
+from supervision.console.client import ask_admin
+from tests.support.instance import connection_of, mended, new_application, running
+from tests.support.scenarios import live
+from tests.support.websocket_client import WebSocketClient
+
+COUNT_SOCKETS = """
+    window.opened = 0;
+    window.WebSocket = class extends window.WebSocket {
+        constructor(...args) { super(...args); window.opened += 1; }
+    };
+"""
+
+
+@contextlib.asynccontextmanager
+async def browser_and_canvas(
+    tmp_path: Path, chromium: dict[str, Any]
+) -> AsyncIterator[tuple[Browser, CanvasApplication]]:
+    """A browser, and a canvas of its own to look at."""
+    async with async_playwright() as playwright, running(new_application(tmp_path)) as application:
+        browser = await playwright.chromium.launch(**chromium)
+        yield browser, application
+        await browser.close()
+
+
+async def open_page(browser: Browser, application: CanvasApplication, **options: Any) -> Page:
+    """A page of a new visitor, once it shows the canvas."""
+    # The page's own policy forbids `eval`, which playwright's waiting needs.
+    context = await browser.new_context(bypass_csp=True, **options)
+    await context.add_init_script(COUNT_SOCKETS)
+    page = await context.new_page()
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
+    page.failures = failures  # type: ignore[attr-defined]
+    await page.goto(f"http://127.0.0.1:{application.sockets.port}/")
+    await page.locator("[data-testid=status][data-status=live]").wait_for()
+    return page
+
+
+async def shows(page: Page, x: int, y: int, color: str) -> None:
+    """Wait until a page shows a colour."""
+    await page.wait_for_function("([x, y, color]) => window.canopy.pixel(x, y) === color", arg=[x, y, color])
+
+
+async def paint(page: Page, x: int, y: int, color: str) -> None:
+    """Paint a pixel, and wait until it is acknowledged."""
+    await page.evaluate("([x, y, color]) => window.canopy.paint(x, y, color)", [x, y, color])
+    await page.wait_for_function("() => window.canopy.pending === 0")
+
+
+async def check_undisturbed(page: Page) -> None:
+    """The page is on its first WebSocket, and nothing went wrong in it."""
+    assert await page.get_attribute("[data-testid=status]", "data-status") == "live"
+    assert await page.evaluate("window.opened") == 1
+    assert page.failures == []  # type: ignore[attr-defined]
+
+
+async def crash(application: CanvasApplication, ref: Ref | None) -> None:
+    """Crash an actor through the admin socket, as `canopy crash` does, and wait for its successor."""
+    assert ref is not None
+    ask = functools.partial(ask_admin, application.config.data, "POST", f"/api/v1/actors/{ref.id}/crash")
+    await asyncio.get_running_loop().run_in_executor(None, ask)
+    await mended(application)
+
+
+@live
+async def test_pixel_painted_with_the_mouse_appears_in_the_other_window(
+    tmp_path: Path, chromium: dict[str, Any]
+) -> None:
+    async with browser_and_canvas(tmp_path, chromium) as (browser, application):
+        ann, bob = await open_page(browser, application), await open_page(browser, application)
+        for page in (ann, bob):
+            await page.wait_for_function("() => window.canopy.userCount === 2")
+            assert await page.inner_text("[data-testid=people-count]") == "2"
+        watcher = await WebSocketClient.open(application)
+        board = await ann.locator("[data-testid=board]").bounding_box()
+        assert board is not None
+        await ann.mouse.move(board["x"] + board["width"] / 2, board["y"] + board["height"] / 2)
+        await ann.mouse.down()
+        await ann.mouse.move(board["x"] + board["width"] / 2 + 60, board["y"] + board["height"] / 2, steps=5)
+        await ann.mouse.up()
+        await ann.wait_for_function("() => window.canopy.pending === 0 && window.canopy.seq > 0")
+        seq = await ann.evaluate("window.canopy.seq")
+        await watcher.until(lambda: watcher.screen.seq >= seq)
+        assert watcher.screen.pixels
+        for (x, y), color in watcher.screen.pixels.items():
+            for page in (ann, bob):
+                await shows(page, x, y, color)
+        for page in (ann, bob):
+            await check_undisturbed(page)
+
+
+@live
+async def test_chosen_colour_is_painted(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with browser_and_canvas(tmp_path, chromium) as (browser, application):
+        ann = await open_page(browser, application)
+        watcher = await WebSocketClient.open(application)
+        colors = set()
+        swatches = ann.locator("[data-testid=palette] button, [data-testid=palette] [role=radio]")
+        for number in (2, 4):
+            await swatches.nth(number).click()
+            seq = watcher.screen.seq
+            await ann.locator("[data-testid=board]").click(position={"x": 400 + 60 * number, "y": 300})
+            await watcher.until(lambda seq=seq: watcher.screen.seq > seq)
+            colors |= set(watcher.screen.pixels.values())
+        assert len(colors) == 2
+        await check_undisturbed(ann)
+
+
+@live
+async def test_actors_crash_while_both_paint_and_both_go_on(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with browser_and_canvas(tmp_path, chromium) as (browser, application):
+        ann, bob = await open_page(browser, application), await open_page(browser, application)
+        for y, victim in enumerate(("connection", "broadcaster", "canvas", "registry", "connection", "canvas")):
+            painting = asyncio.gather(
+                *(paint(ann, x, y, "#FF0000") for x in range(6)),
+                *(paint(bob, x + 8, y, "#0000FF") for x in range(6)),
+            )
+            user_id = await ann.evaluate("window.canopy.userId")
+            is_named = victim != "connection"
+            await crash(application, whereis(victim) if is_named else connection_of(application, user_id))
+            await painting
+        fresh = await WebSocketClient.open(application)
+        assert fresh.screen.pixels == {
+            **{(x, y): "#FF0000" for x in range(6) for y in range(6)},
+            **{(x + 8, y): "#0000FF" for x in range(6) for y in range(6)},
+        }
+        for page in (ann, bob):
+            for (x, y), color in fresh.screen.pixels.items():
+                await shows(page, x, y, color)
+            await page.wait_for_function("() => window.canopy.userCount === 3")
+            await check_undisturbed(page)
+
+
+@live
+async def test_page_comes_back_after_a_restart_of_the_server(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with browser_and_canvas(tmp_path / "first", chromium) as (browser, application):
+        ann = await open_page(browser, application)
+        await paint(ann, 0, 0, "#FF0000")
+        port = application.sockets.port
+        await application.stop()
+        await ann.locator("[data-testid=status]:not([data-status=live])").wait_for()
+        application.close()
+        async with running(new_application(tmp_path / "second", port=port)):
+            await ann.locator("[data-testid=status][data-status=live]").wait_for()
+            await shows(ann, 0, 0, "#FFFFFF")  # another canvas: the memory store forgets
+            await paint(ann, 1, 1, "#0000FF")
+
+
+@live
+async def test_page_fits_a_phone_and_is_painted_with_a_finger(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    phone = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
+    async with browser_and_canvas(tmp_path, chromium) as (browser, application):
+        ann = await open_page(browser, application, **phone)
+        assert await ann.evaluate("document.documentElement.scrollWidth") <= 360
+        await ann.touchscreen.tap(180, 240)  # in the middle of the canvas, above the dock
+        await ann.wait_for_function("() => window.canopy.seq > 0 && window.canopy.pending === 0")
+        await check_undisturbed(ann)
+
+
