@@ -243,7 +243,11 @@ class Cell:
         if status is _DEAD:
             _bounce(message)
             return
-        self.mailbox.append(message)
+        mailbox = self.mailbox
+        if mailbox.items is None:
+            mailbox.append(message)
+        else:  # without the call: the busiest line of the kernel
+            mailbox.items.append(message)
         if status is _IDLE or (status is _SUSPENDED and self.asks_to_stop(message)):
             self.status = _QUEUED
             self.scheduler.enqueue(self)
@@ -315,10 +319,9 @@ class Cell:
             log.warning("actor.mailbox_high", actor=str(self), waiting=len(mailbox))
         if self._activity is not None:
             self._advance(self._activity)
-        handle = self.process._kernel_handle
+        handle, begin = self.process._kernel_handle, budget
         while budget and self._fate is None and self._activity is None and mailbox.items:
             budget -= 1
-            self.handled += 1
             self.message = message = mailbox.items.popleft()
             if self._idle_timer is not None:
                 self._idle_timer.cancel()
@@ -333,6 +336,7 @@ class Cell:
                 if outcome is not None:
                     self._activity = Activity(outcome, self.scheduler.loop, self._wake)
                     self._advance(self._activity)
+        self.handled += begin - budget
         self._is_on_stack = False
         self._settle_down()
 
@@ -345,7 +349,7 @@ class Cell:
     def _observe(self, message: Any) -> None:
         try:
             if self.history is not None:
-                self.history.note(message, vars(self.process))
+                self.history.note(message, self.process._kernel_attributes())
             if self.tracer is not None:
                 self.tracer(message)
         except Exception:  # the observer's mistake: it is told no more
@@ -476,7 +480,10 @@ class Cell:
         carried, self.carried = self.carried, NOTHING
         try:
             if carried is not NOTHING:
-                self.process.restore(carried)
+                restored = self.process.restore(carried)
+                if restored is not None:
+                    self._initialised(restored)
+                    return
             self.process._kernel_accept(value)
         except Exception as exception:  # noqa: BLE001  # what it made of its init is wrong, or what it was given
             self._refuse(StartError(reason_of(exception)), exception)
@@ -558,6 +565,7 @@ class Cell:
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         self._abandon_activity()
+        self.process._kernel_died()
         self.mailbox.items = None
         scheduler.signal(self._announce, reason)
 

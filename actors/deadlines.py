@@ -1,13 +1,14 @@
-"""When calls time out: a queue for each length of time, with one timer of the event loop.
+"""When calls time out: one heap of deadlines, with one timer of the event loop.
 
 Almost every call is answered long before its deadline. A timer for each, set and cancelled, took a sixth of the time of
-a call; an entry in a queue takes a third of that.
+a call; an entry in a heap takes a third of that. Answered calls leave it when they are its first, or all at once when
+it has grown.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import heapq
 from typing import TYPE_CHECKING
 
 from actors.exits import TIMEOUT
@@ -15,60 +16,58 @@ from actors.exits import TIMEOUT
 if TYPE_CHECKING:
     from actors.call import Call
 
+POP_UP_TO = 64
+"""Entries up to which answered calls are popped one by one; of a larger heap that costs more than to compact it."""
 COMPACT_AT = 1_024
-"""Entries from which on a queue whose first call stays open is cleared of the answered ones behind it."""
+"""Entries at which a heap is cleared of answered calls."""
 
 
 class Deadlines:
     """The deadlines of the calls of one scheduler."""
 
-    __slots__ = ("_loop", "_queues")
+    __slots__ = ("_compact_at", "_count", "_heap", "_loop", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._queues: dict[float, _Queue] = {}
+        self._heap: list[tuple[float, int, Call]] = []
+        self._count = 0  # tells equal deadlines apart: the oldest call first
+        self._compact_at = COMPACT_AT
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        """How many calls it holds, some of which may be answered."""
+        return len(self._heap)
 
     def add(self, call: Call, timeout: float) -> None:
         """Let `call` fail with `TIMEOUT` if it is not answered in `timeout` seconds."""
-        queue = self._queues.get(timeout)
-        if queue is None:
-            queue = self._queues[timeout] = _Queue(self, self._loop, timeout)
-        queue.add(call)
+        heap = self._heap
+        while heap and len(heap) <= POP_UP_TO and heap[0][2].is_closed():
+            heapq.heappop(heap)
+        if len(heap) >= self._compact_at:
+            self._compact()
+        self._count = count = self._count + 1
+        deadline = self._loop.time() + timeout
+        heapq.heappush(heap, (deadline, count, call))
+        if self._timer is None or deadline < self._timer.when():
+            self._set_timer(deadline)
 
-    def forget(self, timeout: float) -> None:
-        """Drop a queue that is empty, so that odd timeouts do not pile up."""
-        del self._queues[timeout]
+    def _compact(self) -> None:
+        """Forget the answered ones, which takes constant time for each call that was added."""
+        self._heap[:] = [entry for entry in self._heap if not entry[2].is_closed()]
+        heapq.heapify(self._heap)
+        self._compact_at = max(COMPACT_AT, 2 * len(self._heap))
 
-
-class _Queue:
-    """The deadlines of calls with one timeout: the oldest comes first."""
-
-    __slots__ = ("_compact_at", "_deadlines", "_entries", "_loop", "_timeout")
-
-    def __init__(self, deadlines: Deadlines, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
-        self._deadlines = deadlines
-        self._loop = loop
-        self._timeout = timeout
-        self._entries: deque[tuple[float, Call]] = deque()
-        self._compact_at = COMPACT_AT
-        loop.call_later(timeout, self._expire)
-
-    def add(self, call: Call) -> None:
-        entries = self._entries
-        while entries and entries[0][1].is_closed():
-            entries.popleft()
-        entries.append((self._loop.time() + self._timeout, call))
-        if len(entries) >= self._compact_at:
-            self._entries = deque(entry for entry in entries if not entry[1].is_closed())
-            self._compact_at = max(COMPACT_AT, 2 * len(self._entries))
+    def _set_timer(self, deadline: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._expire)
 
     def _expire(self) -> None:
         """Let those fail whose time is over, and come back for the next one."""
-        entries = self._entries
+        self._timer = None
+        heap = self._heap
         now = self._loop.time()
-        while entries and (entries[0][1].is_closed() or entries[0][0] <= now):
-            entries.popleft()[1].reject(TIMEOUT)
-        if self._entries:
-            self._loop.call_at(self._entries[0][0], self._expire)
-        else:
-            self._deadlines.forget(self._timeout)
+        while heap and (heap[0][2].is_closed() or heap[0][0] <= now):
+            heapq.heappop(heap)[2].reject(TIMEOUT)
+        if heap:
+            self._set_timer(heap[0][0])

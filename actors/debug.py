@@ -66,16 +66,18 @@ def find(number: int) -> Ref | None:
 
 
 def get_state(target: Target) -> dict[str, Any]:
-    """The attributes of a process by name (OTP sys: get_state): a copy of the names, not of the values."""
-    return dict(vars(_cell(target).process))
+    """The attributes of a process by name (OTP sys: get_state): a copy of the names, not of the values.
+
+    That of a state machine has its state among them, as `state`.
+    """
+    return _cell(target).process._kernel_attributes()
 
 
 def replace_state(target: Target, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
     """Give a process the attributes that `change` makes of its present ones (OTP sys: replace_state)."""
-    attributes = vars(_cell(target).process)
-    changed = change(dict(attributes))
-    attributes.clear()
-    attributes.update(changed)
+    process = _cell(target).process
+    changed = change(process._kernel_attributes())
+    process._kernel_replace(dict(changed))
     return changed
 
 

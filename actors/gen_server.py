@@ -13,8 +13,8 @@ from actors.call import PROXY, Call, KernelCall
 from actors.cell import IGNORE, Directive, Stop, log
 from actors.exits import TIMEOUT, ExitReason
 from actors.process import Process
-from actors.ref import Target
-from actors.system import send
+from actors.ref import Ref, Target
+from actors.scheduler import Scheduler
 
 
 class Cast:
@@ -48,6 +48,9 @@ class Continue(Directive):
 
     def __init__(self, argument: Any = None) -> None:
         self.argument = argument
+
+    def __repr__(self) -> str:
+        return f"Continue({self.argument!r})"
 
 
 class Idle(Directive):
@@ -127,6 +130,8 @@ class GenServer(Process):
 
     def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         result = self._kernel_dispatch(message)
+        if result is None and type(message) is Cast:  # most messages, and nothing is to be done any more
+            return None
         if type(result) is CoroutineType:
             return self._kernel_settle_later(message, result)
         self._kernel_settle(message, result)
@@ -182,7 +187,9 @@ class GenServer(Process):
 
 def cast(target: Target, request: Any) -> None:
     """Send a request without an answer; to the dead or to a free name it is silently dropped."""
-    send(target, Cast(request))
+    ref = target if type(target) is Ref else Scheduler.current().whereis(target)
+    if ref is not None:
+        ref.tell(Cast(request))
 
 
 def reply(from_: Call, value: Any) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Generator, Hashable
+import math
+from collections.abc import Coroutine, Generator, Hashable
 from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, ClassVar, TypeAlias
@@ -15,8 +16,9 @@ from typing import Any, ClassVar, TypeAlias
 from actors.call import PROXY, Call, KernelCall
 from actors.cell import IGNORE, Stop
 from actors.gen_server import Cast, GenServer
+from actors.scheduler import MESSAGES_PER_TURN
 
-State: TypeAlias = Hashable
+State: TypeAlias = Any
 
 
 # Events. A call is a `Call`, a cast a `Cast`; both match as `Call(request)` and `Cast(request)`.
@@ -97,7 +99,10 @@ class ReplyTo:
 
 @dataclass(frozen=True, slots=True)
 class EventTimeout:
-    """Get `EventTimedOut(content)` if no event comes within `seconds`; any event cancels it. None: cancel."""
+    """Get `EventTimedOut(content)` if no event comes within `seconds`; any event cancels it. None: cancel.
+
+    Of several timeouts of a kind and name among the actions of one callback, the last counts.
+    """
 
     seconds: float | None
     content: Any = None
@@ -182,26 +187,33 @@ class GenStateMachine(GenServer):
                     case Cast():
                         return Keep(POSTPONE)
 
-    A state is any hashable value; for state functions it is the method's name, or a member of an enum whose value is
-    that name. `init` returns `Next(state, ...)`, or `IGNORE` or `Stop(reason)`. A callback returns None, `Keep`,
-    `Repeat`, `Next` or `Stop`; a call that the machine answers later is answered with `ReplyTo` or `reply`.
+    A state is any value; for state functions it is the method's name, or a member of an enum whose value is that name.
+    `init` returns `Next(state, ...)`, or `IGNORE` or `Stop(reason)`. A callback returns None, `Keep`, `Repeat`, `Next`
+    or `Stop` (`Stop(reason, reply=value)` answers the call that is handled); other calls are answered with `ReplyTo` or
+    `reply`, at any time. A `restore` that returns `Next(state, ...)` has the machine begin there.
+
+    The order after a callback is OTP's: replies; `Enter`, if a state is entered; then the events of `NextEvent`, those
+    that were postponed, if the state changed, and those that waited; timeouts of no time when no event is left, before
+    any new message.
 
     Class attributes:
         callback_mode: how it is written
-        state_enter: whether `Enter` comes whenever a state is entered. There it may not postpone, nor change the state
+        state_enter: whether `Enter` comes whenever a state is entered. What it returns may set timeouts and reply, but
+            not postpone, add events or change the state
     """
 
     callback_mode: ClassVar[CallbackMode] = CallbackMode.STATE_FUNCTIONS
     state_enter: ClassVar[bool] = False
 
-    __slots__ = ("_kernel_events", "_kernel_postponed", "_kernel_state", "_kernel_timers")
+    __slots__ = ("_kernel_due", "_kernel_events", "_kernel_postponed", "_kernel_state", "_kernel_timers")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._kernel_state: State = None
         self._kernel_events: list[Event] = []  # seldom more than one: an empty deque would take ten times the room
         self._kernel_postponed: list[Event] = []
-        self._kernel_timers: dict[Hashable, asyncio.TimerHandle] = {}
+        self._kernel_timers: dict[Hashable, _Timer] = {}
+        self._kernel_due: list[_Timer] = []  # those of no time, which come when no event waits
 
     @property
     def state(self) -> State:
@@ -209,7 +221,11 @@ class GenStateMachine(GenServer):
         return self._kernel_state
 
     def handle_event(self, event: Event, state: State) -> Any:
-        """Handle `event` in `state`, in the mode `HANDLE_EVENT`."""
+        """Handle `event` in `state`, in the mode `HANDLE_EVENT`.
+
+        In the other mode it is called by nobody but your state functions: a good place for what all states have in
+        common (`case _: return self.handle_event(event, self.state)`). By default it crashes the machine.
+        """
         raise NotImplementedError(f"{self} does not know {event!r} in {state!r}")
 
     # The kernel's side.
@@ -217,38 +233,52 @@ class GenStateMachine(GenServer):
     def _kernel_accept(self, value: Any) -> None:
         if not isinstance(value, Next):
             raise TypeError(f"init of {self} returned {value!r}: a state machine begins with Next(state, ...)")
+        self._kernel_state = value.state
         self._kernel.mailbox.prepend(_Begin(value))
 
-    def _kernel_handle(self, message: Any) -> Any:
-        if isinstance(message, (KernelCall, *PROXY)) or self._kernel.asks_to_stop(message):
-            return super()._kernel_handle(message)
-        if type(message) is _Begin:
-            steps = self._kernel_begin(message.first)
-        elif self._kernel_timers or type(message) is Call:
-            steps = self._kernel_take(message)
-        else:  # the common case, without a detour: a message that leaves everything as it is
-            event = message if type(message) is Cast else Info(message)
-            result = self._kernel_callback(event)
-            if result is None:
-                return None
-            steps = self._kernel_go_on(event, result)
-        try:
-            pending = next(steps)
-        except StopIteration:
-            return None
-        return _finish_later(steps, pending)
+    def _kernel_attributes(self) -> dict[str, Any]:
+        return {"state": self._kernel_state, **super()._kernel_attributes()}
 
-    def _kernel_take(self, message: Any) -> Steps:
-        """Handle a message, and every event that comes of it."""
-        if isinstance(message, _Elapsed):
-            if self._kernel_timers.get(message.key) is not message.handle:
-                return  # cancelled when it was in the mailbox already
-            del self._kernel_timers[message.key]
-            self._kernel_events.append(message.event)
-        elif isinstance(message, Call | Cast):
-            self._kernel_events.append(message)
+    def _kernel_replace(self, attributes: dict[str, Any]) -> None:
+        self._kernel_state = attributes.pop("state", self._kernel_state)
+        super()._kernel_replace(attributes)
+
+    def _kernel_died(self) -> None:
+        for timer in self._kernel_timers.values():
+            timer.cancel()
+        self._kernel_timers.clear()
+
+    def _kernel_handle(self, message: Any) -> Any:
+        kind = type(message)
+        event: Event | None
+        if kind is Cast or kind is Call:
+            event = message
+        elif kind is _Timer:
+            event = self._kernel_taken(message)
+            if event is None:  # it was in the mailbox already when it was cancelled
+                return None
+        elif kind is _Begin:
+            return _driven(self._kernel_begin(message.first))
+        elif kind is KernelCall or isinstance(message, PROXY) or self._kernel.asks_to_stop(message):
+            return super()._kernel_handle(message)
         else:
-            self._kernel_events.append(Info(message))
+            event = Info(message)
+        if self._kernel_timers:
+            self._kernel_interrupt(event)
+        result = self._kernel_callback(event)
+        if result is None:  # the common case, without a detour: an event that leaves everything as it is
+            return None
+        return _driven(self._kernel_go_on(event, result))
+
+    def _kernel_begin(self, first: Next) -> Steps:
+        if POSTPONE in first.actions:
+            raise TypeError(f"init of {self} returned POSTPONE, and there is no event to postpone")
+        timeouts: Timeouts = {}
+        following = self._kernel_act(first.actions, timeouts)
+        if self.state_enter:
+            yield from self._kernel_enter(first.state, timeouts)
+        self._kernel_events[:0] = following
+        self._kernel_set(timeouts)
         yield from self._kernel_work_off()
 
     def _kernel_go_on(self, event: Event, result: Any) -> Steps:
@@ -256,24 +286,34 @@ class GenStateMachine(GenServer):
         yield from self._kernel_settle_event(event, result)
         yield from self._kernel_work_off()
 
-    def _kernel_begin(self, first: Next) -> Steps:
-        self._kernel_state = first.state
-        self._kernel_act(first.actions, None)
-        if self.state_enter:
-            yield from self._kernel_enter(first.state)
-        yield from self._kernel_work_off()
-
     def _kernel_work_off(self) -> Steps:
-        while self._kernel_events and not self._kernel.is_ending():
-            event = self._kernel_events.pop(0)
-            if not isinstance(event, EventTimedOut):
-                self._kernel_cancel(_EVENT)
+        """Handle the events that wait, and those that come of them; zero timeouts when no other is left."""
+        handled = 0
+        while (self._kernel_events or self._kernel_due) and not self._kernel.is_ending():
+            event = self._kernel_events.pop(0) if self._kernel_events else self._kernel_take_due()
+            if event is None:
+                continue
+            handled += 1
+            if handled % MESSAGES_PER_TURN == 0:
+                yield asyncio.sleep(0)
+            self._kernel_interrupt(event)
             yield from self._kernel_settle_event(event, self._kernel_callback(event))
 
+    def _kernel_take_due(self) -> Event | None:
+        return self._kernel_taken(self._kernel_due.pop(0))
+
+    def _kernel_taken(self, timer: _Timer) -> Event | None:
+        """The event of a timer whose time is over, or None if it was cancelled meanwhile."""
+        if self._kernel_timers.get(timer.key) is timer:
+            del self._kernel_timers[timer.key]
+            return timer.event
+        return None
+
     def _kernel_settle_event(self, event: Event, result: Any) -> Steps:
-        """Do what a callback's result says, once it is there (OTP gen_statem: transition actions)."""
+        """Do what a callback's result says, once it is there (OTP gen_statem: transition_option)."""
         if type(result) is CoroutineType:
             result = yield result
+        old = self._kernel_state
         match result:
             case None:
                 return
@@ -283,74 +323,89 @@ class GenStateMachine(GenServer):
                 self._kernel.stop(result.reason)
                 return
             case Next():
-                old, self._kernel_state = self._kernel_state, result.state
+                self._kernel_state = result.state
             case Keep():
-                old = self.state
+                pass
             case _:
                 raise TypeError(f"{self} returned {result!r}; see GenStateMachine for what a callback may return")
+        is_change = old != self._kernel_state
+        timeouts: Timeouts = {}
+        following = self._kernel_act(result.actions, timeouts)
+        if self.state_enter and (is_change or isinstance(result, Repeat)):
+            yield from self._kernel_enter(old, timeouts)
         if POSTPONE in result.actions:
             self._kernel_postponed.append(event)
-        if old != self.state:
+        if is_change:
             self._kernel_cancel(_STATE)
             self._kernel_events[:0] = self._kernel_postponed
             self._kernel_postponed.clear()
-        self._kernel_act(result.actions, event)
-        if self.state_enter and (old != self.state or isinstance(result, Repeat)):
-            yield from self._kernel_enter(old)
+        self._kernel_events[:0] = following
+        self._kernel_set(timeouts)
 
-    def _kernel_enter(self, old: State) -> Steps:
-        result = self._kernel_callback(Enter(old))
-        if type(result) is CoroutineType:
-            result = yield result
-        match result:
-            case None:
-                pass
-            case Stop():
-                self._kernel.stop(result.reason)
-            case Keep(actions=actions) if not any(isinstance(action, _Postpone | NextEvent) for action in actions):
-                self._kernel_act(actions, None)
-            case _:
-                raise TypeError(f"{self} returned {result!r} on entering a state: only Keep with replies and timeouts")
+    def _kernel_enter(self, old: State, timeouts: Timeouts) -> Steps:
+        """Call the state with `Enter`; its actions count as if they stood behind those that led there."""
+        result: Any = Repeat()
+        while isinstance(result, Repeat):
+            result = self._kernel_callback(Enter(old))
+            if type(result) is CoroutineType:
+                result = yield result
+            match result:
+                case None:
+                    pass
+                case Stop():
+                    self._kernel.stop(result.reason)
+                case Keep() | Next() if self._kernel_may_enter(result):
+                    self._kernel_act(result.actions, timeouts)
+                case _:
+                    raise TypeError(f"{self} returned {result!r} on entering a state: see GenStateMachine.state_enter")
 
-    def _kernel_act(self, actions: tuple[Action, ...], event: Event | None) -> None:
+    def _kernel_may_enter(self, result: Keep | Next) -> bool:
+        stays = isinstance(result, Keep) or result.state == self._kernel_state
+        return stays and not any(isinstance(action, _Postpone | NextEvent) for action in result.actions)
+
+    def _kernel_act(self, actions: tuple[Action, ...], timeouts: Timeouts) -> list[Event]:
+        """Send replies, note timeouts (the last one of a kind counts), and return the events to be handled next."""
         following: list[Event] = []
-        idle: EventTimeout | None = None
         for action in actions:
             match action:
-                case NextEvent(next_event):
-                    following.append(next_event)
+                case NextEvent(event) if isinstance(event, Event) and not isinstance(event, Enter):
+                    following.append(event)
                 case ReplyTo(from_, value):
                     from_.resolve(value)
-                case EventTimeout():
-                    idle = action
+                case EventTimeout(seconds, content):
+                    _note(timeouts, _EVENT, seconds, EventTimedOut(content))
                 case StateTimeout(seconds, content):
-                    self._kernel_set(_STATE, seconds, StateTimedOut(content))
+                    _note(timeouts, _STATE, seconds, StateTimedOut(content))
                 case Timeout(name, seconds, content):
-                    self._kernel_set((_NAMED, name), seconds, TimedOut(name, content))
-                case _Postpone() if event is not None:
+                    _note(timeouts, (_NAMED, name), seconds, TimedOut(name, content))
+                case _Postpone():
                     pass
                 case _:
                     raise TypeError(f"{self} returned the action {action!r}")
-        self._kernel_events[:0] = following
-        if idle is not None and not self._kernel_events:  # an event that waits would cancel it
-            self._kernel_set(_EVENT, idle.seconds, EventTimedOut(idle.content))
+        return following
 
     def _kernel_callback(self, event: Event) -> Any:
         if self.callback_mode is CallbackMode.HANDLE_EVENT:
-            return self.handle_event(event, self.state)
-        name = self.state.value if isinstance(self.state, enum.Enum) else self.state
+            return self.handle_event(event, self._kernel_state)
+        state = self._kernel_state
+        name = state.value if isinstance(state, enum.Enum) else state
         return getattr(self, str(name))(event)
 
-    def _kernel_set(self, key: Hashable, seconds: float | None, event: Event) -> None:
-        self._kernel_cancel(key)
-        if seconds is None:
-            return
-        if seconds == 0:  # before any message that has not been taken yet
-            self._kernel_events.append(event)
-            return
-        elapsed = _Elapsed(key, event)
-        loop, receive = self.scheduler.loop, self._kernel.receive
-        elapsed.handle = self._kernel_timers[key] = loop.call_later(seconds, receive, elapsed)
+    def _kernel_set(self, timeouts: Timeouts) -> None:
+        for key, (seconds, event) in timeouts.items():
+            self._kernel_cancel(key)
+            if seconds is None or seconds == math.inf:
+                continue
+            timer = self._kernel_timers[key] = _Timer(key, event)
+            if seconds == 0:  # comes before any message that has not been taken yet
+                self._kernel_due.append(timer)
+            else:
+                timer.handle = self.scheduler.loop.call_later(seconds, self._kernel.receive, timer)
+
+    def _kernel_interrupt(self, event: Event) -> None:
+        """Cancel the event timeout: something has come."""
+        if not isinstance(event, EventTimedOut):
+            self._kernel_cancel(_EVENT)
 
     def _kernel_cancel(self, key: Hashable) -> None:
         timer = self._kernel_timers.pop(key, None)
@@ -360,6 +415,8 @@ class GenStateMachine(GenServer):
 
 Steps: TypeAlias = Generator[Any, Any, None]
 """The handling of an event: yields the coroutines it has to wait for, and is sent what they return."""
+Timeouts: TypeAlias = dict[Hashable, tuple[float | None, Event]]
+"""Timeouts to be set when all actions are known."""
 
 _EVENT = object()
 _STATE = object()
@@ -375,8 +432,8 @@ class _Begin:
         self.first = first
 
 
-class _Elapsed:
-    """The time of a timer is over."""
+class _Timer:
+    """A timeout that is set; the message when its time is over. It counts if the machine still knows it then."""
 
     __slots__ = ("event", "handle", "key")
 
@@ -384,6 +441,30 @@ class _Elapsed:
         self.key = key
         self.event = event
         self.handle: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return repr(self.event)
+
+    def cancel(self) -> None:
+        """Do not come."""
+        if self.handle is not None:
+            self.handle.cancel()
+
+
+def _note(timeouts: Timeouts, key: Hashable, seconds: float | None, event: Event) -> None:
+    if seconds is not None and not seconds >= 0:
+        raise ValueError(f"a timeout has to be seconds of at least 0 or None, got {seconds!r}")
+    timeouts.pop(key, None)
+    timeouts[key] = (seconds, event)
+
+
+def _driven(steps: Steps) -> Coroutine[Any, Any, None] | None:
+    """Take `steps` as far as they go without waiting; the rest is in the coroutine."""
+    try:
+        pending = next(steps)
+    except StopIteration:
+        return None
+    return _finish_later(steps, pending)
 
 
 async def _finish_later(steps: Steps, pending: Any) -> None:

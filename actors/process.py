@@ -111,8 +111,11 @@ class Process(pykka.Actor):
         """
         return NOTHING
 
-    def restore(self, carried: Any) -> None:
-        """Take over what the predecessor's `checkpoint` returned. Called after `init`."""
+    def restore(self, carried: Any) -> Any:
+        """Take over what the predecessor's `checkpoint` returned. Called after `init`.
+
+        What it returns, unless that is None, counts as the result of `init`.
+        """
 
     def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
         """What of the attributes may be seen in crash reports and by the console (OTP's `format_status/1`).
@@ -215,6 +218,19 @@ class Process(pykka.Actor):
         value = await answer
         if isinstance(message, Call):
             message.resolve(value)
+
+    def _kernel_attributes(self) -> dict[str, Any]:
+        """Its state, for people."""
+        return dict(vars(self))
+
+    def _kernel_replace(self, attributes: dict[str, Any]) -> None:
+        """Have this state in place of the present one."""
+        mine = vars(self)
+        mine.clear()
+        mine.update(attributes)
+
+    def _kernel_died(self) -> None:
+        """Let go of what outlives a process."""
 
     def _kernel_finish(self, reason: ExitReason) -> Any:
         """Run before an end that the process itself chose, or that an exception in it brought."""

@@ -56,9 +56,9 @@ class History:
         self.state: dict[str, Any] = {}
 
     def note(self, message: Any, state: dict[str, Any]) -> None:
-        """Keep a message that is about to be handled. The attributes are copied, not what they hold."""
+        """Keep a message that is about to be handled, and the attributes at that time."""
         self.messages.append(message)
-        self.state = dict(state)
+        self.state = state
 
 
 def crash_report(cell: Cell, reason: ExitReason) -> CrashReport:
@@ -72,7 +72,7 @@ def crash_report(cell: Cell, reason: ExitReason) -> CrashReport:
         reason=reason,
         message=_SHORT.repr(cell.message),
         recent=() if history is None else tuple(map(_SHORT.repr, list(history.messages)[:-1])),
-        state=_shown(cell, vars(cell.process)),
+        state=_shown(cell, cell.process._kernel_attributes()),
         state_before=None if history is None else _shown(cell, history.state),
         restarts=cell.ref.restarts,
     )

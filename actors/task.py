@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from types import CoroutineType
 from typing import Any, Generic, TypeVar
 
@@ -26,15 +27,9 @@ class Task(Generic[T]):
     def __init__(self, ref: Ref, result: asyncio.Future[T]) -> None:
         self.ref = ref
         self._result = result
-        watch(ref, self._ended)
 
     def __repr__(self) -> str:
         return f"Task({self.ref!r})"
-
-    def _ended(self, ref: Ref, reason: ExitReason) -> None:
-        if not self._result.done():
-            self._result.set_exception(CallExit(reason, ref))
-            self._result.exception()  # it is no fault if nobody asks
 
     async def result(self, timeout: float | None = 5.0) -> T:
         """Wait for what the function returns, `timeout` seconds at most (Elixir's `Task.await`).
@@ -72,15 +67,25 @@ class TaskProcess(GenServer):
     """Runs one function, then ends.
 
     Args (of `init`):
-        result: where what it returns goes
+        result: where what it returns goes, or the reason of its end
         function: plain or coroutine function, called with `args` and `kwargs`
+        owner: the process it is linked to beside its parent
     """
 
     def init(
-        self, result: asyncio.Future[Any] | None, function: Callable[..., Any], args: Any, kwargs: Any
+        self,
+        result: asyncio.Future[Any] | None,
+        function: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        owner: Ref | None = None,
     ) -> Continue:
         self.label = getattr(function, "__name__", "task")
         self._outcome = result
+        if result is not None:  # before the function runs: it may have failed before anybody else can watch
+            watch(self.ref, partial(_tell, result))
+        if owner is not None:
+            self.link(owner)
         self._job = (function, args, kwargs)
         return Continue()
 
@@ -93,6 +98,15 @@ class TaskProcess(GenServer):
         if self._outcome is not None and not self._outcome.done():
             self._outcome.set_result(value)
         return Stop(NORMAL)
+
+
+def _tell(result: asyncio.Future[Any], ref: Ref, reason: ExitReason) -> None:
+    """Let those who wait for a result know that there will be none."""
+    if not result.done():
+        failure = CallExit(reason, ref)
+        failure.__cause__ = getattr(reason, "exception", None)
+        result.set_exception(failure)
+        result.exception()  # it is no fault if nobody asks
 
 
 async def start_task(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Task[Any]:

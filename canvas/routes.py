@@ -80,7 +80,7 @@ class Routes:
         """Answer one request."""
         path = request.path
         if path == "/ws":
-            return WebSocket(partial(Visitor, room=self._room, user_id=self._new_user_id()), label="visitor")
+            return WebSocket(partial(Visitor, room=self._room, user_id=self._free_user_id()), label="visitor")
         if path == "/echo" and self._config.echo:
             return WebSocket(Echo, label="echo")
         if request.method not in ("GET", "HEAD"):
@@ -99,6 +99,11 @@ class Routes:
             raise HttpError(404, f"there is no {path}")
         headers = (("Content-Type", file.content_type), *_PAGE_HEADERS)
         return _cached(request, file.etag, headers, file.content)
+
+    def _free_user_id(self) -> str:
+        while self._room.users.whereis(user_id := self._new_user_id()) is not None:
+            pass  # of 10,000 random ids of 32 bits, two are the same in one case of a hundred
+        return user_id
 
     async def _picture(self, request: Request) -> Response:
         try:

@@ -10,7 +10,7 @@ from typing import Any
 from actors import Ref, whereis
 from supervision.child_spec import ChildSpec, ChildType, SpecError, child
 from supervision.strategy import Strategy
-from supervision.supervisor import Supervisor
+from supervision.supervisor import Supervisor, check_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,12 @@ class Partition:
 
 
 def partition_of(key: Hashable, partitions: int) -> int:
-    """The share `key` falls into: the same in every Python process, unlike `hash`."""
+    """The share `key` falls into: the same in every Python process, unlike `hash`.
+
+    A reference counts by its number, anything else but an integer by its `repr`.
+    """
+    if isinstance(key, Ref):
+        return key.id % partitions
     if isinstance(key, int):
         return key % partitions
     return zlib.crc32(repr(key).encode()) % partitions
@@ -38,15 +43,21 @@ def partition_supervisor(name: str, template: ChildSpec, partitions: int, **opti
 
     Args:
         name: of the supervisor, and the beginning of its children's names; reach them with `Partition`
-        template: its `id` and `name` mean nothing; the number of its partition is the last of each child's `args`
+        template: starts a class; its `id` and `name` mean nothing; the number of its partition is the last of each
+            child's `args`
         partitions: how many
         options: `intensity` and `period` of the supervisor
 
     Raises:
         SpecError: if a value is not allowed.
     """
+    check_spec(template)
+    if not isinstance(name, str):
+        raise SpecError("name", name, "a string")
     if isinstance(partitions, bool) or not isinstance(partitions, int) or partitions < 1:
         raise SpecError("partitions", partitions, "an integer of at least 1")
+    if not isinstance(template.start, type):
+        raise SpecError("start", template.start, "a class of processes, to be named by its partition")
     children = [
         replace(template, id=number, name=f"{name}.{number}", args=(*template.args, number))
         for number in range(partitions)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from actors import CallExit, ExitReason, Scheduler, Target
+from actors import CallExit, ExitReason, Ref, Scheduler, Target, self_ref, watch
 from actors.task import Task, TaskProcess
-from supervision.child_spec import ChildSpec, Restart, child
+from supervision.child_spec import ChildSpec, ChildType, Restart, SpecError, child
 from supervision.dynamic_supervisor import DynamicSupervisor, start_dynamic_child
 
 
@@ -30,7 +30,8 @@ class Failed:
 def task_supervisor(name: str, *, max_children: int | None = None, shutdown: float = 5.0) -> ChildSpec:
     """Specify a supervisor of tasks, registered as `name`. A task that ends or fails is not restarted."""
     template = child(TaskProcess, restart=Restart.TEMPORARY, shutdown=shutdown)
-    return child(DynamicSupervisor, template, id=name, name=name, kwargs={"max_children": max_children})
+    options = {"max_children": max_children}
+    return child(DynamicSupervisor, template, id=name, name=name, type=ChildType.SUPERVISOR, kwargs=options)
 
 
 async def async_nolink(supervisor: Target, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Task[Any]:
@@ -39,21 +40,28 @@ async def async_nolink(supervisor: Target, function: Callable[..., Any], *args: 
     Raises:
         ChildError: `MAX_CHILDREN`.
     """
-    result: asyncio.Future[Any] = Scheduler.current().loop.create_future()
-    ref = await start_dynamic_child(supervisor, result, function, args, kwargs)
-    assert ref is not None
-    return Task(ref, result)
+    return await _start(supervisor, None, function, args, kwargs)
 
 
 async def async_link(supervisor: Target, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Task[Any]:
-    """Run a function under `supervisor`, linked to the calling process too: they fail together."""
-    task = await async_nolink(supervisor, function, *args, **kwargs)
-    caller = Scheduler.current().running
+    """Run a function under `supervisor`, linked to the calling process too: they fail together.
+
+    Raises:
+        ChildError: `MAX_CHILDREN`.
+    """
+    caller = self_ref()
     if caller is None:
         raise RuntimeError("async_link is for callbacks of a process; other code uses async_nolink")
-    if task.ref.is_alive():
-        caller.link(task.ref)
-    return task
+    return await _start(supervisor, caller, function, args, kwargs)
+
+
+async def _start(
+    supervisor: Target, owner: Ref | None, function: Callable[..., Any], args: Any, kwargs: Any
+) -> Task[Any]:
+    result: asyncio.Future[Any] = Scheduler.current().loop.create_future()
+    ref = await start_dynamic_child(supervisor, result, function, args, kwargs, owner)
+    assert ref is not None
+    return Task(ref, result)
 
 
 async def start_child_task(supervisor: Target, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
@@ -61,7 +69,7 @@ async def start_child_task(supervisor: Target, function: Callable[..., Any], *ar
     await start_dynamic_child(supervisor, None, function, args, kwargs)
 
 
-async def stream(
+def stream(
     supervisor: Target,
     function: Callable[[Any], Any],
     items: Iterable[Any],
@@ -72,16 +80,37 @@ async def stream(
 ) -> AsyncIterator[Done | Failed]:
     """Run `function(item)` in a task for each item, and yield the outcomes as they are asked for.
 
+    Tasks that run when the stream is left, or when the process that reads it ends, are ended too.
+
     Args:
         supervisor: of the tasks
         function: plain or coroutine function
         items: taken one by one, as tasks are started
         max_concurrency: tasks at a time
         ordered: yield in the order of the items, else as they end
-        timeout: seconds each task has
+        timeout: seconds each task has; then it is ended
     """
-    waiting = iter(items)
+    if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
+        raise SpecError("max_concurrency", max_concurrency, "an integer of at least 1")
+    return _stream(supervisor, function, iter(items), max_concurrency, ordered, timeout)
+
+
+async def _stream(
+    supervisor: Target,
+    function: Callable[[Any], Any],
+    waiting: Iterator[Any],
+    max_concurrency: int,
+    ordered: bool,
+    timeout: float | None,
+) -> AsyncIterator[Done | Failed]:
     running: dict[asyncio.Future[Done | Failed], None] = {}
+
+    def end_all(*_: Any) -> None:
+        for outcome in running:
+            outcome.cancel()
+
+    reader = self_ref()
+    unwatch = watch(reader, end_all) if reader is not None else end_all
     try:
         while True:
             while len(running) < max_concurrency:
@@ -102,8 +131,8 @@ async def stream(
             del running[first]
             yield first.result()
     finally:
-        for outcome in running:
-            outcome.cancel()
+        unwatch()
+        end_all()
 
 
 async def _outcome(task: Task[Any], timeout: float | None) -> Done | Failed:

@@ -63,6 +63,7 @@ class Wire(asyncio.Protocol):
         self.bytes_out = 0
         self.is_closed = False
         self.is_congested = False
+        self._congested_from = 0
         self._transport: asyncio.Transport | None = None
         self._unwatch: Callable[[], None] | None = None
         self._is_notified = False
@@ -110,6 +111,7 @@ class Wire(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The peer reads slower than we write."""
         self.is_congested = True
+        self._congested_from = self.backlog
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
@@ -186,7 +188,7 @@ class Wire(asyncio.Protocol):
             return
         self.bytes_out += len(data)
         self._transport.write(data)
-        if self.is_congested and self._transport.get_write_buffer_size() > MAX_BACKLOG + len(data):
+        if self.is_congested and self.backlog > MAX_BACKLOG + self._congested_from:
             log.warning("wire.too_slow", wire=self.id, peer=self.peer)
             self._sockets.cut_off += 1
             self.abort()

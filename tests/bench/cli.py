@@ -17,9 +17,11 @@ from tests.bench.websocket import bench_echo, bench_fanout
 EXPLANATION = """
 Every figure is the median of {rounds} rounds ({kernel_rounds} of the kernel); the contestants take turns in every
 round. CPU seconds are user and system time of the server's process. `spread` is how far the best and the worst round
-lie apart: smaller differences mean nothing. Where the generator's CPU is near 100 %, it was the limit and the server
-could have done more per second. Latencies are measured in the generator and contain its own queue. Every message and
-every event of a round has arrived, or the row says what is missing. The other servers' jobs: tests/bench/serve_*.py.
+lie apart (in brackets for the kernel): smaller differences mean nothing. Where the generator's CPU is near 100 %, it
+was the limit and the server could have done more per second; where a busy server's CPU is far below it too, other
+programs had the cores, and only the figures per CPU second can be compared. Latencies are measured in the generator
+and contain its own queue. Every message and every event of a round has arrived, or the row says what is missing. The
+other servers' jobs are in tests/bench/serve_*.py.
 """
 
 
@@ -51,7 +53,9 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="short rounds: about a minute and a half")
+    parser.add_argument(
+        "--quick", action="store_true", help="short rounds: about a minute and a half on an idle machine"
+    )
     parser.add_argument("--only", action="append", choices=("echo", "fanout", "kernel"), help="may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every round there")
     return parser

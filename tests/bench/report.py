@@ -9,6 +9,11 @@ from tests.bench.servers import BASELINE, KINDS
 from tests.bench.websocket import Memory, Row
 
 NONE = "-"
+_FANOUT_NOTE = """
+Each event is a frame of its own everywhere. Canopy writes the frames of one tick (10 ms) to a viewer at once; the other
+two send each frame when it is due, which is what their interfaces offer. Saturated, the table compares these two ways;
+at 50 changes/s there is nothing to put together, and it compares the cost of one write.
+"""
 
 
 def header(facts: Mapping[str, str]) -> str:
@@ -24,7 +29,7 @@ def echo_table(rows: Sequence[Row]) -> str:
 
 def fanout_table(rows: Sequence[Row]) -> str:
     """The table of canvas fan-outs."""
-    return _jobs("Canvas fan-out", "events", rows)
+    return _jobs("Canvas fan-out", "events", rows) + _FANOUT_NOTE
 
 
 def memory_table(memory: Sequence[Memory]) -> str:
@@ -46,10 +51,7 @@ def kernel_table(figures: Mapping[str, Figures]) -> str:
     """The table of the kernel: a row for each figure, a column for each contestant, and Canopy against the threads."""
     names = list(figures)
     keys = list(dict.fromkeys(key for found in figures.values() for key in found.values))
-    lines = []
-    for key in keys:
-        medians = [figures[name].median(key) for name in names]
-        lines.append([_KERNEL_TITLES.get(key, key), *(_kernel_number(key, value) for value in medians)])
+    lines = [[_KERNEL_TITLES.get(key, key), *(_kernel_number(key, figures[name]) for name in names)] for key in keys]
     lines += [
         [f"{key} 10,000 / {key} 1,000", *(_growth(figures[name], key) for name in names)] for key in ("start", "stop")
     ]
@@ -66,10 +68,14 @@ _KERNEL_TITLES = {
 }
 
 
-def _kernel_number(key: str, value: float | None) -> str:
+def _kernel_number(key: str, figures: Figures) -> str:
+    """A median, and behind it the spread of the rounds if there were several."""
+    value = figures.median(key)
     if value is None:
         return NONE
-    return f"{value * 1e3:,.0f} ms" if key.startswith(("start ", "stop ")) else f"{value:,.0f}"
+    text = f"{value * 1e3:,.0f} ms" if key.startswith(("start ", "stop ")) else f"{value:,.0f}"
+    values = figures.values[key]
+    return f"{text} ({_spread(values):>5})" if len(values) > 1 else text
 
 
 def _growth(figures: Figures, what: str) -> str:

@@ -40,7 +40,7 @@ class Outcome:
 Command = Callable[..., Outcome]
 
 
-@pytest.fixture()
+@pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """Runs `canopy ARGUMENT...` in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
@@ -100,7 +100,7 @@ class Instance:
         return self.process.wait()
 
 
-@pytest.fixture()
+@pytest.fixture
 def instance(tmp_path: Path) -> Iterator[Instance]:
     """A running instance."""
     running = Instance(tmp_path / "data", "--width", "16", "--height", "16")

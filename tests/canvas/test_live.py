@@ -317,7 +317,7 @@ async def test_visitor_whose_handler_always_crashes_is_closed_with_1011_and_neig
 
     def crash_on_binary(visitor: Visitor, message: Any) -> None:
         if isinstance(message.data, bytes):
-            raise RuntimeError("a bug that one message finds")
+            raise ZeroDivisionError("a bug that one message finds")
         received(visitor, message)
 
     monkeypatch.setattr(Visitor, "received", crash_on_binary)

@@ -1,4 +1,4 @@
-"""A pixel's way through the whole tree in virtual time: in order, in batches, and never shown before it is committed."""
+"""A pixel's way through the whole tree in virtual time: in order, in batches, never shown before it is committed."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ class WatchedStore(MemoryStore):
         super().append(changes)
 
 
-@pytest.fixture()
+@pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> WatchedStore:
     """The store of the application that the test starts."""
     store = WatchedStore()

@@ -86,6 +86,13 @@ async def test_welcome_of_a_crowd_names_some_and_counts_all(tmp_path: Path) -> N
         assert last.screen.user_count == USERS_IN_WELCOME + 5
 
 
+@simulated
+async def test_no_two_visitors_get_one_id(tmp_path: Path) -> None:
+    async with simulation(tmp_path, user_ids=["ann", "ann", "ann", "bob"]) as canvas:
+        ann, bob = await canvas.join(), await canvas.join()
+        assert (ann.screen.user_id, bob.screen.user_id) == ("ann", "bob")
+
+
 # Crashes.
 
 

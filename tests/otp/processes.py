@@ -197,7 +197,6 @@ class Player(GenServer):
 
     async def _do(self, action: Callable[[Player], Awaitable[Term]], answer: asyncio.Future[Term]) -> None:
         result = await action(self)
-        await asyncio.sleep(0)  # here it dies if it has sent an exit signal to itself
         if not answer.done():
             answer.set_result(result)
 

@@ -155,7 +155,11 @@ class Replay:
             case {"do": "info", "target": target, "request": request}:
                 send(await world.target(target), Request(request))
             case {"do": "signal", "target": target, "reason": reason}:
-                send_exit(await world.target(target), reason_of(reason))
+                victim = whereis(await world.target(target))
+                if victim is not None:
+                    send_exit(victim, reason_of(reason))
+                if victim is player.ref:
+                    await asyncio.sleep(0)  # where it dies of its own signal; in Erlang, in the sending of it
             case {"do": "shutdown", "reason": reason}:
                 return self._shut_down(reason)
             case {"do": "stop", "target": target, "reason": reason}:

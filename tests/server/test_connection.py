@@ -447,6 +447,21 @@ async def test_client_that_does_not_read_is_cut_off_and_the_others_are_served() 
 
 
 @simulated
+async def test_client_that_takes_long_for_one_large_message_is_not_cut_off_for_small_ones() -> None:
+    async with simulated_server(Aviary()) as server:
+        slow = await greeted(await server.join())
+        wire = server.sockets.wires[1]
+        slow.stall()
+        wire.send_frames(encode_frame(Opcode.TEXT, b"x" * 3 * MAX_BACKLOG))  # a whole canvas, say
+        for _ in range(1_000):
+            wire.send_frames(encode_frame(Opcode.TEXT, b"x" * 1_000))
+        await settle()
+        assert not wire.is_closed
+        slow.catch_up()
+        assert len(slow.received) == 1_001
+
+
+@simulated
 async def test_slow_client_that_catches_up_stays() -> None:
     async with simulated_server(Aviary()) as server:
         slow = await greeted(await server.join())

@@ -108,8 +108,8 @@ async def test_client_that_does_not_read_is_dropped_at_the_drain_timeout() -> No
         peer.stall()
         began = loop.time()
         await server.application.stop()
-        assert loop.time() - began == pytest.approx(2.0)
         assert (await peer.end())[0] == 1006
+        assert loop.time() - began == pytest.approx(2.0)
 
 
 @simulated

@@ -65,10 +65,12 @@ async def test_one_too_many_gets_503_and_the_others_never_notice() -> None:
         assert server.sockets.refused == 1
 
 
+@pytest.mark.parametrize("latency", [1, 50], ids="{} passes".format)
 @pytest.mark.parametrize("how", ["crash", "kill"])
 @simulated
-async def test_crash_of_the_listener_costs_nobody_a_connection(how: str) -> None:
+async def test_crash_of_the_listener_costs_nobody_a_connection(how: str, latency: int) -> None:
     async with simulated_server(answer, max_connections=1_000) as server:
+        server.door.network.passes = latency
         old = await visit(server)
         for passes in range(12):  # at every step of letting somebody in
             browser = VirtualBrowser(server.door)

@@ -21,9 +21,9 @@ SMALL: dict[str, Any] = {"port": 0, "width": 32, "height": 16, "rate_limit": Non
 
 
 def new_application(data: Path, **options: Any) -> CanvasApplication:
-    """An application of `SMALL` with `options`, whose visitors are called user1, user2 and so on."""
-    numbers = itertools.count(1)
-    return CanvasApplication(Config(data=data, **{**SMALL, **options}), new_user_id=lambda: f"user{next(numbers)}")
+    """An application of `SMALL` with `options`; its visitors are called user1, user2 and so on, or as in `user_ids`."""
+    user_ids = iter(options.pop("user_ids", None) or map("user{}".format, itertools.count(1)))
+    return CanvasApplication(Config(data=data, **{**SMALL, **options}), new_user_id=lambda: next(user_ids))
 
 
 @contextlib.asynccontextmanager

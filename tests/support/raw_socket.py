@@ -30,8 +30,8 @@ class Answer:
 def request(method: str, target: str, version: str = "HTTP/1.1", /, **headers: str | None) -> bytes:
     """Build a request; `If_None_Match="x"` becomes a header, None leaves one out."""
     fields = {"Host": "127.0.0.1", **{name.replace("_", "-"): value for name, value in headers.items()}}
-    lines = [f"{method} {target} {version}", *(f"{name}: {value}" for name, value in fields.items() if value is not None)]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+    lines = [f"{name}: {value}" for name, value in fields.items() if value is not None]
+    return "\r\n".join([f"{method} {target} {version}", *lines, "", ""]).encode("latin-1")
 
 
 def handshake(method: str = "GET", target: str = "/ws", version: str = "HTTP/1.1", /, **changes: str | None) -> bytes:

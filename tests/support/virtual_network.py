@@ -23,9 +23,14 @@ HIGH_WATER = 64 * 1024
 
 
 class VirtualNetwork:
-    """The sockets of the running loop. `listen` puts a server on it."""
+    """The sockets of the running loop. `listen` puts a server on it.
+
+    Attributes:
+        passes: of the event loop, that an accepted socket takes to become a transport
+    """
 
     def __init__(self) -> None:
+        self.passes = 1
         self.loop: Any = asyncio.get_running_loop()
         self.loop.add_reader = self._add_reader
         self.loop.remove_reader = self._remove_reader
@@ -52,8 +57,10 @@ class VirtualNetwork:
         protocol = factory()
         transport = VirtualTransport(self.loop, protocol, accepted.client)
         connected = self.loop.create_future()
-        self.loop.call_soon(transport.begin, connected)
         try:
+            for _ in range(self.passes):
+                await asyncio.sleep(0)
+            transport.begin(connected)
             await connected
         except BaseException:
             transport.close()
