@@ -275,6 +275,7 @@ class Cell:
     def expect(self, timeout: float, message: Any) -> None:
         """Send the process `message` if none comes within `timeout` seconds (Erlang's `receive ... after`)."""
         self._idle_timer = self.scheduler.loop.call_later(timeout, self._expected, message)
+        self.is_observed = True
 
     def _expected(self, message: Any) -> None:
         if self.status is _IDLE:  # else a message came in time, and only has not had its turn yet
@@ -320,12 +321,9 @@ class Cell:
         if self._activity is not None:
             self._advance(self._activity)
         handle, begin = self.process._kernel_handle, budget
-        while budget and self._fate is None and self._activity is None and mailbox.items:
+        while budget and mailbox.items and self._fate is None and self._activity is None:
             budget -= 1
             self.message = message = mailbox.items.popleft()
-            if self._idle_timer is not None:
-                self._idle_timer.cancel()
-                self._idle_timer = None
             if self.is_observed:
                 self._observe(message)
             try:
@@ -344,9 +342,14 @@ class Cell:
         """Replace who is told of messages."""
         self.tracer = tracer
         self.history = history
-        self.is_observed = tracer is not None or history is not None
+        self.is_observed = tracer is not None or history is not None or self._idle_timer is not None
 
     def _observe(self, message: Any) -> None:
+        """Do what is to be done before each message, in the few processes where something is."""
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+            self.observe(tracer=self.tracer, history=self.history)
         try:
             if self.history is not None:
                 self.history.note(message, self.process._kernel_attributes())

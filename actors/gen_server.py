@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from actors.call import PROXY, Call, KernelCall
 from actors.cell import IGNORE, Directive, Stop, log
-from actors.exits import TIMEOUT, ExitReason
+from actors.exits import TIMEOUT, Exit, ExitReason
 from actors.process import Process
-from actors.ref import Ref, Target
+from actors.ref import Ref, StopRequest, Target
 from actors.scheduler import Scheduler
 
 
@@ -70,6 +70,10 @@ class Reply(Directive):
     def __init__(self, value: Any, then: Continue | Idle | Stop | None = None) -> None:
         self.value = value
         self.then = then
+
+
+_FOR_KERNEL = frozenset((KernelCall, StopRequest, Exit, *PROXY))
+"""The messages that the kernel may have to serve itself."""
 
 
 class GenServer(Process):
@@ -129,9 +133,12 @@ class GenServer(Process):
         return self.terminate(reason)
 
     def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
-        result = self._kernel_dispatch(message)
-        if result is None and type(message) is Cast:  # most messages, and nothing is to be done any more
-            return None
+        if type(message) is Cast:  # most messages: without the call
+            result = self.handle_cast(message.request)
+            if result is None:
+                return None
+        else:
+            result = self._kernel_dispatch(message)
         if type(result) is CoroutineType:
             return self._kernel_settle_later(message, result)
         self._kernel_settle(message, result)
@@ -146,12 +153,13 @@ class GenServer(Process):
             return self.handle_call(message.request, message)
         if kind is Continue:
             return self.handle_continue(message.argument)
-        request = message.request if kind is KernelCall else message
-        if self._kernel.asks_to_stop(request):
-            return Stop(request.reason)
-        if isinstance(request, PROXY):
-            value = self._kernel_proxied(request)
-            return value if kind is KernelCall else None
+        if kind in _FOR_KERNEL:
+            request = message.request if kind is KernelCall else message
+            if self._kernel.asks_to_stop(request):
+                return Stop(request.reason)
+            if isinstance(request, PROXY):
+                value = self._kernel_proxied(request)
+                return value if kind is KernelCall else None
         return self.handle_info(message)
 
     async def _kernel_settle_later(self, message: Any, pending: Coroutine[Any, Any, Any]) -> None:

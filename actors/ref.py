@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import pykka
@@ -102,8 +103,12 @@ class Ref(pykka.ActorRef["Process"]):
     def tell(self, message: Any) -> None:
         """Send `message`; to the dead it is silently dropped, as in OTP (Pykka would raise). From any thread."""
         cell = self._cell
-        if cell is not None:
-            cell.scheduler.deliver(cell, message)
+        if cell is None:
+            return
+        if get_ident() == cell.scheduler.thread:  # as `Scheduler.deliver`, without the call
+            cell.receive(message)
+        else:
+            cell.scheduler.post(cell.receive, message)
 
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
         """Send `message` as a call and wait for the answer, or return a future of it (`block=False`).

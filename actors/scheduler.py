@@ -68,7 +68,7 @@ class Scheduler:
         self._queue: deque[Cell] = deque()
         self._pass_is_due = False
         self._last_id = 0
-        self._thread = threading.get_ident()
+        self.thread = threading.get_ident()
         self._foreign: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self._foreign_lock = threading.Lock()
         self._signals: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
@@ -115,11 +115,11 @@ class Scheduler:
 
     def on_thread(self) -> bool:
         """Tell whether the caller runs on the loop's thread."""
-        return threading.get_ident() == self._thread
+        return threading.get_ident() == self.thread
 
     def deliver(self, cell: Cell, message: Any) -> None:
         """Put `message` into a mailbox. From any thread; in order for each sender."""
-        if threading.get_ident() == self._thread:
+        if threading.get_ident() == self.thread:
             cell.receive(message)
         else:
             self.post(cell.receive, message)
