@@ -72,7 +72,7 @@ class Reply(Directive):
         self.then = then
 
 
-_FOR_KERNEL = frozenset((KernelCall, StopRequest, Exit, *PROXY))
+FOR_KERNEL = frozenset((KernelCall, StopRequest, Exit, *PROXY))
 """The messages that the kernel may have to serve itself."""
 
 
@@ -153,7 +153,7 @@ class GenServer(Process):
             return self.handle_call(message.request, message)
         if kind is Continue:
             return self.handle_continue(message.argument)
-        if kind in _FOR_KERNEL:
+        if kind in FOR_KERNEL:
             request = message.request if kind is KernelCall else message
             if self._kernel.asks_to_stop(request):
                 return Stop(request.reason)

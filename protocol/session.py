@@ -103,6 +103,8 @@ class Session:
 
     def output(self) -> bytes:
         """Hand out the bytes to write that the session has produced itself, and forget them."""
+        if not self._output:
+            return b""
         output = b"".join(self._output)
         self._output.clear()
         return output

@@ -31,6 +31,9 @@ MAX_BACKLOG = 16 * 1024 * 1024
 """Bytes a peer may leave unread, beyond what it had when the wire became congested, before it is cut off."""
 
 
+_OPEN, _CLOSED = State.OPEN, State.CLOSED  # a member looked up on its class costs 40 ns
+
+
 class _Readable:
     def __repr__(self) -> str:
         return "READABLE"
@@ -159,7 +162,7 @@ class Wire(asyncio.Protocol):
 
     def send_frames(self, data: bytes) -> None:
         """Send whole frames that somebody encoded for many wires at once; nothing unless the WebSocket is open."""
-        if self.session.state is State.OPEN:
+        if self.session.state is _OPEN:
             self.write(data)
 
     def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
@@ -226,7 +229,7 @@ class Wire(asyncio.Protocol):
             self._notify()
             if type(events[-1]) is Request or len(self.events) > MAX_EVENTS:
                 self._pause()
-        if self.session.should_close:
+        if self.session.state is _CLOSED:
             self._end_transport()
 
     def _notify(self) -> None:

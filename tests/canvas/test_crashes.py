@@ -162,8 +162,11 @@ class Storm:
                     await asyncio.sleep(0)
 
     def strike(self) -> None:
-        """Crash somebody."""
-        victim = self.chance.choice(self._candidates())
+        """Crash somebody, unless the root is the only one left at this moment."""
+        candidates = self._candidates()
+        if not candidates:
+            return
+        victim = self.chance.choice(candidates)
         how = self.chance.choice(["crash", "kill", "a reason"])
         self.crashes.append(f"{victim.ref!r} {victim.state} {how}")
         wire = self._wires().get(victim.ref)

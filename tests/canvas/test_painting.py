@@ -299,6 +299,19 @@ async def test_flood_is_rate_limited_and_then_closed_with_1008(tmp_path: Path) -
 
 
 @simulated
+async def test_banned_client_paints_no_more(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await canvas.join()
+        for _ in range(101):
+            ann.send_text("nonsense")
+        ann.paint(0, 0, RED)
+        assert await ann.end() == (1008, "too many bad messages, the last one: invalid_json")
+        bob.paint(1, 1, GREEN)
+        await acknowledged(bob, 1)
+        assert bob.screen.pixels == {(1, 1): GREEN}
+
+
+@simulated
 async def test_client_that_errs_now_and_then_is_never_closed(tmp_path: Path) -> None:
     async with simulation(tmp_path) as canvas:
         ann = await canvas.join()

@@ -11,6 +11,7 @@ from actors.testing import Probe, kill, quiet, settle
 from protocol import Binary, HttpError, Opcode, Request, Response, Text, encode_frame
 from supervision import Limit
 from supervision.server import Answer, Connection, WebSocket
+from supervision.server.connection import REQUEST_TIMEOUT
 from supervision.server.wire import ADOPTION_TIMEOUT, CLOSE_TIMEOUT, MAX_BACKLOG, MAX_EVENTS
 from tests.support.instance import simulated_server
 from tests.support.scenarios import simulated
@@ -494,6 +495,30 @@ async def test_one_connection_serves_many_requests() -> None:
         await browser.end()
 
 
+@pytest.mark.parametrize("data", [b"", b"GET /plain HT", b"GET /plain HTTP/1.1\r\nHost: a"])
+@simulated
+async def test_client_that_does_not_finish_a_request_is_cut_off_in_time(data: bytes) -> None:
+    loop = asyncio.get_running_loop()
+    async with simulated_server(Aviary()) as server:
+        browser = VirtualBrowser(server.door)
+        browser.send_bytes(get("/plain") + data)
+        await browser.answer()
+        began = loop.time()
+        await browser.end()
+        assert loop.time() - began == pytest.approx(REQUEST_TIMEOUT)
+        await quiet()
+        assert server.connections() == []
+
+
+@simulated
+async def test_websocket_may_be_silent_for_hours() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        await settle(10_000.0)
+        peer.send_text("still there?")
+        assert await peer.message() == "still there?"
+
+
 @simulated
 async def test_pipelined_requests_are_answered_in_order() -> None:
     aviary = Aviary()
@@ -522,11 +547,14 @@ async def test_client_that_sends_no_more_still_gets_its_answer() -> None:
 
 @simulated
 async def test_request_whose_actor_crashes_gets_500_and_the_socket_is_closed() -> None:
+    loop = asyncio.get_running_loop()
     async with simulated_server(Aviary()) as server:
-        for path in ("/crash", "/later/crash"):
+        for path, crashes_after in (("/crash", 0.0), ("/later/crash", 1.0)):
+            began = loop.time()
             browser = VirtualBrowser(server.door)
             browser.send_bytes(get(path))
             answer = await browser.answer()
+            assert loop.time() - began == pytest.approx(crashes_after)
             assert answer.startswith(b"HTTP/1.1 500 ")
             assert b"\r\nConnection: close\r\n" in answer
             await browser.end()

@@ -1,4 +1,4 @@
-"""Canopy's processes: `cast`, `call` and `start` of a `GenServer`, and a `DynamicSupervisor` with many children."""
+"""Canopy's processes: `tell`, `call` and `start` of a `GenServer`, and a `DynamicSupervisor` with many children."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Server(GenServer):
     def init(self) -> None:
         self.count = 0
 
-    def handle_cast(self, request: Any) -> None:
+    def handle_info(self, message: Any) -> None:
         """Count."""
         self.count += 1
 
@@ -51,7 +51,7 @@ async def speed(seconds: float, children: list[int]) -> dict[str, float]:
     async def casts() -> float:
         with Timer() as timer:
             for number in range(CASTS):
-                cast(server, number)
+                server.tell(number)
             await call(server, "barrier")
         return timer.seconds
 
