@@ -81,6 +81,11 @@ class Call:
         """Tell whether it has been answered or has failed."""
         return self._answer is None
 
+    def is_given_up(self) -> bool:
+        """Tell whether nobody waits for the answer any more."""
+        answer = self._answer
+        return answer is None or (isinstance(answer, asyncio.Future) and answer.done())
+
     def bounce(self) -> None:
         """Nobody is there to answer."""
         if type(self.request) is StopRequest:

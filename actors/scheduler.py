@@ -64,6 +64,7 @@ class Scheduler:
         self.crashes: deque[CrashReport] = deque(maxlen=KEPT)
         self.running: Cell | None = None
         self.turns = 0
+        self.messages_per_turn = MESSAGES_PER_TURN
         self._pick = pick
         self._queue: deque[Cell] = deque()
         self._pass_is_due = False
@@ -187,13 +188,13 @@ class Scheduler:
 
     def _run_pass(self) -> None:
         """Give turns to those who waited when the pass began; whoever they wake waits for the next pass."""
-        queue, pick = self._queue, self._pick
+        queue, pick, budget = self._queue, self._pick, self.messages_per_turn
         turns = min(len(queue), TURNS_PER_PASS)
         try:
             for _ in range(turns):
                 cell = queue.popleft() if pick is None else pick(queue)
                 self.running = cell
-                cell.turn(MESSAGES_PER_TURN)
+                cell.turn(budget)
         finally:
             self.running = None
             self.turns += turns

@@ -34,7 +34,10 @@ RETURN_TIMEOUT = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """Cast: greet `viewer` with the canvas as it is after change `seq`, and show it every change from then on."""
+    """Cast: greet `viewer` with the canvas as it is after change `seq`, and show it every change from then on.
+
+    `state` is the frame of the canvas, the same for all who come between two changes: it may have 45 MB.
+    """
 
     viewer: Viewer
     epoch: str
@@ -154,7 +157,8 @@ class Broadcaster(GenServer):
             user_count=len(self._present),
             rate_limit=room.rate_limit,
         )
-        viewer.wire.send_frames(encode_text(welcome) + encode_text(request.state))
+        viewer.wire.send_frames(encode_text(welcome))
+        viewer.wire.send_frames(request.state)
         room.viewers.register(TOPIC, viewer, viewer.ref)
 
     def _first_present(self) -> list[str]:

@@ -18,6 +18,7 @@ from canvas.messages import server_canvas_state
 from canvas.room import Viewer
 from canvas.store import Append, Committed, Load, Rejected
 from canvas.tick import Tick
+from protocol import encode_text
 
 log = structlog.get_logger("canopy.canvas")
 
@@ -129,8 +130,8 @@ class Canvas(GenServer):
             self._tick.request()
 
     def _encoded_state(self) -> bytes:
-        """The `canvas_state` message, encoded once for all who ask between two changes."""
+        """The frame of `canvas_state`, encoded once for all who ask between two changes."""
         seq = self._grid.seq
         if self._state is None or self._state[0] != seq:
-            self._state = (seq, server_canvas_state(self._grid.pixels_json(), self._epoch, seq))
+            self._state = (seq, encode_text(server_canvas_state(self._grid.pixels_json(), self._epoch, seq)))
         return self._state[1]

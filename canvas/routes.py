@@ -80,7 +80,8 @@ class Routes:
         """Answer one request."""
         path = request.path
         if path == "/ws":
-            return WebSocket(partial(Visitor, room=self._room, user_id=self._free_user_id()), label="visitor")
+            user_id = self._free_user_id()
+            return WebSocket(partial(Visitor, room=self._room, user_id=user_id), label=f"visitor {user_id}")
         if path == "/echo" and self._config.echo:
             return WebSocket(Echo, label="echo")
         if request.method not in ("GET", "HEAD"):

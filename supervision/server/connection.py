@@ -116,7 +116,7 @@ class Connection(GenStateMachine):
         self._routes = routes
         self.wire = wire
         self._handler: Handler | None = None
-        self.label = f"connection {wire.id}"
+        self.label = f"connection #{wire.id}"
         if wire.owner is not None or (wire.is_closed and not wire.events):
             return IGNORE
         wire.adopt(self.ref)
@@ -231,7 +231,7 @@ class Connection(GenStateMachine):
     # Private: WebSocket.
 
     def _begin(self, websocket: WebSocket) -> None:
-        self.label = f"{websocket.label} {self.wire.id}"
+        self.label = f"{websocket.label} #{self.wire.id}"
         self._handler = websocket.handler(self)
         self._handler.opened()
 

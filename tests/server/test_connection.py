@@ -174,7 +174,7 @@ async def test_connection_is_labelled_with_what_it_serves() -> None:
         await greeted(await server.join())
         browser = VirtualBrowser(server.door)
         await quiet()
-        assert [ref.label for ref in server.connections()] == ["parrot 1", "connection 2"]
+        assert [ref.label for ref in server.connections()] == ["parrot #1", "connection #2"]
         browser.hang_up(EOF)
 
 
