@@ -42,18 +42,18 @@ class CloseCause(Enum):
     """Who or what ended a WebSocket."""
 
     PEER = "peer"
-    """The peer began the closing handshake; our answer is in the output."""
+    """The peer began the closing handshake; `finish` answers."""
     LOCAL = "local"
     """We began it and the peer has answered."""
     VIOLATION = "violation"
-    """The peer broke a rule; our close frame is in the output."""
+    """The peer broke a rule; `finish` sends our close frame."""
     LOST = "lost"
     """The stream ended without a close frame."""
 
 
 @dataclass(slots=True)
 class Closed:
-    """The last event of a WebSocket, told exactly once: flush the output, then close TCP (RFC 6455 §7.1.1).
+    """The last event of a WebSocket, told exactly once: `finish`, flush the output, close TCP (RFC 6455 §7.1.1).
 
     `code` and `reason` are the peer's (1005 if it gave none), or those of the violation that we sent, or 1006 when
     the stream ended without a close frame.

@@ -48,7 +48,7 @@ class Phase(enum.Enum):
     ACTIVE = "active"
     """A WebSocket with a handler."""
     CLOSING = "closing"
-    """Our close frame is out."""
+    """Our close frame is out, or the peer's has come and is still to be answered."""
     CLOSED = "closed"
 
 
@@ -56,6 +56,7 @@ _PHASES = {
     State.HTTP: Phase.OPEN,
     State.OPEN: Phase.ACTIVE,
     State.CLOSING: Phase.CLOSING,
+    State.FINISHING: Phase.CLOSING,
     State.CLOSED: Phase.CLOSED,
 }
 
@@ -120,7 +121,9 @@ class Connection(GenStateMachine):
         if wire.owner is not None or (wire.is_closed and not wire.events):
             return IGNORE
         wire.adopt(self.ref)
-        if isinstance(wire.keepsake, WebSocket) and wire.session.state is State.OPEN:
+        if wire.session.state is State.FINISHING and not wire.events:
+            wire.finish()  # the last incarnation crashed on the last event
+        if isinstance(wire.keepsake, WebSocket) and wire.session.state in (State.OPEN, State.FINISHING):
             self._begin(wire.keepsake)
         elif wire.session.awaits_answer and not wire.events:
             wire.fail()  # its request was being served when the last incarnation crashed
@@ -248,9 +251,7 @@ class Connection(GenStateMachine):
                     if handler is not None:
                         handler.received(event)
                 elif isinstance(event, Closed):
-                    if handler is not None:
-                        handler.closed(event.code, event.reason)
-                    return Stop(NORMAL)
+                    return self._finish(event)
             else:
                 self.ref.tell(READABLE)
             if handler is not None:
@@ -258,6 +259,14 @@ class Connection(GenStateMachine):
         finally:
             wire.uncork()
         return self._after()
+
+    def _finish(self, event: Closed) -> Stop:
+        """Answer the close of the peer, after what it said before."""
+        if self._handler is not None:
+            self._handler.drained()
+            self._handler.closed(event.code, event.reason)
+        self.wire.finish()
+        return Stop(NORMAL)
 
     # Private: both.
 

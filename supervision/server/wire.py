@@ -24,7 +24,9 @@ log = structlog.get_logger("canopy.server")
 ADOPTION_TIMEOUT = 5.0
 """Seconds a wire waits for its next owner before it is closed with 1011."""
 CLOSE_TIMEOUT = 5.0
-"""Seconds a peer has to answer our close frame, and to take what it was sent, before the transport is aborted."""
+"""Seconds a peer has to answer our close frame, or to end its side after ours, before the transport is aborted."""
+MIN_TAKEN = 16 * 1024
+"""Bytes a peer has to take in each `CLOSE_TIMEOUT` of what it was sent, to be given as much time again."""
 MAX_EVENTS = 1_024
 """Events that wait for the owner above which reading pauses."""
 MAX_BACKLOG = 16 * 1024 * 1024
@@ -72,6 +74,7 @@ class Wire(asyncio.Protocol):
         self._is_notified = False
         self._is_paused = False
         self._is_corked = False
+        self._is_ending = False
         self._corked: list[bytes] = []
         self._orphan_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
@@ -97,7 +100,7 @@ class Wire(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The peer will send no more: it may still be owed an answer."""
         self._absorb(self.session.receive_eof())
-        return True
+        return not self._is_ending  # False has the transport closed, once it is flushed
 
     def connection_lost(self, error: Exception | None) -> None:
         """The end of the transport, whoever caused it."""
@@ -169,12 +172,20 @@ class Wire(asyncio.Protocol):
         """Begin the closing handshake, or end HTTP after what is being sent; the transport follows in time."""
         if self.is_closed:
             return
-        if self.session.state is State.OPEN:
+        if self.session.state is State.FINISHING:
+            self.finish()
+        elif self.session.state is State.OPEN:
             self.write(self.session.close(code, reason))
             self.uncork()
             self._abort_in_time()
             self._read_on()  # for the peer's answer, even if nobody owns the wire
         elif self.session.state is State.HTTP and not self.session.awaits_answer:
+            self._close_transport()
+
+    def finish(self) -> None:
+        """Answer the peer's close or violation, which is the last event, and end the connection."""
+        self.write(self.session.finish())
+        if self.session.state is _CLOSED:
             self._end_transport()
 
     def abort(self) -> None:
@@ -238,7 +249,7 @@ class Wire(asyncio.Protocol):
             self.owner.tell(READABLE)
 
     def _pause(self) -> None:
-        if not self._is_paused and self._transport is not None and not self._transport.is_closing():
+        if not self._is_paused and not self._is_ending and self._transport is not None:
             self._is_paused = True
             self._transport.pause_reading()
 
@@ -249,10 +260,28 @@ class Wire(asyncio.Protocol):
                 self._transport.resume_reading()
 
     def _end_transport(self) -> None:
-        """Flush and close; a peer that does not take the rest in time loses it."""
-        if self._transport is not None and not self._transport.is_closing():
+        """Flush and close; if the peer may still be sending, only our side, and the rest when it has ended its own.
+
+        What it sends meanwhile is thrown away. To a closed socket the system would answer that with a reset, which can
+        take the close frame, or the response, from a peer that has not read it yet (RFC 6455 §7.1.1, RFC 9112 §9.6).
+        """
+        if self._transport is not None and self.session.may_hear_more and self._transport.can_write_eof():
+            self._begin_end(self._transport, self._transport.write_eof)
+            self._read_on()
+        else:
+            self._close_transport()
+
+    def _close_transport(self) -> None:
+        """Flush and close."""
+        if self._transport is not None:
+            self._begin_end(self._transport, self._transport.close)
+
+    def _begin_end(self, transport: asyncio.Transport, end: Callable[[], None]) -> None:
+        """Flush, then call `end`; a peer that takes nothing of the rest loses it."""
+        if not self._is_ending and not transport.is_closing():
+            self._is_ending = True
             self.uncork()
-            self._transport.close()
+            end()
             self._abort_in_time()
 
     def _owner_down(self, ref: Ref, reason: ExitReason) -> None:
@@ -261,7 +290,7 @@ class Wire(asyncio.Protocol):
             return
         self.owner = self._unwatch = None
         self.uncork()
-        if self._transport is not None and not self._transport.is_closing():
+        if self._transport is not None and not self._is_ending and not self._transport.is_closing():
             log.info("wire.orphaned", wire=self.id, reason=str(reason))
             self._pause()
             self._wait_for_owner()
@@ -283,4 +312,13 @@ class Wire(asyncio.Protocol):
 
     def _abort_in_time(self) -> None:
         if self._close_timer is None:
-            self._close_timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self.abort)
+            loop = asyncio.get_running_loop()
+            self._close_timer = loop.call_later(CLOSE_TIMEOUT, self._abort_unless_taking, self.backlog)
+
+    def _abort_unless_taking(self, backlog: int) -> None:
+        """Drop the peer, unless it has taken some of the `backlog` that waited for it: its network may be slow."""
+        self._close_timer = None
+        if backlog - self.backlog >= MIN_TAKEN:
+            self._abort_in_time()
+        else:
+            self.abort()

@@ -98,7 +98,7 @@ def test_their_close_is_answered() -> None:
     session, client = connect()
     client.send_close(1001, "bye")
     assert session.receive(said(client)) == [Closed(1001, "bye", CloseCause.PEER)]
-    heard(client, session.output())
+    heard(client, session.finish())
     assert close_of(client) == (1001, "")
 
 
@@ -112,7 +112,7 @@ def test_our_close_is_answered() -> None:
 def test_a_violation_tells_the_client_its_rule() -> None:
     session, client = connect()
     session.receive(b"\x83\x80\0\0\0\0")
-    (close,) = frames_in(output := session.output())
+    (close,) = frames_in(output := session.finish())
     assert close.opcode is Opcode.CLOSE
     client.receive_data(output)
     assert close_of(client) == (1002, "opcode 0x3 is reserved (RFC 6455 §5.2)")

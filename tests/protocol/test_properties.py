@@ -115,7 +115,7 @@ STREAMS = st.lists(FRAMES, max_size=12).map(b"".join)
 def outcome(pieces: list[bytes]) -> tuple[list[Event], bytes, State]:
     session = open_session(LIMITS)
     events = receive(session, pieces) + session.receive_eof()
-    return events, session.output(), session.state
+    return events, session.output() + session.finish(), session.state
 
 
 @given(STREAMS, CUTS)

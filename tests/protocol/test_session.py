@@ -361,7 +361,7 @@ def test_a_violation_closes_with_its_code_and_the_rule_after_what_was_right(
     assert isinstance(closed, Closed)
     assert (closed.code, closed.cause, closed.clean) == (code, CloseCause.VIOLATION, False)
     assert closed.reason.endswith(f"(RFC 6455 §{section})")
-    assert frames_in(session.output()) == [Frame(True, Opcode.CLOSE, code.to_bytes(2) + closed.reason.encode())]
+    assert frames_in(session.finish()) == [Frame(True, Opcode.CLOSE, code.to_bytes(2) + closed.reason.encode())]
     assert session.should_close
 
 
@@ -428,7 +428,27 @@ def test_a_close_is_answered_with_its_code_and_ends_the_connection(
     session = open_session()
     events = receive(session, cut(text("a") + close_frame(payload) + text("ignored") + close_frame()))
     assert events == [Text("a"), Closed(code, reason, CloseCause.PEER)]
-    assert frames_in(session.output()) == [Frame(True, Opcode.CLOSE, answer)]
+    assert frames_in(session.finish()) == [Frame(True, Opcode.CLOSE, answer)]
+    assert session.should_close
+
+
+@pytest.mark.parametrize("last", [close_frame(), raw_frame(0x83)], ids=["close", "violation"])
+def test_what_came_before_the_last_event_is_answered_before_it(last: bytes) -> None:
+    session = open_session()
+    message, closed = session.receive(text("a") + last)
+    assert message == Text("a")
+    assert isinstance(closed, Closed)
+    assert session.output() == b""
+    assert not session.should_close
+    answers = session.send_text("first") + session.send_binary(b"second") + session.finish()
+    assert [frame.opcode for frame in frames_in(answers)] == [Opcode.TEXT, Opcode.BINARY, Opcode.CLOSE]
+    assert session.send_text("late") == session.finish() == b""
+
+
+def test_our_close_after_the_peers_is_the_answer_to_it() -> None:
+    session = open_session()
+    session.receive(close_frame(b"\x03\xe8"))
+    assert frames_in(session.close(1001, "restart")) == [Frame(True, Opcode.CLOSE, b"\x03\xe8")]
     assert session.should_close
 
 
@@ -499,6 +519,8 @@ def in_state(state: State) -> Session:
     session = open_session()
     if state is State.CLOSING:
         session.close()
+    if state is State.FINISHING:
+        session.receive(close_frame())
     return session
 
 
@@ -517,6 +539,8 @@ def pull(session: Session, trigger: Trigger) -> None:
             session.receive(close_frame())
         case Trigger.VIOLATION:
             session.receive(raw_frame(0x83))
+        case Trigger.FINISH:
+            session.finish()
         case Trigger.EOF:
             if session.state is State.HTTP:
                 session.respond(OK)
@@ -534,7 +558,7 @@ def test_closed_is_final_and_nothing_is_remembered() -> None:
     assert not [trigger for state, trigger in TRANSITIONS if state is State.CLOSED]
     session = open_session()
     session.receive(close_frame())
-    session.output()
+    session.finish()
     assert receive(session, [text("a"), GET, raw_frame(0x83)]) == []
     assert session.receive_eof() == []
     assert session.output() == b""

@@ -152,6 +152,27 @@ async def test_answers_to_messages_that_came_together_leave_in_one_write() -> No
 
 
 @simulated
+async def test_what_came_with_the_close_frame_is_answered_before_it() -> None:
+    aviary = Aviary()
+    async with simulated_server(aviary) as server:
+        peer = await greeted(await server.join())
+        peer.send_bytes(text("last words") + encode_frame(Opcode.CLOSE, b"\x03\xe8", mask=MASK))
+        await peer.until(lambda: peer.closed is not None)
+        assert (peer.received, peer.closed) == (["last words"], (1000, ""))
+        assert aviary.goodbyes == [(1000, "")]
+
+
+@simulated
+async def test_what_came_before_a_violation_is_answered_before_the_close_frame() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        peer.send_bytes(text("fine") + b"\x83\x80" + MASK)
+        await peer.until(lambda: peer.closed is not None)
+        assert peer.received == ["fine"]
+        assert peer.closed == (1002, "opcode 0x3 is reserved (RFC 6455 §5.2)")
+
+
+@simulated
 async def test_more_messages_than_one_turn_handles_are_all_handled() -> None:
     async with simulated_server(Aviary()) as server:
         peer = await greeted(await server.join())

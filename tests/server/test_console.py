@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -49,7 +48,7 @@ async def test_tree_shows_every_actor_where_it_stands(tmp_path: Path) -> None:
         server = top["children"][5]
         assert [child["label"] for child in server["children"]] == ["connections", "listener", "drainer"]
         (visitor,) = server["children"][0]["children"]
-        assert re.fullmatch("visitor [0-9a-f]{8} #1", visitor["label"])
+        assert visitor["label"] == "visitor user1 #1"
         for node in nodes(top):
             assert set(node) == NODE
             assert node["ref"].isdigit()
