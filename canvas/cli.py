@@ -29,29 +29,43 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Data = Annotated[Path | None, typer.Option(help="Folder of the instance: its store and its admin socket.")]
+Data = Annotated[
+    Path | None, typer.Option(help="Folder of the instance: its store and its admin socket. (default canopy-data)")
+]
 
 
 @app.command()
 def run(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
-    port: Annotated[str | None, typer.Option(help="Port to listen on, 0 for any.  [default: 8000]")] = None,
+    host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Address to listen on. (default 127.0.0.1)")
+    ] = None,
+    port: Annotated[
+        str | None, typer.Option(metavar="PORT", help="Port to listen on, 0 for any. (default 8000)")
+    ] = None,
     data: Data = None,
-    width: Annotated[str | None, typer.Option(help="Pixels in a row.  [default: 1000]")] = None,
-    height: Annotated[str | None, typer.Option(help="Rows.  [default: 1000]")] = None,
-    background: Annotated[str | None, typer.Option(help="Colour of an unpainted pixel.  [default: #FFFFFF]")] = None,
-    store: Annotated[str | None, typer.Option(help="Where the canvas is kept: memory.  [default: memory]")] = None,
+    width: Annotated[str | None, typer.Option(metavar="N", help="Pixels in a row. (default 1000)")] = None,
+    height: Annotated[str | None, typer.Option(metavar="N", help="Rows. (default 1000)")] = None,
+    background: Annotated[
+        str | None, typer.Option(metavar="#RRGGBB", help="Colour of an unpainted pixel. (default #FFFFFF)")
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where the canvas is kept: memory. (default memory)")
+    ] = None,
     tick: Annotated[
-        str | None, typer.Option(metavar="MS", help="Milliseconds between two batches.  [default: 10]")
+        str | None, typer.Option(metavar="MS", help="Milliseconds between two batches. (default 10)")
     ] = None,
     rate_limit: Annotated[
-        str | None, typer.Option(metavar="N/s|off", help="Pixels a second for each visitor.  [default: 100/s]")
+        str | None, typer.Option(metavar="N/s|off", help="Pixels a second for each visitor. (default 100/s)")
     ] = None,
-    max_connections: Annotated[str | None, typer.Option(help="Connections at a time.  [default: 10000]")] = None,
+    max_connections: Annotated[
+        str | None, typer.Option(metavar="N", help="Connections at a time. (default 10000)")
+    ] = None,
     drain_timeout: Annotated[
-        str | None, typer.Option(metavar="S", help="Seconds that clients have to go at a stop.  [default: 10]")
+        str | None, typer.Option(metavar="S", help="Seconds that clients have to go at a stop. (default 10)")
     ] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.  [default: info]")] = None,
+    log_level: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error. (default info)")
+    ] = None,
     echo: Annotated[bool | None, typer.Option("--echo/--no-echo", help="Serve /echo as well.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
 ) -> None:
