@@ -14,6 +14,7 @@ from canvas.images import Images
 from canvas.room import Room, Viewer
 from canvas.routes import Routes
 from canvas.store import MemoryStore, Store, StoreServer
+from protocol import Compression
 from registry import Keys, Registry, Table
 from supervision import Application, ChildType, Strategy, Supervisor, child
 from supervision.console.client import SOCKET
@@ -32,21 +33,32 @@ class CanvasApplication(Application):
     Args:
         config: what was configured
         new_user_id: names a new visitor
+        store: where committed changes live, in place of the one that is configured
 
     Attributes:
         sockets: the server's; they are open from the beginning, so that a port in use is found before anything starts
     """
 
-    def __init__(self, config: Config, *, new_user_id: Callable[[], str] = lambda: secrets.token_hex(4)) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        new_user_id: Callable[[], str] = lambda: secrets.token_hex(4),
+        store: Store | None = None,
+    ) -> None:
         self.config = config
         with contextlib.ExitStack() as opened:
-            self.sockets = Sockets(listen(config.host, config.port), max_connections=config.max_connections)
+            self.sockets = Sockets(
+                listen(config.host, config.port),
+                max_connections=config.max_connections,
+                compression=Compression() if config.compression else None,
+            )
             opened.callback(self.sockets.close)
             config.data.mkdir(parents=True, exist_ok=True)
             self._admin_path = config.data / SOCKET
             self.admin = Sockets(listen_unix(self._admin_path), max_connections=100)
             opened.callback(self.admin.close)
-            self.store = open_store(config)
+            self.store = store or open_store(config)
             self.room = Room(
                 canvas="canvas",
                 broadcaster="broadcaster",

@@ -7,6 +7,7 @@ import errno
 import json
 import logging
 import os
+import random
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -18,7 +19,9 @@ import uvloop
 
 from actors import NORMAL, SHUTDOWN, StartError
 from canvas.application import CanvasApplication
+from canvas.chaos import crash_at_random
 from canvas.config import Config, ConfigError, read_config, read_toml
+from canvas.load import paint
 from supervision.console.client import AdminError, ask_admin
 
 app = typer.Typer(
@@ -66,6 +69,9 @@ def run(
     log_level: Annotated[
         str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error. (default info)")
     ] = None,
+    compression: Annotated[
+        str | None, typer.Option(metavar="on|off", help="Compress large messages (permessage-deflate). (default off)")
+    ] = None,
     echo: Annotated[bool | None, typer.Option("--echo/--no-echo", help="Serve /echo as well.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
 ) -> None:
@@ -112,6 +118,39 @@ def crash(
     """Make an actor of a running instance exit with the reason `crash`."""
     answer = _ask(data, "POST", f"/api/v1/actors/{quote(ref, safe='')}/crash")
     typer.echo(f"crashed {answer['label']} <{answer['crashed']}>")
+
+
+@app.command()
+def load(
+    url: Annotated[str, typer.Argument(help="Where the canvas is.")] = "ws://127.0.0.1:8000/ws",
+    clients: Annotated[int, typer.Option(help="How many paint.", min=1)] = 20,
+    seconds: Annotated[float, typer.Option(help="For how long.", min=0.1)] = 60.0,
+    rate: Annotated[float, typer.Option(help="Pixels a second that each of them paints.", min=0.1)] = 10.0,
+) -> None:
+    """Paint on a running canvas, and count what goes wrong; ends with 1 if anything does."""
+    try:
+        report = uvloop.run(paint(url, clients, seconds, rate))
+    except (OSError, TimeoutError) as error:
+        _fail(f"{url} does not answer: {error}", code=1)
+    for line in report.lines():
+        typer.echo(line)
+    sys.exit(not report.is_good)
+
+
+@app.command()
+def chaos(
+    data: Data = None,
+    rate: Annotated[float, typer.Option(help="Crashes a second.", min=0.01)] = 5.0,
+    seconds: Annotated[float, typer.Option(help="For how long.", min=0.1)] = 60.0,
+    seed: Annotated[int | None, typer.Option(help="Draws the victims; another one each time by default.")] = None,
+) -> None:
+    """Crash random actors of a running instance."""
+    try:
+        report = crash_at_random(_settings({"data": data}, None).data, rate, seconds, random.Random(seed))
+    except AdminError as error:
+        _fail(str(error), code=1)
+    for line in report.lines():
+        typer.echo(line)
 
 
 def main() -> None:

@@ -39,6 +39,7 @@ class Config:
     max_connections: int = 10_000
     drain_timeout: float = 10.0
     log_level: str = "info"
+    compression: bool = False
     echo: bool = False
 
 
@@ -179,5 +180,6 @@ _READERS: dict[str, Any] = {
     "max_connections": _integer(1, 1_000_000),
     "drain_timeout": _number(0, 3_600),
     "log_level": _choice(*LOG_LEVELS),
+    "compression": _switch,
     "echo": _switch,
 }

@@ -18,9 +18,11 @@ from canvas.echo import Echo
 from canvas.images import EncodePng
 from canvas.room import Room
 from canvas.visitor import Visitor
-from protocol import HttpError, Request, Response
+from protocol import HttpError, Limits, Request, Response
 from supervision.server import Answer, Sockets, WebSocket
 
+ECHO_LIMITS = Limits(message=16 * 1024 * 1024, fragments=131_072)
+"""The largest messages of the Autobahn test suite."""
 STATIC = Path(__file__).parent / "static"
 
 _PAGE_HEADERS = (
@@ -83,7 +85,7 @@ class Routes:
             user_id = self._free_user_id()
             return WebSocket(partial(Visitor, room=self._room, user_id=user_id), label=f"visitor {user_id}")
         if path == "/echo" and self._config.echo:
-            return WebSocket(Echo, label="echo")
+            return WebSocket(Echo, label="echo", limits=ECHO_LIMITS)
         if request.method not in ("GET", "HEAD"):
             raise HttpError(405, "only GET and HEAD are allowed here", (("Allow", "GET, HEAD"),))
         match path:

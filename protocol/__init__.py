@@ -4,6 +4,7 @@ A server needs `Session` and the events; the codecs below it are in `frames`, `h
 """
 
 from protocol.assembly import Assembler, Inflater, fragment
+from protocol.deflate import Agreement, Compression, agree
 from protocol.errors import CloseCode, ProtocolViolation
 from protocol.events import Binary, CloseCause, Closed, Event, HttpFailure, Ping, Pong, Text
 from protocol.frames import Frame, Opcode, encode_binary, encode_close, encode_frame, encode_text
@@ -16,11 +17,13 @@ from protocol.session import TRANSITIONS, Session, State, Trigger
 
 __all__ = [
     "TRANSITIONS",
+    "Agreement",
     "Assembler",
     "Binary",
     "CloseCause",
     "CloseCode",
     "Closed",
+    "Compression",
     "Event",
     "Extension",
     "Frame",
@@ -41,6 +44,7 @@ __all__ = [
     "Trigger",
     "Upgrade",
     "accept_key",
+    "agree",
     "apply_mask",
     "choose_subprotocol",
     "decode_path",

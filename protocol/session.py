@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Literal
 
-from protocol.assembly import Inflater
+from protocol.deflate import Compression, Deflater, Inflater, agree
 from protocol.errors import CloseCode, ProtocolViolation
 from protocol.events import Binary, CloseCause, Closed, Event, HttpFailure, Ping, Pong, Text
 from protocol.frames import Close, Opcode, encode_binary, encode_close, encode_frame, encode_text
-from protocol.handshake import Extension, Upgrade, accept_response, validate
+from protocol.handshake import Upgrade, accept_response, validate
 from protocol.http import HttpError, Request, Response, encode_response
 from protocol.limits import DEFAULT_LIMITS, Limits
 from protocol.reader import FrameReader, read_small_messages
@@ -75,7 +75,18 @@ _OPEN = State.OPEN  # looking a member up on its class costs 0.08 us in Python 3
 class Session:
     """The state of one connection. `state` is for reading only."""
 
-    __slots__ = ("_date", "_eof", "_farewell", "_limits", "_output", "_parser", "_reader", "_request", "state")
+    __slots__ = (
+        "_date",
+        "_deflater",
+        "_eof",
+        "_farewell",
+        "_limits",
+        "_output",
+        "_parser",
+        "_reader",
+        "_request",
+        "state",
+    )
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS, *, date: Callable[[], str] | None = None) -> None:
         """Begin in HTTP. `date` returns the Date of a response (see `http.format_date`); without it there is none."""
@@ -87,6 +98,7 @@ class Session:
         self._request: Request | None = None
         self._output: list[bytes] = []
         self._eof = False
+        self._deflater: Deflater | None = None
         self._farewell = b""  # the close frame that `finish` sends
 
     # -- receiving -------------------------------------------------------------------------------------------------
@@ -139,20 +151,26 @@ class Session:
         *,
         subprotocol: str | None = None,
         headers: Iterable[tuple[str, str]] = (),
-        extensions: Iterable[Extension] = (),
-        inflater: Inflater | None = None,
+        compression: Compression | None = None,
+        limits: Limits | None = None,
     ) -> list[Event]:
         """Answer with 101 and become a WebSocket; return the events of the bytes that have already followed.
 
         Raise HttpError if the request is not a valid handshake, in which case it still waits for its answer. An
-        `Upgrade` from `handshake.validate` saves a second look. `inflater` goes with the extension agreed on.
+        `Upgrade` from `handshake.validate` saves a second look. With `compression`, messages are compressed if the
+        client has made an offer that fits (RFC 7692). `limits` hold from now on in place of those of the beginning.
         """
         _, parser = self._awaiting()
         upgrade = request if isinstance(request, Upgrade) else validate(request)
+        self._limits = limits or self._limits
+        agreement = None if compression is None else agree(upgrade.extensions, compression)
+        extensions = () if agreement is None else (agreement.extension,)
         self._output.append(accept_response(upgrade, subprotocol, extensions, headers))
         self._step(Trigger.ACCEPT)
         self._request = self._parser = None
-        self._reader = FrameReader(self._limits, inflater)
+        if agreement is not None and compression is not None:
+            self._deflater = Deflater(agreement, compression)
+        self._reader = FrameReader(self._limits, None if agreement is None else Inflater(agreement))
         events = self.receive(parser.take_rest())
         if self._eof:
             self._finish_eof(events)
@@ -189,13 +207,15 @@ class Session:
         """Return the bytes of a text message; UTF-8 bytes are taken as they are. Empty after our close frame."""
         if self.state is not _OPEN and self.state is not _FINISHING:
             return self._refuse()
-        return self._behind_output(encode_text(data)) if self._output else encode_text(data)
+        frame = encode_text(data) if self._deflater is None else self._compressed(Opcode.TEXT, data, self._deflater)
+        return self._behind_output(frame) if self._output else frame
 
     def send_binary(self, data: bytes) -> bytes:
         """Return the bytes of a binary message. Empty after our close frame."""
         if self.state is not _OPEN and self.state is not _FINISHING:
             return self._refuse()
-        return self._behind_output(encode_binary(data)) if self._output else encode_binary(data)
+        frame = encode_binary(data) if self._deflater is None else self._compressed(Opcode.BINARY, data, self._deflater)
+        return self._behind_output(frame) if self._output else frame
 
     def ping(self, data: bytes = b"") -> bytes:
         """Return the bytes of a ping with at most 125 bytes. Empty after our close frame."""
@@ -303,6 +323,13 @@ class Session:
         if self.state is State.HTTP:
             raise RuntimeError("not a WebSocket: no request has been accepted")
         return b""
+
+    def _compressed(self, opcode: Opcode, data: str | bytes, deflater: Deflater) -> bytes:
+        """Encode a message, compressed if it is large enough to gain by it."""
+        payload = data.encode() if isinstance(data, str) else data
+        if len(payload) < deflater.threshold:
+            return encode_frame(opcode, payload)
+        return encode_frame(opcode, deflater.deflate(payload), rsv1=True)
 
     def _behind_output(self, frame: bytes) -> bytes:
         self._output.append(frame)

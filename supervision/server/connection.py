@@ -20,6 +20,7 @@ from protocol import (
     CloseCode,
     Closed,
     HttpError,
+    Limits,
     Request,
     Response,
     State,
@@ -90,12 +91,14 @@ class Handler(Protocol):
 class WebSocket:
     """A route's answer: make this request a WebSocket.
 
-    `handler` is called with the connection for each incarnation; what it closes over outlives crashes.
+    `handler` is called with the connection for each incarnation; what it closes over outlives crashes. `limits` hold
+    in place of the server's.
     """
 
     handler: Callable[[Connection], Handler]
     subprotocols: tuple[str, ...] = ()
     label: str = "websocket"
+    limits: Limits | None = None
 
 
 Answer: TypeAlias = Response | WebSocket
@@ -228,7 +231,8 @@ class Connection(GenStateMachine):
         if self.wire.is_draining:  # the drainer may have passed already, and nobody would say goodbye
             raise HttpError(503, "the server is going away", (("Retry-After", str(RETRY_AFTER)),))
         self.wire.keepsake = answer
-        self.wire.accept(upgrade, choose_subprotocol(upgrade.subprotocols, answer.subprotocols))
+        subprotocol = choose_subprotocol(upgrade.subprotocols, answer.subprotocols)
+        self.wire.accept(upgrade, subprotocol, answer.limits)
         self._begin(answer)
 
     # Private: WebSocket.

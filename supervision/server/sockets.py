@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from protocol import Limits, format_date
+from protocol import Compression, Limits, format_date
 from supervision.server.wire import Wire
 
 BACKLOG = 1_024
@@ -23,6 +23,7 @@ class Sockets:
     Args:
         listening: bound and listening; see `listen` and `listen_unix`
         max_connections: how many wires there may be at a time; the next one is refused with 503
+        compression: how messages are compressed with clients that offer it; None for not at all
         limits: what one peer may make us hold
         wall_clock: seconds since the epoch, for the Date header
 
@@ -39,11 +40,13 @@ class Sockets:
         listening: socket.socket,
         *,
         max_connections: int = 10_000,
+        compression: Compression | None = None,
         limits: Limits = Limits(),  # noqa: B008  # immutable
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.listening = listening
         self.max_connections = max_connections
+        self.compression = compression
         self.limits = limits
         self.wires: dict[int, Wire] = {}
         self.connecting: set[asyncio.Task[Wire]] = set()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import structlog
 
 from actors import ExitReason, Ref, watch
-from protocol import CloseCode, Event, Request, Response, Session, State, Upgrade
+from protocol import CloseCode, Event, Limits, Request, Response, Session, State, Upgrade
 
 if TYPE_CHECKING:
     from supervision.server.sockets import Sockets
@@ -25,8 +25,12 @@ ADOPTION_TIMEOUT = 5.0
 """Seconds a wire waits for its next owner before it is closed with 1011."""
 CLOSE_TIMEOUT = 5.0
 """Seconds a peer has to answer our close frame, or to end its side after ours, before the transport is aborted."""
+STALL_TIMEOUT = 30.0
+"""Seconds after which a peer is cut off that takes nothing of what waits for it."""
 MIN_TAKEN = 16 * 1024
-"""Bytes a peer has to take in each `CLOSE_TIMEOUT` of what it was sent, to be given as much time again."""
+"""Bytes that a peer has to take in a timeout to be given as much time again."""
+LONG_READ = 64 * 1024
+"""Bytes of one read that are taken in at a time; then others have a turn. In the shortest frames, they take 30 ms."""
 MAX_EVENTS = 1_024
 """Events that wait for the owner above which reading pauses."""
 MAX_BACKLOG = 16 * 1024 * 1024
@@ -75,9 +79,11 @@ class Wire(asyncio.Protocol):
         self._is_paused = False
         self._is_corked = False
         self._is_ending = False
+        self._unheard = b""
         self._corked: list[bytes] = []
         self._orphan_timer: asyncio.TimerHandle | None = None
         self._close_timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         return f"<wire {self.id} {self.peer}>"
@@ -95,7 +101,12 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Turn bytes into events; answer what the protocol itself answers."""
         self.bytes_in += len(data)
-        self._absorb(self.session.receive(data))
+        if len(data) <= LONG_READ:
+            self._absorb(self.session.receive(data))
+        else:
+            self._unheard += data
+            self._pause()  # libuv would read 32 times in a row, 256 kB each
+            self._hear_more()
 
     def eof_received(self) -> bool:
         """The peer will send no more: it may still be owed an answer."""
@@ -106,7 +117,7 @@ class Wire(asyncio.Protocol):
         """The end of the transport, whoever caused it."""
         self.is_closed = True
         self._sockets.forget(self)
-        for timer in (self._orphan_timer, self._close_timer):
+        for timer in (self._orphan_timer, self._close_timer, self._stall_timer):
             if timer is not None:
                 timer.cancel()
         if error is not None:
@@ -115,13 +126,18 @@ class Wire(asyncio.Protocol):
         self._notify()
 
     def pause_writing(self) -> None:
-        """The peer reads slower than we write."""
+        """The peer reads slower than we write: hear no more of it, for the answers would only wait, too."""
         self.is_congested = True
         self._congested_from = self.backlog
+        self._pause()
+        self._cut_off_in_time()
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
         self.is_congested = False
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+        self._read_on_if_heard()
 
     # What the owner does.
 
@@ -147,9 +163,10 @@ class Wire(asyncio.Protocol):
         self._read_on()
         return None
 
-    def accept(self, upgrade: Upgrade, subprotocol: str | None) -> None:
+    def accept(self, upgrade: Upgrade, subprotocol: str | None, limits: Limits | None = None) -> None:
         """Answer the request that waits with 101; what follows it are WebSocket events."""
-        self._absorb(self.session.accept(upgrade, subprotocol=subprotocol))
+        compression = self._sockets.compression
+        self._absorb(self.session.accept(upgrade, subprotocol=subprotocol, compression=compression, limits=limits))
 
     def respond(self, response: Response, *, close: bool = False) -> None:
         """Answer the request that waits."""
@@ -203,9 +220,7 @@ class Wire(asyncio.Protocol):
         self.bytes_out += len(data)
         self._transport.write(data)
         if self.is_congested and self.backlog > MAX_BACKLOG + self._congested_from:
-            log.warning("wire.too_slow", wire=self.id, peer=self.peer)
-            self._sockets.cut_off += 1
-            self.abort()
+            self._cut_off()
 
     def cork(self) -> None:
         """Keep what is written until `uncork`, to send it in one write."""
@@ -254,10 +269,26 @@ class Wire(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _read_on(self) -> None:
-        if self._is_paused and not self.session.awaits_answer and self._transport is not None:
+        must_wait = self._unheard or self.session.awaits_answer or (self.is_congested and not self._is_ending)
+        if self._is_paused and not must_wait and self._transport is not None:
             self._is_paused = False
             if not self._transport.is_closing():
                 self._transport.resume_reading()
+
+    def _read_on_if_heard(self) -> None:
+        """Read on, unless there are events to take: then the owner does, or whoever adopts the wire."""
+        is_heard = not self.events and (self.owner is not None or self.session.state is State.CLOSING)
+        if is_heard or self._is_ending:
+            self._read_on()
+
+    def _hear_more(self) -> None:
+        """Take in some of a long read, and have the rest wait until others have had a turn."""
+        data, self._unheard = self._unheard[:LONG_READ], self._unheard[LONG_READ:]
+        self._absorb(self.session.receive(data))
+        if self._unheard:
+            asyncio.get_running_loop().call_soon(self._hear_more)
+        else:
+            self._read_on_if_heard()
 
     def _end_transport(self) -> None:
         """Flush and close; if the peer may still be sending, only our side, and the rest when it has ended its own.
@@ -313,12 +344,33 @@ class Wire(asyncio.Protocol):
     def _abort_in_time(self) -> None:
         if self._close_timer is None:
             loop = asyncio.get_running_loop()
-            self._close_timer = loop.call_later(CLOSE_TIMEOUT, self._abort_unless_taking, self.backlog)
+            self._close_timer = loop.call_later(CLOSE_TIMEOUT, self._abort_unless_taking, self._taken)
 
-    def _abort_unless_taking(self, backlog: int) -> None:
-        """Drop the peer, unless it has taken some of the `backlog` that waited for it: its network may be slow."""
+    def _abort_unless_taking(self, taken: int) -> None:
+        """Drop the peer, unless it has taken something since it had `taken` so much: its network may be slow."""
         self._close_timer = None
-        if backlog - self.backlog >= MIN_TAKEN:
+        if self._taken - taken >= MIN_TAKEN:
             self._abort_in_time()
         else:
             self.abort()
+
+    def _cut_off_in_time(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._stall_timer = loop.call_later(STALL_TIMEOUT, self._cut_off_unless_taking, self._taken)
+
+    def _cut_off_unless_taking(self, taken: int) -> None:
+        if self._taken - taken >= MIN_TAKEN:
+            self._cut_off_in_time()
+        else:
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        """Drop a peer that does not read."""
+        log.warning("wire.too_slow", wire=self.id, peer=self.peer)
+        self._sockets.cut_off += 1
+        self.abort()
+
+    @property
+    def _taken(self) -> int:
+        """Bytes that the peer has taken."""
+        return self.bytes_out - self.backlog

@@ -1,6 +1,7 @@
 """One connection from its first byte to its last (RFC 9112, RFC 6455 §4 to §7)."""
 
 import tracemalloc
+import zlib
 
 import pytest
 
@@ -9,7 +10,7 @@ from protocol import (
     Binary,
     CloseCause,
     Closed,
-    Extension,
+    Compression,
     Frame,
     Headers,
     HttpError,
@@ -26,6 +27,7 @@ from protocol import (
     Trigger,
     validate,
 )
+from protocol.assembly import RSV1
 from tests.protocol.wire import (
     KEY,
     Cut,
@@ -301,22 +303,50 @@ def test_pending_output_goes_before_what_is_sent() -> None:
 
 
 def test_a_reserved_bit_is_accepted_only_for_the_extension_agreed_on() -> None:
-    class Reverser:
-        def inflate(self, data: bytes, room: int) -> bytes:
-            return data[::-1][:room]
-
-        def finish(self, room: int) -> bytes:
-            return b"!"[:room]
-
     session = Session()
-    asked = request_in(session, handshake(Sec_WebSocket_Extensions="x"))
-    session.accept(asked, extensions=[Extension("x")], inflater=Reverser())
-    assert b"\r\nSec-WebSocket-Extensions: x\r\n" in session.output()
-    assert session.receive(client_frame(Opcode.TEXT, b"abc", rsv1=True) + text("abc")) == [Text("cba!"), Text("abc")]
+    session.accept(request_in(session, handshake(Sec_WebSocket_Extensions="x, permessage-deflate")), compression=PLAIN)
+    assert b"\r\nSec-WebSocket-Extensions: permessage-deflate\r\n" in session.output()
+    compressed = client_frame(Opcode.TEXT, zlib.compress(b"cba", wbits=-15), rsv1=True)
+    assert session.receive(compressed + text("abc")) == [Text("cba"), Text("abc")]
     session.receive(text("a", fin=False))
     (closed,) = session.receive(client_frame(Opcode.CONTINUATION, rsv1=True))
     assert isinstance(closed, Closed)
     assert closed.code == 1002
+
+
+# -- permessage-deflate (RFC 7692) -----------------------------------------------------------------------------------
+
+PLAIN = Compression(server_no_context_takeover=False, client_no_context_takeover=False, server_max_window_bits=15)
+
+
+def test_a_large_message_is_compressed_and_a_small_one_is_not() -> None:
+    session = Session()
+    session.accept(
+        request_in(session, handshake(Sec_WebSocket_Extensions="permessage-deflate")), compression=Compression()
+    )
+    session.output()
+    small, large = frames_in(session.send_text("a" * 255) + session.send_binary(b"a" * 256))
+    assert (small.rsv, small.payload) == (0, b"a" * 255)
+    assert large.rsv == RSV1
+    assert zlib.decompress(large.payload + b"\x00\x00\xff\xff\x03\x00", wbits=-12) == b"a" * 256
+
+
+def test_without_an_offer_nothing_is_compressed() -> None:
+    session = Session()
+    session.accept(request_in(session, handshake()), compression=Compression())
+    assert b"Extensions" not in session.output()
+    assert frames_in(session.send_binary(bytes(1000))) == [Frame(True, Opcode.BINARY, bytes(1000))]
+
+
+def test_a_bomb_is_cut_at_the_limit_of_a_message() -> None:
+    session = Session(Limits(message=10_000))
+    session.accept(
+        request_in(session, handshake(Sec_WebSocket_Extensions="permessage-deflate")), compression=Compression()
+    )
+    bomb = zlib.compress(bytes(50_000_000), wbits=-15)[:9_000]
+    (closed,) = session.receive(client_frame(Opcode.BINARY, bomb, rsv1=True))
+    assert isinstance(closed, Closed)
+    assert closed.code == 1009
 
 
 # -- violations (RFC 6455 §7.1.7) ------------------------------------------------------------------------------------
@@ -485,6 +515,19 @@ def test_a_code_that_must_not_be_sent_leaves_the_connection_open() -> None:
     with pytest.raises(ValueError, match="1006"):
         session.close(1006)
     assert session.state is State.OPEN
+
+
+@pytest.mark.parametrize(
+    ("last", "may_hear_more"), [(close_frame(), False), (raw_frame(0x83), True), (None, False)], ids=str
+)
+def test_a_peer_may_be_heard_until_it_closes_or_its_stream_ends(last: bytes | None, may_hear_more: bool) -> None:
+    session = open_session()
+    assert session.may_hear_more
+    if last is None:
+        session.receive_eof()
+    else:
+        session.receive(last)
+    assert session.may_hear_more is may_hear_more
 
 
 @pytest.mark.parametrize("closing", [False, True])

@@ -1,0 +1,161 @@
+"""permessage-deflate (RFC 7692): what is agreed on, and the two halves that compress and inflate.
+
+The agreement is pure. `Deflater` and `Inflater` hold what DEFLATE remembers from message to message, if it was agreed
+that they may; no clock, no randomness.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from protocol.errors import CloseCode, ProtocolViolation
+from protocol.handshake import Extension
+
+NAME = "permessage-deflate"
+_TAIL = b"\x00\x00\xff\xff"  # what Z_SYNC_FLUSH ends with, left out on the wire (RFC 7692 §7.2.1)
+_WITHOUT_VALUE = frozenset(("server_no_context_takeover", "client_no_context_takeover"))
+_WINDOW_BITS = frozenset(("server_max_window_bits", "client_max_window_bits"))
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """What this server wants. Without context takeover a connection holds no window between messages.
+
+    Attributes:
+        server_no_context_takeover, client_no_context_takeover: forget between messages what was sent, or received
+        server_max_window_bits, client_max_window_bits: 9 to 15; a window of 2**bits bytes
+        level: zlib's, 1 to 9
+        threshold: bytes below which a message is sent as it is
+    """
+
+    server_no_context_takeover: bool = True
+    client_no_context_takeover: bool = True
+    server_max_window_bits: int = 12
+    client_max_window_bits: int = 15
+    level: int = 6
+    threshold: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What both sides hold to from now on; `extension` is our answer in the handshake."""
+
+    server_no_context_takeover: bool
+    client_no_context_takeover: bool
+    server_max_window_bits: int
+    client_max_window_bits: int
+    extension: Extension
+
+
+def agree(offers: Iterable[Extension], wanted: Compression) -> Agreement | None:
+    """Take the first offer that can be met (RFC 7692 §5.1, §7.1); None if there is none."""
+    for offer in offers:
+        agreement = _meet(offer, wanted) if offer.name.lower() == NAME else None
+        if agreement is not None:
+            return agreement
+    return None
+
+
+def _meet(offer: Extension, wanted: Compression) -> Agreement | None:
+    params = dict(offer.params)
+    if len(params) < len(offer.params) or not all(_is_valid(name, value) for name, value in offer.params):
+        return None  # "a server MUST decline" an unknown, doubled or invalid parameter (RFC 7692 §7.1)
+    server_bits = min(wanted.server_max_window_bits, _bits(params.get("server_max_window_bits")))
+    if server_bits < 9:
+        return None  # zlib has no window of 256 bytes for raw DEFLATE
+    # Only a client that says it can limit its window may be asked to (RFC 7692 §7.1.2.2).
+    may_limit = "client_max_window_bits" in params
+    client_bits = _bits(params.get("client_max_window_bits"))
+    if may_limit:
+        client_bits = min(wanted.client_max_window_bits, client_bits)
+    server_forgets = wanted.server_no_context_takeover or "server_no_context_takeover" in params
+    client_forgets = wanted.client_no_context_takeover or "client_no_context_takeover" in params
+    answer: list[tuple[str, str | None]] = []
+    if server_forgets:
+        answer.append(("server_no_context_takeover", None))
+    if client_forgets:
+        answer.append(("client_no_context_takeover", None))
+    if server_bits < 15 or "server_max_window_bits" in params:
+        answer.append(("server_max_window_bits", str(server_bits)))
+    if may_limit:
+        answer.append(("client_max_window_bits", str(client_bits)))
+    extension = Extension(NAME, tuple(answer))
+    return Agreement(server_forgets, client_forgets, server_bits, client_bits, extension)
+
+
+def _bits(value: str | None) -> int:
+    return 15 if value is None else int(value)
+
+
+def _is_valid(name: str, value: str | None) -> bool:
+    if name in _WITHOUT_VALUE:
+        return value is None
+    if name not in _WINDOW_BITS:
+        return False
+    if value is None:
+        return name == "client_max_window_bits"
+    return value in ("8", "9", "10", "11", "12", "13", "14", "15")
+
+
+class Inflater:
+    """Restores the peer's messages, at most as large as there is room for."""
+
+    __slots__ = ("_bits", "_forgets", "_inflate")
+
+    def __init__(self, agreement: Agreement) -> None:
+        self._bits = -agreement.client_max_window_bits
+        self._forgets = agreement.client_no_context_takeover
+        self._inflate = zlib.decompressobj(self._bits)
+
+    def inflate(self, data: bytes, room: int) -> bytes:
+        """Restore a piece of a message.
+
+        Raises:
+            ProtocolViolation: 1009 if it has more than `room` bytes, found before they are all there; 1007 if it is
+                not DEFLATE.
+        """
+        restored = b""
+        while data:
+            try:
+                restored += self._inflate.decompress(data, room + 1 - len(restored))
+            except zlib.error as error:
+                text = f"a compressed message must be DEFLATE: {error}"
+                raise ProtocolViolation(CloseCode.INVALID_PAYLOAD, text, "RFC 7692 §7.2.2") from None
+            if len(restored) > room:
+                raise ProtocolViolation(CloseCode.MESSAGE_TOO_BIG, "an inflated message is too long", "RFC 6455 §10.4")
+            data = b""
+            if self._inflate.eof:  # a final block inside a message is allowed (RFC 7692 §7.2.3.4)
+                data = self._inflate.unused_data
+                self._inflate = zlib.decompressobj(self._bits)
+        return restored
+
+    def finish(self, room: int) -> bytes:
+        """Restore what is left at the end of a message, and forget it if that was agreed."""
+        restored = self.inflate(_TAIL, room)
+        if self._forgets:
+            self._inflate = zlib.decompressobj(self._bits)
+        return restored
+
+
+class Deflater:
+    """Compresses our messages."""
+
+    __slots__ = ("_bits", "_deflate", "_forgets", "_level", "threshold")
+
+    def __init__(self, agreement: Agreement, wanted: Compression) -> None:
+        self._bits = -agreement.server_max_window_bits
+        self._forgets = agreement.server_no_context_takeover
+        self._level = wanted.level
+        self._deflate: zlib._Compress | None = None
+        self.threshold = wanted.threshold
+
+    def deflate(self, data: bytes) -> bytes:
+        """Compress a message (RFC 7692 §7.2.1)."""
+        if self._deflate is None:
+            self._deflate = zlib.compressobj(self._level, zlib.DEFLATED, self._bits, memLevel=8)
+        compressed = self._deflate.compress(data) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
+        if self._forgets:
+            self._deflate = None
+        return compressed[: -len(_TAIL)]
