@@ -1,5 +1,10 @@
-"""A process and its time: Erlang's processes and OTP's behaviours on Pykka's actors."""
+"""A process and its time: Erlang's processes and OTP's behaviours on Pykka's actors.
 
+The words of a state machine (`Next`, `Keep`, `StateTimeout`, ...) are in `actors.gen_statem`; what looks at processes
+is in `actors.debug`, the test kit in `actors.testing`.
+"""
+
+from actors.blocking import BlockingServer
 from actors.call import Call, call, stop
 from actors.cell import IGNORE, Status, Stop
 from actors.exits import (
@@ -25,6 +30,7 @@ from actors.exits import (
 )
 from actors.future import LoopFuture
 from actors.gen_server import NO_REPLY, Cast, Continue, GenServer, Idle, Reply, cast, reply
+from actors.gen_statem import GenStateMachine
 from actors.process import Process, start, start_link, start_successor
 from actors.ref import Monitor, Ref, Target, Via
 from actors.scheduler import BlockingOnLoopError, Scheduler
@@ -44,6 +50,7 @@ __all__ = [
     "TIMEOUT",
     "AlreadyStarted",
     "BlockingOnLoopError",
+    "BlockingServer",
     "Call",
     "CallExit",
     "CallFailure",
@@ -54,6 +61,7 @@ __all__ = [
     "Exit",
     "ExitReason",
     "GenServer",
+    "GenStateMachine",
     "Idle",
     "Ignored",
     "LoopFuture",

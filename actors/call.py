@@ -54,12 +54,10 @@ class Call:
     def resolve(self, value: Any) -> None:
         """Answer with `value`; too late or a second time it is dropped."""
         answer = self._close()
-        if answer is None:
-            return
         if isinstance(answer, asyncio.Future):
             if not answer.done():
                 answer.set_result(value)
-        else:
+        elif answer is not None:
             answer.set(value)
 
     def reject(self, reason: ExitReason) -> None:
@@ -115,9 +113,8 @@ async def call(target: Target, request: Any, timeout: float | None = 5.0) -> Any
             Not caught in a process, it ends that process with `CallFailure`.
     """
     scheduler = Scheduler.current()
-    ref = scheduler.whereis(target)
-    server = None if ref is None else ref._cell
-    if ref is None or server is None:
+    ref = target if type(target) is Ref else scheduler.whereis(target)
+    if ref is None or (server := ref._cell) is None:
         raise CallExit(NOPROC, target)
     caller = scheduler.running
     if caller is server:
@@ -127,10 +124,16 @@ async def call(target: Target, request: Any, timeout: float | None = 5.0) -> Any
     if caller is not None:
         call.caller = caller.ref
     call.submit(server)
-    if timeout is None:
+    if timeout is not None:
+        scheduler.deadlines.add(call, timeout)
+    try:
         return await answer
-    scheduler.deadlines.add(call, timeout)
-    return await answer
+    except BaseException:
+        if call._answer is not None:  # the caller was killed or cancelled: the server need not remember it
+            call._close()
+        elif answer.done() and not answer.cancelled():
+            answer.exception()  # the server ended in the same moment, and asyncio need not complain of that
+        raise
 
 
 def ask(ref: Ref, message: Any, *, block: bool = False) -> pykka.Future[Any]:

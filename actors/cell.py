@@ -483,7 +483,7 @@ class Cell:
         carried, self.carried = self.carried, NOTHING
         try:
             if carried is not NOTHING:
-                restored = self.process.restore(carried)
+                restored = self._at_once(self.process.restore(carried))
                 if restored is not None:
                     self._initialised(restored)
                     return
@@ -547,9 +547,16 @@ class Cell:
         if is_clean(reason) or self._phase is _STARTING:
             return
         try:
-            self.ref.carried = self.process.checkpoint()
+            self.ref.carried = self._at_once(self.process.checkpoint())
         except Exception:
             log.exception("actor.checkpoint_failed", actor=str(self))
+
+    def _at_once(self, value: Any) -> Any:
+        """Refuse a callback that would have to be waited for where nobody can wait."""
+        if type(value) is CoroutineType:
+            value.close()
+            raise TypeError(f"checkpoint and restore of {self} may not be coroutines")
+        return value
 
     def die(self, reason: ExitReason) -> None:
         """Be dead at once: free the name, then tell callers, links, monitors and watchers."""

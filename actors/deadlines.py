@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 from typing import TYPE_CHECKING
 
 from actors.exits import TIMEOUT
@@ -25,7 +26,7 @@ COMPACT_AT = 1_024
 class Deadlines:
     """The deadlines of the calls of one scheduler."""
 
-    __slots__ = ("_compact_at", "_count", "_heap", "_loop", "_timer")
+    __slots__ = ("_compact_at", "_count", "_due", "_heap", "_loop", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -33,6 +34,7 @@ class Deadlines:
         self._count = 0  # tells equal deadlines apart: the oldest call first
         self._compact_at = COMPACT_AT
         self._timer: asyncio.TimerHandle | None = None
+        self._due = math.inf  # when the timer comes
 
     def __len__(self) -> int:
         """How many calls it holds, some of which may be answered."""
@@ -48,7 +50,7 @@ class Deadlines:
         self._count = count = self._count + 1
         deadline = self._loop.time() + timeout
         heapq.heappush(heap, (deadline, count, call))
-        if self._timer is None or deadline < self._timer.when():
+        if deadline < self._due:
             self._set_timer(deadline)
 
     def _compact(self) -> None:
@@ -60,11 +62,13 @@ class Deadlines:
     def _set_timer(self, deadline: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._due = deadline
         self._timer = self._loop.call_at(deadline, self._expire)
 
     def _expire(self) -> None:
         """Let those fail whose time is over, and come back for the next one."""
         self._timer = None
+        self._due = math.inf
         heap = self._heap
         now = self._loop.time()
         while heap and (heap[0][2].is_closed() or heap[0][0] <= now):

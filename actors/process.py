@@ -107,7 +107,8 @@ class Process(pykka.Actor):
         """What the successor shall have when a supervisor restarts this process after an abnormal end.
 
         It is called at that end, on whatever state the crash left, and the successor gets it in `restore`, once: if
-        that fails, the next attempt begins without. By default there is nothing.
+        that fails, the next attempt begins without. By default there is nothing. Neither may wait; those of a
+        `BlockingServer` run on the loop's thread.
         """
         return NOTHING
 

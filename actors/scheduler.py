@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from asyncio import get_running_loop
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -86,7 +87,7 @@ class Scheduler:
             RuntimeError: if neither is there.
         """
         try:
-            loop = asyncio.get_running_loop()
+            loop = get_running_loop()
         except RuntimeError:
             thread = threading.current_thread()
             if isinstance(thread, ProcessThread):

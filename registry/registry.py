@@ -70,6 +70,9 @@ class Table(Generic[V]):
         name: tells it from other tables, in what listeners get
         keys: whether a key may be held more than once
         listeners: who is told of every change, with `Registered` and `Unregistered`
+
+    Attributes:
+        metadata: what goes with the table, for whoever uses it (Elixir's `put_meta`)
     """
 
     def __init__(self, name: str, keys: Keys = Keys.UNIQUE, listeners: Iterable[Target] = ()) -> None:
@@ -77,6 +80,7 @@ class Table(Generic[V]):
         self.kind = keys
         self.listeners = tuple(listeners)
         self.registry: Ref | None = None
+        self.metadata: dict[Hashable, Any] = {}
         self._entries: dict[Key, dict[Ref, V]] = {}
         self._keys_of: dict[Ref, set[Key]] = {}
 
@@ -114,6 +118,39 @@ class Table(Generic[V]):
         ref = ref or _caller()
         if ref in self._entries.get(key, ()):
             self._remove(key, ref)
+
+    def unregister_match(self, key: Key, accepts: Callable[[V], object], ref: Ref | None = None) -> None:
+        """Give `key` back if `accepts(value)`; `ref`, the calling process by default, has to hold it."""
+        ref = ref or _caller()
+        holders = self._entries.get(key, {})
+        if ref in holders and accepts(holders[ref]):
+            self._remove(key, ref)
+
+    def update_value(self, key: Key, change: Callable[[V], V], ref: Ref | None = None) -> V:
+        """Replace the value under a key that `ref`, the calling process by default, holds; returns the new one.
+
+        Raises:
+            KeyError: if `ref` does not hold the key.
+        """
+        ref = ref or _caller()
+        holders = self._entries.get(key, {})
+        if ref not in holders:
+            raise KeyError(key)
+        holders[ref] = value = change(holders[ref])
+        self._tell(Registered(self.name, key, ref, value))
+        return value
+
+    def match(self, key: Key, accepts: Callable[[V], object]) -> list[tuple[Ref, V]]:
+        """The living processes that hold `key` with a value that `accepts`, in the order they registered."""
+        return [(ref, value) for ref, value in self.lookup(key) if accepts(value)]
+
+    def count(self) -> int:
+        """How many entries there are."""
+        return len(self)
+
+    def count_match(self, key: Key, accepts: Callable[[V], object]) -> int:
+        """How many living processes hold `key` with a value that `accepts`."""
+        return len(self.match(key, accepts))
 
     def lookup(self, key: Key) -> list[tuple[Ref, V]]:
         """The living processes that hold `key`, in the order they registered, each with its value."""

@@ -16,6 +16,7 @@ from supervision.child_spec import (
     child,
 )
 from supervision.dynamic_supervisor import MAX_CHILDREN, DynamicSupervisor, start_dynamic_child
+from supervision.partition_supervisor import Partition, partition_of, partition_supervisor
 from supervision.strategy import AutoShutdown, Strategy
 from supervision.supervisor import (
     ALREADY_PRESENT,
@@ -36,6 +37,15 @@ from supervision.supervisor import (
     start_child,
     terminate_child,
     which_children,
+)
+from supervision.task_supervisor import (
+    Done,
+    Failed,
+    async_link,
+    async_nolink,
+    start_child_task,
+    stream,
+    task_supervisor,
 )
 
 __all__ = [
@@ -58,21 +68,31 @@ __all__ = [
     "ChildSpec",
     "ChildType",
     "Counts",
+    "Done",
     "DuplicateId",
     "DynamicSupervisor",
+    "Failed",
     "FailedToStart",
     "Limit",
+    "Partition",
     "Restart",
     "SpecError",
     "Strategy",
     "Supervisor",
+    "async_link",
+    "async_nolink",
     "child",
     "count_children",
     "delete_child",
     "get_childspec",
+    "partition_of",
+    "partition_supervisor",
     "restart_child",
     "start_child",
+    "start_child_task",
     "start_dynamic_child",
+    "stream",
+    "task_supervisor",
     "terminate_child",
     "which_children",
 ]

@@ -325,6 +325,7 @@ class BaseSupervisor(GenServer):
             return False
         lived = self.scheduler.loop.time() - child.started
         child.attempts = 0 if lived > backoff.maximum else child.attempts
+        child.started = INFINITY  # a start that fails is no life
         delay = rules.restart_delay(backoff, child.attempts, self.scheduler.random.random())
         child.attempts += 1
         child.is_restarting = True

@@ -103,11 +103,14 @@ async def _stream(
     ordered: bool,
     timeout: float | None,
 ) -> AsyncIterator[Done | Failed]:
-    running: dict[asyncio.Future[Done | Failed], None] = {}
+    running: dict[asyncio.Future[Done | Failed], Task[Any]] = {}
+    ending: list[asyncio.Future[None]] = []
 
     def end_all(*_: Any) -> None:
-        for outcome in running:
+        for outcome, task in running.items():
             outcome.cancel()
+            if task.ref.is_alive():
+                ending.append(asyncio.ensure_future(task.shutdown()))
 
     reader = self_ref()
     unwatch = watch(reader, end_all) if reader is not None else end_all
@@ -119,7 +122,7 @@ async def _stream(
                 except StopIteration:
                     break
                 task = await async_nolink(supervisor, function, item)
-                running[asyncio.ensure_future(_outcome(task, timeout))] = None
+                running[asyncio.ensure_future(_outcome(task, timeout))] = task
             if not running:
                 return
             if ordered:

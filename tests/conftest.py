@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+pytest_plugins = ["actors.testing.plugin"]  # an installed canopy brings it along
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options of `tests/otp` here, where pytest finds them whatever it is asked to run."""

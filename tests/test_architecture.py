@@ -12,8 +12,12 @@ ROOT = Path(__file__).parent.parent
 ROOMS = {
     "protocol": {"protocol"},
     "actors": {"actors"},
+    "actors.testing": {"actors.testing", "actors"},
     "supervision": {"supervision", "actors"},
     "supervision.server": {"supervision.server", "supervision", "actors", "protocol"},
+    "supervision.server.testing": {
+        "supervision.server.testing", "supervision.server", "supervision", "actors.testing", "actors", "protocol",
+    },
     "supervision.console": {
         "supervision.console", "supervision.server", "supervision", "actors", "protocol", "registry",
     },
@@ -27,8 +31,10 @@ ROOMS = {
 LIBRARIES = {
     "protocol": {"numpy"},
     "actors": {"pykka", "structlog"},
+    "actors.testing": {"pytest", "structlog"},
     "supervision": {"structlog"},
     "supervision.server": {"structlog", "uvloop"},
+    "supervision.server.testing": set(),
     "supervision.console": {"structlog", "orjson", "rich", "textual", "prometheus_client"},
     "registry": {"structlog"},
     "canvas": {
@@ -134,6 +140,8 @@ def test_every_room_is_there() -> None:
         ("actors.process", "def f():\n    from registry import Registry", "registry.Registry"),
         ("actors.process", "if TYPE_CHECKING:\n    from canvas.grid import Grid", "canvas.grid.Grid"),
         ("actors.process", "import orjson", "orjson"),
+        ("actors.process", "from actors.testing import run", "actors.testing.run"),
+        ("actors.testing.kit", "from supervision import child", "supervision.child"),
         ("supervision.supervisor", "from supervision.server import tree", "supervision.server.tree"),
         ("supervision.supervisor", "from supervision import server", "supervision.server"),
         ("supervision.supervisor", "from . import server", "supervision.server"),

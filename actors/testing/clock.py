@@ -130,11 +130,11 @@ def waiting_circle(processes: Iterable[Cell]) -> list[Call]:
                 waits_for[caller] = call
     for start in waits_for:
         path: list[Call] = []
-        cell: Cell | None = start
-        while cell is not None and (call_ := waits_for.get(cell)) is not None and call_ not in path:
-            path.append(call_)
-            cell = call_.server._cell
-            if cell is start:
+        at: Cell | None = start
+        while at is not None and at in waits_for and waits_for[at] not in path:
+            path.append(waits_for[at])
+            at = path[-1].server._cell
+            if at is start:
                 return path
     return []
 

@@ -1,133 +1,23 @@
-"""The test kit: virtual time, a probe that awaits messages, and supervised children that end with their test.
-
-    def test_counter_counts() -> None:
-        async def scenario() -> None:
-            counter = await start(Counter)
-            cast(counter, Increment())
-            assert await call(counter, Value()) == 1
-
-        run(scenario())
-
-`run` takes no real time for timers: the clock jumps to the next one when nothing else can run.
-"""
+"""What a test waits with: a probe that keeps messages, and the rest of processes. Everything in virtual time."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
-from actors.cell import Cell, Status
+from actors.cell import Status
 from actors.exits import Down, ExitReason
 from actors.gen_server import GenServer
 from actors.process import start
 from actors.ref import Monitor, Ref
 from actors.scheduler import Scheduler
-from actors.system import down, send_exit, watch
+from actors.system import down, send_exit
+from actors.testing.clock import VirtualLoop
 
-T = TypeVar("T")
-
-
-class Stuck(AssertionError):
-    """Nothing can run and no timer is set: somebody waits for what will never come."""
-
-
-class _JumpingSelector:
-    """Instead of waiting for sockets, of which there are none, moves the clock."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        self._loop = loop
-
-    def select(self, timeout: float | None) -> list[Any]:
-        if timeout == 0 or self._loop.stands_still():
-            return []
-        if timeout is None:
-            raise Stuck("nothing can run, and no timer is set: " + self._loop.describe())
-        self._loop.now += timeout
-        return []
-
-
-class VirtualLoop(asyncio.BaseEventLoop):
-    """An asyncio loop whose clock stands still while anything runs, and jumps to the next timer when nothing does.
-
-    It has no sockets and no threads.
-    """
-
-    _selector: _JumpingSelector
-
-    def __init__(self, now: float = 1_000_000.0) -> None:
-        # Far from 0 and from the real clock: code that mixes up clocks fails at once.
-        super().__init__()
-        self.now = now
-        self._selector = _JumpingSelector(self)
-        self._standstills: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
-        self._clock_resolution = 1e-9
-
-    def time(self) -> float:
-        """Virtual seconds."""
-        return self.now
-
-    async def standstill(self, condition: Callable[[], bool]) -> None:
-        """Wait until nothing can run before the clock jumps, and `condition()` holds."""
-        reached: asyncio.Future[None] = self.create_future()
-        self._standstills.append((condition, reached))
-        await reached
-
-    def stands_still(self) -> bool:
-        """Wake those who wait for this standstill; tell whether there were any."""
-        here = [item for item in self._standstills if item[1].done() or item[0]()]
-        for item in here:
-            self._standstills.remove(item)
-            if not item[1].done():
-                item[1].set_result(None)
-        return bool(here)
-
-    def describe(self) -> str:
-        """The processes that are alive, for the message of `Stuck`."""
-        processes = Scheduler.of(self).processes.values()
-        return ", ".join(f"{process} {process.status.value}" for process in processes) or "no process"
-
-    def _process_events(self, event_list: list[Any]) -> None:
-        pass
-
-    def _write_to_self(self) -> None:
-        pass
-
-
-def seeded_pick(seed: int) -> Callable[[deque[Cell]], Cell]:
-    """A run order drawn from `seed`: takes any of those that could run."""
-    chance = random.Random(seed)
-
-    def pick(queue: deque[Cell]) -> Cell:
-        index = chance.randrange(len(queue))
-        process = queue[index]
-        del queue[index]
-        return process
-
-    return pick
-
-
-def run(main: Coroutine[Any, Any, T], *, seed: int | None = None) -> T:
-    """Run `main` in virtual time, with the run order of `seed` (None: first come, first served).
-
-    Raises:
-        Stuck: if it waits for what will never come.
-    """
-    loop = VirtualLoop()
-    pick = None if seed is None else seeded_pick(seed)
-    scheduler = Scheduler(loop, pick=pick, inline_blocking=True, chance=random.Random(seed or 0))
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        try:
-            return runner.run(main)
-        except BaseException as exception:
-            if seed is not None:
-                exception.add_note(f"seed {seed}")
-            raise
-        finally:
-            for process in list(scheduler.processes.values()):
-                scheduler.signal(process.exit_signal, None, "kill", False)
+Pattern: TypeAlias = Any
+"""What a message has to be: of this class, accepted by this function, or equal to this value."""
 
 
 class Probe(GenServer):
@@ -163,11 +53,38 @@ class Probe(GenServer):
         assert self.messages, f"no message came within {within} s"
         return self.messages.popleft()
 
-    async def assert_down(self, monitor: Monitor, reason: ExitReason = ..., *, within: float = 5.0) -> ExitReason:
-        """Take the next message, which has to be the `Down` of `monitor`; returns its reason."""
-        message = await self.receive_message(within=within)
-        assert isinstance(message, Down), f"expected a Down, got {message!r}"
-        assert message.monitor is monitor, f"a Down of {message.target!r}"
+    async def assert_receive(self, pattern: Pattern, *, within: float = 5.0) -> Any:
+        """Take the oldest message that fits `pattern`, waiting `within` virtual seconds for it; others stay.
+
+        Raises:
+            AssertionError: if none comes; it lists those that are there.
+        """
+        deadline = self.scheduler.loop.time() + within
+        while True:
+            for message in self.messages:
+                if fits(pattern, message):
+                    self.messages.remove(message)
+                    return message
+            left = deadline - self.scheduler.loop.time()
+            assert left > 0, f"no message that fits {pattern!r} came within {within} s, only {list(self.messages)!r}"
+            self._arrival = self.scheduler.loop.create_future()
+            await asyncio.wait((self._arrival,), timeout=left)
+
+    async def refute_receive(self, pattern: Pattern, *, during: float = 1.0) -> None:
+        """Check that no message that fits `pattern` is there or comes for `during` virtual seconds."""
+        await asyncio.sleep(during)
+        for message in self.messages:
+            assert not fits(pattern, message), f"unexpected: {message!r}"
+
+    async def assert_down(self, of: Monitor | Ref, reason: ExitReason = ..., *, within: float = 5.0) -> ExitReason:
+        """Take the `Down` of a monitor, or wait for the end of a process; returns its reason.
+
+        Args:
+            of: a monitor of this probe, or a process, which is monitored from now on
+            reason: what it has to end with, unless that does not matter
+        """
+        monitor = self.monitor(of) if isinstance(of, Ref) else of
+        message = await self.assert_receive(lambda m: isinstance(m, Down) and m.monitor is monitor, within=within)
         assert reason is ... or message.reason == reason, f"down with {message.reason!r}, not {reason!r}"
         return message.reason
 
@@ -175,6 +92,13 @@ class Probe(GenServer):
         """Check that no message comes for `during` virtual seconds."""
         await asyncio.sleep(during)
         assert not self.messages, f"unexpected: {list(self.messages)!r}"
+
+
+def fits(pattern: Pattern, message: Any) -> bool:
+    """Tell whether `message` is what `pattern` asks for."""
+    if isinstance(pattern, type):
+        return isinstance(message, pattern)
+    return bool(pattern(message)) if callable(pattern) else bool(message == pattern)
 
 
 async def settle(seconds: float = 0.0) -> None:
@@ -212,6 +136,3 @@ async def replaced(find: Callable[[], Ref | None], old: Ref) -> Ref:
         if ref is not None and ref is not old and ref.is_alive():
             return ref
         await asyncio.sleep(0.001)
-
-
-__all__ = ["Probe", "Stuck", "VirtualLoop", "kill", "quiet", "replaced", "run", "seeded_pick", "settle", "watch"]

@@ -34,7 +34,7 @@ from supervision.server.wire import READABLE, Wire
 log = structlog.get_logger("canopy.server")
 
 EVENTS_PER_TURN = 64
-"""After so many events a connection lets others have a turn."""
+"""Events that are handled for one message; the scheduler counts messages, and then lets others have a turn."""
 REQUEST_TIMEOUT = 10.0
 """Seconds a client has to send a whole request, after it connected or was answered."""
 RETRY_AFTER = 5

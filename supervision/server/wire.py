@@ -29,8 +29,8 @@ STALL_TIMEOUT = 30.0
 """Seconds after which a peer is cut off that takes nothing of what waits for it."""
 MIN_TAKEN = 16 * 1024
 """Bytes that a peer has to take in a timeout to be given as much time again."""
-LONG_READ = 64 * 1024
-"""Bytes of one read that are taken in at a time; then others have a turn. In the shortest frames, they take 30 ms."""
+LONG_READ = 16 * 1024
+"""Bytes of one read that are taken in at a time; then others have a turn. In the shortest frames they take 8 ms."""
 MAX_EVENTS = 1_024
 """Events that wait for the owner above which reading pauses."""
 MAX_BACKLOG = 16 * 1024 * 1024
@@ -365,10 +365,11 @@ class Wire(asyncio.Protocol):
             self._cut_off()
 
     def _cut_off(self) -> None:
-        """Drop a peer that does not read."""
-        log.warning("wire.too_slow", wire=self.id, peer=self.peer)
-        self._sockets.cut_off += 1
-        self.abort()
+        """Drop a peer that does not read, if it has not been dropped."""
+        if self._transport is not None and not self._transport.is_closing():
+            log.warning("wire.too_slow", wire=self.id, peer=self.peer)
+            self._sockets.cut_off += 1
+            self._transport.abort()
 
     @property
     def _taken(self) -> int:

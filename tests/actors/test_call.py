@@ -1,6 +1,7 @@
 """A call is answered once, fails with the reason, and leaves nothing behind."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -20,14 +21,16 @@ from actors import (
     Stop,
     call,
     cast,
+    debug,
     down,
     register,
     reply,
     send,
+    send_exit,
     start,
 )
-from actors.testing import kill, quiet
-from tests.support.puppet import Puppet, puppet
+from actors.testing import kill, quiet, settle
+from tests.support.puppet import Puppet, nothing, puppet
 from tests.support.scenarios import live, simulated
 
 
@@ -207,3 +210,32 @@ async def test_a_name_is_looked_up_when_it_is_called() -> None:
     ended = down(holder)
     await kill(holder)
     assert await ended == KILLED
+
+@simulated
+async def test_call_of_a_caller_that_was_killed_is_forgotten() -> None:
+    server, _ = await puppet(trap_exit=True)
+    caller, _ = await puppet()
+    debug.suspend(server)
+    cast(caller, lambda _: call(server, nothing, timeout=None))
+    await settle()
+    cell = server._cell
+    assert cell is not None
+    assert len(cell.callers or ()) == 1
+    await kill(caller)
+    assert not cell.callers
+
+
+@simulated
+async def test_failure_that_a_killed_caller_does_not_see_is_no_complaint_of_asyncio() -> None:
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    server, _ = await puppet()
+    caller, _ = await puppet()
+    debug.suspend(server)
+    cast(caller, lambda _: call(server, nothing, timeout=None))
+    await settle()
+    for victim in (server, caller):
+        send_exit(victim, "kill")
+    await settle()
+    gc.collect()
+    assert complaints == []

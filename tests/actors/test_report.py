@@ -1,0 +1,157 @@
+"""What a crash report says, and what it does not."""
+
+from typing import Any
+
+from actors import GenServer, Stop, cast, debug, down, start
+from actors.report import KEPT
+from actors.testing import kill, quiet
+from supervision import Supervisor, child
+from tests.support.scenarios import simulated
+
+
+class Vault(GenServer):
+    def init(self, secret: str = "hunter2") -> None:
+        self.secret = secret
+        self.opened = 0
+
+    def handle_cast(self, request: Any) -> Any:
+        if isinstance(request, Stop):
+            return request
+        self.opened += 1
+        if request == "crash":
+            raise ValueError("jammed")
+        return None
+
+    def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        return {**state, "secret": "***"}
+
+
+@simulated
+async def test_a_report_holds_message_reason_state_and_restarts() -> None:
+    supervisor = await start(Supervisor, [child(Vault, name="vault")], label="bank")
+    for _ in range(2):
+        cast("vault", "crash")
+        await quiet()
+    first, second = debug.crash_reports()[:2]
+    assert (first.label, first.kind, first.path) == ("vault", "Vault", ("bank", "vault"))
+    assert str(first.reason) == "ValueError: jammed"
+    assert first.message == "Cast('crash')"
+    assert first.state["opened"] == "1"
+    assert (first.restarts, second.restarts) == (0, 1)
+    assert (first.recent, first.state_before) == ((), None)
+    assert not supervisor.is_alive()
+
+
+@simulated
+async def test_format_state_decides_what_may_be_seen() -> None:
+    ref = await start(Vault)
+    debug.record(ref, 3)
+    ended = down(ref)
+    cast(ref, "crash")
+    await ended
+    report = debug.crash_reports()[-1]
+    assert report.state["secret"] == "'***'"
+    assert report.state_before is not None
+    assert report.state_before["secret"] == "'***'"
+    assert "hunter2" not in repr(report)
+
+
+@simulated
+async def test_a_format_state_that_fails_hides_the_state_and_not_the_crash() -> None:
+    class Broken(Vault):
+        def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
+            raise KeyError("oops")
+
+    ref = await start(Broken)
+    ended = down(ref)
+    cast(ref, "crash")
+    assert isinstance((await ended).exception, ValueError)
+    assert debug.crash_reports()[-1].state == {"format_state": "failed: KeyError('oops')"}
+
+
+@simulated
+async def test_a_state_that_cannot_be_printed_hides_nothing_else() -> None:
+    class Unprintable:
+        def __repr__(self) -> str:
+            raise ValueError("no")
+
+    ref = await start(Vault)
+    debug.replace_state(ref, lambda state: {**state, "opened": 0, "odd": Unprintable()})
+    ended = down(ref)
+    cast(ref, "crash")
+    await ended
+    state = debug.crash_reports()[-1].state
+    assert state["opened"] == "1"
+    assert "Unprintable" in state["odd"]
+
+
+@simulated
+async def test_with_a_history_it_holds_the_last_messages_and_the_state_before() -> None:
+    ref = await start(Vault)
+    debug.record(ref, 3)
+    for message in (1, 2, 3, 4):
+        cast(ref, message)
+    await quiet()
+    assert [repr(message) for message in debug.recorded(ref)] == ["Cast(2)", "Cast(3)", "Cast(4)"]
+    ended = down(ref)
+    cast(ref, "crash")
+    await ended
+    report = debug.crash_reports()[-1]
+    assert report.recent == ("Cast(3)", "Cast(4)")
+    assert report.state_before is not None
+    assert (report.state_before["opened"], report.state["opened"]) == ("4", "5")
+
+
+@simulated
+async def test_recording_can_be_ended() -> None:
+    ref = await start(Vault)
+    debug.record(ref, 3)
+    cast(ref, 1)
+    await quiet()
+    debug.record(ref, None)
+    cast(ref, 2)
+    await quiet()
+    assert debug.recorded(ref) == []
+
+
+@simulated
+async def test_a_tracer_and_a_history_do_not_disturb_each_other() -> None:
+    ref = await start(Vault)
+    seen: list[Any] = []
+    debug.trace(ref, seen.append)
+    debug.record(ref, 3)
+    cast(ref, 1)
+    await quiet()
+    debug.trace(ref, None)
+    cast(ref, 2)
+    await quiet()
+    assert (len(seen), len(debug.recorded(ref))) == (1, 2)
+
+
+@simulated
+async def test_an_orderly_end_and_a_kill_are_no_crash() -> None:
+    for reason in ("normal", "shutdown"):
+        ref = await start(Vault)
+        ended = down(ref)
+        cast(ref, Stop(reason))
+        await ended
+    await kill(await start(Vault))
+    assert debug.crash_reports() == []
+
+
+@simulated
+async def test_only_the_last_reports_are_kept() -> None:
+    for _ in range(KEPT + 5):
+        ref = await start(Vault)
+        ended = down(ref)
+        cast(ref, "crash")
+        await ended
+    assert len(debug.crash_reports()) == KEPT
+
+
+@simulated
+async def test_what_is_shown_of_a_process_does_not_change_it() -> None:
+    ref = await start(Vault)
+    debug.get_state(ref)["opened"] = 99
+    assert debug.get_state(ref)["opened"] == 0
+    assert debug.info(ref) is not None

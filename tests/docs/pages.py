@@ -1,0 +1,21 @@
+"""The code on a page of documentation, as a reader would copy it."""
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(page: str) -> list[str]:
+    """The Python blocks of a page, in order; the path is relative to the repository."""
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+
+
+def module(page: str, name: str) -> ModuleType:
+    """All blocks of a page as one module, imported, not run as a program."""
+    made = ModuleType(name)
+    sys.modules[name] = made  # dataclasses look their module up
+    exec(compile("\n".join(blocks(page)), page, "exec"), made.__dict__)
+    return made

@@ -1,0 +1,43 @@
+"""The guides: their examples do what the pages say of them."""
+
+from pathlib import Path
+
+import pytest
+
+from actors import call, cast, start, whereis
+from actors.testing import kill, replaced
+from supervision import Supervisor, child
+from tests.docs.pages import ROOT, blocks, module
+from tests.support.scenarios import live, simulated
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "guides").glob("*.md")), ids=lambda page: page.stem)
+def test_the_code_of_a_guide_runs(page: Path) -> None:
+    if blocks(str(page)):
+        module(str(page), page.stem.replace("-", "_"))
+
+
+@simulated
+async def test_a_ledger_and_a_checkpoint_survive_a_crash() -> None:
+    guide = module("docs/guides/surviving-crashes.md", "surviving_crashes")
+    ledger = guide.Ledger()
+    children = [child(guide.Cashier, ledger, name="cashier"), child(guide.Counter, name="counter")]
+    await start(Supervisor, children, intensity=2)
+    for name in ("cashier", "counter"):
+        cast(name, 5)
+        first = whereis(name)
+        assert first is not None
+        await call("counter", "read")
+        await kill(first)
+        await replaced(lambda name=name: whereis(name), first)  # type: ignore[misc]
+    cast("cashier", 2)
+    assert await call("counter", "read") == 5
+    assert ledger.total == 7
+
+
+@live
+async def test_all_three_ways_to_wait_answer() -> None:
+    guide = module("docs/guides/blocking-work.md", "blocking_work")
+    assert await call(await start(guide.Poller), 0.0) == "done"
+    assert len(await call(await start(guide.Hasher), b"secret")) == 128
+    assert await call(await start(guide.Reader), 7) == "page 7"

@@ -1,0 +1,29 @@
+"""The code on the front page runs, and prints what it says."""
+
+import os
+import subprocess
+import sys
+
+from tests.docs.pages import ROOT, blocks
+
+
+def run(script: str) -> list[str]:
+    """Run a program as a user would; returns the lines it printed."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_the_counter_prints_what_the_page_says() -> None:
+    program = blocks("README.md")[0]
+    said = [line.partition("  # ")[2] for line in program.splitlines() if line.strip().startswith("print(")]
+    printed = [line for line in run(program) if line.isdigit()]
+    assert printed == said == ["42", "40"]
+
+
+def test_the_test_of_the_counter_passes() -> None:
+    program, test = blocks("README.md")[:2]
+    run("\n".join([program, test, "test_counter_adds()"]))
