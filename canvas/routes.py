@@ -18,7 +18,7 @@ from canvas.echo import Echo
 from canvas.images import EncodePng
 from canvas.room import Room
 from canvas.visitor import Visitor
-from protocol import HttpError, Limits, Request, Response
+from protocol import HttpError, Limits, Request, Response, decode_path
 from supervision.server import Answer, Sockets, WebSocket
 
 ECHO_LIMITS = Limits(message=16 * 1024 * 1024, fragments=131_072)
@@ -80,7 +80,7 @@ class Routes:
 
     def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request."""
-        path = request.path
+        path = decode_path(request.path)
         if path == "/ws":
             user_id = self._free_user_id()
             return WebSocket(partial(Visitor, room=self._room, user_id=user_id), label=f"visitor {user_id}")

@@ -17,8 +17,7 @@ from supervision.child_spec import (
 )
 from supervision.dynamic_supervisor import MAX_CHILDREN, DynamicSupervisor, start_dynamic_child
 from supervision.partition_supervisor import Partition, partition_of, partition_supervisor
-from supervision.strategy import AutoShutdown, Strategy
-from supervision.supervisor import (
+from supervision.requests import (
     ALREADY_PRESENT,
     DYNAMIC,
     NOT_FOUND,
@@ -29,7 +28,6 @@ from supervision.supervisor import (
     ChildInfo,
     Counts,
     FailedToStart,
-    Supervisor,
     count_children,
     delete_child,
     get_childspec,
@@ -38,6 +36,8 @@ from supervision.supervisor import (
     terminate_child,
     which_children,
 )
+from supervision.strategy import AutoShutdown, Strategy
+from supervision.supervisor import Supervisor
 from supervision.task_supervisor import (
     Done,
     Failed,

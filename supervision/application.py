@@ -27,8 +27,8 @@ from actors import (
     start,
     stop,
 )
+from supervision.base import Child, begin
 from supervision.child_spec import ChildSpec
-from supervision.supervisor import Child, begin
 
 log = structlog.get_logger("canopy.application")
 

@@ -179,6 +179,16 @@ def _is_shutdown_time(value: object) -> bool:
     return value == BRUTAL_KILL or (isinstance(value, int | float) and not isinstance(value, bool) and value >= 0)
 
 
+def check_spec(spec: object) -> None:
+    """Check that `spec` is a specification; its fields have checked themselves.
+
+    Raises:
+        SpecError: if it is something else.
+    """
+    if not isinstance(spec, ChildSpec):
+        raise SpecError("child", spec, "a ChildSpec")
+
+
 def child(start: type[Process] | StartFunction, *args: Any, id: ChildId = None, **options: Any) -> ChildSpec:
     """Specify a child: `child(Server, 1, 2, id="server", restart=Restart.TRANSIENT)`.
 

@@ -7,14 +7,11 @@ from typing import Any, Final
 
 from actors import SHUTDOWN, Call, Exit, ExitReason, Ref, StartError, Stop, Target, cast
 from supervision import strategy as rules
-from supervision.child_spec import BadSpecs, ChildSpec, ChildType, SpecError
-from supervision.strategy import AutoShutdown
-from supervision.supervisor import (
+from supervision.base import BaseSupervisor, BeginRestart, Child, TryAgain, log
+from supervision.child_spec import BadSpecs, ChildSpec, ChildType, SpecError, check_spec
+from supervision.requests import (
     DYNAMIC,
     NOT_FOUND,
-    BaseSupervisor,
-    BeginRestart,
-    Child,
     CountChildren,
     Counts,
     DeleteChild,
@@ -23,12 +20,10 @@ from supervision.supervisor import (
     RestartChild,
     StartChild,
     TerminateChild,
-    TryAgain,
     WhichChildren,
-    _request,
-    check_spec,
-    log,
+    ask,
 )
+from supervision.strategy import AutoShutdown
 
 MAX_CHILDREN: Final = "max_children"
 """The supervisor has as many children as it may."""
@@ -184,5 +179,5 @@ async def start_dynamic_child(supervisor: Target, *args: Any, **kwargs: Any) -> 
         ChildError: `MAX_CHILDREN`, or what the start failed with. `UNKNOWN_REQUEST` if the supervisor is no dynamic
             one.
     """
-    started: Ref | None = await _request(supervisor, StartDynamicChild(args, kwargs))
+    started: Ref | None = await ask(supervisor, StartDynamicChild(args, kwargs))
     return started

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from actors import Ref, whereis
-from supervision.child_spec import ChildSpec, ChildType, SpecError, child
+from supervision.child_spec import ChildSpec, ChildType, SpecError, check_spec, child
 from supervision.strategy import Strategy
-from supervision.supervisor import Supervisor, check_spec
+from supervision.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)

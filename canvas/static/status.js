@@ -2,6 +2,8 @@
  * The connection's state, for the eye and for a screen reader.
  */
 
+/** While connected, pixels wait for the server's limit and for their acknowledgement: fewer than this is no delay. */
+const BEHIND = 85;
 const LABELS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", offline: "Offline", closed: "Closed" };
 
 export class StatusBadge {
@@ -35,7 +37,7 @@ export class StatusBadge {
     this.#badge.title = state.reason;
     this.#retry.hidden = state.status === "live" || state.status === "connecting";
     clearInterval(this.#ticker);
-    if (state.status !== "live") this.#ticker = setInterval(() => this.#render(), 250);
+    this.#ticker = setInterval(() => this.#render(), 250);
     this.#render();
     if (changed) this.#announce(state);
   }
@@ -44,8 +46,10 @@ export class StatusBadge {
     const { status, retryAt } = this.#state;
     const seconds = Math.max(1, Math.ceil((retryAt - performance.now()) / 1000));
     const when = status === "connecting" || !retryAt ? "" : ` in ${seconds} s`;
-    const waiting = status !== "live" && this.#pending.size ? `, ${this.#pending.size.toLocaleString()} px waiting` : "";
-    this.#label.textContent = LABELS[status] + when + waiting;
+    const { size } = this.#pending;
+    const waiting = size >= (status === "live" ? BEHIND : 1) ? `, ${size.toLocaleString()} px waiting` : "";
+    const text = LABELS[status] + when + waiting;
+    if (this.#label.textContent !== text) this.#label.textContent = text;
   }
 
   /** Once per change: the countdown is for the eye only. */

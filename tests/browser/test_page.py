@@ -11,6 +11,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from actors import Ref, whereis
 from canvas.application import CanvasApplication
+from canvas.config import read_rate_limit
 from supervision.console.client import ask_admin
 from tests.support.instance import connection_of, mended, new_application, running
 from tests.support.scenarios import live
@@ -23,13 +24,22 @@ COUNT_SOCKETS = """
     };
 """
 
+SPILLED = """
+    [...document.querySelectorAll("#help dt")].filter((term) => {
+        const words = document.createRange();
+        words.selectNodeContents(term);
+        return words.getBoundingClientRect().right > term.nextElementSibling.getBoundingClientRect().left;
+    }).map((term) => term.textContent)
+"""
+"""The terms of the help that run into their explanations."""
+
 
 @contextlib.asynccontextmanager
 async def browser_and_canvas(
-    tmp_path: Path, chromium: dict[str, Any]
+    tmp_path: Path, chromium: dict[str, Any], **options: Any
 ) -> AsyncIterator[tuple[Browser, CanvasApplication]]:
     """A browser, and a canvas of its own to look at."""
-    async with async_playwright() as playwright, running(new_application(tmp_path)) as application:
+    async with async_playwright() as playwright, running(new_application(tmp_path, **options)) as application:
         browser = await playwright.chromium.launch(**chromium)
         yield browser, application
         await browser.close()
@@ -146,6 +156,20 @@ async def test_actors_crash_while_both_paint_and_both_go_on(tmp_path: Path, chro
 
 
 @live
+async def test_page_tells_of_pixels_that_wait_for_the_rate_limit(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    limit = read_rate_limit("--rate-limit", "100/s")
+    async with browser_and_canvas(tmp_path, chromium, rate_limit=limit) as (browser, application):
+        ann = await open_page(browser, application)
+        waiting = ann.get_by_test_id("status").get_by_text("px waiting")
+        await ann.evaluate("for (let i = 0; i < 512; i++) window.canopy.paint(i % 32, i >> 5, '#FF0000')")
+        await waiting.wait_for()
+        await ann.wait_for_function("() => window.canopy.pending === 0")
+        await waiting.wait_for(state="detached")
+        assert await ann.get_by_test_id("status").inner_text() == "Live"
+        await check_undisturbed(ann)
+
+
+@live
 async def test_page_comes_back_after_a_restart_of_the_server(tmp_path: Path, chromium: dict[str, Any]) -> None:
     async with browser_and_canvas(tmp_path / "first", chromium) as (browser, application):
         ann = await open_page(browser, application)
@@ -166,6 +190,11 @@ async def test_page_fits_a_phone_and_is_painted_with_a_finger(tmp_path: Path, ch
     async with browser_and_canvas(tmp_path, chromium) as (browser, application):
         ann = await open_page(browser, application, **phone)
         assert await ann.evaluate("document.documentElement.scrollWidth") <= 360
+        await ann.get_by_label("Help", exact=True).tap()
+        for width in (430, 390, 360):
+            await ann.set_viewport_size({"width": width, "height": 640})
+            assert await ann.evaluate(SPILLED) == []
+        await ann.keyboard.press("Escape")
         await ann.touchscreen.tap(180, 240)  # in the middle of the canvas, above the dock
         await ann.wait_for_function("() => window.canopy.seq > 0 && window.canopy.pending === 0")
         await check_undisturbed(ann)

@@ -11,7 +11,7 @@ from actors import NORMAL, Ref, down, send_exit, whereis
 from actors.debug import force_exit, processes
 from canvas.application import CanvasApplication
 from canvas.config import read_rate_limit
-from protocol import Opcode
+from protocol import Opcode, encode_frame
 from tests.support.client import assert_same_canvas, paint_together
 from tests.support.instance import connection_of, find_child, mended, new_application, running
 from tests.support.raw_socket import RawSocket, client_frame, request
@@ -146,6 +146,42 @@ def test_frame_that_breaks_a_rule_gets_its_close_code_and_the_rule(
             await neighbour.until(lambda: neighbour.screen.seq == 1)
 
     scenario()
+
+
+@live_on_every_loop
+async def test_client_that_does_not_read_is_cut_off_once(tmp_path: Path) -> None:
+    async with (
+        running(new_application(tmp_path)) as application,
+        await RawSocket.open(application.sockets.port) as raw,
+    ):
+        await raw.upgrade()
+        raw.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a transport that also reads
+        (wire,) = application.sockets.wires.values()
+        for _ in range(50):
+            wire.send_frames(encode_frame(Opcode.TEXT, b"x" * 1_000_000))
+        await gone(application)
+        assert application.sockets.cut_off == 1
+
+
+@pytest.mark.parametrize("upgraded", [True, False], ids=["a frame too long", "a header too long"])
+@live_on_every_loop
+async def test_client_that_goes_on_sending_can_still_read_which_rule_it_broke(tmp_path: Path, upgraded: bool) -> None:
+    async with (
+        running(new_application(tmp_path)) as application,
+        await RawSocket.open(application.sockets.port) as raw,
+    ):
+        if upgraded:
+            await raw.upgrade()
+            raw.send(b"\x82\xff" + (1 << 24).to_bytes(8) + bytes(4))
+        else:
+            raw.send(b"GET / HTTP/1.1\r\nHost: a\r\nA: ")
+        raw.send(b"x" * (1 << 24))
+        await raw.writer.drain()  # a reset would break it off
+        if upgraded:
+            assert (await raw.close_frame())[0] == 1009
+        else:
+            assert (await raw.answer()).status == 431
+        assert await raw.reader.read() == b""
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 3000, 4999])

@@ -12,7 +12,14 @@ from protocol import Binary, HttpError, Opcode, Request, Response, Text, encode_
 from supervision import Limit
 from supervision.server import Answer, Connection, WebSocket
 from supervision.server.connection import REQUEST_TIMEOUT
-from supervision.server.wire import ADOPTION_TIMEOUT, CLOSE_TIMEOUT, MAX_BACKLOG, MAX_EVENTS
+from supervision.server.wire import (
+    ADOPTION_TIMEOUT,
+    CLOSE_TIMEOUT,
+    MAX_BACKLOG,
+    MAX_EVENTS,
+    MIN_TAKEN,
+    STALL_TIMEOUT,
+)
 from tests.support.instance import simulated_server
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import EOF, MASK, RESET, VirtualBrowser, VirtualPeer
@@ -179,6 +186,19 @@ async def test_more_messages_than_one_turn_handles_are_all_handled() -> None:
         peer.send_bytes(b"".join(text(str(number)) for number in range(5_000)))
         await peer.until(lambda: len(peer.received) == 5_000)
         assert peer.received == [str(number) for number in range(5_000)]
+
+
+@simulated
+async def test_long_read_of_one_client_does_not_hold_up_the_others() -> None:
+    async with simulated_server(Aviary()) as server:
+        loud, quick = await greeted(await server.join()), await greeted(await server.join())
+        pieces = encode_frame(Opcode.CONTINUATION, b"a", fin=False, mask=MASK) * 60_000
+        loud.send_bytes(encode_frame(Opcode.BINARY, b"", fin=False, mask=MASK) + pieces)
+        loud.send_bytes(encode_frame(Opcode.CONTINUATION, b"", mask=MASK))
+        quick.send_text("me too")
+        assert await quick.message() == "me too"
+        assert loud.received == []
+        assert await loud.message() == b"a" * 60_000
 
 
 @simulated
@@ -481,6 +501,66 @@ async def test_client_that_takes_long_for_one_large_message_is_not_cut_off_for_s
         assert not wire.is_closed
         slow.catch_up()
         assert len(slow.received) == 1_001
+
+
+@simulated
+async def test_client_that_answers_wait_for_is_not_heard_until_it_has_read_some() -> None:
+    async with simulated_server(Aviary()) as server:
+        slow = await greeted(await server.join())
+        slow.stall()
+        wire = server.sockets.wires[1]
+        for _ in range(40):
+            slow.send_text("x" * 1_000_000)
+            await settle()
+        assert wire.backlog < 2_000_000
+        assert not wire.is_closed
+        while len(slow.received) < 40:
+            slow.catch_up()
+            slow.stall()
+            await settle()
+
+
+@simulated
+async def test_client_that_reads_nothing_for_long_is_cut_off() -> None:
+    loop = asyncio.get_running_loop()
+    async with simulated_server(Aviary()) as server:
+        slow = await greeted(await server.join())
+        slow.stall()
+        slow.send_text("x" * 1_000_000)
+        began = loop.time()
+        assert (await slow.end())[0] == 1006
+        assert loop.time() - began == pytest.approx(STALL_TIMEOUT)
+        assert server.sockets.cut_off == 1
+
+
+class Sipper(VirtualPeer):
+    """Takes what the server wrote one write at a time, once it has been told to sip."""
+
+    sips = False
+
+    def feed(self, data: bytes) -> None:
+        self.is_stalled = self.sips
+        super().feed(data)
+
+
+@simulated
+async def test_slow_client_gets_all_that_was_sent_before_the_close() -> None:
+    async with simulated_server(Aviary()) as server:
+        slow = Sipper()
+        slow.begin(server.door, "/")
+        await greeted(slow)
+        slow.sips = True
+        wire = server.sockets.wires[1]
+        for _ in range(4):
+            wire.send_frames(encode_frame(Opcode.TEXT, b"x" * 2 * MIN_TAKEN))
+        wire.close(1001, "the server is going away")
+        for number in range(1, 5):
+            await settle(CLOSE_TIMEOUT - 1)
+            assert len(slow.received) == number
+            slow.catch_up()
+        slow.sips = False
+        slow.catch_up()
+        assert await slow.end() == (1001, "the server is going away")
 
 
 @simulated

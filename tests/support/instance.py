@@ -12,8 +12,8 @@ from actors.debug import processes
 from canvas.application import CanvasApplication
 from canvas.config import Config
 from supervision import Application, which_children
+from supervision.requests import RESTARTING
 from supervision.server import Routes, Sockets, server
-from supervision.supervisor import RESTARTING
 from tests.support.virtual_network import VirtualClient, VirtualNetwork, VirtualPeer, VirtualSocket
 
 SMALL: dict[str, Any] = {"port": 0, "width": 32, "height": 16, "rate_limit": None, "drain_timeout": 2.0}

@@ -1,0 +1,177 @@
+"""What a supervisor may be asked: functions for everybody, and the requests and answers they exchange with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from actors import ExitReason, Ref, Target, call
+from supervision.child_spec import ChildId, ChildSpec, ChildType, check_spec
+
+RESTARTING: Final = "restarting"
+ALREADY_PRESENT: Final = "already_present"
+NOT_FOUND: Final = "not_found"
+RUNNING: Final = "running"
+DYNAMIC: Final = "dynamic"
+"""The request is not for a `DynamicSupervisor` (OTP's `simple_one_for_one`)."""
+UNKNOWN_REQUEST: Final = "unknown_request"
+"""The request is not for this kind of supervisor."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedToStart:
+    """Why a supervisor did not start: a child did not."""
+
+    id: ChildId
+    reason: ExitReason
+
+
+class ChildError(Exception):
+    """A request about a child was refused.
+
+    `reason` is `NOT_FOUND`, `RUNNING`, `RESTARTING`, `ALREADY_PRESENT`, `DYNAMIC`, `UNKNOWN_REQUEST`,
+    `AlreadyStarted(ref)`, `BadCombination`, or what the child's start failed with.
+    """
+
+    def __init__(self, reason: Any) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class ChildInfo:
+    """One row of `which_children`; `ref` is None for a child that is not running, or `RESTARTING`."""
+
+    id: ChildId
+    ref: Ref | Literal["restarting"] | None
+    type: ChildType
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What `count_children` tells. `active` leaves out those that are not running."""
+
+    specs: int
+    active: int
+    supervisors: int
+    workers: int
+
+
+async def start_child(supervisor: Target, spec: ChildSpec) -> Ref | None:
+    """Add a child after the others and start it. Returns None if it declined to start.
+
+    Raises:
+        ChildError: `AlreadyStarted(ref)` or `ALREADY_PRESENT` for an id that is known, or what the start failed with;
+            then nothing is kept. `DYNAMIC` if the supervisor starts its children from a template.
+        SpecError: if `spec` is no specification.
+    """
+    check_spec(spec)
+    started: Ref | None = await ask(supervisor, StartChild(spec))
+    return started
+
+
+async def terminate_child(supervisor: Target, child: ChildId | Ref) -> None:
+    """Stop a child and do not restart it; its siblings stay as they are. Fine if it is not running.
+
+    Args:
+        supervisor: a static one knows its children by id, a dynamic one by reference
+        child: a temporary one is forgotten
+
+    Raises:
+        ChildError: `NOT_FOUND`; `DYNAMIC` for an id where a reference is wanted.
+    """
+    await ask(supervisor, TerminateChild(child))
+
+
+async def restart_child(supervisor: Target, id: ChildId) -> Ref | None:
+    """Start a child again that is not running. A failure is not tried again.
+
+    Raises:
+        ChildError: `NOT_FOUND`, `RUNNING`, `RESTARTING`, `DYNAMIC`, or what the start failed with.
+    """
+    started: Ref | None = await ask(supervisor, RestartChild(id))
+    return started
+
+
+async def delete_child(supervisor: Target, id: ChildId) -> None:
+    """Forget a child that is not running.
+
+    Raises:
+        ChildError: `NOT_FOUND`, `RUNNING`, `RESTARTING` or `DYNAMIC`.
+    """
+    await ask(supervisor, DeleteChild(id))
+
+
+async def get_childspec(supervisor: Target, id: ChildId) -> ChildSpec:
+    """The specification of a child.
+
+    Raises:
+        ChildError: `NOT_FOUND`.
+    """
+    spec: ChildSpec = await ask(supervisor, GetChildSpec(id))
+    return spec
+
+
+async def which_children(supervisor: Target) -> list[ChildInfo]:
+    """The children of a supervisor, the last started first."""
+    children: list[ChildInfo] = await ask(supervisor, WhichChildren())
+    return children
+
+
+async def count_children(supervisor: Target) -> Counts:
+    """How many children a supervisor has."""
+    counts: Counts = await ask(supervisor, CountChildren())
+    return counts
+
+
+async def ask(supervisor: Target, request: Any) -> Any:
+    """A supervisor may take as long as its slowest child: without a timeout, as in OTP."""
+    answer = await call(supervisor, request, timeout=None)
+    if isinstance(answer, Refused):
+        raise ChildError(answer.reason)
+    return answer
+
+
+# Requests, and the answer that makes the client raise.
+
+
+@dataclass(frozen=True, slots=True)
+class StartChild:
+    spec: ChildSpec
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateChild:
+    child: ChildId | Ref
+
+
+@dataclass(frozen=True, slots=True)
+class RestartChild:
+    id: ChildId
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteChild:
+    id: ChildId
+
+
+@dataclass(frozen=True, slots=True)
+class GetChildSpec:
+    id: ChildId
+
+
+@dataclass(frozen=True, slots=True)
+class WhichChildren:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class CountChildren:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The answer that makes the client raise `ChildError`."""
+
+    reason: Any
