@@ -34,6 +34,11 @@ def answer_to(tmp_path: Path, data: bytes, *, to_head: bool = False, **options: 
     return answers[0]
 
 
+def test_escaped_path_is_the_path_it_stands_for(tmp_path: Path) -> None:
+    answer = answer_to(tmp_path, get("/static/%61pp.js"))
+    assert (answer.status, answer.body) == (200, (STATIC / "app.js").read_bytes())
+
+
 # Handshakes.
 
 
