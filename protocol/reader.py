@@ -62,7 +62,7 @@ def read_small_messages(data: bytes, position: int, limit: int, events: list[Eve
 class FrameReader:
     """General path. Takes any bytes in any cut, one frame or less per call."""
 
-    __slots__ = ("_assembler", "_control", "_extended", "_head", "_header", "_received", "idle")
+    __slots__ = ("_assembler", "_control", "_extended", "_head", "_header", "_received", "frames", "idle")
 
     def __init__(self, limits: Limits, inflater: Inflater | None = None) -> None:
         self._assembler = Assembler(limits, inflater)
@@ -71,6 +71,7 @@ class FrameReader:
         self._header: FrameHeader | None = None
         self._received = 0  # payload bytes of the frame in progress
         self._control = b""
+        self.frames = 0  # so far; those of the fast path do not come here
         self.idle = True  # the next byte begins a new frame of a new message
 
     def read(self, data: bytes, position: int) -> tuple[int, Text | Binary | Ping | Pong | Close | None]:
@@ -105,6 +106,7 @@ class FrameReader:
         if header.opcode < FIRST_CONTROL:
             self._assembler.begin(header)
         self._head = b""
+        self.frames += 1
         self._header = header
         self._received = 0
         return header, position + header.size - known

