@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.run
 DEV_STAMP := $(VENV)/.dev
 ARGS ?=
+SEEDS ?= 10000
 
-.PHONY: run test check bench lint types clean
+.PHONY: run test check bench explore lint types clean
 
 run: $(RUN_STAMP)  ## serve the canvas on http://127.0.0.1:8000; ARGS="--port 9000" for options
 	@exec $(BIN)/canopy run $(ARGS)
@@ -21,6 +22,9 @@ lint: $(DEV_STAMP)
 
 types: $(DEV_STAMP)
 	$(BIN)/mypy
+
+explore: $(DEV_STAMP)  ## simulate the whole canvas with many seeds: SEEDS=100000
+	SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/simulation -k under_every_seed $(ARGS)
 
 bench: $(DEV_STAMP)  ## throughput beside other servers, in one run
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -176,7 +176,7 @@ class Broadcaster(GenServer):
 
     def _tell_refused(self, request: Refuse) -> None:
         error = encode_text(server_error("store_unavailable", f"the pixel could not be kept: {request.error}"))
-        for user_id in {change.user_id for change in request.changes}:
+        for user_id in dict.fromkeys(change.user_id for change in request.changes):  # a set's order is no seed's
             viewer = self._present.get(user_id)
             if viewer is not None:
                 viewer.wire.send_frames(error)

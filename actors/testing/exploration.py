@@ -16,7 +16,7 @@ from actors.testing.kit import Kit, describe_run
 
 Simulated: TypeAlias = Callable[[Kit], Coroutine[Any, Any, Any]]
 
-SHRINKING_RUNS = 400
+SHRINKING_RUNS = 250
 """Runs that making a failure small may take."""
 LINES_OF_TRACE = 120
 """So many of the last lines of the trace are shown."""
@@ -32,11 +32,15 @@ class Found(AssertionError):
         seed: that seed
         failure: what was raised in its run
         plan: the decisions that are needed for it; the others may be ordinary
+        decisions: how many were not ordinary when it was found
         trace: what happened with these decisions
     """
 
-    def __init__(self, text: str, seed: int, failure: BaseException, plan: Plan, trace: list[str]) -> None:
+    def __init__(
+        self, text: str, seed: int, failure: BaseException, plan: Plan, decisions: int, trace: list[str]
+    ) -> None:
         super().__init__(text)
+        self.decisions = decisions
         self.seed = seed
         self.failure = failure
         self.plan = plan
@@ -138,7 +142,7 @@ def _found(test: Simulated, seed: int, shrinks: bool) -> Found:
             "".join(traceback.format_exception(failure_of_small or failure)),
         ]
     )
-    return Found(text, seed, failure_of_small or failure, plan, lines)
+    return Found(text, seed, failure_of_small or failure, plan, len(whole), lines)
 
 
 def replay_command(seed: int) -> str:

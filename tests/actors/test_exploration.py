@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from actors import Call, GenServer, call, cast, start
-from actors.testing import Chance, Fault, Found, Kit, explore, quiet, settle
+from actors.testing import Chance, Fault, Found, Kit, exploration, explore, quiet, settle
 from actors.testing.exploration import attempt, shrink
 
 
@@ -144,3 +144,34 @@ def test_random_crashes_are_drawn_from_the_seed_and_listed() -> None:
 
     assert len(faults_of(1)) in (1, 2, 3)
     assert faults_of(1) == faults_of(1)
+
+
+def test_a_replayed_seed_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int | None] = []
+
+    async def note_seed(kit: Kit) -> None:
+        seeds.append(kit.seed)
+
+    monkeypatch.setattr(exploration, "replayed_seed", 7)
+    assert explore(note_seed, seeds=20) == 1
+    assert seeds == [7]
+
+
+def test_priorities_starve_nobody() -> None:
+    async def spin(kit: Kit) -> None:
+        accounts = [await start(Account) for _ in range(5)]
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+
+        def again() -> None:
+            for account in accounts[1:]:
+                for _ in range(20):
+                    account.tell("spin")
+            if not done.done():
+                loop.call_soon(again)
+
+        again()
+        await call(accounts[0], None, timeout=None)
+        done.set_result(None)
+
+    assert explore(spin, seeds=[1, 3, 5, 7, 9], jobs=1) == 5

@@ -1,0 +1,228 @@
+"""A whole canopy in a simulation: people who come, paint, tear their connection and come again, while actors crash.
+
+What has to hold at the end of every run is in `Canopy.check`.
+"""
+
+import asyncio
+import itertools
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from actors import Ref
+from actors.testing import Kit, settle
+from canvas.application import CanvasApplication
+from canvas.config import Config
+from canvas.store import MemoryStore
+from supervision.server.testing import EOF, RESET, VirtualNetwork, Weather
+from tests.simulation.faulty_store import FaultyStore
+from tests.support.client import Painter
+from tests.support.instance import SMALL, mended
+from tests.support.virtual_network import VirtualClient
+
+PEOPLE = 20
+CRASHES = 8
+TURNS_WITH_CRASHES = 1_500
+MAX_CRASHES_OF_A_CONNECTION = 5
+"""One more within 10 s, and it is given up."""
+
+
+async def simulated_canopy(kit: Kit, *, people: int = PEOPLE, crashes: int = CRASHES, pixels: int = 1) -> None:
+    """Run it once; everybody paints at least so many pixels at a time."""
+    with tempfile.TemporaryDirectory() as data:
+        canopy = Canopy(kit, Path(data), pixels)
+        try:
+            await canopy.live(people, crashes)
+        finally:
+            canopy.application.close()
+
+
+async def stopped_canopy(kit: Kit, *, people: int = PEOPLE, crashes: int = CRASHES) -> None:
+    """Run it, and stop it at any time, in the middle of everything."""
+    with tempfile.TemporaryDirectory() as data:
+        canopy = Canopy(kit, Path(data))
+        try:
+            await canopy.be_stopped(people, crashes)
+        finally:
+            canopy.application.close()
+
+
+class Canopy:
+    """One canopy and its people."""
+
+    def __init__(self, kit: Kit, data: Path, pixels: int = 1) -> None:
+        self.kit = kit
+        self.pixels = pixels
+        config = Config(data=data, **SMALL)
+        user_ids = map("user{}".format, itertools.count(1))
+        self.store = FaultyStore(kit, MemoryStore("epoch", config.width, config.height, config.background))
+        self.application = CanvasApplication(config, new_user_id=lambda: next(user_ids), store=self.store)
+        self.network = VirtualNetwork(Weather(kit))
+        self.door = self.network.listen(self.application.sockets)
+        self.network.listen(self.application.admin)
+        self.people: list[Person] = []
+        self.clients: list[VirtualClient] = []
+        self._crashes_of_wire: Counter[int] = Counter()
+
+    async def live(self, people: int, crashes: int) -> None:
+        """Let people paint while actors crash, then check that nothing is missing and nothing is left."""
+        await self.application.start()
+        self.kit.crash_some(crashes, within=TURNS_WITH_CRASHES, may_crash=self._may_crash)
+        self.people = [Person(self, number) for number in range(people)]
+        async with asyncio.TaskGroup() as group:
+            for person in self.people:
+                group.create_task(person.live())
+        self.kit.calm()
+        await mended(self.application)
+        await self.check()
+        await self.application.stop()
+        await self.check_end()
+
+    async def be_stopped(self, people: int, crashes: int) -> None:
+        """Stop while people paint and actors crash; nothing is left."""
+        await self.application.start()
+        self.kit.crash_some(crashes, within=TURNS_WITH_CRASHES, may_crash=self._may_crash)
+        self.people = [Person(self, number) for number in range(people)]
+        painting = [asyncio.create_task(person.live()) for person in self.people]
+        await asyncio.sleep(self.kit.chance.stream("stop").between(0.0, 0.5))
+        await self.application.stop()
+        self.application.close()
+        for task in painting:
+            task.cancel()
+        for outcome in await asyncio.gather(*painting, return_exceptions=True):
+            broken = isinstance(outcome, AssertionError) and not str(outcome).startswith("closed with ")
+            assert not broken, f"a promise was broken: {outcome}"
+        await self.check_nothing_left()
+
+    async def check(self) -> None:
+        """Everybody sees what is committed, and everybody else."""
+        last = Person(self, len(self.people))
+        await last.come()
+        await last.paint(1)
+        await settle(10.0)  # what was painted twice because of a crash may still be on its way
+        here = [person.client for person in [*self.people, last]]
+        log = self.store.log
+        pixels = {}
+        for x, y, color, _ in log:
+            pixels[x, y] = color
+        grid = self.store.load()
+        assert all(f"#{grid.color(x, y):06X}" == color for (x, y), color in pixels.items())
+        for client in here:
+            await client.until(lambda: True)  # raises what broke a promise
+            seq = client.screen.seq
+            assert seq == len(log), f"{client.screen.user_id} saw {seq} of {len(log)} changes"
+            assert client.screen.pixels == pixels, "somebody sees another canvas"
+        room, wires = self.application.room, self.application.sockets.wires
+        present = {client.screen.user_id for client in here}
+        for client in here:
+            assert client.screen.users == present, "somebody does not know who is here"
+        assert {user_id for user_id, _, _ in room.users} == present
+        assert len(room.viewers) == len(wires) == len(here)
+        assert self.kit.surplus_monitors() == []
+
+    async def check_nothing_left(self) -> None:
+        """No process, name, monitor, timer or wire is left, and every connection has ended once."""
+        await settle(60.0)  # what was sent for later to somebody who has died meanwhile
+        assert self.kit.leaks() == []
+        assert self.application.sockets.wires == {}
+        assert [transport.ends for transport in self.network.transports] == [1] * len(self.network.transports)
+
+    async def check_end(self) -> None:
+        """Everybody was told goodbye, and nothing is left."""
+        await self.check_nothing_left()
+        for client in self.clients:
+            assert client.closed is not None, "a client was not told of the end"
+        for person in self.people:
+            assert person.client.closed is not None
+            assert person.client.closed[0] == 1001, f"{person.client.screen.user_id} ended with {person.client.closed}"
+
+    def saw(self, message: dict[str, Any]) -> None:
+        """Somebody was told of a change: it has to be committed."""
+        seq = message["seq"]
+        assert seq <= len(self.store.log), f"change {seq} was shown before it was committed"
+        shown = (message["x"], message["y"], message["color"], message["user_id"])
+        assert self.store.log[seq - 1] == shown, f"change {seq} was shown as {shown}"
+
+    def _may_crash(self, victim: Ref) -> bool:
+        cell = victim._cell
+        if cell is None or cell.parent is None or victim is self.application.top():
+            return False
+        for wire in self.application.sockets.wires.values():
+            if wire.owner is victim:
+                self._crashes_of_wire[wire.id] += 1
+                return self._crashes_of_wire[wire.id] <= MAX_CRASHES_OF_A_CONNECTION
+        return True
+
+
+class Person:
+    """Somebody who paints a column of the canvas, and the pixel (0, 0) that all of them fight for."""
+
+    client: VirtualClient
+
+    def __init__(self, canopy: Canopy, number: int) -> None:
+        self.canopy = canopy
+        self.kit = canopy.kit
+        self._name = f"person {number}"
+        self._chance = canopy.kit.chance.stream(self._name)
+        self._column = 1 + number
+        self._color = 0
+
+    async def live(self) -> None:
+        """Come and paint, twice; stay after that."""
+        await asyncio.sleep(self._chance.between(0.0, 0.2))
+        await self.come()
+        await self.paint(self.canopy.pixels + self._chance.choose(3))
+        if self.kit.happens(f"{self._name} stalls", 0.2):
+            self.client.stall()
+            await asyncio.sleep(self._chance.between(0.05, 1.0))
+            self.client.catch_up()
+        if self.kit.happens("the machine sleeps", 0.02):
+            self.kit.jump(1.0)
+        if self.kit.happens(f"{self._name} goes", 0.5):
+            await self._go()
+            await self.come()
+        await self.paint(self.canopy.pixels + self._chance.choose(3))
+
+    async def come(self) -> None:
+        """Connect, and wait until the canvas is there."""
+        self.client = client = VirtualClient()
+        self.canopy.clients.append(client)
+        cells = [(self._column, y) for y in range(16)] + [(0, 0)]
+        self._painter = Persistent(client, cells, self.canopy)
+        client.begin(self.canopy.door)
+        await client.until(lambda: client.screen.states > 0, "for the canvas")
+
+    async def paint(self, count: int) -> None:
+        """Paint until so many more pixels are acknowledged, and all that is under way is."""
+        self._painter.begin()
+        await self._painter.paint_more(count)
+        await self._painter.pause()
+
+    async def _go(self) -> None:
+        how = self._chance.choose(3)
+        if self._chance.happens(0.5):
+            self._painter.begin()  # and hang up in the middle of it
+        if how == 0:
+            self.client.say_goodbye()
+        else:
+            self.kit.fault(f"{self._name} hangs up with {(RESET, EOF)[how - 1]}")
+            self.client.hang_up((RESET, EOF)[how - 1])
+        await self.client.end()
+
+
+class Persistent(Painter):
+    """Paints again what the store refused; checks all it is told."""
+
+    def __init__(self, client: VirtualClient, cells: list[tuple[int, int]], canopy: Canopy) -> None:
+        super().__init__(client, cells)
+        self._canopy = canopy
+
+    def _note(self, kind: str, message: dict[str, Any]) -> None:
+        if kind == "pixel_changed":
+            self._canopy.saw(message)
+        if kind == "error":
+            assert message["code"] == "store_unavailable", message
+            for cell, color in self._underway.items():
+                self.client.paint(*cell, color)
+        super()._note(kind, message)
