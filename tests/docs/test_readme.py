@@ -4,7 +4,11 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.docs.pages import ROOT, blocks
+
+pytest_plugins = ["pytester"]
 
 
 def run(script: str) -> list[str]:
@@ -24,6 +28,8 @@ def test_the_counter_prints_what_the_page_says() -> None:
     assert printed == said == ["42", "40"]
 
 
-def test_the_test_of_the_counter_passes() -> None:
-    program, test = blocks("README.md")[:2]
-    run("\n".join([program, test, "test_counter_adds()"]))
+def test_the_test_of_the_counter_passes(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    pytester.makeconftest('pytest_plugins = ["actors.testing.plugin"]')
+    pytester.makepyfile(test_counter=blocks("README.md")[1])
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=4)
