@@ -74,6 +74,7 @@ class Reply(Directive):
 
 FOR_KERNEL = frozenset((KernelCall, StopRequest, Exit, *PROXY))
 """The messages that the kernel may have to serve itself."""
+_SPECIAL = FOR_KERNEL | {Call, Continue}
 
 
 class GenServer(Process):
@@ -133,16 +134,14 @@ class GenServer(Process):
         return self.terminate(reason)
 
     def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
-        if type(message) is Cast:  # most messages: without the call
+        kind = type(message)
+        if kind is Cast:  # most messages are this, or plain: without the call
             result = self.handle_cast(message.request)
-            if result is None:
-                return None
+        elif kind in _SPECIAL:
+            return self._kernel_settled(message, self._kernel_dispatch(message))
         else:
-            result = self._kernel_dispatch(message)
-        if type(result) is CoroutineType:
-            return self._kernel_settle_later(message, result)
-        self._kernel_settle(message, result)
-        return None
+            result = self.handle_info(message)
+        return None if result is None else self._kernel_settled(message, result)
 
     def _kernel_dispatch(self, message: Any) -> Any:
         """Call the callback that `message` is for."""
@@ -161,6 +160,13 @@ class GenServer(Process):
                 value = self._kernel_proxied(request)
                 return value if kind is KernelCall else None
         return self.handle_info(message)
+
+    def _kernel_settled(self, message: Any, result: Any) -> Coroutine[Any, Any, Any] | None:
+        """Settle `message` now, or return what does it when the result is there."""
+        if type(result) is CoroutineType:
+            return self._kernel_settle_later(message, result)
+        self._kernel_settle(message, result)
+        return None
 
     async def _kernel_settle_later(self, message: Any, pending: Coroutine[Any, Any, Any]) -> None:
         self._kernel_settle(message, await pending)
