@@ -106,8 +106,8 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Turn bytes into events; answer what the protocol itself answers."""
         self.bytes_in += len(data)
-        if len(data) <= self._stride:
-            self._absorb(self.session.receive(data))
+        if len(data) <= self._stride and not self._unheard:
+            self._hear(data)
         else:
             self._unheard += data
             self._pause()  # libuv would read 32 times in a row, 256 kB each
@@ -286,13 +286,20 @@ class Wire(asyncio.Protocol):
         if is_heard or self._is_ending:
             self._read_on()
 
-    def _hear_more(self) -> None:
-        """Take in some of a long read, and have the rest wait until others have had a turn."""
-        data, self._unheard = self._unheard[: self._stride], self._unheard[self._stride :]
+    def _hear(self, data: bytes) -> None:
+        """Take in a piece of what was read; what it cost decides how long the next one may be."""
+        if len(data) < COSTLY_READ:  # almost always, and cheap whatever it holds
+            self._absorb(self.session.receive(data))
+            return
         before = self.session.slow_frames
         self._absorb(self.session.receive(data))
         is_costly = self.session.slow_frames - before >= MANY_FRAMES
         self._stride = COSTLY_READ if is_costly else LONG_READ
+
+    def _hear_more(self) -> None:
+        """Take in some of a long read, and have the rest wait until others have had a turn."""
+        data, self._unheard = self._unheard[: self._stride], self._unheard[self._stride :]
+        self._hear(data)
         if self._unheard:
             asyncio.get_running_loop().call_soon(self._hear_more)
         else:
