@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from collections.abc import Callable
 
 from actors import Ref
@@ -34,6 +35,7 @@ class CanvasApplication(Application):
         config: what was configured
         new_user_id: names a new visitor
         store: where committed changes live, in place of the one that is configured
+        wall_clock: seconds since 1970
 
     Attributes:
         sockets: the server's; they are open from the beginning, so that a port in use is found before anything starts
@@ -45,6 +47,7 @@ class CanvasApplication(Application):
         *,
         new_user_id: Callable[[], str] = lambda: secrets.token_hex(4),
         store: Store | None = None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.config = config
         with contextlib.ExitStack() as opened:
@@ -79,7 +82,7 @@ class CanvasApplication(Application):
                 child(Registry, room.users, room.viewers, id="registry", name="registry"),
                 child(StoreServer, self.store, id="store", name="store"),
                 child(Broadcaster, room, id="broadcaster", name="broadcaster"),
-                child(Canvas, "store", "broadcaster", config.tick, id="canvas", name="canvas"),
+                child(Canvas, "store", "broadcaster", config.tick, wall_clock, id="canvas", name="canvas"),
                 child(Images, id="images", name="images"),
                 server("server", self.sockets, routes, drain_timeout=config.drain_timeout),
                 server("console", self.admin, AdminRoutes(self.top), drain_timeout=1.0),

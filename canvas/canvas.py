@@ -6,6 +6,7 @@ before it is committed, and everybody sees the same order.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -68,12 +69,14 @@ class Canvas(GenServer):
         store: the process that commits
         broadcaster: the process that shows
         tick: seconds between two batches of a busy canvas; an idle one commits at once
+        wall_clock: seconds since 1970, when a change was made
     """
 
-    async def init(self, store: Target, broadcaster: Target, tick: float) -> None:
+    async def init(self, store: Target, broadcaster: Target, tick: float, wall_clock: Callable[[], float]) -> None:
         loaded = await call(store, Load())
         self._store = store
         self._broadcaster = broadcaster
+        self._wall_clock = wall_clock
         self._epoch: str = loaded.epoch
         self._grid = loaded.grid
         self._painted: list[Change] = []
@@ -122,7 +125,7 @@ class Canvas(GenServer):
         for seq, change in enumerate(changes, start=self._grid.seq + 1):
             change.seq = seq
         self._is_committing = True
-        cast(self._store, Append(changes, self.ref))
+        cast(self._store, Append(changes, self._wall_clock(), self.ref))
 
     def _commit_more(self) -> None:
         self._is_committing = False

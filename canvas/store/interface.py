@@ -25,8 +25,14 @@ class Store(Protocol):
         """The canvas with all committed changes; a copy of the caller's own."""
         ...
 
-    def append(self, changes: Sequence[Change]) -> None:
-        """Commit changes: all of them or none. When this returns they are as durable as this store can make them.
+    def since(self, seq: int) -> list[Change] | None:
+        """All committed changes after number `seq`, in order; None if it does not remember that far."""
+        ...
+
+    def append(self, changes: Sequence[Change], at: float) -> None:
+        """Commit changes that were made at `at` (seconds since 1970): all of them or none.
+
+        When this returns they are as durable as this store can make them.
 
         Raises:
             StoreError: if they cannot be kept.

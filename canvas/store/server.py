@@ -15,18 +15,25 @@ from canvas.store.interface import Store, StoreError
 class Load:
     """Call: the canvas as it is committed. Answered with `Loaded`."""
 
+    recent: int = 0
+    """How many of the last changes to send along, if they are remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
+    """The canvas, and its last changes in order."""
+
     epoch: str
     grid: Grid
+    recent: Sequence[Change]
 
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Cast: commit `changes` and tell `reply_to` `Committed` or `Rejected`."""
+    """Cast: commit `changes`, made at `at` (seconds since 1970), and tell `reply_to` `Committed` or `Rejected`."""
 
     changes: Sequence[Change]
+    at: float
     reply_to: Ref
 
 
@@ -58,7 +65,9 @@ class StoreServer(GenServer):
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Load the canvas."""
         if isinstance(request, Load):
-            return Loaded(self._store.epoch, self._store.load())
+            grid = self._store.load()
+            recent = self._store.since(max(0, grid.seq - request.recent))
+            return Loaded(self._store.epoch, grid, recent or ())
         return super().handle_call(request, from_)
 
     def handle_cast(self, request: Any) -> Any:
@@ -66,7 +75,7 @@ class StoreServer(GenServer):
         if not isinstance(request, Append):
             return super().handle_cast(request)
         try:
-            self._store.append(request.changes)
+            self._store.append(request.changes, request.at)
         except StoreError as error:  # the disk's fault, not ours: whoever painted is told
             request.reply_to.tell(Rejected(request.changes, error))
         else:

@@ -76,8 +76,8 @@ async def test_crash_of_the_store_after_the_commit_loses_nothing(
     commit = MemoryStore.append
     left = [3]  # how many commits until the crash
 
-    def commit_and_crash(store: MemoryStore, changes: Any) -> None:
-        commit(store, changes)
+    def commit_and_crash(store: MemoryStore, changes: Any, at: float) -> None:
+        commit(store, changes, at)
         left[0] -= 1
         if left[0] == 0:
             raise RuntimeError("died before it could say so")

@@ -40,10 +40,10 @@ async def test_nothing_goes_wrong_while_actors_crash(tmp_path: Path) -> None:
 async def test_refused_pixels_are_painted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append, tries = MemoryStore.append, iter(range(1_000))
 
-    def fail_at_first(store: MemoryStore, changes: Any) -> None:
+    def fail_at_first(store: MemoryStore, changes: Any, at: float) -> None:
         if next(tries) < 3:
             raise StoreError("no space left on device")
-        append(store, changes)
+        append(store, changes, at)
 
     monkeypatch.setattr(MemoryStore, "append", fail_at_first)
     monkeypatch.setattr(load, "RETRY_AFTER", 0.01)
@@ -58,8 +58,8 @@ async def test_disconnect_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     application = new_application(tmp_path)
     append, tries = MemoryStore.append, iter(range(1_000))
 
-    def tear_a_wire_once(store: MemoryStore, changes: Any) -> None:
-        append(store, changes)
+    def tear_a_wire_once(store: MemoryStore, changes: Any, at: float) -> None:
+        append(store, changes, at)
         if next(tries) == 3:
             next(iter(application.sockets.wires.values())).abort()
 

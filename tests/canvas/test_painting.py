@@ -29,12 +29,12 @@ class WatchedStore(MemoryStore):
         self.is_full = False
         self.before_commit: Callable[[Sequence[Change]], None] = lambda changes: None
 
-    def append(self, changes: Sequence[Change]) -> None:
+    def append(self, changes: Sequence[Change], at: float) -> None:
         self.batches.append(len(changes))
         if self.is_full:
             raise StoreError("no space left on device")
         self.before_commit(changes)
-        super().append(changes)
+        super().append(changes, at)
 
 
 @pytest.fixture

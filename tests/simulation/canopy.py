@@ -57,7 +57,12 @@ class Canopy:
         config = Config(data=data, **SMALL)
         user_ids = map("user{}".format, itertools.count(1))
         self.store = FaultyStore(kit, MemoryStore("epoch", config.width, config.height, config.background))
-        self.application = CanvasApplication(config, new_user_id=lambda: next(user_ids), store=self.store)
+        self.application = CanvasApplication(
+            config,
+            new_user_id=lambda: next(user_ids),
+            store=self.store,
+            wall_clock=lambda: asyncio.get_running_loop().time(),
+        )
         self.network = VirtualNetwork(Weather(kit))
         self.door = self.network.listen(self.application.sockets)
         self.network.listen(self.application.admin)

@@ -31,7 +31,11 @@ class FaultyStore:
         """See `Store.load`."""
         return self._inner.load()
 
-    def append(self, changes: Sequence[Change]) -> None:
+    def since(self, seq: int) -> list[Change] | None:
+        """See `Store.since`."""
+        return self._inner.since(seq)
+
+    def append(self, changes: Sequence[Change], at: float) -> None:
         """See `Store.append`."""
         kit, often = self._kit, self._often
         if kit.happens("the disk is full", often):
@@ -40,7 +44,7 @@ class FaultyStore:
             kit.jump(0.2)
         if kit.happens("the store crashes before the commit", often):
             raise Fault("before the commit")
-        self._inner.append(changes)
+        self._inner.append(changes, at)
         self.log += [(change.x, change.y, f"#{change.color:06X}", change.user_id) for change in changes]
         kit.note(f"committed up to {len(self.log)}")
         if kit.happens("the store crashes after the commit", often):

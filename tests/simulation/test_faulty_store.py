@@ -35,7 +35,7 @@ def test_it_fails_in_every_way_and_remembers_what_was_committed() -> None:
         for _ in range(200):
             before = inner.load().seq
             try:
-                store.append(changes(2, after=before))
+                store.append(changes(2, after=before), 0.0)
             except (StoreError, Fault) as failure:
                 failures.add(str(failure))
             assert inner.load().seq == len(store.log)
