@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -75,6 +76,14 @@ class Call:
         elif not answer.done():
             answer.set_exception(error)
 
+    def when_answered(self, tell: Callable[[Any], object]) -> None:
+        """Have `tell(value)` called with the answer, for whoever looks on; not if the call fails."""
+        answer = self._answer
+        if isinstance(answer, asyncio.Future):
+            answer.add_done_callback(lambda done: None if _has_failed(done) else tell(done.result()))
+        elif isinstance(answer, LoopFuture):
+            answer.when_set(tell)
+
     def is_closed(self) -> bool:
         """Tell whether it has been answered or has failed."""
         return self._answer is None
@@ -103,6 +112,10 @@ class KernelCall(Call):
     """A call that the kernel serves: an order to stop, or a message of a Pykka proxy."""
 
     __slots__ = ()
+
+
+def _has_failed(answer: asyncio.Future[Any]) -> bool:
+    return answer.cancelled() or answer.exception() is not None
 
 
 async def call(target: Target, request: Any, timeout: float | None = 5.0) -> Any:

@@ -530,6 +530,7 @@ class Cell:
         self._run(self.process._kernel_finish, reason)
 
     def _report(self, reason: ExitReason) -> None:
+        self.scheduler.crashed += 1
         report = crash_report(self, reason)
         self.scheduler.crashes.append(report)
         log.error(
@@ -571,6 +572,8 @@ class Cell:
         if self.name is not None:
             scheduler.names.pop(self.name, None)
         scheduler.processes.pop(self.ref.id, None)
+        scheduler.used.pop(self, None)
+        scheduler.retired += self.handled
         self.ref._cell = None
         if self._idle_timer is not None:
             self._idle_timer.cancel()

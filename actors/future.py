@@ -41,6 +41,16 @@ class LoopFuture(pykka.ThreadingFuture[Any]):
         super().set_exception(exc_info)
         self._wake()
 
+    def when_set(self, tell: Callable[[Any], object]) -> None:
+        """Have `tell(value)` called when the value is set; not for an exception."""
+
+        def note() -> None:
+            if self._result is not None and self._result.exc_info is None:
+                tell(self._result.value)
+
+        with self._condition:
+            self._waiters.append(note)
+
     # Pykka derives futures that ask their sources in `get`: to await one is to await its sources first.
 
     def map(self, func: Callable[[Any], Any]) -> pykka.Future[Any]:

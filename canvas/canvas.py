@@ -54,6 +54,20 @@ class Picture:
     rgb: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class GetStatus:
+    """Call: how far the canvas has come. Answered with `CanvasStatus`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CanvasStatus:
+    """The last committed change, and how many pixels wait for the store."""
+
+    epoch: str
+    seq: int
+    waiting: int
+
+
 class _Flush:
     def __repr__(self) -> str:
         return "FLUSH"
@@ -114,10 +128,12 @@ class Canvas(GenServer):
         return None
 
     def handle_call(self, request: Any, from_: Call) -> Any:
-        """Hand out the picture."""
+        """Hand out the picture, or say how far it has come."""
         if isinstance(request, GetPicture):
             grid = self._grid
             return Picture(self._epoch, grid.seq, grid.width, grid.height, grid.rgb())
+        if isinstance(request, GetStatus):
+            return CanvasStatus(self._epoch, self._grid.seq, len(self._painted))
         return super().handle_call(request, from_)
 
     def _flush(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
-import logging
 import os
 import random
 import sys
@@ -22,6 +21,7 @@ from canvas.application import CanvasApplication
 from canvas.chaos import crash_at_random
 from canvas.config import Config, ConfigError, read_config, read_toml
 from canvas.load import paint
+from canvas.log import configure_logging
 from supervision.console.client import AdminError, ask_admin
 
 app = typer.Typer(
@@ -73,6 +73,19 @@ def run(
         str | None, typer.Option(metavar="on|off", help="Compress large messages (permessage-deflate). (default off)")
     ] = None,
     echo: Annotated[bool | None, typer.Option("--echo/--no-echo", help="Serve /echo as well.")] = None,
+    console_host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Address of the console. (default 127.0.0.1)")
+    ] = None,
+    console_port: Annotated[
+        str | None,
+        typer.Option(metavar="PORT|auto|off", help="Port of the console. (default auto: 8001, or another if taken)"),
+    ] = None,
+    console_names: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="Host names of the console beside localhost. (default none)")
+    ] = None,
+    console_insecure: Annotated[
+        bool | None, typer.Option("--console-insecure", help="Let others than this machine reach it without TLS.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
 ) -> None:
     """Run the canvas until SIGINT or SIGTERM; a second signal ends it at once.
@@ -81,9 +94,11 @@ def run(
     """
     flags = {name: value for name, value in locals().items() if name != "config"}
     settings = _settings(flags, config)
-    _configure_logging(settings.log_level)
+    threshold = configure_logging(settings.log_level)
     try:
-        application = CanvasApplication(settings)
+        application = CanvasApplication(settings, set_log_level=threshold.set)
+    except ConfigError as error:
+        _fail(str(error))
     except OSError as error:
         _fail(_explain(error, settings))
     try:
@@ -172,6 +187,8 @@ async def _serve(application: CanvasApplication) -> Any:
     host = f"[{config.host}]" if ":" in config.host else config.host
     url = f"http://{host}:{application.sockets.port}"
     structlog.get_logger("canopy").info("canopy.ready", url=url, pid=os.getpid())
+    if application.console.url is not None:
+        typer.echo(f"console: {application.console.url}", err=True)
     return await ended
 
 
@@ -211,22 +228,6 @@ def _explain(error: OSError, config: Config) -> str:
         return f"--port {config.port} on {config.host} is in use by another program"
     option = f"--port {config.port}" if error.errno == errno.EACCES else f"--host {config.host}"
     return f"{option} cannot be listened on: {error.strerror}"
-
-
-def _configure_logging(level: str) -> None:
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            ),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
 
 
 def _fail(text: str, code: int = 2) -> NoReturn:

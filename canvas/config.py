@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 from canvas.rate_limit import RateLimit
 
 STORES = ("memory",)
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_SIDE = 10_000
+AUTO: Final = "auto"
+"""The console's port by default: 8001, or another if that is taken."""
 
 
 class ConfigError(Exception):
@@ -41,6 +44,15 @@ class Config:
     log_level: str = "info"
     compression: bool = False
     echo: bool = False
+    console_host: str = "127.0.0.1"
+    console_port: int | Literal["auto"] | None = AUTO
+    console_names: tuple[str, ...] = ()
+    console_insecure: bool = False
+
+    def __post_init__(self) -> None:
+        if self.console_port is not None and not self.console_insecure and not _is_loopback(self.console_host):
+            allowed = "a loopback address, unless --console-insecure is given"
+            raise ConfigError("--console-host", self.console_host, allowed)
 
 
 def read_config(
@@ -143,6 +155,32 @@ def _switch(option: str, value: Any) -> bool:
     raise ConfigError(option, value, "true or false")
 
 
+def _console_port(option: str, value: Any) -> int | str | None:
+    if value == "off" or value is False:
+        return None
+    if value == AUTO:
+        return AUTO
+    try:
+        port: int = _integer(0, 65_535)(option, value)
+    except ConfigError:
+        raise ConfigError(option, value, "an integer from 0 to 65535, auto or off") from None
+    return port
+
+
+def _names(option: str, value: Any) -> tuple[str, ...]:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
+        raise ConfigError(option, value, "host names with commas between them")
+    return tuple(name.strip() for name in names)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _color(option: str, value: Any) -> int:
     if isinstance(value, str) and re.fullmatch("#[0-9A-Fa-f]{6}", value):
         return int(value[1:], 16)
@@ -182,4 +220,8 @@ _READERS: dict[str, Any] = {
     "log_level": _choice(*LOG_LEVELS),
     "compression": _switch,
     "echo": _switch,
+    "console_host": _text,
+    "console_port": _console_port,
+    "console_names": _names,
+    "console_insecure": _switch,
 }

@@ -101,6 +101,11 @@ class Session:
         self._deflater: Deflater | None = None
         self._farewell = b""  # the close frame that `finish` sends
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether messages are compressed (RFC 7692)."""
+        return self._deflater is not None
+
     # -- receiving -------------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> list[Event]:

@@ -147,6 +147,10 @@ class BaseSupervisor(GenServer):
         child.ref.restarts = child.restarts
         child.started = self.scheduler.loop.time()
 
+    def child_of(self, ref: Ref) -> Child | None:
+        """What this supervisor knows of a child that runs, for whoever looks; None of others' children."""
+        raise NotImplementedError
+
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Refuse what is not for this kind of supervisor: a client's mistake may not harm the children."""
         log.warning("supervisor.unexpected_call", supervisor=str(self), request=repr(request)[:200])
@@ -246,6 +250,7 @@ class BaseSupervisor(GenServer):
 
     def _note_restart(self, child: Child, reason: ExitReason) -> None:
         child.restarts += 1
+        self.scheduler.restarts += 1
         log.warning(
             "supervisor.child_restarted",
             supervisor=str(self),

@@ -65,6 +65,10 @@ class DynamicSupervisor(BaseSupervisor):
         refused = rules.refuse_child(template, auto_shutdown)
         return None if refused is None else Stop(BadSpecs(refused))
 
+    def child_of(self, ref: Ref) -> Child | None:
+        """What this supervisor knows of a child that runs."""
+        return self._children.get(ref)
+
     async def terminate(self, reason: ExitReason) -> None:
         children, self._children = self._children, {}
         await self._stop_all(children.values())

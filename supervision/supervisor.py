@@ -94,6 +94,10 @@ class Supervisor(BaseSupervisor):
             return Stop(Shutdown(FailedToStart(failed.spec.id, error.reason)))
         return None
 
+    def child_of(self, ref: Ref) -> Child | None:
+        """What this supervisor knows of a child that runs."""
+        return self._by_ref.get(ref)
+
     async def terminate(self, reason: ExitReason) -> None:
         await self._stop_group(list(self._children.values()))
 

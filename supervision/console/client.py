@@ -43,5 +43,14 @@ def ask_admin(data: Path, method: str, path: str) -> Any:
     finally:
         connection.close()
     if response.status != 200:
-        raise AdminError(body.decode(errors="replace").strip())
+        raise AdminError(_explain(body))
     return json.loads(body)
+
+
+def _explain(body: bytes) -> str:
+    """Why a request was refused: JSON from the API, a line of text from the server before it got there."""
+    text = body.decode(errors="replace").strip()
+    try:
+        return str(json.loads(text)["error"])
+    except (ValueError, TypeError, KeyError):
+        return text

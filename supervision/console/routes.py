@@ -1,72 +1,121 @@
-"""The admin API: the tree, and a way to make an actor crash. Served on the admin socket."""
+"""What the console answers: the API to all that may, and on its own port the pages of the web console."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable
+import inspect
+from collections.abc import Awaitable
 from typing import Any
-from urllib.parse import unquote
 
 import structlog
 
-from actors import Ref
-from actors.debug import find, force_exit
 from protocol import HttpError, Request, Response
-from supervision.console.snapshot import tree
-from supervision.server import Answer
+from supervision.console.encoding import to_json
+from supervision.console.gate import SECURITY_HEADERS, Gate, login_page, token_of_form
+from supervision.console.pages import StaticPages
+from supervision.console.routing import Router
+from supervision.console.sessions import Access, Visitor
+from supervision.server import Answer, WebSocket, asking
 
 log = structlog.get_logger("canopy.console")
 
-CRASH = "crash"
-"""The reason with which an actor exits that was made to crash."""
-
-_NUMBER = re.compile(r"[0-9]{1,18}")
-_CRASH_PATH = re.compile(r"/api/v1/actors/([^/]+)/crash\Z")
+_OWNER = Visitor(Access.ADMIN, "owner of the admin socket")
+_SAFE = ("GET", "HEAD")
 
 
 class AdminRoutes:
-    """Answers the admin API.
+    """Answers the API on the admin socket: whoever may open that file may do everything."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Answer one request."""
+        return _answered(self._router, request, _OWNER)
+
+
+class WebRoutes:
+    """Answers on the port of the console, to those whom the gate lets in.
 
     Args:
-        root: tells the top supervisor
+        router: the API
+        gate: who is let in
+        pages: the web console
     """
 
-    def __init__(self, root: Callable[[], Ref]) -> None:
-        self._root = root
+    def __init__(self, router: Router, gate: Gate, pages: StaticPages) -> None:
+        self._router = router
+        self._gate = gate
+        self._pages = pages
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request."""
-        if request.path == "/api/v1/tree":
-            _require(request, "GET")
-            return self._tree()
-        crash = _CRASH_PATH.match(request.path)
-        if crash is not None:
-            _require(request, "POST")
-            return self._crash(unquote(crash[1]))
-        raise HttpError(404, f"there is no {request.path}")
+        try:
+            return self._serve(request)
+        except HttpError as error:
+            return _refusal(error)
 
-    def _tree(self) -> Response:
-        top = tree(self._root())
-        if top is None:
-            raise HttpError(503, "the application is stopping")
-        return _json(top.as_dict())
+    def _serve(self, request: Request) -> Answer | Awaitable[Answer]:
+        gate, address = self._gate, asking().address
+        gate.check_host(request)
+        if request.method not in _SAFE or "upgrade" in request.headers:
+            gate.check_origin(request)
+        match request.method, request.path:
+            case "POST", "/login":
+                return self._login(token_of_form(request.body), address)
+            case ("GET" | "HEAD"), "/" if request.query.startswith("token="):
+                return self._login(token_of_form(request.query.encode()), address)
+        visitor = gate.visitor(request, address)
+        if visitor is None:
+            return self._ask_who(request)
+        if (request.method, request.path) == ("POST", "/logout"):
+            return _with_headers(Response(303, (("Location", "/"), gate.logout(request))))
+        page = self._pages.find(request) if request.method in _SAFE else None
+        return _answered(self._router, request, visitor) if page is None else _with_headers(page)
 
-    def _crash(self, text: str) -> Response:
-        ref = find(int(text)) if _NUMBER.fullmatch(text) else None
-        if ref is None:
-            raise HttpError(404, f"there is no actor {text}")
-        if ref is self._root() or ref.label.endswith(" master"):
-            raise HttpError(403, "the root of the tree cannot be crashed: nobody would restart it")
-        log.warning("console.crash", actor=repr(ref))
-        force_exit(ref, CRASH)
-        return _json({"crashed": text, "label": ref.label})
+    def _login(self, token: str, address: str) -> Response:
+        """Begin a session, and take the token out of the address."""
+        try:
+            cookie, access = self._gate.login(token, address)
+        except HttpError as error:
+            log.warning("console.login_failed", address=address, status=error.status)
+            return _with_headers(login_page(error.status, error.headers))
+        log.info("console.login", address=address, access=access.value)
+        return _with_headers(Response(303, (("Location", "/"), cookie)))
+
+    def _ask_who(self, request: Request) -> Response:
+        if request.path == "/" and request.method in _SAFE:
+            return _with_headers(login_page(401))
+        raise HttpError(401, "a token is needed", (("WWW-Authenticate", 'Bearer realm="canopy"'),))
 
 
-def _require(request: Request, method: str) -> None:
-    if request.method != method:
-        raise HttpError(405, f"only {method} is allowed here", (("Allow", method),))
+def _answered(router: Router, request: Request, visitor: Visitor) -> Answer | Awaitable[Answer]:
+    try:
+        route, path = router.find(request)
+        value = router.ask(route, path, request, visitor)
+    except HttpError as error:
+        return _refusal(error)
+    return _awaited(value) if inspect.isawaitable(value) else _encoded(value)
 
 
-def _json(value: Any) -> Response:
-    return Response(200, (("Content-Type", "application/json"),), json.dumps(value).encode() + b"\n")
+async def _awaited(value: Awaitable[Any]) -> Answer:
+    try:
+        return _encoded(await value)
+    except HttpError as error:
+        return _refusal(error)
+
+
+def _encoded(value: Any) -> Answer:
+    if isinstance(value, WebSocket):
+        return value
+    if not isinstance(value, Response):
+        value = Response(200, (("Content-Type", "application/json"),), to_json(value) + b"\n")
+    return _with_headers(value)
+
+
+def _refusal(error: HttpError) -> Response:
+    headers = (("Content-Type", "application/json"), *error.headers)
+    return _with_headers(Response(error.status, headers, to_json({"error": error.message}) + b"\n"))
+
+
+def _with_headers(response: Response) -> Response:
+    return Response(response.status, (*response.headers, *SECURITY_HEADERS), response.body)

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 import structlog
 
-from actors import IGNORE, NORMAL, ExitReason, Stop, is_clean
+from actors import IGNORE, NORMAL, ExitReason, Scheduler, Stop, is_clean
 from actors.gen_statem import Event, GenStateMachine, Info, Next, StateTimedOut, StateTimeout
 from protocol import (
     Binary,
@@ -292,6 +292,14 @@ class Connection(GenStateMachine):
 
     def _unexpected(self, event: Event) -> None:
         log.warning("actor.unexpected_message", actor=str(self), message=repr(event)[:200])
+
+
+def asking() -> Wire:
+    """The wire whose request is being answered: for routes that have to know who asks."""
+    process = Scheduler.current().running
+    assert process is not None, "no request is being answered"
+    assert isinstance(process.process, Connection), f"{process} answers no request"
+    return process.process.wire
 
 
 def give_up(reason: ExitReason, args: tuple[Any, ...]) -> None:

@@ -116,7 +116,7 @@ class Listener(GenServer):
     async def _welcome(self, accepted: socket.socket) -> None:
         loop, sockets = self.scheduler.loop, self._sockets
         if len(sockets.wires) >= sockets.max_connections:
-            sockets.refused += 1
+            sockets.refused["too_many"] += 1
             await loop.connect_accepted_socket(Refusal, accepted)
             return
         await self._hand_over(await sockets.connect(accepted))

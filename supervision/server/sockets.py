@@ -7,6 +7,7 @@ import errno
 import itertools
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,8 +32,9 @@ class Sockets:
         wires: the open ones by their id
         connecting: what makes a wire of an accepted socket; outlives the listener that accepted it
         is_draining: the application is about to stop; nobody new is let in
-        refused: connections turned away because there were too many
-        cut_off: connections ended because they did not read
+        accepted: connections let in so far
+        refused: connections turned away, by reason
+        cut_off: connections ended by us because of what the client did, by reason
     """
 
     def __init__(
@@ -51,8 +53,11 @@ class Sockets:
         self.wires: dict[int, Wire] = {}
         self.connecting: set[asyncio.Task[Wire]] = set()
         self.is_draining = False
-        self.refused = 0
-        self.cut_off = 0
+        self.accepted = 0
+        self.refused: Counter[str] = Counter()
+        self.cut_off: Counter[str] = Counter()
+        self._past_bytes_in = 0
+        self._past_bytes_out = 0
         self._ids = itertools.count(1)
         self._wall_clock = wall_clock
         self._date = (0, "")
@@ -72,6 +77,7 @@ class Sockets:
     def connect(self, accepted: socket.socket) -> asyncio.Task[Wire]:
         """Make a wire of an accepted socket."""
         task = asyncio.get_running_loop().create_task(self._connect(accepted))
+        self.accepted += 1
         self.connecting.add(task)
         task.add_done_callback(self.connecting.discard)
         return task
@@ -82,7 +88,9 @@ class Sockets:
 
     def forget(self, wire: Wire) -> None:
         """A wire is gone."""
-        self.wires.pop(wire.id, None)
+        if self.wires.pop(wire.id, None) is not None:
+            self._past_bytes_in += wire.bytes_in
+            self._past_bytes_out += wire.bytes_out
         if not self.wires:
             waiting, self._when_empty = self._when_empty, []
             for tell in waiting:
@@ -94,6 +102,16 @@ class Sockets:
             self._when_empty.append(tell)
         else:
             tell()
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes that came from all clients so far."""
+        return self._past_bytes_in + sum(wire.bytes_in for wire in self.wires.values())
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes that went to all clients so far."""
+        return self._past_bytes_out + sum(wire.bytes_out for wire in self.wires.values())
 
     def orphans(self) -> list[Wire]:
         """The wires that nobody owns, oldest first."""

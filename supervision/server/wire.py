@@ -60,6 +60,9 @@ class Wire(asyncio.Protocol):
         id: a number no other wire of these sockets has or had
         session: the protocol state, to be read by the owner
         peer: the other end, as text
+        address: the other end without its port
+        connected_at: when it came, by the clock of the loop
+        round_trip: seconds that the peer took to answer a ping, when it was last measured
         keepsake: whatever the owner wants its next incarnation to find
         events: what the peer sent and no owner has taken yet
     """
@@ -68,7 +71,9 @@ class Wire(asyncio.Protocol):
         self._sockets = sockets
         self.id = sockets.next_id()
         self.session = Session(sockets.limits, date=sockets.date)
-        self.peer = "unknown"
+        self.peer = self.address = "unknown"
+        self.connected_at = 0.0
+        self.round_trip: float | None = None
         self.owner: Ref | None = None
         self.keepsake: Any = None
         self.events: deque[Event] = deque()
@@ -99,7 +104,9 @@ class Wire(asyncio.Protocol):
         """Begin; nobody owns the wire yet."""
         self._transport = cast(asyncio.Transport, transport)
         address = transport.get_extra_info("peername")
+        self.address = address[0] if isinstance(address, tuple) else "local"
         self.peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "local"
+        self.connected_at = asyncio.get_running_loop().time()
         self._sockets.wires[self.id] = self
         self._wait_for_owner()
 
@@ -383,8 +390,13 @@ class Wire(asyncio.Protocol):
         """Drop a peer that does not read, if it has not been dropped."""
         if self._transport is not None and not self._transport.is_closing():
             log.warning("wire.too_slow", wire=self.id, peer=self.peer)
-            self._sockets.cut_off += 1
+            self._sockets.cut_off["too_slow"] += 1
             self._transport.abort()
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether messages are compressed (RFC 7692)."""
+        return self.session.is_compressed
 
     @property
     def _taken(self) -> int:

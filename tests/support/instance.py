@@ -16,7 +16,9 @@ from supervision.requests import RESTARTING
 from supervision.server import Routes, Sockets, server
 from tests.support.virtual_network import VirtualClient, VirtualNetwork, VirtualPeer, VirtualSocket
 
-SMALL: dict[str, Any] = {"port": 0, "width": 32, "height": 16, "rate_limit": None, "drain_timeout": 2.0}
+SMALL: dict[str, Any] = {
+    "port": 0, "width": 32, "height": 16, "rate_limit": None, "drain_timeout": 2.0, "console_port": None
+}  # fmt: skip
 """A canvas that is quick to start, for clients that paint without a pause."""
 
 
@@ -131,7 +133,7 @@ async def mended(application: CanvasApplication) -> None:
 
 
 async def _is_whole() -> bool:
-    for label in ("canopy", "server", "console", "server.connections", "console.connections"):
+    for label in ("canopy", "server", "console", "admin", "server.connections", "admin.connections"):
         ref = whereis(label) or _find_supervisor(label)
         if ref is None:
             return False

@@ -1,0 +1,367 @@
+"""The API: one table of all that can be asked. The OpenAPI document is made of it, so it leaves nothing out."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from actors import Ref, Scheduler
+from actors.debug import find
+from protocol import HttpError, Response
+from supervision.console.actions import Actions, Reason
+from supervision.console.encoding import to_json
+from supervision.console.history import BEAT, BEATS_PER_SAMPLE, History
+from supervision.console.live import Audience, LiveHandler
+from supervision.console.metrics import CONTENT_TYPE, Metrics
+from supervision.console.model import (
+    Actor,
+    ActorDetails,
+    ActorPage,
+    ConnectionPage,
+    ConnectionRow,
+    CrashDetails,
+    Crashed,
+    CrashPage,
+    Done,
+    EntryPage,
+    HistoryPage,
+    Node,
+    Overview,
+    PageContent,
+    PageLink,
+    PageLinks,
+    Session,
+    StateText,
+    StoreState,
+    TopicPage,
+    TraceState,
+)
+from supervision.console.openapi import document
+from supervision.console.routing import Asked, Parameter, Route
+from supervision.console.sessions import Access
+from supervision.console.snapshot import Snapshot
+from supervision.console.sources import Sources
+from supervision.console.tracing import Traces
+from supervision.server import WebSocket, Wire
+
+MAX_PAGE = 1_000
+"""Rows of one answer."""
+
+_NUMBERS = range(10**9)
+_SEARCH = Parameter("q", "Only what has this in its label, kind, user, address or key, or this as its number.")
+_OFFSET = Parameter("offset", "Rows to leave out.", 0, _NUMBERS)
+_LIMIT = Parameter("limit", "Rows to show at most.", 100, range(1, MAX_PAGE + 1))
+_PAGING = (_SEARCH, _OFFSET, _LIMIT)
+_ORDER = Parameter("order", "Whether the smallest or the largest comes first.", "asc", ("asc", "desc"))
+
+
+def _sort(kind: Any, default: str, *but: str) -> Parameter:
+    names = tuple(field.name for field in dataclasses.fields(kind) if field.name not in but)
+    return Parameter("sort", "The attribute to sort by.", default, names)
+
+
+@dataclass(frozen=True, slots=True)
+class ExitBody:
+    """How an actor shall end: as if it had crashed, by an order to shut down, or killed."""
+
+    reason: Reason = "crash"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceBody:
+    """How long a trace may be: lines, and seconds."""
+
+    lines: int = 100
+    seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class BanBody:
+    """How long an address is kept out, in seconds."""
+
+    seconds: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class LogLevelBody:
+    """From which level on is logged."""
+
+    level: Literal["debug", "info", "warning", "error"]
+
+
+class Api:
+    """Answers what can be asked.
+
+    Args:
+        snapshot, history, audience, traces, actions, metrics: what it is made of
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        history: History,
+        audience: Audience,
+        traces: Traces,
+        actions: Actions,
+        metrics: Metrics,
+    ) -> None:
+        self._snapshot = snapshot
+        self._sources: Sources = snapshot.sources
+        self._history = history
+        self._audience = audience
+        self._traces = traces
+        self._actions = actions
+        self._metrics = metrics
+        self.routes = tuple(self._routes())
+        self._document = to_json(document(self._sources.application, self.routes))
+
+    def _routes(self) -> Iterator[Route]:
+        get, post = partial(Route, "GET"), partial(Route, "POST", access=Access.ADMIN)
+        delete = partial(Route, "DELETE", access=Access.ADMIN)
+        v1 = "/api/v1"
+        actor, connection = f"{v1}/actors/{{ref}}", f"{v1}/connections/{{id}}"
+        yield get(f"{v1}/openapi.json", "This document.", self._openapi, None)
+        yield get(f"{v1}/session", "Who asks, and what may be done.", self._session, Session)
+        yield get(f"{v1}/overview", "The system at a glance.", self._overview, Overview)
+        yield get(f"{v1}/history", "The last hour, for charts.", self._history_page, HistoryPage)
+        yield get(f"{v1}/live", "A WebSocket: `Live` and `TraceUpdate` as they come.", self._live, None)
+        tree = (
+            Parameter("ref", "The actor to begin with; the top supervisor by default."),
+            Parameter("depth", "Levels below it that are shown; all by default.", None, range(100)),
+            Parameter("limit", "Children of one actor that are shown; all by default.", None, range(10**6)),
+            _SEARCH,
+        )
+        yield get(f"{v1}/tree", "The living actors, as a tree.", self._tree, Node, parameters=tree)
+        rows = (
+            _sort(Actor, "ref"),
+            _ORDER,
+            Parameter("state", "Only those in this state."),
+            Parameter("kind", "Only those that run this class."),
+            *_PAGING,
+        )
+        yield get(f"{v1}/actors", "The living actors, as a table.", self._actors, ActorPage, parameters=rows)
+        yield get(actor, "One actor.", self._actor, ActorDetails)
+        yield get(f"{actor}/state", "Its attributes.", self._state, StateText, access=Access.ADMIN)
+        yield post(f"{actor}/exit", "End an actor.", self._exit, Done, body=ExitBody)
+        yield post(f"{actor}/crash", "End an actor as if it had crashed.", self._crash, Crashed)
+        yield post(f"{actor}/restart", "Have its supervisor start it anew.", self._restart, Done)
+        yield post(f"{actor}/suspend", "Let it handle nothing until it is resumed.", self._suspend, Done)
+        yield post(f"{actor}/resume", "Let it go on.", self._resume, Done)
+        trace = f"{actor}/trace"
+        yield get(trace, "The last trace of an actor.", self._trace, TraceState, access=Access.ADMIN)
+        yield post(trace, "Trace its messages and replies.", self._begin_trace, TraceState, body=TraceBody)
+        yield delete(trace, "End the trace.", self._end_trace, TraceState)
+        wires = (
+            _sort(ConnectionRow, "age", "id"),
+            _ORDER,
+            Parameter("server", "Only those of this server."),
+            *_PAGING,
+        )
+        yield get(f"{v1}/connections", "The connections.", self._connections, ConnectionPage, parameters=wires)
+        yield get(connection, "One connection.", self._connection, ConnectionRow)
+        yield post(f"{connection}/disconnect", "Say goodbye to a client.", self._disconnect, Done)
+        yield post(f"{connection}/ban", "Keep its address out.", self._ban, Done, body=BanBody)
+        table = Parameter("table", "Only those of this table of the registry; `.` for the kernel's own names.", None)
+        yield get(f"{v1}/names", "Who holds which name.", self._names, EntryPage, parameters=(table, *_PAGING))
+        yield get(f"{v1}/topics", "How many are in which topic.", self._topics, TopicPage, parameters=_PAGING)
+        yield get(f"{v1}/crashes", "The last crashes.", self._crashes, CrashPage)
+        yield get(f"{v1}/crashes/{{number}}", "One crash, with a test that repeats it.", self._one_crash, CrashDetails)
+        yield get(f"{v1}/store", "What is kept, and how.", self._store, StoreState)
+        yield get(f"{v1}/pages", "The pages of the application.", self._pages, PageLinks)
+        yield get(f"{v1}/pages/{{id}}", "One of them.", self._page, PageContent)
+        yield post(f"{v1}/drain", "Say goodbye to everybody.", self._drain, Done)
+        yield post(f"{v1}/log-level", "Log from this level on.", self._set_log_level, Done, body=LogLevelBody)
+        yield get("/metrics", "For Prometheus.", self._scrape, None)
+
+    # The system.
+
+    def _openapi(self, _: Asked) -> Response:
+        return Response(200, (("Content-Type", "application/json"),), self._document)
+
+    def _session(self, asked: Asked) -> Session:
+        can = {"ban": self._sources.ban, "drain": self._sources.drain, "log-level": self._sources.set_log_level}
+        always = ("exit", "restart", "suspend", "resume", "state", "trace", "disconnect")
+        actions = [*always, *(name for name, function in can.items() if function is not None)]
+        is_admin = asked.visitor.access is Access.ADMIN
+        return Session(
+            asked.visitor.access.value, asked.visitor.who, self._sources.application, actions if is_admin else []
+        )
+
+    def _overview(self, _: Asked) -> Overview:
+        return self._snapshot.overview()
+
+    def _history_page(self, _: Asked) -> HistoryPage:
+        return HistoryPage(BEAT * BEATS_PER_SAMPLE, list(self._history.samples))
+
+    def _live(self, asked: Asked) -> WebSocket:
+        self._look()
+        return WebSocket(
+            partial(LiveHandler, audience=self._audience, access=asked.visitor.access), label="console viewer"
+        )
+
+    def _scrape(self, _: Asked) -> Response:
+        return Response(200, (("Content-Type", CONTENT_TYPE),), self._metrics.text())
+
+    # Actors.
+
+    async def _tree(self, asked: Asked) -> Node:
+        query = asked.query
+        root = _find(query["ref"]) if query["ref"] else None
+        top = await self._snapshot.tree(root, depth=query["depth"], limit=query["limit"], search=query["q"])
+        if top is None:
+            raise HttpError(503, "the application is stopping")
+        return top
+
+    async def _actors(self, asked: Asked) -> ActorPage:
+        self._look()
+        query = asked.query
+        return await self._snapshot.actors(
+            sort=query["sort"],
+            descending=query["order"] == "desc",
+            search=query["q"],
+            state=query["state"],
+            kind=query["kind"],
+            offset=query["offset"],
+            limit=query["limit"],
+        )
+
+    def _actor(self, asked: Asked) -> ActorDetails:
+        self._look()
+        found = self._snapshot.actor(_actor_of(asked))
+        assert found is not None, "it was alive a moment ago, and nobody ran since"
+        return found
+
+    def _state(self, asked: Asked) -> StateText:
+        return self._actions.state(asked.visitor, _actor_of(asked))
+
+    def _exit(self, asked: Asked) -> Done:
+        return self._actions.exit(asked.visitor, _actor_of(asked), asked.body(ExitBody).reason)
+
+    def _crash(self, asked: Asked) -> Crashed:
+        ref = _actor_of(asked)
+        self._actions.exit(asked.visitor, ref, "crash")
+        return Crashed(str(ref.id), ref.label)
+
+    def _restart(self, asked: Asked) -> Done:
+        return self._actions.restart(asked.visitor, _actor_of(asked))
+
+    def _suspend(self, asked: Asked) -> Done:
+        return self._actions.suspend(asked.visitor, _actor_of(asked))
+
+    def _resume(self, asked: Asked) -> Done:
+        return self._actions.resume(asked.visitor, _actor_of(asked))
+
+    def _trace(self, asked: Asked) -> TraceState:
+        found = self._traces.find(asked.path["ref"])
+        if found is None:
+            raise HttpError(404, f"actor {asked.path['ref']} has not been traced lately")
+        return found.state()
+
+    def _begin_trace(self, asked: Asked) -> TraceState:
+        body = asked.body(TraceBody)
+        return self._actions.trace(asked.visitor, _actor_of(asked), body.lines, body.seconds)
+
+    def _end_trace(self, asked: Asked) -> TraceState:
+        state = self._trace(asked)
+        found = self._traces.find(asked.path["ref"])
+        if found is not None:
+            found.end("it was stopped")
+            state = found.state()
+        return state
+
+    # Connections.
+
+    async def _connections(self, asked: Asked) -> ConnectionPage:
+        query = asked.query
+        return await self._snapshot.connections(
+            sort=query["sort"],
+            descending=query["order"] == "desc",
+            search=query["q"],
+            server=query["server"],
+            offset=query["offset"],
+            limit=query["limit"],
+        )
+
+    def _connection(self, asked: Asked) -> ConnectionRow:
+        id = asked.path["id"]
+        return self._snapshot.connection(id.rpartition("-")[0], self._wire(id))
+
+    def _disconnect(self, asked: Asked) -> Done:
+        id = asked.path["id"]
+        return self._actions.disconnect(asked.visitor, id, self._wire(id))
+
+    def _ban(self, asked: Asked) -> Done:
+        id = asked.path["id"]
+        return self._actions.ban(asked.visitor, id, self._wire(id), asked.body(BanBody).seconds)
+
+    def _wire(self, id: str) -> Wire:
+        wire = self._snapshot.find_wire(id)
+        if wire is None:
+            raise HttpError(404, f"there is no connection {id}")
+        return wire
+
+    # Names, crashes, pages.
+
+    async def _names(self, asked: Asked) -> EntryPage:
+        query = asked.query
+        table = "" if query["table"] == "." else query["table"]
+        return await self._snapshot.names(
+            search=query["q"], table=table, offset=query["offset"], limit=query["limit"]
+        )
+
+    async def _topics(self, asked: Asked) -> TopicPage:
+        query = asked.query
+        return await self._snapshot.topics(search=query["q"], offset=query["offset"], limit=query["limit"])
+
+    def _crashes(self, _: Asked) -> CrashPage:
+        return self._snapshot.crashes()
+
+    def _one_crash(self, asked: Asked) -> CrashDetails:
+        text = asked.path["number"]
+        found = self._snapshot.crash(int(text)) if _is_number(text) else None
+        if found is None:
+            raise HttpError(404, f"crash {text} is not remembered")
+        return found
+
+    def _store(self, _: Asked) -> StoreState:
+        return StoreState(self._sources.store())
+
+    def _pages(self, _: Asked) -> PageLinks:
+        return PageLinks([PageLink(page.id, page.title) for page in self._sources.pages])
+
+    async def _page(self, asked: Asked) -> PageContent:
+        page = next((page for page in self._sources.pages if page.id == asked.path["id"]), None)
+        if page is None:
+            raise HttpError(404, f"there is no page {asked.path['id']}")
+        content = page.snapshot()
+        return await content if inspect.isawaitable(content) else content
+
+    # The application.
+
+    async def _drain(self, asked: Asked) -> Done:
+        return await self._actions.drain(asked.visitor)
+
+    def _set_log_level(self, asked: Asked) -> Done:
+        return self._actions.set_log_level(asked.visitor, asked.body(LogLevelBody).level)
+
+    def _look(self) -> None:
+        self._history.look(Scheduler.current().loop.time())
+
+
+def _actor_of(asked: Asked) -> Ref:
+    return _find(asked.path["ref"])
+
+
+def _find(text: str) -> Ref:
+    ref = find(int(text)) if _is_number(text) else None
+    if ref is None:
+        raise HttpError(404, f"there is no actor {text[:100]}")
+    return ref
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19

@@ -1,0 +1,113 @@
+"""Pure. The console's answers as JSON, and their shapes as JSON Schema."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import orjson
+
+T = TypeVar("T")
+Schema = dict[str, Any]
+
+_SIMPLE: dict[Any, Schema] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    type(None): {"type": "null"},
+    Any: {},
+}
+
+
+class BadValue(ValueError):
+    """A value does not have the shape it should have; the text says where."""
+
+
+def to_json(value: Any) -> bytes:
+    """Encode dataclasses and what they are made of; of other things, the text."""
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # a lone surrogate, which is no UTF-8, or an integer of more than 64 bits
+        plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
+        return json.dumps(plain, default=str).encode()
+
+
+def schema_of(kind: Any, definitions: dict[str, Schema]) -> Schema:
+    """The JSON Schema of a type; those of dataclasses are added to `definitions`, as OpenAPI has them."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return {"anyOf": [schema_of(each, definitions) for each in args]}
+    if origin is Literal:
+        return {"enum": list(args)}
+    if origin is list:
+        return {"type": "array", "items": schema_of(args[0], definitions)}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": schema_of(args[1], definitions)}
+    if dataclasses.is_dataclass(kind):
+        return _reference(kind, definitions)
+    return _SIMPLE[kind]
+
+
+def _reference(kind: Any, definitions: dict[str, Schema]) -> Schema:
+    name = kind.__name__
+    if name not in definitions:
+        schema: Schema = {}
+        definitions[name] = schema  # before its fields: it may hold itself
+        hints = get_type_hints(kind)
+        fields = dataclasses.fields(kind)
+        needed = [field.name for field in fields if _is_needed(field)]
+        schema |= {
+            "type": "object",
+            "description": " ".join((kind.__doc__ or "").split("\n\n")[0].split()),
+            "properties": {field.name: schema_of(hints[field.name], definitions) for field in fields},
+            "required": needed,
+            "additionalProperties": False,
+        }
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _is_needed(field: Any) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def read(kind: type[T], body: bytes) -> T:
+    """Make a dataclass of the JSON of a request; an empty body has no fields.
+
+    Raises:
+        BadValue: if it has another shape.
+    """
+    try:
+        given = orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError as error:
+        raise BadValue(f"the body is not JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise BadValue("the body is not a JSON object")
+    hints = get_type_hints(kind)
+    unknown = given.keys() - hints.keys()
+    if unknown:
+        raise BadValue(f"{sorted(unknown)[0]!r} is not known here: {', '.join(hints)}")
+    for name, value in given.items():
+        if not _fits(value, hints[name]):
+            raise BadValue(f"{name} must be {_called(hints[name])}, got {value!r:.100}")
+    try:
+        return kind(**given)
+    except TypeError:
+        missing = [field.name for field in dataclasses.fields(kind) if _is_needed(field) and field.name not in given]  # type: ignore[arg-type]
+        raise BadValue(f"{missing[0]} is missing") from None
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if kind in (int, float):
+        return isinstance(value, (int, kind)) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _called(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(map(repr, get_args(kind)))
+    return {int: "an integer", float: "a number", str: "a text"}.get(kind, str(kind))

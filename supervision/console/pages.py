@@ -1,0 +1,36 @@
+"""The files of the web console: read once, so that no request can reach any other."""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+
+from protocol import Request, Response
+
+FOLDER = Path(__file__).parent / "static"
+
+
+class StaticPages:
+    """Answers requests for files.
+
+    Args:
+        folder: its `index.html` is `/`, all others are under `/static/`
+    """
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._files = {
+            f"/static/{path.relative_to(folder).as_posix()}": _response(path)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+        self._files["/"] = self._files["/static/index.html"]
+
+    def find(self, request: Request) -> Response | None:
+        """The file that is asked for, if there is one."""
+        return self._files.get(request.path)
+
+
+def _response(path: Path) -> Response:
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    kind = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+    return Response(200, (("Content-Type", kind),), path.read_bytes())

@@ -1,0 +1,150 @@
+"""Pure. A table of routes: how a request finds its function, and what the function is given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+from urllib.parse import parse_qs, unquote
+
+from protocol import HttpError, Request
+from supervision.console.encoding import BadValue, read
+from supervision.console.sessions import Access, Visitor
+
+Handler: TypeAlias = "Callable[[Asked], Any | Awaitable[Any]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of the query.
+
+    Attributes:
+        allowed: the texts it may be; or a range of numbers; or None for any text
+    """
+
+    name: str
+    about: str
+    default: str | int | None = ""
+    allowed: tuple[str, ...] | range | None = None
+
+    def read(self, text: str) -> str | int:
+        """Its value.
+
+        Raises:
+            HttpError: 400 if it is not allowed.
+        """
+        if isinstance(self.allowed, range):
+            number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+            if number not in self.allowed:
+                raise HttpError(400, f"{self.name} must be an integer from {self.allowed[0]} to {self.allowed[-1]}")
+            return number
+        if self.allowed is not None and text not in self.allowed:
+            raise HttpError(400, f"{self.name} must be one of {', '.join(self.allowed)}")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One thing that can be asked.
+
+    Attributes:
+        path: with names in braces, which match one segment
+        answer: the shape of the answer; None if it is not JSON
+        access: what who asks must be allowed to
+        body: the shape of the body; None if it has none
+    """
+
+    method: str
+    path: str
+    about: str
+    handler: Handler
+    answer: Any
+    access: Access = Access.READ
+    body: type | None = None
+    parameters: tuple[Parameter, ...] = ()
+    pattern: re.Pattern[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        parts = re.split(r"\{(\w+)\}", self.path)
+        pattern = "".join(f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+        object.__setattr__(self, "pattern", re.compile(pattern))
+
+    @property
+    def names(self) -> list[str]:
+        """The names in the path."""
+        return list(self.pattern.groupindex)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that has found its route."""
+
+    request: Request
+    visitor: Visitor
+    route: Route
+    path: dict[str, str]
+    query: dict[str, Any]
+
+    def body(self, kind: type) -> Any:
+        """The body as a dataclass.
+
+        Raises:
+            HttpError: 400 if it has another shape.
+        """
+        try:
+            return read(kind, self.request.body)
+        except BadValue as error:
+            raise HttpError(400, str(error)) from None
+
+
+class Router:
+    """Finds the route of a request.
+
+    Args:
+        routes: all there are
+    """
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self.routes = tuple(routes)
+
+    def find(self, request: Request) -> tuple[Route, dict[str, str]]:
+        """The route, and the segments of the path that it names.
+
+        Raises:
+            HttpError: 404 or 405.
+        """
+        method = "GET" if request.method == "HEAD" else request.method
+        matches = [(route, match) for route in self.routes if (match := route.pattern.fullmatch(request.path))]
+        for route, match in matches:
+            if route.method == method:
+                return route, {name: unquote(text) for name, text in match.groupdict().items()}
+        if not matches:
+            raise HttpError(404, f"there is no {request.path}")
+        methods = ", ".join(sorted({route.method for route, _ in matches}))
+        raise HttpError(405, f"only {methods} is allowed here", (("Allow", methods),))
+
+    def ask(self, route: Route, path: dict[str, str], request: Request, visitor: Visitor) -> Any:
+        """Call the function of a route; what it returns may have to be awaited.
+
+        Raises:
+            HttpError: 403 if the visitor may not, or what the function raises.
+        """
+        if route.access is Access.ADMIN and visitor.access is not Access.ADMIN:
+            raise HttpError(403, "the read-only token may only look")
+        return route.handler(Asked(request, visitor, route, path, _query(route, request)))
+
+
+def _query(route: Route, request: Request) -> dict[str, Any]:
+    try:
+        given = parse_qs(request.query, keep_blank_values=True, max_num_fields=50)
+    except ValueError:
+        raise HttpError(400, "the query has too many fields") from None
+    known = {parameter.name: parameter for parameter in route.parameters}
+    unknown = given.keys() - known.keys()
+    if unknown:
+        raise HttpError(400, f"{sorted(unknown)[0]!r} is no parameter here: {', '.join(known) or 'there are none'}")
+    return {
+        name: parameter.read(given[name][-1]) if name in given else parameter.default
+        for name, parameter in known.items()
+    }

@@ -1,0 +1,166 @@
+"""The supervision tree of the console, and what of it outlives its processes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from protocol import Limits
+from supervision import ChildSpec, ChildType, Strategy, Supervisor, child
+from supervision.console.actions import Actions
+from supervision.console.api import Api
+from supervision.console.audit import FILE, Audit
+from supervision.console.client import SOCKET
+from supervision.console.gate import Gate
+from supervision.console.history import History
+from supervision.console.live import Audience
+from supervision.console.metrics import Metrics
+from supervision.console.pages import StaticPages
+from supervision.console.routes import AdminRoutes, WebRoutes
+from supervision.console.routing import Router
+from supervision.console.sampler import Sampler
+from supervision.console.sessions import Tokens
+from supervision.console.snapshot import Snapshot
+from supervision.console.sources import Sources
+from supervision.console.tracing import Traces
+from supervision.server import Sockets, listen_unix, server
+
+TOKEN_FILE = "console-token"
+READ_TOKEN_FILE = "console-token-read"
+LIMITS = Limits(body=65_536, message=65_536)
+DRAIN_TIMEOUT = 1.0
+"""Seconds that the console's clients have to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The port of the web console.
+
+    Attributes:
+        listening: bound and listening
+        hosts: names that it is reached under, beside those of loopback
+        is_secure: it is reached over TLS
+    """
+
+    listening: socket.socket
+    hosts: Iterable[str] = ()
+    is_secure: bool = False
+
+
+class Console:
+    """The console of one application. Made before its tree is started, closed after it has stopped.
+
+    Args:
+        sources: what it looks at, and what it may do
+        data: the folder of its socket, its tokens and its audit log
+        door: its port; None for the admin socket alone, and then nothing of it runs by itself
+
+    Attributes:
+        admin: the admin socket
+        web: the port, if there is one
+        tokens: what opens it
+
+    Raises:
+        OSError: if one of the files cannot be.
+    """
+
+    def __init__(self, sources: Sources, data: Path, door: Door | None = None) -> None:
+        self._socket_path = data / SOCKET
+        self.admin = Sockets(listen_unix(self._socket_path), max_connections=100, limits=LIMITS)
+        self.web: Sockets | None = None
+        self.tokens: Tokens | None = None
+        sources.own["admin"] = self.admin
+        self._history = History()
+        self._snapshot = Snapshot(sources, self._history)
+        self._audience = Audience(self._snapshot)
+        self._traces = Traces(self._audience.tell_trace)
+        actions = Actions(self._snapshot, sources, Audit(data / FILE, sources.wall_clock), self._traces)
+        metrics = Metrics(self._snapshot)
+        api = Api(self._snapshot, self._history, self._audience, self._traces, actions, metrics)
+        self._router = Router(api.routes)
+        self._gate: Gate | None = None
+        self._door = door
+        if door is not None:
+            self._open(door, data, sources)
+
+    def _open(self, door: Door, data: Path, sources: Sources) -> None:
+        try:
+            self.tokens = Tokens(keep_token(data / TOKEN_FILE), keep_token(data / READ_TOKEN_FILE))
+        except OSError:
+            self.close()
+            raise
+        self.web = Sockets(door.listening, max_connections=200, limits=LIMITS)
+        sources.own["web"] = self.web
+        self._gate = Gate(
+            self.tokens,
+            door.hosts,
+            is_secure=door.is_secure,
+            new_id=lambda: secrets.token_urlsafe(32),
+            clock=sources.clock,
+        )
+
+    def spec(self) -> ChildSpec:
+        """Specify its tree."""
+        children = [server("admin", self.admin, AdminRoutes(self._router), drain_timeout=DRAIN_TIMEOUT)]
+        if self.web is not None and self._gate is not None:
+            routes = WebRoutes(self._router, self._gate, StaticPages())
+            sampler = child(
+                Sampler, self._snapshot, self._history, self._audience, self._traces, id="sampler", label="sampler"
+            )
+            children = [sampler, *children, server("web", self.web, routes, drain_timeout=DRAIN_TIMEOUT)]
+        return child(
+            Supervisor,
+            children,
+            id="console",
+            label="console",
+            type=ChildType.SUPERVISOR,
+            kwargs={"strategy": Strategy.ONE_FOR_ONE, "intensity": 100, "period": 10.0},
+        )
+
+    @property
+    def url(self) -> str | None:
+        """Where a browser opens the console without being asked for the token; None without a port."""
+        if self.web is None or self.tokens is None or self._door is None:
+            return None
+        host = self._door.listening.getsockname()[0]
+        host = f"[{host}]" if ":" in host else host
+        scheme = "https" if self._door.is_secure else "http"
+        return f"{scheme}://{host}:{self.web.port}/?token={self.tokens.admin}"
+
+    def prepare_stop(self) -> None:
+        """Let nobody in any more."""
+        self.admin.is_draining = True
+        if self.web is not None:
+            self.web.is_draining = True
+
+    def close(self) -> None:
+        """Close its sockets."""
+        self.admin.close()
+        if self.web is not None:
+            self.web.close()
+        self._socket_path.unlink(missing_ok=True)
+
+
+def keep_token(path: Path) -> str:
+    """The token in a file, made anew if there is none. Only the owner may read the file.
+
+    Raises:
+        OSError: if it cannot be read or made, with the path as `filename`.
+    """
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        path.chmod(0o600)
+        token = path.read_text().strip()
+        if len(token) >= 32 and token.isascii():
+            return token
+        path.unlink()
+        return keep_token(path)
+    token = secrets.token_urlsafe(32)
+    with os.fdopen(file, "w") as writer:
+        writer.write(token + "\n")
+    return token
