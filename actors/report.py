@@ -100,9 +100,11 @@ def is_secret(name: str) -> bool:
 
 
 def shown_state(cell: Cell, state: dict[str, Any]) -> dict[str, Any]:
-    """What of the attributes may be seen: as the actor says in `format_state`, and without what looks secret."""
+    """What of the attributes may be seen: as `format_state` has it; what looks secret and was left as it is, is not."""
     shown = cell.process.format_state(dict(state))
-    return {name: HIDDEN if is_secret(name) else value for name, value in shown.items()}
+    return {
+        name: HIDDEN if is_secret(name) and value is state.get(name) else value for name, value in shown.items()
+    }
 
 
 def _shown(cell: Cell, state: dict[str, Any]) -> dict[str, str]:

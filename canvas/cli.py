@@ -119,7 +119,7 @@ def show_tree(
     """Print the living actors of a running instance."""
     top = _ask(data, "GET", "/api/v1/tree")
     if as_json:
-        typer.echo(json.dumps(top, indent=2))
+        typer.echo(json.dumps(_plain(top), indent=2))
         return
     for line in _draw(top):
         typer.echo(line)
@@ -205,6 +205,12 @@ def _ask(data: Path | None, method: str, path: str) -> Any:
         return ask_admin(folder, method, path)
     except AdminError as error:
         _fail(str(error), code=1)
+
+
+def _plain(node: dict[str, Any]) -> dict[str, Any]:
+    """A node with all its children, whose number is no news then."""
+    shown = {name: value for name, value in node.items() if name not in ("children", "count")}
+    return {**shown, "children": [_plain(child) for child in node["children"]]}
 
 
 def _draw(node: dict[str, Any], prefix: str = "", branch: str = "") -> list[str]:

@@ -77,7 +77,7 @@ class Actions:
 
     def suspend(self, visitor: Visitor, ref: Ref) -> Done:
         """Let an actor handle nothing but orders to stop."""
-        return self._on_actor(visitor, "suspend", ref, lambda: suspend(ref), self._not_root, _not_ours)
+        return self._on_actor(visitor, "suspend", ref, lambda: suspend(ref), _not_ours)
 
     def resume(self, visitor: Visitor, ref: Ref) -> Done:
         """Let a suspended actor go on."""

@@ -55,7 +55,7 @@ def test_file_may_write_names_with_dashes_or_underscores(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["prot", "server", "", "config"])
 def test_unknown_name_in_the_file_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(ConfigError, match="must be one of background, compression, data, ") as caught:
+    with pytest.raises(ConfigError, match="must be one of background, compression, console_host, ") as caught:
         read_config({}, {}, {name: 1})
     assert repr(name) in str(caught.value)
 
@@ -93,6 +93,8 @@ BAD = [
     ("drain_timeout", ["-1", "3601", "nan", "forever"], "a number from 0 to 3600"),
     ("log_level", ["", "INFO", "verbose", 3], "one of debug, info, warning, error"),
     ("echo", ["", "maybe", 1, 2.0], "true or false"),
+    ("console_port", ["", "none", "-1", "65536", True, 1.5], "an integer from 0 to 65535, auto or off"),
+    ("console_names", ["", "a,,b", 1, [1]], "host names with commas between them"),
 ]  # fmt: skip
 
 
@@ -117,7 +119,8 @@ def test_every_option_is_read_and_has_a_flag() -> None:
     every = {
         "host": "h", "port": "1", "data": "d", "store": "memory", "width": "1", "height": "1", "background": "#000000",
         "tick": "1", "rate_limit": "1", "max_connections": "1", "drain_timeout": "1", "log_level": "error",
-        "compression": "on", "echo": "on",
+        "compression": "on", "echo": "on", "console_host": "::1", "console_port": "off", "console_names": "a,b",
+        "console_insecure": "on",
     }  # fmt: skip
     assert set(every) == set(Config.__dataclass_fields__)
     assert read_config(every, {}) == read_config({}, {f"CANOPY_{name.upper()}": each for name, each in every.items()})

@@ -14,7 +14,7 @@ from tests.support.instance import connection_of, mended, new_application, runni
 from tests.support.scenarios import live
 from tests.support.websocket_client import WebSocketClient
 
-NODE = {"ref", "label", "kind", "state", "restarts", "mailbox", "children"}
+NODE = {"ref", "label", "kind", "state", "restarts", "mailbox", "children", "count"}
 
 
 async def ask(data: Path, method: str, path: str) -> Any:
