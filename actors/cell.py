@@ -619,7 +619,7 @@ class Cell:
         for monitor, watched in (self.monitors or {}).items():
             if watched.monitored_by is not None:
                 watched.monitored_by.pop(monitor, None)
-        for watch in self.watchers or ():
+        for watch in tuple(self.watchers or ()):  # one may end its watch, or another's
             try:
                 watch(ref, reason)
             except Exception:  # the watcher's mistake; those who are told after it shall hear of the end as well

@@ -16,7 +16,7 @@ class _Short(reprlib.Repr):
     def __init__(self, length: int) -> None:
         super().__init__()
         self.maxlevel = 4
-        self.maxtuple = self.maxlist = self.maxdict = self.maxset = self.maxfrozenset = self.maxdeque = 12
+        self.maxtuple = self.maxlist = self.maxdict = self.maxset = self.maxfrozenset = self.maxdeque = 8
         self.maxstring = self.maxother = length
 
     def repr_bytes(self, value: bytes, level: int) -> str:
@@ -56,15 +56,19 @@ class _Short(reprlib.Repr):
         return f"{name}={shown}"
 
 
+LONGEST = 2_000
+"""Characters of one value that are shown."""
+
 _TEXT = _Short(200)
 
 
 def describe(value: Any) -> str:
     """A value as a short text."""
     try:
-        return _TEXT.repr(value)
+        text = _TEXT.repr(value)
     except Exception as exception:  # noqa: BLE001  # a `repr` that fails must not hide the rest
         return f"<{type(value).__name__} whose repr failed: {type(exception).__name__}>"
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
 
 
 def describe_state(

@@ -32,7 +32,7 @@ def to_json(value: Any) -> bytes:
         return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:  # a lone surrogate, which is no UTF-8, or an integer of more than 64 bits
         plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
-        return json.dumps(plain, default=str).encode()
+        return json.dumps(plain, default=str, ensure_ascii=False).encode(errors="replace")
 
 
 def schema_of(kind: Any, definitions: dict[str, Schema]) -> Schema:

@@ -56,7 +56,7 @@ class History:
     def __init__(self) -> None:
         self.samples: deque[Sample] = deque(maxlen=KEPT)
         self.began: float | None = None
-        self._readings: deque[Reading] = deque(maxlen=3)
+        self._readings: deque[Reading] = deque(maxlen=2)
         self._lags: deque[float] = deque(maxlen=BEATS_PER_SAMPLE)
         self._marks: deque[Mark] = deque(maxlen=2)
         self._looked_at = -ATTENTION

@@ -57,13 +57,16 @@ class Audience:
 
     def join(self, ref: Ref, access: Access) -> None:
         """Tell a connection from now on, until it ends."""
-        if not self._viewers:
-            self._known = set(Scheduler.current().processes)
+        self._known = self._known or set(Scheduler.current().processes)
         self._viewers[ref] = access
         watch(ref, self._left)
 
     def _left(self, ref: Ref, _reason: ExitReason) -> None:
         self._viewers.pop(ref, None)
+
+    def rest(self) -> None:
+        """Nobody looks: whoever comes next begins anew. Not before a beat, for a viewer's actor may have crashed."""
+        self._known = set()
 
     def first(self) -> bytes:
         """What a newcomer is told at once."""

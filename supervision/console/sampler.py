@@ -57,6 +57,8 @@ class Sampler(GenServer):
         if self._audience:
             self._history.look(now)
             self._audience.tell_changes()
+        else:
+            self._audience.rest()
         if is_due or self._audience:
             self._history.read(self.scheduler)
         self._beat_later()

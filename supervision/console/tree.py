@@ -21,7 +21,7 @@ from supervision.console.live import Audience
 from supervision.console.metrics import Metrics
 from supervision.console.pages import StaticPages
 from supervision.console.routes import AdminRoutes, WebRoutes
-from supervision.console.routing import Router
+from supervision.console.routing import Route, Router
 from supervision.console.sampler import Sampler
 from supervision.console.sessions import Tokens
 from supervision.console.snapshot import Snapshot
@@ -60,6 +60,7 @@ class Console:
         door: its port; None for the admin socket alone, and then nothing of it runs by itself
 
     Attributes:
+        sources: as given; may be changed while it runs
         admin: the admin socket
         web: the port, if there is one
         tokens: what opens it
@@ -69,6 +70,7 @@ class Console:
     """
 
     def __init__(self, sources: Sources, data: Path, door: Door | None = None) -> None:
+        self.sources = sources
         self._socket_path = data / SOCKET
         self.admin = Sockets(listen_unix(self._socket_path), max_connections=100, limits=LIMITS)
         self.web: Sockets | None = None
@@ -120,6 +122,11 @@ class Console:
             type=ChildType.SUPERVISOR,
             kwargs={"strategy": Strategy.ONE_FOR_ONE, "intensity": 100, "period": 10.0},
         )
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """All that can be asked."""
+        return self._router.routes
 
     @property
     def url(self) -> str | None:

@@ -1,0 +1,259 @@
+"""What the console does to a running system, and the audit log of it."""
+
+import asyncio
+import stat
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from actors import GenServer, Ref, call, cast, down, start, whereis
+from actors.debug import info
+from supervision import DynamicSupervisor, Restart, child, start_dynamic_child
+from tests.support.console import Asker, console
+from tests.support.instance import mended
+from tests.support.scenarios import live
+from tests.support.websocket_client import WebSocketClient
+
+
+class Clerk(GenServer):
+    """Answers calls with themselves."""
+
+    def init(self) -> None:
+        self.api_key = "hunter2"
+        self.answered = 0
+
+    def handle_call(self, request: Any, from_: Any) -> Any:
+        self.answered += 1
+        return request
+
+    def handle_cast(self, request: Any) -> None:
+        pass
+
+
+def named(name: str) -> Ref:
+    ref = whereis(name)
+    assert isinstance(ref, Ref)
+    return ref
+
+
+def audit(data: Path) -> list[dict[str, str]]:
+    return [orjson.loads(line) for line in (data / "audit.log").read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize(("how", "reason"), [("crash", "crash"), ("shutdown", "shutdown"), ("kill", "killed")])
+def test_actor_exits_with_the_reason_that_is_asked_for(tmp_path: Path, how: str, reason: str) -> None:
+    @live
+    async def scenario() -> None:
+        async with console(tmp_path) as ann:
+            images = named("images")
+            ended = down(images)
+            done = await ann.ask("POST", f"actors/{images.id}/exit", {"reason": how})
+            assert done == {"action": how, "ref": str(images.id), "label": "images", "detail": ""}
+            assert await ended == reason
+            await mended(ann.application)
+            assert named("images") is not images
+            assert named("images").restarts == 1
+
+    scenario()
+
+
+@live
+async def test_actor_is_restarted_in_its_place(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        canvas = named("canvas")
+        await ann.ask("POST", f"actors/{canvas.id}/restart")
+        await mended(ann.application)
+        assert named("canvas").restarts == 1
+
+
+@live
+async def test_actor_that_nobody_would_restart_is_not_ended_for_it(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        alone = await start(Clerk)
+        supervisor = await start(DynamicSupervisor, child(Clerk, restart=Restart.TEMPORARY))
+        temporary = await start_dynamic_child(supervisor)
+        assert temporary is not None
+        for ref in (alone, temporary):
+            refused = await ann.ask("POST", f"actors/{ref.id}/restart", status=409)
+            assert "nobody would start it again" in refused["error"]
+            assert ref.is_alive()
+        for ref in (alone, supervisor):
+            await end(ann, ref)
+        assert audit(tmp_path)[0]["result"].startswith("refused: nobody would")
+
+
+@live
+async def test_root_and_what_is_above_it_cannot_be_ended(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        top = ann.application.top()
+        for ref in (top.id, 1):
+            for path, body in (("exit", {"reason": "kill"}), ("exit", {"reason": "shutdown"}), ("crash", None),
+                               ("restart", None), ("suspend", None)):  # fmt: skip
+                await ann.ask("POST", f"actors/{ref}/{path}", body, status=403)
+        assert top.is_alive()
+        assert {entry["result"].partition(":")[0] for entry in audit(tmp_path)} == {"refused"}
+
+
+@live
+async def test_suspended_actor_waits_until_it_is_resumed(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        clerk = await start(Clerk)
+        await ann.ask("POST", f"actors/{clerk.id}/suspend")
+        answer = asyncio.ensure_future(call(clerk, "hello"))
+        shown = await ann.get(f"actors/{clerk.id}")
+        assert (shown["actor"]["state"], shown["actor"]["mailbox"]) == ("suspended", 1)
+        await ann.ask("POST", f"actors/{clerk.id}/resume")
+        assert await answer == "hello"
+        await end(ann, clerk)
+
+
+@live
+async def test_console_cannot_suspend_what_it_runs_under(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        path = (await ann.get("actors?q=web&limit=1"))["actors"][0]
+        refused = await ann.ask("POST", f"actors/{path['ref']}/suspend", status=403)
+        assert "this console runs under it" in refused["error"]
+        assert (await ann.get("overview"))["actors"] > 0
+
+
+@live
+async def test_state_is_shown_without_secrets(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        clerk = await start(Clerk)
+        shown = await ann.get(f"actors/{clerk.id}/state")
+        assert shown["state"] == {"api_key": "(hidden)", "answered": "0"}
+        assert audit(tmp_path)[-1]["action"] == "get state"
+        await end(ann, clerk)
+
+
+@live
+async def test_trace_sees_messages_and_replies_and_ends_itself(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        clerk = await start(Clerk)
+        begun = await ann.ask("POST", f"actors/{clerk.id}/trace", {"lines": 4, "seconds": 60})
+        assert (begun["ended"], begun["lines"]) == (None, [])
+        assert (await ann.get(f"actors/{clerk.id}"))["is_traced"]
+        cast(clerk, "first")
+        clerk.tell("second")
+        assert await call(clerk, ["third"]) == ["third"]
+        cast(clerk, "too late")
+        traced = await ann.get(f"actors/{clerk.id}/trace")
+        assert [(line["kind"], line["text"]) for line in traced["lines"]] == [
+            ("cast", "'first'"), ("message", "'second'"), ("call", "['third']"), ("reply", "['third']"),
+        ]  # fmt: skip
+        assert traced["ended"] == "it has as many lines as were asked for"
+        assert not (await ann.get(f"actors/{clerk.id}"))["is_traced"]
+        await end(ann, clerk)
+
+
+@live
+async def test_trace_is_stopped(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        clerk = await start(Clerk)
+        await ann.ask("GET", f"actors/{clerk.id}/trace", status=404)
+        await ann.ask("POST", f"actors/{clerk.id}/trace")
+        assert (await ann.ask("DELETE", f"actors/{clerk.id}/trace"))["ended"] == "it was stopped"
+        await ann.ask("POST", f"actors/{clerk.id}/trace", {"lines": 1_001}, status=400)
+        await ann.ask("POST", f"actors/{clerk.id}/trace", {"seconds": 61}, status=400)
+        await ann.ask("POST", f"actors/{clerk.id}/trace", {"seconds": "long"}, status=400)
+        await end(ann, clerk)
+
+
+@live
+async def test_client_is_disconnected(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        bob = await WebSocketClient.open(ann.application)
+        (row,) = (await ann.get("connections?server=server"))["connections"]
+        assert (row["user"], row["address"], row["state"]) == ("user1", "127.0.0.1", "open")
+        assert row["bytes_out"] > row["bytes_in"] > 0
+        assert (await ann.get(f"connections/{row['id']}"))["actor"] == row["actor"]
+        await ann.ask("POST", f"connections/{row['id']}/disconnect")
+        await bob.until(lambda: bob.closed is not None)
+        assert bob.connection.close_code == 1008
+        await ann.ask("POST", f"connections/{row['id']}/disconnect", status=404)
+
+
+@live
+async def test_ban_is_the_applications(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        bob = await WebSocketClient.open(ann.application)
+        (row,) = (await ann.get("connections?server=server"))["connections"]
+        await ann.ask("POST", f"connections/{row['id']}/ban", status=501)
+        banned = []
+        ann.application.console.sources.ban = lambda address, seconds: banned.append((address, seconds))
+        await ann.ask("POST", f"connections/{row['id']}/ban", {"seconds": 60})
+        await bob.until(lambda: bob.closed is not None)
+        assert banned == [("127.0.0.1", 60)]
+        await ann.ask("POST", f"connections/{row['id']}/ban", {"seconds": 0}, status=404)
+
+
+@live
+async def test_drain_says_goodbye_to_all_and_the_console_goes_on(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        clients = [await WebSocketClient.open(ann.application) for _ in range(3)]
+        await ann.ask("POST", "drain")
+        for bob in clients:
+            await bob.until(lambda bob=bob: bob.closed is not None)  # type: ignore[misc]
+            assert bob.connection.close_code == 1001
+        assert (await ann.get("overview"))["is_draining"]
+
+
+@live
+async def test_log_level_is_the_applications(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        await ann.ask("POST", "log-level", {"level": "debug"}, status=501)
+        levels: list[str] = []
+        ann.application.console.sources.set_log_level = levels.append
+        await ann.ask("POST", "log-level", {"level": "debug"})
+        for body in ({"level": "loud"}, {}, {"level": 1}, [], {"level": "debug", "more": 1}):
+            await ann.ask("POST", "log-level", body, status=400)
+        assert levels == ["debug"]
+
+
+# The audit log.
+
+
+@live
+async def test_every_action_is_in_the_audit_log_with_who_and_on_whom(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        images = named("images")
+        await ann.ask("POST", f"actors/{images.id}/crash")
+        await ann.ask("POST", "drain")
+        entries = audit(tmp_path)
+        assert [(entry["action"], entry["target"], entry["result"]) for entry in entries] == [
+            ("crash", f"<{images.id} images>", "done"), ("drain", "canopy", "done"),
+        ]  # fmt: skip
+        assert {entry["who"] for entry in entries} == {"admin token from 127.0.0.1"}
+        assert entries[0]["at"].endswith("+00:00")
+        assert stat.S_IMODE((tmp_path / "audit.log").stat().st_mode) == 0o600
+        await mended(ann.application)
+
+
+@live
+async def test_label_cannot_forge_a_line_of_the_audit_log(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        clerk = await start(Clerk)
+        clerk.label = 'x"}\n{"at": "now", "who": "nobody"'
+        await end(ann, clerk)
+        (entry,) = audit(tmp_path)
+        assert entry["who"] == "admin token from 127.0.0.1"
+
+
+@live
+async def test_action_that_cannot_be_written_down_is_not_done(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        (tmp_path / "audit.log").mkdir()
+        images = named("images")
+        refused = await ann.ask("POST", f"actors/{images.id}/crash", status=503)
+        assert "the audit log cannot be written" in refused["error"]
+        assert images.is_alive()
+
+
+async def end(ann: Asker, ref: Ref) -> None:
+    """End an actor that no supervisor ends."""
+    ended = down(ref)
+    await ann.ask("POST", f"actors/{ref.id}/exit", {"reason": "kill"})
+    await ended
+    assert info(ref) is None

@@ -1,0 +1,119 @@
+"""The WebSocket of those who look: what happens comes to them, and only as much as they may see."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+
+from actors import Ref, call, whereis
+from actors.debug import info
+from canvas.canvas import GetStatus
+from supervision.console.live import MAX_STARTED
+from tests.support.console import Asker, console
+from tests.support.instance import mended
+from tests.support.scenarios import live
+from tests.support.websocket_client import WebSocketClient
+
+
+def watch(asker: Asker) -> Any:
+    url = f"ws://127.0.0.1:{asker.port}/api/v1/live"
+    return connect(url, additional_headers={"Authorization": f"Bearer {asker.token}"}, proxy=None)
+
+
+async def message(viewer: ClientConnection, wanted: str = "live") -> dict[str, Any]:
+    """The next message of this type."""
+    while True:
+        told: dict[str, Any] = orjson.loads(await viewer.recv())
+        if told["type"] == wanted:
+            return told
+
+
+@live
+async def test_overview_comes_at_once_and_then_what_has_changed(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann, watch(ann) as viewer:
+        first = await message(viewer)
+        assert first["overview"]["actors"] > 10
+        assert (first["started"], first["ended"], first["is_cut"]) == ([], [], False)
+        await WebSocketClient.open(ann.application)
+        images = whereis("images")
+        assert isinstance(images, Ref)
+        await ann.ask("POST", f"actors/{images.id}/crash")
+        await mended(ann.application)
+        started: dict[str, Any] = {}
+        ended: list[str] = []
+        while "images" not in started:
+            told = await message(viewer)
+            started |= {actor["label"]: actor for actor in told["started"]}
+            ended += told["ended"]
+        assert "visitor user1 #1" in started
+        assert started["images"]["restarts"] == 1
+        assert started["images"]["parent"] == str(ann.application.top().id)
+        assert told["restarted"] == [started["images"]["ref"]]
+        assert str(images.id) in ended
+        assert told["overview"]["restarts"] == 1
+
+
+@live
+async def test_crowd_that_comes_at_once_is_cut_short(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann, watch(ann) as viewer:
+        await message(viewer)
+        opening = [WebSocketClient.open(ann.application) for _ in range(MAX_STARTED + 1)]
+        await asyncio.gather(*opening)
+        seen: list[dict[str, Any]] = [await message(viewer)]
+        while seen[-1]["overview"]["connections"] <= MAX_STARTED:
+            seen.append(await message(viewer))
+        assert all(len(told["started"]) <= MAX_STARTED for told in seen)
+        count = sum(len(told["started"]) for told in seen)
+        assert count > MAX_STARTED or any(told["is_cut"] for told in seen)
+
+
+@live
+async def test_trace_is_told_to_those_who_may_trace_and_to_no_other(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann, watch(ann) as viewer, watch(ann.reader()) as reader:
+        canvas = whereis("canvas")
+        assert isinstance(canvas, Ref)
+        await message(reader)
+        await ann.ask("POST", f"actors/{canvas.id}/trace", {"lines": 2})
+        await call(canvas, GetStatus())
+        told = [await message(viewer, "trace") for _ in range(3)]
+        assert [line["line"] and line["line"]["kind"] for line in told] == ["call", "reply", None]
+        assert told[-1]["ended"] == "it has as many lines as were asked for"
+        assert orjson.loads(await reader.recv())["type"] == "live"
+
+
+@live
+async def test_viewer_whose_actor_crashes_goes_on_seeing(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann, watch(ann) as viewer:
+        await message(viewer)
+        (row,) = (await ann.get("connections?server=web&q=viewer"))["connections"]
+        await ann.ask("POST", f"actors/{row['actor']}/crash")
+        told = await message(viewer)
+        while not told["restarted"]:
+            told = await message(viewer)
+        assert row["actor"] in told["ended"]
+
+
+@live
+async def test_sampler_that_crashes_keeps_its_viewers(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann, watch(ann) as viewer:
+        await message(viewer)
+        await message(viewer)
+        page = await ann.get("actors?kind=Sampler")
+        await ann.ask("POST", f"actors/{page['actors'][0]['ref']}/crash")
+        told = await message(viewer)
+        while not told["restarted"]:
+            told = await message(viewer)
+        assert page["actors"][0]["ref"] in told["ended"]
+
+
+@live
+async def test_visitor_without_a_token_sees_nothing(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        with pytest.raises(InvalidStatus) as caught:
+            await connect(f"ws://127.0.0.1:{ann.port}/api/v1/live", proxy=None)
+        assert caught.value.response.status_code == 401
+        assert info(ann.application.top()) is not None

@@ -1,0 +1,273 @@
+"""The snapshot of a running system: pages of thousands of actors, the tree, rates and windows. In virtual time."""
+
+import asyncio
+import dataclasses
+from typing import Any
+
+import pytest
+
+from actors import GenServer, Ref, call, cast, down, register
+from actors.debug import find
+from actors.testing import Kit
+from registry import Keys, Registry, Table
+from supervision import DynamicSupervisor, Restart, child, start_dynamic_child, which_children
+from supervision.console.history import ATTENTION, BEAT, BEATS_PER_SAMPLE, KEPT, History
+from supervision.console.live import Audience
+from supervision.console.model import Actor, Node
+from supervision.console.sampler import Sampler
+from supervision.console.snapshot import SLICE, Snapshot
+from supervision.console.sources import Sources
+from supervision.console.tracing import Traces
+
+MANY = 3_000
+
+
+class Worker(GenServer):
+    """Works."""
+
+    def init(self, number: int) -> None:
+        self.label = f"worker {number:05}"
+        self.number = number
+        self.padding = b"x" * number
+
+    def handle_cast(self, request: Any) -> Any:
+        if request == "fail":
+            raise ValueError("bad luck")
+
+    def handle_call(self, request: Any, from_: Any) -> Any:
+        return request
+
+
+class Clock:
+    """Each look at it takes a millisecond."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 0.001
+        return self.now
+
+
+async def pool(kit: Kit, count: int) -> tuple[Ref, Snapshot]:
+    """A supervisor of so many workers, and a snapshot of it."""
+    top: Ref = await kit.start_supervised(
+        child(DynamicSupervisor, child(Worker, restart=Restart.PERMANENT), label="pool", kwargs={"intensity": 100})
+    )
+    for number in range(count):
+        await start_dynamic_child(top, number)
+    return top, Snapshot(Sources("test", lambda: top, clock=Clock(), wall_clock=lambda: 1_700_000_000.0), History())
+
+
+async def workers(snapshot: Snapshot, **options: Any) -> list[str]:
+    page = await snapshot.actors(kind="Worker", **options)
+    return [actor.label for actor in page.actors]
+
+
+async def worker(snapshot: Snapshot, number: int) -> Ref:
+    page = await snapshot.tree(search=f"worker {number:05}")
+    assert page is not None
+    ref = find(int(page.children[0].ref))
+    assert ref is not None
+    return ref
+
+
+@pytest.mark.seeds(1)
+async def test_pages_of_thousands_of_actors_leave_nobody_out(kit: Kit) -> None:
+    _, snapshot = await pool(kit, MANY)
+    seen: list[str] = []
+    while True:
+        page = await snapshot.actors(sort="label", kind="Worker", offset=len(seen), limit=700)
+        assert page.total == MANY
+        if not page.actors:
+            break
+        seen += [actor.label for actor in page.actors]
+    assert seen == [f"worker {number:05}" for number in range(MANY)]
+    assert await workers(snapshot, sort="label", descending=True, limit=2) == ["worker 02999", "worker 02998"]
+    assert await workers(snapshot, sort="memory", descending=True, limit=1) == ["worker 02999"]
+    assert await workers(snapshot, search="0299", limit=2) == ["worker 00299", "worker 02990"]
+
+
+@pytest.mark.seeds(1)
+async def test_others_run_while_thousands_of_actors_are_looked_at(kit: Kit) -> None:
+    _, snapshot = await pool(kit, MANY)
+    passes = 0
+
+    async def count() -> None:
+        nonlocal passes
+        while True:
+            await asyncio.sleep(0)
+            passes += 1
+
+    counting = asyncio.ensure_future(count())
+    for look in (snapshot.actors(sort="memory"), snapshot.tree(), snapshot.tree(search="29")):
+        passes = 0
+        await look
+        assert passes >= MANY // SLICE
+    counting.cancel()
+
+
+@pytest.mark.seeds(1)
+async def test_every_column_can_be_sorted_by(kit: Kit) -> None:
+    _, snapshot = await pool(kit, 5)
+    for column in (field.name for field in dataclasses.fields(Actor)):
+        first, last = [await workers(snapshot, sort=column, descending=way) for way in (False, True)]
+        assert sorted(first) == sorted(last)
+        assert len(first) == 5
+
+
+async def test_longest_mailbox_is_first_and_in_the_overview(kit: Kit) -> None:
+    _, snapshot = await pool(kit, 20)
+    busy = await worker(snapshot, 7)
+    for number in range(50):
+        busy.tell(number)
+    page = await snapshot.actors(sort="mailbox", descending=True, limit=1)
+    assert (page.actors[0].label, page.actors[0].mailbox) == ("worker 00007", 50)
+    seen = snapshot.overview()
+    assert (seen.longest_mailbox, seen.waiting) == (str(busy.id), 50)
+    assert next(usage for usage in seen.limits if usage.name == "longest mailbox").share == 50 / 10_000
+
+
+@pytest.mark.seeds(1)
+async def test_tree_is_cut_to_depth_and_limit_and_says_how_many_there_are(kit: Kit) -> None:
+    top, snapshot = await pool(kit, 30)
+    whole = await snapshot.tree()
+    assert whole is not None
+    assert (whole.count, len(whole.children)) == (30, 30)
+    some = await snapshot.tree(limit=4)
+    assert some is not None
+    assert (some.count, [node.label[-2:] for node in some.children]) == (30, ["00", "01", "02", "03"])
+    root = await snapshot.tree(depth=0)
+    assert root == Node(str(top.id), "pool", "DynamicSupervisor", "idle", 0, 0, [], 30)
+    found = await snapshot.tree(search="worker 00017")
+    assert found is not None
+    assert [node.label for node in found.children] == ["worker 00017"]
+    nothing = await snapshot.tree(search="nobody")
+    assert nothing is not None
+    assert nothing.children == []
+
+
+async def test_one_actor_is_shown_with_all_that_it_has_to_do_with(kit: Kit) -> None:
+    top, snapshot = await pool(kit, 1)
+    ref = await worker(snapshot, 0)
+    register("only", ref)
+    table = Table[str]("jobs", Keys.DUPLICATE)
+    await kit.start_supervised(Registry, table)
+    table.register("digging", "a spade", ref)
+    snapshot.sources.tables = (table,)
+    await call(ref, "anything")  # the registry has had its turn to watch it
+    shown = snapshot.actor(ref)
+    assert shown is not None
+    assert (shown.name, shown.path[-2:], shown.keys) == ("only", ["pool", "worker 00000"], ["jobs: digging"])
+    assert [peer.label for peer in shown.links] == ["pool"]
+    assert shown.spec is not None
+    assert (shown.spec.restart, shown.spec.type, shown.spec.shutdown) == ("permanent", "worker", "5.0")
+    assert shown.spec.start.endswith("Worker")
+    above = snapshot.actor(top)
+    assert above is not None
+    assert (above.is_root, shown.is_root, above.children) == (True, False, 1)
+    names = await snapshot.names(table="jobs")
+    (entry,) = names.entries
+    assert (entry.key, entry.label, entry.value) == ("digging", "worker 00000", "'a spade'")
+    topics = await snapshot.topics()
+    assert [(topic.table, topic.key, topic.members) for topic in topics.topics] == [("jobs", "digging", 1)]
+    kernel = await snapshot.names(table="", search="only")
+    assert [entry.ref for entry in kernel.entries] == [str(ref.id)]
+
+
+async def test_crash_is_shown_with_why_and_how_to_repeat_it(kit: Kit) -> None:
+    kit.expect_crash("worker 00000")
+    top, snapshot = await pool(kit, 1)
+    ref = await worker(snapshot, 0)
+    ended = down(ref)
+    cast(ref, "fail")
+    await ended
+    (row,) = snapshot.crashes().crashes
+    assert (row.label, row.kind, row.reason) == ("worker 00000", "Worker", "ValueError: bad luck")
+    assert row.at <= 1_700_000_000.0
+    crash = snapshot.crash(row.number)
+    assert crash is not None
+    assert crash.message == "Cast('fail')"
+    assert crash.state["number"] == "0"
+    assert 'raise ValueError("bad luck")' in crash.traceback
+    assert "cast(subject, 'fail')" in crash.case
+    assert snapshot.crash(row.number + 1) is None
+    await which_children(top)
+    seen = snapshot.overview()
+    assert (seen.crashes, seen.restarts) == (1, 1)
+
+
+# What the sampler keeps up.
+
+
+async def sampled(kit: Kit) -> tuple[Ref, Snapshot, Audience]:
+    top, snapshot = await pool(kit, 3)
+    audience = Audience(snapshot)
+    traces = Traces(audience.tell_trace)
+    await kit.start_supervised(child(Sampler, snapshot, snapshot.history, audience, traces, id="sampler"))
+    return top, snapshot, audience
+
+
+@pytest.mark.seeds(1)
+async def test_one_hour_is_kept_and_not_more(kit: Kit) -> None:
+    _, snapshot, _ = await sampled(kit)
+    assert snapshot.overview().messages_per_second is None
+    await asyncio.sleep(3 * BEATS_PER_SAMPLE * BEAT + 0.5)
+    assert len(snapshot.history.samples) == 3
+    await asyncio.sleep(3_700)
+    assert len(snapshot.history.samples) == KEPT
+    assert snapshot.history.samples[-1].actors == snapshot.overview().actors
+
+
+async def test_rates_are_those_of_the_last_seconds(kit: Kit) -> None:
+    _, snapshot, _ = await sampled(kit)
+    await asyncio.sleep(30.2)
+    busy = await worker(snapshot, 1)
+    for number in range(1_000):
+        busy.tell(number)
+    await call(busy, "done")
+    await asyncio.sleep(1.0)
+    rate = snapshot.overview().messages_per_second
+    assert rate is not None
+    assert 1_000 / 11 < rate < 1_000
+    await asyncio.sleep(60)
+    calm = snapshot.overview().messages_per_second
+    assert calm is not None
+    assert calm < 5
+
+
+@pytest.mark.seeds(1)
+async def test_turns_are_timed_only_while_somebody_looks(kit: Kit) -> None:
+    _, snapshot, _ = await sampled(kit)
+    busy = await worker(snapshot, 2)
+    await call(busy, "unseen")
+    await asyncio.sleep(2 * BEAT)
+    assert snapshot.rows([busy])[0].used == 0
+    snapshot.history.look(asyncio.get_running_loop().time())
+    await asyncio.sleep(2 * BEAT)
+    for number in range(200):
+        busy.tell(number)
+    await call(busy, "seen")
+    (row,) = snapshot.rows([busy])
+    assert row.used > 0
+    assert row.recent == 201
+    assert row.recently_used == pytest.approx(row.used)
+    await asyncio.sleep(ATTENTION + 2 * BEAT)
+    assert snapshot.rows([busy])[0].used == 0
+
+
+@pytest.mark.seeds(1)
+async def test_late_beat_shows_as_lag_of_the_loop(kit: Kit) -> None:
+    _, snapshot, _ = await sampled(kit)
+    await asyncio.sleep(1.5)
+    assert snapshot.overview().loop_lag == pytest.approx(0, abs=1e-6)
+    kit.jump(3.0)
+    await asyncio.sleep(0.1)
+    assert snapshot.overview().loop_lag == pytest.approx(2.5, abs=1e-6)
+
+
+async def test_window_begins_with_the_first_look(kit: Kit) -> None:
+    _, snapshot, _ = await sampled(kit)
+    assert (await snapshot.actors()).window == 0
+    snapshot.history.look(asyncio.get_running_loop().time())
+    await asyncio.sleep(BEAT + 0.5)
+    assert (await snapshot.actors()).window > 0

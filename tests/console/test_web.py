@@ -1,0 +1,326 @@
+"""The console's port from outside: who is let in, and what every answer guards against."""
+
+import re
+import stat
+from pathlib import Path
+
+import orjson
+import pytest
+
+from actors import Ref, whereis
+from canvas.application import CanvasApplication
+from canvas.config import Config, ConfigError
+from supervision.console.gate import COOKIE
+from supervision.console.sessions import FREE_FAILURES
+from supervision.console.tree import keep_token
+from tests.support.console import Asker, console
+from tests.support.instance import new_application
+from tests.support.raw_socket import HANDSHAKE, Answer
+from tests.support.scenarios import live
+
+IMG = "<img src=x onerror=alert(1)>"
+
+
+def cookie_of(answer: Answer) -> str:
+    match = re.match(rf"{COOKIE}=([^;]*);", answer.headers["set-cookie"])
+    assert match is not None
+    return f"{COOKIE}={match[1]}"
+
+
+async def logged_in(asker: Asker) -> str:
+    """The cookie of a new session."""
+    answer = await asker.anonymous().send("GET", f"/?token={asker.token}")
+    assert answer.status == 303
+    return cookie_of(answer)
+
+
+# Tokens and sessions.
+
+
+@live
+async def test_nothing_is_shown_without_a_token(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        for route in ann.application.console.routes:
+            path = re.sub(r"\{\w+\}", "2", route.path)
+            answer = await ann.anonymous().send(route.method, path, Origin="http://127.0.0.1")
+            assert (path, answer.status) == (path, 401)
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+        for path in ("/static/index.html", "/nothing"):
+            assert (await ann.anonymous().send("GET", path)).status == 401
+
+
+@live
+async def test_root_asks_for_the_token(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        answer = await ann.anonymous().send("GET", "/")
+        assert answer.status == 401
+        assert b'<form method="post" action="/login">' in answer.body
+
+
+@live
+async def test_link_with_the_token_begins_a_session_and_takes_the_token_out_of_the_address(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        url = ann.application.console.url
+        assert url == f"http://127.0.0.1:{ann.port}/?token={ann.token}"
+        answer = await ann.anonymous().send("GET", f"/?token={ann.token}")
+        assert (answer.status, answer.headers["location"]) == (303, "/")
+        attributes = answer.headers["set-cookie"].split("; ")[1:]
+        assert {"HttpOnly", "SameSite=Strict", "Path=/"} == set(attributes)
+        assert ann.token not in answer.headers["set-cookie"]
+        shown = await ann.anonymous().send("GET", "/", Cookie=cookie_of(answer))
+        assert shown.status == 200
+
+
+@live
+async def test_login_by_the_form_and_logout(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        bob, origin = ann.anonymous(), f"http://127.0.0.1:{ann.port}"
+        host = f"127.0.0.1:{ann.port}"
+        answer = await bob.send("POST", "/login", f"token={ann.token}".encode(), Host=host, Origin=origin)
+        cookie = cookie_of(answer)
+        session = await bob.send("GET", "/api/v1/session", Cookie=f"other=1; {cookie}")
+        assert orjson.loads(session.body)["access"] == "admin"
+        gone = await bob.send("POST", "/logout", Host=host, Origin=origin, Cookie=cookie)
+        assert gone.status == 303
+        assert "Max-Age=0" in gone.headers["set-cookie"]
+        assert (await bob.send("GET", "/api/v1/session", Cookie=cookie)).status == 401
+
+
+@live
+async def test_session_of_the_reading_token_may_only_read(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        cookie = await logged_in(ann.reader())
+        origin = "http://127.0.0.1"
+        session = await ann.anonymous().send("GET", "/api/v1/session", Cookie=cookie)
+        assert orjson.loads(session.body) == {
+            "access": "read", "who": "read session from 127.0.0.1", "application": "canopy", "actions": []
+        }  # fmt: skip
+        crash = await ann.anonymous().send("POST", "/api/v1/actors/3/crash", Cookie=cookie, Origin=origin)
+        assert crash.status == 403
+
+
+@live
+async def test_reading_token_may_look_at_everything_but_states_and_touch_nothing(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        registry = whereis("registry")
+        assert isinstance(registry, Ref)
+        for route in ann.application.console.routes:
+            if route.access.value == "admin":
+                path = re.sub(r"\{\w+\}", str(registry.id), route.path)
+                answer = await ann.reader().send(route.method, path)
+                assert (path, answer.status) == (path, 403)
+                assert "read-only" in answer.body.decode()
+        assert (await ann.reader().get("overview"))["actors"] > 10
+        assert (await ann.reader().send("GET", "/metrics")).status == 200
+        assert registry.is_alive()
+
+
+@live
+async def test_wrong_token_is_refused_and_then_throttled_and_then_even_the_right_one(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        mallory = Asker(ann.application, "x" * 43)
+        cookie = await logged_in(ann)
+        for _ in range(FREE_FAILURES):
+            await mallory.ask("GET", "overview", status=401)
+        assert (await mallory.ask("GET", "overview", status=429))["error"].startswith("too many")
+        answer = await ann.send("GET", "/api/v1/overview")
+        assert answer.status == 429
+        assert int(answer.headers["retry-after"]) > 0
+        assert (await ann.anonymous().send("GET", f"/?token={ann.token}")).status == 429
+        assert (await ann.anonymous().send("GET", "/api/v1/overview", Cookie=cookie)).status == 200
+
+
+@live
+async def test_proxy_headers_do_not_make_another_address_of_a_peer(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        mallory = Asker(ann.application, "x" * 43)
+        for number in range(FREE_FAILURES):
+            address = f"10.0.0.{number}"
+            headers = {"X_Forwarded_For": address, "Forwarded": f"for={address}", "X_Real_IP": address}
+            assert (await mallory.send("GET", "/api/v1/overview", **headers)).status == 401
+        assert (await mallory.send("GET", "/api/v1/overview", X_Forwarded_For="10.9.9.9")).status == 429
+        local = await ann.anonymous().send("GET", "/api/v1/overview", X_Forwarded_For="127.0.0.1")
+        assert local.status == 401
+
+
+# The files.
+
+
+@live
+async def test_tokens_are_made_once_and_are_the_owners_alone(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        first = ann.token
+    for name in ("console-token", "console-token-read"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+    async with console(tmp_path) as ann:
+        assert ann.token == first == (tmp_path / "console-token").read_text().strip()
+        assert ann.reader().token != ann.token
+
+
+def test_token_file_that_others_can_read_is_closed_and_a_broken_one_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("t" * 40)
+    path.chmod(0o644)
+    assert keep_token(path) == "t" * 40
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.write_text("short")
+    token = keep_token(path)
+    assert len(token) >= 40
+    assert keep_token(path) == token
+
+
+# Other sites.
+
+
+@live
+async def test_host_that_is_not_ours_is_refused_even_with_the_token(tmp_path: Path) -> None:
+    async with console(tmp_path, console_names=("console.example",)) as ann:
+        for host in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil@127.0.0.1", "a b"):
+            answer = await ann.send("GET", "/api/v1/overview", Host=host)
+            assert (host, answer.status in (400, 403)) == (host, True)
+        for host in ("localhost", f"LOCALHOST:{ann.port}", "127.0.0.1", "[::1]:8001", "console.example", "10.1.2.3"):
+            answer = await ann.send("GET", "/api/v1/overview", Host=host)
+            assert (host, answer.status) == (host, 200)
+
+
+@live
+async def test_request_of_another_site_is_refused_unless_it_only_gets(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        cookie = await logged_in(ann)
+        host = f"127.0.0.1:{ann.port}"
+        bob = ann.anonymous()
+        for origin in ("http://evil.example", "null", "https://" + host, "http://127.0.0.1:1", None):
+            answer = await bob.send("POST", "/api/v1/drain", Cookie=cookie, Host=host, Origin=origin)
+            assert (origin, answer.status) == (origin, 403)
+        assert not ann.application.sockets.is_draining
+        shown = await bob.send("GET", "/api/v1/overview", Cookie=cookie, Host=host, Origin="http://evil.example")
+        assert shown.status == 200
+        assert "access-control-allow-origin" not in shown.headers
+        done = await bob.send("POST", "/api/v1/drain", Cookie=cookie, Host=host, Origin=f"http://{host}")
+        assert done.status == 200
+        assert ann.application.sockets.is_draining
+
+
+@live
+async def test_websocket_of_another_site_is_refused(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        cookie = await logged_in(ann)
+        upgrade = {name.replace("-", "_"): value for name, value in HANDSHAKE.items() if name != "Host"}
+        host = f"localhost:{ann.port}"
+        for origin, status in (("http://evil.example", 403), (None, 403), (f"http://{host}", 101)):
+            answer = await ann.anonymous().send(
+                "GET", "/api/v1/live", Cookie=cookie, Host=host, Origin=origin, **upgrade
+            )
+            assert (origin, answer.status) == (origin, status)
+
+
+# What every answer guards against.
+
+
+@live
+async def test_every_answer_has_the_headers_that_guard_a_browser(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        answers = [
+            await ann.send("GET", "/"),
+            await ann.send("GET", "/api/v1/overview"),
+            await ann.send("GET", "/metrics"),
+            await ann.send("GET", "/nothing"),
+            await ann.send("DELETE", "/api/v1/overview"),
+            await ann.send("GET", "/api/v1/overview", Host="evil.example"),
+            await ann.anonymous().send("GET", "/"),
+            await ann.anonymous().send("GET", "/api/v1/overview"),
+            await ann.anonymous().send("GET", "/?token=wrong"),
+            await ann.anonymous().send("GET", f"/?token={ann.token}"),
+        ]
+        assert [answer.status for answer in answers] == [200, 200, 200, 404, 405, 403, 401, 401, 401, 303]
+        for answer in answers:
+            policy = dict(
+                part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";")
+            )
+            assert policy["default-src"] == "'none'"
+            assert policy["script-src"] == policy["style-src"] == "'self'"
+            assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+            assert "unsafe" not in answer.headers["content-security-policy"]
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["referrer-policy"] == "no-referrer"
+            assert answer.headers["cache-control"] == "no-store"
+
+
+@live
+async def test_malicious_label_comes_as_json_and_nothing_else(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        canvas = whereis("canvas")
+        assert isinstance(canvas, Ref)
+        canvas.label = IMG
+        for path in ("tree", "actors", f"actors/{canvas.id}", "names", "openapi.json"):
+            answer = await ann.send("GET", f"/api/v1/{path}")
+            assert (path, answer.headers["content-type"]) == (path, "application/json")
+        assert (await ann.get("actors?q=onerror"))["actors"][0]["label"] == IMG
+        refused = await ann.send("GET", "/api/v1/actors/%3Cimg%3E")
+        assert (refused.status, refused.headers["content-type"]) == (404, "application/json")
+        for label in ("\udc80", "\x00\u2028</script>", "x" * 100_000):
+            canvas.label = label
+            assert len((await ann.get(f"actors/{canvas.id}"))["actor"]["label"]) == len(label)
+
+
+@live
+async def test_no_request_reaches_a_file_beside_the_pages(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        for path in ("/static/../tree.py", "/static/%2e%2e/tree.py", "//etc/passwd", "/static/", "/console-token"):
+            assert ((await ann.send("GET", path)).status, path) == (404, path)
+
+
+@live
+async def test_body_beyond_the_limit_is_refused(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        answer = await ann.send("POST", "/api/v1/drain", b"x" * 70_000)
+        assert answer.status == 413
+
+
+# Where it listens.
+
+
+def test_address_that_others_reach_is_refused_unless_asked_for(tmp_path: Path) -> None:
+    for host in ("0.0.0.0", "::", "192.0.2.1", "example.org"):
+        with pytest.raises(ConfigError, match="--console-host must be a loopback address, unless --console-insecure"):
+            Config(console_host=host)
+        assert Config(console_host=host, console_insecure=True).console_host == host
+        assert Config(console_host=host, console_port=None).console_port is None
+    for host in ("127.0.0.1", "::1", "localhost", "127.3.2.1"):
+        assert Config(console_host=host).console_host == host
+
+
+def test_console_listens_on_loopback_by_default(tmp_path: Path) -> None:
+    application = new_application(tmp_path, console_port=0)
+    web = application.console.web
+    assert web is not None
+    assert web.listening.getsockname()[0] == "127.0.0.1"
+    application.close()
+
+
+def test_port_that_was_asked_for_and_is_taken_is_an_error_that_names_it(tmp_path: Path) -> None:
+    first = new_application(tmp_path / "a", console_port=0)
+    assert first.console.web is not None
+    port = first.console.web.port
+    with pytest.raises(ConfigError, match=f"--console-port must be one that can be had on 127.0.0.1 .*, got {port}"):
+        new_application(tmp_path / "b", console_port=port)
+    first.close()
+
+
+def test_port_that_is_meant_by_default_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = new_application(tmp_path / "a", console_port=0)
+    assert first.console.web is not None
+    monkeypatch.setattr("canvas.application.CONSOLE_PORT", first.console.web.port)
+    second = new_application(tmp_path / "b", console_port="auto")
+    assert second.console.web is not None
+    assert second.console.web.port != first.console.web.port
+    first.close()
+    second.close()
+
+
+def test_console_can_be_off(tmp_path: Path) -> None:
+    application: CanvasApplication = new_application(tmp_path, console_port=None)
+    assert application.console.web is None
+    assert application.console.url is None
+    assert not (tmp_path / "console-token").exists()
+    application.close()
