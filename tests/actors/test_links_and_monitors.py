@@ -2,7 +2,24 @@
 
 import pytest
 
-from actors import KILL, KILLED, NOPROC, NORMAL, SHUTDOWN, Crash, Down, Exit, ProcessExit, call, down, send, send_exit
+from actors import (
+    KILL,
+    KILLED,
+    NOPROC,
+    NORMAL,
+    SHUTDOWN,
+    Crash,
+    Down,
+    Exit,
+    ExitReason,
+    ProcessExit,
+    Ref,
+    call,
+    down,
+    send,
+    send_exit,
+    watch,
+)
 from actors.testing import kill, quiet
 from tests.support.puppet import Puppet, puppet
 from tests.support.scenarios import simulated
@@ -228,3 +245,18 @@ async def test_a_supervisors_shutdown_of_a_link_ends_those_that_do_not_trap() ->
     ended = down(other)
     await kill(one, SHUTDOWN)
     assert await ended == SHUTDOWN
+
+
+@simulated
+async def test_watcher_that_ends_its_watch_when_it_is_told_hides_nothing_from_the_others() -> None:
+    watched, _ = await puppet()
+    told: list[str] = []
+
+    def first(_ref: Ref, _reason: ExitReason) -> None:
+        told.append("first")
+        unwatch()
+
+    unwatch = watch(watched, first)
+    watch(watched, lambda _ref, _reason: told.append("second"))
+    await kill(watched, "boom")
+    assert told == ["first", "second"]
