@@ -6,11 +6,10 @@ in between, so that 10,000 of them hold nobody up.
 
 from __future__ import annotations
 
-import asyncio
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from actors import Crash, Ref, Scheduler
 from actors.cell import Cell
@@ -21,7 +20,6 @@ from supervision.base import BaseSupervisor, Child
 from supervision.console.describe import describe
 from supervision.console.history import History, reading
 from supervision.console.machine import Machine, look
-from supervision.console.measure import size_of
 from supervision.console.model import (
     Actor,
     ActorDetails,
@@ -42,13 +40,11 @@ from supervision.console.model import (
     TopicPage,
     Usage,
 )
+from supervision.console.rows import Rows
+from supervision.console.slices import page_of, sliced
 from supervision.console.sources import Sources
 from supervision.server import Connection, Sockets, Wire
 
-T = TypeVar("T")
-
-SLICE = 1_000
-"""Items of a long list that are looked at before others have a turn."""
 PEERS = 200
 """Links and monitors of one actor that are shown."""
 
@@ -146,9 +142,9 @@ class Snapshot:
             return None
         cells = list(scheduler.processes.values())
         if search:
-            cells = await _withparents(cells, search)
+            cells = await _with_parents(cells, search)
         below: defaultdict[Ref | None, list[Cell]] = defaultdict(list)
-        async for cell in _sliced(cells):
+        async for cell in sliced(cells):
             below[cell.parent].append(cell)
         return await _grow(top, below, depth, limit)
 
@@ -175,15 +171,15 @@ class Snapshot:
             offset, limit: which of them
         """
         scheduler = Scheduler.current()
-        row = _Rows(scheduler, self.history)
+        row = Rows(scheduler, self.history)
         found = [
             cell
-            async for cell in _sliced(list(scheduler.processes.values()))
+            async for cell in sliced(list(scheduler.processes.values()))
             if (not state or cell.status.value == state)
             and (not kind or type(cell.process).__name__ == kind)
             and _matches(cell, search)
         ]
-        shown = await _page(found, row.keys[sort], descending, offset, limit)
+        shown = await page_of(found, row.keys[sort], descending, offset, limit)
         return ActorPage(len(found), offset, row.window, [row(cell) for cell in shown if cell.ref.is_alive()])
 
     def actor(self, ref: Ref) -> ActorDetails | None:
@@ -192,7 +188,7 @@ class Snapshot:
         if cell is None:
             return None
         return ActorDetails(
-            actor=_Rows(scheduler, self.history)(cell),
+            actor=Rows(scheduler, self.history)(cell),
             name=cell.name,
             path=[above.label for above in reversed(list(parents(ref)))] + [ref.label],
             keys=[f"{table.name}: {key}" for table in self.sources.tables for key in table.keys(ref)],
@@ -215,7 +211,7 @@ class Snapshot:
 
     def rows(self, refs: Iterable[Ref]) -> list[Actor]:
         """The rows of some actors, without the dead."""
-        row = _Rows(Scheduler.current(), self.history)
+        row = Rows(Scheduler.current(), self.history)
         return [row(ref._cell) for ref in refs if ref._cell is not None]
 
     def _connection_of(self, cell: Cell) -> str | None:
@@ -253,8 +249,8 @@ class Snapshot:
             for wire in sockets.wires.values()
         ]
         needle = search.lower()
-        found = [pair async for pair in _sliced(wires) if not needle or needle in self._searched(pair[1])]
-        shown = await _page(found, lambda pair: self._wire_key(sort, *pair), descending, offset, limit)
+        found = [pair async for pair in sliced(wires) if not needle or needle in self._searched(pair[1])]
+        shown = await page_of(found, lambda pair: self._wire_key(sort, *pair), descending, offset, limit)
         return ConnectionPage(len(found), offset, [self.connection(name, wire) for name, wire in shown])
 
     def connection(self, server: str, wire: Wire) -> ConnectionRow:
@@ -304,7 +300,7 @@ class Snapshot:
         needle = search.lower()
         entries = [
             entry
-            async for entry in _sliced(list(self._entries(table)))
+            async for entry in sliced(list(self._entries(table)))
             if not needle or needle in f"{entry[1]} {entry[2].label}".lower()
         ]
         shown = entries[offset : offset + limit]
@@ -328,7 +324,7 @@ class Snapshot:
         members: Counter[tuple[str, str]] = Counter()
         for table in self.sources.tables:
             if table.kind is Keys.DUPLICATE:
-                async for key, _, _ in _sliced(list(table)):
+                async for key, _, _ in sliced(list(table)):
                     members[table.name, str(key)] += 1
         found = [item for item in members.most_common() if search.lower() in item[0][1].lower()]
         shown = found[offset : offset + limit]
@@ -372,72 +368,10 @@ class Snapshot:
 _OPTIONAL = frozenset({"round_trip", "actor", "user"})
 
 
-class _Rows:
-    """Makes rows of the table of actors, and what they are sorted by."""
-
-    def __init__(self, scheduler: Scheduler, history: History) -> None:
-        now, mark = scheduler.loop.time(), history.mark
-        self.window = 0.0 if mark is None else now - mark.at
-        work: dict[int, tuple[int, float]] = {} if mark is None else mark.work
-        used, nothing = scheduler.used, (0, 0.0)
-        # A process that is not in the mark came after it: all it did is recent. Without a mark nothing is.
-        self.keys: dict[str, Callable[[Cell], Any]] = {
-            "ref": lambda cell: cell.ref.id,
-            "label": lambda cell: cell.ref.label,
-            "kind": lambda cell: type(cell.process).__name__,
-            "state": lambda cell: cell.status.value,
-            "parent": lambda cell: 0 if cell.parent is None else cell.parent.id,
-            "restarts": lambda cell: cell.ref.restarts,
-            "mailbox": lambda cell: len(cell.mailbox),
-            "peak": lambda cell: cell.mailbox.peak,
-            "handled": lambda cell: cell.handled,
-            "recent": lambda cell: 0 if mark is None else cell.handled - work.get(cell.ref.id, nothing)[0],
-            "used": lambda cell: used.get(cell, 0.0),
-            "recently_used": lambda cell: max(0.0, used.get(cell, 0.0) - work.get(cell.ref.id, nothing)[1]),
-            "memory": size_of,
-        }
-
-    def __call__(self, cell: Cell) -> Actor:
-        keys = self.keys
-        return Actor(
-            ref=str(cell.ref.id),
-            label=cell.ref.label,
-            kind=type(cell.process).__name__,
-            state=cell.status.value,
-            parent=None if cell.parent is None else str(cell.parent.id),
-            restarts=cell.ref.restarts,
-            mailbox=len(cell.mailbox),
-            peak=cell.mailbox.peak,
-            handled=cell.handled,
-            recent=keys["recent"](cell),
-            used=keys["used"](cell),
-            recently_used=keys["recently_used"](cell),
-            memory=size_of(cell),
-        )
-
-
-async def _sliced(items: Sequence[T]) -> Any:
-    """Go through `items`, and let others run after each `SLICE` of them."""
-    for begin in range(0, len(items), SLICE):
-        if begin:
-            await asyncio.sleep(0)
-        for item in items[begin : begin + SLICE]:
-            yield item
-
-
-async def _page(
-    items: Sequence[T], key: Callable[[T], Any], descending: bool, offset: int, limit: int
-) -> list[T]:
-    """Sort `items`, those with equal keys as they were, and cut out a page."""
-    keys = [key(item) async for item in _sliced(items)]
-    order = sorted(range(len(items)), key=keys.__getitem__, reverse=descending)
-    return [items[index] for index in order[offset : offset + limit]]
-
-
-async def _withparents(cells: list[Cell], search: str) -> list[Cell]:
+async def _with_parents(cells: list[Cell], search: str) -> list[Cell]:
     """The cells that match, and those above them."""
     kept: set[Ref] = set()
-    async for cell in _sliced(cells):
+    async for cell in sliced(cells):
         if _matches(cell, search):
             kept.add(cell.ref)
             for parent in parents(cell.ref):
@@ -455,7 +389,7 @@ async def _grow(top: Cell, below: dict[Ref | None, list[Cell]], depth: int | Non
         depth = None if depth is None else depth - 1
         following: list[tuple[Node, Ref]] = []
         for node, ref in level:
-            async for cell in _sliced(below.get(ref, [])[:limit]):
+            async for cell in sliced(below.get(ref, [])[:limit]):
                 child = _node(cell, below)
                 node.children.append(child)
                 if child.count:

@@ -15,7 +15,8 @@ from supervision.console.history import ATTENTION, BEAT, BEATS_PER_SAMPLE, KEPT,
 from supervision.console.live import Audience
 from supervision.console.model import Actor, Node
 from supervision.console.sampler import Sampler
-from supervision.console.snapshot import SLICE, Snapshot
+from supervision.console.slices import SLICE
+from supervision.console.snapshot import Snapshot
 from supervision.console.sources import Sources
 from supervision.console.tracing import Traces
 
