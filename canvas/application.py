@@ -11,16 +11,16 @@ from actors import Ref
 from canvas.broadcaster import Broadcaster
 from canvas.canvas import Canvas
 from canvas.config import Config
+from canvas.doors import open_doors, policy_of
 from canvas.images import Images
 from canvas.room import Room, Viewer
 from canvas.routes import Routes
 from canvas.store import MemoryStore, Store, StoreServer
-from protocol import Compression
 from registry import Keys, Registry, Table
 from supervision import Application, ChildType, Strategy, Supervisor, child
 from supervision.console.client import SOCKET
 from supervision.console.routes import AdminRoutes
-from supervision.server import Sockets, listen, listen_unix, server
+from supervision.server import Policy, Sockets, listen_unix, server
 
 
 def open_store(config: Config) -> Store:
@@ -51,15 +51,12 @@ class CanvasApplication(Application):
     ) -> None:
         self.config = config
         with contextlib.ExitStack() as opened:
-            self.sockets = Sockets(
-                listen(config.host, config.port),
-                max_connections=config.max_connections,
-                compression=Compression() if config.compression else None,
-            )
+            policy = policy_of(config)
+            self.sockets = Sockets(open_doors(config), policy)
             opened.callback(self.sockets.close)
             config.data.mkdir(parents=True, exist_ok=True)
             self._admin_path = config.data / SOCKET
-            self.admin = Sockets(listen_unix(self._admin_path), max_connections=100)
+            self.admin = Sockets([listen_unix(self._admin_path)], Policy(max_connections=100))
             opened.callback(self.admin.close)
             self.store = store or open_store(config)
             self.room = Room(
@@ -110,6 +107,9 @@ class CanvasApplication(Application):
         self.sockets.close()
         self.admin.close()
         self._admin_path.unlink(missing_ok=True)
+        if self.config.unix is not None:
+            self.config.unix.unlink(missing_ok=True)
 
     def _prepare_stop(self) -> None:
-        self.sockets.is_draining = self.admin.is_draining = True
+        self.sockets.drain()
+        self.admin.drain()

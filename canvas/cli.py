@@ -21,6 +21,7 @@ from actors import NORMAL, SHUTDOWN, StartError
 from canvas.application import CanvasApplication
 from canvas.chaos import crash_at_random
 from canvas.config import Config, ConfigError, read_config, read_toml
+from canvas.doors import DoorError
 from canvas.load import paint
 from supervision.console.client import AdminError, ask_admin
 
@@ -60,8 +61,38 @@ def run(
     rate_limit: Annotated[
         str | None, typer.Option(metavar="N/s|off", help="Pixels a second for each visitor. (default 100/s)")
     ] = None,
+    unix: Annotated[Path | None, typer.Option(help="Listen on a unix socket, in place of host and port.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Speak TLS, with this certificate chain (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key, if the file of --tls-cert has none.")] = None,
+    trusted_proxy: Annotated[
+        str | None, typer.Option(metavar="NETWORKS", help="Proxies to believe X-Forwarded-For of. (default none)")
+    ] = None,
+    origin: Annotated[
+        str | None, typer.Option(metavar="ORIGINS", help="Pages that may open a WebSocket. (default same)")
+    ] = None,
     max_connections: Annotated[
         str | None, typer.Option(metavar="N", help="Connections at a time. (default 10000)")
+    ] = None,
+    max_connections_per_ip: Annotated[
+        str | None, typer.Option(metavar="N|off", help="Connections of one address at a time. (default off)")
+    ] = None,
+    max_new_connections_per_ip: Annotated[
+        str | None, typer.Option(metavar="N|off", help="New connections of one address in a second. (default off)")
+    ] = None,
+    max_message_size: Annotated[
+        str | None, typer.Option(metavar="BYTES", help="Longest message of a client. (default 1048576)")
+    ] = None,
+    request_timeout: Annotated[
+        str | None, typer.Option(metavar="S", help="Seconds a client has for a whole request. (default 10)")
+    ] = None,
+    ping_interval: Annotated[
+        str | None, typer.Option(metavar="S", help="Seconds between two pings of a client, 0 for none. (default 20)")
+    ] = None,
+    pong_timeout: Annotated[
+        str | None, typer.Option(metavar="S", help="Seconds a client has to answer a ping. (default 20)")
+    ] = None,
+    stall_timeout: Annotated[
+        str | None, typer.Option(metavar="S", help="Seconds after which one that reads nothing is cut off. (default 30)")
     ] = None,
     drain_timeout: Annotated[
         str | None, typer.Option(metavar="S", help="Seconds that clients have to go at a stop. (default 10)")
@@ -70,7 +101,7 @@ def run(
         str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error. (default info)")
     ] = None,
     compression: Annotated[
-        str | None, typer.Option(metavar="on|off", help="Compress large messages (permessage-deflate). (default off)")
+        str | None, typer.Option(metavar="on|off", help="Compress large messages (permessage-deflate). (default on)")
     ] = None,
     echo: Annotated[bool | None, typer.Option("--echo/--no-echo", help="Serve /echo as well.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
@@ -84,8 +115,12 @@ def run(
     _configure_logging(settings.log_level)
     try:
         application = CanvasApplication(settings)
+    except DoorError as error:
+        _fail(str(error))
     except OSError as error:
-        _fail(_explain(error, settings))
+        is_taken = error.errno == errno.EADDRINUSE
+        reason = "is in use by another canopy" if is_taken else f"cannot be used: {error.strerror}"
+        _fail(f"--data {settings.data} {reason}")
     try:
         reason = uvloop.run(_serve(application))
     except StartError as error:
@@ -170,7 +205,10 @@ async def _serve(application: CanvasApplication) -> Any:
     await asyncio.sleep(0)  # from here on a signal is an orderly stop
     config = application.config
     host = f"[{config.host}]" if ":" in config.host else config.host
-    url = f"http://{host}:{application.sockets.port}"
+    scheme = "http" if config.tls_cert is None else "https"
+    url = f"{scheme}://{host}:{application.sockets.port}"
+    if application.sockets.port == 0:
+        url = f"unix:{application.sockets.listening[0].getsockname()}"
     structlog.get_logger("canopy").info("canopy.ready", url=url, pid=os.getpid())
     return await ended
 
@@ -199,18 +237,6 @@ def _draw(node: dict[str, Any], prefix: str = "", branch: str = "") -> list[str]
     for number, below in enumerate(children, start=1):
         lines += _draw(below, inner, "└─ " if number == len(children) else "├─ ")
     return lines
-
-
-def _explain(error: OSError, config: Config) -> str:
-    """Why the sockets could not be opened; errors of the data folder name a file, those of the port none."""
-    is_taken = error.errno == errno.EADDRINUSE
-    if error.filename is not None:
-        reason = "is in use by another canopy" if is_taken else f"cannot be used: {error.strerror}"
-        return f"--data {config.data} {reason}"
-    if is_taken:
-        return f"--port {config.port} on {config.host} is in use by another program"
-    option = f"--port {config.port}" if error.errno == errno.EACCES else f"--host {config.host}"
-    return f"{option} cannot be listened on: {error.strerror}"
 
 
 def _configure_logging(level: str) -> None:

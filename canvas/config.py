@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from canvas.rate_limit import RateLimit
+from supervision.server import SAME_HOST, Origins, Proxies
 
 STORES = ("memory",)
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -21,6 +22,7 @@ class ConfigError(Exception):
 
     def __init__(self, option: str, value: object, allowed: str) -> None:
         super().__init__(f"{option} must be {allowed}, got {value!r}")
+        self.allowed = allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,22 @@ class Config:
     background: int = 0xFFFFFF
     tick: float = 0.010
     rate_limit: RateLimit | None = RateLimit(100, 200)  # noqa: RUF009  # immutable
+    unix: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    trusted_proxy: Proxies = Proxies()  # noqa: RUF009  # immutable
+    origin: Origins = SAME_HOST
     max_connections: int = 10_000
+    max_connections_per_ip: int | None = None
+    max_new_connections_per_ip: int | None = None
+    max_message_size: int = 1024 * 1024
+    request_timeout: float = 10.0
+    ping_interval: float = 20.0
+    pong_timeout: float = 20.0
+    stall_timeout: float = 30.0
     drain_timeout: float = 10.0
     log_level: str = "info"
-    compression: bool = False
+    compression: bool = True
     echo: bool = False
 
 
@@ -95,6 +109,33 @@ def _integer(low: int, high: int) -> Any:
         if number is None or not low <= number <= high:
             raise ConfigError(option, value, f"an integer from {low} to {high}")
         return number
+
+    return read
+
+
+def _optional(read: Any) -> Any:
+    """`off`, or what `read` reads."""
+
+    def read_optional(option: str, value: Any) -> Any:
+        if value == "off" or value is False:
+            return None
+        try:
+            return read(option, value)
+        except ConfigError as error:
+            raise ConfigError(option, value, f"{error.allowed}, or off") from None
+
+    return read_optional
+
+
+def _listed(parse: Any, allowed: str) -> Any:
+    """A list, or its members with commas between them, that `parse` understands."""
+
+    def read(option: str, value: Any) -> Any:
+        texts = value if isinstance(value, list) else str(value).split(",")
+        try:
+            return parse([str(text).strip() for text in texts if str(text).strip()])
+        except ValueError:
+            raise ConfigError(option, value, allowed) from None
 
     return read
 
@@ -177,7 +218,19 @@ _READERS: dict[str, Any] = {
     "background": _color,
     "tick": _number(0, 10_000, 0.001),
     "rate_limit": read_rate_limit,
+    "unix": _path,
+    "tls_cert": _path,
+    "tls_key": _path,
+    "trusted_proxy": _listed(Proxies.parse, "addresses or networks like 10.0.0.0/8, or unix"),
+    "origin": _listed(Origins.parse, "origins like https://example.org, same, or *"),
     "max_connections": _integer(1, 1_000_000),
+    "max_connections_per_ip": _optional(_integer(1, 1_000_000)),
+    "max_new_connections_per_ip": _optional(_integer(1, 1_000_000)),
+    "max_message_size": _integer(1_024, 1024 * 1024 * 1024),
+    "request_timeout": _number(0.1, 3_600),
+    "ping_interval": _number(0, 86_400),
+    "pong_timeout": _number(0.1, 86_400),
+    "stall_timeout": _number(0.1, 86_400),
     "drain_timeout": _number(0, 3_600),
     "log_level": _choice(*LOG_LEVELS),
     "compression": _switch,

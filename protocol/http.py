@@ -36,13 +36,18 @@ class HttpError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One complete request."""
+    """One complete request.
+
+    `remote` and `is_secure` are for who holds the socket to fill in: the client's address, and whether it speaks TLS.
+    """
 
     method: str
     target: str
     version: tuple[int, int]
     headers: Headers
     body: bytes = b""
+    remote: str = ""
+    is_secure: bool = False
 
     @property
     def path(self) -> str:

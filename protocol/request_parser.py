@@ -63,6 +63,11 @@ class RequestParser:
         return rest
 
     @property
+    def has_begun(self) -> bool:
+        """Whether a part of a request is there."""
+        return bool(self._buffer) or self._started is not None
+
+    @property
     def method(self) -> str | None:
         """The method of the request in progress, once its first line has been read."""
         return self._started[0] if self._started else None

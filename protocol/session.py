@@ -144,6 +144,11 @@ class Session:
         return 0 if self._reader is None else self._reader.frames
 
     @property
+    def is_compressed(self) -> bool:
+        """Whether compression has been agreed on."""
+        return self._deflater is not None
+
+    @property
     def awaits_answer(self) -> bool:
         """Whether a `Request` waits for `accept` or `respond`; parsing is paused, and reading should be."""
         return self._request is not None
@@ -205,6 +210,18 @@ class Session:
         if self._eof:
             self._finish_eof(events)
         return events
+
+    def expire(self) -> bool:
+        """End HTTP because no whole request came in time; tell whether a part of one is there, which gets a 408."""
+        parser = self._parser
+        if parser is None or self._request is not None:
+            return False
+        has_begun = parser.has_begun
+        if has_begun:
+            response = HttpError(408, "The request did not come in time (RFC 9110 §15.5.9)").response
+            self._write_response(response, head_only=parser.method == "HEAD", connection="close")
+        self._end(Trigger.BAD_REQUEST if has_begun else Trigger.EOF)
+        return has_begun
 
     # -- sending ---------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
     network = VirtualNetwork(weather=Weather(kit))
     door = network.listen()
-    sockets = Sockets(door)
+    sockets = Sockets([door.as_socket()])
     await kit.start_supervised(server("server", sockets, routes))
     client = VirtualWebSocket()
     client.begin(door, "/ws")
@@ -19,6 +19,7 @@ import base64
 import socket
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, cast
 
 from actors.testing import Kit
@@ -81,12 +82,13 @@ class VirtualNetwork:
         """A listening socket, in place of the real one of `sockets`."""
         listening = VirtualSocket(self)
         if sockets is not None:
-            sockets.listening.close()
-            sockets.listening = listening.as_socket()
+            for door in sockets.listening:
+                door.close()
+            sockets.listening = [listening.as_socket()]
         return listening
 
-    def _add_reader(self, listening: VirtualSocket, callback: Callable[[], object]) -> None:
-        listening.reader = callback
+    def _add_reader(self, listening: VirtualSocket, callback: Callable[..., object], *args: object) -> None:
+        listening.reader = partial(callback, *args)
         listening.tell()
 
     def _remove_reader(self, listening: VirtualSocket) -> None:
@@ -387,7 +389,7 @@ class VirtualWebSocket(VirtualEndpoint):
 
     Attributes:
         response: the head of the answer to the handshake
-        is_mute: does not answer a close frame
+        is_mute: answers neither a close frame nor a ping
     """
 
     def __init__(self) -> None:
@@ -454,6 +456,9 @@ class VirtualWebSocket(VirtualEndpoint):
                 self._close = (said[0], said[1])
                 if not self.is_mute:
                     self.send_bytes(encode_frame(Opcode.CLOSE, frame.payload, mask=MASK))
-            else:
+            elif frame.opcode is Opcode.PING:
+                if not self.is_mute:
+                    self.send_bytes(encode_frame(Opcode.PONG, frame.payload, mask=MASK))
+            elif frame.opcode is not Opcode.PONG:
                 self.on_data(frame.payload.decode() if frame.opcode is Opcode.TEXT else bytes(frame.payload))
         self._inbox = self._inbox[position:]

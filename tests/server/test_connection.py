@@ -10,19 +10,18 @@ from actors.debug import force_exit
 from actors.testing import Probe, kill, quiet, settle
 from protocol import Binary, HttpError, Opcode, Request, Response, Text, encode_frame
 from supervision import Limit
-from supervision.server import Answer, Connection, WebSocket
-from supervision.server.connection import REQUEST_TIMEOUT
+from supervision.server import Answer, Connection, Policy, WebSocket
 from supervision.server.wire import (
     ADOPTION_TIMEOUT,
-    CLOSE_TIMEOUT,
-    MAX_BACKLOG,
     MAX_EVENTS,
     MIN_TAKEN,
-    STALL_TIMEOUT,
 )
 from tests.support.instance import simulated_server
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import EOF, MASK, RESET, VirtualBrowser, VirtualPeer
+
+CLOSE_TIMEOUT, STALL_TIMEOUT = Policy().close_timeout, Policy().stall_timeout
+MAX_BACKLOG, REQUEST_TIMEOUT = Policy().max_backlog, Policy().request_timeout
 
 
 class Parrot:
@@ -482,7 +481,7 @@ async def test_client_that_does_not_read_is_cut_off_and_the_others_are_served() 
             quick.received.clear()
             await settle()
         assert (await slow.end())[0] == 1006
-        assert server.sockets.cut_off == 1
+        assert server.sockets.cut_off == {"backlog": 1}
         quick.received.clear()
         quick.send_text("am I still here?")
         assert await quick.message() == "am I still here?"
@@ -530,7 +529,7 @@ async def test_client_that_reads_nothing_for_long_is_cut_off() -> None:
         began = loop.time()
         assert (await slow.end())[0] == 1006
         assert loop.time() - began == pytest.approx(STALL_TIMEOUT)
-        assert server.sockets.cut_off == 1
+        assert server.sockets.cut_off == {"stalled": 1}
 
 
 class Sipper(VirtualPeer):

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from canvas.application import CanvasApplication
 from canvas.config import Config
 from supervision import Application, which_children
 from supervision.requests import RESTARTING
-from supervision.server import Routes, Sockets, server
+from supervision.server import Policy, Routes, Sockets, server
 from tests.support.virtual_network import VirtualClient, VirtualNetwork, VirtualPeer, VirtualSocket
 
 SMALL: dict[str, Any] = {"port": 0, "width": 32, "height": 16, "rate_limit": None, "drain_timeout": 2.0}
@@ -53,12 +53,10 @@ async def simulation(data: Path, **options: Any) -> AsyncIterator["Simulation"]:
 async def simulated_server(routes: Routes, **options: Any) -> AsyncIterator["ServerSimulation"]:
     """Run a server with `routes` in virtual time, on a virtual network. `options` as of `supervision.server.server`."""
     door = VirtualNetwork().listen()
-    sockets = Sockets(door, max_connections=options.pop("max_connections", 100))  # type: ignore[arg-type]
+    rules = {field.name: options.pop(field.name) for field in fields(Policy) if field.name in options}
+    sockets = Sockets([door.as_socket()], Policy(**{"max_connections": 100, **rules}))
 
-    def drain() -> None:
-        sockets.is_draining = True
-
-    application = Application(server("server", sockets, routes, **options), prepare_stop=drain)
+    application = Application(server("server", sockets, routes, **options), prepare_stop=sockets.drain)
     await application.start()
     yield ServerSimulation(application, sockets, door)
     await application.stop()
