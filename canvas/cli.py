@@ -92,7 +92,7 @@ def run(
         str | None, typer.Option(metavar="S", help="Seconds a client has to answer a ping. (default 20)")
     ] = None,
     stall_timeout: Annotated[
-        str | None, typer.Option(metavar="S", help="Seconds after which one that reads nothing is cut off. (default 30)")
+        str | None, typer.Option(metavar="S", help="Seconds until one that reads nothing is cut off. (default 30)")
     ] = None,
     drain_timeout: Annotated[
         str | None, typer.Option(metavar="S", help="Seconds that clients have to go at a stop. (default 10)")

@@ -8,7 +8,6 @@ from enum import Enum
 from supervision.server.addresses import household
 from supervision.server.policy import Policy
 
-
 RETRY_AFTER = 5
 """Seconds after which a refused client is told to try again."""
 
