@@ -153,7 +153,7 @@ class Session:
     @property
     def is_compressed(self) -> bool:
         """Whether compression has been agreed on."""
-        return self._deflater is not None
+        return self._encoder is not None
 
     @property
     def awaits_answer(self) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from supervision.server import Sockets, listen, listen_unix
+from supervision.server import Sockets, inherited, listen, listen_unix
 
 
 def test_port_0_is_a_port_of_the_systems_choice() -> None:
@@ -70,3 +70,40 @@ def test_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         listen_unix(path)
     assert path.read_text() == "precious"
+
+
+def test_name_with_several_addresses_is_listened_on_at_all_of_them() -> None:
+    doors = listen("localhost", 0)
+    addresses = {door.getsockname()[0] for door in doors}
+    assert "127.0.0.1" in addresses or "::1" in addresses
+    assert len({door.getsockname()[1] for door in doors}) == 1
+    for door in doors:
+        door.close()
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this Python has no IPv6; use one that has")
+def test_ipv6_address_is_listened_on() -> None:
+    (door,) = listen("::1", 0)
+    with door, socket.create_connection(("::1", door.getsockname()[1])):
+        pass
+
+
+def test_all_addresses_of_both_kinds_may_share_a_port() -> None:
+    (first,) = listen("::", 0)
+    port = first.getsockname()[1]
+    (second,) = listen("0.0.0.0", port)
+    for address in ("::1", "127.0.0.1"):
+        with socket.create_connection((address, port)):
+            pass
+    first.close()
+    second.close()
+
+
+# Sockets that systemd hands over.
+
+
+def test_nothing_is_taken_over_that_was_meant_for_another_process() -> None:
+    assert inherited({}, pid=5) == []
+    assert inherited({"LISTEN_PID": "4", "LISTEN_FDS": "1"}, pid=5) == []
+    assert inherited({"LISTEN_PID": "5", "LISTEN_FDS": "many"}, pid=5) == []
+    assert inherited({"LISTEN_PID": "5", "LISTEN_FDS": "0"}, pid=5) == []
