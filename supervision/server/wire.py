@@ -31,7 +31,8 @@ MIN_TAKEN = 16 * 1024
 LONG_READ = 64 * 1024
 """Bytes of one read that are taken in at a time; then others have a turn."""
 COSTLY_READ = 16 * 1024
-"""The same for a peer that sends many tiny fragments or control frames: in the shortest ones they take 8 ms."""
+"""The same for a peer that sends many tiny fragments or control frames (in the shortest ones they take 8 ms), or
+whose messages are compressed: they may be a thousand times as long."""
 MANY_FRAMES = 512
 """Such frames in one piece of a read from which on the peer's reads are costly."""
 MAX_EVENTS = 1_024
@@ -217,7 +218,9 @@ class Wire(asyncio.Protocol):
         """Answer the request that waits with 101; what follows it are WebSocket events."""
         self._sockets.heartbeat.watch(self)
         compression = self._policy.compression
-        self._absorb(self.session.accept(upgrade, subprotocol=subprotocol, compression=compression, limits=limits))
+        events = self.session.accept(upgrade, subprotocol=subprotocol, compression=compression, limits=limits)
+        self._stride = COSTLY_READ if self.session.is_compressed else LONG_READ
+        self._absorb(events)
 
     def respond(self, response: Response, *, close: bool = False) -> None:
         """Answer the request that waits."""
@@ -386,7 +389,7 @@ class Wire(asyncio.Protocol):
         before = self.session.slow_frames
         self._absorb(self.session.receive(data))
         is_costly = self.session.slow_frames - before >= MANY_FRAMES
-        self._stride = COSTLY_READ if is_costly else LONG_READ
+        self._stride = COSTLY_READ if is_costly or self.session.is_compressed else LONG_READ
 
     def _hear_more(self) -> None:
         """Take in some of a long read, and have the rest wait until others have had a turn."""

@@ -131,7 +131,8 @@ def test_every_option_is_read_and_has_a_flag() -> None:
         "tick": "1", "rate_limit": "1", "max_connections": "1", "drain_timeout": "1", "log_level": "error",
         "compression": "on", "echo": "on", "unix": "u", "tls_cert": "c", "tls_key": "k",
         "trusted_proxy": "10.0.0.0/8,unix", "origin": "https://example.org,same", "max_connections_per_ip": "5",
-        "max_new_connections_per_ip": "off", "max_message_size": "2000", "request_timeout": "1", "ping_interval": "0", "pong_timeout": "1",
+        "max_new_connections_per_ip": "off",
+        "max_message_size": "2000", "request_timeout": "1", "ping_interval": "0", "pong_timeout": "1",
         "stall_timeout": "1",
     }  # fmt: skip
     assert set(every) == set(Config.__dataclass_fields__)
