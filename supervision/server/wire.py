@@ -338,11 +338,11 @@ class Wire(asyncio.Protocol):
 
     # Private.
 
-    def _must_wait(self) -> bool:
-        """Whether so much waits for the owner that no more should be read."""
-        if self.bytes_in - self._untaken_from > MAX_UNTAKEN and self.events:
-            return True
-        return len(self.events) > (MAX_INFLATED_EVENTS if self.session.is_compressed else MAX_EVENTS)
+    def _may_hear_more(self) -> bool:
+        """Whether so little waits for the owner that more may be read."""
+        if self.events and self.bytes_in - self._untaken_from > MAX_UNTAKEN:
+            return False
+        return len(self.events) <= (MAX_INFLATED_EVENTS if self.session.is_compressed else MAX_EVENTS)
 
     def _absorb(self, events: list[Event]) -> None:
         output = self.session.output()
@@ -353,7 +353,8 @@ class Wire(asyncio.Protocol):
             if self._pinged_at is not None:
                 self._note_pong(events)
             self._notify()
-            if type(events[-1]) is Request or self._must_wait():
+            few = len(self.events) <= MAX_INFLATED_EVENTS and self.bytes_in - self._untaken_from <= MAX_UNTAKEN
+            if type(events[-1]) is Request or not (few or self._may_hear_more()):
                 self._pause()
         if self.session.state is _CLOSED:
             self._end_transport()
@@ -397,10 +398,10 @@ class Wire(asyncio.Protocol):
         self._hear(data)
         if not self._unheard:
             self._read_on_if_heard()
-        elif self._must_wait():
-            self._is_full = True  # `take` goes on
-        else:
+        elif self._may_hear_more():
             asyncio.get_running_loop().call_soon(self._hear_more)
+        else:
+            self._is_full = True  # `take` goes on
 
     def _end_transport(self) -> None:
         """Flush and close; if the peer may still be sending, only our side, and the rest when it has ended its own.
