@@ -14,6 +14,7 @@ from protocol.http import HttpError, Request, Response, decode_path, encode_resp
 from protocol.limits import Limits
 from protocol.masking import apply_mask
 from protocol.session import TRANSITIONS, Session, State, Trigger
+from protocol.shared import SharedMessage
 
 __all__ = [
     "TRANSITIONS",
@@ -39,6 +40,7 @@ __all__ = [
     "Request",
     "Response",
     "Session",
+    "SharedMessage",
     "State",
     "Text",
     "Trigger",

@@ -9,12 +9,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from protocol.errors import CloseCode, ProtocolViolation
+from protocol.frames import Opcode, encode_frame
 from protocol.handshake import Extension
 
 NAME = "permessage-deflate"
 _TAIL = b"\x00\x00\xff\xff"  # what Z_SYNC_FLUSH ends with, left out on the wire (RFC 7692 §7.2.1)
+_MEM_LEVEL = 5  # 16 KiB of hash table instead of 128: 2 % larger results, a third of the time to begin
 _WITHOUT_VALUE = frozenset(("server_no_context_takeover", "client_no_context_takeover"))
 _WINDOW_BITS = frozenset(("server_max_window_bits", "client_max_window_bits"))
 
@@ -139,23 +142,55 @@ class Inflater:
         return restored
 
 
+class Variant(NamedTuple):
+    """How messages are compressed that remember no earlier one: the bytes are the same for all who agreed on it."""
+
+    window_bits: int
+    level: int
+    threshold: int
+
+    def encode(self, opcode: Opcode, payload: bytes) -> bytes:
+        """Encode a message in one frame, compressed if that makes it shorter (RFC 7692 §6.1)."""
+        return _encode(opcode, payload, self, b"")[0]
+
+
 class Deflater:
-    """Compresses our messages."""
+    """Compresses messages that may refer to those before them. What it keeps of them is one window at most."""
 
-    __slots__ = ("_bits", "_deflate", "_forgets", "_level", "threshold")
+    __slots__ = ("_history", "_variant")
 
-    def __init__(self, agreement: Agreement, wanted: Compression) -> None:
-        self._bits = -agreement.server_max_window_bits
-        self._forgets = agreement.server_no_context_takeover
-        self._level = wanted.level
-        self._deflate: zlib._Compress | None = None
-        self.threshold = wanted.threshold
+    def __init__(self, variant: Variant) -> None:
+        self._variant = variant
+        self._history = b""
 
-    def deflate(self, data: bytes) -> bytes:
-        """Compress a message (RFC 7692 §7.2.1)."""
-        if self._deflate is None:
-            self._deflate = zlib.compressobj(self._level, zlib.DEFLATED, self._bits, memLevel=8)
-        compressed = self._deflate.compress(data) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
-        if self._forgets:
-            self._deflate = None
-        return compressed[: -len(_TAIL)]
+    def encode(self, opcode: Opcode, payload: bytes) -> bytes:
+        """Encode a message in one frame, compressed if that makes it shorter (RFC 7692 §6.1)."""
+        frame, is_compressed = _encode(opcode, payload, self._variant, self._history)
+        if is_compressed:
+            self._history = (self._history + payload)[-(1 << self._variant.window_bits) :]
+        return frame
+
+
+def deflater(agreement: Agreement, wanted: Compression) -> Variant | Deflater:
+    """Return what encodes our messages."""
+    variant = Variant(agreement.server_max_window_bits, wanted.level, wanted.threshold)
+    return variant if agreement.server_no_context_takeover else Deflater(variant)
+
+
+def _encode(opcode: Opcode, payload: bytes, variant: Variant, history: bytes) -> tuple[bytes, bool]:
+    if len(payload) >= variant.threshold:
+        compressed = _deflate(payload, variant, history)
+        if len(compressed) < len(payload):
+            return encode_frame(opcode, compressed, rsv1=True), True
+    return encode_frame(opcode, payload), False
+
+
+def _deflate(payload: bytes, variant: Variant, history: bytes) -> bytes:
+    """Compress a message (RFC 7692 §7.2.1).
+
+    zlib has no window of 256 bytes for raw DEFLATE, but one of 512 does: zlib looks back 262 bytes less than its
+    window, so its distances stay below 251.
+    """
+    bits = max(variant.window_bits, 9)
+    compressor = zlib.compressobj(variant.level, zlib.DEFLATED, -bits, _MEM_LEVEL, zlib.Z_DEFAULT_STRATEGY, history)
+    return (compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH))[: -len(_TAIL)]
