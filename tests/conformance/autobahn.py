@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from tests.support.served import ROOT, served
 
 HOME = ROOT / ".venv" / "autobahn"
@@ -40,14 +42,14 @@ def main() -> int:
     options = parser.parse_args()
     python = find_python()
     if python is None:
-        print("conformance: the Autobahn test suite needs a Python 2.7, and this machine has none", file=sys.stderr)
+        typer.echo("conformance: the Autobahn test suite needs a Python 2.7, and this machine has none", err=True)
         return 1
     install(python)
     return summarise(run(python, options.cases, () if options.full else LONGEST))
 
 
 def find_python() -> str | None:
-    """Find a Python 2.7 that starts: on the PATH, or among those of pyenv, whose shims may be on the PATH for others."""
+    """Find a Python 2.7 that starts: on the PATH, where it may be a shim for another one, or among those of pyenv."""
     return next(filter(_starts, _candidates()), None)
 
 
@@ -96,9 +98,10 @@ def summarise(reports: dict[str, dict[str, Any]]) -> int:
     """Print the counts and every case that is not OK; returns the exit code."""
     bad = {case: report for case, report in reports.items() if not is_ok(case, report)}
     for case, report in sorted(bad.items(), key=lambda item: [int(part) for part in item[0].split(".")]):
-        print(f"{case}: {report['behavior']}, closing {report['behaviorClose']} ({REPORTS / report['reportfile']})")
+        details = REPORTS / report["reportfile"]
+        typer.echo(f"{case}: {report['behavior']}, closing {report['behaviorClose']} ({details})")
     counts = Counter(str(report["behavior"]) for report in reports.values())
-    print(f"{len(reports)} cases: {', '.join(f'{count} {name}' for name, count in counts.most_common())}")
+    typer.echo(f"{len(reports)} cases: {', '.join(f'{count} {name}' for name, count in counts.most_common())}")
     return 1 if bad or not reports else 0
 
 
