@@ -58,7 +58,7 @@ class Agreement:
 def agree(offers: Iterable[Extension], wanted: Compression) -> Agreement | None:
     """Take the first offer that can be met (RFC 7692 §5.1, §7.1); None if there is none."""
     for offer in offers:
-        agreement = _meet(offer, wanted) if offer.name.lower() == NAME else None
+        agreement = _meet(offer, wanted) if offer.name == NAME else None
         if agreement is not None:
             return agreement
     return None
