@@ -167,12 +167,13 @@ _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNSAFE_IN_PATH = re.compile(r"[\x00-\x1f\x7f\\]")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_RENAMED = {413: "Content Too Large", 414: "URI Too Long"}  # RFC 9110 §15.5; Python 3.13 is the first to know
 _ENCODERS_OWN = frozenset({"content-length", "transfer-encoding", "date"})
 
 
 def _phrase(status: int) -> str:
     try:
-        return HTTPStatus(status).phrase
+        return _RENAMED.get(status) or HTTPStatus(status).phrase
     except ValueError:
         return ""
 

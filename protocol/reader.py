@@ -104,11 +104,11 @@ class FrameReader:
     def _read_header(self, data: bytes, position: int) -> tuple[FrameHeader | None, int]:
         known = len(self._head)
         head = self._head + data[position : position + MAX_HEADER_SIZE - known]
+        self._check_reserved_bits(head[0])
         header = parse_header(head)
         if header is None:
             self._head = head
             return None, len(data)
-        self._check_reserved_bits(header)
         if header.opcode < FIRST_CONTROL:
             self._assembler.begin(header)
         self._head = b""
@@ -117,10 +117,10 @@ class FrameReader:
         self._received = 0
         return header, position + header.size - known
 
-    def _check_reserved_bits(self, header: FrameHeader) -> None:
+    def _check_reserved_bits(self, first: int) -> None:
         """Refuse reserved bits but RSV1 on the first frame of a message, if an extension defines it."""
-        first_of_message = header.opcode in (Opcode.TEXT, Opcode.BINARY)
-        if header.rsv and not (header.rsv == RSV1 and self._inflater is not None and first_of_message):
+        rsv, opcode = first >> 4 & 7, first & 0x0F
+        if rsv and not (rsv == RSV1 and self._inflater is not None and opcode in (Opcode.TEXT, Opcode.BINARY)):
             text = "a reserved bit is set without an extension that defines it"
             raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, text, "RFC 6455 §5.2")
 

@@ -257,9 +257,9 @@ def test_limits_are_inclusive() -> None:
     assert len(parse_one(f"POST / HTTP/1.1\r\n{HOST}Content-Length: 0010\r\n\r\n0123456789").body) == 10
 
 
-def test_no_body_is_taken_by_default() -> None:
+def test_no_large_body_is_taken_by_default() -> None:
     with pytest.raises(HttpError) as caught:
-        parse_one(f"POST / HTTP/1.1\r\n{HOST}Content-Length: 1\r\n\r\nx", Limits())
+        parse_one(f"POST / HTTP/1.1\r\n{HOST}Content-Length: 1025\r\n\r\nx", Limits())
     assert caught.value.status == 413
 
 
