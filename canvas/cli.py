@@ -22,6 +22,7 @@ from canvas.application import CanvasApplication
 from canvas.chaos import crash_at_random
 from canvas.config import Config, ConfigError, read_config, read_toml
 from canvas.load import paint
+from canvas.store import UnusableStore
 from supervision.console.client import AdminError, ask_admin
 
 app = typer.Typer(
@@ -52,7 +53,11 @@ def run(
         str | None, typer.Option(metavar="#RRGGBB", help="Colour of an unpainted pixel. (default #FFFFFF)")
     ] = None,
     store: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Where the canvas is kept: memory. (default memory)")
+        str | None, typer.Option(metavar="NAME", help="Where the canvas is kept: sqlite or memory. (default sqlite)")
+    ] = None,
+    durability: Annotated[
+        str | None,
+        typer.Option(metavar="full|none", help="What a commit survives: a power cut, or nothing. (default full)"),
     ] = None,
     tick: Annotated[
         str | None, typer.Option(metavar="MS", help="Milliseconds between two batches. (default 10)")
@@ -86,6 +91,8 @@ def run(
         application = CanvasApplication(settings)
     except OSError as error:
         _fail(_explain(error, settings))
+    except UnusableStore as error:
+        _fail(str(error))
     try:
         reason = uvloop.run(_serve(application))
     except StartError as error:

@@ -16,10 +16,11 @@ from canvas.store.server import (
     Rejected,
     StoreServer,
 )
-from canvas.store.sqlite import SqliteStore
+from canvas.store.sqlite import DATABASE, SqliteStore
 from canvas.store.sqlite_reader import SqliteReader
 
 __all__ = [
+    "DATABASE",
     "About",
     "Append",
     "BlockingStoreServer",

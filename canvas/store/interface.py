@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar, Literal, Protocol
+from typing import Literal, Protocol
 
 from canvas.grid import Change, Grid
 from canvas.store.chunk import Chunk
@@ -26,9 +26,9 @@ class Store(Protocol):
     It outlives the process that uses it, and is used by one process at a time.
     """
 
-    kind: ClassVar[str]
+    kind: str
     """The name by which it is configured."""
-    blocks: ClassVar[bool]
+    blocks: bool
     """Whether it waits for a disk or a network: then it belongs on a thread of its own."""
     epoch: str
     """Names this canvas. Another canvas, another epoch: their numbers cannot be compared."""

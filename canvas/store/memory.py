@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import ClassVar
 
 import numpy as np
 
@@ -27,8 +26,8 @@ class _Batch:
 class MemoryStore:
     """Two grids that outlive the actor that uses them, as an ETS table goes to its heir, and what lies between them."""
 
-    kind: ClassVar[str] = "memory"
-    blocks: ClassVar[bool] = False
+    kind: str = "memory"
+    blocks: bool = False
     durability: Durability = "none"
 
     def __init__(self, epoch: str, width: int, height: int, background: int) -> None:

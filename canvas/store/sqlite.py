@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 from canvas.grid import Change, Grid
 from canvas.store import schema
@@ -18,7 +17,7 @@ from canvas.store.interface import Durability, StoreError
 from canvas.store.schema import About, transaction
 from canvas.store.sqlite_reader import SqliteReader
 
-NAME = "canvas.db"
+DATABASE = "canvas.db"
 """The file's name in the data folder."""
 KNOWN_USERS = 100_000
 """Numbers of painters that are kept at hand."""
@@ -42,8 +41,8 @@ class SqliteStore:
     begin. So commits take turns, and each looks whether it is still the owner's.
     """
 
-    kind: ClassVar[str] = "sqlite"
-    blocks: ClassVar[bool] = True
+    kind: str = "sqlite"
+    blocks: bool = True
 
     def __init__(self, file: _File) -> None:
         self._file = file

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +65,7 @@ class SqliteReader:
     def seq(self) -> int:
         """See `Reader.seq`."""
         query = "SELECT first_seq, length(records) FROM batches ORDER BY first_seq DESC LIMIT 1"
-        row = self._connection.execute(query).fetchone()
+        row = self._one(query)
         return 0 if row is None else row[0] + row[1] // RECORD.itemsize - 1
 
     def oldest(self) -> int:
@@ -77,7 +79,8 @@ class SqliteReader:
             rows = self._rows(
                 "SELECT * FROM batches WHERE first_seq >= coalesce((SELECT max(first_seq) FROM batches"
                 " WHERE first_seq <= ?), 0) AND first_seq <= ? ORDER BY first_seq",
-                (after + 1, until),
+                after + 1,
+                until,
             )
             chunk = _join(rows, after + 1).between(after, until)
             if not len(chunk):
@@ -89,7 +92,7 @@ class SqliteReader:
         """See `Reader.chunks_back`."""
         before = self.seq() + 1
         while before > 1:
-            rows = self._rows("SELECT * FROM batches WHERE first_seq < ? ORDER BY first_seq DESC", (before,))
+            rows = self._rows("SELECT * FROM batches WHERE first_seq < ? ORDER BY first_seq DESC", before)
             chunk = _join(rows[::-1], before)
             if chunk.last != before - 1:
                 raise StoreError(f"change {before - 1} is missing")
@@ -111,11 +114,11 @@ class SqliteReader:
         low, high = 0, self.seq()
         while low < high:
             middle = (low + high + 1) // 2
-            first, at, size = self._connection.execute(
+            first, at, size = self._one(
                 "SELECT first_seq, at, length(records) FROM batches WHERE first_seq <= ?"
                 " ORDER BY first_seq DESC LIMIT 1",
-                (middle,),
-            ).fetchone()
+                middle,
+            )
             if at <= time:
                 low = min(high, first + size // RECORD.itemsize - 1)
             else:
@@ -125,54 +128,54 @@ class SqliteReader:
     def names(self, users: Iterable[int]) -> dict[int, str]:
         """See `Reader.names`."""
         find = "SELECT name FROM users WHERE id = ?"
-        return {user: self._connection.execute(find, (user,)).fetchone()[0] for user in users}
+        return {user: self._one(find, user)[0] for user in users}
 
     def number(self, user_id: str) -> int | None:
         """See `Reader.number`."""
-        row = self._connection.execute("SELECT id FROM users WHERE name = ?", (user_id,)).fetchone()
+        row = self._one("SELECT id FROM users WHERE name = ?", user_id)
         return None if row is None else row[0]
 
     def since_snapshot(self) -> int:
         """See `Reader.since_snapshot`."""
-        (last,) = self._connection.execute("SELECT max(seq) FROM snapshots").fetchone()
+        (last,) = self._one("SELECT max(seq) FROM snapshots")
         return self.seq() - (last or 0)
 
     def take_snapshot(self) -> None:
         """See `Reader.take_snapshot`. The lock is held for the write alone, which does not wait for the disk."""
         grid = self.grid()
         colors = zlib.compress(grid.colors.astype("<u4").tobytes(), COMPRESSION)
-        try:
-            with connected(self._path, writes=True) as connection:
-                connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
-                with transaction(connection):
-                    connection.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?)", (grid.seq, colors))
-                    connection.execute(
-                        "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
-                        (KEPT_SNAPSHOTS,),
-                    )
-        except sqlite3.DatabaseError as error:
-            raise StoreError(str(error)) from error
+        with _told(), connected(self._path, writes=True) as connection:
+            connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
+            with transaction(connection):
+                connection.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?)", (grid.seq, colors))
+                connection.execute(
+                    "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
+                    (KEPT_SNAPSHOTS,),
+                )
 
     def close(self) -> None:
         """See `Reader.close`."""
         self._connection.close()
 
-    def _rows(self, query: str, parameters: tuple[int, ...]) -> list[Row]:
-        cursor = self._connection.execute(query, parameters)
+    def _one(self, query: str, *parameters: object) -> Any:
+        with _told():
+            return self._connection.execute(query, parameters).fetchone()
+
+    def _rows(self, query: str, *parameters: int) -> list[Row]:
         rows: list[Row] = []
         changes = 0
-        for row in cursor:
-            rows.append(row)
-            changes += len(row[2]) // RECORD.itemsize
-            if len(rows) >= ROWS or changes >= CHANGES:
-                break
-        cursor.close()
+        with _told(), closing(self._connection.execute(query, parameters)) as cursor:
+            for row in cursor:
+                rows.append(row)
+                changes += len(row[2]) // RECORD.itemsize
+                if len(rows) >= ROWS or changes >= CHANGES:
+                    break
         return rows
 
     def _snapshot(self, until: int) -> Grid:
         """The last snapshot up to change `until`; without one, the canvas as it was before the first change."""
         query = "SELECT seq, colors FROM snapshots WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
-        row = self._connection.execute(query, (until,)).fetchone()
+        row = self._one(query, until)
         if row is None:
             return Grid(self.width, self.height, self.background)
         seq, compressed = row
@@ -181,6 +184,14 @@ class SqliteReader:
             return Grid.restored(colors.reshape(self.height, self.width), self.background, seq)
         except (zlib.error, ValueError) as error:
             raise StoreError(f"the snapshot of change {seq} is not whole: {error}") from error
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise StoreError(str(error)) from error
 
 
 def _join(rows: Sequence[Row], wanted: int) -> Chunk:
@@ -198,6 +209,6 @@ def _join(rows: Sequence[Row], wanted: int) -> Chunk:
         if zlib.crc32(records) != checksum or len(records) % RECORD.itemsize:
             raise StoreError(f"change {first} is not what was written")
         expected = first + len(records) // RECORD.itemsize
-    records = np.frombuffer(b"".join([row[2] for row in rows]), RECORD)
+    together = np.frombuffer(b"".join([row[2] for row in rows]), RECORD)
     counts = [len(row[2]) // RECORD.itemsize for row in rows]
-    return Chunk(rows[0][0], np.repeat([row[1] for row in rows], counts), records)
+    return Chunk(rows[0][0], np.repeat([row[1] for row in rows], counts), together)
