@@ -22,9 +22,9 @@ class Folder:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
         lock = path / LOCK
-        self._descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lock = os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self.release()
             code = errno.EADDRINUSE if isinstance(error, BlockingIOError) else error.errno
@@ -32,4 +32,4 @@ class Folder:
 
     def release(self) -> None:
         """Let another process have it."""
-        os.close(self._descriptor)
+        self._lock.close()
