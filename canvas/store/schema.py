@@ -97,12 +97,14 @@ def create(path: Path, about: About) -> None:
             _advance(connection, 0)
             values = (about.epoch, about.width, about.height, about.background)
             connection.execute("INSERT INTO canvas VALUES (?, ?, ?, ?)", values)
+    publish(unfinished, path)
+
+
+def publish(unfinished: Path, path: Path) -> None:
+    """Give a file that is complete and closed its name, for good: both reach the disk."""
+    _sync(unfinished)
     unfinished.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    _sync(path.parent)
 
 
 def check(path: Path) -> None:
@@ -172,6 +174,14 @@ def explained(path: Path) -> Iterator[None]:
 def damaged(path: Path, how: str) -> UnusableStore:
     """What to say of a file that is not whole."""
     return UnusableStore(f"{path} is damaged ({how}): it was left as it is; restore it from a backup, or move it away")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _advance(connection: sqlite3.Connection, version: int) -> None:
