@@ -12,10 +12,22 @@ from canvas.broadcaster import Broadcaster
 from canvas.canvas import Canvas
 from canvas.config import Config
 from canvas.doors import open_doors, policy_of
+from canvas.folder import Folder
+from canvas.historian import BlockingHistorian, Historian
 from canvas.images import Images
+from canvas.rollback import rollback_route
 from canvas.room import Room, Viewer
 from canvas.routes import Routes
-from canvas.store import MemoryStore, Store, StoreServer
+from canvas.store import (
+    DATABASE,
+    About,
+    BlockingStoreServer,
+    MemoryStore,
+    SqliteStore,
+    Store,
+    StoreServer,
+    UnusableStore,
+)
 from registry import Keys, Registry, Table
 from supervision import Application, ChildType, Strategy, Supervisor, child
 from supervision.console.client import SOCKET
@@ -24,8 +36,26 @@ from supervision.server import Policy, Sockets, listen_unix, server
 
 
 def open_store(config: Config) -> Store:
-    """The store that the configuration asks for."""
-    return MemoryStore(secrets.token_hex(8), config.width, config.height, config.background)
+    """The store that the configuration asks for; the data folder has to be this process's own.
+
+    Raises:
+        UnusableStore: if what is there cannot be used, or is another canvas than was asked for.
+        OSError: if a new one cannot be made.
+    """
+    epoch = secrets.token_hex(8)
+    if config.store == "memory":
+        return MemoryStore(epoch, config.width, config.height, config.background)
+    path = config.data / DATABASE
+    store = SqliteStore.open(
+        path, config.durability, new=About(epoch, config.width, config.height, config.background)
+    )
+    for option in ("width", "height", "background"):
+        asked, has = getattr(config, option), getattr(store, option)
+        if option in config.given and asked != has:
+            if option == "background":
+                asked, has = f"#{asked:06X}", f"#{has:06X}"
+            raise UnusableStore(f"{config.given[option]} is {asked}, but the {option} of the canvas in {path} is {has}")
+    return store
 
 
 class CanvasApplication(Application):
@@ -54,35 +84,39 @@ class CanvasApplication(Application):
             policy = policy_of(config)
             self.sockets = Sockets(open_doors(config), policy)
             opened.callback(self.sockets.close)
-            config.data.mkdir(parents=True, exist_ok=True)
+            self._folder = Folder(config.data)
+            opened.callback(self._folder.release)
             self._admin_path = config.data / SOCKET
             self.admin = Sockets([listen_unix(self._admin_path)], Policy(max_connections=100))
             opened.callback(self.admin.close)
             self.store = store or open_store(config)
+            opened.callback(self.store.close)
             self.room = Room(
                 canvas="canvas",
                 broadcaster="broadcaster",
                 users=Table("users"),
                 viewers=Table[Viewer]("viewers", Keys.DUPLICATE, listeners=["broadcaster"]),
-                width=config.width,
-                height=config.height,
-                background=config.background,
+                width=self.store.width,
+                height=self.store.height,
+                background=self.store.background,
                 rate_limit=config.rate_limit,
             )
-            routes = Routes(config, self.room, self.sockets, new_user_id)
+            routes = Routes(config, self.room, self.sockets, new_user_id, self.store)
             self._top: Ref | None = None
             opened.pop_all()
-        room = self.room
+        room, blocks = self.room, self.store.blocks
+        store_server, historian = (BlockingStoreServer, BlockingHistorian) if blocks else (StoreServer, Historian)
         tree = child(
             Supervisor,
             [
                 child(Registry, room.users, room.viewers, id="registry", name="registry"),
-                child(StoreServer, self.store, id="store", name="store"),
+                child(store_server, self.store, "history", id="store", name="store"),
                 child(Broadcaster, room, id="broadcaster", name="broadcaster"),
                 child(Canvas, "store", "broadcaster", config.tick, wall_clock, id="canvas", name="canvas"),
+                child(historian, self.store, id="history", name="history"),
                 child(Images, id="images", name="images"),
                 server("server", self.sockets, routes, drain_timeout=config.drain_timeout),
-                server("console", self.admin, AdminRoutes(self.top), drain_timeout=1.0),
+                server("console", self.admin, AdminRoutes(self.top, rollback_route), drain_timeout=1.0),
             ],
             id="canopy",
             label="canopy",
@@ -109,6 +143,8 @@ class CanvasApplication(Application):
         self._admin_path.unlink(missing_ok=True)
         if self.config.unix is not None:
             self.config.unix.unlink(missing_ok=True)
+        self.store.close()
+        self._folder.release()
 
     def _prepare_stop(self) -> None:
         self.sockets.drain()

@@ -10,7 +10,7 @@ import os
 import random
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import structlog
@@ -18,11 +18,13 @@ import typer
 import uvloop
 
 from actors import NORMAL, SHUTDOWN, StartError
+from canvas import archive_cli
 from canvas.application import CanvasApplication
 from canvas.chaos import crash_at_random
-from canvas.config import Config, ConfigError, read_config, read_toml
 from canvas.doors import DoorError
 from canvas.load import paint
+from canvas.store import UnusableStore
+from canvas.terminal import Data, fail, read_settings
 from supervision.console.client import AdminError, ask_admin
 
 app = typer.Typer(
@@ -33,9 +35,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Data = Annotated[
-    Path | None, typer.Option(help="Folder of the instance: its store and its admin socket. (default canopy-data)")
-]
+app.command()(archive_cli.snapshot)
+app.command()(archive_cli.timelapse)
+app.command()(archive_cli.export)
+app.command("import")(archive_cli.import_archive)
+app.command()(archive_cli.rollback)
 
 
 @app.command()
@@ -53,7 +57,11 @@ def run(
         str | None, typer.Option(metavar="#RRGGBB", help="Colour of an unpainted pixel. (default #FFFFFF)")
     ] = None,
     store: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Where the canvas is kept: memory. (default memory)")
+        str | None, typer.Option(metavar="NAME", help="Where the canvas is kept: sqlite or memory. (default sqlite)")
+    ] = None,
+    durability: Annotated[
+        str | None,
+        typer.Option(metavar="full|none", help="What a commit survives: a power cut, or nothing. (default full)"),
     ] = None,
     tick: Annotated[
         str | None, typer.Option(metavar="MS", help="Milliseconds between two batches. (default 10)")
@@ -111,24 +119,26 @@ def run(
     Every option can also be set as CANOPY_... in the environment or in the file of --config.
     """
     flags = {name: value for name, value in locals().items() if name != "config"}
-    settings = _settings(flags, config)
+    settings = read_settings(flags, config)
     _configure_logging(settings.log_level)
     try:
         application = CanvasApplication(settings)
     except DoorError as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
         is_taken = error.errno == errno.EADDRINUSE
         reason = "is in use by another canopy" if is_taken else f"cannot be used: {error.strerror}"
-        _fail(f"--data {settings.data} {reason}")
+        fail(f"--data {settings.data} {reason}")
+    except UnusableStore as error:
+        fail(str(error))
     try:
         reason = uvloop.run(_serve(application))
     except StartError as error:
-        _fail(f"the application did not start: {error.reason}", code=1)
+        fail(f"the application did not start: {error.reason}", code=1)
     finally:
         application.close()
     if reason not in (NORMAL, SHUTDOWN):
-        _fail(f"the application ended: {reason}", code=1)
+        fail(f"the application ended: {reason}", code=1)
 
 
 @app.command("tree")
@@ -166,7 +176,7 @@ def load(
     try:
         report = uvloop.run(paint(url, clients, seconds, rate))
     except (OSError, TimeoutError) as error:
-        _fail(f"{url} does not answer: {error}", code=1)
+        fail(f"{url} does not answer: {error}", code=1)
     for line in report.lines():
         typer.echo(line)
     sys.exit(not report.is_good)
@@ -181,9 +191,9 @@ def chaos(
 ) -> None:
     """Crash random actors of a running instance."""
     try:
-        report = crash_at_random(_settings({"data": data}, None).data, rate, seconds, random.Random(seed))
+        report = crash_at_random(read_settings({"data": data}).data, rate, seconds, random.Random(seed))
     except AdminError as error:
-        _fail(str(error), code=1)
+        fail(str(error), code=1)
     for line in report.lines():
         typer.echo(line)
 
@@ -193,7 +203,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
-        _fail(error.format_message())
+        fail(error.format_message())
     except typer.Abort:
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
@@ -213,19 +223,12 @@ async def _serve(application: CanvasApplication) -> Any:
     return await ended
 
 
-def _settings(flags: dict[str, Any], config: Path | None) -> Config:
-    try:
-        return read_config(flags, os.environ, None if config is None else read_toml(config))
-    except ConfigError as error:
-        _fail(str(error))
-
-
 def _ask(data: Path | None, method: str, path: str) -> Any:
-    folder = _settings({"data": data}, None).data
+    folder = read_settings({"data": data}).data
     try:
         return ask_admin(folder, method, path)
     except AdminError as error:
-        _fail(str(error), code=1)
+        fail(str(error), code=1)
 
 
 def _draw(node: dict[str, Any], prefix: str = "", branch: str = "") -> list[str]:
@@ -254,7 +257,3 @@ def _configure_logging(level: str) -> None:
         cache_logger_on_first_use=True,
     )
 
-
-def _fail(text: str, code: int = 2) -> NoReturn:
-    typer.echo(f"canopy: {text}", err=True)
-    sys.exit(code)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from canvas.rate_limit import RateLimit
+from canvas.store import Durability
 from supervision.server import SAME_HOST, Origins, Proxies
 
-STORES = ("memory",)
+STORES = ("sqlite", "memory")
+DURABILITIES = ("full", "none")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_SIDE = 10_000
 
@@ -32,7 +34,8 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 8000
     data: Path = Path("canopy-data")
-    store: str = "memory"
+    store: str = "sqlite"
+    durability: Durability = "full"
     width: int = 1000
     height: int = 1000
     background: int = 0xFFFFFF
@@ -55,6 +58,8 @@ class Config:
     log_level: str = "info"
     compression: bool = True
     echo: bool = False
+    given: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The options that somebody chose, under the names that they were given with."""
 
 
 def read_config(
@@ -70,7 +75,7 @@ def read_config(
     Raises:
         ConfigError: for an unknown option in the file, or a value that is not allowed.
     """
-    known = {field.name for field in fields(Config)}
+    known = set(_READERS)
     given: dict[str, tuple[str, Any]] = {}
     for name, value in (file or {}).items():
         option = name.replace("-", "_")
@@ -83,7 +88,8 @@ def read_config(
             given[option] = (variable, environment[variable])
         if flags.get(option) is not None:
             given[option] = ("--" + option.replace("_", "-"), flags[option])
-    return Config(**{option: _READERS[option](name, value) for option, (name, value) in given.items()})
+    values = {option: _READERS[option](name, value) for option, (name, value) in given.items()}
+    return Config(**values, given={option: name for option, (name, _) in given.items()})
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -213,6 +219,7 @@ _READERS: dict[str, Any] = {
     "port": _integer(0, 65_535),
     "data": _path,
     "store": _choice(*STORES),
+    "durability": _choice(*DURABILITIES),
     "width": _integer(1, MAX_SIDE),
     "height": _integer(1, MAX_SIDE),
     "background": _color,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 import structlog
@@ -25,17 +25,22 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 _CRASH_PATH = re.compile(r"/api/v1/actors/([^/]+)/crash\Z")
 
 
+MoreRoutes: TypeAlias = Callable[[Request], "Answer | Awaitable[Answer] | None"]
+
+
 class AdminRoutes:
     """Answers the admin API.
 
     Args:
         root: tells the top supervisor
+        more: answers what the application adds; None for a path that it does not know
     """
 
-    def __init__(self, root: Callable[[], Ref]) -> None:
+    def __init__(self, root: Callable[[], Ref], more: MoreRoutes = lambda request: None) -> None:
         self._root = root
+        self._more = more
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request."""
         if request.path == "/api/v1/tree":
             _require(request, "GET")
@@ -44,7 +49,10 @@ class AdminRoutes:
         if crash is not None:
             _require(request, "POST")
             return self._crash(unquote(crash[1]))
-        raise HttpError(404, f"there is no {request.path}")
+        answer = self._more(request)
+        if answer is None:
+            raise HttpError(404, f"there is no {request.path}")
+        return answer
 
     def _tree(self) -> Response:
         top = tree(self._root())

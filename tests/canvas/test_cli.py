@@ -138,7 +138,7 @@ def started(data: Path, *arguments: str, **options: Any) -> Iterator[Instance]:
         (["--width", "0"], "--width must be an integer from 1 to 10000, got '0'"),
         (["--height", "-3"], "--height must be an integer from 1 to 10000, got '-3'"),
         (["--background", "white"], "--background must be a colour like #FFFFFF, got 'white'"),
-        (["--store", "stone"], "--store must be memory, got 'stone'"),
+        (["--store", "stone"], "--store must be one of sqlite, memory, got 'stone'"),
         (["--tick", "soon"], "--tick must be a number from 0 to 10000, got 'soon'"),
         (["--rate-limit", "much"], "--rate-limit must be a number per second like 100/s, or off, got 'much'"),
         (["--max-connections", "0"], "--max-connections must be an integer from 1 to 1000000, got '0'"),
@@ -237,8 +237,8 @@ def test_instance_is_shown_hurt_and_stopped(instance: Instance, command: Command
     assert shown.code == 0
     lines = shown.output.splitlines()
     assert re.fullmatch(r"canopy <\d+>  Supervisor, \w+, 0 restarts, 0 waiting", lines[0])
-    assert [line.strip("│├└─ ").split(" <")[0] for line in lines][1:6] == [
-        "registry", "store", "broadcaster", "canvas", "images"
+    assert [line.strip("│├└─ ").split(" <")[0] for line in lines][1:7] == [
+        "registry", "store", "broadcaster", "canvas", "history", "images"
     ]  # fmt: skip
 
     top = json.loads(command("tree", "--json", "--data", data).output)
@@ -249,7 +249,7 @@ def test_instance_is_shown_hurt_and_stopped(instance: Instance, command: Command
     assert (crashed.code, crashed.output) == (0, f"crashed canvas <{children['canvas']['ref']}>\n")
     again = json.loads(command("tree", "--json", "--data", data).output)
     assert {child["label"]: child["restarts"] for child in again["children"]} == {
-        "registry": 0, "store": 0, "broadcaster": 0, "canvas": 1, "images": 0, "server": 0, "console": 0
+        "registry": 0, "store": 0, "broadcaster": 0, "canvas": 1, "history": 0, "images": 0, "server": 0, "console": 0
     }  # fmt: skip
 
     refused = command("crash", top["ref"], "--data", data)

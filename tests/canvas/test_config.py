@@ -66,6 +66,7 @@ def test_unknown_name_in_the_file_is_refused_with_the_known_ones(name: str) -> N
     [
         ("host", "0.0.0.0", "0.0.0.0"), ("host", "::1", "::1"), ("port", "0", 0), ("port", 65_535, 65_535),
         ("data", "a/b", Path("a/b")), ("data", Path("a"), Path("a")), ("store", "memory", "memory"),
+        ("durability", "none", "none"),
         ("width", "1", 1), ("height", 10_000, 10_000), ("background", "#12abEF", 0x12ABEF),
         ("tick", "0", 0.0), ("tick", 2.5, 0.0025), ("tick", "10000", 10.0),
         ("rate_limit", "100/s", RateLimit(100, 200)), ("rate_limit", "2.5", RateLimit(2.5, 5)),
@@ -86,7 +87,8 @@ BAD = [
     ("host", ["", 5, True], "a text"),
     ("port", ["", "-1", "65536", "http", "8000.0", 80.0, True, [80]], "an integer from 0 to 65535"),
     ("data", ["", 7, True], "a text"),
-    ("store", ["", "sqlite3", "Memory", 1, None.__class__], "memory"),
+    ("store", ["", "sqlite3", "Memory", 1, None.__class__], "one of sqlite, memory"),
+    ("durability", ["", "half", "Full", True], "one of full, none"),
     ("width", ["0", "-1", "10001", 1.5, True, "1e3", "9" * 5_000], "an integer from 1 to 10000"),
     ("height", ["0", "10001", "tall"], "an integer from 1 to 10000"),
     ("background", ["white", "FFFFFF", "#FFF", "#FFFFFFF", "#GGGGGG", "#+12345", "#-12345", "#1_2345", 0xFFFFFF],
@@ -125,6 +127,11 @@ def test_refusal_names_the_source_of_the_value() -> None:
         read_config({}, {}, {"rate-limit": "lots"})
 
 
+def test_configuration_knows_what_was_given_and_under_which_name() -> None:
+    config = read_config({"width": "7", "port": None}, {"CANOPY_HEIGHT": "5"}, {"rate-limit": 3})
+    assert config.given == {"width": "--width", "height": "CANOPY_HEIGHT", "rate_limit": "rate-limit"}
+
+
 def test_every_option_is_read_and_has_a_flag() -> None:
     every = {
         "host": "h", "port": "1", "data": "d", "store": "memory", "width": "1", "height": "1", "background": "#000000",
@@ -133,9 +140,9 @@ def test_every_option_is_read_and_has_a_flag() -> None:
         "trusted_proxy": "10.0.0.0/8,unix", "origin": "https://example.org,same", "max_connections_per_ip": "5",
         "max_new_connections_per_ip": "off",
         "max_message_size": "2000", "request_timeout": "1", "ping_interval": "0", "pong_timeout": "1",
-        "stall_timeout": "1",
+        "stall_timeout": "1", "durability": "none",
     }  # fmt: skip
-    assert set(every) == set(Config.__dataclass_fields__)
+    assert set(every) == set(Config.__dataclass_fields__) - {"given"}
     assert read_config(every, {}) == read_config({}, {f"CANOPY_{name.upper()}": each for name, each in every.items()})
 
 

@@ -16,7 +16,14 @@ from supervision.requests import RESTARTING
 from supervision.server import Policy, Routes, Sockets, server
 from tests.support.virtual_network import VirtualClient, VirtualNetwork, VirtualPeer, VirtualSocket
 
-SMALL: dict[str, Any] = {"port": 0, "width": 32, "height": 16, "rate_limit": None, "drain_timeout": 2.0}
+SMALL: dict[str, Any] = {
+    "port": 0,
+    "width": 32,
+    "height": 16,
+    "rate_limit": None,
+    "drain_timeout": 2.0,
+    "store": "memory",
+}
 """A canvas that is quick to start, for clients that paint without a pause."""
 
 
