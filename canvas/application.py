@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import secrets
 import time
 from collections.abc import Callable
@@ -12,27 +11,56 @@ from collections.abc import Callable
 from actors import Ref
 from canvas.broadcaster import Broadcaster
 from canvas.canvas import Canvas
-from canvas.config import AUTO, Config, ConfigError
+from canvas.config import Config
+from canvas.doors import open_console, open_doors, policy_of
+from canvas.folder import Folder
+from canvas.historian import BlockingHistorian, Historian
 from canvas.images import Images
 from canvas.pages import CanvasPage, GroupsPage, PresencePage
+from canvas.rollback import rollback_route
 from canvas.room import Room, Viewer
 from canvas.routes import Routes
-from canvas.store import MemoryStore, Store, StoreServer
-from protocol import CloseCode, Compression
+from canvas.store import (
+    DATABASE,
+    About,
+    BlockingStoreServer,
+    MemoryStore,
+    SqliteStore,
+    Store,
+    StoreServer,
+    UnusableStore,
+)
+from protocol import CloseCode
 from registry import Keys, Registry, Table
 from supervision import Application, ChildType, Strategy, Supervisor, child
-from supervision.console import Console, Door, Sources
-from supervision.server import Sockets, Wire, listen, server
+from supervision.console import Console, Sources
+from supervision.server import Sockets, Wire, server
 
-CONSOLE_PORT = 8001
-"""The console's port by default."""
 GOODBYES = 200
 """Visitors who get their goodbye before others have a turn."""
 
 
 def open_store(config: Config) -> Store:
-    """The store that the configuration asks for."""
-    return MemoryStore(secrets.token_hex(8), config.width, config.height, config.background)
+    """The store that the configuration asks for; the data folder has to be this process's own.
+
+    Raises:
+        UnusableStore: if what is there cannot be used, or is another canvas than was asked for.
+        OSError: if a new one cannot be made.
+    """
+    epoch = secrets.token_hex(8)
+    if config.store == "memory":
+        return MemoryStore(epoch, config.width, config.height, config.background)
+    path = config.data / DATABASE
+    store = SqliteStore.open(
+        path, config.durability, new=About(epoch, config.width, config.height, config.background)
+    )
+    for option in ("width", "height", "background"):
+        asked, has = getattr(config, option), getattr(store, option)
+        if option in config.given and asked != has:
+            if option == "background":
+                asked, has = f"#{asked:06X}", f"#{has:06X}"
+            raise UnusableStore(f"{config.given[option]} is {asked}, but the {option} of the canvas in {path} is {has}")
+    return store
 
 
 class CanvasApplication(Application):
@@ -48,10 +76,6 @@ class CanvasApplication(Application):
     Attributes:
         sockets: the server's; they are open from the beginning, so that a port in use is found before anything starts
         console: what can be seen of it, and done to it
-
-    Raises:
-        OSError: if a port or a file of the data folder cannot be had.
-        ConfigError: the same of the console's port.
     """
 
     def __init__(
@@ -65,56 +89,40 @@ class CanvasApplication(Application):
     ) -> None:
         self.config = config
         with contextlib.ExitStack() as opened:
-            self.sockets = Sockets(
-                listen(config.host, config.port),
-                max_connections=config.max_connections,
-                compression=Compression() if config.compression else None,
-            )
+            policy = policy_of(config)
+            self.sockets = Sockets(open_doors(config), policy)
             opened.callback(self.sockets.close)
-            config.data.mkdir(parents=True, exist_ok=True)
+            self._folder = Folder(config.data)
+            opened.callback(self._folder.release)
             self.store = store or open_store(config)
+            opened.callback(self.store.close)
             self.room = Room(
                 canvas="canvas",
                 broadcaster="broadcaster",
                 users=Table("users"),
                 viewers=Table[Viewer]("viewers", Keys.DUPLICATE, listeners=["broadcaster"]),
-                width=config.width,
-                height=config.height,
-                background=config.background,
+                width=self.store.width,
+                height=self.store.height,
+                background=self.store.background,
                 rate_limit=config.rate_limit,
             )
-            room = self.room
-            tables = (room.users, room.viewers)
-            sources = Sources(
-                application="canopy",
-                root=self.top,
-                servers={"server": self.sockets},
-                tables=tables,
-                pages=(CanvasPage(room), PresencePage(room), GroupsPage(tables)),
-                user_of=self._user_of,
-                store=lambda: {"kind": config.store, "durability": "none", "epoch": self.store.epoch},
-                drain=self.drain,
-                set_log_level=set_log_level,
-                wall_clock=wall_clock,
-            )
-            door = _open_door(config)
-            if door is not None:
-                opened.callback(door.listening.close)
-            self.console = Console(sources, config.data, door)
-            self.admin = self.console.admin
-            routes = Routes(config, room, self.sockets, new_user_id)
+            self.console = Console(self._sources(set_log_level, wall_clock), config.data, open_console(config))
+            routes = Routes(config, self.room, self.sockets, new_user_id, self.store)
             self._top: Ref | None = None
             opened.pop_all()
+        room, blocks = self.room, self.store.blocks
+        store_server, historian = (BlockingStoreServer, BlockingHistorian) if blocks else (StoreServer, Historian)
         tree = child(
             Supervisor,
             [
                 child(Registry, room.users, room.viewers, id="registry", name="registry"),
-                child(StoreServer, self.store, id="store", name="store"),
+                child(store_server, self.store, "history", id="store", name="store"),
                 child(Broadcaster, room, id="broadcaster", name="broadcaster"),
                 child(Canvas, "store", "broadcaster", config.tick, wall_clock, id="canvas", name="canvas"),
+                child(historian, self.store, id="history", name="history"),
                 child(Images, id="images", name="images"),
                 server("server", self.sockets, routes, drain_timeout=config.drain_timeout),
-                self.console.spec(),
+                self.console.spec(rollback_route),
             ],
             id="canopy",
             label="canopy",
@@ -138,14 +146,37 @@ class CanvasApplication(Application):
         """Close the sockets, after the tree has stopped."""
         self.sockets.close()
         self.console.close()
+        if self.config.unix is not None:
+            self.config.unix.unlink(missing_ok=True)
+        self.store.close()
+        self._folder.release()
 
     async def drain(self) -> None:
         """Let nobody in any more, and say goodbye to those who are there; the rest goes on until the stop."""
-        self.sockets.is_draining = True
+        self.sockets.drain()
         for number, wire in enumerate(list(self.sockets.wires.values()), start=1):
             wire.close(CloseCode.GOING_AWAY, "the server is going away")
             if number % GOODBYES == 0:
                 await asyncio.sleep(0)
+
+    def _sources(self, set_log_level: Callable[[str], object] | None, wall_clock: Callable[[], float]) -> Sources:
+        """What the console looks at, and what it may do."""
+        room, store = self.room, self.store
+        tables = (room.users, room.viewers)
+        return Sources(
+            application="canopy",
+            root=self.top,
+            servers={"server": self.sockets},
+            tables=tables,
+            pages=(CanvasPage(room), PresencePage(room), GroupsPage(tables)),
+            user_of=self._user_of,
+            store=lambda: {
+                "kind": store.kind, "durability": store.durability, "epoch": store.epoch, "bytes on disk": store.size()
+            },
+            drain=self.drain,
+            set_log_level=set_log_level,
+            wall_clock=wall_clock,
+        )  # fmt: skip
 
     def _user_of(self, wire: Wire) -> str | None:
         """The visitor at the other end."""
@@ -153,19 +184,5 @@ class CanvasApplication(Application):
         return next(map(str, keys), None)
 
     def _prepare_stop(self) -> None:
-        self.sockets.is_draining = True
+        self.sockets.drain()
         self.console.prepare_stop()
-
-
-def _open_door(config: Config) -> Door | None:
-    """Listen on the port of the console; the one that is meant by default may be another's."""
-    host, port = config.console_host, config.console_port
-    if port is None:
-        return None
-    try:
-        listening = listen(host, CONSOLE_PORT if port == AUTO else port)
-    except OSError as error:
-        if port != AUTO or error.errno != errno.EADDRINUSE:
-            raise ConfigError("--console-port", port, f"one that can be had on {host} ({error.strerror})") from None
-        listening = listen(host, 0)
-    return Door(listening, hosts=(host, *config.console_names))

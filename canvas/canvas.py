@@ -12,12 +12,12 @@ from typing import Any, Final
 
 import structlog
 
-from actors import Call, GenServer, Target, call, cast
+from actors import NO_REPLY, Call, GenServer, Target, call, cast, reply
 from canvas.broadcaster import Admit, Changed, Refuse
 from canvas.grid import Change
 from canvas.messages import server_canvas_state
 from canvas.room import Viewer
-from canvas.store import Append, Committed, Load, Rejected
+from canvas.store import Append, Committed, Load, Rejected, StoreError
 from canvas.tick import Tick
 from protocol import encode_text
 
@@ -55,6 +55,22 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Restore:
+    """Call: paint these pixels, but only those that still have the colour in `seen`, in the same order.
+
+    Answered when they are committed, with how many they were, or with the `StoreError` that came instead.
+    """
+
+    changes: list[Change]
+    seen: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class GetBacklog:
+    """Call: how many painted pixels wait for the store to take them."""
+
+
+@dataclass(frozen=True, slots=True)
 class GetStatus:
     """Call: how far the canvas has come. Answered with `CanvasStatus`."""
 
@@ -75,6 +91,9 @@ class _Flush:
 
 FLUSH: Final = _Flush()
 
+MAX_WAITING = 100_000
+"""Painted pixels that wait for the store; more are refused at once."""
+
 
 class Canvas(GenServer):
     """The writer of the grid.
@@ -94,6 +113,8 @@ class Canvas(GenServer):
         self._epoch: str = loaded.epoch
         self._grid = loaded.grid
         self._painted: list[Change] = []
+        self._waiting: list[tuple[Call, int]] = []  # who asked for some of what is painted, and for how many
+        self._committing: list[tuple[Call, int]] = []
         self._is_committing = False
         self._tick = Tick(self.ref, tick, FLUSH)
         self._state: tuple[int, bytes] | None = None  # the encoded canvas and its seq
@@ -101,9 +122,7 @@ class Canvas(GenServer):
     def handle_cast(self, request: Any) -> Any:
         """Collect what is painted, or show the canvas to somebody."""
         if type(request) is Paint:
-            self._painted.extend(request.changes)
-            if not self._is_committing:
-                self._tick.request()
+            self._paint(request.changes)
         elif type(request) is Join:
             cast(self._broadcaster, Admit(request.viewer, self._epoch, self._grid.seq, self._encoded_state()))
         else:
@@ -118,33 +137,61 @@ class Canvas(GenServer):
         elif type(message) is Committed:
             self._grid.apply(message.changes)
             cast(self._broadcaster, Changed(message.changes))
-            self._commit_more()
+            self._commit_more(None)
         elif type(message) is Rejected:
             log.error("canvas.not_committed", changes=len(message.changes), error=str(message.error))
             cast(self._broadcaster, Refuse(message.changes, str(message.error)))
-            self._commit_more()
+            self._commit_more(message.error)
         else:
             return super().handle_info(message)
         return None
 
     def handle_call(self, request: Any, from_: Call) -> Any:
-        """Hand out the picture, or say how far it has come."""
+        """Hand out the picture, tell what waits, or paint with an answer."""
         if isinstance(request, GetPicture):
             grid = self._grid
             return Picture(self._epoch, grid.seq, grid.width, grid.height, grid.rgb())
+        if isinstance(request, GetBacklog):
+            return len(self._painted)
         if isinstance(request, GetStatus):
             return CanvasStatus(self._epoch, self._grid.seq, len(self._painted))
+        if isinstance(request, Restore):
+            return self._restore(request, from_)
         return super().handle_call(request, from_)
+
+    def _paint(self, changes: list[Change]) -> None:
+        if len(self._painted) + len(changes) > MAX_WAITING:
+            cast(self._broadcaster, Refuse(changes, f"{len(self._painted)} pixels wait for the store"))
+            return
+        self._painted.extend(changes)
+        if not self._is_committing:
+            self._tick.request()
+
+    def _restore(self, request: Restore, from_: Call) -> Any:
+        color = self._grid.color
+        pairs = zip(request.changes, request.seen, strict=True)
+        changes = [change for change, seen in pairs if color(change.x, change.y) == seen]
+        if not changes:
+            return 0
+        self._painted.extend(changes)
+        self._waiting.append((from_, len(changes)))
+        if not self._is_committing:
+            self._tick.request()
+        return NO_REPLY
 
     def _flush(self) -> None:
         changes, self._painted = self._painted, []
+        self._committing, self._waiting = self._waiting, []
         for seq, change in enumerate(changes, start=self._grid.seq + 1):
             change.seq = seq
         self._is_committing = True
         cast(self._store, Append(changes, self._wall_clock(), self.ref))
 
-    def _commit_more(self) -> None:
+    def _commit_more(self, error: StoreError | None) -> None:
         self._is_committing = False
+        for from_, count in self._committing:
+            reply(from_, count if error is None else error)
+        self._committing = []
         if self._painted:
             self._tick.request()
 

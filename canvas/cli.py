@@ -9,7 +9,7 @@ import os
 import random
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import structlog
@@ -17,11 +17,14 @@ import typer
 import uvloop
 
 from actors import NORMAL, SHUTDOWN, StartError
+from canvas import archive_cli
 from canvas.application import CanvasApplication
 from canvas.chaos import crash_at_random
-from canvas.config import Config, ConfigError, read_config, read_toml
+from canvas.doors import DoorError
 from canvas.load import paint
 from canvas.log import configure_logging
+from canvas.store import UnusableStore
+from canvas.terminal import Data, fail, read_settings
 from supervision.console.client import AdminError, ask_admin
 
 app = typer.Typer(
@@ -32,9 +35,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Data = Annotated[
-    Path | None, typer.Option(help="Folder of the instance: its store and its admin socket. (default canopy-data)")
-]
+app.command()(archive_cli.snapshot)
+app.command()(archive_cli.timelapse)
+app.command()(archive_cli.export)
+app.command("import")(archive_cli.import_archive)
+app.command()(archive_cli.rollback)
 
 
 @app.command()
@@ -52,7 +57,11 @@ def run(
         str | None, typer.Option(metavar="#RRGGBB", help="Colour of an unpainted pixel. (default #FFFFFF)")
     ] = None,
     store: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Where the canvas is kept: memory. (default memory)")
+        str | None, typer.Option(metavar="NAME", help="Where the canvas is kept: sqlite or memory. (default sqlite)")
+    ] = None,
+    durability: Annotated[
+        str | None,
+        typer.Option(metavar="full|none", help="What a commit survives: a power cut, or nothing. (default full)"),
     ] = None,
     tick: Annotated[
         str | None, typer.Option(metavar="MS", help="Milliseconds between two batches. (default 10)")
@@ -60,8 +69,38 @@ def run(
     rate_limit: Annotated[
         str | None, typer.Option(metavar="N/s|off", help="Pixels a second for each visitor. (default 100/s)")
     ] = None,
+    unix: Annotated[Path | None, typer.Option(help="Listen on a unix socket, in place of host and port.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Speak TLS, with this certificate chain (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key, if the file of --tls-cert has none.")] = None,
+    trusted_proxy: Annotated[
+        str | None, typer.Option(metavar="NETWORKS", help="Proxies to believe X-Forwarded-For of. (default none)")
+    ] = None,
+    origin: Annotated[
+        str | None, typer.Option(metavar="ORIGINS", help="Pages that may open a WebSocket. (default same)")
+    ] = None,
     max_connections: Annotated[
         str | None, typer.Option(metavar="N", help="Connections at a time. (default 10000)")
+    ] = None,
+    max_connections_per_ip: Annotated[
+        str | None, typer.Option(metavar="N|off", help="Connections of one address at a time. (default off)")
+    ] = None,
+    max_new_connections_per_ip: Annotated[
+        str | None, typer.Option(metavar="N|off", help="New connections of one address in a second. (default off)")
+    ] = None,
+    max_message_size: Annotated[
+        str | None, typer.Option(metavar="BYTES", help="Longest message of a client. (default 1048576)")
+    ] = None,
+    request_timeout: Annotated[
+        str | None, typer.Option(metavar="S", help="Seconds a client has for a whole request. (default 10)")
+    ] = None,
+    ping_interval: Annotated[
+        str | None, typer.Option(metavar="S", help="Seconds between two pings of a client, 0 for none. (default 20)")
+    ] = None,
+    pong_timeout: Annotated[
+        str | None, typer.Option(metavar="S", help="Seconds a client has to answer a ping. (default 20)")
+    ] = None,
+    stall_timeout: Annotated[
+        str | None, typer.Option(metavar="S", help="Seconds until one that reads nothing is cut off. (default 30)")
     ] = None,
     drain_timeout: Annotated[
         str | None, typer.Option(metavar="S", help="Seconds that clients have to go at a stop. (default 10)")
@@ -70,7 +109,7 @@ def run(
         str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error. (default info)")
     ] = None,
     compression: Annotated[
-        str | None, typer.Option(metavar="on|off", help="Compress large messages (permessage-deflate). (default off)")
+        str | None, typer.Option(metavar="on|off", help="Compress large messages (permessage-deflate). (default on)")
     ] = None,
     echo: Annotated[bool | None, typer.Option("--echo/--no-echo", help="Serve /echo as well.")] = None,
     console_host: Annotated[
@@ -93,22 +132,26 @@ def run(
     Every option can also be set as CANOPY_... in the environment or in the file of --config.
     """
     flags = {name: value for name, value in locals().items() if name != "config"}
-    settings = _settings(flags, config)
+    settings = read_settings(flags, config)
     threshold = configure_logging(settings.log_level)
     try:
         application = CanvasApplication(settings, set_log_level=threshold.set)
-    except ConfigError as error:
-        _fail(str(error))
+    except DoorError as error:
+        fail(str(error))
     except OSError as error:
-        _fail(_explain(error, settings))
+        is_taken = error.errno == errno.EADDRINUSE
+        reason = "is in use by another canopy" if is_taken else f"cannot be used: {error.strerror}"
+        fail(f"--data {settings.data} {reason}")
+    except UnusableStore as error:
+        fail(str(error))
     try:
         reason = uvloop.run(_serve(application))
     except StartError as error:
-        _fail(f"the application did not start: {error.reason}", code=1)
+        fail(f"the application did not start: {error.reason}", code=1)
     finally:
         application.close()
     if reason not in (NORMAL, SHUTDOWN):
-        _fail(f"the application ended: {reason}", code=1)
+        fail(f"the application ended: {reason}", code=1)
 
 
 @app.command("tree")
@@ -146,7 +189,7 @@ def load(
     try:
         report = uvloop.run(paint(url, clients, seconds, rate))
     except (OSError, TimeoutError) as error:
-        _fail(f"{url} does not answer: {error}", code=1)
+        fail(f"{url} does not answer: {error}", code=1)
     for line in report.lines():
         typer.echo(line)
     sys.exit(not report.is_good)
@@ -161,9 +204,9 @@ def chaos(
 ) -> None:
     """Crash random actors of a running instance."""
     try:
-        report = crash_at_random(_settings({"data": data}, None).data, rate, seconds, random.Random(seed))
+        report = crash_at_random(read_settings({"data": data}).data, rate, seconds, random.Random(seed))
     except AdminError as error:
-        _fail(str(error), code=1)
+        fail(str(error), code=1)
     for line in report.lines():
         typer.echo(line)
 
@@ -173,7 +216,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
-        _fail(error.format_message())
+        fail(error.format_message())
     except typer.Abort:
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
@@ -185,26 +228,22 @@ async def _serve(application: CanvasApplication) -> Any:
     await asyncio.sleep(0)  # from here on a signal is an orderly stop
     config = application.config
     host = f"[{config.host}]" if ":" in config.host else config.host
-    url = f"http://{host}:{application.sockets.port}"
+    scheme = "http" if config.tls_cert is None else "https"
+    url = f"{scheme}://{host}:{application.sockets.port}"
+    if application.sockets.port == 0:
+        url = f"unix:{application.sockets.listening[0].getsockname()}"
     structlog.get_logger("canopy").info("canopy.ready", url=url, pid=os.getpid())
     if application.console.url is not None:
         typer.echo(f"console: {application.console.url}", err=True)
     return await ended
 
 
-def _settings(flags: dict[str, Any], config: Path | None) -> Config:
-    try:
-        return read_config(flags, os.environ, None if config is None else read_toml(config))
-    except ConfigError as error:
-        _fail(str(error))
-
-
 def _ask(data: Path | None, method: str, path: str) -> Any:
-    folder = _settings({"data": data}, None).data
+    folder = read_settings({"data": data}).data
     try:
         return ask_admin(folder, method, path)
     except AdminError as error:
-        _fail(str(error), code=1)
+        fail(str(error), code=1)
 
 
 def _plain(node: dict[str, Any]) -> dict[str, Any]:
@@ -222,20 +261,3 @@ def _draw(node: dict[str, Any], prefix: str = "", branch: str = "") -> list[str]
     for number, below in enumerate(children, start=1):
         lines += _draw(below, inner, "└─ " if number == len(children) else "├─ ")
     return lines
-
-
-def _explain(error: OSError, config: Config) -> str:
-    """Why the sockets could not be opened; errors of the data folder name a file, those of the port none."""
-    is_taken = error.errno == errno.EADDRINUSE
-    if error.filename is not None:
-        reason = "is in use by another canopy" if is_taken else f"cannot be used: {error.strerror}"
-        return f"--data {config.data} {reason}"
-    if is_taken:
-        return f"--port {config.port} on {config.host} is in use by another program"
-    option = f"--port {config.port}" if error.errno == errno.EACCES else f"--host {config.host}"
-    return f"{option} cannot be listened on: {error.strerror}"
-
-
-def _fail(text: str, code: int = 2) -> NoReturn:
-    typer.echo(f"canopy: {text}", err=True)
-    sys.exit(code)

@@ -6,13 +6,16 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from canvas.rate_limit import RateLimit
+from canvas.store import Durability
+from supervision.server import SAME_HOST, Origins, Proxies
 
-STORES = ("memory",)
+STORES = ("sqlite", "memory")
+DURABILITIES = ("full", "none")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_SIDE = 10_000
 AUTO: Final = "auto"
@@ -24,6 +27,7 @@ class ConfigError(Exception):
 
     def __init__(self, option: str, value: object, allowed: str) -> None:
         super().__init__(f"{option} must be {allowed}, got {value!r}")
+        self.allowed = allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +37,42 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 8000
     data: Path = Path("canopy-data")
-    store: str = "memory"
+    store: str = "sqlite"
+    durability: Durability = "full"
     width: int = 1000
     height: int = 1000
     background: int = 0xFFFFFF
     tick: float = 0.010
     rate_limit: RateLimit | None = RateLimit(100, 200)  # noqa: RUF009  # immutable
+    unix: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    trusted_proxy: Proxies = Proxies()  # noqa: RUF009  # immutable
+    origin: Origins = SAME_HOST
     max_connections: int = 10_000
+    max_connections_per_ip: int | None = None
+    max_new_connections_per_ip: int | None = None
+    max_message_size: int = 1024 * 1024
+    request_timeout: float = 10.0
+    ping_interval: float = 20.0
+    pong_timeout: float = 20.0
+    stall_timeout: float = 30.0
     drain_timeout: float = 10.0
     log_level: str = "info"
-    compression: bool = False
+    compression: bool = True
     echo: bool = False
     console_host: str = "127.0.0.1"
     console_port: int | Literal["auto"] | None = AUTO
     console_names: tuple[str, ...] = ()
     console_insecure: bool = False
 
+    given: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The options that somebody chose, under the names that they were given with."""
+
     def __post_init__(self) -> None:
-        if self.console_port is not None and not self.console_insecure and not _is_loopback(self.console_host):
-            allowed = "a loopback address, unless --console-insecure is given"
+        is_guarded = self.console_insecure or self.tls_cert is not None or is_loopback(self.console_host)
+        if self.console_port is not None and not is_guarded:
+            allowed = "a loopback address, unless --tls-cert or --console-insecure is given"
             raise ConfigError("--console-host", self.console_host, allowed)
 
 
@@ -68,7 +89,7 @@ def read_config(
     Raises:
         ConfigError: for an unknown option in the file, or a value that is not allowed.
     """
-    known = {field.name for field in fields(Config)}
+    known = set(_READERS)
     given: dict[str, tuple[str, Any]] = {}
     for name, value in (file or {}).items():
         option = name.replace("-", "_")
@@ -81,7 +102,8 @@ def read_config(
             given[option] = (variable, environment[variable])
         if flags.get(option) is not None:
             given[option] = ("--" + option.replace("_", "-"), flags[option])
-    return Config(**{option: _READERS[option](name, value) for option, (name, value) in given.items()})
+    values = {option: _READERS[option](name, value) for option, (name, value) in given.items()}
+    return Config(**values, given={option: name for option, (name, _) in given.items()})
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -107,6 +129,33 @@ def _integer(low: int, high: int) -> Any:
         if number is None or not low <= number <= high:
             raise ConfigError(option, value, f"an integer from {low} to {high}")
         return number
+
+    return read
+
+
+def _optional(read: Any) -> Any:
+    """`off`, or what `read` reads."""
+
+    def read_optional(option: str, value: Any) -> Any:
+        if value == "off" or value is False:
+            return None
+        try:
+            return read(option, value)
+        except ConfigError as error:
+            raise ConfigError(option, value, f"{error.allowed}, or off") from None
+
+    return read_optional
+
+
+def _listed(parse: Any, allowed: str) -> Any:
+    """A list, or its members with commas between them, that `parse` understands."""
+
+    def read(option: str, value: Any) -> Any:
+        texts = value if isinstance(value, list) else str(value).split(",")
+        try:
+            return parse([str(text).strip() for text in texts if str(text).strip()])
+        except ValueError:
+            raise ConfigError(option, value, allowed) from None
 
     return read
 
@@ -174,7 +223,8 @@ def _names(option: str, value: Any) -> tuple[str, ...]:
     return tuple(name.strip() for name in names)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches `host`."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -210,12 +260,25 @@ _READERS: dict[str, Any] = {
     "port": _integer(0, 65_535),
     "data": _path,
     "store": _choice(*STORES),
+    "durability": _choice(*DURABILITIES),
     "width": _integer(1, MAX_SIDE),
     "height": _integer(1, MAX_SIDE),
     "background": _color,
     "tick": _number(0, 10_000, 0.001),
     "rate_limit": read_rate_limit,
+    "unix": _path,
+    "tls_cert": _path,
+    "tls_key": _path,
+    "trusted_proxy": _listed(Proxies.parse, "addresses or networks like 10.0.0.0/8, or unix"),
+    "origin": _listed(Origins.parse, "origins like https://example.org, same, or *"),
     "max_connections": _integer(1, 1_000_000),
+    "max_connections_per_ip": _optional(_integer(1, 1_000_000)),
+    "max_new_connections_per_ip": _optional(_integer(1, 1_000_000)),
+    "max_message_size": _integer(1_024, 1024 * 1024 * 1024),
+    "request_timeout": _number(0.1, 3_600),
+    "ping_interval": _number(0, 86_400),
+    "pong_timeout": _number(0.1, 86_400),
+    "stall_timeout": _number(0.1, 86_400),
     "drain_timeout": _number(0, 3_600),
     "log_level": _choice(*LOG_LEVELS),
     "compression": _switch,

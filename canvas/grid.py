@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,16 @@ class Grid:
         self._colors: NDArray[np.uint32] = np.full((height, width), background, dtype=np.uint32)
         self._rows: list[bytes | None] = [b""] * height  # each row's part of the JSON, None if it has changed since
 
+    @classmethod
+    def restored(cls, colors: NDArray[np.uint32], background: int, seq: int) -> Grid:
+        """A grid with these colours, which become its own."""
+        height, width = colors.shape
+        grid = cls(width, height, background)
+        grid.seq = seq
+        grid._colors = colors
+        grid._rows = [None] * height
+        return grid
+
     def copy(self) -> Grid:
         """Another grid with the same colours."""
         grid = Grid(self.width, self.height, self.background)
@@ -57,6 +68,20 @@ class Grid:
             colors[change.y, change.x] = change.color
             rows[change.y] = None
         self.seq += len(changes)
+
+    def apply_columns(self, xs: NDArray[Any], ys: NDArray[Any], colors: NDArray[Any]) -> None:
+        """Take many changes in at once that follow on the grid's own: their columns, oldest first."""
+        self._colors[ys, xs] = colors  # of a pixel that comes twice, NumPy leaves the last
+        for y in np.unique(ys).tolist():
+            self._rows[y] = None
+        self.seq += len(xs)
+
+    @property
+    def colors(self) -> NDArray[np.uint32]:
+        """All colours, row by row. To look at, not to write to."""
+        view = self._colors.view()
+        view.flags.writeable = False
+        return view
 
     def color(self, x: int, y: int) -> int:
         """The colour of one pixel."""

@@ -16,7 +16,9 @@ from canvas.canvas import GetPicture, Picture
 from canvas.config import Config
 from canvas.echo import Echo
 from canvas.images import EncodePng
+from canvas.pixel import pixel_route
 from canvas.room import Room
+from canvas.store import Store
 from canvas.visitor import Visitor
 from protocol import HttpError, Limits, Request, Response, decode_path
 from supervision.server import Answer, Sockets, WebSocket
@@ -69,13 +71,17 @@ class Routes:
         room: what visitors need
         sockets: tell whether the server drains
         new_user_id: names a new visitor
+        store: tells what it promises
     """
 
-    def __init__(self, config: Config, room: Room, sockets: Sockets, new_user_id: Callable[[], str]) -> None:
+    def __init__(
+        self, config: Config, room: Room, sockets: Sockets, new_user_id: Callable[[], str], store: Store
+    ) -> None:
         self._config = config
         self._room = room
         self._sockets = sockets
         self._new_user_id = new_user_id
+        self._store = store
         self._static = load_static()
 
     def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
@@ -90,13 +96,15 @@ class Routes:
             raise HttpError(405, "only GET and HEAD are allowed here", (("Allow", "GET, HEAD"),))
         match path:
             case "/healthz":
-                return _json(200, {"status": "ok", "store": self._config.store, "durability": "none"})
+                return _json(200, {"status": "ok", "store": self._store.kind, "durability": self._store.durability})
             case "/readyz" if self._sockets.is_draining:
                 return _json(503, {"status": "draining"})
             case "/readyz":
                 return _json(200, {"status": "ready"})
             case "/api/canvas.png":
                 return self._picture(request)
+            case "/api/pixel":
+                return pixel_route(request, self._room)
         file = self._static.get(path)
         if file is None:
             raise HttpError(404, f"there is no {path}")

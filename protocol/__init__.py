@@ -3,8 +3,8 @@
 A server needs `Session` and the events; the codecs below it are in `frames`, `handshake` and `http`.
 """
 
-from protocol.assembly import Assembler, Inflater, fragment
-from protocol.deflate import Agreement, Compression, agree
+from protocol.assembly import Assembler, fragment
+from protocol.deflate import Agreement, Compression, Inflater, agree
 from protocol.errors import CloseCode, ProtocolViolation
 from protocol.events import Binary, CloseCause, Closed, Event, HttpFailure, Ping, Pong, Text
 from protocol.frames import Frame, Opcode, encode_binary, encode_close, encode_frame, encode_text
@@ -14,6 +14,7 @@ from protocol.http import HttpError, Request, Response, decode_path, encode_resp
 from protocol.limits import Limits
 from protocol.masking import apply_mask
 from protocol.session import TRANSITIONS, Session, State, Trigger
+from protocol.shared import SharedMessage
 
 __all__ = [
     "TRANSITIONS",
@@ -39,6 +40,7 @@ __all__ = [
     "Request",
     "Response",
     "Session",
+    "SharedMessage",
     "State",
     "Text",
     "Trigger",

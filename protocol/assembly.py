@@ -6,8 +6,8 @@ size. Text is checked byte for byte on the way: it fails as soon as the bytes pr
 
 import codecs
 from collections.abc import Iterator
-from typing import Protocol
 
+from protocol.deflate import Inflater
 from protocol.errors import CloseCode, ProtocolViolation
 from protocol.events import Binary, Text
 from protocol.frames import FrameHeader, Opcode, encode_frame
@@ -15,16 +15,6 @@ from protocol.limits import Limits
 
 RSV1 = 4
 _utf8_decoder = codecs.getincrementaldecoder("utf-8")
-
-
-class Inflater(Protocol):
-    """The receiving half of an extension that transforms whole messages marked by RSV1 (RFC 7692 §6)."""
-
-    def inflate(self, data: bytes, room: int) -> bytes:
-        """Transform a piece of a message. More than `room` bytes of result are a ProtocolViolation 1009."""
-
-    def finish(self, room: int) -> bytes:
-        """Return what is left at the end of the message, and make ready for the next."""
 
 
 class Assembler:
@@ -60,21 +50,24 @@ class Assembler:
         self._wire_size += header.length
         if self._fragments > self._limits.fragments:
             raise _too_big(f"more than {self._limits.fragments} fragments")
-        if self._wire_size > self._limits.message:
+        # A compressed message may take more bytes than it holds: 9 bits each in the fixed code (RFC 1951 §3.2.6).
+        spare = (self._limits.message >> 3) + 64 if self._compressed else 0
+        if self._wire_size > self._limits.message + spare:
             raise _too_big(f"a message of more than {self._limits.message} bytes")
 
     def append(self, piece: bytes) -> None:
         """Take the next piece of the payload, unmasked."""
         if self._compressed and self._inflater is not None:
-            piece = self._inflater.inflate(piece, self._limits.message - len(self._data))
-        self._take(piece)
+            self._take_all(self._inflater.inflate(piece, self._limits.message - len(self._data)))
+        else:
+            self._take(piece)
 
     def end(self, *, fin: bool) -> Text | Binary | None:
         """Take the end of a frame; return the message if it was its last."""
         if not fin:
             return None
         if self._compressed and self._inflater is not None:
-            self._take(self._inflater.finish(self._limits.message - len(self._data)))
+            self._take_all(self._inflater.finish(self._limits.message - len(self._data)))
         if self._decoder is not None:
             self._check_utf8(b"", final=True)
             message: Text | Binary = Text(self._data.decode())
@@ -91,6 +84,10 @@ class Assembler:
         self._compressed = header.rsv == RSV1
         if header.opcode is Opcode.TEXT:
             self._decoder = _utf8_decoder()
+
+    def _take_all(self, pieces: Iterator[bytes]) -> None:
+        for piece in pieces:
+            self._take(piece)
 
     def _take(self, piece: bytes) -> None:
         if self._decoder is not None:

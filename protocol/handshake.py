@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from protocol.http import HttpError, Request, Response, encode_response, is_token
 
+_WEBSOCKET = (("Upgrade", "websocket"), ("Connection", "Upgrade"))  # what a 426 must tell (RFC 9110 §15.5.22)
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -50,8 +51,7 @@ def validate(request: Request) -> Upgrade:
     if request.version < (1, 1):
         raise HttpError(505, "A WebSocket handshake needs HTTP/1.1 or later (RFC 6455 §4.1)")
     if not is_upgrade(request):
-        required = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
-        raise HttpError(426, "This is a WebSocket endpoint: Upgrade must name websocket (RFC 6455 §4.2.1)", required)
+        raise HttpError(426, "This is a WebSocket endpoint: Upgrade must name websocket (RFC 6455 §4.2.1)", _WEBSOCKET)
     if "upgrade" not in _lowered(request, "connection"):
         raise HttpError(400, "Connection must name Upgrade (RFC 6455 §4.2.1)")
     if not request.host:
@@ -142,7 +142,7 @@ def _check_version(request: Request) -> None:
     if len(versions) > 1:
         raise HttpError(400, "Sec-WebSocket-Version must not appear more than once (RFC 6455 §11.3.5)")
     if versions != ["13"]:
-        spoken = (("Sec-WebSocket-Version", "13"),)
+        spoken = (*_WEBSOCKET, ("Sec-WebSocket-Version", "13"))
         raise HttpError(426, "Sec-WebSocket-Version must be 13 (RFC 6455 §4.4)", spoken)
 
 

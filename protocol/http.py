@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from ipaddress import IPv6Address
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
@@ -36,13 +37,18 @@ class HttpError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One complete request."""
+    """One complete request.
+
+    `remote` and `is_secure` are for who holds the socket to fill in: the client's address, and whether it speaks TLS.
+    """
 
     method: str
     target: str
     version: tuple[int, int]
     headers: Headers
     body: bytes = b""
+    remote: str = ""
+    is_secure: bool = False
 
     @property
     def path(self) -> str:
@@ -144,18 +150,35 @@ def is_token(text: str) -> bool:
     return _TOKEN_TEXT.fullmatch(text) is not None
 
 
+def is_authority(text: str) -> bool:
+    """Tell whether `text` is a host and perhaps a port, with no user before them (RFC 3986 §3.2, RFC 9110 §4.2.4)."""
+    match = _AUTHORITY.fullmatch(text)
+    if match is None or int(match["port"] or "0") > 0xFFFF:
+        return False
+    try:
+        return match["v6"] is None or bool(IPv6Address(match["v6"]))
+    except ValueError:
+        return False
+
+
 _TOKEN_TEXT = re.compile(TOKEN)
+_AUTHORITY = re.compile(
+    r"""(?: \[ (?P<v6> [0-9A-Fa-f:.]+ ) \] | (?: [A-Za-z0-9\-._~!$&'()*+,;=] | %[0-9A-Fa-f]{2} )+ )
+        (?: : (?P<port> [0-9]{0,5} ) )?""",
+    re.VERBOSE,
+)
 _NOT_IN_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNSAFE_IN_PATH = re.compile(r"[\x00-\x1f\x7f\\]")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_RENAMED = {413: "Content Too Large", 414: "URI Too Long"}  # RFC 9110 §15.5; Python 3.13 is the first to know
 _ENCODERS_OWN = frozenset({"content-length", "transfer-encoding", "date"})
 
 
 def _phrase(status: int) -> str:
     try:
-        return HTTPStatus(status).phrase
+        return _RENAMED.get(status) or HTTPStatus(status).phrase
     except ValueError:
         return ""
 

@@ -5,7 +5,8 @@ the first frame that is anything else it stops, and `FrameReader`, which knows a
 give the same events for the same bytes (tests/protocol/test_properties.py shows it).
 """
 
-from protocol.assembly import RSV1, Assembler, Inflater
+from protocol.assembly import RSV1, Assembler
+from protocol.deflate import Inflater
 from protocol.errors import CloseCode, ProtocolViolation
 from protocol.events import Binary, Event, Ping, Pong, Text
 from protocol.frames import FIRST_CONTROL, Close, FrameHeader, Opcode, parse_close, parse_header
@@ -62,17 +63,22 @@ def read_small_messages(data: bytes, position: int, limit: int, events: list[Eve
 class FrameReader:
     """General path. Takes any bytes in any cut, one frame or less per call."""
 
-    __slots__ = ("_assembler", "_control", "_extended", "_head", "_header", "_received", "frames", "idle")
+    __slots__ = ("_assembler", "_control", "_frames", "_head", "_header", "_inflater", "_received", "idle")
 
     def __init__(self, limits: Limits, inflater: Inflater | None = None) -> None:
         self._assembler = Assembler(limits, inflater)
-        self._extended = inflater is not None
+        self._inflater = inflater
         self._head = b""  # the bytes of a header that is not complete
         self._header: FrameHeader | None = None
         self._received = 0  # payload bytes of the frame in progress
         self._control = b""
-        self.frames = 0  # so far; those of the fast path do not come here
+        self._frames = 0
         self.idle = True  # the next byte begins a new frame of a new message
+
+    @property
+    def frames(self) -> int:
+        """How many frames have come so far, or what takes as long as one; those of the fast path do not come here."""
+        return self._frames + (0 if self._inflater is None else self._inflater.final_blocks)
 
     def read(self, data: bytes, position: int) -> tuple[int, Text | Binary | Ping | Pong | Close | None]:
         """Read from `position` to the end of a frame or of `data`; return where, and what was completed there.
@@ -98,23 +104,23 @@ class FrameReader:
     def _read_header(self, data: bytes, position: int) -> tuple[FrameHeader | None, int]:
         known = len(self._head)
         head = self._head + data[position : position + MAX_HEADER_SIZE - known]
+        self._check_reserved_bits(head[0])
         header = parse_header(head)
         if header is None:
             self._head = head
             return None, len(data)
-        self._check_reserved_bits(header)
         if header.opcode < FIRST_CONTROL:
             self._assembler.begin(header)
         self._head = b""
-        self.frames += 1
+        self._frames += 1
         self._header = header
         self._received = 0
         return header, position + header.size - known
 
-    def _check_reserved_bits(self, header: FrameHeader) -> None:
+    def _check_reserved_bits(self, first: int) -> None:
         """Refuse reserved bits but RSV1 on the first frame of a message, if an extension defines it."""
-        first_of_message = header.opcode in (Opcode.TEXT, Opcode.BINARY)
-        if header.rsv and not (header.rsv == RSV1 and self._extended and first_of_message):
+        rsv, opcode = first >> 4 & 7, first & 0x0F
+        if rsv and not (rsv == RSV1 and self._inflater is not None and opcode in (Opcode.TEXT, Opcode.BINARY)):
             text = "a reserved bit is set without an extension that defines it"
             raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, text, "RFC 6455 §5.2")
 

@@ -9,7 +9,7 @@ import re
 from enum import Enum
 
 from protocol.headers import Headers
-from protocol.http import ABSOLUTE_FORM, TOKEN, HttpError, Request
+from protocol.http import ABSOLUTE_FORM, TOKEN, HttpError, Request, is_authority
 from protocol.limits import Limits
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -61,6 +61,11 @@ class RequestParser:
         self._buffer.clear()
         self._scanned = 0
         return rest
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a part of a request is there."""
+        return bool(self._buffer) or self._started is not None
 
     @property
     def method(self) -> str | None:
@@ -119,6 +124,8 @@ class RequestParser:
         """Take one line off the buffer, without its CRLF."""
         end = self._buffer.find(b"\n", self._scanned)
         length = (end if end >= 0 else len(self._buffer)) - 1
+        if _CONTROL.search(self._buffer, self._scanned, min(length, limit) + 2):  # TLS, for one, has no lines
+            raise HttpError(400, "A line must not hold control characters (RFC 9110 §5.5, RFC 9112 §3)")
         if length > limit:
             raise HttpError(*too_long)
         if end < 0:
@@ -127,15 +134,14 @@ class RequestParser:
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         self._scanned = 0
-        if not line.endswith(b"\r"):
-            raise HttpError(400, "A line must end in CRLF, not in a bare LF (RFC 9112 §2.2)")
+        if line.find(b"\r") != len(line) - 1 or not line:
+            raise HttpError(400, "A line must end in CRLF and hold no other CR or LF (RFC 9112 §2.2)")
         return line[:-1]
 
 
 _TOKEN = re.compile(TOKEN.encode())
 _REQUEST_LINE = re.compile(rf"({TOKEN}) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])".encode())
-_AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(?::[0-9]{0,5})?")
-_NOT_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LINE_TOO_LONG = (414, "The request line is too long (RFC 9110 §15.5.15)")
 _HEADERS_TOO_LONG = (431, "The header fields are too long (RFC 6585 §5)")
 
@@ -159,7 +165,7 @@ def _check_target(method: str, target: str) -> None:
     known = target.startswith("/") or absolute or (target == "*" and method == "OPTIONS")
     if not known or "#" in target:
         raise HttpError(400, "A request target must be a path or an http URI (RFC 9112 §3.2)")
-    if absolute and not _AUTHORITY.fullmatch(absolute[1]):
+    if absolute and not is_authority(absolute[1]):
         raise HttpError(400, "The authority of the request target is malformed (RFC 9112 §3.2.2)")
 
 
@@ -173,8 +179,6 @@ def _parse_field_line(line: bytes) -> tuple[str, str]:
         raise HttpError(400, "No whitespace is allowed before the colon of a header (RFC 9112 §5.1)")
     if not _TOKEN.fullmatch(name):
         raise HttpError(400, "A header's name must be a token (RFC 9110 §5.1)")
-    if _NOT_IN_VALUE.search(value):
-        raise HttpError(400, "A header's value must not hold control characters (RFC 9110 §5.5)")
     return name.decode(), value.strip(b" \t").decode("latin-1")
 
 
@@ -182,7 +186,7 @@ def _check_host(request: Request) -> None:
     hosts = request.headers.get_all("host")
     if len(hosts) > 1 or (not hosts and request.version >= (1, 1)):
         raise HttpError(400, f"A request must have exactly one Host, got {len(hosts)} (RFC 9112 §3.2)")
-    if hosts and not _AUTHORITY.fullmatch(hosts[0]):
+    if hosts and not is_authority(hosts[0]):
         raise HttpError(400, "Host must be a name or an address with an optional port (RFC 9110 §7.2)")
 
 

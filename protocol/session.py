@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Literal
 
-from protocol.deflate import Compression, Deflater, Inflater, agree
+from protocol.deflate import Compression, Deflater, Inflater, Variant, agree, deflater
 from protocol.errors import CloseCode, ProtocolViolation
 from protocol.events import Binary, CloseCause, Closed, Event, HttpFailure, Ping, Pong, Text
 from protocol.frames import Close, Opcode, encode_binary, encode_close, encode_frame, encode_text
@@ -73,11 +73,16 @@ _OPEN = State.OPEN  # looking a member up on its class costs 0.08 us in Python 3
 
 
 class Session:
-    """The state of one connection. `state` is for reading only."""
+    """The state of one connection.
+
+    Attributes, for reading only:
+        state: where it is in its life
+        variant: how its messages are compressed, if each is by itself; None if they are not
+    """
 
     __slots__ = (
         "_date",
-        "_deflater",
+        "_encoder",
         "_eof",
         "_farewell",
         "_limits",
@@ -86,6 +91,7 @@ class Session:
         "_reader",
         "_request",
         "state",
+        "variant",
     )
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS, *, date: Callable[[], str] | None = None) -> None:
@@ -98,13 +104,9 @@ class Session:
         self._request: Request | None = None
         self._output: list[bytes] = []
         self._eof = False
-        self._deflater: Deflater | None = None
+        self._encoder: Variant | Deflater | None = None
+        self.variant: Variant | None = None
         self._farewell = b""  # the close frame that `finish` sends
-
-    @property
-    def is_compressed(self) -> bool:
-        """Whether messages are compressed (RFC 7692)."""
-        return self._deflater is not None
 
     # -- receiving -------------------------------------------------------------------------------------------------
 
@@ -149,6 +151,11 @@ class Session:
         return 0 if self._reader is None else self._reader.frames
 
     @property
+    def is_compressed(self) -> bool:
+        """Whether compression has been agreed on."""
+        return self._encoder is not None
+
+    @property
     def awaits_answer(self) -> bool:
         """Whether a `Request` waits for `accept` or `respond`; parsing is paused, and reading should be."""
         return self._request is not None
@@ -179,7 +186,8 @@ class Session:
         self._step(Trigger.ACCEPT)
         self._request = self._parser = None
         if agreement is not None and compression is not None:
-            self._deflater = Deflater(agreement, compression)
+            self._encoder = deflater(agreement, compression)
+            self.variant = self._encoder if isinstance(self._encoder, Variant) else None
         self._reader = FrameReader(self._limits, None if agreement is None else Inflater(agreement))
         events = self.receive(parser.take_rest())
         if self._eof:
@@ -211,21 +219,39 @@ class Session:
             self._finish_eof(events)
         return events
 
+    def expire(self) -> bool:
+        """End HTTP because no whole request came in time; tell whether a part of one is there, which gets a 408."""
+        parser = self._parser
+        if parser is None or self._request is not None:
+            return False
+        has_begun = parser.has_begun
+        if has_begun:
+            response = HttpError(408, "The request did not come in time (RFC 9110 §15.5.9)").response
+            self._write_response(response, head_only=parser.method == "HEAD", connection="close")
+        self._end(Trigger.BAD_REQUEST if has_begun else Trigger.EOF)
+        return has_begun
+
     # -- sending ---------------------------------------------------------------------------------------------------
 
     def send_text(self, data: str | bytes) -> bytes:
         """Return the bytes of a text message; UTF-8 bytes are taken as they are. Empty after our close frame."""
         if self.state is not _OPEN and self.state is not _FINISHING:
             return self._refuse()
-        frame = encode_text(data) if self._deflater is None else self._compressed(Opcode.TEXT, data, self._deflater)
+        frame = encode_text(data) if self._encoder is None else self._encoder.encode(Opcode.TEXT, _utf8(data))
         return self._behind_output(frame) if self._output else frame
 
     def send_binary(self, data: bytes) -> bytes:
         """Return the bytes of a binary message. Empty after our close frame."""
         if self.state is not _OPEN and self.state is not _FINISHING:
             return self._refuse()
-        frame = encode_binary(data) if self._deflater is None else self._compressed(Opcode.BINARY, data, self._deflater)
+        frame = encode_binary(data) if self._encoder is None else self._encoder.encode(Opcode.BINARY, data)
         return self._behind_output(frame) if self._output else frame
+
+    def send_frames(self, frames: bytes) -> bytes:
+        """Return the bytes of whole messages that `SharedMessage` has encoded. Empty after our close frame."""
+        if self.state is not _OPEN and self.state is not _FINISHING:
+            return self._refuse()
+        return self._behind_output(frames) if self._output else frames
 
     def ping(self, data: bytes = b"") -> bytes:
         """Return the bytes of a ping with at most 125 bytes. Empty after our close frame."""
@@ -334,13 +360,6 @@ class Session:
             raise RuntimeError("not a WebSocket: no request has been accepted")
         return b""
 
-    def _compressed(self, opcode: Opcode, data: str | bytes, deflater: Deflater) -> bytes:
-        """Encode a message, compressed if it is large enough to gain by it."""
-        payload = data.encode() if isinstance(data, str) else data
-        if len(payload) < deflater.threshold:
-            return encode_frame(opcode, payload)
-        return encode_frame(opcode, deflater.deflate(payload), rsv1=True)
-
     def _behind_output(self, frame: bytes) -> bytes:
         self._output.append(frame)
         return self.output()
@@ -361,3 +380,7 @@ class Session:
         """Take nothing more in, and let go of everything but the output."""
         self._step(trigger)
         self._request = self._parser = self._reader = None
+
+
+def _utf8(data: str | bytes) -> bytes:
+    return data.encode() if isinstance(data, str) else data

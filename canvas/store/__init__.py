@@ -1,7 +1,44 @@
 """Where committed changes live: one interface, several implementations, one process that uses them."""
 
-from canvas.store.interface import Store, StoreError
+from canvas.store.chunk import Chunk
+from canvas.store.interface import Durability, Reader, Store, StoreError, UnusableStore
 from canvas.store.memory import MemoryStore
-from canvas.store.server import Append, Committed, Load, Loaded, Rejected, StoreServer
+from canvas.store.schema import About
+from canvas.store.server import (
+    Append,
+    BlockingStoreServer,
+    Committed,
+    GetHealth,
+    Health,
+    Load,
+    Loaded,
+    LookForSnapshot,
+    Rejected,
+    StoreServer,
+)
+from canvas.store.sqlite import DATABASE, SqliteStore
+from canvas.store.sqlite_reader import SqliteReader
 
-__all__ = ["Append", "Committed", "Load", "Loaded", "MemoryStore", "Rejected", "Store", "StoreError", "StoreServer"]
+__all__ = [
+    "DATABASE",
+    "About",
+    "Append",
+    "BlockingStoreServer",
+    "Chunk",
+    "Committed",
+    "Durability",
+    "GetHealth",
+    "Health",
+    "Load",
+    "Loaded",
+    "LookForSnapshot",
+    "MemoryStore",
+    "Reader",
+    "Rejected",
+    "SqliteReader",
+    "SqliteStore",
+    "Store",
+    "StoreError",
+    "StoreServer",
+    "UnusableStore",
+]

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, Protocol
 
 from canvas.grid import Change, Grid
+from canvas.store.chunk import Chunk
+
+Durability = Literal["full", "none"]
+"""What a commit survives: `full` a loss of power, `none` nothing for certain."""
 
 
 class StoreError(Exception):
     """The store cannot do it now; nothing was changed."""
+
+
+class UnusableStore(Exception):
+    """The store cannot be used at all, and was left as it is; the text is for the user."""
 
 
 class Store(Protocol):
@@ -18,8 +26,27 @@ class Store(Protocol):
     It outlives the process that uses it, and is used by one process at a time.
     """
 
+    kind: str
+    """The name by which it is configured."""
+    blocks: bool
+    """Whether it waits for a disk or a network: then it belongs on a thread of its own."""
     epoch: str
     """Names this canvas. Another canvas, another epoch: their numbers cannot be compared."""
+    width: int
+    height: int
+    background: int
+    durability: Durability
+
+    def take_over(self) -> Store:
+        """This store for another owner. What its predecessor still tries to commit is refused, wherever it stands.
+
+        Returns when a commit that is under way has ended.
+        """
+        ...
+
+    def reader(self) -> Reader:
+        """A look at the past. Belongs to who asked for it, and never holds up commits."""
+        ...
 
     def load(self) -> Grid:
         """The canvas with all committed changes; a copy of the caller's own."""
@@ -32,10 +59,84 @@ class Store(Protocol):
     def append(self, changes: Sequence[Change], at: float) -> None:
         """Commit changes that were made at `at` (seconds since 1970): all of them or none.
 
-        When this returns they are as durable as this store can make them.
+        When this returns they are as durable as this store can make them. Time never goes back in a store: an `at`
+        before the last one counts as that.
 
         Raises:
             StoreError: if they cannot be kept.
             ValueError: if their numbers do not follow on the last committed one.
         """
+        ...
+
+    def size(self) -> int:
+        """The bytes it takes on disk."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is open; the store can still be taken over."""
+        ...
+
+
+class Reader(Protocol):
+    """What a store remembers of its past."""
+
+    epoch: str
+    width: int
+    height: int
+    background: int
+
+    def seq(self) -> int:
+        """The number of the last committed change."""
+        ...
+
+    def oldest(self) -> int:
+        """The number of the oldest change it remembers, or would if there were one."""
+        ...
+
+    def chunks(self, after: int = 0, until: int | None = None) -> Iterator[Chunk]:
+        """The changes after number `after`, up to and with `until`, oldest first.
+
+        Raises:
+            StoreError: if they cannot be read, or are forgotten.
+        """
+        ...
+
+    def chunks_back(self) -> Iterator[Chunk]:
+        """The changes it remembers in chunks, the newest first; within a chunk the oldest comes first."""
+        ...
+
+    def grid(self, seq: int | None = None) -> Grid:
+        """The canvas after change `seq`, or after the last one.
+
+        Raises:
+            StoreError: if it cannot be read, or is forgotten.
+        """
+        ...
+
+    def seq_at(self, time: float) -> int:
+        """The number of the last change made at `time` (seconds since 1970) or before."""
+        ...
+
+    def names(self, users: Iterable[int]) -> dict[int, str]:
+        """Whom the numbers in chunks mean."""
+        ...
+
+    def number(self, user_id: str) -> int | None:
+        """The number of a painter in chunks; None if it has never painted."""
+        ...
+
+    def since_snapshot(self) -> int:
+        """How many changes would be read again, one after the other, to load the canvas."""
+        ...
+
+    def take_snapshot(self) -> None:
+        """Note the whole canvas, so that it can be loaded without its history.
+
+        Raises:
+            StoreError: if that cannot be written.
+        """
+        ...
+
+    def close(self) -> None:
+        """End it."""
         ...

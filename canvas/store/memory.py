@@ -3,22 +3,49 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
+import numpy as np
+
 from canvas.grid import Change, Grid
+from canvas.store.chunk import Chunk, pack
+from canvas.store.interface import Durability, StoreError
 
 REMEMBERED = 100_000
-"""Changes that can be read again one by one."""
+"""Changes that can be read again one by one: the older ones are in the picture and nowhere else."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    at: float
+    changes: Sequence[Change]
 
 
 class MemoryStore:
-    """A grid that outlives the actor that uses it, as an ETS table goes to its heir. As large as the canvas."""
+    """Two grids that outlive the actor that uses them, as an ETS table goes to its heir, and what lies between them."""
+
+    kind: str = "memory"
+    blocks: bool = False
+    durability: Durability = "none"
 
     def __init__(self, epoch: str, width: int, height: int, background: int) -> None:
         self.epoch = epoch
+        self.width = width
+        self.height = height
+        self.background = background
         self._grid = Grid(width, height, background)
-        self._log: deque[Change] = deque(maxlen=REMEMBERED)
+        self._oldest = Grid(width, height, background)  # before the first change that is remembered
+        self._batches: deque[_Batch] = deque()
+
+    def take_over(self) -> MemoryStore:
+        """This store: who never waits in the middle of a commit need not be fenced."""
+        return self
+
+    def reader(self) -> MemoryReader:
+        """A look at what is remembered; see `Store.reader`."""
+        return MemoryReader(self)
 
     def load(self) -> Grid:
         """The canvas with all committed changes; see `Store.load`."""
@@ -26,12 +53,106 @@ class MemoryStore:
 
     def since(self, seq: int) -> list[Change] | None:
         """The changes after number `seq`; see `Store.since`."""
-        missing = self._grid.seq - seq
-        if not 0 <= missing <= len(self._log):
+        if not self._oldest.seq <= seq <= self._grid.seq:
             return None
-        return list(islice(self._log, len(self._log) - missing, None))
+        missing: deque[Change] = deque()
+        for batch in reversed(self._batches):
+            if batch.changes[-1].seq <= seq:
+                break
+            missing.extendleft(reversed(batch.changes))
+        return list(islice(missing, max(0, len(missing) - (self._grid.seq - seq)), None))
 
     def append(self, changes: Sequence[Change], at: float) -> None:
         """Commit changes; see `Store.append`."""
         self._grid.apply(changes)
-        self._log.extend(changes)
+        if not changes:
+            return
+        batches = self._batches
+        batches.append(_Batch(max(at, batches[-1].at) if batches else at, changes))
+        while self._grid.seq - batches[0].changes[-1].seq >= REMEMBERED:
+            self._oldest.apply(batches.popleft().changes)
+
+    def size(self) -> int:
+        """Nothing is on disk."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class MemoryReader:
+    """Looks at a memory store, on the thread of the store."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.epoch = store.epoch
+        self.width = store.width
+        self.height = store.height
+        self.background = store.background
+        self._numbers: dict[str, int] = {}
+
+    def seq(self) -> int:
+        """See `Reader.seq`."""
+        return self._store._grid.seq
+
+    def oldest(self) -> int:
+        """See `Reader.oldest`."""
+        return self._store._oldest.seq + 1
+
+    def chunks(self, after: int = 0, until: int | None = None) -> Iterator[Chunk]:
+        """See `Reader.chunks`."""
+        self._require(after)
+        until = self.seq() if until is None else until
+        for batch in list(self._store._batches):
+            if batch.changes[-1].seq > after and batch.changes[0].seq <= until:
+                yield self._chunk(batch).between(after, until)
+
+    def chunks_back(self) -> Iterator[Chunk]:
+        """See `Reader.chunks_back`."""
+        for batch in reversed(list(self._store._batches)):
+            yield self._chunk(batch)
+
+    def grid(self, seq: int | None = None) -> Grid:
+        """See `Reader.grid`."""
+        if seq is None or seq == self.seq():
+            return self._store.load()
+        self._require(seq)
+        grid = self._store._oldest.copy()
+        for batch in self._store._batches:
+            grid.apply([change for change in batch.changes if change.seq <= seq])
+        return grid
+
+    def seq_at(self, time: float) -> int:
+        """See `Reader.seq_at`."""
+        seqs = (batch.changes[-1].seq for batch in reversed(self._store._batches) if batch.at <= time)
+        return next(seqs, self._store._oldest.seq)
+
+    def names(self, users: Iterable[int]) -> dict[int, str]:
+        """See `Reader.names`."""
+        names = list(self._numbers)
+        return {user: names[user] for user in users}
+
+    def number(self, user_id: str) -> int | None:
+        """See `Reader.number`."""
+        return self._number(user_id)
+
+    def since_snapshot(self) -> int:
+        """None: the canvas is at hand."""
+        return 0
+
+    def take_snapshot(self) -> None:
+        """The canvas is at hand."""
+
+    def close(self) -> None:
+        """See `Reader.close`."""
+
+    def _number(self, user_id: str) -> int:
+        return self._numbers.setdefault(user_id, len(self._numbers))
+
+    def _chunk(self, batch: _Batch) -> Chunk:
+        records = pack(batch.changes, self._number)
+        return Chunk(batch.changes[0].seq, np.full(len(records), batch.at), records)
+
+    def _require(self, seq: int) -> None:
+        if seq < self._store._oldest.seq:
+            raise StoreError(f"a memory store remembers the last {REMEMBERED:,} changes only")

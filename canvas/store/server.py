@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from actors import Call, GenServer, Ref
+from actors import Call, GenServer, Ref, Scheduler, Target, cast
+from actors.blocking import BlockingServer
 from canvas.grid import Change, Grid
-from canvas.store.interface import Store, StoreError
+from canvas.store.interface import Durability, Store, StoreError
+
+LOOK_EVERY = 10_000
+"""Changes after which the process of the history is told to see whether a snapshot is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +56,94 @@ class Rejected:
     error: StoreError
 
 
+@dataclass(frozen=True, slots=True)
+class LookForSnapshot:
+    """Cast, to the process of the history: many changes have been committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetHealth:
+    """Call: how the store is. Answered with `Health`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a store is.
+
+    Attributes:
+        seq: of the last change that this process committed or loaded
+        commits: how many this process has done
+        last_commit: seconds that the last one took
+        bytes: on disk
+        error: why the last commit failed; None if it did not
+    """
+
+    kind: str
+    durability: Durability
+    seq: int
+    commits: int
+    last_commit: float
+    bytes: int
+    error: str | None
+
+
 class StoreServer(GenServer):
     """Serves one store.
 
     Args (of `init`):
         store: what it serves
+        history: the process that takes snapshots
     """
 
-    def init(self, store: Store) -> None:
-        self._store = store
+    def init(self, store: Store, history: Target) -> None:
+        self._store = store.take_over()
+        self._history = history
+        self._seq = 0
+        self._commits = 0
+        self._last_commit = 0.0
+        self._error: str | None = None
+        self._until_look = LOOK_EVERY
+        self._now = Scheduler.current().loop.time
 
     def handle_call(self, request: Any, from_: Call) -> Any:
-        """Load the canvas."""
-        if isinstance(request, Load):
-            grid = self._store.load()
-            recent = self._store.since(max(0, grid.seq - request.recent))
-            return Loaded(self._store.epoch, grid, recent or ())
+        """Load the canvas, or tell how the store is."""
+        store = self._store
+        match request:
+            case Load(recent):
+                grid = store.load()
+                self._seq = grid.seq
+                return Loaded(store.epoch, grid, store.since(max(0, grid.seq - recent)) or () if recent else ())
+            case GetHealth():
+                return Health(
+                    store.kind, store.durability, self._seq, self._commits, self._last_commit, store.size(), self._error
+                )
         return super().handle_call(request, from_)
 
     def handle_cast(self, request: Any) -> Any:
         """Commit a batch."""
         if not isinstance(request, Append):
             return super().handle_cast(request)
+        began = self._now()
         try:
             self._store.append(request.changes, request.at)
         except StoreError as error:  # the disk's fault, not ours: whoever painted is told
+            self._error = str(error)
             request.reply_to.tell(Rejected(request.changes, error))
         else:
             request.reply_to.tell(Committed(request.changes))
+            self._note(len(request.changes), self._now() - began)
         return None
+
+    def _note(self, changes: int, seconds: float) -> None:
+        self._seq += changes
+        self._commits += 1
+        self._last_commit = seconds
+        self._error = None
+        self._until_look -= changes
+        if self._until_look <= 0:
+            self._until_look = LOOK_EVERY
+            cast(self._history, LookForSnapshot())
+
+
+class BlockingStoreServer(StoreServer, BlockingServer):
+    """The same with a thread of its own, for a store that waits for a disk."""

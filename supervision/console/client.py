@@ -17,8 +17,8 @@ class AdminError(Exception):
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=10.0)
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
@@ -27,13 +27,13 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def ask_admin(data: Path, method: str, path: str) -> Any:
+def ask_admin(data: Path, method: str, path: str, *, timeout: float = 10.0) -> Any:
     """Send a request to the instance whose data folder is `data`; returns the JSON of its answer.
 
     Raises:
         AdminError: if nobody listens there, or the answer is an error.
     """
-    connection = _UnixConnection(data / SOCKET)
+    connection = _UnixConnection(data / SOCKET, timeout)
     try:
         connection.request(method, path)
         response = connection.getresponse()

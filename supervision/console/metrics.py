@@ -90,7 +90,7 @@ def _counter(name: str, about: str, value: float) -> Metric:
 
 
 def _limit(sockets: Any) -> int:
-    return int(sockets.max_connections)
+    return int(sockets.policy.max_connections)
 
 
 def _backlog(sockets: Any) -> int:

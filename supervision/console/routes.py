@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 
 import structlog
 
@@ -14,23 +14,32 @@ from supervision.console.gate import SECURITY_HEADERS, Gate, login_page, token_o
 from supervision.console.pages import StaticPages
 from supervision.console.routing import Router
 from supervision.console.sessions import Access, Visitor
-from supervision.server import Answer, WebSocket, asking
+from supervision.server import Answer, WebSocket
 
 log = structlog.get_logger("canopy.console")
 
 _OWNER = Visitor(Access.ADMIN, "owner of the admin socket")
 _SAFE = ("GET", "HEAD")
 
+MoreRoutes: TypeAlias = Callable[[Request], "Answer | Awaitable[Answer] | None"]
+
 
 class AdminRoutes:
-    """Answers the API on the admin socket: whoever may open that file may do everything."""
+    """Answers the API on the admin socket: whoever may open that file may do everything.
 
-    def __init__(self, router: Router) -> None:
+    Args:
+        router: the API
+        more: answers what the application adds; None for a path that it does not know
+    """
+
+    def __init__(self, router: Router, more: MoreRoutes) -> None:
         self._router = router
+        self._more = more
 
     def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request."""
-        return _answered(self._router, request, _OWNER)
+        answer = self._more(request)
+        return _answered(self._router, request, _OWNER) if answer is None else answer
 
 
 class WebRoutes:
@@ -55,7 +64,7 @@ class WebRoutes:
             return _refusal(error)
 
     def _serve(self, request: Request) -> Answer | Awaitable[Answer]:
-        gate, address = self._gate, asking().address
+        gate, address = self._gate, request.remote
         gate.check_host(request)
         if request.method not in _SAFE or "upgrade" in request.headers:
             gate.check_origin(request)

@@ -115,7 +115,7 @@ class Snapshot:
 
     def _limits(self, machine: Machine, longest: Cell | None) -> list[Usage]:
         limits = [
-            _usage(f"connections of {name}", len(sockets.wires), sockets.max_connections)
+            _usage(f"connections of {name}", len(sockets.wires), sockets.policy.max_connections)
             for name, sockets in self.sources.all_servers().items()
         ]
         limits.append(_usage("longest mailbox", 0 if longest is None else len(longest.mailbox), HIGH_WATER))
@@ -271,7 +271,7 @@ class Snapshot:
             round_trip=wire.round_trip,
             backlog=wire.backlog,
             congested=wire.is_congested,
-            compressed=wire.is_compressed,
+            compressed=wire.session.is_compressed,
         )
 
     def find_wire(self, id: str) -> Wire | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterable
+import ssl
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +21,14 @@ from supervision.console.history import History
 from supervision.console.live import Audience
 from supervision.console.metrics import Metrics
 from supervision.console.pages import StaticPages
-from supervision.console.routes import AdminRoutes, WebRoutes
+from supervision.console.routes import AdminRoutes, MoreRoutes, WebRoutes
 from supervision.console.routing import Route, Router
 from supervision.console.sampler import Sampler
 from supervision.console.sessions import Tokens
 from supervision.console.snapshot import Snapshot
 from supervision.console.sources import Sources
 from supervision.console.tracing import Traces
-from supervision.server import Sockets, listen_unix, server
+from supervision.server import Policy, Sockets, listen_unix, server
 
 TOKEN_FILE = "console-token"
 READ_TOKEN_FILE = "console-token-read"
@@ -43,12 +44,12 @@ class Door:
     Attributes:
         listening: bound and listening
         hosts: names that it is reached under, beside those of loopback
-        is_secure: it is reached over TLS
+        tls: what it speaks TLS with; None for not at all
     """
 
-    listening: socket.socket
+    listening: Sequence[socket.socket]
     hosts: Iterable[str] = ()
-    is_secure: bool = False
+    tls: ssl.SSLContext | None = None
 
 
 class Console:
@@ -72,7 +73,12 @@ class Console:
     def __init__(self, sources: Sources, data: Path, door: Door | None = None) -> None:
         self.sources = sources
         self._socket_path = data / SOCKET
-        self.admin = Sockets(listen_unix(self._socket_path), max_connections=100, limits=LIMITS)
+        try:
+            self.admin = Sockets([listen_unix(self._socket_path)], Policy(max_connections=100, limits=LIMITS))
+        except OSError:
+            for listening in door.listening if door is not None else ():
+                listening.close()
+            raise
         self.web: Sockets | None = None
         self.tokens: Tokens | None = None
         sources.own["admin"] = self.admin
@@ -94,20 +100,26 @@ class Console:
             self.tokens = Tokens(keep_token(data / TOKEN_FILE), keep_token(data / READ_TOKEN_FILE))
         except OSError:
             self.close()
+            for listening in door.listening:
+                listening.close()
             raise
-        self.web = Sockets(door.listening, max_connections=200, limits=LIMITS)
+        self.web = Sockets(door.listening, Policy(max_connections=200, limits=LIMITS, tls=door.tls))
         sources.own["web"] = self.web
         self._gate = Gate(
             self.tokens,
             door.hosts,
-            is_secure=door.is_secure,
+            is_secure=door.tls is not None,
             new_id=lambda: secrets.token_urlsafe(32),
             clock=sources.clock,
         )
 
-    def spec(self) -> ChildSpec:
-        """Specify its tree."""
-        children = [server("admin", self.admin, AdminRoutes(self._router), drain_timeout=DRAIN_TIMEOUT)]
+    def spec(self, more: MoreRoutes = lambda request: None) -> ChildSpec:
+        """Specify its tree.
+
+        Args:
+            more: what the application adds to the admin socket; None for a path that it does not know
+        """
+        children = [server("admin", self.admin, AdminRoutes(self._router, more), drain_timeout=DRAIN_TIMEOUT)]
         if self.web is not None and self._gate is not None:
             routes = WebRoutes(self._router, self._gate, StaticPages())
             sampler = child(
@@ -133,16 +145,16 @@ class Console:
         """Where a browser opens the console without being asked for the token; None without a port."""
         if self.web is None or self.tokens is None or self._door is None:
             return None
-        host = self._door.listening.getsockname()[0]
+        host = self._door.listening[0].getsockname()[0]
         host = f"[{host}]" if ":" in host else host
-        scheme = "https" if self._door.is_secure else "http"
+        scheme = "http" if self._door.tls is None else "https"
         return f"{scheme}://{host}:{self.web.port}/?token={self.tokens.admin}"
 
     def prepare_stop(self) -> None:
         """Let nobody in any more."""
-        self.admin.is_draining = True
+        self.admin.drain()
         if self.web is not None:
-            self.web.is_draining = True
+            self.web.drain()
 
     def close(self) -> None:
         """Close its sockets."""

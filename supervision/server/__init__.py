@@ -1,20 +1,31 @@
 """A supervised HTTP and WebSocket server, whose sockets outlive its actors."""
 
-from supervision.server.connection import Answer, Connection, Handler, Phase, Routes, WebSocket, asking
-from supervision.server.sockets import Sockets, listen, listen_unix
+from supervision.server.addresses import Proxies
+from supervision.server.admission import Refusal
+from supervision.server.connection import Answer, Connection, Handler, Phase, Routes, WebSocket
+from supervision.server.listening import inherited, listen, listen_unix
+from supervision.server.origins import ANY_ORIGIN, SAME_HOST, Origins
+from supervision.server.policy import Policy
+from supervision.server.sockets import Sockets
 from supervision.server.tree import server
 from supervision.server.wire import Wire
 
 __all__ = [
+    "ANY_ORIGIN",
+    "SAME_HOST",
     "Answer",
     "Connection",
     "Handler",
+    "Origins",
     "Phase",
+    "Policy",
+    "Proxies",
+    "Refusal",
     "Routes",
     "Sockets",
     "WebSocket",
     "Wire",
-    "asking",
+    "inherited",
     "listen",
     "listen_unix",
     "server",

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 import structlog
 
-from actors import IGNORE, NORMAL, ExitReason, Scheduler, Stop, is_clean
+from actors import IGNORE, NORMAL, ExitReason, Stop, is_clean
 from actors.gen_statem import Event, GenStateMachine, Info, Next, StateTimedOut, StateTimeout
 from protocol import (
     Binary,
@@ -35,10 +35,6 @@ log = structlog.get_logger("canopy.server")
 
 EVENTS_PER_TURN = 64
 """Events that are handled for one message; the scheduler counts messages, and then lets others have a turn."""
-REQUEST_TIMEOUT = 10.0
-"""Seconds a client has to send a whole request, after it connected or was answered."""
-RETRY_AFTER = 5
-"""Seconds after which a refused client is told to try again."""
 
 
 class Phase(enum.Enum):
@@ -141,7 +137,7 @@ class Connection(GenStateMachine):
                 return self._serve()
             case StateTimedOut():
                 log.info("connection.idle", connection=self.label, peer=self.wire.peer)
-                self.wire.close()
+                self.wire.expire()
                 return Stop(NORMAL)
         return self._unexpected(event)
 
@@ -196,9 +192,10 @@ class Connection(GenStateMachine):
                 if event is None:
                     return self._after()
                 if isinstance(event, Request):
-                    pending = self._answer(event)
+                    request = wire.identify(event)
+                    pending = self._answer(request)
                     if pending is not None:
-                        return self._answer_later(event, pending)
+                        return self._answer_later(request, pending)
             self.ref.tell(READABLE)
         finally:
             wire.uncork()
@@ -228,8 +225,9 @@ class Connection(GenStateMachine):
             self.wire.respond(answer)
             return
         upgrade: Upgrade = validate(request)
-        if self.wire.is_draining:  # the drainer may have passed already, and nobody would say goodbye
-            raise HttpError(503, "the server is going away", (("Retry-After", str(RETRY_AFTER)),))
+        refusal = self.wire.admit(request, upgrade.origin)
+        if refusal is not None:
+            raise HttpError(refusal.status, refusal.text, refusal.headers)
         self.wire.keepsake = answer
         subprotocol = choose_subprotocol(upgrade.subprotocols, answer.subprotocols)
         self.wire.accept(upgrade, subprotocol, answer.limits)
@@ -270,6 +268,7 @@ class Connection(GenStateMachine):
             self._handler.drained()
             self._handler.closed(event.code, event.reason)
         self.wire.finish()
+        self.wire.count_closing(event.code)
         return Stop(NORMAL)
 
     # Private: both.
@@ -288,18 +287,10 @@ class Connection(GenStateMachine):
 
     def _deadline(self) -> tuple[StateTimeout, ...]:
         """How long the present phase may last: only HTTP is limited here, WebSockets by their wire."""
-        return (StateTimeout(REQUEST_TIMEOUT),) if self.wire.session.state is State.HTTP else ()
+        return (StateTimeout(self.wire.request_timeout),) if self.wire.session.state is State.HTTP else ()
 
     def _unexpected(self, event: Event) -> None:
         log.warning("actor.unexpected_message", actor=str(self), message=repr(event)[:200])
-
-
-def asking() -> Wire:
-    """The wire whose request is being answered: for routes that have to know who asks."""
-    process = Scheduler.current().running
-    assert process is not None, "no request is being answered"
-    assert isinstance(process.process, Connection), f"{process} answers no request"
-    return process.process.wire
 
 
 def give_up(reason: ExitReason, args: tuple[Any, ...]) -> None:

@@ -39,6 +39,8 @@ class Drainer(GenServer):
             return
         log.info("server.draining", connections=len(wires))
         deadline = loop.time() + self._timeout
+        for connecting in list(self._sockets.connecting.values()):
+            connecting.cancel()
         for number, wire in enumerate(list(wires.values()), start=1):
             wire.close(CloseCode.GOING_AWAY, "the server is going away")
             if number % BATCH == 0:

@@ -1,7 +1,7 @@
-"""One process per listening socket: accepts, and has every wire owned by a connection actor.
+"""One process per server: accepts, and has every wire owned by a connection actor.
 
-The socket is not its own: it outlives the listener, and the system keeps newcomers waiting meanwhile. When a listener
-starts, it has those wires adopted that nobody owns.
+The sockets are not its own: they outlive the listener, and the system keeps newcomers waiting meanwhile. When a
+listener starts, it has those wires adopted that nobody owns.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from typing import Any, Final, cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 import structlog
 
 from actors import ExitReason, GenServer, Ref, Target, send_after, watch
 from protocol import Response, encode_response
 from supervision import ChildError, start_dynamic_child
-from supervision.server.connection import RETRY_AFTER
-from supervision.server.sockets import Sockets
+from supervision.server.addresses import LOCAL, plain_address
+from supervision.server.admission import Refusal
+from supervision.server.sockets import Sockets, connect_accepted
 from supervision.server.wire import Wire
 
 log = structlog.get_logger("canopy.server")
@@ -27,18 +29,18 @@ BACK_OFF = 0.2
 """Seconds to wait when the system has no file descriptor or memory left for another socket."""
 LINGER = 1.0
 """Seconds a refused client has to read why."""
+MAX_DISMISSALS = 256
+"""Refused clients that may be reading why at a time; the next one is dropped without a word."""
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _GONE = {errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.EHOSTDOWN, errno.ENETUNREACH}
 
 
-class _Acceptable:
-    def __repr__(self) -> str:
-        return "ACCEPTABLE"
+@dataclass(frozen=True, slots=True)
+class Acceptable:
+    """The message of the event loop: somebody knocks at `listening`."""
 
-
-ACCEPTABLE: Final = _Acceptable()
-"""The message of the event loop: somebody knocks."""
+    listening: socket.socket
 
 
 class Listener(GenServer):
@@ -52,76 +54,93 @@ class Listener(GenServer):
     async def init(self, sockets: Sockets, connections: Target) -> None:
         self._sockets = sockets
         self._connections = connections
+        self._dismissed: set[asyncio.Task[None]] = set()
         loop, listening = self.scheduler.loop, sockets.listening
 
         def stop_listening(_ref: Ref, _reason: ExitReason) -> None:
-            loop.remove_reader(listening)
+            if not sockets.is_draining:  # then they are closed
+                for door in listening:
+                    loop.remove_reader(door)
 
         watch(self.ref, stop_listening)
-        if sockets.connecting:
-            await asyncio.wait(sockets.connecting)
+        sockets.listener = self.ref  # from here on it hears of new wires; those before are orphans
         for wire in sockets.orphans():
             await self._hand_over(wire)
-        self._listen()
+        for door in listening:
+            self._listen(door)
 
     async def handle_info(self, message: Any) -> Any:
-        """Accept those who wait, a bounded number at a time; the loop says so again for the rest."""
-        if message is not ACCEPTABLE:
+        """Accept those who wait, or hand over a wire that has begun."""
+        if isinstance(message, Acceptable):
+            self._accept_some(message)
+        elif isinstance(message, Wire):
+            await self._hand_over(message)
+        else:
             return super().handle_info(message)
+        return None
+
+    def _accept_some(self, message: Acceptable) -> None:
+        """Accept a bounded number; the loop says so again for the rest."""
         try:
             for _ in range(ACCEPTS_PER_TURN):
-                accepted = self._accept()
-                if accepted is None:
+                if not self._accept(message.listening):
                     break
-                await self._welcome(accepted)
         except OSError as error:
             if error.errno not in _EXHAUSTED:
                 raise
             log.error("listener.exhausted", error=str(error), retry_in=BACK_OFF)
-            send_after(BACK_OFF, self.ref, ACCEPTABLE)
+            send_after(BACK_OFF, self.ref, message)
         else:
-            self._listen()
-        return None
+            self._listen(message.listening)
 
-    def _listen(self) -> None:
+    def _listen(self, listening: socket.socket) -> None:
         """Wait for the next one; nothing while the application drains."""
         if not self._sockets.is_draining:
-            self.scheduler.loop.add_reader(self._sockets.listening, self._knocked)
+            self.scheduler.loop.add_reader(listening, self._knocked, listening)
 
-    def _knocked(self) -> None:
-        self.scheduler.loop.remove_reader(self._sockets.listening)
-        self.ref.tell(ACCEPTABLE)
+    def _knocked(self, listening: socket.socket) -> None:
+        self.scheduler.loop.remove_reader(listening)
+        self.ref.tell(Acceptable(listening))
 
-    def _accept(self) -> socket.socket | None:
-        """Take one from the queue of the system; None if nobody waits, or whoever did is gone.
+    def _accept(self, listening: socket.socket) -> bool:
+        """Take one from the queue of the system; False if nobody waits, or whoever did is gone.
 
         Raises:
             OSError: if the machine has nothing left for another socket, or the error is unknown.
         """
         if self._sockets.is_draining:
-            return None
+            return False
         try:
-            accepted, _ = self._sockets.listening.accept()
+            accepted, name = listening.accept()
             accepted.setblocking(False)
             if accepted.family != socket.AF_UNIX:
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except (BlockingIOError, InterruptedError):
-            return None
+            return False
         except OSError as error:
             if error.errno in _GONE:
-                return None
+                return False
             raise
-        return accepted
+        address = plain_address(name[0]) if isinstance(name, tuple) else LOCAL
+        refusal = self._sockets.admit(address)
+        if refusal is None:
+            self._sockets.connect(accepted, address)
+        else:
+            self._dismiss(accepted, refusal)
+        return True
 
-    async def _welcome(self, accepted: socket.socket) -> None:
-        loop, sockets = self.scheduler.loop, self._sockets
-        if len(sockets.wires) >= sockets.max_connections:
-            sockets.refused["too_many"] += 1
-            await loop.connect_accepted_socket(Refusal, accepted)
+    def _dismiss(self, accepted: socket.socket, refusal: Refusal) -> None:
+        """Tell somebody why not, if not too many are being told."""
+        if len(self._dismissed) >= MAX_DISMISSALS:
+            accepted.close()
             return
-        await self._hand_over(await sockets.connect(accepted))
+        task = self.scheduler.loop.create_task(_dismiss(accepted, refusal, self._sockets))
+        self._dismissed.add(task)
+        task.add_done_callback(self._dismissed.discard)
 
     async def _hand_over(self, wire: Wire) -> None:
+        if wire.owner is not None:
+            return
         try:
             await start_dynamic_child(self._connections, wire)
         except ChildError as error:
@@ -129,19 +148,36 @@ class Listener(GenServer):
             wire.fail()
 
 
-class Refusal(asyncio.Protocol):
-    """A connection too many: it is told so, and dropped."""
+async def _dismiss(accepted: socket.socket, refusal: Refusal, sockets: Sockets) -> None:
+    farewell = Farewell(refusal)
+    try:
+        await connect_accepted(lambda: farewell, accepted, sockets.policy)
+        await farewell.ended
+    except OSError:  # it did not want to know
+        accepted.close()
+
+
+class Farewell(asyncio.Protocol):
+    """A connection that is not wanted: it is told so, and dropped."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self._refusal = refusal
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say why at once; a request that is still on its way would otherwise be answered with a reset."""
         transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
-        text = b"too many connections, try again later\n"
-        headers = (("Content-Type", "text/plain"), ("Retry-After", str(RETRY_AFTER)))
-        transport.write(encode_response(Response(503, headers, text), connection="close"))
+        headers = (("Content-Type", "text/plain"), *self._refusal.headers)
+        response = Response(self._refusal.status, headers, f"{self._refusal.text}\n".encode())
+        transport.write(encode_response(response, connection="close"))
         if transport.can_write_eof():
             transport.write_eof()
+        else:
+            transport.close()
         self._linger = asyncio.get_running_loop().call_later(LINGER, transport.abort)
 
     def connection_lost(self, error: Exception | None) -> None:
         """The client has read it, or is gone."""
         self._linger.cancel()
+        if not self.ended.done():
+            self.ended.set_result(None)

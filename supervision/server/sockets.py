@@ -1,61 +1,65 @@
-"""What of a server outlives its actors: the listening socket, and the wires. No process, no application code."""
+"""What of a server outlives its actors: the listening sockets, and the wires. No process, no application code."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import itertools
 import socket
+import ssl
 import time
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 
-from protocol import Compression, Limits, format_date
+import structlog
+
+from actors import Ref
+from protocol import format_date
+from supervision.server.admission import Admission, Refusal
+from supervision.server.heartbeat import Heartbeat
+from supervision.server.policy import Policy
 from supervision.server.wire import Wire
 
-BACKLOG = 1_024
-"""Connections the kernel holds for us while the listener is away."""
+log = structlog.get_logger("canopy.server")
 
 
 class Sockets:
     """The sockets of one server. Made before its tree is started, closed after it has stopped.
 
     Args:
-        listening: bound and listening; see `listen` and `listen_unix`
-        max_connections: how many wires there may be at a time; the next one is refused with 503
-        compression: how messages are compressed with clients that offer it; None for not at all
-        limits: what one peer may make us hold
+        listening: bound and listening; see `listen`, `listen_unix` and `inherited`
+        policy: what is allowed to its peers
         wall_clock: seconds since the epoch, for the Date header
 
     Attributes:
         wires: the open ones by their id
-        connecting: what makes a wire of an accepted socket; outlives the listener that accepted it
+        connecting: wires that have not begun yet, and what connects them; it outlives the listener that accepted them
+        listener: the process that hears of new wires
         is_draining: the application is about to stop; nobody new is let in
-        accepted: connections let in so far
-        refused: connections turned away, by reason
-        cut_off: connections ended by us because of what the client did, by reason
+        accepted: connections so far
+        refused: connections and handshakes turned away, by `Refusal.name` in lower case
+        cut_off: connections that we dropped, by the reason: `request`, `no_pong`, `stalled`, `backlog`, `close`, `tls`
+        closings: how WebSockets have ended, by close code
     """
 
     def __init__(
         self,
-        listening: socket.socket,
+        listening: Iterable[socket.socket],
+        policy: Policy = Policy(),  # noqa: B008  # immutable
         *,
-        max_connections: int = 10_000,
-        compression: Compression | None = None,
-        limits: Limits = Limits(),  # noqa: B008  # immutable
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self.listening = listening
-        self.max_connections = max_connections
-        self.compression = compression
-        self.limits = limits
+        self.listening = list(listening)
+        self.policy = policy
         self.wires: dict[int, Wire] = {}
-        self.connecting: set[asyncio.Task[Wire]] = set()
+        self.connecting: dict[Wire, asyncio.Task[None]] = {}
+        self.listener: Ref | None = None
         self.is_draining = False
         self.accepted = 0
         self.refused: Counter[str] = Counter()
         self.cut_off: Counter[str] = Counter()
+        self.closings: Counter[int] = Counter()
+        self.heartbeat = Heartbeat(policy.ping_interval, policy.pong_timeout)
+        self.admission = Admission(policy)
         self._past_bytes_in = 0
         self._past_bytes_out = 0
         self._ids = itertools.count(1)
@@ -74,23 +78,52 @@ class Sockets:
             self._date = (now, format_date(now))
         return self._date[1]
 
-    def connect(self, accepted: socket.socket) -> asyncio.Task[Wire]:
-        """Make a wire of an accepted socket."""
-        task = asyncio.get_running_loop().create_task(self._connect(accepted))
-        self.accepted += 1
-        self.connecting.add(task)
-        task.add_done_callback(self.connecting.discard)
-        return task
+    def admit(self, address: str) -> Refusal | None:
+        """Let a connection from `address` in, or say why not. Who is let in is to be connected, or dismissed."""
+        if self.is_draining:
+            refusal: Refusal | None = Refusal.DRAINING
+        elif len(self.wires) + len(self.connecting) >= self.policy.max_connections:
+            refusal = Refusal.TOO_MANY
+        else:
+            refusal = self.admission.enter(address, asyncio.get_running_loop().time())
+        if refusal is None:
+            self.accepted += 1
+        else:
+            self.refuse(refusal)
+        return refusal
 
-    async def _connect(self, accepted: socket.socket) -> Wire:
-        _, wire = await asyncio.get_running_loop().connect_accepted_socket(lambda: Wire(self), accepted)
-        return wire
+    def refuse(self, refusal: Refusal) -> None:
+        """Count somebody who is turned away."""
+        self.refused[refusal.name.lower()] += 1
+
+    def connect(self, accepted: socket.socket, address: str) -> None:
+        """Make a wire of an accepted socket, after the TLS handshake if there is one. It is told to the listener."""
+        wire = Wire(self, address)
+        self.connecting[wire] = asyncio.get_running_loop().create_task(self._connect(accepted, wire))
+
+    async def _connect(self, accepted: socket.socket, wire: Wire) -> None:
+        try:
+            await connect_accepted(lambda: wire, accepted, self.policy)
+        except (OSError, ssl.SSLError) as error:  # the peer's fault; a handshake that takes too long is among them
+            log.debug("wire.not_connected", address=wire.address, error=str(error))
+            self.cut_off["tls"] += 1
+        finally:
+            if self.connecting.pop(wire, None) is not None:  # it has not begun, so it will not end
+                self.admission.leave(wire.address)
+
+    def welcome(self, wire: Wire) -> None:
+        """A wire has begun; it waits for an owner."""
+        del self.connecting[wire]
+        self.wires[wire.id] = wire
+        if self.listener is not None:
+            self.listener.tell(wire)
 
     def forget(self, wire: Wire) -> None:
         """A wire is gone."""
         if self.wires.pop(wire.id, None) is not None:
             self._past_bytes_in += wire.bytes_in
             self._past_bytes_out += wire.bytes_out
+        self.heartbeat.forget(wire)
         if not self.wires:
             waiting, self._when_empty = self._when_empty, []
             for tell in waiting:
@@ -120,60 +153,34 @@ class Sockets:
     @property
     def port(self) -> int:
         """The TCP port it listens on, or 0 of a unix socket."""
-        name = self.listening.getsockname()
+        name = self.listening[0].getsockname()
         return int(name[1]) if isinstance(name, tuple) else 0
 
+    def drain(self) -> None:
+        """Let nobody new in: who knocks from now on is refused by the system, and finds another server sooner."""
+        self.is_draining = True
+        loop = asyncio.get_running_loop()
+        for listening in self.listening:
+            loop.remove_reader(listening)
+            listening.close()
+
     def close(self) -> None:
-        """Close the listening socket, and drop what is still connected."""
-        self.listening.close()
+        """Close the listening sockets, and drop what is still connected."""
+        for listening in self.listening:
+            listening.close()
         for wire in list(self.wires.values()):
             wire.abort()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Bind a TCP socket and listen. Port 0 lets the system choose.
+async def connect_accepted(factory: Callable[[], asyncio.Protocol], accepted: socket.socket, policy: Policy) -> None:
+    """Make a transport of an accepted socket.
 
     Raises:
-        OSError: if the address is in use, unknown, or not ours to take.
+        OSError: if the TLS handshake fails, or takes too long.
     """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except UnicodeError:
-        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
-    listening = socket.socket(family, kind, protocol)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(BACKLOG)
-    except OSError:
-        listening.close()
-        raise
-    listening.setblocking(False)
-    return listening
-
-
-def listen_unix(path: Path) -> socket.socket:
-    """Bind a unix socket that only its owner may use (mode 0600), in place of one that nobody listens on any more.
-
-    Raises:
-        OSError: with the path as `filename`: `EADDRINUSE` if somebody listens there, or why it cannot be.
-    """
-    if path.is_socket():
-        with socket.socket(socket.AF_UNIX) as probe:
-            try:
-                probe.connect(str(path))
-            except OSError:
-                path.unlink()
-            else:
-                raise OSError(errno.EADDRINUSE, "another process listens there", str(path))
-    listening = socket.socket(socket.AF_UNIX)
-    try:
-        listening.bind(str(path))
-        path.chmod(0o600)
-        listening.listen(BACKLOG)
-    except OSError as error:
-        listening.close()
-        # A path that is too long has no errno, and no error of a socket names the path.
-        raise OSError(error.errno or errno.ENAMETOOLONG, error.strerror or str(error), str(path)) from None
-    listening.setblocking(False)
-    return listening
+    loop = asyncio.get_running_loop()
+    if policy.tls is None:
+        await loop.connect_accepted_socket(factory, accepted)
+    else:
+        timeouts = {"ssl_handshake_timeout": policy.request_timeout, "ssl_shutdown_timeout": policy.close_timeout}
+        await loop.connect_accepted_socket(factory, accepted, ssl=policy.tls, **timeouts)

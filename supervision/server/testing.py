@@ -2,7 +2,7 @@
 
     network = VirtualNetwork(weather=Weather(kit))
     door = network.listen()
-    sockets = Sockets(door)
+    sockets = Sockets([door.as_socket()])
     await kit.start_supervised(server("server", sockets, routes))
     client = VirtualWebSocket()
     client.begin(door, "/ws")
@@ -18,7 +18,8 @@ import asyncio
 import base64
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final, cast
 
 from actors.testing import Kit
@@ -81,12 +82,13 @@ class VirtualNetwork:
         """A listening socket, in place of the real one of `sockets`."""
         listening = VirtualSocket(self)
         if sockets is not None:
-            sockets.listening.close()
-            sockets.listening = listening.as_socket()
+            for door in sockets.listening:
+                door.close()
+            sockets.listening = [listening.as_socket()]
         return listening
 
-    def _add_reader(self, listening: VirtualSocket, callback: Callable[[], object]) -> None:
-        listening.reader = callback
+    def _add_reader(self, listening: VirtualSocket, callback: Callable[..., object], *args: object) -> None:
+        listening.reader = partial(callback, *args)
         listening.tell()
 
     def _remove_reader(self, listening: VirtualSocket) -> None:
@@ -138,13 +140,14 @@ class VirtualSocket:
             reader = self.reader
             self.network.loop.call_soon(lambda: self._knocking and self.reader is reader and reader())
 
-    def accept(self) -> tuple[Accepted, str]:
-        """Take one who knocks."""
+    def accept(self) -> tuple[Accepted, Any]:
+        """Take one who knocks, and where it is."""
         if not self._knocking:
             raise BlockingIOError
         if self.errors:
             raise self.errors.popleft()
-        return Accepted(self._knocking.popleft()), "virtual"
+        client = self._knocking.popleft()
+        return Accepted(client), (client.address, 1024) if client.address else "virtual"
 
     def getsockname(self) -> str:
         """Its address."""
@@ -330,10 +333,12 @@ class VirtualEndpoint:
 
     Attributes:
         is_stalled: takes nothing from the network
+        address: where it is, or None for a peer on the same machine
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: str | None = None) -> None:
         self.is_stalled = False
+        self.address = address
         self._transport: VirtualTransport | None = None
         self._outbox: list[bytes | str] = []
 
@@ -387,25 +392,24 @@ class VirtualWebSocket(VirtualEndpoint):
 
     Attributes:
         response: the head of the answer to the handshake
-        is_mute: does not answer a close frame
+        is_mute: answers neither a close frame nor a ping
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, address: str | None = None) -> None:
+        super().__init__(address)
         self.is_mute = False
         self.response = b""
         self._close: tuple[int, str] = (1006, "")
         self._inbox = b""
         self._is_open = False
 
-    def begin(self, listening: VirtualSocket, path: str = "/ws") -> None:
-        """Connect."""
+    def begin(self, listening: VirtualSocket, path: str = "/ws", headers: Iterable[str] = ()) -> None:
+        """Connect; `headers` are further lines of the request."""
         listening.knock(self)
         key = base64.b64encode(b"sixteen bytes ok").decode()
-        self.send_bytes(
-            f"GET {path} HTTP/1.1\r\nHost: canopy\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
+        lines = [f"GET {path} HTTP/1.1", "Host: canopy", "Upgrade: websocket", "Connection: Upgrade"]
+        lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", *headers, "\r\n"]
+        self.send_bytes("\r\n".join(lines).encode())
 
     def send_text(self, text: str) -> None:
         """Send a text message."""
@@ -454,6 +458,9 @@ class VirtualWebSocket(VirtualEndpoint):
                 self._close = (said[0], said[1])
                 if not self.is_mute:
                     self.send_bytes(encode_frame(Opcode.CLOSE, frame.payload, mask=MASK))
-            else:
+            elif frame.opcode is Opcode.PING:
+                if not self.is_mute:
+                    self.send_bytes(encode_frame(Opcode.PONG, frame.payload, mask=MASK))
+            elif frame.opcode is not Opcode.PONG:
                 self.on_data(frame.payload.decode() if frame.opcode is Opcode.TEXT else bytes(frame.payload))
         self._inbox = self._inbox[position:]

@@ -7,14 +7,16 @@ adopts the wire with every event that was not handled yet. One that nobody adopt
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
+from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import structlog
 
 from actors import ExitReason, Ref, watch
-from protocol import CloseCode, Event, Limits, Request, Response, Session, State, Upgrade
+from protocol import CloseCode, Event, Limits, Pong, Request, Response, Session, State, Upgrade
+from supervision.server.admission import Refusal
 
 if TYPE_CHECKING:
     from supervision.server.sockets import Sockets
@@ -23,24 +25,24 @@ log = structlog.get_logger("canopy.server")
 
 ADOPTION_TIMEOUT = 5.0
 """Seconds a wire waits for its next owner before it is closed with 1011."""
-CLOSE_TIMEOUT = 5.0
-"""Seconds a peer has to answer our close frame, or to end its side after ours, before the transport is aborted."""
-STALL_TIMEOUT = 30.0
-"""Seconds after which a peer is cut off that takes nothing of what waits for it."""
 MIN_TAKEN = 16 * 1024
 """Bytes that a peer has to take in a timeout to be given as much time again."""
 LONG_READ = 64 * 1024
 """Bytes of one read that are taken in at a time; then others have a turn."""
 COSTLY_READ = 16 * 1024
-"""The same for a peer that sends many tiny fragments or control frames: in the shortest ones they take 8 ms."""
+"""The same for a peer that sends many tiny fragments or control frames (in the shortest ones they take 8 ms), or
+whose messages are compressed: they may be a thousand times as long."""
 MANY_FRAMES = 512
 """Such frames in one piece of a read from which on the peer's reads are costly."""
 MAX_EVENTS = 1_024
 """Events that wait for the owner above which reading pauses."""
-MAX_BACKLOG = 16 * 1024 * 1024
-"""Bytes a peer may leave unread, beyond what it had when the wire became congested, before it is cut off."""
+MAX_INFLATED_EVENTS = 16
+"""The same where messages are compressed: a short read may hold many long ones."""
+MAX_UNTAKEN = 1024 * 1024
+"""Bytes that the events which wait for the owner may have come in above which reading pauses."""
 
 
+_NUMBER = Struct("!d")
 _OPEN, _CLOSED = State.OPEN, State.CLOSED  # a member looked up on its class costs 40 ns
 
 
@@ -59,35 +61,82 @@ class Wire(asyncio.Protocol):
     Attributes:
         id: a number no other wire of these sockets has or had
         session: the protocol state, to be read by the owner
-        peer: the other end, as text
-        address: the other end without its port
-        connected_at: when it came, by the clock of the loop
-        round_trip: seconds that the peer took to answer a ping, when it was last measured
+        peer: the other end of TCP, as text
+        address: the client's, which is not the peer's behind a proxy that is trusted
+        is_secure: whether it speaks TLS
+        connected_at: when it began, in seconds of the loop's clock
+        round_trip: seconds that the last ping took, or None
         keepsake: whatever the owner wants its next incarnation to find
         events: what the peer sent and no owner has taken yet
     """
 
-    def __init__(self, sockets: Sockets) -> None:
+    __slots__ = (  # more attributes than CPython shares the names of (30) took 2 KiB a wire
+        "_admitted",
+        "_close_timer",
+        "_congested_from",
+        "_corked",
+        "_is_corked",
+        "_is_cut_off",
+        "_is_ending",
+        "_is_full",
+        "_is_notified",
+        "_is_paused",
+        "_orphan_timer",
+        "_peer_address",
+        "_pinged_at",
+        "_policy",
+        "_sockets",
+        "_stall_timer",
+        "_stride",
+        "_transport",
+        "_unheard",
+        "_untaken_from",
+        "_unwatch",
+        "address",
+        "bytes_in",
+        "bytes_out",
+        "connected_at",
+        "events",
+        "id",
+        "is_closed",
+        "is_congested",
+        "is_secure",
+        "keepsake",
+        "owner",
+        "peer",
+        "round_trip",
+        "session",
+    )
+
+    def __init__(self, sockets: Sockets, address: str) -> None:
         self._sockets = sockets
+        self._policy = sockets.policy
         self.id = sockets.next_id()
-        self.session = Session(sockets.limits, date=sockets.date)
-        self.peer = self.address = "unknown"
+        self.session = Session(sockets.policy.limits, date=sockets.date)
+        self.peer = self.address = address
+        self.is_secure = sockets.policy.tls is not None
         self.connected_at = 0.0
         self.round_trip: float | None = None
         self.owner: Ref | None = None
         self.keepsake: Any = None
-        self.events: deque[Event] = deque()
+        self.events: list[Event] = []  # an empty deque takes 700 bytes
         self.bytes_in = 0
         self.bytes_out = 0
         self.is_closed = False
         self.is_congested = False
         self._congested_from = 0
+        self._untaken_from = 0  # of the bytes that came in, those whose events have been taken
+        self._pinged_at: float | None = None
+        self._admitted: str | None = None  # whose WebSocket it is, if that is counted beside the peer's connection
+        self._peer_address = address
         self._transport: asyncio.Transport | None = None
         self._unwatch: Callable[[], None] | None = None
         self._is_notified = False
         self._is_paused = False
+        self._is_full = False  # some of a long read waits until the events before it have been taken
         self._is_corked = False
         self._is_ending = False
+        self._is_cut_off = False
         self._stride = LONG_READ
         self._unheard = b""
         self._corked: list[bytes] = []
@@ -103,11 +152,11 @@ class Wire(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; nobody owns the wire yet."""
         self._transport = cast(asyncio.Transport, transport)
-        address = transport.get_extra_info("peername")
-        self.address = address[0] if isinstance(address, tuple) else "local"
-        self.peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "local"
+        name = transport.get_extra_info("peername")
+        if isinstance(name, tuple):
+            self.peer = f"[{self.address}]:{name[1]}" if ":" in self.address else f"{self.address}:{name[1]}"
         self.connected_at = asyncio.get_running_loop().time()
-        self._sockets.wires[self.id] = self
+        self._sockets.welcome(self)
         self._wait_for_owner()
 
     def data_received(self, data: bytes) -> None:
@@ -129,6 +178,9 @@ class Wire(asyncio.Protocol):
         """The end of the transport, whoever caused it."""
         self.is_closed = True
         self._sockets.forget(self)
+        self._sockets.admission.leave(self._peer_address)
+        if self._admitted is not None:
+            self._sockets.admission.leave(self._admitted)
         for timer in (self._orphan_timer, self._close_timer, self._stall_timer):
             if timer is not None:
                 timer.cancel()
@@ -170,15 +222,42 @@ class Wire(asyncio.Protocol):
     def take(self) -> Event | None:
         """Take the oldest event, or None: then the next one brings a new `READABLE`."""
         if self.events:
-            return self.events.popleft()
+            return self.events.pop(0)
         self._is_notified = False
+        self._untaken_from = self.bytes_in
+        if self._unheard and self._is_full:
+            self._is_full = False
+            asyncio.get_running_loop().call_soon(self._hear_more)
         self._read_on()
         return None
 
+    def identify(self, request: Request) -> Request:
+        """Say who sent a request, as far as proxies that are trusted tell."""
+        forwarded = request.headers.tokens("X-Forwarded-For")
+        self.address = self._policy.proxies.client(self._peer_address, forwarded)
+        return replace(request, remote=self.address, is_secure=self.is_secure)
+
+    def admit(self, request: Request, origin: str | None) -> Refusal | None:
+        """Let a request open a WebSocket, or say why not. The peer itself was admitted when it connected."""
+        sockets, refusal = self._sockets, None
+        if sockets.is_draining:  # the drainer may have passed already, and nobody would say goodbye
+            refusal = Refusal.DRAINING
+        elif not self._policy.origins.permit(origin, request.host):
+            refusal = Refusal.ORIGIN
+        elif self.address != self._peer_address:
+            refusal = sockets.admission.enter(self.address, asyncio.get_running_loop().time())
+            self._admitted = None if refusal else self.address
+        if refusal is not None:
+            sockets.refuse(refusal)
+        return refusal
+
     def accept(self, upgrade: Upgrade, subprotocol: str | None, limits: Limits | None = None) -> None:
         """Answer the request that waits with 101; what follows it are WebSocket events."""
-        compression = self._sockets.compression
-        self._absorb(self.session.accept(upgrade, subprotocol=subprotocol, compression=compression, limits=limits))
+        self._sockets.heartbeat.watch(self)
+        compression = self._policy.compression
+        events = self.session.accept(upgrade, subprotocol=subprotocol, compression=compression, limits=limits)
+        self._stride = COSTLY_READ if self.session.is_compressed else LONG_READ
+        self._absorb(events)
 
     def respond(self, response: Response, *, close: bool = False) -> None:
         """Answer the request that waits."""
@@ -211,6 +290,12 @@ class Wire(asyncio.Protocol):
         elif self.session.state is State.HTTP and not self.session.awaits_answer:
             self._close_transport()
 
+    def expire(self) -> None:
+        """End HTTP because no whole request came in time; who has sent a part of one is told so."""
+        if self.session.expire():
+            self._sockets.cut_off["request"] += 1
+        self._absorb([])
+
     def finish(self) -> None:
         """Answer the peer's close or violation, which is the last event, and end the connection."""
         self.write(self.session.finish())
@@ -231,8 +316,8 @@ class Wire(asyncio.Protocol):
             return
         self.bytes_out += len(data)
         self._transport.write(data)
-        if self.is_congested and self.backlog > MAX_BACKLOG + self._congested_from:
-            self._cut_off()
+        if self.is_congested and self.backlog > self._policy.max_backlog + self._congested_from:
+            self._cut_off("backlog")
 
     def cork(self) -> None:
         """Keep what is written until `uncork`, to send it in one write."""
@@ -246,6 +331,15 @@ class Wire(asyncio.Protocol):
             self._corked.clear()
             self.write(data)
 
+    def count_closing(self, code: int) -> None:
+        """Note how the WebSocket has ended."""
+        self._sockets.closings[code] += 1
+
+    @property
+    def request_timeout(self) -> float:
+        """Seconds a client has for a whole request."""
+        return self._policy.request_timeout
+
     @property
     def is_draining(self) -> bool:
         """Whether the application is about to stop."""
@@ -256,7 +350,36 @@ class Wire(asyncio.Protocol):
         """Bytes that the peer has not taken yet."""
         return 0 if self._transport is None or self.is_closed else self._transport.get_write_buffer_size()
 
+    # The heartbeat.
+
+    def ping(self, now: float) -> bool:
+        """Ask for a sign of life; False if this is no time for it: the WebSocket is not open, or does not read."""
+        if self.session.state is not _OPEN or self.is_congested:
+            return False
+        self._pinged_at = now
+        self.write(self.session.ping(_NUMBER.pack(now)))
+        return True
+
+    def expect_life(self, heard: int) -> None:
+        """Drop a peer that has said nothing since it had sent `heard` bytes, and that we would have heard."""
+        if self.bytes_in == heard and not self._is_paused:
+            self._cut_off("no_pong")
+
+    def _note_pong(self, events: list[Event]) -> None:
+        """Look for the answer to the last ping."""
+        expected = _NUMBER.pack(self._pinged_at)
+        if any(type(event) is Pong and event.data == expected for event in events):
+            assert self._pinged_at is not None
+            self.round_trip = asyncio.get_running_loop().time() - self._pinged_at
+            self._pinged_at = None
+
     # Private.
+
+    def _may_hear_more(self) -> bool:
+        """Whether so little waits for the owner that more may be read."""
+        if self.events and self.bytes_in - self._untaken_from > MAX_UNTAKEN:
+            return False
+        return len(self.events) <= (MAX_INFLATED_EVENTS if self.session.is_compressed else MAX_EVENTS)
 
     def _absorb(self, events: list[Event]) -> None:
         output = self.session.output()
@@ -264,8 +387,11 @@ class Wire(asyncio.Protocol):
             self.write(output)
         if events:
             self.events.extend(events)
+            if self._pinged_at is not None:
+                self._note_pong(events)
             self._notify()
-            if type(events[-1]) is Request or len(self.events) > MAX_EVENTS:
+            few = len(self.events) <= MAX_INFLATED_EVENTS and self.bytes_in - self._untaken_from <= MAX_UNTAKEN
+            if type(events[-1]) is Request or not (few or self._may_hear_more()):
                 self._pause()
         if self.session.state is _CLOSED:
             self._end_transport()
@@ -301,16 +427,18 @@ class Wire(asyncio.Protocol):
         before = self.session.slow_frames
         self._absorb(self.session.receive(data))
         is_costly = self.session.slow_frames - before >= MANY_FRAMES
-        self._stride = COSTLY_READ if is_costly else LONG_READ
+        self._stride = COSTLY_READ if is_costly or self.session.is_compressed else LONG_READ
 
     def _hear_more(self) -> None:
         """Take in some of a long read, and have the rest wait until others have had a turn."""
         data, self._unheard = self._unheard[: self._stride], self._unheard[self._stride :]
         self._hear(data)
-        if self._unheard:
+        if not self._unheard:
+            self._read_on_if_heard()
+        elif self._may_hear_more():
             asyncio.get_running_loop().call_soon(self._hear_more)
         else:
-            self._read_on_if_heard()
+            self._is_full = True  # `take` goes on
 
     def _end_transport(self) -> None:
         """Flush and close; if the peer may still be sending, only our side, and the rest when it has ended its own.
@@ -366,7 +494,7 @@ class Wire(asyncio.Protocol):
     def _abort_in_time(self) -> None:
         if self._close_timer is None:
             loop = asyncio.get_running_loop()
-            self._close_timer = loop.call_later(CLOSE_TIMEOUT, self._abort_unless_taking, self._taken)
+            self._close_timer = loop.call_later(self._policy.close_timeout, self._abort_unless_taking, self._taken)
 
     def _abort_unless_taking(self, taken: int) -> None:
         """Drop the peer, unless it has taken something since it had `taken` so much: its network may be slow."""
@@ -374,29 +502,25 @@ class Wire(asyncio.Protocol):
         if self._taken - taken >= MIN_TAKEN:
             self._abort_in_time()
         else:
-            self.abort()
+            self._cut_off("close")
 
     def _cut_off_in_time(self) -> None:
         loop = asyncio.get_running_loop()
-        self._stall_timer = loop.call_later(STALL_TIMEOUT, self._cut_off_unless_taking, self._taken)
+        self._stall_timer = loop.call_later(self._policy.stall_timeout, self._cut_off_unless_taking, self._taken)
 
     def _cut_off_unless_taking(self, taken: int) -> None:
         if self._taken - taken >= MIN_TAKEN:
             self._cut_off_in_time()
         else:
-            self._cut_off()
+            self._cut_off("stalled")
 
-    def _cut_off(self) -> None:
-        """Drop a peer that does not read, if it has not been dropped."""
-        if self._transport is not None and not self._transport.is_closing():
-            log.warning("wire.too_slow", wire=self.id, peer=self.peer)
-            self._sockets.cut_off["too_slow"] += 1
+    def _cut_off(self, reason: str) -> None:
+        """Drop the peer, once."""
+        if self._transport is not None and not self._is_cut_off:
+            self._is_cut_off = True
+            log.info("wire.cut_off", wire=self.id, peer=self.peer, reason=reason)
+            self._sockets.cut_off[reason] += 1
             self._transport.abort()
-
-    @property
-    def is_compressed(self) -> bool:
-        """Whether messages are compressed (RFC 7692)."""
-        return self.session.is_compressed
 
     @property
     def _taken(self) -> int:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas.grid import Change
-from canvas.store import Store
+from canvas.grid import Change, Grid
+from canvas.store import Reader, Store
 
 WIDTH, HEIGHT, BACKGROUND = 6, 4, 0x101010
 AT = 1_700_000_000.0
@@ -17,6 +17,15 @@ def changes(count: int, after: int = 0, color: int = 0x0000FF) -> list[Change]:
     """Changes that follow on number `after`, from the top left corner on."""
     numbers = range(after + 1, after + count + 1)
     return [Change((seq - 1) % WIDTH, (seq - 1) // WIDTH % HEIGHT, color, "ann", seq) for seq in numbers]
+
+
+def past(reader: Reader, after: int = 0, until: int | None = None) -> list[tuple[int, int, int, int, str, float]]:
+    """What a reader finds: seq, x, y, colour, painter and time of each change."""
+    found = []
+    for chunk in reader.chunks(after, until):
+        changes = chunk.changes(reader.names(chunk.users()))
+        found += [(c.seq, c.x, c.y, c.color, c.user_id, at) for c, at in zip(changes, chunk.at.tolist(), strict=True)]
+    return found
 
 
 class StoreContract(ABC):
@@ -103,6 +112,124 @@ class StoreContract(ABC):
         store.append(changes(1), AT)
         assert store.epoch == epoch
         assert other.epoch != epoch
+
+    # Owners.
+
+    def test_successor_finds_what_its_predecessor_committed_and_goes_on(self) -> None:
+        store = self.open_store().take_over()
+        store.append(changes(2), AT)
+        successor = store.take_over()
+        assert successor.epoch == store.epoch
+        assert successor.load().seq == 2
+        successor.append(changes(1, after=2), AT)
+        assert successor.load().seq == 3
+
+    def test_closed_store_can_be_taken_over(self) -> None:
+        store = self.open_store().take_over()
+        store.append(changes(2), AT)
+        store.close()
+        store.close()
+        assert store.take_over().load().seq == 2
+
+    # The past.
+
+    def test_reader_finds_every_change_with_its_time_and_painter(self) -> None:
+        store = self.open_store()
+        store.append([Change(1, 2, 0xFF0000, "ann", 1), Change(3, 2, 0x00FF00, "bob", 2)], AT)
+        store.append([Change(1, 2, 0x0000FF, "bob", 3)], AT + 1)
+        reader = store.reader()
+        assert (reader.epoch, reader.width, reader.height, reader.background) == (
+            store.epoch, WIDTH, HEIGHT, BACKGROUND,
+        )  # fmt: skip
+        assert (reader.seq(), reader.oldest()) == (3, 1)
+        assert past(reader) == [
+            (1, 1, 2, 0xFF0000, "ann", AT), (2, 3, 2, 0x00FF00, "bob", AT), (3, 1, 2, 0x0000FF, "bob", AT + 1),
+        ]  # fmt: skip
+        reader.close()
+
+    def test_reader_sees_what_is_committed_after_it_was_made(self) -> None:
+        store = self.open_store()
+        reader = store.reader()
+        assert (reader.seq(), past(reader)) == (0, [])
+        store.append(changes(2), AT)
+        assert reader.seq() == len(past(reader)) == 2
+        reader.close()
+
+    @pytest.mark.parametrize(("after", "until"), [(0, 9), (0, 4), (3, 5), (4, 4), (4, 5), (8, 9), (9, 9)])
+    def test_reader_hands_out_any_part_of_the_past(self, after: int, until: int) -> None:
+        store = self.open_store()
+        for first, count in ((0, 4), (4, 1), (5, 4)):
+            store.append(changes(count, after=first), AT + first)
+        reader = store.reader()
+        assert [seq for seq, *_ in past(reader, after, until)] == list(range(after + 1, until + 1))
+        reader.close()
+
+    def test_past_backwards_is_the_same(self) -> None:
+        store = self.open_store()
+        for first in range(0, 20, 4):
+            store.append(changes(4, after=first), AT + first)
+        reader = store.reader()
+        backwards = list(reader.chunks_back())
+        assert [chunk.first for chunk in backwards] == sorted((chunk.first for chunk in backwards), reverse=True)
+        forwards = [change for chunk in reversed(backwards) for change in chunk.changes(reader.names(chunk.users()))]
+        assert forwards == store.since(0)
+        reader.close()
+
+    def test_canvas_can_be_had_as_it_was_after_any_change(self) -> None:
+        store = self.open_store()
+        store.append(changes(3), AT)
+        store.append(changes(3, after=3, color=0xABCDEF), AT)
+        reader, expected = store.reader(), Grid(WIDTH, HEIGHT, BACKGROUND)
+        everything = store.since(0)
+        assert everything is not None
+        for change in [None, *everything]:
+            if change is not None:
+                expected.apply([change])
+            grid = reader.grid(expected.seq)
+            assert (grid.seq, grid.rgb()) == (expected.seq, expected.rgb())
+        assert reader.grid().rgb() == expected.rgb()
+        reader.close()
+
+    def test_time_finds_the_last_change_made_by_then(self) -> None:
+        store = self.open_store()
+        for number, size in enumerate((3, 1, 5, 2)):
+            store.append(changes(size, after=store.load().seq), AT + 10 * number)
+        reader = store.reader()
+        times = {-1: 0, 0: 3, 9: 3, 10: 4, 15: 4, 20: 9, 29: 9, 30: 11, 1000: 11}
+        assert {offset: reader.seq_at(AT + offset) for offset in times} == times
+        reader.close()
+
+    def test_time_never_goes_back_in_the_past(self) -> None:
+        store = self.open_store()
+        store.append(changes(1), AT)
+        store.append(changes(1, after=1), AT - 3600)
+        store.append(changes(1, after=2), AT + 1)
+        reader = store.reader()
+        assert [at for *_, at in past(reader)] == [AT, AT, AT + 1]
+        reader.close()
+
+    def test_painter_has_one_number_and_a_stranger_has_none_of_theirs(self) -> None:
+        store = self.open_store()
+        store.append([Change(0, 0, 1, "ann", 1), Change(0, 0, 1, "bob", 2), Change(0, 0, 1, "ann", 3)], AT)
+        reader = store.reader()
+        (chunk,) = reader.chunks()
+        first, second, third = chunk.records["user"].tolist()
+        assert first == third != second
+        assert (reader.number("ann"), reader.number("bob")) == (first, second)
+        assert reader.number("nobody") not in (first, second)
+        reader.close()
+
+    def test_snapshot_changes_nothing_that_can_be_seen(self) -> None:
+        store = self.open_store()
+        store.append(changes(5), AT)
+        reader = store.reader()
+        reader.take_snapshot()
+        assert reader.since_snapshot() == 0
+        store.append(changes(2, after=5, color=0xABCDEF), AT)
+        assert (store.load().seq, store.load().color(5, 0)) == (7, 0xABCDEF)
+        assert len(past(reader)) == 7
+        assert reader.grid(3).seq == 3
+        reader.close()
 
     def test_batches_of_any_size_add_up(self) -> None:
         @given(sizes=st.lists(st.integers(0, 20), max_size=8))

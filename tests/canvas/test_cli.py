@@ -1,17 +1,22 @@
 """The command line: what is wrong is told in one line and exit code 2, and a running instance can be seen and hurt."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+import trustme
 
 from canvas.cli import main
 
@@ -68,19 +73,21 @@ class Instance:
 
     Attributes:
         log: what it has logged
-        port: where it listens
+        url: where it listens
+        port: its port, or 0
     """
 
-    def __init__(self, data: Path, *arguments: str) -> None:
+    def __init__(self, data: Path, *arguments: str, **options: Any) -> None:
         self.data = data
         command = [sys.executable, "-m", "canvas", "run", "--port", "0", "--data", str(data), *arguments]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
         )
         self.log = ""
-        url = re.search(r"url=http://127\.0\.0\.1:(\d+)", self.wait_for("canopy.ready"))
+        url = re.search(r"url=(\S+)", self.wait_for("canopy.ready"))
         assert url is not None
-        self.port = int(url[1])
+        self.url = url[1]
+        self.port = int(self.url.rpartition(":")[2]) if self.url.startswith("http") else 0
 
     def wait_for(self, event: str) -> str:
         """Read the log up to a line with `event`; returns that line."""
@@ -103,7 +110,14 @@ class Instance:
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[Instance]:
     """A running instance."""
-    running = Instance(tmp_path / "data", "--width", "16", "--height", "16")
+    with started(tmp_path / "data", "--width", "16", "--height", "16") as running:
+        yield running
+
+
+@contextlib.contextmanager
+def started(data: Path, *arguments: str, **options: Any) -> Iterator[Instance]:
+    """Run an instance, and leave nothing of it behind."""
+    running = Instance(data, *arguments, **options)
     yield running
     if running.process.poll() is None:
         running.process.kill()
@@ -124,7 +138,7 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
         (["--width", "0"], "--width must be an integer from 1 to 10000, got '0'"),
         (["--height", "-3"], "--height must be an integer from 1 to 10000, got '-3'"),
         (["--background", "white"], "--background must be a colour like #FFFFFF, got 'white'"),
-        (["--store", "stone"], "--store must be memory, got 'stone'"),
+        (["--store", "stone"], "--store must be one of sqlite, memory, got 'stone'"),
         (["--tick", "soon"], "--tick must be a number from 0 to 10000, got 'soon'"),
         (["--rate-limit", "much"], "--rate-limit must be a number per second like 100/s, or off, got 'much'"),
         (["--max-connections", "0"], "--max-connections must be an integer from 1 to 1000000, got '0'"),
@@ -223,8 +237,8 @@ def test_instance_is_shown_hurt_and_stopped(instance: Instance, command: Command
     assert shown.code == 0
     lines = shown.output.splitlines()
     assert re.fullmatch(r"canopy <\d+>  Supervisor, \w+, 0 restarts, 0 waiting", lines[0])
-    assert [line.strip("│├└─ ").split(" <")[0] for line in lines][1:6] == [
-        "registry", "store", "broadcaster", "canvas", "images"
+    assert [line.strip("│├└─ ").split(" <")[0] for line in lines][1:7] == [
+        "registry", "store", "broadcaster", "canvas", "history", "images"
     ]  # fmt: skip
 
     top = json.loads(command("tree", "--json", "--data", data).output)
@@ -235,7 +249,7 @@ def test_instance_is_shown_hurt_and_stopped(instance: Instance, command: Command
     assert (crashed.code, crashed.output) == (0, f"crashed canvas <{children['canvas']['ref']}>\n")
     again = json.loads(command("tree", "--json", "--data", data).output)
     assert {child["label"]: child["restarts"] for child in again["children"]} == {
-        "registry": 0, "store": 0, "broadcaster": 0, "canvas": 1, "images": 0, "server": 0, "console": 0
+        "registry": 0, "store": 0, "broadcaster": 0, "canvas": 1, "history": 0, "images": 0, "server": 0, "console": 0
     }  # fmt: skip
 
     refused = command("crash", top["ref"], "--data", data)
@@ -283,3 +297,76 @@ def test_instance_that_was_killed_leaves_nothing_that_stops_the_next(instance: I
     for pipe in (successor.process.stdout, successor.process.stderr):
         assert pipe is not None
         pipe.close()
+
+
+# What it listens on.
+
+
+def get(address: socket.socket) -> bytes:
+    """Ask for its health over a connected socket."""
+    with address:
+        address.sendall(b"GET /healthz HTTP/1.1\r\nHost: canopy\r\nConnection: close\r\n\r\n")
+        return b"".join(iter(lambda: address.recv(4096), b""))
+
+
+def test_instance_on_a_unix_socket_answers_and_removes_it(tmp_path: Path) -> None:
+    path = tmp_path / "canopy.sock"
+    with started(tmp_path / "data", "--unix", str(path)) as running:
+        assert running.url == f"unix:{path}"
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(path))
+        assert get(client).startswith(b"HTTP/1.1 200 OK")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.end() == 0
+    assert not path.exists()
+
+
+def test_instance_with_a_certificate_speaks_tls(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(certificate)
+    issued.private_key_pem.write_to_path(key)
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    with started(tmp_path / "data", "--tls-cert", str(certificate), "--tls-key", str(key)) as running:
+        assert running.url == f"https://127.0.0.1:{running.port}"
+        with urllib.request.urlopen(f"{running.url}/healthz", context=trust) as response:
+            assert response.status == 200
+
+
+def test_instance_takes_over_the_socket_that_systemd_has_bound(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        number = door.fileno()
+
+        def hand_over() -> None:  # between fork and exec, as systemd does it
+            os.dup2(number, 3)
+            os.environ["LISTEN_PID"], os.environ["LISTEN_FDS"] = str(os.getpid()), "1"
+            os.execve(sys.executable, [sys.executable, *arguments], os.environ)
+
+        arguments = ["-m", "canvas", "run", "--data", str(tmp_path / "data"), "--width", "16", "--height", "16"]
+        with started(tmp_path / "data", preexec_fn=hand_over, pass_fds=(number, 3)) as running:
+            assert running.port == door.getsockname()[1]
+            assert get(socket.create_connection(door.getsockname())).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--tls-cert", "missing.pem"], "--tls-cert missing.pem cannot be used: No such file or directory"),
+        (["--tls-key", "key.pem"], "--tls-key key.pem needs --tls-cert"),
+        (["--unix", "no/such/folder.sock"], "--unix no/such/folder.sock cannot be used: No such file or directory"),
+    ],
+)
+def test_door_that_cannot_be_opened_is_told_with_the_option(
+    command: Command, arguments: list[str], error: str
+) -> None:
+    outcome = command("run", "--port", "0", *arguments)
+    assert (outcome.code, outcome.error) == (2, error)
+
+
+def test_certificate_that_is_none_is_told_in_one_line(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "cert.pem").write_text("no certificate")
+    outcome = command("run", "--port", "0", "--tls-cert", "cert.pem")
+    assert outcome.code == 2
+    assert outcome.error.startswith("--tls-cert cert.pem cannot be used: ")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from canvas.config import Config, ConfigError, read_config, read_toml
 from canvas.rate_limit import RateLimit
+from supervision.server import ANY_ORIGIN, SAME_HOST, Origins, Proxies
 
 
 def refusal(*, option: str, value: Any) -> str:
@@ -65,12 +66,17 @@ def test_unknown_name_in_the_file_is_refused_with_the_known_ones(name: str) -> N
     [
         ("host", "0.0.0.0", "0.0.0.0"), ("host", "::1", "::1"), ("port", "0", 0), ("port", 65_535, 65_535),
         ("data", "a/b", Path("a/b")), ("data", Path("a"), Path("a")), ("store", "memory", "memory"),
+        ("durability", "none", "none"),
         ("width", "1", 1), ("height", 10_000, 10_000), ("background", "#12abEF", 0x12ABEF),
         ("tick", "0", 0.0), ("tick", 2.5, 0.0025), ("tick", "10000", 10.0),
         ("rate_limit", "100/s", RateLimit(100, 200)), ("rate_limit", "2.5", RateLimit(2.5, 5)),
         ("rate_limit", 20, RateLimit(20, 40)), ("rate_limit", "0.1/s", RateLimit(0.1, 1)), ("rate_limit", "off", None),
         ("rate_limit", False, None), ("max_connections", "1", 1), ("drain_timeout", "0", 0.0),
         ("log_level", "debug", "debug"), ("echo", True, True), ("echo", "off", False), ("echo", "yes", True),
+        ("trusted_proxy", "10.0.0.0/8, unix", Proxies.parse(["10.0.0.0/8", "unix"])), ("trusted_proxy", "", Proxies()),
+        ("trusted_proxy", ["::1"], Proxies.parse(["::1"])), ("origin", "*", ANY_ORIGIN), ("origin", "same", SAME_HOST),
+        ("origin", "https://a.example", Origins(frozenset({"https://a.example"}), same_host=False)),
+        ("max_connections_per_ip", "off", None), ("max_new_connections_per_ip", 3, 3), ("ping_interval", "0", 0.0),
     ],
 )  # fmt: skip
 def test_good_value_is_read(option: str, value: Any, expected: Any) -> None:
@@ -81,7 +87,8 @@ BAD = [
     ("host", ["", 5, True], "a text"),
     ("port", ["", "-1", "65536", "http", "8000.0", 80.0, True, [80]], "an integer from 0 to 65535"),
     ("data", ["", 7, True], "a text"),
-    ("store", ["", "sqlite3", "Memory", 1, None.__class__], "memory"),
+    ("store", ["", "sqlite3", "Memory", 1, None.__class__], "one of sqlite, memory"),
+    ("durability", ["", "half", "Full", True], "one of full, none"),
     ("width", ["0", "-1", "10001", 1.5, True, "1e3", "9" * 5_000], "an integer from 1 to 10000"),
     ("height", ["0", "10001", "tall"], "an integer from 1 to 10000"),
     ("background", ["white", "FFFFFF", "#FFF", "#FFFFFFF", "#GGGGGG", "#+12345", "#-12345", "#1_2345", 0xFFFFFF],
@@ -90,6 +97,13 @@ BAD = [
     ("rate_limit", ["", "0", "-5/s", "nan", "inf", "1e7/s", "100/m", "OFF", True, "/s"],
      "a number per second like 100/s, or off"),
     ("max_connections", ["0", "-1", "1000001", "many"], "an integer from 1 to 1000000"),
+    ("trusted_proxy", ["proxy.example", "10.0.0.0/33", "10.0.0.1/8", 5.5],
+     "addresses or networks like 10.0.0.0/8, or unix"),
+    ("origin", ["example.org", "https://", "https://a/b", "https://user@a", 7],
+     "origins like https://example.org, same, or *"),
+    ("max_connections_per_ip", ["0", "-1", "few", True], "an integer from 1 to 1000000, or off"),
+    ("max_message_size", ["0", "1023", "1MB"], "an integer from 1024 to 1073741824"),
+    ("ping_interval", ["-1", "off", "nan"], "a number from 0 to 86400"),
     ("drain_timeout", ["-1", "3601", "nan", "forever"], "a number from 0 to 3600"),
     ("log_level", ["", "INFO", "verbose", 3], "one of debug, info, warning, error"),
     ("echo", ["", "maybe", 1, 2.0], "true or false"),
@@ -115,14 +129,23 @@ def test_refusal_names_the_source_of_the_value() -> None:
         read_config({}, {}, {"rate-limit": "lots"})
 
 
+def test_configuration_knows_what_was_given_and_under_which_name() -> None:
+    config = read_config({"width": "7", "port": None}, {"CANOPY_HEIGHT": "5"}, {"rate-limit": 3})
+    assert config.given == {"width": "--width", "height": "CANOPY_HEIGHT", "rate_limit": "rate-limit"}
+
+
 def test_every_option_is_read_and_has_a_flag() -> None:
     every = {
         "host": "h", "port": "1", "data": "d", "store": "memory", "width": "1", "height": "1", "background": "#000000",
         "tick": "1", "rate_limit": "1", "max_connections": "1", "drain_timeout": "1", "log_level": "error",
         "compression": "on", "echo": "on", "console_host": "::1", "console_port": "off", "console_names": "a,b",
-        "console_insecure": "on",
+        "console_insecure": "on", "unix": "u", "tls_cert": "c", "tls_key": "k",
+        "trusted_proxy": "10.0.0.0/8,unix", "origin": "https://example.org,same", "max_connections_per_ip": "5",
+        "max_new_connections_per_ip": "off",
+        "max_message_size": "2000", "request_timeout": "1", "ping_interval": "0", "pong_timeout": "1",
+        "stall_timeout": "1", "durability": "none",
     }  # fmt: skip
-    assert set(every) == set(Config.__dataclass_fields__)
+    assert set(every) == set(Config.__dataclass_fields__) - {"given"}
     assert read_config(every, {}) == read_config({}, {f"CANOPY_{name.upper()}": each for name, each in every.items()})
 
 

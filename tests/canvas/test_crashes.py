@@ -22,7 +22,7 @@ from tests.support.instance import Simulation, connection_of, find_child, mended
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import VirtualClient
 
-NAMED = ["registry", "store", "broadcaster", "canvas", "images", "server.connections", "admin.connections"]
+NAMED = ["registry", "store", "broadcaster", "canvas", "history", "images", "server.connections", "admin.connections"]
 OTHERS = [("canopy", "server"), ("server", "listener"), ("server", "drainer"), ("canopy", "console")]
 MAX_CRASHES_OF_A_CONNECTION = 5
 """One more within 10 s, and it is given up."""

@@ -301,8 +301,8 @@ async def test_stop_closes_each_client_with_1001_while_they_paint(tmp_path: Path
 
 
 VICTIMS: list[Any] = [
-    "registry", "store", "broadcaster", "canvas", "images", "server.connections", "user1", ("canopy", "server"),
-    ("server", "listener"), ("server", "drainer"), ("canopy", "console"),
+    "registry", "store", "broadcaster", "canvas", "history", "images", "server.connections", "user1",
+    ("canopy", "server"), ("server", "listener"), ("server", "drainer"), ("canopy", "console"),
 ]  # fmt: skip
 
 

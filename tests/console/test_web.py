@@ -10,6 +10,7 @@ import pytest
 from actors import Ref, whereis
 from canvas.application import CanvasApplication
 from canvas.config import Config, ConfigError
+from canvas.doors import DoorError
 from supervision.console.gate import COOKIE
 from supervision.console.sessions import FREE_FAILURES
 from supervision.console.tree import keep_token
@@ -282,10 +283,11 @@ async def test_body_beyond_the_limit_is_refused(tmp_path: Path) -> None:
 
 def test_address_that_others_reach_is_refused_unless_asked_for(tmp_path: Path) -> None:
     for host in ("0.0.0.0", "::", "192.0.2.1", "example.org"):
-        with pytest.raises(ConfigError, match="--console-host must be a loopback address, unless --console-insecure"):
+        with pytest.raises(ConfigError, match="--console-host must be a loopback address, unless --tls-cert or "):
             Config(console_host=host)
         assert Config(console_host=host, console_insecure=True).console_host == host
         assert Config(console_host=host, console_port=None).console_port is None
+        assert Config(console_host=host, tls_cert=Path("c")).console_host == host
     for host in ("127.0.0.1", "::1", "localhost", "127.3.2.1"):
         assert Config(console_host=host).console_host == host
 
@@ -294,7 +296,7 @@ def test_console_listens_on_loopback_by_default(tmp_path: Path) -> None:
     application = new_application(tmp_path, console_port=0)
     web = application.console.web
     assert web is not None
-    assert web.listening.getsockname()[0] == "127.0.0.1"
+    assert web.listening[0].getsockname()[0] == "127.0.0.1"
     application.close()
 
 
@@ -302,7 +304,7 @@ def test_port_that_was_asked_for_and_is_taken_is_an_error_that_names_it(tmp_path
     first = new_application(tmp_path / "a", console_port=0)
     assert first.console.web is not None
     port = first.console.web.port
-    with pytest.raises(ConfigError, match=f"--console-port must be one that can be had on 127.0.0.1 .*, got {port}"):
+    with pytest.raises(DoorError, match=f"--console-port {port} on 127.0.0.1 is in use by another program"):
         new_application(tmp_path / "b", console_port=port)
     first.close()
 
@@ -310,7 +312,7 @@ def test_port_that_was_asked_for_and_is_taken_is_an_error_that_names_it(tmp_path
 def test_port_that_is_meant_by_default_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = new_application(tmp_path / "a", console_port=0)
     assert first.console.web is not None
-    monkeypatch.setattr("canvas.application.CONSOLE_PORT", first.console.web.port)
+    monkeypatch.setattr("canvas.doors.CONSOLE_PORT", first.console.web.port)
     second = new_application(tmp_path / "b", console_port="auto")
     assert second.console.web is not None
     assert second.console.web.port != first.console.web.port

@@ -1,17 +1,33 @@
 """Fragmentation and UTF-8 (RFC 6455 §5.4, §8.1), below the session."""
 
 import itertools
+import random
 import tracemalloc
+import zlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import Assembler, Binary, CloseCode, Limits, Opcode, ProtocolViolation, Text, fragment
+from protocol import (
+    Assembler,
+    Binary,
+    Compression,
+    Inflater,
+    Limits,
+    Opcode,
+    ProtocolViolation,
+    Text,
+    agree,
+    fragment,
+)
 from protocol.frames import FrameHeader
+from protocol.handshake import parse_extensions
 from tests.protocol.wire import frames_in
 
 LIMITS = Limits(message=100, fragments=4)
+DEFLATED_HELLO = b"\xf2\x48\xcd\xc9\xc9\x07\x00"  # RFC 7692 §7.2.3.1
+EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"
 
 
 def header(opcode: Opcode, length: int, *, fin: bool = True, rsv: int = 0) -> FrameHeader:
@@ -167,38 +183,47 @@ def test_a_message_in_many_pieces_costs_no_more_memory_than_its_size() -> None:
     assert assembler.end(fin=True) == Binary(bytes(size))
 
 
-# -- the seam for an extension ---------------------------------------------------------------------------------------
+# -- compressed messages ----------------------------------------------------------------------------------------------
 
 
-class Doubler:
-    """An inflater that doubles every byte and ends each message with a dot."""
-
-    def inflate(self, data: bytes, room: int) -> bytes:
-        if 2 * len(data) > room:
-            raise ProtocolViolation(CloseCode.MESSAGE_TOO_BIG, "too big", "RFC 7692")
-        return bytes(byte for byte in data for _ in range(2))
-
-    def finish(self, room: int) -> bytes:
-        return b"."[:room]
+def compressing(limits: Limits = LIMITS) -> Assembler:
+    agreement = agree(parse_extensions("permessage-deflate"), Compression())
+    assert agreement is not None
+    return Assembler(limits, Inflater(agreement))
 
 
 def test_a_message_marked_by_rsv1_goes_through_the_inflater_and_the_next_does_not() -> None:
-    assembler = Assembler(LIMITS, Doubler())
-    put(assembler, Opcode.TEXT, b"ab", fin=False, rsv=4)
-    assert put(assembler, Opcode.CONTINUATION, b"c") == Text("aabbcc.")
+    assembler = compressing()
+    put(assembler, Opcode.TEXT, DEFLATED_HELLO[:3], fin=False, rsv=4)
+    assert put(assembler, Opcode.CONTINUATION, DEFLATED_HELLO[3:]) == Text("Hello")
     assert put(assembler, Opcode.TEXT, b"ab") == Text("ab")
 
 
 def test_the_limit_holds_for_what_the_inflater_returns() -> None:
-    assembler = Assembler(LIMITS, Doubler())
     with pytest.raises(ProtocolViolation) as caught:
-        put(assembler, Opcode.BINARY, bytes(51), rsv=4)
+        put(compressing(Limits(message=4)), Opcode.BINARY, DEFLATED_HELLO, rsv=4)
+    assert caught.value.code == 1009
+
+
+def test_a_compressed_message_may_be_longer_on_the_wire_than_what_it_holds() -> None:
+    assembler = compressing(Limits(message=1_000))
+    noise = random.Random(1).randbytes(1_000)
+    compressed = zlib.compress(noise, 0, wbits=-15)
+    assert len(compressed) > len(noise)
+    assert put(assembler, Opcode.BINARY, compressed, rsv=4) == Binary(noise)
+
+
+def test_a_compressed_message_without_end_is_refused_though_it_holds_nothing() -> None:
+    assembler = compressing(Limits(message=1_000, fragments=10_000))
+    put(assembler, Opcode.BINARY, EMPTY_BLOCK, fin=False, rsv=4)
+    with pytest.raises(ProtocolViolation) as caught:
+        put(assembler, Opcode.CONTINUATION, EMPTY_BLOCK * 300, fin=False)
     assert caught.value.code == 1009
 
 
 def test_utf8_is_checked_behind_the_inflater() -> None:
     with pytest.raises(ProtocolViolation) as caught:
-        put(Assembler(LIMITS, Doubler()), Opcode.TEXT, "é".encode(), rsv=4)
+        put(compressing(), Opcode.TEXT, zlib.compress(b"\xff", wbits=-15), rsv=4)
     assert caught.value.code == 1007
 
 

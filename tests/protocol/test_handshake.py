@@ -115,7 +115,7 @@ def test_a_refusal_says_what_would_be_right() -> None:
     expected = {
         "method": [("Allow", "GET")],
         "no upgrade": [("Upgrade", "websocket"), ("Connection", "Upgrade")],
-        "old version": [("Sec-WebSocket-Version", "13")],
+        "old version": [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13")],
     }
     for name, headers in expected.items():
         with pytest.raises(HttpError) as caught:

@@ -137,7 +137,9 @@ def test_keep_alive_follows_version_and_connection(version: str, connection: str
     assert parse_one(f"GET / HTTP/{version}\r\n{HOST}{connection}\r\n").keep_alive is expected
 
 
-@pytest.mark.parametrize("host", ["a", "example.com:8000", "127.0.0.1:", "[::1]", "[::1]:80", "a_b-c.d"])
+@pytest.mark.parametrize(
+    "host", ["a", "b.c:8000", "127.0.0.1:", "[::1]", "[::1]:80", "[::ffff:1.2.3.4]", "a_b-c.d", "a%2Db"]
+)
 def test_a_host_may_be_a_name_or_an_address_with_a_port(host: str) -> None:
     assert parse_one(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").host == host
 
@@ -180,7 +182,9 @@ MALFORMED = {
     "authority with user": (400, f"GET http://u@a/ HTTP/1.1\r\n{HOST}\r\n"),
     "lower case http": (400, f"GET / http/1.1\r\n{HOST}\r\n"),
     "two-digit version": (400, f"GET / HTTP/1.10\r\n{HOST}\r\n"),
-    "TLS hello": (400, "\x16\x03\x01\x02\x00\r\n\r\n"),
+    "TLS hello without any line": (400, "\x16\x03\x01"),
+    "NUL in a line without an end": (400, "GET /\0"),
+    "NUL in a field without an end": (400, f"GET / HTTP/1.1\r\n{HOST}A: \0"),
     "no host": (400, "GET / HTTP/1.1\r\n\r\n"),
     "two hosts": (400, f"GET / HTTP/1.1\r\n{HOST}{HOST}\r\n"),
     "two hosts in 1.0": (400, f"GET / HTTP/1.0\r\n{HOST}{HOST}\r\n"),
@@ -188,6 +192,13 @@ MALFORMED = {
     "list of hosts": (400, "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n"),
     "host with a path": (400, "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"),
     "host with a bad port": (400, "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n"),
+    "host with a port out of range": (400, "GET / HTTP/1.1\r\nHost: a:65536\r\n\r\n"),
+    "host with a user": (400, "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n"),
+    "host with a broken escape": (400, "GET / HTTP/1.1\r\nHost: a%4\r\n\r\n"),
+    "host of a port alone": (400, "GET / HTTP/1.1\r\nHost: :80\r\n\r\n"),
+    "IPv6 host without brackets": (400, "GET / HTTP/1.1\r\nHost: ::1\r\n\r\n"),
+    "IPv6 host that is none": (400, "GET / HTTP/1.1\r\nHost: [:::]\r\n\r\n"),
+    "IPv6 host with a zone": (400, "GET / HTTP/1.1\r\nHost: [fe80::1%eth0]\r\n\r\n"),
     "length and encoding": (
         400,
         f"POST / HTTP/1.1\r\n{HOST}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -246,9 +257,9 @@ def test_limits_are_inclusive() -> None:
     assert len(parse_one(f"POST / HTTP/1.1\r\n{HOST}Content-Length: 0010\r\n\r\n0123456789").body) == 10
 
 
-def test_no_body_is_taken_by_default() -> None:
+def test_no_large_body_is_taken_by_default() -> None:
     with pytest.raises(HttpError) as caught:
-        parse_one(f"POST / HTTP/1.1\r\n{HOST}Content-Length: 1\r\n\r\nx", Limits())
+        parse_one(f"POST / HTTP/1.1\r\n{HOST}Content-Length: 1025\r\n\r\nx", Limits())
     assert caught.value.status == 413
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from protocol import Event, Frame, Limits, Opcode, Request, Session, apply_mask, encode_frame
+from protocol import Compression, Event, Frame, Limits, Opcode, Request, Session, apply_mask, encode_frame
 from protocol.frames import parse_frame
 
 KEY = b"\x37\xfa\x21\x3d"
@@ -80,10 +80,13 @@ def request_in(session: Session, data: bytes) -> Request:
     return request
 
 
-def open_session(limits: Limits | None = None) -> Session:
-    """Take a session through the handshake."""
+def open_session(
+    limits: Limits | None = None, *, offer: str | None = None, compression: Compression | None = None
+) -> Session:
+    """Take a session through the handshake; `offer` is what the client says in Sec-WebSocket-Extensions."""
     session = Session(limits or Limits())
-    assert session.accept(request_in(session, handshake())) == []
+    request = request_in(session, handshake(Sec_WebSocket_Extensions=offer))
+    assert session.accept(request, compression=compression) == []
     assert session.output().startswith(b"HTTP/1.1 101 ")
     return session
 

@@ -1,6 +1,7 @@
 """Connection actors and their wires in virtual time: what a client sees while the actors behind it crash."""
 
 import asyncio
+import zlib
 from typing import Any
 
 import pytest
@@ -8,21 +9,23 @@ import pytest
 from actors import Ignored, send, send_exit, start, stop
 from actors.debug import force_exit
 from actors.testing import Probe, kill, quiet, settle
-from protocol import Binary, HttpError, Opcode, Request, Response, Text, encode_frame
+from protocol import Binary, Compression, HttpError, Opcode, Request, Response, Text, encode_frame
 from supervision import Limit
-from supervision.server import Answer, Connection, WebSocket
-from supervision.server.connection import REQUEST_TIMEOUT
+from supervision.server import Answer, Connection, Policy, WebSocket
 from supervision.server.wire import (
     ADOPTION_TIMEOUT,
-    CLOSE_TIMEOUT,
-    MAX_BACKLOG,
+    COSTLY_READ,
     MAX_EVENTS,
+    MAX_INFLATED_EVENTS,
+    MAX_UNTAKEN,
     MIN_TAKEN,
-    STALL_TIMEOUT,
 )
 from tests.support.instance import simulated_server
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import EOF, MASK, RESET, VirtualBrowser, VirtualPeer
+
+CLOSE_TIMEOUT, STALL_TIMEOUT = Policy().close_timeout, Policy().stall_timeout
+MAX_BACKLOG, REQUEST_TIMEOUT = Policy().max_backlog, Policy().request_timeout
 
 
 class Parrot:
@@ -391,6 +394,51 @@ async def test_wire_stops_reading_when_too_much_waits_for_its_owner() -> None:
         await kill(probe.ref)
 
 
+@simulated
+async def test_wire_stops_reading_when_a_few_long_messages_wait_for_its_owner() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        (wire,) = server.sockets.wires.values()
+        probe = await Probe.begin()
+        wire.adopt(probe.ref)
+        long = encode_frame(Opcode.BINARY, b"x" * 600_000, mask=MASK)
+        for _ in range(20):
+            peer.send_bytes(long)
+        await settle(0.001)
+        assert len(wire.events) <= MAX_UNTAKEN // 600_000 + 1
+        taken = 0
+        while taken < 20:
+            assert wire.events, "reading did not go on"
+            while wire.take() is not None:
+                taken += 1
+            await settle(0.001)
+        await kill(probe.ref)
+
+
+@simulated
+async def test_wire_stops_inflating_when_much_waits_for_its_owner() -> None:
+    async with simulated_server(Aviary(), compression=Compression()) as server:
+        peer = VirtualPeer()
+        peer.begin(server.door, "/", headers=("Sec-WebSocket-Extensions: permessage-deflate",))
+        await greeted(peer)
+        (wire,) = server.sockets.wires.values()
+        probe = await Probe.begin()
+        wire.adopt(probe.ref)
+        squeeze = zlib.compressobj(wbits=-15)
+        bomb = squeeze.compress(bytes(500_000)) + squeeze.flush(zlib.Z_SYNC_FLUSH)
+        frame = encode_frame(Opcode.BINARY, bomb[:-4], rsv1=True, mask=MASK)
+        peer.send_bytes(frame * 400)  # 200 MB in a read of 200 kB
+        await settle(0.001)
+        assert len(wire.events) <= MAX_INFLATED_EVENTS + COSTLY_READ // len(frame) + 1
+        taken = 0
+        while taken < 400:
+            assert wire.events, "reading did not go on"
+            while wire.take() is not None:
+                taken += 1
+            await settle(0.001)
+        await kill(probe.ref)
+
+
 # Clients that go.
 
 
@@ -482,7 +530,7 @@ async def test_client_that_does_not_read_is_cut_off_and_the_others_are_served() 
             quick.received.clear()
             await settle()
         assert (await slow.end())[0] == 1006
-        assert server.sockets.cut_off.total() == 1
+        assert server.sockets.cut_off == {"backlog": 1}
         quick.received.clear()
         quick.send_text("am I still here?")
         assert await quick.message() == "am I still here?"
@@ -530,7 +578,7 @@ async def test_client_that_reads_nothing_for_long_is_cut_off() -> None:
         began = loop.time()
         assert (await slow.end())[0] == 1006
         assert loop.time() - began == pytest.approx(STALL_TIMEOUT)
-        assert server.sockets.cut_off.total() == 1
+        assert server.sockets.cut_off == {"stalled": 1}
 
 
 class Sipper(VirtualPeer):
@@ -596,19 +644,44 @@ async def test_one_connection_serves_many_requests() -> None:
         await browser.end()
 
 
-@pytest.mark.parametrize("data", [b"", b"GET /plain HT", b"GET /plain HTTP/1.1\r\nHost: a"])
+@pytest.mark.parametrize("data", [b"G", b"GET /plain HT", b"GET /plain HTTP/1.1\r\nHost: a"])
+@pytest.mark.parametrize("before", [b"", get("/plain")], ids=["first request", "second request"])
 @simulated
-async def test_client_that_does_not_finish_a_request_is_cut_off_in_time(data: bytes) -> None:
+async def test_client_that_does_not_finish_a_request_gets_408_in_time(before: bytes, data: bytes) -> None:
     loop = asyncio.get_running_loop()
     async with simulated_server(Aviary()) as server:
         browser = VirtualBrowser(server.door)
-        browser.send_bytes(get("/plain") + data)
-        await browser.answer()
+        browser.send_bytes(before + data[:1])
+        if before:
+            await browser.answer()
         began = loop.time()
-        await browser.end()
+        await settle(0.9 * REQUEST_TIMEOUT)  # a trickle wins no time
+        browser.send_bytes(data[1:])
+        assert (await browser.answer()).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
         assert loop.time() - began == pytest.approx(REQUEST_TIMEOUT)
+        browser.hang_up(EOF)
+        await browser.end()
         await quiet()
         assert server.connections() == []
+        assert server.sockets.cut_off == {"request": 1}
+
+
+@pytest.mark.parametrize("before", [b"", get("/plain")], ids=["never a request", "after a request"])
+@simulated
+async def test_client_that_sends_nothing_is_dropped_in_time_without_a_word(before: bytes) -> None:
+    loop = asyncio.get_running_loop()
+    async with simulated_server(Aviary()) as server:
+        browser = VirtualBrowser(server.door)
+        browser.send_bytes(before)
+        if before:
+            await browser.answer()
+        began = loop.time()
+        await settle(REQUEST_TIMEOUT)
+        browser.hang_up(EOF)
+        await browser.end()
+        assert loop.time() - began == pytest.approx(REQUEST_TIMEOUT)
+        assert browser.answers == b""
+        assert server.sockets.cut_off == {}
 
 
 @simulated

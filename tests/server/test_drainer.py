@@ -9,11 +9,12 @@ from actors.debug import force_exit
 from actors.testing import quiet
 from protocol import Request, Response
 from supervision import which_children
-from supervision.server import WebSocket
-from supervision.server.wire import CLOSE_TIMEOUT
+from supervision.server import Policy, WebSocket
 from tests.support.instance import find_child, simulated_server
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import EOF, VirtualBrowser
+
+CLOSE_TIMEOUT = Policy().close_timeout
 
 
 class Listener:

@@ -11,7 +11,7 @@ from actors.testing import quiet, settle
 from protocol import Request, Response
 from supervision import which_children
 from supervision.server import Answer
-from supervision.server.connection import RETRY_AFTER
+from supervision.server.admission import RETRY_AFTER
 from supervision.server.listener import ACCEPTS_PER_TURN, BACK_OFF
 from tests.support.instance import ServerSimulation, find_child, simulated_server
 from tests.support.scenarios import simulated
@@ -54,7 +54,7 @@ async def test_one_too_many_gets_503_and_the_others_never_notice() -> None:
         assert f"\r\nRetry-After: {RETRY_AFTER}\r\n".encode() in refusal
         assert refusal.endswith(b"\r\n\r\ntoo many connections, try again later\n")
         await third.end()
-        assert server.sockets.refused.total() == 1
+        assert server.sockets.refused == {"too_many": 1}
         for browser in (first, second):
             browser.send_bytes(REQUEST)
             assert (await browser.answer()).endswith(b"welcome")
@@ -62,7 +62,7 @@ async def test_one_too_many_gets_503_and_the_others_never_notice() -> None:
         await first.end()
         await quiet()
         await visit(server)
-        assert server.sockets.refused.total() == 1
+        assert server.sockets.refused == {"too_many": 1}
 
 
 @pytest.mark.parametrize("latency", [1, 50], ids="{} passes".format)

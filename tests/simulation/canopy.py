@@ -65,7 +65,7 @@ class Canopy:
         )
         self.network = VirtualNetwork(Weather(kit))
         self.door = self.network.listen(self.application.sockets)
-        self.network.listen(self.application.admin)
+        self.network.listen(self.application.console.admin)
         self.people: list[Person] = []
         self.clients: list[VirtualClient] = []
         self._crashes_of_wire: Counter[int] = Counter()

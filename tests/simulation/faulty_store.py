@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from actors.testing import Fault, Kit
 from canvas.grid import Change, Grid
-from canvas.store import Store, StoreError
+from canvas.store import Reader, Store, StoreError
 
 Logged = tuple[int, int, str, str]
 """x, y, colour as text, painter."""
@@ -21,11 +21,34 @@ class FaultyStore:
     """
 
     def __init__(self, kit: Kit, inner: Store, *, often: float = 0.01) -> None:
+        self.kind = inner.kind
+        self.blocks = inner.blocks
+        self.durability = inner.durability
         self.epoch = inner.epoch
+        self.width = inner.width
+        self.height = inner.height
+        self.background = inner.background
         self.log: list[Logged] = []
         self._kit = kit
         self._inner = inner
         self._often = often
+
+    def take_over(self) -> Store:
+        """See `Store.take_over`."""
+        self._inner = self._inner.take_over()
+        return self
+
+    def reader(self) -> Reader:
+        """See `Store.reader`."""
+        return self._inner.reader()
+
+    def size(self) -> int:
+        """See `Store.size`."""
+        return self._inner.size()
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self._inner.close()
 
     def load(self) -> Grid:
         """See `Store.load`."""

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,18 @@ from canvas.application import CanvasApplication
 from canvas.config import Config
 from supervision import Application, which_children
 from supervision.requests import RESTARTING
-from supervision.server import Routes, Sockets, server
+from supervision.server import Policy, Routes, Sockets, server
 from tests.support.virtual_network import VirtualClient, VirtualNetwork, VirtualPeer, VirtualSocket
 
 SMALL: dict[str, Any] = {
-    "port": 0, "width": 32, "height": 16, "rate_limit": None, "drain_timeout": 2.0, "console_port": None
-}  # fmt: skip
+    "port": 0,
+    "width": 32,
+    "height": 16,
+    "rate_limit": None,
+    "drain_timeout": 2.0,
+    "store": "memory",
+    "console_port": None,
+}
 """A canvas that is quick to start, for clients that paint without a pause."""
 
 
@@ -46,7 +52,7 @@ async def simulation(data: Path, **options: Any) -> AsyncIterator["Simulation"]:
     application = new_application(data, **options)
     network = VirtualNetwork()
     door = network.listen(application.sockets)
-    network.listen(application.admin)
+    network.listen(application.console.admin)
     async with running(application):
         yield Simulation(application, door)
 
@@ -55,12 +61,10 @@ async def simulation(data: Path, **options: Any) -> AsyncIterator["Simulation"]:
 async def simulated_server(routes: Routes, **options: Any) -> AsyncIterator["ServerSimulation"]:
     """Run a server with `routes` in virtual time, on a virtual network. `options` as of `supervision.server.server`."""
     door = VirtualNetwork().listen()
-    sockets = Sockets(door, max_connections=options.pop("max_connections", 100))  # type: ignore[arg-type]
+    rules = {field.name: options.pop(field.name) for field in fields(Policy) if field.name in options}
+    sockets = Sockets([door.as_socket()], Policy(**{"max_connections": 100, **rules}))
 
-    def drain() -> None:
-        sockets.is_draining = True
-
-    application = Application(server("server", sockets, routes, **options), prepare_stop=drain)
+    application = Application(server("server", sockets, routes, **options), prepare_stop=sockets.drain)
     await application.start()
     yield ServerSimulation(application, sockets, door)
     await application.stop()
@@ -104,7 +108,7 @@ class Simulation:
 def assert_nothing_left(application: CanvasApplication) -> None:
     """No process, no wire and no entry of a table outlives the application."""
     assert processes() == []
-    for sockets in (application.sockets, application.admin):
+    for sockets in (application.sockets, application.console.admin):
         assert sockets.wires == {}
 
 

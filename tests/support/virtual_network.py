@@ -19,8 +19,8 @@ __all__ = ["EOF", "MASK", "RESET", "VirtualBrowser", "VirtualClient", "VirtualNe
 class VirtualClient(VirtualWebSocket, Client):
     """A client of the canvas."""
 
-    def __init__(self) -> None:
-        VirtualWebSocket.__init__(self)
+    def __init__(self, address: str | None = None) -> None:
+        VirtualWebSocket.__init__(self, address)
         Client.__init__(self)
 
     @classmethod
@@ -52,8 +52,8 @@ class VirtualPeer(VirtualClient):
         received: the messages, oldest first
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, address: str | None = None) -> None:
+        super().__init__(address)
         self.received: list[str | bytes] = []
 
     def _received(self, text: str | bytes) -> None:
@@ -73,8 +73,8 @@ class VirtualBrowser(VirtualEndpoint, Client):
         answers: all the server has sent
     """
 
-    def __init__(self, listening: VirtualSocket) -> None:
-        VirtualEndpoint.__init__(self)
+    def __init__(self, listening: VirtualSocket, address: str | None = None) -> None:
+        VirtualEndpoint.__init__(self, address)
         Client.__init__(self)
         self.answers = b""
         listening.knock(self)

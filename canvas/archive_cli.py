@@ -1,0 +1,154 @@
+"""The commands about the past of a canvas. All but `rollback` work on the data folder, running or not."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Annotated, Literal
+from urllib.parse import urlencode
+
+import typer
+from PIL.Image import Image
+
+from canvas import timelapse as moving
+from canvas.archive import BadArchive, export_lines, import_lines
+from canvas.folder import Folder
+from canvas.rollback import PATH
+from canvas.store import DATABASE, Reader, StoreError, UnusableStore
+from canvas.terminal import Data, Moment, fail, moment, progress, read_settings, reading, writing
+from supervision.console.client import AdminError, ask_admin
+
+ROLLBACK_TIMEOUT = 600.0
+
+
+def snapshot(
+    out: Annotated[Path, typer.Argument(help="The PNG file to write.")],
+    at: Moment = None,
+    data: Data = None,
+) -> None:
+    """Write the canvas as it is, or as it was, as a PNG file."""
+    if out.suffix.lower() != ".png":
+        fail(f"the file must end in .png, got {str(out)!r}")
+    time = moment("--at", at)
+    with reading(data) as reader:
+        grid = reader.grid(None if time is None else reader.seq_at(time))
+        with writing(out):
+            moving.picture(grid).save(out, "PNG")
+
+
+def timelapse(
+    out: Annotated[Path, typer.Argument(help="The file to write: .gif, .png (APNG) or .webp.")],
+    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="(default: the first change)")] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="(default: the last change)")] = None,
+    fps: Annotated[float, typer.Option(help="Frames a second.", min=0.1, max=60)] = 20.0,
+    seconds: Annotated[float, typer.Option(help="How long it is.", min=0.1, max=600)] = 10.0,
+    data: Data = None,
+) -> None:
+    """Write the canvas over time as a moving picture."""
+    if out.suffix.lower() not in moving.FORMATS:
+        fail(f"the file must end in {', '.join(moving.FORMATS)}, got {str(out)!r}")
+    begin, end = moment("--from", since), moment("--to", until)
+    with reading(data) as reader:
+        first, last = _times(reader)
+        begin, end = first if begin is None else begin, last if end is None else end
+        if begin > end:
+            fail("--from must not be later than --to")
+        count = max(1, round(fps * seconds))
+        with writing(out), progress(f"{count} frames", count) as advance:
+            moving.write(out, _told(moving.frames(reader, begin, end, count), advance), fps)
+
+
+def export(
+    file: Annotated[Path, typer.Argument(help="The file to write; - for the standard output.")] = Path("-"),
+    data: Data = None,
+) -> None:
+    """Write the canvas and its whole history as JSON lines."""
+    with reading(data) as reader, writing(file), _opened(file, "wb") as output:
+        with progress("changes", reader.seq()) as advance:
+            for count, lines in export_lines(reader):
+                output.write(lines)
+                advance(count)
+        output.flush()
+
+
+def import_archive(
+    file: Annotated[Path, typer.Argument(help="What `canopy export` has written; - for the standard input.")],
+    data: Data = None,
+) -> None:
+    """Make the canvas of a data folder of an archive; there must be none in it, or one that nobody has painted on."""
+    settings = read_settings({"data": data})
+    path = settings.data / DATABASE
+    try:
+        folder = Folder(settings.data)
+    except OSError as error:
+        fail(f"--data {settings.data} is in use by another canopy, or cannot be used: {error.strerror}")
+    try:
+        if path.exists():
+            with reading(data) as reader:
+                if reader.seq():
+                    fail(f"{path} has {reader.seq()} changes already: import into an empty folder")
+        with _opened(file, "rb") as lines:
+            count = import_lines(path, lines)
+    except (BadArchive, UnusableStore) as error:
+        fail(f"{file}: {error}")
+    except (OSError, StoreError) as error:
+        fail(f"{error}", code=1)
+    finally:
+        folder.release()
+    typer.echo(f"{count} changes imported into {path}", err=True)
+
+
+def rollback(
+    user: Annotated[str | None, typer.Option(metavar="ID", help="Whose changes.")] = None,
+    area: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="Where.")] = None,
+    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="From when on.")] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Up to when.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: Data = None,
+) -> None:
+    """Undo what somebody painted on a running canvas: as changes that everybody sees and that can be undone again."""
+    times = {"from": moment("--from", since), "to": moment("--to", until)}
+    given = {name: str(value) for name, value in {"user": user, "area": area, **times}.items() if value is not None}
+    if not given:
+        fail("rollback needs --user, --area, --from or --to: without any it would be everything")
+    if area is not None and not re.fullmatch(r"\d{1,6},\d{1,6},\d{1,6},\d{1,6}", area):
+        fail(f"--area must be X,Y,WIDTH,HEIGHT in whole numbers, got {area!r}")
+    preview = _ask(data, given)
+    typer.echo(f"{preview['changes']} changes found; without them {preview['pixels']} pixels would look different")
+    if not preview["pixels"] or not (yes or typer.confirm("Roll back?")):
+        return
+    done = _ask(data, {**given, "apply": "1"})
+    typer.echo(f"{done['restored']} pixels restored")
+
+
+def _ask(data: Path | None, query: dict[str, str]) -> dict[str, int]:
+    folder = read_settings({"data": data}).data
+    try:
+        answer: dict[str, int] = ask_admin(folder, "POST", f"{PATH}?{urlencode(query)}", timeout=ROLLBACK_TIMEOUT)
+    except AdminError as error:
+        fail(str(error), code=1)
+    return answer
+
+
+def _times(reader: Reader) -> tuple[float, float]:
+    """When the first and the last change were made; without any the program ends."""
+    seq = reader.seq()
+    if not seq:
+        fail("nobody has painted on this canvas yet")
+    (first,), (last,) = reader.chunks(0, 1), reader.chunks(seq - 1, seq)
+    return float(first.at[0]), float(last.at[0])
+
+
+def _told(images: Iterator[Image], advance: Callable[[int], object]) -> Iterator[Image]:
+    for image in images:
+        yield image
+        advance(1)
+
+
+def _opened(file: Path, mode: Literal["rb", "wb"]) -> contextlib.AbstractContextManager[IO[bytes]]:
+    if str(file) != "-":
+        return file.open(mode)
+    return contextlib.nullcontext(sys.stdin.buffer if mode == "rb" else sys.stdout.buffer)

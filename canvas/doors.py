@@ -1,0 +1,118 @@
+"""What the server listens on, and what it allows there, as the configuration says."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+from canvas.config import AUTO, Config, is_loopback
+from protocol import Compression, Limits
+from supervision.console import Door
+from supervision.server import Policy, inherited, listen, listen_unix
+
+CONSOLE_PORT = 8001
+"""The console's port by default."""
+
+
+class DoorError(Exception):
+    """A socket or a certificate cannot be used; the text names the option and says why."""
+
+
+def open_doors(config: Config, environment: Mapping[str, str] = os.environ) -> list[socket.socket]:
+    """Open what the server listens on: what systemd hands over, or else the unix socket, or else host and port.
+
+    Raises:
+        DoorError: if that cannot be.
+    """
+    try:
+        handed_over = inherited(environment, os.getpid())
+    except OSError as error:
+        raise DoorError(f"LISTEN_FDS={environment.get('LISTEN_FDS')} cannot be used: {error.strerror}") from None
+    if handed_over:
+        return handed_over
+    try:
+        if config.unix is not None:
+            return [listen_unix(config.unix)]
+        return listen(config.host, config.port)
+    except OSError as error:
+        raise DoorError(_explain(error, config)) from None
+
+
+def open_console(config: Config) -> Door | None:
+    """Listen on the port of the console; the one that is meant by default may be another's. None if it is off.
+
+    Others than this machine reach it only over TLS, or if that was asked for.
+
+    Raises:
+        DoorError: if it cannot be listened on.
+    """
+    host, port = config.console_host, config.console_port
+    if port is None:
+        return None
+    try:
+        listening = listen(host, CONSOLE_PORT if port == AUTO else port)
+    except OSError as error:
+        if port != AUTO or error.errno != errno.EADDRINUSE:
+            raise DoorError(_explain_console(error, config)) from None
+        listening = listen(host, 0)
+    tls = None if is_loopback(host) else _tls(config.tls_cert, config.tls_key)
+    return Door(listening, (host, *config.console_names), tls)
+
+
+def policy_of(config: Config) -> Policy:
+    """What the server allows its clients.
+
+    Raises:
+        DoorError: if there is no TLS with this certificate and key.
+    """
+    return Policy(
+        max_connections=config.max_connections,
+        max_per_address=config.max_connections_per_ip,
+        max_arrivals=config.max_new_connections_per_ip,
+        limits=Limits(message=config.max_message_size),
+        compression=Compression() if config.compression else None,
+        tls=_tls(config.tls_cert, config.tls_key),
+        proxies=config.trusted_proxy,
+        origins=config.origin,
+        request_timeout=config.request_timeout,
+        ping_interval=config.ping_interval or None,
+        pong_timeout=config.pong_timeout,
+        stall_timeout=config.stall_timeout,
+    )
+
+
+def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if certificate is None:
+        if key is not None:
+            raise DoorError(f"--tls-key {key} needs --tls-cert")
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:  # ssl.SSLError is one
+        option = f"--tls-cert {certificate}" + (f" with --tls-key {key}" if key else "")
+        raise DoorError(f"{option} cannot be used: {error.strerror or error}") from None
+    return context
+
+
+def _explain_console(error: OSError, config: Config) -> str:
+    host, port = config.console_host, config.console_port
+    if error.errno == errno.EADDRINUSE:
+        return f"--console-port {port} on {host} is in use by another program"
+    option = f"--console-port {port}" if error.errno == errno.EACCES else f"--console-host {host}"
+    return f"{option} cannot be listened on: {error.strerror}"
+
+
+def _explain(error: OSError, config: Config) -> str:
+    is_taken = error.errno == errno.EADDRINUSE
+    if config.unix is not None:
+        return f"--unix {config.unix} " + ("is in use" if is_taken else f"cannot be used: {error.strerror}")
+    if is_taken:
+        return f"--port {config.port} on {config.host} is in use by another program"
+    option = f"--port {config.port}" if error.errno == errno.EACCES else f"--host {config.host}"
+    return f"{option} cannot be listened on: {error.strerror}"

@@ -1,0 +1,68 @@
+"""Who somebody is: an anonymous id in a signed cookie, so that whoever comes back is the same. Pure but for the key."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from pathlib import Path
+
+from protocol import Request
+
+COOKIE = "canopy"
+MAX_AGE = 365 * 24 * 3600
+"""Seconds a browser keeps it."""
+KEY = "identity.key"
+"""The file in the data folder with the key that signs."""
+_KEY_SIZE = 32
+_COOKIE = re.compile(r"([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{22})")
+
+
+def read_key(folder: Path) -> bytes:
+    """Read the key of a data folder, or make one; only its owner may read it.
+
+    Raises:
+        OSError: if that cannot be.
+    """
+    path = folder / KEY
+    try:
+        key = path.read_bytes()
+    except FileNotFoundError:
+        key = secrets.token_bytes(_KEY_SIZE)
+        draft = folder / f"{KEY}.new"
+        draft.unlink(missing_ok=True)
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(key)
+        draft.rename(path)
+    if len(key) != _KEY_SIZE:
+        raise OSError(0, f"has {len(key)} bytes, where a key has {_KEY_SIZE}: delete it to have a new one", str(path))
+    return key
+
+
+class Identities:
+    """Signs ids, and reads back those that it signed."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def read(self, request: Request) -> str | None:
+        """Tell who sends a request; None if it does not say, or somebody made the cookie up."""
+        for line in request.headers.get_all("Cookie"):
+            for pair in line.split(";"):
+                name, _, value = pair.strip().partition("=")
+                match = _COOKIE.fullmatch(value) if name == COOKIE else None
+                if match is not None and hmac.compare_digest(self._sign(match[1]), match[2]):
+                    return match[1]
+        return None
+
+    def header(self, user_id: str, *, is_secure: bool) -> tuple[str, str]:
+        """The header that has a browser remember who it is."""
+        value = f"{COOKIE}={user_id}.{self._sign(user_id)}; Path=/; Max-Age={MAX_AGE}; HttpOnly; SameSite=Lax"
+        return "Set-Cookie", value + ("; Secure" if is_secure else "")
+
+    def _sign(self, user_id: str) -> str:
+        digest = hmac.digest(self._key, user_id.encode(), hashlib.sha256)
+        return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")

@@ -1,0 +1,196 @@
+"""The SQLite file: its tables, how an old one becomes a new one, and when it is not to be touched."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from canvas.store.interface import Durability, UnusableStore
+
+APPLICATION_ID = 0x43414E4F
+"""Tells our files from other SQLite files (PRAGMA application_id)."""
+VERSIONS: Sequence[Sequence[str]] = (
+    (
+        "CREATE TABLE canvas (epoch TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,"
+        " background INTEGER NOT NULL)",
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+        # A row holds what was committed together: `records` of `canvas.store.chunk.RECORD`, and their CRC-32.
+        "CREATE TABLE batches (first_seq INTEGER PRIMARY KEY, at REAL NOT NULL, records BLOB NOT NULL,"
+        " checksum INTEGER NOT NULL)",
+    ),
+    (
+        # All colours after change `seq`: four bytes each, row by row, compressed with zlib.
+        "CREATE TABLE snapshots (seq INTEGER PRIMARY KEY, colors BLOB NOT NULL)",
+    ),
+)
+"""What each version of the schema adds. A file's version is `PRAGMA user_version`; the last one here is ours."""
+BUSY_TIMEOUT = 30.0
+"""Seconds that a commit waits for another writer, which is a snapshot: that takes some milliseconds."""
+CHECKED_WHOLE = 64 * 1024 * 1024
+"""A file up to so many bytes is read through at the start, in less than a second. Of a larger one only what is needed:
+the start would take longer with every change."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the file says of its canvas."""
+
+    epoch: str
+    width: int
+    height: int
+    background: int
+
+
+@contextlib.contextmanager
+def connected(path: Path, *, writes: bool = False, durability: Durability = "full") -> Iterator[sqlite3.Connection]:
+    """A connection for the length of a block."""
+    connection = connect(path, writes=writes, durability=durability)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def connect(path: Path, *, writes: bool = False, durability: Durability = "full") -> sqlite3.Connection:
+    """Open a file that exists; transactions begin and end when they are told to.
+
+    Any thread may use the connection, one at a time.
+    """
+    mode = "rw" if writes else "ro"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+    if writes:
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'OFF'}")
+        connection.execute("PRAGMA fullfsync = 1")  # where fsync alone does not reach the disk (macOS)
+        connection.execute("PRAGMA checkpoint_fullfsync = 1")
+        connection.execute(f"PRAGMA journal_size_limit = {CHECKED_WHOLE}")
+    return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of a block or nothing of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):  # SQLite has rolled back by itself after some errors
+            connection.execute("ROLLBACK")
+        raise
+
+
+def create(path: Path, about: About) -> None:
+    """Make a new file. It gets its name when it is complete, so that none is ever found half made."""
+    unfinished = path.with_name(f"{path.name}-new")
+    for leftover in (unfinished, *(unfinished.with_name(unfinished.name + tail) for tail in ("-wal", "-journal"))):
+        leftover.unlink(missing_ok=True)
+    unfinished.touch()
+    with connected(unfinished, writes=True) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        with transaction(connection):
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            _advance(connection, 0)
+            values = (about.epoch, about.width, about.height, about.background)
+            connection.execute("INSERT INTO canvas VALUES (?, ?, ?, ?)", values)
+    publish(unfinished, path)
+
+
+def publish(unfinished: Path, path: Path) -> None:
+    """Give a file that is complete and closed its name, for good: both reach the disk."""
+    _sync(unfinished)
+    unfinished.rename(path)
+    _sync(path.parent)
+
+
+def check(path: Path) -> None:
+    """Look, without changing anything, whether this is a whole file of ours, of this version or an older one.
+
+    Raises:
+        UnusableStore: if it is not.
+    """
+    with explained(path), connected(path) as connection:
+        if _pragma(connection, "application_id") != APPLICATION_ID:
+            raise UnusableStore(f"{path} is no canvas of canopy: it was left as it is")
+        version = _pragma(connection, "user_version")
+        if not 1 <= version <= len(VERSIONS):
+            raise UnusableStore(
+                f"{path} has version {version}, and this canopy knows versions up to {len(VERSIONS)}: "
+                "use the canopy that wrote it, or a later one"
+            )
+        if path.stat().st_size <= CHECKED_WHOLE:
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise damaged(path, " ".join(str(verdict).split()))
+
+
+def migrate(path: Path) -> None:
+    """Bring a file of an older version up to ours, in one transaction.
+
+    Raises:
+        UnusableStore: if that cannot be written.
+    """
+    with explained(path), connected(path, writes=True) as connection:
+        version = _pragma(connection, "user_version")
+        if version < len(VERSIONS):
+            with transaction(connection):
+                _advance(connection, version)
+
+
+def read_about(connection: sqlite3.Connection) -> About:
+    """What the file says of its canvas."""
+    return About(*connection.execute("SELECT epoch, width, height, background FROM canvas").fetchone())
+
+
+def require_current(path: Path, connection: sqlite3.Connection) -> None:
+    """Make sure that a file that is only read has our version.
+
+    Raises:
+        UnusableStore: if it has not.
+    """
+    if _pragma(connection, "user_version") != len(VERSIONS):
+        raise UnusableStore(f"{path} has an older version: `canopy run` brings it up to date")
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Tell the user what SQLite found wrong with a file.
+
+    Raises:
+        UnusableStore: for whatever SQLite raises.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise UnusableStore(f"{path} cannot be opened: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise damaged(path, str(error)) from error
+
+
+def damaged(path: Path, how: str) -> UnusableStore:
+    """What to say of a file that is not whole."""
+    return UnusableStore(f"{path} is damaged ({how}): it was left as it is; restore it from a backup, or move it away")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _advance(connection: sqlite3.Connection, version: int) -> None:
+    for statements in VERSIONS[version:]:
+        for statement in statements:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(VERSIONS)}")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    value: int = connection.execute(f"PRAGMA {name}").fetchone()[0]
+    return value

@@ -1,0 +1,176 @@
+"""A store in an SQLite file: a commit is one transaction, and survives the power cut (docs/decisions/0005)."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import zlib
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from canvas.grid import Change, Grid
+from canvas.store import schema
+from canvas.store.chunk import RECORD, pack
+from canvas.store.interface import Durability, StoreError
+from canvas.store.schema import About, transaction
+from canvas.store.sqlite_reader import SqliteReader
+
+DATABASE = "canvas.db"
+"""The file's name in the data folder."""
+KNOWN_USERS = 100_000
+"""Numbers of painters that are kept at hand."""
+
+
+@dataclass(slots=True)
+class _File:
+    """What the owners of a store share: the file, and whose turn it is."""
+
+    path: Path
+    about: About
+    durability: Durability
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    owner: SqliteStore | None = None
+
+
+class SqliteStore:
+    """One owner of the file: only the last one may commit.
+
+    A killed process cannot be stopped in the middle of a commit, nor before one that its thread was just about to
+    begin. So commits take turns, and each looks whether it is still the owner's.
+    """
+
+    kind: str = "sqlite"
+    blocks: bool = True
+
+    def __init__(self, file: _File) -> None:
+        self._file = file
+        self._connection: sqlite3.Connection | None = None
+        self._users: dict[str, int] = {}
+        self._last: tuple[int, float] | None = None  # the last commit's seq and time, once they are known
+        with file.turn:
+            predecessor, file.owner = file.owner, self
+            if predecessor is not None:
+                predecessor._disconnect()
+        self.durability = file.durability
+        self.epoch = file.about.epoch
+        self.width = file.about.width
+        self.height = file.about.height
+        self.background = file.about.background
+
+    @classmethod
+    def open(cls, path: Path, durability: Durability = "full", *, new: About | None = None) -> SqliteStore:
+        """Open a store, after a check; `new` is the canvas to make if there is no file.
+
+        Raises:
+            UnusableStore: if it is damaged, foreign, or from a later version.
+            OSError: if a new one cannot be made.
+        """
+        if new is not None and not path.exists():
+            schema.create(path, new)
+        schema.check(path)
+        schema.migrate(path)
+        with closing(SqliteReader(path)) as reader:
+            reader.verify()
+            return cls(_File(path, reader.about, durability))
+
+    def take_over(self) -> SqliteStore:
+        """See `Store.take_over`."""
+        return SqliteStore(self._file)
+
+    def reader(self) -> SqliteReader:
+        """See `Store.reader`."""
+        return SqliteReader(self._file.path)
+
+    def load(self) -> Grid:
+        """See `Store.load`."""
+        with closing(self.reader()) as reader:
+            return reader.grid()
+
+    def since(self, seq: int) -> list[Change] | None:
+        """See `Store.since`."""
+        with closing(self.reader()) as reader:
+            if not 0 <= seq <= reader.seq():
+                return None
+            changes: list[Change] = []
+            for chunk in reader.chunks(after=seq):
+                changes += chunk.changes(reader.names(chunk.users()))
+            return changes
+
+    def append(self, changes: Sequence[Change], at: float) -> None:
+        """See `Store.append`."""
+        with self._file.turn:
+            if self._file.owner is not self:
+                raise StoreError("the store has another owner")
+            try:
+                self._commit(changes, at)
+            except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+                self._users.clear()  # some may have been in what was rolled back
+                self._last = None
+                if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InternalError)):
+                    raise
+                raise StoreError(str(error)) from error
+
+    def size(self) -> int:
+        """See `Store.size`."""
+        path = self._file.path
+        files = (path, path.with_name(path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def close(self) -> None:
+        """See `Store.close`: whoever the owner is."""
+        with self._file.turn:
+            if self._file.owner is not None:
+                self._file.owner._disconnect()
+
+    def _commit(self, changes: Sequence[Change], at: float) -> None:
+        connection = self._connected()
+        seq, time = self._last = self._last or _last_commit(connection)
+        for expected, change in enumerate(changes, start=seq + 1):
+            if change.seq != expected:
+                raise ValueError(f"change {change.seq} cannot follow {expected - 1}")
+        if not changes:
+            return
+        at = max(at, time)
+        with transaction(connection):
+            records = pack(changes, self._number).tobytes()
+            row = (seq + 1, at, records, zlib.crc32(records))
+            connection.execute("INSERT INTO batches VALUES (?, ?, ?, ?)", row)
+        self._last = (seq + len(changes), at)
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = schema.connect(self._file.path, writes=True, durability=self._file.durability)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _number(self, user_id: str) -> int:
+        number = self._users.get(user_id)
+        if number is None:
+            if len(self._users) >= KNOWN_USERS:
+                self._users.clear()
+            number = self._users[user_id] = self._find_number(user_id)
+        return number
+
+    def _find_number(self, user_id: str) -> int:
+        connection = self._connected()
+        row = connection.execute("SELECT id FROM users WHERE name = ?", (user_id,)).fetchone()
+        if row is None:
+            row = connection.execute("INSERT INTO users (name) VALUES (?) RETURNING id", (user_id,)).fetchone()
+        number: int = row[0]
+        return number
+
+
+def _last_commit(connection: sqlite3.Connection) -> tuple[int, float]:
+    """The number and the time of the last change."""
+    query = "SELECT first_seq, at, length(records) FROM batches ORDER BY first_seq DESC LIMIT 1"
+    row = connection.execute(query).fetchone()
+    if row is None:
+        return 0, 0.0
+    first, at, size = row
+    return first + size // RECORD.itemsize - 1, at

@@ -1,0 +1,53 @@
+"""Pure but for the file it writes. A canvas over time as a moving picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from canvas.grid import Grid
+from canvas.store import Reader
+
+FORMATS = {".gif": "GIF", ".png": "PNG", ".webp": "WEBP"}
+LARGEST = 1_024
+"""Pixels on the longer side of a frame. A larger canvas is made smaller by a whole number."""
+
+
+def frames(reader: Reader, since: float, until: float, count: int) -> Iterator[Image.Image]:
+    """The canvas at `count` moments, evenly from `since` to `until` (seconds since 1970)."""
+    grid = reader.grid(reader.seq_at(since))
+    for moment in np.linspace(since, until, count).tolist():
+        for chunk in reader.chunks(grid.seq, reader.seq_at(moment)):
+            records = chunk.records
+            grid.apply_columns(records["x"], records["y"], records["color"])
+        yield _scaled(picture(grid))
+
+
+def picture(grid: Grid) -> Image.Image:
+    """A canvas as a picture, a pixel for each of its own."""
+    return Image.frombytes("RGB", (grid.width, grid.height), grid.rgb())
+
+
+def write(path: Path, images: Iterator[Image.Image], fps: float) -> None:
+    """Write frames, one after the other for ever.
+
+    Args:
+        path: where; its ending names one of `FORMATS`
+        images: at least one
+        fps: frames a second; a GIF counts in hundredths of a second
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    first = next(images)
+    kind = FORMATS[path.suffix.lower()]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    first.save(path, kind, save_all=True, append_images=images, duration=1000 / fps, loop=0, **options)
+
+
+def _scaled(image: Image.Image) -> Image.Image:
+    factor = -(-max(image.size) // LARGEST)
+    return image if factor == 1 else image.reduce(factor)

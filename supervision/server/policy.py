@@ -1,0 +1,48 @@
+"""Pure. What a server allows its peers: how many, how fast, from where, and for how long."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+
+from protocol import Compression, Limits
+from supervision.server.addresses import Proxies
+from supervision.server.origins import SAME_HOST, Origins
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One server's rules. Times in seconds; None switches a rule off.
+
+    Attributes:
+        max_connections: how many there may be at a time; the next one is refused with 503
+        max_per_address: of these, how many may be of one address; the next one is refused with 429
+        max_arrivals: new connections of one address in a second; the next one is refused with 429
+        limits: what one peer may make us hold
+        compression: how messages are compressed with clients that offer it; None for not at all
+        tls: speaks TLS with everybody
+        proxies: whose word is taken for the address of a client
+        origins: which pages may open a WebSocket
+        request_timeout: for a whole request, after the client connected (TLS included) or was answered
+        ping_interval: between two pings of an open WebSocket
+        pong_timeout: for the answer, or any other sign of life, until the connection is dropped
+        close_timeout: for the answer to our close frame, or the end of the peer's side
+        stall_timeout: after which a peer is cut off that takes nothing of what waits for it
+        max_backlog: bytes a peer may leave unread, beyond what it had when the wire became congested, before it is
+            cut off
+    """
+
+    max_connections: int = 10_000
+    max_per_address: int | None = None
+    max_arrivals: int | None = None
+    limits: Limits = Limits()  # noqa: RUF009  # immutable
+    compression: Compression | None = None
+    tls: ssl.SSLContext | None = None
+    proxies: Proxies = Proxies()  # noqa: RUF009  # immutable
+    origins: Origins = SAME_HOST
+    request_timeout: float = 10.0
+    ping_interval: float | None = 20.0
+    pong_timeout: float = 20.0
+    close_timeout: float = 5.0
+    stall_timeout: float = 30.0
+    max_backlog: int = 16 * 1024 * 1024

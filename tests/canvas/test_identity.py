@@ -1,0 +1,73 @@
+"""Who somebody is: signed cookies, and a key that nobody else can read."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canvas.identity import COOKIE, KEY, Identities, read_key
+from protocol import Headers, Request
+
+
+def asking(*cookies: str) -> Request:
+    return Request("GET", "/", (1, 1), Headers([("Cookie", cookie) for cookie in cookies]))
+
+
+IDENTITIES = Identities(b"k" * 32)
+NAME, VALUE = IDENTITIES.header("ann", is_secure=False)
+SIGNED = VALUE.partition(";")[0]
+
+
+def test_who_was_given_a_cookie_is_known_again() -> None:
+    assert NAME == "Set-Cookie"
+    assert IDENTITIES.read(asking(SIGNED)) == "ann"
+    assert IDENTITIES.read(asking(f"theme=dark; {SIGNED};lang=en")) == "ann"
+    assert IDENTITIES.read(asking("theme=dark", SIGNED)) == "ann"
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    ["", COOKIE, f"{COOKIE}=", f"{COOKIE}=ann", SIGNED.replace("ann", "bob"), SIGNED[:-1], SIGNED + "A", f"x{SIGNED}",
+     SIGNED.replace(".", ""), f"{COOKIE}=.{'A' * 22}", SIGNED.swapcase()],
+)  # fmt: skip
+def test_cookie_that_was_not_signed_here_says_nothing(cookie: str) -> None:
+    assert IDENTITIES.read(asking(cookie)) is None
+    assert IDENTITIES.read(asking()) is None
+
+
+def test_cookie_signed_with_another_key_says_nothing() -> None:
+    assert Identities(b"l" * 32).read(asking(SIGNED)) is None
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=255)))
+def test_any_cookie_is_read_or_ignored(text: str) -> None:
+    assert IDENTITIES.read(asking(text)) is None
+
+
+def test_cookie_is_out_of_reach_for_scripts_and_other_sites() -> None:
+    attributes = VALUE.split("; ")[1:]
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
+    assert "Secure" not in attributes
+    assert IDENTITIES.header("ann", is_secure=True)[1].endswith("; Secure")
+
+
+def test_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    key = read_key(tmp_path)
+    assert read_key(tmp_path) == key
+    assert len(key) == 32
+    assert stat.S_IMODE((tmp_path / KEY).stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == [KEY]
+
+
+def test_half_written_key_of_a_crash_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / f"{KEY}.new").write_bytes(b"half")
+    assert len(read_key(tmp_path)) == 32
+
+
+def test_key_that_is_none_is_refused_with_the_file(tmp_path: Path) -> None:
+    (tmp_path / KEY).write_bytes(b"short")
+    with pytest.raises(OSError, match="has 5 bytes") as caught:
+        read_key(tmp_path)
+    assert caught.value.filename == str(tmp_path / KEY)

@@ -1,0 +1,365 @@
+"""The SQLite store keeps what every store promises, and its file: over owners, versions, damage and a full disk."""
+
+import itertools
+import sqlite3
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from canvas.grid import Change
+from canvas.store import About, SqliteStore, Store, StoreError, UnusableStore, schema
+from canvas.store.chunk import RECORD
+from tests.canvas.store_contract import AT, BACKGROUND, HEIGHT, WIDTH, StoreContract, changes, past
+
+ABOUT = About("an epoch", WIDTH, HEIGHT, BACKGROUND)
+
+
+class TestSqliteStore(StoreContract):
+    @pytest.fixture(autouse=True)
+    def _take_folder(self, tmp_path: Path) -> Iterator[None]:
+        self._numbers = itertools.count(1)
+        self._folder = tmp_path
+        self._stores: list[SqliteStore] = []
+        yield
+        for store in self._stores:
+            store.close()
+
+    def open_store(self) -> Store:
+        number = next(self._numbers)
+        about = About(f"epoch {number}", WIDTH, HEIGHT, BACKGROUND)
+        store = SqliteStore.open(self._folder / f"{number}.db", "none", new=about)
+        self._stores.append(store)
+        return store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the store is."""
+    return tmp_path / "canvas.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    """A new store."""
+    store = SqliteStore.open(path, new=ABOUT)
+    yield store
+    store.close()
+
+
+def written(path: Path, batches: int = 3, size: int = 4) -> bytes:
+    """Make a store with some changes and close it; returns the file."""
+    store = SqliteStore.open(path, new=ABOUT)
+    for number in range(batches):
+        store.append(changes(size, after=number * size, color=number + 1), AT + number)
+    store.close()
+    return path.read_bytes()
+
+
+# Another process, later.
+
+
+def test_everything_is_there_when_it_is_opened_again(path: Path) -> None:
+    written(path)
+    store = SqliteStore.open(path, new=About("another epoch", 1, 1, 0))
+    assert (store.epoch, store.width, store.height, store.background) == ("an epoch", WIDTH, HEIGHT, BACKGROUND)
+    assert store.load().seq == 12
+    store.append(changes(1, after=12), AT)
+    assert store.load().seq == 13
+    store.close()
+
+
+def test_closed_store_is_one_file(path: Path, store: SqliteStore) -> None:
+    store.append(changes(3), AT)
+    assert path.with_name("canvas.db-wal").exists()
+    assert store.size() > path.stat().st_size
+    store.close()
+    assert [file.name for file in path.parent.iterdir()] == ["canvas.db"]
+    assert store.size() == path.stat().st_size
+
+
+def test_commits_wait_for_the_disk_unless_they_need_not(path: Path) -> None:
+    for durability, expected in (("full", 2), ("none", 0)):
+        store = SqliteStore.open(path, durability, new=ABOUT)  # type: ignore[arg-type]
+        assert store.durability == durability
+        store.append(changes(1, after=store.load().seq), AT)
+        assert store._connection is not None
+        assert store._connection.execute("PRAGMA synchronous").fetchone() == (expected,)
+        assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        store.close()
+
+
+# Snapshots.
+
+
+def test_load_reads_the_last_snapshot_and_what_came_after_it(store: SqliteStore) -> None:
+    reader = store.reader()
+    store.append(changes(10), AT)
+    reader.take_snapshot()
+    store.append(changes(3, after=10, color=0xABCDEF), AT)
+    assert reader.since_snapshot() == 3
+    assert reader.grid().rgb() == store.load().rgb()
+    assert reader.replayed == 3
+    assert reader.grid(4).seq == 4
+    assert reader.replayed == 4
+    reader.close()
+
+
+def test_a_start_after_ten_million_changes_reads_a_snapshot_and_no_history(path: Path) -> None:
+    store = SqliteStore.open(path, "none", new=About("an epoch", 1000, 1000, 0))
+    count, size = 10_000_000, 500_000
+    records = np.zeros(size, RECORD)
+    records["x"], records["y"] = np.arange(size) % 1000, np.arange(size) // 1000
+    with schema.connected(path, writes=True, durability="none") as connection, schema.transaction(connection):
+        connection.execute("INSERT INTO users VALUES (0, 'ann')")
+        for first in range(0, count, size):
+            records["color"] = first
+            batch = records.tobytes()
+            row = (first + 1, AT + first, batch, zlib.crc32(batch))
+            connection.execute("INSERT INTO batches VALUES (?, ?, ?, ?)", row)
+    with closing(store.reader()) as reader:
+        reader.take_snapshot()
+    store.append([Change(999, 999, 0xABCDEF, "bob", count + 1)], AT + count)
+    store.close()
+
+    again = SqliteStore.open(path)
+    with closing(again.reader()) as reader:
+        grid = reader.grid()
+        assert (grid.seq, reader.replayed) == (count + 1, 1)
+        assert [grid.color(x, y) for x, y in ((0, 0), (999, 499), (0, 500), (999, 999))] == [
+            count - size, count - size, 0, 0xABCDEF,
+        ]  # fmt: skip
+    again.close()
+
+
+def test_old_snapshots_go(store: SqliteStore) -> None:
+    reader = store.reader()
+    for number in range(12):
+        store.append(changes(1, after=number), AT)
+        reader.take_snapshot()
+    reader.close()
+    with schema.connected(store._file.path) as connection:
+        assert connection.execute("SELECT min(seq), max(seq), count(*) FROM snapshots").fetchone() == (5, 12, 8)
+
+
+# Owners.
+
+
+def test_predecessor_commits_nothing_after_it_was_taken_over(store: SqliteStore) -> None:
+    predecessor = store.take_over()
+    predecessor.append(changes(1), AT)
+    successor = predecessor.take_over()
+    loaded = successor.load()
+    with pytest.raises(StoreError, match="the store has another owner"):
+        predecessor.append(changes(1, after=1), AT)
+    successor.append(changes(1, after=loaded.seq, color=0xABCDEF), AT)
+    assert [change.color for change in successor.since(1) or ()] == [0xABCDEF]
+
+
+def test_take_over_waits_for_a_commit_under_way_and_finds_it(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+    commit = SqliteStore._commit
+
+    def commit_slowly(owner: SqliteStore, *args: object) -> None:
+        inside.set()
+        assert go_on.wait(30)
+        commit(owner, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SqliteStore, "_commit", commit_slowly)
+    killed = threading.Thread(target=store.append, args=(changes(2), AT))
+    killed.start()
+    assert inside.wait(30)
+    found: list[int] = []
+    successor = threading.Thread(target=lambda: found.append(store.take_over().load().seq))
+    successor.start()
+    assert found == []
+    go_on.set()
+    for thread in (killed, successor):
+        thread.join(30)
+    assert found == [2]
+
+
+# Versions.
+
+
+def test_file_of_version_1_is_brought_up_to_date_and_keeps_all(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "VERSIONS", schema.VERSIONS[:1])
+        schema.create(path, ABOUT)
+    records = np.array([(1, 2, 0xABCDEF, 7)], RECORD).tobytes()
+    with schema.connected(path, writes=True) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        connection.execute("INSERT INTO users VALUES (7, 'ann')")
+        connection.execute("INSERT INTO batches VALUES (1, ?, ?, ?)", (AT, records, zlib.crc32(records)))
+
+    store = SqliteStore.open(path)
+    assert store.epoch == "an epoch"
+    with closing(store.reader()) as reader:
+        assert past(reader) == [(1, 1, 2, 0xABCDEF, "ann", AT)]
+        reader.take_snapshot()
+    store.append(changes(1, after=1), AT)
+    store.close()
+    with schema.connected(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(schema.VERSIONS),)
+
+
+def test_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = written(path)
+    monkeypatch.setattr(schema, "VERSIONS", (*schema.VERSIONS, ("CREATE TABLE more (a)", "CREATE TABLE canvas (b)")))
+    with pytest.raises(UnusableStore, match=r"canvas\.db cannot be opened: table canvas already exists"):
+        SqliteStore.open(path)
+    assert path.read_bytes() == before
+
+
+# Files that are not to be touched.
+
+
+def truncated(file: bytes) -> bytes:
+    return file[: len(file) // 2]
+
+
+def overwritten(start: float, length: int) -> Callable[[bytes], bytes]:
+    def damage(file: bytes) -> bytes:
+        first = int(len(file) * start)
+        return file[:first] + b"\xa5" * length + file[first + length :]
+
+    return damage
+
+
+DAMAGES = {
+    "empty": lambda file: b"",
+    "half of it": truncated,
+    "all but the last byte": lambda file: file[:-1],
+    "one page": lambda file: file[:4096],
+    "no database": lambda file: b"once upon a time\n" * 1000,
+    "its header is overwritten": overwritten(0.0, 16),
+    "its schema is overwritten": overwritten(0.0, 4096),
+    "its middle is overwritten": overwritten(0.5, 4096),
+    "a picture": lambda file: b"\x89PNG\r\n\x1a\n" + bytes(5000),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_damaged_file_is_refused_in_one_line_and_left_as_it_is(path: Path, damage: Callable[[bytes], bytes]) -> None:
+    whole = written(path, batches=300, size=40)
+    path.write_bytes(damage(whole))
+    with pytest.raises(UnusableStore) as refusal:
+        SqliteStore.open(path, new=ABOUT)
+    text = str(refusal.value)
+    assert text.startswith(f"{path} ")
+    assert "it was left as it is" in text
+    assert "\n" not in text
+    assert path.read_bytes() == damage(whole)
+
+
+@pytest.mark.parametrize("place", range(0, 40_960, 1_024))
+def test_changed_byte_is_found_or_changes_nothing(path: Path, place: int) -> None:
+    whole = bytearray(written(path, batches=40, size=60))
+    expected = read_all(path)
+    place %= len(whole)
+    whole[place] ^= 0x55
+    path.write_bytes(whole)
+    try:
+        assert read_all(path) == expected
+    except UnusableStore:
+        assert path.read_bytes() == whole
+
+
+def read_all(path: Path) -> list[object]:
+    store = SqliteStore.open(path)
+    try:
+        with closing(store.reader()) as reader:
+            return [store.epoch, store.load().rgb(), *past(reader)]
+    finally:
+        store.close()
+
+
+def test_one_changed_colour_is_found(path: Path, store: SqliteStore) -> None:
+    store.append(changes(2), AT)
+    store.close()
+    with schema.connected(path, writes=True) as connection:
+        connection.execute("UPDATE batches SET records = zeroblob(length(records))")
+    before = path.read_bytes()
+    with pytest.raises(UnusableStore, match=r"is damaged \(change 1 is not what was written\)"):
+        SqliteStore.open(path)
+    assert path.read_bytes() == before
+
+
+def test_missing_change_is_found(path: Path) -> None:
+    written(path)
+    with schema.connected(path, writes=True) as connection:
+        connection.execute("DELETE FROM batches WHERE first_seq = 5")
+    with pytest.raises(UnusableStore, match=r"is damaged \(change 5 is missing\)"):
+        SqliteStore.open(path)
+
+
+def test_database_of_somebody_else_is_refused_and_left_as_it_is(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE canvas (epoch, width, height, background)")
+        connection.execute("PRAGMA user_version = 2")
+    before = path.read_bytes()
+    with pytest.raises(UnusableStore, match="is no canvas of canopy: it was left as it is"):
+        SqliteStore.open(path, new=ABOUT)
+    assert path.read_bytes() == before
+
+
+def test_file_of_a_later_version_is_refused_and_left_as_it_is(path: Path) -> None:
+    written(path)
+    with schema.connected(path, writes=True) as connection:
+        connection.execute(f"PRAGMA user_version = {len(schema.VERSIONS) + 1}")
+    before = path.read_bytes()
+    with pytest.raises(UnusableStore, match="has version 3, and this canopy knows versions up to 2"):
+        SqliteStore.open(path)
+    assert path.read_bytes() == before
+
+
+def test_file_that_was_never_finished_is_made_anew(path: Path) -> None:
+    path.with_name("canvas.db-new").write_bytes(b"killed while it was being made")
+    SqliteStore.open(path, new=ABOUT).close()
+    assert not path.with_name("canvas.db-new").exists()
+    assert path.exists()
+
+
+# A disk that is full.
+
+
+def test_full_disk_refuses_changes_and_the_store_goes_on_when_there_is_room(store: SqliteStore) -> None:
+    store.append(changes(2), AT)
+    assert store._connection is not None
+    pages: int = store._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    large = [Change(0, 0, 1, f"somebody {number}", 3 + number) for number in range(2_000)]
+    with pytest.raises(StoreError, match="database or disk is full"):
+        store.append(large, AT)
+    assert store.load().seq == 2
+    store._connection.execute("PRAGMA max_page_count = 1000000")
+    store.append(large, AT)
+    assert (store.load().seq, (store.since(2001) or [])[0].user_id) == (2002, "somebody 1999")
+
+
+def test_painter_whose_first_change_was_refused_is_known_later(store: SqliteStore) -> None:
+    store.append(changes(1), AT)
+    assert store._connection is not None
+    store._connection.execute("PRAGMA query_only = 1")
+    with pytest.raises(StoreError, match="attempt to write a readonly database"):
+        store.append([Change(0, 0, 1, "bob", 2)], AT)
+    store._connection.execute("PRAGMA query_only = 0")
+    store.append([Change(0, 0, 1, "bob", 2)], AT)
+    assert [change.user_id for change in store.since(1) or ()] == ["bob"]
+
+
+def test_snapshot_that_cannot_be_written_is_no_harm(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.append(changes(3), AT)
+    monkeypatch.setattr(schema, "BUSY_TIMEOUT", 0.0)
+    with closing(store.reader()) as reader, schema.connected(store._file.path, writes=True) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="database is locked"):
+            reader.take_snapshot()
+        other.execute("ROLLBACK")
+        assert (store.load().seq, reader.since_snapshot()) == (3, 3)

@@ -1,0 +1,135 @@
+"""Who may connect: pure rules, and what the refused are told, in virtual time."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.testing import settle
+from protocol import Request, Response
+from supervision.server import Policy, Proxies, Refusal, WebSocket
+from supervision.server.admission import RETRY_AFTER, Admission
+from tests.server.test_drainer import Listener
+from tests.support.instance import ServerSimulation, simulated_server
+from tests.support.scenarios import simulated
+from tests.support.virtual_network import EOF, VirtualBrowser, VirtualPeer
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: canopy\r\n\r\n"
+ANN, BOB = "192.0.2.1", "192.0.2.2"
+
+
+def answer(request: Request) -> Response:
+    return Response(200, (), request.remote.encode())
+
+
+def ask(server: ServerSimulation, address: str | None, *headers: str) -> VirtualBrowser:
+    """A client at `address` that sends a request."""
+    browser = VirtualBrowser(server.door, address)
+    browser.send_bytes(b"\r\n".join([REQUEST[:-4], *(line.encode() for line in headers), b"", b""]))
+    return browser
+
+
+# Pure.
+
+
+def test_address_may_have_so_many_connections_and_again_when_one_has_gone() -> None:
+    admission = Admission(Policy(max_per_address=2))
+    assert [admission.enter(ANN, 0.0) for _ in range(3)] == [None, None, Refusal.TOO_MANY_OF_ADDRESS]
+    assert admission.enter(BOB, 0.0) is None
+    admission.leave(ANN)
+    assert [admission.enter(ANN, 0.0) for _ in range(2)] == [None, Refusal.TOO_MANY_OF_ADDRESS]
+
+
+def test_address_may_come_so_often_in_a_second() -> None:
+    admission = Admission(Policy(max_arrivals=2))
+    assert [admission.enter(ANN, at) for at in (0.0, 0.5, 0.9)] == [None, None, Refusal.TOO_FAST]
+    assert admission.enter(BOB, 0.9) is None
+    assert admission.enter(ANN, 1.0) is None
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([ANN, BOB, "2001:db8::1", "2001:db8::2"]))))
+def test_books_are_empty_when_everybody_has_gone(steps: list[tuple[bool, str]]) -> None:
+    admission = Admission(Policy(max_per_address=3))
+    present: list[str] = []
+    for comes, address in steps:
+        if comes:
+            if admission.enter(address, 0.0) is None:
+                present.append(address)
+        elif address in present:
+            present.remove(address)
+            admission.leave(address)
+        assert admission.present.total() == len(present)
+    for address in present:
+        admission.leave(address)
+    assert not admission.present
+
+
+def test_rules_that_are_off_cost_no_memory() -> None:
+    admission = Admission(Policy())
+    assert admission.enter(ANN, 0.0) is None
+    assert not admission.present
+
+
+# With a server.
+
+
+@simulated
+async def test_one_too_many_of_an_address_gets_429_and_others_are_let_in() -> None:
+    async with simulated_server(answer, max_per_address=1) as server:
+        first = ask(server, ANN)
+        assert (await first.answer()).endswith(ANN.encode())
+        refusal = await ask(server, ANN).answer()
+        assert refusal.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
+        assert f"\r\nRetry-After: {RETRY_AFTER}\r\n".encode() in refusal
+        assert refusal.endswith(b"\r\n\r\ntoo many connections from your address\n")
+        assert (await ask(server, BOB).answer()).startswith(b"HTTP/1.1 200 ")
+        assert server.sockets.refused == {"too_many_of_address": 1}
+        first.hang_up(EOF)
+        await first.end()
+        assert (await ask(server, ANN).answer()).startswith(b"HTTP/1.1 200 ")
+
+
+@simulated
+async def test_address_that_comes_too_often_gets_429_until_the_second_is_over() -> None:
+    async with simulated_server(answer, max_arrivals=3) as server:
+        answers = [await ask(server, ANN).answer() for _ in range(4)]
+        assert [each[9:12] for each in answers] == [b"200", b"200", b"200", b"429"]
+        await settle(1.0)
+        assert (await ask(server, ANN).answer())[9:12] == b"200"
+
+
+@simulated
+async def test_people_behind_a_proxy_are_counted_one_by_one_when_they_open_a_websocket() -> None:
+    rules = {"max_per_address": 1, "proxies": Proxies.parse(["10.0.0.0/8"])}
+    async with simulated_server(lambda request: WebSocket(Listener), **rules) as server:
+
+        async def open_websocket(client: str) -> VirtualPeer:
+            peer = VirtualPeer("10.0.0.1")
+            peer.begin(server.door, "/", headers=(f"X-Forwarded-For: {client}",))
+            await peer.until(lambda: bool(peer.response), "for the handshake")
+            return peer
+
+        first, second = await open_websocket(ANN), await open_websocket(BOB)
+        third = await open_websocket(ANN)
+        assert [peer.response[9:12] for peer in (first, second, third)] == [b"101", b"101", b"429"]
+        first.say_goodbye()
+        await first.end()
+        assert (await open_websocket(ANN)).response[9:12] == b"101"
+        assert sorted(server.sockets.admission.present) == [ANN, BOB]
+    assert not server.sockets.admission.present
+
+
+@simulated
+async def test_stranger_who_claims_to_be_somebody_else_is_not_believed() -> None:
+    async with simulated_server(answer, proxies=Proxies.parse(["10.0.0.0/8"])) as server:
+        assert (await ask(server, ANN, f"X-Forwarded-For: {BOB}").answer()).endswith(ANN.encode())
+        assert (await ask(server, "10.0.0.1", f"X-Forwarded-For: {BOB}").answer()).endswith(BOB.encode())
+
+
+@simulated
+async def test_page_of_another_host_gets_403() -> None:
+    async with simulated_server(lambda request: WebSocket(Listener)) as server:
+        for origin, status in (("http://evil.example", b"403"), ("http://canopy", b"101"), ("null", b"403")):
+            peer = VirtualPeer()
+            peer.begin(server.door, "/", headers=(f"Origin: {origin}",))
+            await peer.until(lambda peer=peer: bool(peer.response), "for the handshake")
+            assert peer.response[9:12] == status
+        assert server.sockets.refused == {"origin": 2}
