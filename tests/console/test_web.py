@@ -243,7 +243,7 @@ async def test_every_answer_has_the_headers_that_guard_a_browser(tmp_path: Path)
             assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
             assert "unsafe" not in answer.headers["content-security-policy"]
             assert answer.headers["x-content-type-options"] == "nosniff"
-            assert answer.headers["referrer-policy"] == "no-referrer"
+            assert answer.headers["referrer-policy"] == "same-origin"
             assert answer.headers["cache-control"] == "no-store"
 
 
