@@ -1,6 +1,7 @@
 """Everybody gets a turn, other threads get in, and overload is reported."""
 
 import asyncio
+import itertools
 import threading
 from typing import Any
 
@@ -10,7 +11,7 @@ from structlog.testing import capture_logs
 from actors import GenServer, Scheduler, cast, send, start
 from actors.mailbox import HIGH_WATER
 from actors.scheduler import MESSAGES_PER_TURN
-from actors.testing import VirtualLoop, quiet, run
+from actors.testing import VirtualLoop, kill, quiet, run
 from tests.support.puppet import puppet
 from tests.support.scenarios import live, simulated
 
@@ -165,3 +166,36 @@ async def test_numbers_are_never_used_again() -> None:
         assert ref.id not in seen
         seen.add(ref.id)
         await ref.stop(block=False)
+
+
+async def _worked(count: int) -> None:
+    """Let a process take so many messages, and end."""
+    ref, _ = await puppet()
+    for _ in range(count):
+        cast(ref, lambda _: None)
+    await quiet()
+    await kill(ref)
+
+
+@simulated
+async def test_messages_of_the_dead_are_still_counted() -> None:
+    scheduler = Scheduler.current()
+    before = scheduler.handled()
+    await _worked(30)
+    assert scheduler.handled() == before + 30
+
+
+@simulated
+async def test_turns_are_timed_while_somebody_wants_to_know() -> None:
+    scheduler, seconds = Scheduler.current(), itertools.count()
+    ref, _ = await puppet()
+    cast(ref, lambda _: None)
+    await quiet()
+    assert scheduler.used == {}
+    scheduler.profile(lambda: float(next(seconds)))
+    cast(ref, lambda _: None)
+    await quiet()
+    assert list(scheduler.used.values()) == [1.0]
+    await kill(ref)
+    assert scheduler.used == {}
+    scheduler.profile(None)

@@ -370,3 +370,12 @@ def test_certificate_that_is_none_is_told_in_one_line(command: Command, tmp_path
     outcome = command("run", "--port", "0", "--tls-cert", "cert.pem")
     assert outcome.code == 2
     assert outcome.error.startswith("--tls-cert cert.pem cannot be used: ")
+
+
+def test_console_port_in_use_is_told_in_one_line(command: Command) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        outcome = command("run", "--port", "0", "--console-port", str(port))
+    assert (outcome.code, outcome.error) == (2, f"--console-port {port} on 127.0.0.1 is in use by another program")
