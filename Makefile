@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.dev
 ARGS ?=
 SEEDS ?= 10000
 
-.PHONY: run test check bench explore lint types clean
+.PHONY: run test check conformance bench explore lint types clean
 
 run: $(RUN_STAMP)  ## serve the canvas on http://127.0.0.1:8000; ARGS="--port 9000" for options
 	@exec $(BIN)/canopy run $(ARGS)
@@ -22,6 +22,9 @@ lint: $(DEV_STAMP)
 
 types: $(DEV_STAMP)
 	$(BIN)/mypy
+
+conformance: $(DEV_STAMP)  ## the Autobahn test suite against /echo; needs a Python 2.7; ARGS=--full for all 517 cases
+	$(BIN)/python -m tests.conformance.autobahn $(ARGS)
 
 explore: $(DEV_STAMP)  ## simulate the whole canvas with many seeds: SEEDS=100000
 	SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/simulation -k under_every_seed $(ARGS)
