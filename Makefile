@@ -35,6 +35,9 @@ bench: $(DEV_STAMP)  ## throughput beside other servers, in one run
 clean:
 	rm -rf $(VENV)
 
+$(VENV)/node:  # the ws package of Node, for tests/clients
+	npm install --silent --no-audit --no-fund --prefix $@ ws@8.23.0
+
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "canopy needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)

@@ -1,7 +1,7 @@
 """`python -m tests.fuzz TARGET [OPTION...]`: atheris, for as long as one likes. The options are libFuzzer's.
 
-    pip install atheris
-    python -m tests.fuzz session -max_total_time=600 corpus/
+pip install atheris
+python -m tests.fuzz session -max_total_time=600 corpus/
 """
 
 import importlib
