@@ -193,6 +193,7 @@ class Broadcaster(GenServer):
             if view.seq != before or wire.owner is not viewer.ref:
                 continue  # it is behind; or its actor has crashed, and the next one goes on from `view.seq`
             if wire.is_congested:
+                view.is_slow = True
                 self._fall_behind(viewer)
                 continue
             view.seq = last

@@ -58,7 +58,9 @@ class Screen:
         assert fields == FIELDS[kind], f"{kind} with {sorted(message)}"
         is_begun = self.states or self.resumes or kind in ("welcome", "canvas_state", "error")
         assert is_begun, f"{kind} before the first canvas_state"
-        if self._welcome is not None:
+        if kind == "error" and message["code"] == "canvas_too_large":
+            self._welcome = None
+        elif self._welcome is not None:
             assert kind == "canvas_state", f"{kind} between welcome and canvas_state"
         show: Callable[[dict[str, Any]], None] = getattr(self, f"_show_{kind}")
         show(message)
@@ -66,6 +68,7 @@ class Screen:
     def _show_welcome(self, message: dict[str, Any]) -> None:
         if message["resumed"]:
             assert (message["epoch"], message["seq"]) == (self.epoch, self.seq), "resumed from somewhere else"
+            self._welcome = None
             self.resumes += 1
         else:
             self._welcome = message
