@@ -12,6 +12,7 @@ from canvas.broadcaster import Broadcaster
 from canvas.canvas import Canvas
 from canvas.config import Config
 from canvas.doors import open_doors, policy_of
+from canvas.encoder import Encoder
 from canvas.folder import Folder
 from canvas.historian import BlockingHistorian, Historian
 from canvas.images import Images
@@ -111,8 +112,9 @@ class CanvasApplication(Application):
             [
                 child(Registry, room.users, room.viewers, id="registry", name="registry"),
                 child(store_server, self.store, "history", id="store", name="store"),
+                child(Encoder, id="encoder", name="encoder"),
                 child(Broadcaster, room, id="broadcaster", name="broadcaster"),
-                child(Canvas, "store", "broadcaster", config.tick, wall_clock, id="canvas", name="canvas"),
+                child(Canvas, "store", "encoder", "broadcaster", config.tick, wall_clock, id="canvas", name="canvas"),
                 child(historian, self.store, id="history", name="history"),
                 child(Images, id="images", name="images"),
                 server("server", self.sockets, routes, drain_timeout=config.drain_timeout),

@@ -30,10 +30,10 @@ class Images(BlockingServer):
         """Encode a picture."""
         if not isinstance(request, EncodePng):
             return super().handle_call(request, from_)
-        picture = request.picture
-        key = (picture.epoch, picture.seq)
+        grid = request.picture.grid
+        key = (request.picture.epoch, grid.seq)
         if self._last is None or self._last[0] != key:
-            image = Image.frombytes("RGB", (picture.width, picture.height), picture.rgb)
+            image = Image.frombytes("RGB", (grid.width, grid.height), grid.rgb())
             png = io.BytesIO()
             image.save(png, "PNG", compress_level=3)
             self._last = (key, png.getvalue())

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actors import Ref, Target
+from canvas.area import Area
 from canvas.rate_limit import RateLimit
+from canvas.view import View
 from registry import Table
 from supervision.server import Wire
 
@@ -15,11 +17,12 @@ TOPIC = "canvas"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Viewer:
-    """One open WebSocket: whose it is, which connection actor owns it now, and where to write."""
+    """One open WebSocket: whose it is, which connection actor owns it now, where to write, and what it sees."""
 
     user_id: str
     ref: Ref
     wire: Wire
+    view: View
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +44,8 @@ class Room:
     height: int
     background: int
     rate_limit: RateLimit | None
+
+    @property
+    def whole(self) -> Area:
+        """All of the canvas."""
+        return Area(0, 0, self.width, self.height)

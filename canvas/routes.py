@@ -12,19 +12,23 @@ from pathlib import Path
 import orjson
 
 from actors import CallExit, call
+from canvas.binary import SUBPROTOCOL
 from canvas.canvas import GetPicture, Picture
+from canvas.codec import BINARY, JSON
 from canvas.config import Config
 from canvas.echo import Echo
 from canvas.images import EncodePng
 from canvas.pixel import pixel_route
 from canvas.room import Room
 from canvas.store import Store
+from canvas.view import open_view
 from canvas.visitor import Visitor
-from protocol import HttpError, Limits, Request, Response, decode_path
+from protocol import HttpError, Limits, Request, Response, choose_subprotocol, decode_path
 from supervision.server import Answer, Sockets, WebSocket
 
 ECHO_LIMITS = Limits(message=16 * 1024 * 1024, fragments=131_072)
 """The largest messages of the Autobahn test suite."""
+SUBPROTOCOLS = (SUBPROTOCOL,)
 STATIC = Path(__file__).parent / "static"
 
 _PAGE_HEADERS = (
@@ -88,8 +92,7 @@ class Routes:
         """Answer one request."""
         path = decode_path(request.path)
         if path == "/ws":
-            user_id = self._free_user_id()
-            return WebSocket(partial(Visitor, room=self._room, user_id=user_id), label=f"visitor {user_id}")
+            return self._visit(request)
         if path == "/echo" and self._config.echo:
             return WebSocket(Echo, label="echo", limits=ECHO_LIMITS)
         if request.method not in ("GET", "HEAD"):
@@ -111,6 +114,15 @@ class Routes:
         headers = (("Content-Type", file.content_type), *_PAGE_HEADERS)
         return _cached(request, file.etag, headers, file.content)
 
+    def _visit(self, request: Request) -> WebSocket:
+        user_id = self._free_user_id()
+        offered = request.headers.tokens("Sec-WebSocket-Protocol")
+        codec = BINARY if choose_subprotocol(offered, SUBPROTOCOLS) else JSON
+        view = open_view(codec, request.query, self._room.width, self._room.height)
+        return WebSocket(
+            partial(Visitor, room=self._room, user_id=user_id, view=view), SUBPROTOCOLS, label=f"visitor {user_id}"
+        )
+
     def _free_user_id(self) -> str:
         while self._room.users.whereis(user_id := self._new_user_id()) is not None:
             pass  # of 10,000 random ids of 32 bits, two are the same in one case of a hundred
@@ -125,9 +137,9 @@ class Routes:
         headers = (
             ("Content-Type", "image/png"),
             ("Cache-Control", "no-cache"),
-            ("X-Canvas-Seq", str(picture.seq)),
+            ("X-Canvas-Seq", str(picture.grid.seq)),
         )
-        return _cached(request, f'"{picture.epoch}-{picture.seq}"', headers, png)
+        return _cached(request, f'"{picture.epoch}-{picture.grid.seq}"', headers, png)
 
 
 def _cached(request: Request, etag: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Response:

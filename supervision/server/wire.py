@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import structlog
 
 from actors import ExitReason, Ref, watch
-from protocol import CloseCode, Event, Limits, Pong, Request, Response, Session, State, Upgrade
+from protocol import CloseCode, Event, Limits, Pong, Request, Response, Session, SharedMessage, State, Upgrade
 from supervision.server.admission import Refusal
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class Wire(asyncio.Protocol):
         "_unheard",
         "_untaken_from",
         "_unwatch",
+        "_when_drained",
         "address",
         "bytes_in",
         "bytes_out",
@@ -131,6 +132,7 @@ class Wire(asyncio.Protocol):
         self._peer_address = address
         self._transport: asyncio.Transport | None = None
         self._unwatch: Callable[[], None] | None = None
+        self._when_drained: Callable[[], object] | None = None
         self._is_notified = False
         self._is_paused = False
         self._is_full = False  # some of a long read waits until the events before it have been taken
@@ -201,6 +203,9 @@ class Wire(asyncio.Protocol):
         self.is_congested = False
         if self._stall_timer is not None:
             self._stall_timer.cancel()
+        tell, self._when_drained = self._when_drained, None
+        if tell is not None:
+            tell()
         self._read_on_if_heard()
 
     # What the owner does.
@@ -271,6 +276,10 @@ class Wire(asyncio.Protocol):
         """Send a binary message. After a close frame nothing is sent."""
         self.write(self.session.send_binary(data))
 
+    def send(self, message: SharedMessage) -> None:
+        """Send a message that others may be sent, too. After a close frame nothing is sent."""
+        self.write(message.for_session(self.session))
+
     def send_frames(self, data: bytes) -> None:
         """Send whole frames that somebody encoded for many wires at once; nothing unless the WebSocket is open."""
         if self.session.state is _OPEN:
@@ -318,6 +327,10 @@ class Wire(asyncio.Protocol):
         self._transport.write(data)
         if self.is_congested and self.backlog > self._policy.max_backlog + self._congested_from:
             self._cut_off("backlog")
+
+    def when_drained(self, tell: Callable[[], object]) -> None:
+        """Have `tell()` called once when the peer of a congested wire has caught up; in place of any earlier one."""
+        self._when_drained = tell
 
     def cork(self) -> None:
         """Keep what is written until `uncork`, to send it in one write."""
