@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from actors import Ref
+from canvas.bans import FILE as BANS
+from canvas.bans import Bans
 from canvas.broadcaster import Broadcaster
 from canvas.canvas import Canvas
 from canvas.config import Config
@@ -15,10 +18,13 @@ from canvas.doors import open_doors, policy_of
 from canvas.encoder import Encoder
 from canvas.folder import Folder
 from canvas.historian import BlockingHistorian, Historian
+from canvas.identity import Identities, read_key
 from canvas.images import Images
+from canvas.moderation import Moderation
 from canvas.rollback import rollback_route
 from canvas.room import Room, Viewer
 from canvas.routes import Routes
+from canvas.rules import Cooldowns
 from canvas.store import (
     DATABASE,
     About,
@@ -29,11 +35,12 @@ from canvas.store import (
     StoreServer,
     UnusableStore,
 )
+from protocol import Request
 from registry import Keys, Registry, Table
 from supervision import Application, ChildType, Strategy, Supervisor, child
 from supervision.console.client import SOCKET
 from supervision.console.routes import AdminRoutes
-from supervision.server import Policy, Sockets, listen_unix, server
+from supervision.server import Answer, Policy, Sockets, listen_unix, server
 
 
 def open_store(config: Config) -> Store:
@@ -59,6 +66,11 @@ def open_store(config: Config) -> Store:
     return store
 
 
+def random_id() -> str:
+    """Eight characters for a new visitor: of a million visitors, two get the same in one case of three."""
+    return base64.b32encode(secrets.token_bytes(5)).decode().lower()
+
+
 class CanvasApplication(Application):
     """The canvas, its server and its admin socket: everything but the process it runs in.
 
@@ -67,6 +79,7 @@ class CanvasApplication(Application):
         new_user_id: names a new visitor
         store: where committed changes live, in place of the one that is configured
         wall_clock: seconds since 1970
+        identity_key: signs who visitors are, in place of the key in the data folder
 
     Attributes:
         sockets: the server's; they are open from the beginning, so that a port in use is found before anything starts
@@ -76,9 +89,10 @@ class CanvasApplication(Application):
         self,
         config: Config,
         *,
-        new_user_id: Callable[[], str] = lambda: secrets.token_hex(4),
+        new_user_id: Callable[[], str] = random_id,
         store: Store | None = None,
         wall_clock: Callable[[], float] = time.time,
+        identity_key: bytes | None = None,
     ) -> None:
         self.config = config
         with contextlib.ExitStack() as opened:
@@ -92,17 +106,22 @@ class CanvasApplication(Application):
             opened.callback(self.admin.close)
             self.store = store or open_store(config)
             opened.callback(self.store.close)
+            rules = config.rules
+            bans = Bans(config.data / BANS, wall_clock)
+            identities = Identities(identity_key or read_key(config.data))
             self.room = Room(
                 canvas="canvas",
                 broadcaster="broadcaster",
-                users=Table("users"),
+                users=Table("users", Keys.DUPLICATE),
                 viewers=Table[Viewer]("viewers", Keys.DUPLICATE, listeners=["broadcaster"]),
                 width=self.store.width,
                 height=self.store.height,
                 background=self.store.background,
-                rate_limit=config.rate_limit,
+                rules=rules,
+                cooldowns=None if rules.cooldown is None else Cooldowns(rules.cooldown),
             )
-            routes = Routes(config, self.room, self.sockets, new_user_id, self.store)
+            self.moderation = Moderation(bans, self.room.viewers)
+            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, self.store)
             self._top: Ref | None = None
             opened.pop_all()
         room, blocks = self.room, self.store.blocks
@@ -118,7 +137,7 @@ class CanvasApplication(Application):
                 child(historian, self.store, id="history", name="history"),
                 child(Images, id="images", name="images"),
                 server("server", self.sockets, routes, drain_timeout=config.drain_timeout),
-                server("console", self.admin, AdminRoutes(self.top, rollback_route), drain_timeout=1.0),
+                server("console", self.admin, AdminRoutes(self.top, self._admin_route), drain_timeout=1.0),
             ],
             id="canopy",
             label="canopy",
@@ -127,6 +146,10 @@ class CanvasApplication(Application):
             kwargs={"strategy": Strategy.REST_FOR_ONE, "intensity": 200, "period": 10.0},
         )
         super().__init__(tree, prepare_stop=self._prepare_stop)
+
+    def _admin_route(self, request: Request) -> Answer | Awaitable[Answer] | None:
+        """What the admin API answers for the canvas."""
+        return rollback_route(request) or self.moderation.route(request)
 
     def top(self) -> Ref:
         """The top supervisor."""

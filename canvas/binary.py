@@ -10,10 +10,12 @@ from enum import IntEnum
 from struct import Struct
 from typing import Final
 
+import orjson
+
 from canvas.area import Area
+from canvas.errors import BadMessage
 from canvas.grid import Change
 from canvas.messages import (
-    BadMessage,
     ClientCursorMove,
     ClientMessage,
     ClientPixels,
@@ -21,6 +23,7 @@ from canvas.messages import (
     ClientSubscribe,
     Coming,
     Welcome,
+    details,
 )
 
 SUBPROTOCOL: Final = "canopy.v1.bin"
@@ -45,6 +48,7 @@ class ServerKind(IntEnum):
     PRESENCE = 0x84
     CURSORS = 0x85
     ERROR = 0x86
+    USER_COUNT = 0x87
 
 
 _PIXEL = Struct("<HHBBB")
@@ -57,6 +61,7 @@ _CHANGES = Struct("<BQQH")
 _CHANGE = Struct("<HHHBBB")
 _PRESENCE = Struct("<BH")
 _PLACE = Struct("<HH")
+_USER_COUNT = Struct("<BI")
 _TEXT_LENGTH = Struct("<H")
 
 _RESUMED, _LIMITED = 1, 2
@@ -120,7 +125,7 @@ def _check_range(field: str, value: int, low: int, high: int) -> None:
 
 def server_welcome(welcome: Welcome) -> bytes:
     """Greet a client."""
-    limit = welcome.rate_limit
+    limit = welcome.rules.rate_limit
     flags = _RESUMED * welcome.resumed | _LIMITED * (limit is not None)
     head = _WELCOME.pack(
         ServerKind.WELCOME,
@@ -133,8 +138,9 @@ def server_welcome(welcome: Welcome) -> bytes:
         0 if limit is None else limit.burst,
         welcome.user_count,
     )
-    users = b"".join(map(_short, welcome.users))
-    return head + _short(welcome.epoch) + _short(welcome.user_id) + _TEXT_LENGTH.pack(len(welcome.users)) + users
+    users = b"".join(_short(person.user_id) for person in welcome.users)
+    about = (_short(welcome.epoch), _short(welcome.user_id), _TEXT_LENGTH.pack(len(welcome.users)), users)
+    return b"".join((head, *about, orjson.dumps(details(welcome))))
 
 
 def server_snapshot(seq: int, area: Area, tiles: Sequence[tuple[int, bytes]], *, is_whole: bool) -> bytes:
@@ -174,8 +180,15 @@ def _changes(changes: Sequence[Change], after: int) -> bytes:
 
 def server_presence(comings: Sequence[Coming]) -> bytes:
     """Tell who has come and who has gone, in order."""
-    told = [bytes((coming.has_come,)) + _short(coming.user_id) for coming in comings]
+    told = [
+        bytes((coming.has_come,)) + _short(coming.person.user_id) + _short(coming.person.name) for coming in comings
+    ]
     return _PRESENCE.pack(ServerKind.PRESENCE, len(told)) + b"".join(told)
+
+
+def server_user_count(count: int) -> bytes:
+    """Tell how many people there are, where not all of them are told of by name."""
+    return _USER_COUNT.pack(ServerKind.USER_COUNT, count)
 
 
 def server_cursors(cursors: Sequence[tuple[str, int, int]]) -> bytes:

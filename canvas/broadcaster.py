@@ -226,9 +226,8 @@ class Broadcaster(GenServer):
 
     def _tell_refused(self, request: Refuse) -> None:
         for user_id in dict.fromkeys(change.user_id for change in request.changes):  # a set's order is no seed's
-            viewer = self._presence.find(user_id)
-            if viewer is not None:
-                text = f"the pixel could not be kept: {request.error}"
+            text = f"the pixel could not be kept: {request.error}"
+            for viewer in self._presence.find(user_id):
                 _send(viewer, viewer.view.codec.error("store_unavailable", text))
 
     def _show_presence(self) -> None:
@@ -238,7 +237,7 @@ class Broadcaster(GenServer):
             if wire.owner is not viewer.ref:
                 continue  # its actor has crashed: the next incarnation is welcomed anew
             codec, variant = viewer.view.codec, wire.session.variant
-            data = news.frames(viewer.user_id, codec, variant, cursors=not wire.is_congested)
+            data = news.frames(viewer, codec, variant, cursors=not wire.is_congested)
             if data:
                 wire.send_frames(data)
 
@@ -295,7 +294,7 @@ class Broadcaster(GenServer):
             resumed=resumed,
             users=users,
             user_count=len(self._presence),
-            rate_limit=room.rate_limit,
+            rules=room.rules,
         )
         _send(viewer, viewer.view.codec.welcome(welcome))
 

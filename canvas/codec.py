@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from canvas import binary, messages
+from canvas.errors import BadMessage
 from canvas.grid import Change
-from canvas.messages import BadMessage, ClientMessage, Coming, Welcome
+from canvas.messages import ClientMessage, Coming, Welcome
 from protocol import Binary, SharedMessage, Text
 
 
@@ -32,6 +33,10 @@ class Codec(Protocol):
 
     def presence(self, comings: Sequence[Coming]) -> SharedMessage:
         """Tell who has come and who has gone, in order."""
+        ...
+
+    def user_count(self, count: int) -> SharedMessage:
+        """Tell how many people there are."""
         ...
 
     def cursors(self, cursors: Sequence[tuple[str, int, int]]) -> SharedMessage:
@@ -67,6 +72,10 @@ class JsonCodec:
         """See `Codec`."""
         return SharedMessage.text(*map(messages.server_coming, comings))
 
+    def user_count(self, count: int) -> SharedMessage:
+        """See `Codec`."""
+        return SharedMessage.text(messages.server_user_count(count))
+
     def cursors(self, cursors: Sequence[tuple[str, int, int]]) -> SharedMessage:
         """See `Codec`."""
         return SharedMessage.text(*[messages.server_cursor_moved(*cursor) for cursor in cursors])
@@ -99,6 +108,10 @@ class BinaryCodec:
     def presence(self, comings: Sequence[Coming]) -> SharedMessage:
         """See `Codec`."""
         return SharedMessage.binary(binary.server_presence(comings))
+
+    def user_count(self, count: int) -> SharedMessage:
+        """See `Codec`."""
+        return SharedMessage.binary(binary.server_user_count(count))
 
     def cursors(self, cursors: Sequence[tuple[str, int, int]]) -> SharedMessage:
         """See `Codec`."""

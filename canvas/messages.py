@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 import orjson
 
 from canvas.area import Area
+from canvas.errors import BadMessage
 from canvas.grid import Change
-from canvas.rate_limit import RateLimit
+from canvas.rules import Rules
 
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}\Z")
 
@@ -61,31 +62,25 @@ class Welcome:
     epoch: str
     seq: int
     resumed: bool
-    users: Sequence[str]
+    users: Sequence[Person]
     user_count: int
-    rate_limit: RateLimit | None
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user, and the name that they have given themselves, if any."""
+
+    user_id: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """Somebody has come, or has left."""
+    """Somebody has come, or has another name, or has left."""
 
-    user_id: str
+    person: Person
     has_come: bool
-
-
-class BadMessage(Exception):
-    """A message that breaks a rule. The peer gets it as an `error`, and the connection stays.
-
-    `code` is one of `invalid_json`, `invalid_message`, `unknown_type`, `missing_field`, `invalid_field`,
-    `out_of_bounds`, `invalid_color`, `unsupported_data`; `field` names the culprit, if it is one.
-    """
-
-    def __init__(self, code: str, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.field = field
 
 
 def decode(data: str | bytes, width: int, height: int) -> ClientMessage:
@@ -176,7 +171,7 @@ def _shorten(text: str) -> str:
 
 def server_welcome(welcome: Welcome) -> bytes:
     """Greet a client."""
-    limit = welcome.rate_limit
+    limit = welcome.rules.rate_limit
     return orjson.dumps(
         {
             "type": "welcome",
@@ -187,11 +182,25 @@ def server_welcome(welcome: Welcome) -> bytes:
             "epoch": welcome.epoch,
             "seq": welcome.seq,
             "resumed": welcome.resumed,
-            "users": welcome.users,
+            "users": [person.user_id for person in welcome.users],
             "user_count": welcome.user_count,
             "rate_limit": None if limit is None else {"per_second": limit.per_second, "burst": limit.burst},
+            **details(welcome),
         }
     )
+
+
+def details(welcome: Welcome) -> dict[str, Any]:
+    """What a welcome says of names and rules, as JSON."""
+    rules = welcome.rules
+    cooldown, palette = rules.cooldown, rules.palette
+    return {
+        "names": {person.user_id: person.name for person in welcome.users if person.name},
+        "read_only": rules.is_read_only,
+        "palette": None if palette is None else [f"#{color:06X}" for color in palette],
+        "cooldown": None if cooldown is None else {"shortest": cooldown.shortest, "longest": cooldown.longest},
+        "locked": [{"x": a.x, "y": a.y, "width": a.width, "height": a.height} for a in rules.locked],
+    }
 
 
 def server_canvas_state(pixels_json: bytes, epoch: str, seq: int, area: Area | None = None) -> bytes:
@@ -224,9 +233,16 @@ def server_pixels_changed(changes: Sequence[Change], after: int) -> list[bytes]:
 
 
 def server_coming(coming: Coming) -> bytes:
-    """Tell that somebody has come, or has left."""
-    kind = "user_joined" if coming.has_come else "user_left"
-    return orjson.dumps({"type": kind, "user_id": coming.user_id})
+    """Tell that somebody has come, or has another name, or has left."""
+    told = {"type": "user_joined" if coming.has_come else "user_left", "user_id": coming.person.user_id}
+    if coming.has_come and coming.person.name:
+        told["name"] = coming.person.name
+    return orjson.dumps(told)
+
+
+def server_user_count(count: int) -> bytes:
+    """Tell how many people there are, where not all of them are told of by name."""
+    return orjson.dumps({"type": "user_count", "count": count})
 
 
 def server_cursor_moved(user_id: str, x: int, y: int) -> bytes:

@@ -12,11 +12,13 @@ from pathlib import Path
 import orjson
 
 from actors import CallExit, call
+from canvas.bans import Bans
 from canvas.binary import SUBPROTOCOL
 from canvas.canvas import GetPicture, Picture
 from canvas.codec import BINARY, JSON
 from canvas.config import Config
 from canvas.echo import Echo
+from canvas.identity import Identities, read_name
 from canvas.images import EncodePng
 from canvas.pixel import pixel_route
 from canvas.room import Room
@@ -75,16 +77,27 @@ class Routes:
         room: what visitors need
         sockets: tell whether the server drains
         new_user_id: names a new visitor
+        identities: know a visitor again
+        bans: keep some out
         store: tells what it promises
     """
 
     def __init__(
-        self, config: Config, room: Room, sockets: Sockets, new_user_id: Callable[[], str], store: Store
+        self,
+        config: Config,
+        room: Room,
+        sockets: Sockets,
+        new_user_id: Callable[[], str],
+        identities: Identities,
+        bans: Bans,
+        store: Store,
     ) -> None:
         self._config = config
         self._room = room
         self._sockets = sockets
         self._new_user_id = new_user_id
+        self._identities = identities
+        self._bans = bans
         self._store = store
         self._static = load_static()
 
@@ -115,12 +128,21 @@ class Routes:
         return _cached(request, file.etag, headers, file.content)
 
     def _visit(self, request: Request) -> WebSocket:
-        user_id = self._free_user_id()
+        known = self._identities.read(request)
+        ban = self._bans.find(known, request.remote)
+        if ban is not None:
+            raise HttpError(403, ban.notice)
+        user_id = known or self._free_user_id()
+        headers = () if known else (self._identities.header(user_id, is_secure=request.is_secure),)
+        name = read_name(request.query)
         offered = request.headers.tokens("Sec-WebSocket-Protocol")
         codec = BINARY if choose_subprotocol(offered, SUBPROTOCOLS) else JSON
         view = open_view(codec, request.query, self._room.width, self._room.height)
         return WebSocket(
-            partial(Visitor, room=self._room, user_id=user_id, view=view), SUBPROTOCOLS, label=f"visitor {user_id}"
+            partial(Visitor, room=self._room, user_id=user_id, name=name, view=view),
+            SUBPROTOCOLS,
+            label=f"visitor {user_id}",
+            headers=headers,
         )
 
     def _free_user_id(self) -> str:

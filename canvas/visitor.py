@@ -13,9 +13,9 @@ import structlog
 from actors import cast
 from canvas.broadcaster import CursorMoved, Join, Subscribe
 from canvas.canvas import Paint
+from canvas.errors import BadMessage
 from canvas.grid import Change
 from canvas.messages import (
-    BadMessage,
     ClientCursorMove,
     ClientMessage,
     ClientPixels,
@@ -37,16 +37,16 @@ PATIENCE = RateLimit(per_second=5, burst=100)
 class Visitor:
     """One visitor. Its view outlives it."""
 
-    def __init__(self, connection: Connection, room: Room, user_id: str, view: View) -> None:
+    def __init__(self, connection: Connection, room: Room, user_id: str, name: str, view: View) -> None:
         self._connection = connection
         self._room = room
         self._user_id = user_id
         self._codec = view.codec
         self._decode = view.codec.decode
-        self._viewer = Viewer(user_id, connection.ref, connection.wire, view)
+        self._viewer = Viewer(user_id, name, connection.ref, connection.wire, view)
         self._clock = connection.scheduler.loop.time
         now = self._clock()
-        limit = room.rate_limit
+        limit = room.rules.rate_limit
         self._pixels = None if limit is None else TokenBucket(limit, now)
         self._cursors = None if limit is None else TokenBucket(limit, now)
         self._patience = TokenBucket(PATIENCE, now)
@@ -99,12 +99,17 @@ class Visitor:
             cast(self._room.broadcaster, Subscribe(self._viewer, message.area))
 
     def _paint(self, pixel: ClientPixelUpdate) -> None:
+        room = self._room
+        if room.rules.are_strict:
+            room.rules.check(pixel.x, pixel.y, pixel.color)
         self._spend(self._pixels, "pixel updates")
+        if room.cooldowns is not None:
+            room.cooldowns.begin(self._user_id, len(room.viewers), self._clock())
         self._painted.append(Change(pixel.x, pixel.y, pixel.color, self._user_id))
 
     def _spend(self, bucket: TokenBucket | None, what: str) -> None:
         if bucket is not None and not bucket.take(self._clock()):
-            limit = self._room.rate_limit
+            limit = self._room.rules.rate_limit
             assert limit is not None
             raise BadMessage("rate_limited", f"at most {limit.per_second:g} {what} a second, {limit.burst} at once")
 

@@ -7,7 +7,7 @@ adopts the wire with every event that was not handled yet. One that nobody adopt
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -256,11 +256,19 @@ class Wire(asyncio.Protocol):
             sockets.refuse(refusal)
         return refusal
 
-    def accept(self, upgrade: Upgrade, subprotocol: str | None, limits: Limits | None = None) -> None:
+    def accept(
+        self,
+        upgrade: Upgrade,
+        subprotocol: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        limits: Limits | None = None,
+    ) -> None:
         """Answer the request that waits with 101; what follows it are WebSocket events."""
         self._sockets.heartbeat.watch(self)
         compression = self._policy.compression
-        events = self.session.accept(upgrade, subprotocol=subprotocol, compression=compression, limits=limits)
+        events = self.session.accept(
+            upgrade, subprotocol=subprotocol, headers=headers, compression=compression, limits=limits
+        )
         self._stride = COSTLY_READ if self.session.is_compressed else LONG_READ
         self._absorb(events)
 

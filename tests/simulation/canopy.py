@@ -61,6 +61,7 @@ class Canopy:
             config,
             new_user_id=lambda: next(user_ids),
             store=self.store,
+            identity_key=b"k" * 32,
             wall_clock=lambda: asyncio.get_running_loop().time(),
         )
         self.network = VirtualNetwork(Weather(kit))
