@@ -54,7 +54,7 @@ class ServerKind(IntEnum):
 _PIXEL = Struct("<HHBBB")
 _CURSOR = Struct("<BHH")
 _SUBSCRIBE = Struct("<BHHHH")
-_WELCOME = Struct("<BBHHIQdII")
+_WELCOME = Struct("<BBHHIQQdII")
 _SNAPSHOT = Struct("<BBQHHHHH")
 _TILE = Struct("<HI")
 _CHANGES = Struct("<BQQH")
@@ -134,6 +134,7 @@ def server_welcome(welcome: Welcome) -> bytes:
         welcome.height,
         welcome.background,
         welcome.seq,
+        welcome.head,
         0.0 if limit is None else limit.per_second,
         0 if limit is None else limit.burst,
         welcome.user_count,
@@ -176,6 +177,11 @@ def _changes(changes: Sequence[Change], after: int) -> bytes:
         records.append(_CHANGE.pack(change.x, change.y, number, color >> 16, color >> 8 & 0xFF, color & 0xFF))
     head = _CHANGES.pack(ServerKind.CHANGES, after, changes[-1].seq, len(numbers))
     return b"".join((head, *map(_short, numbers), *records))
+
+
+def server_progress(after: int, upto: int) -> bytes:
+    """Tell a client that was told of all up to change `after` that up to `upto` nothing concerns it."""
+    return _CHANGES.pack(ServerKind.CHANGES, after, upto, 0)
 
 
 def server_presence(comings: Sequence[Coming]) -> bytes:

@@ -291,6 +291,7 @@ class Broadcaster(GenServer):
             background=room.background,
             epoch=self._epoch,
             seq=seq,
+            head=self._recent.seq,
             resumed=resumed,
             users=users,
             user_count=len(self._presence),
@@ -313,6 +314,7 @@ class Broadcaster(GenServer):
             self._want_state(viewer)
         elif view.seq == recent.seq:
             view.is_slow = False
+            _tell_progress(viewer)
         elif not recent.covers(view.seq) or (view.is_slow and recent.seq - view.seq > MAX_BEHIND):
             view.need, view.known = Need.STATE, None
             self._want_state(viewer)
@@ -410,6 +412,16 @@ def _show(viewer: Viewer, changes: Sequence[Change], upto: int) -> None:
         _send(viewer, view.codec.changes(changes, view.seq if view.area is None else view.told))
         view.told = changes[-1].seq
     view.seq = upto
+
+
+def _tell_progress(viewer: Viewer) -> None:
+    """Tell a viewer of an area how far it is, when the last changes were none of its business."""
+    view = viewer.view
+    if view.area is not None and view.told < view.seq:
+        message = view.codec.progress(view.told, view.seq)
+        if message is not None:
+            _send(viewer, message)
+            view.told = view.seq
 
 
 def _within(changes: Sequence[Change], area: Area | None, user_id: str | None) -> list[Change]:

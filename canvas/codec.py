@@ -31,6 +31,10 @@ class Codec(Protocol):
         """Tell a client that was told of all up to change `after` of some that follow, at least one."""
         ...
 
+    def progress(self, after: int, upto: int) -> SharedMessage | None:
+        """Tell a client that was told of all up to change `after` that up to `upto` nothing concerns it."""
+        ...
+
     def presence(self, comings: Sequence[Coming]) -> SharedMessage:
         """Tell who has come and who has gone, in order."""
         ...
@@ -68,6 +72,10 @@ class JsonCodec:
         """See `Codec`."""
         return SharedMessage.text(*messages.server_pixels_changed(changes, after))
 
+    def progress(self, after: int, upto: int) -> SharedMessage | None:
+        """JSON has no word for it: the next change says how many were left out."""
+        return None
+
     def presence(self, comings: Sequence[Coming]) -> SharedMessage:
         """See `Codec`."""
         return SharedMessage.text(*map(messages.server_coming, comings))
@@ -104,6 +112,10 @@ class BinaryCodec:
     def changes(self, changes: Sequence[Change], after: int) -> SharedMessage:
         """See `Codec`."""
         return SharedMessage.binary(*binary.server_changes(changes, after))
+
+    def progress(self, after: int, upto: int) -> SharedMessage | None:
+        """See `Codec`."""
+        return SharedMessage.binary(binary.server_progress(after, upto))
 
     def presence(self, comings: Sequence[Coming]) -> SharedMessage:
         """See `Codec`."""

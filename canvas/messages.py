@@ -53,7 +53,10 @@ ClientMessage: TypeAlias = ClientPixelUpdate | ClientPixels | ClientCursorMove |
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """Who a client is, what the canvas is, who else is there: some of them, and how many."""
+    """Who a client is, what the canvas is, who else is there: some of them, and how many.
+
+    `seq` is the change after which the client goes on, `head` the last one there is.
+    """
 
     user_id: str
     width: int
@@ -61,6 +64,7 @@ class Welcome:
     background: int
     epoch: str
     seq: int
+    head: int
     resumed: bool
     users: Sequence[Person]
     user_count: int
@@ -181,6 +185,7 @@ def server_welcome(welcome: Welcome) -> bytes:
             "background": f"#{welcome.background:06X}",
             "epoch": welcome.epoch,
             "seq": welcome.seq,
+            "head": welcome.head,
             "resumed": welcome.resumed,
             "users": [person.user_id for person in welcome.users],
             "user_count": welcome.user_count,

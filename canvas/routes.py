@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import orjson
 
@@ -31,6 +32,7 @@ from supervision.server import Answer, Sockets, WebSocket
 ECHO_LIMITS = Limits(message=16 * 1024 * 1024, fragments=131_072)
 """The largest messages of the Autobahn test suite."""
 SUBPROTOCOLS = (SUBPROTOCOL,)
+MAX_STEP = 100
 STATIC = Path(__file__).parent / "static"
 
 _PAGE_HEADERS = (
@@ -151,9 +153,10 @@ class Routes:
         return user_id
 
     async def _picture(self, request: Request) -> Response:
+        step = _step(request.query)
         try:
             picture: Picture = await call(self._room.canvas, GetPicture())
-            png: bytes = await call("images", EncodePng(picture), timeout=30.0)
+            png: bytes = await call("images", EncodePng(picture, step), timeout=30.0)
         except CallExit:  # restarting; the connection need not crash with them
             raise HttpError(503, "the canvas is being restarted", (("Retry-After", "1"),)) from None
         headers = (
@@ -161,7 +164,15 @@ class Routes:
             ("Cache-Control", "no-cache"),
             ("X-Canvas-Seq", str(picture.grid.seq)),
         )
-        return _cached(request, f'"{picture.epoch}-{picture.grid.seq}"', headers, png)
+        return _cached(request, f'"{picture.epoch}-{picture.grid.seq}-{step}"', headers, png)
+
+
+def _step(query: str) -> int:
+    """Read `every=10`: every tenth pixel of every tenth row."""
+    (text,) = parse_qs(query).get("every", ["1"])[-1:]
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= MAX_STEP):
+        raise HttpError(400, f"every must be an integer from 1 to {MAX_STEP}")
+    return int(text[:4])
 
 
 def _cached(request: Request, etag: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Response:

@@ -53,8 +53,8 @@ class View:
 def open_view(codec: Codec, query: str, width: int, height: int) -> View:
     """The view of a client that asks for `/ws?query`, of a canvas of `width` x `height`.
 
-    `epoch` and `seq` say what it has seen already, and `x`, `y`, `width` and `height` which part it wants to see.
-    Values that make no sense count as not given.
+    `epoch` and `seq` say what it has seen already, and `x`, `y`, `width` and `height` which part it wants to see; what
+    reaches beyond the canvas is cut off. Values that make no sense count as not given.
     """
     values = {name: given[-1] for name, given in parse_qs(query).items()}
     view = View(codec, may_resume=codec is BINARY or "epoch" in values or "seq" in values)
@@ -68,9 +68,9 @@ def open_view(codec: Codec, query: str, width: int, height: int) -> View:
 
 def _area(values: dict[str, str], width: int, height: int) -> Area | None:
     x, y, columns, rows = (_number(values.get(name)) for name in ("x", "y", "width", "height"))
-    if x is None or y is None or not columns or not rows or x + columns > width or y + rows > height:
+    if x is None or y is None or not columns or not rows or x >= width or y >= height:
         return None
-    area = Area(x, y, columns, rows)
+    area = Area(x, y, min(columns, width - x), min(rows, height - y))
     return None if area == Area(0, 0, width, height) else area
 
 

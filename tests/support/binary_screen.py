@@ -68,13 +68,14 @@ class BinaryScreen(Screen):
         assert read.position == len(data), "bytes are left"
         for message in told:
             self.take(dict(message))
-        if told[-1].get("skipped"):
+        if told and told[-1].get("skipped"):
             told = [{**change, "seq": None} for change in told[:-1]] + told[-1:]
         return told
 
     def _welcome_of(self, read: Reader) -> list[dict[str, Any]]:
         flags, width, height, background = read.take("B"), read.take("H"), read.take("H"), read.take("I")
-        seq, per_second, burst, user_count = read.take("Q"), read.take("d"), read.take("I"), read.take("I")
+        seq, head = read.take("Q"), read.take("Q")
+        per_second, burst, user_count = read.take("d"), read.take("I"), read.take("I")
         epoch, user_id = read.text(), read.text()
         return [
             {
@@ -85,6 +86,7 @@ class BinaryScreen(Screen):
                 "background": f"#{background:06X}",
                 "epoch": epoch,
                 "seq": seq,
+                "head": head,
                 "resumed": bool(flags & 1),
                 "users": [read.text() for _ in range(read.take("H"))],
                 "user_count": user_count,
@@ -122,7 +124,11 @@ class BinaryScreen(Screen):
         users = [read.text() for _ in range(read.take("H"))]
         count, rest = divmod(len(read.data) - read.position, 9)
         assert rest == 0
-        assert 0 < count <= upto - after
+        assert count <= upto - after
+        if not count:
+            assert after == self.seq
+            self.skipped += upto - after
+            self.seq = upto
         told: list[dict[str, Any]] = []
         seq = after
         for left in range(count - 1, -1, -1):

@@ -5,7 +5,8 @@ from typing import Any
 
 FIELDS = {
     "welcome": {
-        "user_id", "width", "height", "background", "epoch", "seq", "resumed", "users", "user_count", "rate_limit",
+        "user_id", "width", "height", "background", "epoch", "seq", "head", "resumed", "users", "user_count",
+        "rate_limit",
     },
     "canvas_state": {"pixels", "epoch", "seq"},
     "pixel_changed": {"x", "y", "color", "user_id", "seq"},
@@ -49,6 +50,7 @@ class Screen:
         self.states = self.resumes = self.skipped = 0
         self.own: list[tuple[int, int, str]] = []
         self.history: list[tuple[str, str]] = []
+        self.head = 0
         self._welcome: dict[str, Any] | None = None
 
     def take(self, message: dict[str, Any]) -> None:
@@ -75,6 +77,8 @@ class Screen:
         self.user_id = message["user_id"]
         self.width, self.height = message["width"], message["height"]
         self.background = message["background"]
+        self.head = message["head"]
+        assert self.head >= message["seq"]
         users = message["users"]
         assert users[0] == self.user_id, "the client itself comes first"
         assert len(set(users)) == len(users) <= message["user_count"]
