@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.dev
 ARGS ?=
 SEEDS ?= 10000
 
-.PHONY: run test check bench explore lint types clean
+.PHONY: run test check conformance bench explore lint types clean
 
 run: $(RUN_STAMP)  ## serve the canvas on http://127.0.0.1:8000; ARGS="--port 9000" for options
 	@exec $(BIN)/canopy run $(ARGS)
@@ -23,6 +23,9 @@ lint: $(DEV_STAMP)
 types: $(DEV_STAMP)
 	$(BIN)/mypy
 
+conformance: $(DEV_STAMP)  ## the Autobahn test suite against /echo; needs a Python 2.7; ARGS=--full for all 517 cases
+	$(BIN)/python -m tests.conformance.autobahn $(ARGS)
+
 explore: $(DEV_STAMP)  ## simulate the whole canvas with many seeds: SEEDS=100000
 	SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/simulation -k under_every_seed $(ARGS)
 
@@ -31,6 +34,9 @@ bench: $(DEV_STAMP)  ## throughput beside other servers, in one run
 
 clean:
 	rm -rf $(VENV)
+
+$(VENV)/node:  # the ws package of Node, for tests/clients
+	npm install --silent --no-audit --no-fund --prefix $@ ws@8.23.0
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "canopy needs Python 3.11 or newer")'

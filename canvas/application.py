@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from actors import Ref
+from canvas.bans import FILE as BANS
+from canvas.bans import Bans
 from canvas.broadcaster import Broadcaster
 from canvas.canvas import Canvas
 from canvas.config import Config
 from canvas.doors import open_console, open_doors, policy_of
+from canvas.encoder import Encoder
 from canvas.folder import Folder
 from canvas.historian import BlockingHistorian, Historian
+from canvas.identity import Identities, read_key
 from canvas.images import Images
+from canvas.moderation import Moderation
 from canvas.pages import CanvasPage, GroupsPage, PresencePage
 from canvas.rollback import rollback_route
 from canvas.room import Room, Viewer
 from canvas.routes import Routes
+from canvas.rules import Cooldowns
 from canvas.store import (
     DATABASE,
     About,
@@ -30,11 +37,11 @@ from canvas.store import (
     StoreServer,
     UnusableStore,
 )
-from protocol import CloseCode
+from protocol import CloseCode, Request
 from registry import Keys, Registry, Table
 from supervision import Application, ChildType, Strategy, Supervisor, child
 from supervision.console import Console, Sources
-from supervision.server import Sockets, Wire, server
+from supervision.server import Answer, Sockets, Wire, server
 
 GOODBYES = 200
 """Visitors who get their goodbye before others have a turn."""
@@ -63,6 +70,11 @@ def open_store(config: Config) -> Store:
     return store
 
 
+def random_id() -> str:
+    """Eight characters for a new visitor: of a million visitors, two get the same in one case of three."""
+    return base64.b32encode(secrets.token_bytes(5)).decode().lower()
+
+
 class CanvasApplication(Application):
     """The canvas, its server and its admin socket: everything but the process it runs in.
 
@@ -72,6 +84,7 @@ class CanvasApplication(Application):
         store: where committed changes live, in place of the one that is configured
         wall_clock: seconds since 1970
         set_log_level: logs from a level on
+        identity_key: signs who visitors are, in place of the key in the data folder
 
     Attributes:
         sockets: the server's; they are open from the beginning, so that a port in use is found before anything starts
@@ -82,10 +95,11 @@ class CanvasApplication(Application):
         self,
         config: Config,
         *,
-        new_user_id: Callable[[], str] = lambda: secrets.token_hex(4),
+        new_user_id: Callable[[], str] = random_id,
         store: Store | None = None,
         wall_clock: Callable[[], float] = time.time,
         set_log_level: Callable[[str], object] | None = None,
+        identity_key: bytes | None = None,
     ) -> None:
         self.config = config
         with contextlib.ExitStack() as opened:
@@ -96,18 +110,23 @@ class CanvasApplication(Application):
             opened.callback(self._folder.release)
             self.store = store or open_store(config)
             opened.callback(self.store.close)
+            rules = config.rules
+            bans = Bans(config.data / BANS, wall_clock)
+            identities = Identities(identity_key or read_key(config.data))
             self.room = Room(
                 canvas="canvas",
                 broadcaster="broadcaster",
-                users=Table("users"),
+                users=Table("users", Keys.DUPLICATE),
                 viewers=Table[Viewer]("viewers", Keys.DUPLICATE, listeners=["broadcaster"]),
                 width=self.store.width,
                 height=self.store.height,
                 background=self.store.background,
-                rate_limit=config.rate_limit,
+                rules=rules,
+                cooldowns=None if rules.cooldown is None else Cooldowns(rules.cooldown),
             )
+            self.moderation = Moderation(bans, self.room.viewers)
             self.console = Console(self._sources(set_log_level, wall_clock), config.data, open_console(config))
-            routes = Routes(config, self.room, self.sockets, new_user_id, self.store)
+            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, self.store)
             self._top: Ref | None = None
             opened.pop_all()
         room, blocks = self.room, self.store.blocks
@@ -117,12 +136,13 @@ class CanvasApplication(Application):
             [
                 child(Registry, room.users, room.viewers, id="registry", name="registry"),
                 child(store_server, self.store, "history", id="store", name="store"),
+                child(Encoder, id="encoder", name="encoder"),
                 child(Broadcaster, room, id="broadcaster", name="broadcaster"),
-                child(Canvas, "store", "broadcaster", config.tick, wall_clock, id="canvas", name="canvas"),
+                child(Canvas, "store", "encoder", "broadcaster", config.tick, wall_clock, id="canvas", name="canvas"),
                 child(historian, self.store, id="history", name="history"),
                 child(Images, id="images", name="images"),
                 server("server", self.sockets, routes, drain_timeout=config.drain_timeout),
-                self.console.spec(rollback_route),
+                self.console.spec(self._admin_route),
             ],
             id="canopy",
             label="canopy",
@@ -131,6 +151,10 @@ class CanvasApplication(Application):
             kwargs={"strategy": Strategy.REST_FOR_ONE, "intensity": 200, "period": 10.0},
         )
         super().__init__(tree, prepare_stop=self._prepare_stop)
+
+    def _admin_route(self, request: Request) -> Answer | Awaitable[Answer] | None:
+        """What the admin API answers for the canvas."""
+        return rollback_route(request) or self.moderation.route(request)
 
     def top(self) -> Ref:
         """The top supervisor."""
@@ -173,6 +197,7 @@ class CanvasApplication(Application):
             store=lambda: {
                 "kind": store.kind, "durability": store.durability, "epoch": store.epoch, "bytes on disk": store.size()
             },
+            ban=lambda address, seconds: self.moderation.ban(address, seconds=seconds),
             drain=self.drain,
             set_log_level=set_log_level,
             wall_clock=wall_clock,

@@ -1,8 +1,13 @@
-"""Pure. Rectangles of a canvas."""
+"""Pure. Rectangles of a canvas, and the tiles that it is cut into."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+SHIFT = 8
+TILE = 1 << SHIFT
+"""Pixels on each side of a tile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +34,30 @@ class Area:
     def __contains__(self, point: tuple[int, int]) -> bool:
         x, y = point
         return self.x <= x < self.x + self.width and self.y <= y < self.y + self.height
+
+    def tiles(self, columns: int) -> Iterator[int]:
+        """The numbers of the tiles that it touches, row by row, on a canvas of `columns` tiles in a row."""
+        for row in range(self.y >> SHIFT, (self.y + self.height - 1 >> SHIFT) + 1):
+            for column in range(self.x >> SHIFT, (self.x + self.width - 1 >> SHIFT) + 1):
+                yield row * columns + column
+
+    def covers(self, tile: Area) -> bool:
+        """Whether all of `tile` is in it."""
+        return (
+            self.x <= tile.x
+            and self.y <= tile.y
+            and tile.x + tile.width <= self.x + self.width
+            and tile.y + tile.height <= self.y + self.height
+        )
+
+
+def tile_area(number: int, width: int, height: int) -> Area:
+    """The pixels of a tile of a canvas of `width` x `height`."""
+    row, column = divmod(number, columns_of(width))
+    x, y = column << SHIFT, row << SHIFT
+    return Area(x, y, min(TILE, width - x), min(TILE, height - y))
+
+
+def columns_of(size: int) -> int:
+    """How many tiles `size` pixels need."""
+    return (size + TILE - 1) >> SHIFT

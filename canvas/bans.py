@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -17,11 +18,17 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """One user, or all of a network; `at` in seconds since 1970."""
+    """One user, or all of a network; from `at` on and until `until`, in seconds since 1970, or for good."""
 
     whom: str
     reason: str
     at: float
+    until: float | None = None
+
+    @property
+    def notice(self) -> str:
+        """What they are told."""
+        return f"you are banned: {self.reason}" if self.reason else "you are banned"
 
 
 class BadBans(Exception):
@@ -42,21 +49,23 @@ class Bans:
     def __init__(self, path: Path, wall_clock: Callable[[], float]) -> None:
         self._path = path
         self._wall_clock = wall_clock
-        self._bans: dict[str, Ban] = {ban.whom: ban for ban in _read(path)}
-        self._networks = self._all_networks()
+        self._bans: dict[str, Ban] = {}
+        self._networks: dict[str, _Network] = {}
+        self._remember(_read(path))
 
     def all(self) -> list[Ban]:
-        """All bans, oldest first."""
-        return list(self._bans.values())
+        """All bans that hold, oldest first."""
+        return [ban for ban in self._bans.values() if self._holds(ban)]
 
-    def add(self, whom: str, reason: str = "") -> Ban:
-        """Ban a user by its id, or an address or a network like `192.0.2.0/24`.
+    def add(self, whom: str, reason: str = "", seconds: float | None = None) -> Ban:
+        """Ban a user by its id, or an address or a network like `192.0.2.0/24`; for good, or for so many seconds.
 
         Raises:
             OSError: if it cannot be kept; then it does not hold.
         """
-        ban = Ban(_canonical(whom), reason, self._wall_clock())
-        self._keep({**self._bans, ban.whom: ban})
+        now = self._wall_clock()
+        ban = Ban(_canonical(whom), reason, now, None if seconds is None else now + seconds)
+        self._keep([*(each for each in self.all() if each.whom != ban.whom), ban])
         return ban
 
     def remove(self, whom: str) -> bool:
@@ -65,44 +74,51 @@ class Bans:
         Raises:
             OSError: if that cannot be kept.
         """
-        key = _canonical(whom)
-        if key not in self._bans:
-            return False
-        self._keep({name: ban for name, ban in self._bans.items() if name != key})
-        return True
+        bans, key = self.all(), _canonical(whom)
+        kept = [ban for ban in bans if ban.whom != key]
+        if len(kept) < len(bans):
+            self._keep(kept)
+        return len(kept) < len(bans)
 
     def find(self, user_id: str | None, address: str) -> Ban | None:
         """The ban that keeps somebody out, or None."""
-        if user_id is not None and user_id in self._bans:
-            return self._bans[user_id]
-        if not self._networks:
+        if not self._bans:
             return None
         ip = _parse(address)
-        return next((self._bans[name] for name, network in self._networks.items() if ip and ip in network), None)
+        names = [name for name, network in self._networks.items() if ip is not None and ip in network]
+        found = (self._bans.get(name) for name in [user_id, *names] if name is not None)
+        return next((ban for ban in found if ban is not None and self._holds(ban)), None)
 
-    def _keep(self, bans: dict[str, Ban]) -> None:
+    def _holds(self, ban: Ban) -> bool:
+        return ban.until is None or self._wall_clock() < ban.until
+
+    def _keep(self, bans: list[Ban]) -> None:
         """Write the file anew: whoever reads it finds the old bans or the new ones."""
         draft = self._path.with_suffix(".new")
         with draft.open("wb") as file:
-            file.write(orjson.dumps([asdict(ban) for ban in bans.values()], option=orjson.OPT_INDENT_2))
+            file.write(orjson.dumps([asdict(ban) for ban in bans], option=orjson.OPT_INDENT_2))
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self._path)
-        self._bans = bans
-        self._networks = self._all_networks()
+        self._remember(bans)
 
-    def _all_networks(self) -> dict[str, _Network]:
-        return {name: network for name in self._bans if (network := _network(name)) is not None}
+    def _remember(self, bans: list[Ban]) -> None:
+        self._bans = {ban.whom: ban for ban in bans}
+        self._networks = {name: network for name in self._bans if (network := _network(name)) is not None}
 
 
 def _read(path: Path) -> list[Ban]:
     try:
-        kept = orjson.loads(path.read_bytes())
-        return [Ban(str(each["whom"]), str(each["reason"]), float(each["at"])) for each in kept]
+        return [_parse_ban(each) for each in orjson.loads(path.read_bytes())]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BadBans(f"{path} cannot be read ({error}): mend it or delete it") from None
+
+
+def _parse_ban(kept: dict[str, Any]) -> Ban:
+    until = kept["until"]
+    return Ban(str(kept["whom"]), str(kept["reason"]), float(kept["at"]), None if until is None else float(until))
 
 
 def _canonical(whom: str) -> str:

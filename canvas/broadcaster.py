@@ -1,48 +1,69 @@
 """One process: encodes once, and writes the same bytes to every viewer's wire.
 
-It writes to wires itself, without a message to each connection: one write per viewer and batch.
+It writes to wires itself, without a message to each connection: one write per viewer and batch. A viewer whose wire is
+congested is left alone until its peer has read what waits; then it catches up from the recent changes, or is given a
+state if these do not reach back so far.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-from actors import GenServer, send_after
+from actors import GenServer, cast, send_after
+from canvas.area import Area, columns_of
+from canvas.codec import BINARY, Codec
+from canvas.encoder import Encoded, NeedStates, Want
 from canvas.grid import Change
-from canvas.messages import (
-    server_cursor_moved,
-    server_error,
-    server_pixels_changed,
-    server_user_joined,
-    server_user_left,
-    server_welcome,
-)
+from canvas.messages import Welcome
+from canvas.presence import Presence
+from canvas.recent import Batch, Recent, bits, latest
 from canvas.room import TOPIC, Room, Viewer
 from canvas.tick import Tick
-from protocol import State, encode_text
+from canvas.view import Need, View
+from protocol import SharedMessage, State
 from registry import Registered, Unregistered
 
-USERS_IN_WELCOME = 200
-"""How many of those present a newcomer is told by name: the list would grow with the square of a crowd."""
 PRESENCE_INTERVAL = 0.05
 """Seconds between two broadcasts of cursors, arrivals and departures: 20 a second look smooth."""
 RETURN_TIMEOUT = 6.0
 """Seconds after which somebody whose connection crashed has left; the wire waits 5 s for its next owner."""
+PORTION = 5_000
+"""Changes that one viewer is shown at a time when it catches up; then others have a turn."""
+MAX_BEHIND = 20_000
+"""Changes that a slow viewer may be behind and still catch up on: beyond, a state costs less."""
+LARGE_STATE = 1024 * 1024
+"""Bytes of a state from which on a newcomer may be given an older one, and the changes since."""
+BYTES_PER_CHANGE = 4_096
+"""Bytes of such a state for each change that it may be old: they cost it 2 % more."""
+KEPT_STATES = 8
+"""States that are kept for the next who needs the same."""
 
 
 @dataclass(frozen=True, slots=True)
-class Admit:
-    """Cast: greet `viewer` with the canvas as it is after change `seq`, and show it every change from then on.
-
-    `state` is the frame of the canvas, the same for all who come between two changes: it may have 45 MB.
-    """
+class Join:
+    """Cast: show the canvas to `viewer`, and every change from then on."""
 
     viewer: Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Cast: show `viewer` this part of the canvas, and no other."""
+
+    viewer: Viewer
+    area: Area
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """Cast: the canvas has begun, or begun again, after change `seq`; `recent` are the last changes."""
+
     epoch: str
     seq: int
-    state: bytes
+    recent: Sequence[Change]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +91,13 @@ class CursorMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class CatchUp:
+    """Show `viewer` what it has missed."""
+
+    viewer: Viewer
+
+
+@dataclass(frozen=True, slots=True)
 class CheckReturn:
     """Somebody's connection crashed a while ago: has the next incarnation come?"""
 
@@ -82,6 +110,8 @@ class _ShowPresence:
 
 
 SHOW_PRESENCE: Final = _ShowPresence()
+Part = tuple[SharedMessage, int] | None
+"""What viewers of an area are told of a batch, and the last change in it."""
 
 
 class Broadcaster(GenServer):
@@ -93,35 +123,45 @@ class Broadcaster(GenServer):
 
     def init(self, room: Room) -> None:
         self._room = room
-        self._present: dict[str, Viewer] = {}
-        self._comings: list[bytes] = []  # user_joined and user_left of this interval, in order
-        self._newcomers: dict[str, int] = {}  # how many of these a newcomer knows from its welcome
-        self._cursors: dict[str, CursorMoved] = {}
+        self._columns = columns_of(room.width)
+        self._epoch = ""
+        self._recent = Recent(0)
+        self._presence = Presence()
         self._tick = Tick(self.ref, PRESENCE_INTERVAL, SHOW_PRESENCE)
+        self._states: dict[Want, tuple[int, bytes]] = {}  # the last ones, and after which change they are
+        self._waiting: list[Viewer] = []  # for a state that is asked for when those in the making are there
+        self._encoding: list[Viewer] = []  # for states in the making
 
     def handle_cast(self, request: Any) -> Any:
         """Show something to somebody or to everybody."""
         kind = type(request)
         if kind is Changed:
-            self._send_to_all(server_pixels_changed(request.changes))
+            self._show(self._recent.append(request.changes))
         elif kind is CursorMoved:
-            if request.user_id in self._present:
-                self._cursors[request.user_id] = request
+            if self._presence.point(request.user_id, request.x, request.y):
                 self._tick.request()
-        elif kind is Admit:
-            self._admit(request)
+        elif kind is Join:
+            self._join(request.viewer)
+        elif kind is Subscribe:
+            self._subscribe(request.viewer, request.area)
+        elif kind is Encoded:
+            self._hand_out(request)
         elif kind is Refuse:
             self._tell_refused(request)
+        elif kind is Began:
+            self._begin(request)
         else:
             return super().handle_cast(request)
         return None
 
     def handle_info(self, message: Any) -> Any:
-        """Show who is there, and notice who has gone."""
+        """Show who is there, notice who has gone, and go on with who is behind."""
         match message:
             case _ShowPresence():
                 self._tick.begin()
                 self._show_presence()
+            case CatchUp(viewer):
+                self._catch_up(viewer)
             case Unregistered(value=viewer):
                 if viewer.wire.session.state is State.OPEN and not viewer.wire.is_closed:
                     send_after(RETURN_TIMEOUT, self.ref, CheckReturn(viewer))
@@ -135,68 +175,274 @@ class Broadcaster(GenServer):
                 return super().handle_info(message)
         return None
 
-    def _admit(self, request: Admit) -> None:
-        viewer, room = request.viewer, self._room
-        if not viewer.ref.is_alive():
-            return
-        user_id = viewer.user_id
-        if user_id not in self._present:
-            self._comings.append(server_user_joined(user_id))
-            self._tick.request()
-        self._newcomers[user_id] = len(self._comings)
-        self._present[user_id] = viewer
-        users = [user_id, *(other for other in self._first_present() if other != user_id)][:USERS_IN_WELCOME]
-        welcome = server_welcome(
-            user_id=user_id,
-            width=room.width,
-            height=room.height,
-            background=room.background,
-            epoch=request.epoch,
-            seq=request.seq,
-            users=users,
-            user_count=len(self._present),
-            rate_limit=room.rate_limit,
-        )
-        viewer.wire.send_frames(encode_text(welcome))
-        viewer.wire.send_frames(request.state)
-        room.viewers.register(TOPIC, viewer, viewer.ref)
+    # Private: everybody.
 
-    def _first_present(self) -> list[str]:
-        return [user_id for user_id, _ in zip(self._present, range(USERS_IN_WELCOME), strict=False)]
+    def _begin(self, request: Began) -> None:
+        self._epoch = request.epoch
+        self._recent = Recent(request.seq, request.recent)
+        self._states.clear()
+        self._waiting, self._encoding = self._encoding + self._waiting, []
+        self._ask_for_states()
 
-    def _left(self, viewer: Viewer) -> None:
-        """Note a departure, unless a later incarnation of the same visitor is there."""
-        if self._present.get(viewer.user_id) is not viewer:
+    def _show(self, batch: Batch) -> None:
+        before, last = batch.first - 1, batch.last
+        whole: dict[Codec, bytes] = {}
+        parts: dict[Any, Part] = {}
+        for viewer in self._room.viewers.values(TOPIC):
+            view, wire = viewer.view, viewer.wire
+            if view.seq != before or wire.owner is not viewer.ref:
+                continue  # it is behind; or its actor has crashed, and the next one goes on from `view.seq`
+            if wire.is_congested:
+                view.is_slow = True
+                self._fall_behind(viewer)
+                continue
+            view.seq = last
+            if view.area is not None:
+                self._show_part(batch, viewer, parts)
+                continue
+            codec, variant = view.codec, wire.session.variant
+            if variant is not None:
+                wire.send_frames(batch.message(codec).encoded(variant))
+                continue
+            frames = whole.get(codec)
+            if frames is None:
+                frames = whole[codec] = batch.message(codec).plain
+            wire.send_frames(frames)
+
+    def _show_part(self, batch: Batch, viewer: Viewer, parts: dict[Any, Part]) -> None:
+        """Show the changes in a viewer's area, and its own; encoded once for all who have the same area."""
+        view = viewer.view
+        own = viewer.user_id if viewer.user_id in batch.painters else None
+        if own is None and not batch.tiles(self._columns) & view.tiles:
             return
-        del self._present[viewer.user_id]
-        self._cursors.pop(viewer.user_id, None)
-        self._newcomers.pop(viewer.user_id, None)
-        self._comings.append(server_user_left(viewer.user_id))
-        self._tick.request()
+        key = view.codec, view.area, view.told, own
+        if key not in parts:
+            chosen = _within(batch.changes, view.area, own)
+            parts[key] = (view.codec.changes(chosen, view.told), chosen[-1].seq) if chosen else None
+        part = parts[key]
+        if part is not None:
+            message, view.told = part
+            viewer.wire.send_frames(message.encoded(viewer.wire.session.variant))
 
     def _tell_refused(self, request: Refuse) -> None:
-        error = encode_text(server_error("store_unavailable", f"the pixel could not be kept: {request.error}"))
         for user_id in dict.fromkeys(change.user_id for change in request.changes):  # a set's order is no seed's
-            viewer = self._present.get(user_id)
-            if viewer is not None:
-                viewer.wire.send_frames(error)
+            text = f"the pixel could not be kept: {request.error}"
+            for viewer in self._presence.find(user_id):
+                _send(viewer, viewer.view.codec.error("store_unavailable", text))
 
     def _show_presence(self) -> None:
-        comings, self._comings = self._comings, []
-        newcomers, self._newcomers = self._newcomers, {}
-        cursors = [server_cursor_moved(c.user_id, c.x, c.y) for c in self._cursors.values()]
-        self._cursors = {}
-        self._send_to_all(comings + cursors, newcomers)
-
-    def _send_to_all(self, texts: list[bytes], known: dict[str, int] | None = None) -> None:
-        """Write messages to every viewer; `known` says how many of the first ones a viewer is spared."""
-        frames = [encode_text(text) for text in texts]
-        data = b"".join(frames)
-        if not data:
-            return
+        news = self._presence.take_news()
         for viewer in self._room.viewers.values(TOPIC):
             wire = viewer.wire
             if wire.owner is not viewer.ref:
-                continue  # its actor has crashed: the next incarnation is admitted anew, with all that it missed
-            spared = known.get(viewer.user_id) if known else None
-            wire.send_frames(b"".join(frames[spared:]) if spared else data)
+                continue  # its actor has crashed: the next incarnation is welcomed anew
+            codec, variant = viewer.view.codec, wire.session.variant
+            data = news.frames(viewer, codec, variant, cursors=not wire.is_congested)
+            if data:
+                wire.send_frames(data)
+
+    def _left(self, viewer: Viewer) -> None:
+        if self._presence.leave(viewer):
+            self._tick.request()
+
+    # Private: somebody.
+
+    def _join(self, viewer: Viewer) -> None:
+        """Let a viewer go on from where it is, if all that it has missed is there; else welcome it with a state."""
+        view, wire = viewer.view, viewer.wire
+        if not _is_there(viewer):
+            return
+        if wire.is_congested:
+            wire.when_drained(partial(cast, self.ref, Join(viewer)))
+            return
+        view.is_waiting = False
+        if view.area is not None:
+            view.tiles = bits(view.area.tiles(self._columns))
+        is_known = view.may_resume and view.need is Need.NOTHING and view.epoch == self._epoch
+        if is_known and self._recent.covers(view.seq):
+            view.told = view.seq
+            self._welcome(viewer, view.seq, resumed=True)
+            self._catch_up(viewer)
+        else:
+            view.need, view.seq, view.known = Need.WELCOME, -1, None
+            self._want_state(viewer)
+
+    def _subscribe(self, viewer: Viewer, area: Area) -> None:
+        view = viewer.view
+        if view.area is None:
+            view.told = view.seq
+        if area == self._room.whole:
+            view.area = None
+        else:
+            view.area, view.tiles = area, bits(area.tiles(self._columns))
+        if view.need is Need.NOTHING:
+            view.need = Need.STATE
+        self._catch_up(viewer)
+
+    def _welcome(self, viewer: Viewer, seq: int, *, resumed: bool) -> None:
+        room = self._room
+        room.viewers.register(TOPIC, viewer, viewer.ref)
+        users = self._presence.come(viewer)
+        self._tick.request()
+        welcome = Welcome(
+            user_id=viewer.user_id,
+            width=room.width,
+            height=room.height,
+            background=room.background,
+            epoch=self._epoch,
+            seq=seq,
+            head=self._recent.seq,
+            resumed=resumed,
+            users=users,
+            user_count=len(self._presence),
+            rules=room.rules,
+        )
+        _send(viewer, viewer.view.codec.welcome(welcome))
+
+    def _fall_behind(self, viewer: Viewer) -> None:
+        """Leave somebody alone until it has read what waits for it."""
+        viewer.wire.when_drained(partial(self.ref.tell, CatchUp(viewer)))
+
+    def _catch_up(self, viewer: Viewer) -> None:
+        """Show what a viewer has missed, or a part of it, as far as its wire takes it."""
+        view, wire, recent = viewer.view, viewer.wire, self._recent
+        if not _is_there(viewer) or view.is_waiting:
+            return
+        if wire.is_congested:
+            self._fall_behind(viewer)
+        elif view.need is not Need.NOTHING:
+            self._want_state(viewer)
+        elif view.seq == recent.seq:
+            view.is_slow = False
+            _tell_progress(viewer)
+        elif not recent.covers(view.seq) or (view.is_slow and recent.seq - view.seq > MAX_BEHIND):
+            view.need, view.known = Need.STATE, None
+            self._want_state(viewer)
+        else:
+            self._show_missing(viewer)
+            self.ref.tell(CatchUp(viewer))
+
+    def _show_missing(self, viewer: Viewer) -> None:
+        view = viewer.view
+        batches = self._recent.batches(view.seq) if view.area is None else None
+        if batches is not None:  # the messages are there, or will be needed again
+            view.seq = self._recent.seq
+            for batch in batches:
+                _send(viewer, batch.message(view.codec))
+            return
+        changes = self._recent.since(view.seq)
+        if view.area is not None:
+            changes = _within(changes, view.area, viewer.user_id)
+        if view.is_slow:
+            changes = latest(changes, viewer.user_id)
+        _show(viewer, changes[:PORTION], self._recent.seq if len(changes) <= PORTION else changes[PORTION - 1].seq)
+
+    # Private: states.
+
+    def _want_state(self, viewer: Viewer) -> None:
+        """Give a viewer the state that it needs, now or when it has been made."""
+        kept = self._states.get(_want(viewer))
+        if kept is not None and self._is_fresh(viewer.view, *kept):
+            self._give_state(viewer, *kept)
+            return
+        viewer.view.is_waiting = True
+        self._waiting.append(viewer)
+        if not self._encoding:
+            self._ask_for_states()
+
+    def _is_fresh(self, view: View, seq: int, frames: bytes) -> bool:
+        age = self._recent.seq - seq
+        if age == 0 or view.need is Need.STATE:
+            return age == 0
+        return len(frames) >= LARGE_STATE and age <= len(frames) // BYTES_PER_CHANGE and self._recent.covers(seq)
+
+    def _ask_for_states(self) -> None:
+        self._encoding, self._waiting = list(filter(_waits, self._waiting)), []
+        if self._encoding:
+            cast(self._room.canvas, NeedStates(tuple(dict.fromkeys(map(_want, self._encoding)))))
+
+    def _hand_out(self, request: Encoded) -> None:
+        """Give states to those who wait, but for those who have changed their mind meanwhile."""
+        viewers, self._encoding = self._encoding, []
+        for want, frames in request.frames.items():
+            self._states.pop(want, None)
+            if frames is not None and request.epoch == self._epoch:
+                self._states[want] = request.seq, frames
+        for old in list(self._states)[:-KEPT_STATES]:
+            del self._states[old]
+        for viewer in filter(_waits, viewers):
+            want = _want(viewer)
+            if want not in request.frames or not self._recent.covers(request.seq):
+                self._waiting.append(viewer)
+            else:
+                viewer.view.is_waiting = False
+                self._give_state(viewer, request.seq, request.frames[want])
+        if self._waiting and not self._encoding:
+            self._ask_for_states()
+
+    def _give_state(self, viewer: Viewer, seq: int, frames: bytes | None) -> None:
+        view = viewer.view
+        if viewer.wire.is_congested:
+            self._fall_behind(viewer)
+            return
+        if view.need is Need.WELCOME:
+            self._welcome(viewer, seq, resumed=False)
+        elif view.seq < seq and self._recent.covers(view.seq):
+            changes = [change for change in self._recent.since(view.seq) if change.seq <= seq]
+            area = None if view.is_slow else view.area
+            _show(viewer, _within(changes, area, viewer.user_id), seq)
+        view.epoch, view.seq, view.told = self._epoch, seq, seq
+        if frames is None:
+            view.need, view.known, view.seq = Need.STATE, None, -1
+            _send(viewer, view.codec.error("canvas_too_large", "subscribe to a part of the canvas"))
+            return
+        viewer.wire.send_frames(frames)
+        view.need, view.known = Need.NOTHING, view.area or self._room.whole
+        self._catch_up(viewer)
+
+
+def _send(viewer: Viewer, message: SharedMessage) -> None:
+    viewer.wire.send_frames(message.encoded(viewer.wire.session.variant))
+
+
+def _show(viewer: Viewer, changes: Sequence[Change], upto: int) -> None:
+    """Show a viewer these changes, which are all that it has to see up to number `upto`."""
+    view = viewer.view
+    if changes:
+        _send(viewer, view.codec.changes(changes, view.seq if view.area is None else view.told))
+        view.told = changes[-1].seq
+    view.seq = upto
+
+
+def _tell_progress(viewer: Viewer) -> None:
+    """Tell a viewer of an area how far it is, when the last changes were none of its business."""
+    view = viewer.view
+    if view.area is not None and view.told < view.seq:
+        message = view.codec.progress(view.told, view.seq)
+        if message is not None:
+            _send(viewer, message)
+            view.told = view.seq
+
+
+def _within(changes: Sequence[Change], area: Area | None, user_id: str | None) -> list[Change]:
+    """The changes in an area, and somebody's own wherever they are."""
+    if area is None:
+        return [change for change in changes if change.user_id == user_id]
+    x, y, right, bottom = area.x, area.y, area.x + area.width, area.y + area.height
+    return [c for c in changes if (x <= c.x < right and y <= c.y < bottom) or c.user_id == user_id]
+
+
+def _want(viewer: Viewer) -> Want:
+    view = viewer.view
+    if view.codec is BINARY:
+        return Want(BINARY, view.area, view.known if view.need is Need.STATE else None, None)
+    return Want(view.codec, view.area, None, viewer.wire.session.variant)
+
+
+def _is_there(viewer: Viewer) -> bool:
+    """Whether a viewer has not gone, nor been followed by another incarnation."""
+    return viewer.ref.is_alive() and viewer.wire.owner is viewer.ref and not viewer.wire.is_closed
+
+
+def _waits(viewer: Viewer) -> bool:
+    return viewer.view.is_waiting and _is_there(viewer)

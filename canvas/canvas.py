@@ -13,13 +13,12 @@ from typing import Any, Final
 import structlog
 
 from actors import NO_REPLY, Call, GenServer, Target, call, cast, reply
-from canvas.broadcaster import Admit, Changed, Refuse
-from canvas.grid import Change
-from canvas.messages import server_canvas_state
-from canvas.room import Viewer
+from canvas.broadcaster import Began, Changed, Refuse
+from canvas.encoder import Encode, NeedStates
+from canvas.grid import Change, Grid
+from canvas.recent import REMEMBERED
 from canvas.store import Append, Committed, Load, Rejected, StoreError
 from canvas.tick import Tick
-from protocol import encode_text
 
 log = structlog.get_logger("canopy.canvas")
 
@@ -32,26 +31,16 @@ class Paint:
 
 
 @dataclass(frozen=True, slots=True)
-class Join:
-    """Cast: show the canvas to `viewer`, and every change from then on."""
-
-    viewer: Viewer
-
-
-@dataclass(frozen=True, slots=True)
 class GetPicture:
     """Call: all colours. Answered with `Picture`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The canvas after change `seq`: `width * height` pixels of three bytes, row by row."""
+    """The canvas after the last change in `grid`, which is nobody else's."""
 
     epoch: str
-    seq: int
-    width: int
-    height: int
-    rgb: bytes
+    grid: Grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +89,18 @@ class Canvas(GenServer):
 
     Args (of `init`):
         store: the process that commits
+        encoder: the process that encodes states
         broadcaster: the process that shows
         tick: seconds between two batches of a busy canvas; an idle one commits at once
         wall_clock: seconds since 1970, when a change was made
     """
 
-    async def init(self, store: Target, broadcaster: Target, tick: float, wall_clock: Callable[[], float]) -> None:
-        loaded = await call(store, Load())
+    async def init(
+        self, store: Target, encoder: Target, broadcaster: Target, tick: float, wall_clock: Callable[[], float]
+    ) -> None:
+        loaded = await call(store, Load(recent=REMEMBERED))
         self._store = store
+        self._encoder = encoder
         self._broadcaster = broadcaster
         self._wall_clock = wall_clock
         self._epoch: str = loaded.epoch
@@ -117,14 +110,14 @@ class Canvas(GenServer):
         self._committing: list[tuple[Call, int]] = []
         self._is_committing = False
         self._tick = Tick(self.ref, tick, FLUSH)
-        self._state: tuple[int, bytes] | None = None  # the encoded canvas and its seq
+        cast(broadcaster, Began(self._epoch, self._grid.seq, loaded.recent))
 
     def handle_cast(self, request: Any) -> Any:
-        """Collect what is painted, or show the canvas to somebody."""
+        """Collect what is painted, or have states of the canvas encoded."""
         if type(request) is Paint:
             self._paint(request.changes)
-        elif type(request) is Join:
-            cast(self._broadcaster, Admit(request.viewer, self._epoch, self._grid.seq, self._encoded_state()))
+        elif type(request) is NeedStates:
+            cast(self._encoder, Encode(self._grid.copy(), self._epoch, request.wants, self._broadcaster))
         else:
             return super().handle_cast(request)
         return None
@@ -149,8 +142,7 @@ class Canvas(GenServer):
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Hand out the picture, tell what waits, or paint with an answer."""
         if isinstance(request, GetPicture):
-            grid = self._grid
-            return Picture(self._epoch, grid.seq, grid.width, grid.height, grid.rgb())
+            return Picture(self._epoch, self._grid.copy())
         if isinstance(request, GetBacklog):
             return len(self._painted)
         if isinstance(request, GetStatus):
@@ -194,10 +186,3 @@ class Canvas(GenServer):
         self._committing = []
         if self._painted:
             self._tick.request()
-
-    def _encoded_state(self) -> bytes:
-        """The frame of `canvas_state`, encoded once for all who ask between two changes."""
-        seq = self._grid.seq
-        if self._state is None or self._state[0] != seq:
-            self._state = (seq, encode_text(server_canvas_state(self._grid.pixels_json(), self._epoch, seq)))
-        return self._state[1]

@@ -17,8 +17,9 @@ import typer
 import uvloop
 
 from actors import NORMAL, SHUTDOWN, StartError
-from canvas import archive_cli
+from canvas import archive_cli, moderation_cli
 from canvas.application import CanvasApplication
+from canvas.bans import BadBans
 from canvas.chaos import crash_at_random
 from canvas.doors import DoorError
 from canvas.load import paint
@@ -40,6 +41,9 @@ app.command()(archive_cli.timelapse)
 app.command()(archive_cli.export)
 app.command("import")(archive_cli.import_archive)
 app.command()(archive_cli.rollback)
+app.command()(moderation_cli.ban)
+app.command()(moderation_cli.unban)
+app.command()(moderation_cli.bans)
 
 
 @app.command()
@@ -69,6 +73,16 @@ def run(
     rate_limit: Annotated[
         str | None, typer.Option(metavar="N/s|off", help="Pixels a second for each visitor. (default 100/s)")
     ] = None,
+    palette: Annotated[
+        str | None, typer.Option(metavar="COLOURS", help="Colours that may be used, #RRGGBB,... (default all)")
+    ] = None,
+    cooldown: Annotated[
+        str | None, typer.Option(metavar="S|S-S|off", help="Seconds between two pixels of one user. (default off)")
+    ] = None,
+    locked: Annotated[
+        str | None, typer.Option(metavar="AREAS", help="X,Y,WIDTH,HEIGHT;... where nobody may paint. (default none)")
+    ] = None,
+    read_only: Annotated[bool | None, typer.Option("--read-only/--writable", help="Let nobody paint.")] = None,
     unix: Annotated[Path | None, typer.Option(help="Listen on a unix socket, in place of host and port.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Speak TLS, with this certificate chain (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key, if the file of --tls-cert has none.")] = None,
@@ -142,7 +156,7 @@ def run(
         is_taken = error.errno == errno.EADDRINUSE
         reason = "is in use by another canopy" if is_taken else f"cannot be used: {error.strerror}"
         fail(f"--data {settings.data} {reason}")
-    except UnusableStore as error:
+    except (UnusableStore, BadBans) as error:
         fail(str(error))
     try:
         reason = uvloop.run(_serve(application))

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from canvas.area import Area
 from canvas.rate_limit import RateLimit
+from canvas.rules import Cooldown, Rules
 from canvas.store import Durability
 from supervision.server import SAME_HOST, Origins, Proxies
 
@@ -44,6 +46,10 @@ class Config:
     background: int = 0xFFFFFF
     tick: float = 0.010
     rate_limit: RateLimit | None = RateLimit(100, 200)  # noqa: RUF009  # immutable
+    palette: tuple[int, ...] | None = None
+    cooldown: Cooldown | None = None
+    locked: tuple[Area, ...] = ()
+    read_only: bool = False
     unix: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -74,6 +80,11 @@ class Config:
         if self.console_port is not None and not is_guarded:
             allowed = "a loopback address, unless --tls-cert or --console-insecure is given"
             raise ConfigError("--console-host", self.console_host, allowed)
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of painting."""
+        return Rules(self.palette, self.locked, self.read_only, self.cooldown, self.rate_limit)
 
 
 def read_config(
@@ -147,14 +158,14 @@ def _optional(read: Any) -> Any:
     return read_optional
 
 
-def _listed(parse: Any, allowed: str) -> Any:
-    """A list, or its members with commas between them, that `parse` understands."""
+def _listed(parse: Any, allowed: str, separator: str = ",") -> Any:
+    """A list, or its members with something between them, that `parse` understands."""
 
     def read(option: str, value: Any) -> Any:
-        texts = value if isinstance(value, list) else str(value).split(",")
+        texts = value if isinstance(value, list) else str(value).split(separator)
         try:
             return parse([str(text).strip() for text in texts if str(text).strip()])
-        except ValueError:
+        except (ValueError, ConfigError):
             raise ConfigError(option, value, allowed) from None
 
     return read
@@ -255,6 +266,25 @@ def read_rate_limit(option: str, value: Any) -> RateLimit | None:
     return RateLimit(rate, max(1, round(2 * rate)))
 
 
+def _colors(texts: list[str]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(_color("palette", text) for text in texts))
+
+
+def _areas(texts: list[str]) -> tuple[Area, ...]:
+    return tuple(map(Area.parse, texts))
+
+
+def _cooldown(option: str, value: Any) -> Cooldown:
+    shortest, dash, longest = str(value).partition("-")
+    try:
+        cooldown = Cooldown(float(shortest), float(longest if dash else shortest))
+    except ValueError:
+        cooldown = Cooldown(-1.0, -1.0)
+    if isinstance(value, bool) or not 0 < cooldown.shortest <= cooldown.longest <= 86_400:
+        raise ConfigError(option, value, "seconds like 5, or 1-30 from few to many people")
+    return cooldown
+
+
 _READERS: dict[str, Any] = {
     "host": _text,
     "port": _integer(0, 65_535),
@@ -266,6 +296,10 @@ _READERS: dict[str, Any] = {
     "background": _color,
     "tick": _number(0, 10_000, 0.001),
     "rate_limit": read_rate_limit,
+    "palette": _optional(_listed(_colors, "colours like #FF0000,#00FF00")),
+    "cooldown": _optional(_cooldown),
+    "locked": _listed(_areas, "areas like 0,0,100,50;200,0,10,10", ";"),
+    "read_only": _switch,
     "unix": _path,
     "tls_cert": _path,
     "tls_key": _path,

@@ -9,14 +9,17 @@ import os
 import re
 import secrets
 from pathlib import Path
+from urllib.parse import parse_qs
 
-from protocol import Request
+from protocol import HttpError, Request
 
 COOKIE = "canopy"
 MAX_AGE = 365 * 24 * 3600
 """Seconds a browser keeps it."""
 KEY = "identity.key"
 """The file in the data folder with the key that signs."""
+MAX_NAME = 32
+"""Characters in the name that somebody gives themselves."""
 _KEY_SIZE = 32
 _COOKIE = re.compile(r"([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{22})")
 
@@ -40,6 +43,18 @@ def read_key(folder: Path) -> bytes:
     if len(key) != _KEY_SIZE:
         raise OSError(0, f"has {len(key)} bytes, where a key has {_KEY_SIZE}: delete it to have a new one", str(path))
     return key
+
+
+def read_name(query: str) -> str:
+    """Read the name that somebody gives themselves, `/ws?name=Ann`; without one it is empty.
+
+    Raises:
+        HttpError: 400 if it is none to show to others.
+    """
+    name = parse_qs(query).get("name", [""])[-1].strip()
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise HttpError(400, f"a name has at most {MAX_NAME} characters, and none that control anything")
+    return name
 
 
 class Identities:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import orjson
 
+from canvas.area import Area
+from canvas.errors import BadMessage
 from canvas.grid import Change
-from canvas.rate_limit import RateLimit
+from canvas.rules import Rules
 
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}\Z")
 
@@ -25,6 +27,13 @@ class ClientPixelUpdate:
 
 
 @dataclass(slots=True)
+class ClientPixels:
+    """Give several pixels a colour, in this order."""
+
+    pixels: list[ClientPixelUpdate]
+
+
+@dataclass(slots=True)
 class ClientCursorMove:
     """The pointer is here."""
 
@@ -32,21 +41,50 @@ class ClientCursorMove:
     y: int
 
 
-ClientMessage: TypeAlias = ClientPixelUpdate | ClientCursorMove
+@dataclass(slots=True)
+class ClientSubscribe:
+    """From now on show only this part of the canvas."""
+
+    area: Area
 
 
-class BadMessage(Exception):
-    """A message that breaks a rule. The peer gets it as an `error`, and the connection stays.
+ClientMessage: TypeAlias = ClientPixelUpdate | ClientPixels | ClientCursorMove | ClientSubscribe
 
-    `code` is one of `invalid_json`, `invalid_message`, `unknown_type`, `missing_field`, `invalid_field`,
-    `out_of_bounds`, `invalid_color`, `unsupported_data`; `field` names the culprit, if it is one.
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """Who a client is, what the canvas is, who else is there: some of them, and how many.
+
+    `seq` is the change after which the client goes on, `head` the last one there is.
     """
 
-    def __init__(self, code: str, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.field = field
+    user_id: str
+    width: int
+    height: int
+    background: int
+    epoch: str
+    seq: int
+    head: int
+    resumed: bool
+    users: Sequence[Person]
+    user_count: int
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user, and the name that they have given themselves, if any."""
+
+    user_id: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """Somebody has come, or has another name, or has left."""
+
+    person: Person
+    has_come: bool
 
 
 def decode(data: str | bytes, width: int, height: int) -> ClientMessage:
@@ -63,26 +101,36 @@ def decode(data: str | bytes, width: int, height: int) -> ClientMessage:
         raise BadMessage("invalid_message", f"a message is a JSON object, got {_kind(message)}")
     kind = message.get("type")
     if kind == "pixel_update":
-        return ClientPixelUpdate(_coordinate(message, "x", width), _coordinate(message, "y", height), _color(message))
+        x, y = message.get("x"), message.get("y")
+        if not (type(x) is type(y) is int and 0 <= x < width and 0 <= y < height):  # as of almost every message
+            x, y = _integer(message, "x", 0, width - 1), _integer(message, "y", 0, height - 1)
+        return ClientPixelUpdate(x, y, _color(message))
     if kind == "cursor_move":
-        return ClientCursorMove(_coordinate(message, "x", width), _coordinate(message, "y", height))
+        return ClientCursorMove(_integer(message, "x", 0, width - 1), _integer(message, "y", 0, height - 1))
+    if kind == "subscribe":
+        return ClientSubscribe(_area(message, width, height))
     if "type" not in message:
         raise BadMessage("missing_field", "type is missing", "type")
     if type(kind) is not str:
         raise BadMessage("invalid_field", f"type must be a string, got {_kind(kind)}", "type")
     raise BadMessage(
-        "unknown_type", f"type must be pixel_update or cursor_move, got {_shorten(kind)}", "type"
+        "unknown_type", f"type must be pixel_update, cursor_move or subscribe, got {_shorten(kind)}", "type"
     )
 
 
-def _coordinate(message: dict[str, Any], field: str, size: int) -> int:
+def _area(message: dict[str, Any], width: int, height: int) -> Area:
+    x, y = _integer(message, "x", 0, width - 1), _integer(message, "y", 0, height - 1)
+    return Area(x, y, _integer(message, "width", 1, width - x), _integer(message, "height", 1, height - y))
+
+
+def _integer(message: dict[str, Any], field: str, low: int, high: int) -> int:
     value = message.get(field)
     if type(value) is int:  # not isinstance: True is an int too
-        if 0 <= value < size:
+        if low <= value <= high:
             return value
-        raise BadMessage("out_of_bounds", f"{field} must be within 0..{size - 1}, got {value}", field)
+        raise BadMessage("out_of_bounds", f"{field} must be within {low}..{high}, got {value}", field)
     if type(value) is float and abs(value) >= 2.0**63:  # orjson reads an integer beyond 64 bits as a float
-        raise BadMessage("out_of_bounds", f"{field} must be within 0..{size - 1}, got {value:g}", field)
+        raise BadMessage("out_of_bounds", f"{field} must be within {low}..{high}, got {value:g}", field)
     if field not in message:
         raise BadMessage("missing_field", f"{field} is missing", field)
     raise BadMessage("invalid_field", f"{field} must be an integer, got {_kind(value)}", field)
@@ -125,72 +173,81 @@ def _shorten(text: str) -> str:
 # To the client. All return the text of one message, in UTF-8.
 
 
-def server_welcome(
-    *,
-    user_id: str,
-    width: int,
-    height: int,
-    background: int,
-    epoch: str,
-    seq: int,
-    users: Sequence[str],
-    user_count: int,
-    rate_limit: RateLimit | None,
-) -> bytes:
-    """Greet a client: who it is, what the canvas is, who else is there (some of them, and how many)."""
-    limit = None if rate_limit is None else {"per_second": rate_limit.per_second, "burst": rate_limit.burst}
+def server_welcome(welcome: Welcome) -> bytes:
+    """Greet a client."""
+    limit = welcome.rules.rate_limit
     return orjson.dumps(
         {
             "type": "welcome",
-            "user_id": user_id,
-            "width": width,
-            "height": height,
-            "background": f"#{background:06X}",
-            "epoch": epoch,
-            "seq": seq,
-            "users": users,
-            "user_count": user_count,
-            "rate_limit": limit,
+            "user_id": welcome.user_id,
+            "width": welcome.width,
+            "height": welcome.height,
+            "background": f"#{welcome.background:06X}",
+            "epoch": welcome.epoch,
+            "seq": welcome.seq,
+            "head": welcome.head,
+            "resumed": welcome.resumed,
+            "users": [person.user_id for person in welcome.users],
+            "user_count": welcome.user_count,
+            "rate_limit": None if limit is None else {"per_second": limit.per_second, "burst": limit.burst},
+            **details(welcome),
         }
     )
 
 
-def server_canvas_state(pixels_json: bytes, epoch: str, seq: int) -> bytes:
-    """Show the whole canvas: all pixels that are not background, as `Grid.pixels_json` has them."""
-    return b'{"type":"canvas_state","epoch":%s,"seq":%d,"pixels":%s}' % (orjson.dumps(epoch), seq, pixels_json)
+def details(welcome: Welcome) -> dict[str, Any]:
+    """What a welcome says of names and rules, as JSON."""
+    rules = welcome.rules
+    cooldown, palette = rules.cooldown, rules.palette
+    return {
+        "names": {person.user_id: person.name for person in welcome.users if person.name},
+        "read_only": rules.is_read_only,
+        "palette": None if palette is None else [f"#{color:06X}" for color in palette],
+        "cooldown": None if cooldown is None else {"shortest": cooldown.shortest, "longest": cooldown.longest},
+        "locked": [{"x": a.x, "y": a.y, "width": a.width, "height": a.height} for a in rules.locked],
+    }
 
 
-def server_pixel_changed(change: Change, user_id_json: bytes) -> bytes:
-    """Tell of a committed change; `user_id_json` is the painter's id as a JSON string."""
-    return b'{"type":"pixel_changed","x":%d,"y":%d,"color":"#%06X","user_id":%s,"seq":%d}' % (
-        change.x,
-        change.y,
-        change.color,
-        user_id_json,
-        change.seq,
-    )
+def server_canvas_state(pixels_json: bytes, epoch: str, seq: int, area: Area | None = None) -> bytes:
+    """Show the canvas, or an area of it: all pixels that are not background, as `pixels_json` has them."""
+    head = b'{"type":"canvas_state","epoch":%s,"seq":%d' % (orjson.dumps(epoch), seq)
+    if area is not None:
+        place = (area.x, area.y, area.width, area.height)
+        head += b',"area":{"x":%d,"y":%d,"width":%d,"height":%d}' % place
+    return b'%s,"pixels":[%s]}' % (head, pixels_json)
 
 
-def server_pixels_changed(changes: Iterable[Change]) -> list[bytes]:
-    """Tell of committed changes, a message each."""
+_PIXEL_CHANGED = b'{"type":"pixel_changed","x":%d,"y":%d,"color":"#%06X","user_id":%s,"seq":%d}'
+
+
+def server_pixels_changed(changes: Sequence[Change], after: int) -> list[bytes]:
+    """Tell of committed changes, a message each; `after` is the last one that the client was told of."""
     ids: dict[str, bytes] = {}
     texts = []
     for change in changes:
         user_id = ids.get(change.user_id)
         if user_id is None:
             user_id = ids[change.user_id] = orjson.dumps(change.user_id)
-        texts.append(server_pixel_changed(change, user_id))
+        seq = change.seq
+        text = _PIXEL_CHANGED % (change.x, change.y, change.color, user_id, seq)
+        if seq != after + 1:
+            text = b'%s,"skipped":%d}' % (text[:-1], seq - after - 1)
+        texts.append(text)
+        after = seq
     return texts
 
 
-def server_user_joined(user_id: str) -> bytes:
-    """Tell that somebody has come."""
-    return orjson.dumps({"type": "user_joined", "user_id": user_id})
+def server_coming(coming: Coming) -> bytes:
+    """Tell that somebody has come, or has another name, or has left."""
+    told = {"type": "user_joined" if coming.has_come else "user_left", "user_id": coming.person.user_id}
+    if coming.has_come and coming.person.name:
+        told["name"] = coming.person.name
+    return orjson.dumps(told)
 
 
-def server_user_left(user_id: str) -> bytes:
-    """Tell that somebody has gone."""
-    return orjson.dumps({"type": "user_left", "user_id": user_id})
+def server_user_count(count: int) -> bytes:
+    """Tell how many people there are, where not all of them are told of by name."""
+    return orjson.dumps({"type": "user_count", "count": count})
 
 
 def server_cursor_moved(user_id: str, x: int, y: int) -> bytes:

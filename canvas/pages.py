@@ -33,7 +33,7 @@ class CanvasPage:
             "width": room.width,
             "height": room.height,
             "background": f"#{room.background:06X}",
-            "rate limit": "off" if room.rate_limit is None else f"{room.rate_limit.per_second:g}/s",
+            "rate limit": "off" if room.rules.rate_limit is None else f"{room.rules.rate_limit.per_second:g}/s",
             "present": len(room.users),
         }
         try:

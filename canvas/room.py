@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actors import Ref, Target
-from canvas.rate_limit import RateLimit
+from canvas.area import Area
+from canvas.rules import Cooldowns, Rules
+from canvas.view import View
 from registry import Table
 from supervision.server import Wire
 
@@ -15,11 +17,13 @@ TOPIC = "canvas"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Viewer:
-    """One open WebSocket: whose it is, which connection actor owns it now, and where to write."""
+    """One open WebSocket: whose it is, which connection actor owns it now, where to write, and what it sees."""
 
     user_id: str
+    name: str
     ref: Ref
     wire: Wire
+    view: View
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +32,10 @@ class Room:
 
     Attributes:
         canvas, broadcaster: the processes to send to
-        users: user id -> connection, unique
+        users: user id -> connections; a user may have several
         viewers: `TOPIC` -> everybody who sees the canvas; broadcasts go there
-        rate_limit: pixels, and likewise cursor moves, of one visitor; None for no limit
+        rules: of painting
+        cooldowns: when each user may paint again; None if there is no wait
     """
 
     canvas: Target
@@ -40,4 +45,10 @@ class Room:
     width: int
     height: int
     background: int
-    rate_limit: RateLimit | None
+    rules: Rules
+    cooldowns: Cooldowns | None
+
+    @property
+    def whole(self) -> Area:
+        """All of the canvas."""
+        return Area(0, 0, self.width, self.height)

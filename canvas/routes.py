@@ -8,23 +8,31 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import orjson
 
 from actors import CallExit, call
+from canvas.bans import Bans
+from canvas.binary import SUBPROTOCOL
 from canvas.canvas import GetPicture, Picture
+from canvas.codec import BINARY, JSON
 from canvas.config import Config
 from canvas.echo import Echo
+from canvas.identity import Identities, read_name
 from canvas.images import EncodePng
 from canvas.pixel import pixel_route
 from canvas.room import Room
 from canvas.store import Store
+from canvas.view import open_view
 from canvas.visitor import Visitor
-from protocol import HttpError, Limits, Request, Response, decode_path
+from protocol import HttpError, Limits, Request, Response, choose_subprotocol, decode_path
 from supervision.server import Answer, Sockets, WebSocket
 
 ECHO_LIMITS = Limits(message=16 * 1024 * 1024, fragments=131_072)
 """The largest messages of the Autobahn test suite."""
+SUBPROTOCOLS = (SUBPROTOCOL,)
+MAX_STEP = 100
 STATIC = Path(__file__).parent / "static"
 
 _PAGE_HEADERS = (
@@ -71,16 +79,27 @@ class Routes:
         room: what visitors need
         sockets: tell whether the server drains
         new_user_id: names a new visitor
+        identities: know a visitor again
+        bans: keep some out
         store: tells what it promises
     """
 
     def __init__(
-        self, config: Config, room: Room, sockets: Sockets, new_user_id: Callable[[], str], store: Store
+        self,
+        config: Config,
+        room: Room,
+        sockets: Sockets,
+        new_user_id: Callable[[], str],
+        identities: Identities,
+        bans: Bans,
+        store: Store,
     ) -> None:
         self._config = config
         self._room = room
         self._sockets = sockets
         self._new_user_id = new_user_id
+        self._identities = identities
+        self._bans = bans
         self._store = store
         self._static = load_static()
 
@@ -88,8 +107,7 @@ class Routes:
         """Answer one request."""
         path = decode_path(request.path)
         if path == "/ws":
-            user_id = self._free_user_id()
-            return WebSocket(partial(Visitor, room=self._room, user_id=user_id), label=f"visitor {user_id}")
+            return self._visit(request)
         if path == "/echo" and self._config.echo:
             return WebSocket(Echo, label="echo", limits=ECHO_LIMITS)
         if request.method not in ("GET", "HEAD"):
@@ -111,23 +129,50 @@ class Routes:
         headers = (("Content-Type", file.content_type), *_PAGE_HEADERS)
         return _cached(request, file.etag, headers, file.content)
 
+    def _visit(self, request: Request) -> WebSocket:
+        known = self._identities.read(request)
+        ban = self._bans.find(known, request.remote)
+        if ban is not None:
+            raise HttpError(403, ban.notice)
+        user_id = known or self._free_user_id()
+        headers = () if known else (self._identities.header(user_id, is_secure=request.is_secure),)
+        name = read_name(request.query)
+        offered = request.headers.tokens("Sec-WebSocket-Protocol")
+        codec = BINARY if choose_subprotocol(offered, SUBPROTOCOLS) else JSON
+        view = open_view(codec, request.query, self._room.width, self._room.height)
+        return WebSocket(
+            partial(Visitor, room=self._room, user_id=user_id, name=name, view=view),
+            SUBPROTOCOLS,
+            label=f"visitor {user_id}",
+            headers=headers,
+        )
+
     def _free_user_id(self) -> str:
         while self._room.users.whereis(user_id := self._new_user_id()) is not None:
             pass  # of 10,000 random ids of 32 bits, two are the same in one case of a hundred
         return user_id
 
     async def _picture(self, request: Request) -> Response:
+        step = _step(request.query)
         try:
             picture: Picture = await call(self._room.canvas, GetPicture())
-            png: bytes = await call("images", EncodePng(picture), timeout=30.0)
+            png: bytes = await call("images", EncodePng(picture, step), timeout=30.0)
         except CallExit:  # restarting; the connection need not crash with them
             raise HttpError(503, "the canvas is being restarted", (("Retry-After", "1"),)) from None
         headers = (
             ("Content-Type", "image/png"),
             ("Cache-Control", "no-cache"),
-            ("X-Canvas-Seq", str(picture.seq)),
+            ("X-Canvas-Seq", str(picture.grid.seq)),
         )
-        return _cached(request, f'"{picture.epoch}-{picture.seq}"', headers, png)
+        return _cached(request, f'"{picture.epoch}-{picture.grid.seq}-{step}"', headers, png)
+
+
+def _step(query: str) -> int:
+    """Read `every=10`: every tenth pixel of every tenth row."""
+    (text,) = parse_qs(query).get("every", ["1"])[-1:]
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= MAX_STEP):
+        raise HttpError(400, f"every must be an integer from 1 to {MAX_STEP}")
+    return int(text[:4])
 
 
 def _cached(request: Request, etag: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Response:

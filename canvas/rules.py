@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from canvas.area import Area
-from canvas.messages import BadMessage
+from canvas.errors import BadMessage
 from canvas.rate_limit import RateLimit
 
 
@@ -37,7 +37,7 @@ class Rules:
         rate_limit: pixels, and likewise cursor moves, of one visitor; None for no limit
     """
 
-    palette: frozenset[int] | None = None
+    palette: tuple[int, ...] | None = None
     locked: tuple[Area, ...] = ()
     is_read_only: bool = False
     cooldown: Cooldown | None = None

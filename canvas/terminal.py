@@ -25,7 +25,7 @@ Data = Annotated[
 Moment = Annotated[str | None, typer.Option(metavar="TIME", help="ISO 8601, or before now like -10m or -1d12h.")]
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_RELATIVE = re.compile(r"-(?:\d+[dhms])+")
+_SPAN = re.compile(r"(?:\d+[dhms])+")
 
 
 def fail(text: str, code: int = 2) -> NoReturn:
@@ -73,12 +73,20 @@ def read_moment(text: str, now: float) -> float:
     """
     if text == "now":
         return now
-    if _RELATIVE.fullmatch(text):
-        return now - sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([dhms])", text))
+    ago = read_span(text.removeprefix("-")) if text.startswith("-") else None
+    if ago is not None:
+        return now - ago
     try:
         return datetime.fromisoformat(text).timestamp()
     except OverflowError:
         raise ValueError(text) from None
+
+
+def read_span(text: str) -> int | None:
+    """Read `90s`, `30m` or `1d12h` as seconds; None if it is none."""
+    if not _SPAN.fullmatch(text):
+        return None
+    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([dhms])", text))
 
 
 @contextlib.contextmanager

@@ -11,12 +11,20 @@ from typing import Any
 import structlog
 
 from actors import cast
-from canvas.broadcaster import CursorMoved
-from canvas.canvas import Join, Paint
+from canvas.broadcaster import CursorMoved, Join, Subscribe
+from canvas.canvas import Paint
+from canvas.errors import BadMessage
 from canvas.grid import Change
-from canvas.messages import BadMessage, ClientPixelUpdate, decode, server_error
+from canvas.messages import (
+    ClientCursorMove,
+    ClientMessage,
+    ClientPixels,
+    ClientPixelUpdate,
+    ClientSubscribe,
+)
 from canvas.rate_limit import RateLimit, TokenBucket
 from canvas.room import Room, Viewer
+from canvas.view import View
 from protocol import Binary, CloseCode, Text
 from supervision.server import Connection
 
@@ -27,15 +35,18 @@ PATIENCE = RateLimit(per_second=5, burst=100)
 
 
 class Visitor:
-    """One visitor."""
+    """One visitor. Its view outlives it."""
 
-    def __init__(self, connection: Connection, room: Room, user_id: str) -> None:
+    def __init__(self, connection: Connection, room: Room, user_id: str, name: str, view: View) -> None:
         self._connection = connection
         self._room = room
         self._user_id = user_id
+        self._codec = view.codec
+        self._decode = view.codec.decode
+        self._viewer = Viewer(user_id, name, connection.ref, connection.wire, view)
         self._clock = connection.scheduler.loop.time
         now = self._clock()
-        limit = room.rate_limit
+        limit = room.rules.rate_limit
         self._pixels = None if limit is None else TokenBucket(limit, now)
         self._cursors = None if limit is None else TokenBucket(limit, now)
         self._patience = TokenBucket(PATIENCE, now)
@@ -45,18 +56,15 @@ class Visitor:
 
     def opened(self) -> None:
         """Join the room."""
-        connection = self._connection
-        self._room.users.register(self._user_id, connection.wire.peer)
-        cast(self._room.canvas, Join(Viewer(self._user_id, connection.ref, connection.wire)))
+        self._room.users.register(self._user_id, self._connection.wire.peer)
+        cast(self._room.broadcaster, Join(self._viewer))
 
     def received(self, message: Text | Binary) -> None:
         """Take one message."""
         if self._is_banned:
             return
         try:
-            if type(message) is Binary:
-                raise BadMessage("unsupported_data", "messages are JSON in text frames")
-            self._obey(message.data)
+            self._obey(self._decode(message, self._room.width, self._room.height))
         except BadMessage as error:
             self._complain(error)
 
@@ -77,25 +85,37 @@ class Visitor:
         """The visitor has gone."""
         log.debug("visitor.gone", user_id=self._user_id, code=code, reason=reason)
 
-    def _obey(self, data: str | bytes) -> None:
-        room = self._room
-        message = decode(data, room.width, room.height)
+    def _obey(self, message: ClientMessage) -> None:
         if type(message) is ClientPixelUpdate:
-            self._spend(self._pixels, "pixel updates")
-            self._painted.append(Change(message.x, message.y, message.color, self._user_id))
-        else:
+            self._paint(message)
+        elif isinstance(message, ClientPixels):
+            for pixel in message.pixels:
+                self._paint(pixel)
+        elif isinstance(message, ClientCursorMove):
             self._spend(self._cursors, "cursor moves")
             self._cursor = CursorMoved(self._user_id, message.x, message.y)
+        elif isinstance(message, ClientSubscribe):
+            self._spend(self._cursors, "cursor moves and subscriptions")
+            cast(self._room.broadcaster, Subscribe(self._viewer, message.area))
+
+    def _paint(self, pixel: ClientPixelUpdate) -> None:
+        room = self._room
+        if room.rules.are_strict:
+            room.rules.check(pixel.x, pixel.y, pixel.color)
+        self._spend(self._pixels, "pixel updates")
+        if room.cooldowns is not None:
+            room.cooldowns.begin(self._user_id, len(room.viewers), self._clock())
+        self._painted.append(Change(pixel.x, pixel.y, pixel.color, self._user_id))
 
     def _spend(self, bucket: TokenBucket | None, what: str) -> None:
         if bucket is not None and not bucket.take(self._clock()):
-            limit = self._room.rate_limit
+            limit = self._room.rules.rate_limit
             assert limit is not None
             raise BadMessage("rate_limited", f"at most {limit.per_second:g} {what} a second, {limit.burst} at once")
 
     def _complain(self, error: BadMessage) -> None:
         if self._patience.take(self._clock()):
-            self._connection.send_text(server_error(error.code, error.message, error.field))
+            self._connection.wire.send(self._codec.error(error.code, error.message, error.field))
             return
         self._is_banned = True
         log.info("visitor.banned", user_id=self._user_id, code=error.code)

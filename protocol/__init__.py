@@ -4,7 +4,7 @@ A server needs `Session` and the events; the codecs below it are in `frames`, `h
 """
 
 from protocol.assembly import Assembler, fragment
-from protocol.deflate import Agreement, Compression, Inflater, agree
+from protocol.deflate import Agreement, Compression, Inflater, Variant, agree
 from protocol.errors import CloseCode, ProtocolViolation
 from protocol.events import Binary, CloseCause, Closed, Event, HttpFailure, Ping, Pong, Text
 from protocol.frames import Frame, Opcode, encode_binary, encode_close, encode_frame, encode_text
@@ -45,6 +45,7 @@ __all__ = [
     "Text",
     "Trigger",
     "Upgrade",
+    "Variant",
     "accept_key",
     "agree",
     "apply_mask",

@@ -108,19 +108,15 @@ class Inflater:
 
     What it keeps between messages is the window that they may refer to, if that was agreed, and no zlib object: that
     is made when a message begins, or goes on behind a final block, with the window for a dictionary.
-
-    Attributes:
-        final_blocks: how many have come so far; each takes as long as a small frame
     """
 
-    __slots__ = ("_bits", "_forgets", "_history", "_inflate", "final_blocks")
+    __slots__ = ("_bits", "_forgets", "_history", "_inflate")
 
     def __init__(self, agreement: Agreement) -> None:
         self._bits = agreement.client_max_window_bits
         self._forgets = agreement.client_no_context_takeover
         self._history = bytearray()
         self._inflate: zlib._Decompress | None = None
-        self.final_blocks = 0
 
     def inflate(self, data: bytes, room: int) -> Iterator[bytes]:
         """Restore what `data` holds of a message.
@@ -170,7 +166,6 @@ class Inflater:
         if not inflate.eof:
             return piece, inflate.unconsumed_tail
         self._inflate = None
-        self.final_blocks += 1
         return piece, inflate.unused_data
 
     def _remember(self, piece: bytes) -> None:

@@ -63,22 +63,17 @@ def read_small_messages(data: bytes, position: int, limit: int, events: list[Eve
 class FrameReader:
     """General path. Takes any bytes in any cut, one frame or less per call."""
 
-    __slots__ = ("_assembler", "_control", "_frames", "_head", "_header", "_inflater", "_received", "idle")
+    __slots__ = ("_assembler", "_control", "_extended", "_head", "_header", "_received", "frames", "idle")
 
     def __init__(self, limits: Limits, inflater: Inflater | None = None) -> None:
         self._assembler = Assembler(limits, inflater)
-        self._inflater = inflater
+        self._extended = inflater is not None
         self._head = b""  # the bytes of a header that is not complete
         self._header: FrameHeader | None = None
         self._received = 0  # payload bytes of the frame in progress
         self._control = b""
-        self._frames = 0
+        self.frames = 0  # so far; those of the fast path do not come here
         self.idle = True  # the next byte begins a new frame of a new message
-
-    @property
-    def frames(self) -> int:
-        """How many frames have come so far, or what takes as long as one; those of the fast path do not come here."""
-        return self._frames + (0 if self._inflater is None else self._inflater.final_blocks)
 
     def read(self, data: bytes, position: int) -> tuple[int, Text | Binary | Ping | Pong | Close | None]:
         """Read from `position` to the end of a frame or of `data`; return where, and what was completed there.
@@ -112,7 +107,7 @@ class FrameReader:
         if header.opcode < FIRST_CONTROL:
             self._assembler.begin(header)
         self._head = b""
-        self._frames += 1
+        self.frames += 1
         self._header = header
         self._received = 0
         return header, position + header.size - known
@@ -120,7 +115,7 @@ class FrameReader:
     def _check_reserved_bits(self, first: int) -> None:
         """Refuse reserved bits but RSV1 on the first frame of a message, if an extension defines it."""
         rsv, opcode = first >> 4 & 7, first & 0x0F
-        if rsv and not (rsv == RSV1 and self._inflater is not None and opcode in (Opcode.TEXT, Opcode.BINARY)):
+        if rsv and not (rsv == RSV1 and self._extended and opcode in (Opcode.TEXT, Opcode.BINARY)):
             text = "a reserved bit is set without an extension that defines it"
             raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, text, "RFC 6455 §5.2")
 

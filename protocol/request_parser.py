@@ -97,16 +97,17 @@ class RequestParser:
 
     def _next_head(self) -> Request | None:
         if self._started is None:
-            line = self._next_line(self._limits.request_line, _LINE_TOO_LONG)
+            line = self._next_line(self._limits.request_line, _NOT_IN_REQUEST_LINE, _LINE_TOO_LONG)
             if line == b"" and not self._blank_line_seen:
                 # One empty line before a request is ignored (RFC 9112 §2.2).
                 self._blank_line_seen = True
-                line = self._next_line(self._limits.request_line, _LINE_TOO_LONG)
+                line = self._next_line(self._limits.request_line, _NOT_IN_REQUEST_LINE, _LINE_TOO_LONG)
             if line is None:
                 return None
             self._started = _parse_request_line(line)
         while True:
-            line = self._next_line(self._limits.header_bytes - self._header_bytes, _HEADERS_TOO_LONG)
+            room = self._limits.header_bytes - self._header_bytes
+            line = self._next_line(room, _NOT_IN_FIELD_LINE, _HEADERS_TOO_LONG)
             if line is None:
                 return None
             if not line:
@@ -120,12 +121,12 @@ class RequestParser:
         _check_host(request)
         return request
 
-    def _next_line(self, limit: int, too_long: tuple[int, str]) -> bytes | None:
-        """Take one line off the buffer, without its CRLF."""
+    def _next_line(self, limit: int, forbidden: re.Pattern[bytes], too_long: tuple[int, str]) -> bytes | None:
+        """Take one line off the buffer, without its CRLF. Its bytes are judged before its end has come."""
         end = self._buffer.find(b"\n", self._scanned)
         length = (end if end >= 0 else len(self._buffer)) - 1
-        if _CONTROL.search(self._buffer, self._scanned, min(length, limit) + 2):  # TLS, for one, has no lines
-            raise HttpError(400, "A line must not hold control characters (RFC 9110 §5.5, RFC 9112 §3)")
+        if forbidden.search(self._buffer, self._scanned, min(length, limit) + 2):  # TLS, for one, has no lines
+            raise HttpError(400, "A line must be text without control characters (RFC 9112 §3, RFC 9110 §5.5)")
         if length > limit:
             raise HttpError(*too_long)
         if end < 0:
@@ -141,7 +142,8 @@ class RequestParser:
 
 _TOKEN = re.compile(TOKEN.encode())
 _REQUEST_LINE = re.compile(rf"({TOKEN}) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])".encode())
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NOT_IN_REQUEST_LINE = re.compile(rb"[^\x20-\x7e\r\n]")
+_NOT_IN_FIELD_LINE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LINE_TOO_LONG = (414, "The request line is too long (RFC 9110 §15.5.15)")
 _HEADERS_TOO_LONG = (431, "The header fields are too long (RFC 6585 §5)")
 

@@ -142,7 +142,11 @@ class Session:
 
     @property
     def may_hear_more(self) -> bool:
-        """Whether the peer may still be sending: neither its close frame nor the end of its stream has come."""
+        """Whether the peer may still be sending: the end of its stream has not come.
+
+        Nothing should follow its close frame. But if something does, a socket that is closed at once resets the
+        connection, and that can take our answer from the peer (RFC 6455 §7.1.1).
+        """
         return not self._eof
 
     @property
@@ -338,7 +342,6 @@ class Session:
                 events.append(item)
 
     def _peer_closed(self, close: Close, events: list[Event]) -> None:
-        self._eof = True  # nothing follows a close frame (RFC 6455 §5.5.1)
         if self.state is State.OPEN:
             # "the endpoint typically echos the status code it received" (RFC 6455 §5.5.1)
             self._farewell = encode_close(None if close.code == CloseCode.NO_STATUS else close.code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocol.deflate import Variant
-from protocol.frames import Opcode, encode_frame
+from protocol.frames import Opcode, encode_binary, encode_text
 from protocol.session import Session
 
 
@@ -37,14 +37,18 @@ class SharedMessage:
     def plain(self) -> bytes:
         """The frames as a session without compression sends them."""
         if self._plain is None:
-            self._plain = b"".join([encode_frame(self._opcode, payload) for payload in self._payloads])
+            encode = encode_text if self._opcode is Opcode.TEXT else encode_binary
+            self._plain = b"".join([encode(payload) for payload in self._payloads])
         return self._plain
 
     def for_session(self, session: Session) -> bytes:
         """Return the bytes for `session` to send, behind what it has to say itself. Empty after its close frame."""
-        return session.send_frames(self.plain if session.variant is None else self._compressed(session.variant))
+        return session.send_frames(self.encoded(session.variant))
 
-    def _compressed(self, variant: Variant) -> bytes:
+    def encoded(self, variant: Variant | None) -> bytes:
+        """The frames for all sessions with this `variant`."""
+        if variant is None:
+            return self.plain
         encoded = self._encoded.get(variant)
         if encoded is None:
             encoded = b"".join([variant.encode(self._opcode, payload) for payload in self._payloads])

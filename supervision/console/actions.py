@@ -116,7 +116,10 @@ class Actions:
             raise HttpError(400, f"a ban lasts up to {MAX_BAN:g} seconds")
 
         def keep_out() -> None:
-            ban(wire.address, seconds)
+            try:
+                ban(wire.address, seconds)
+            except OSError as error:
+                raise HttpError(503, f"the ban could not be kept: {error.strerror}") from None
             _disconnect(wire)
 
         self._do(visitor, "ban", Target(f"{wire.address} for {seconds:g} s, connection {id}"), keep_out)

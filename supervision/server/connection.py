@@ -88,13 +88,14 @@ class WebSocket:
     """A route's answer: make this request a WebSocket.
 
     `handler` is called with the connection for each incarnation; what it closes over outlives crashes. `limits` hold
-    in place of the server's.
+    in place of the server's. `headers` go into the 101.
     """
 
     handler: Callable[[Connection], Handler]
     subprotocols: tuple[str, ...] = ()
     label: str = "websocket"
     limits: Limits | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 Answer: TypeAlias = Response | WebSocket
@@ -230,7 +231,7 @@ class Connection(GenStateMachine):
             raise HttpError(refusal.status, refusal.text, refusal.headers)
         self.wire.keepsake = answer
         subprotocol = choose_subprotocol(upgrade.subprotocols, answer.subprotocols)
-        self.wire.accept(upgrade, subprotocol, answer.limits)
+        self.wire.accept(upgrade, subprotocol, answer.headers, answer.limits)
         self._begin(answer)
 
     # Private: WebSocket.

@@ -7,7 +7,7 @@ adopts the wire with every event that was not handled yet. One that nobody adopt
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import structlog
 
 from actors import ExitReason, Ref, watch
-from protocol import CloseCode, Event, Limits, Pong, Request, Response, Session, State, Upgrade
+from protocol import CloseCode, Event, Limits, Pong, Request, Response, Session, SharedMessage, State, Upgrade
 from supervision.server.admission import Refusal
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class Wire(asyncio.Protocol):
         "_unheard",
         "_untaken_from",
         "_unwatch",
+        "_when_drained",
         "address",
         "bytes_in",
         "bytes_out",
@@ -131,6 +132,7 @@ class Wire(asyncio.Protocol):
         self._peer_address = address
         self._transport: asyncio.Transport | None = None
         self._unwatch: Callable[[], None] | None = None
+        self._when_drained: Callable[[], object] | None = None
         self._is_notified = False
         self._is_paused = False
         self._is_full = False  # some of a long read waits until the events before it have been taken
@@ -201,6 +203,9 @@ class Wire(asyncio.Protocol):
         self.is_congested = False
         if self._stall_timer is not None:
             self._stall_timer.cancel()
+        tell, self._when_drained = self._when_drained, None
+        if tell is not None:
+            tell()
         self._read_on_if_heard()
 
     # What the owner does.
@@ -251,11 +256,19 @@ class Wire(asyncio.Protocol):
             sockets.refuse(refusal)
         return refusal
 
-    def accept(self, upgrade: Upgrade, subprotocol: str | None, limits: Limits | None = None) -> None:
+    def accept(
+        self,
+        upgrade: Upgrade,
+        subprotocol: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        limits: Limits | None = None,
+    ) -> None:
         """Answer the request that waits with 101; what follows it are WebSocket events."""
         self._sockets.heartbeat.watch(self)
         compression = self._policy.compression
-        events = self.session.accept(upgrade, subprotocol=subprotocol, compression=compression, limits=limits)
+        events = self.session.accept(
+            upgrade, subprotocol=subprotocol, headers=headers, compression=compression, limits=limits
+        )
         self._stride = COSTLY_READ if self.session.is_compressed else LONG_READ
         self._absorb(events)
 
@@ -270,6 +283,10 @@ class Wire(asyncio.Protocol):
     def send_binary(self, data: bytes) -> None:
         """Send a binary message. After a close frame nothing is sent."""
         self.write(self.session.send_binary(data))
+
+    def send(self, message: SharedMessage) -> None:
+        """Send a message that others may be sent, too. After a close frame nothing is sent."""
+        self.write(message.for_session(self.session))
 
     def send_frames(self, data: bytes) -> None:
         """Send whole frames that somebody encoded for many wires at once; nothing unless the WebSocket is open."""
@@ -318,6 +335,10 @@ class Wire(asyncio.Protocol):
         self._transport.write(data)
         if self.is_congested and self.backlog > self._policy.max_backlog + self._congested_from:
             self._cut_off("backlog")
+
+    def when_drained(self, tell: Callable[[], object]) -> None:
+        """Have `tell()` called once when the peer of a congested wire has caught up; in place of any earlier one."""
+        self._when_drained = tell
 
     def cork(self) -> None:
         """Keep what is written until `uncork`, to send it in one write."""

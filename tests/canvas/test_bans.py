@@ -60,6 +60,22 @@ def test_ban_is_lifted_and_stays_lifted(tmp_path: Path) -> None:
     assert bans_of(tmp_path).all() == []
 
 
+def test_ban_for_some_time_ends_by_itself_and_is_forgotten(tmp_path: Path) -> None:
+    now = [1_000.0]
+    bans = Bans(tmp_path / "bans.json", lambda: now[0])
+    bans.add("ann", "cool down", seconds=60.0)
+    bans.add("192.0.2.1", seconds=30.0)
+    bans.add("bob")
+    now[0] = 1_030.0
+    assert bans.find(None, "192.0.2.1") is None
+    assert bans.find("ann", "192.0.2.1") is not None
+    now[0] = 1_060.0
+    assert bans.find("ann", "192.0.2.1") is None
+    assert [ban.whom for ban in bans.all()] == ["bob"]
+    bans.add("carl")
+    assert b"ann" not in (tmp_path / "bans.json").read_bytes()
+
+
 def test_ban_that_cannot_be_kept_does_not_hold(tmp_path: Path) -> None:
     bans = Bans(tmp_path / "missing" / "bans.json", lambda: 0.0)
     with pytest.raises(OSError):

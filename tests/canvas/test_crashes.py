@@ -116,7 +116,7 @@ async def test_picture_can_be_had_again_after_a_crash(tmp_path: Path) -> None:
         crash(whereis("canvas"), "kill")
         await mended(canvas.application)
         picture = await call("canvas", GetPicture())
-        assert (picture.seq, picture.rgb[:3]) == (1, b"\x01\x02\x03")
+        assert (picture.grid.seq, picture.grid.rgb()[:3]) == (1, b"\x01\x02\x03")
 
 
 @simulated

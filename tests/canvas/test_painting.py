@@ -123,9 +123,9 @@ async def test_picture_is_the_canvas(tmp_path: Path) -> None:
         ann = await canvas.join()
         ann.paint(1, 0, "#010203")
         await acknowledged(ann, 1)
-        picture = await call("canvas", GetPicture())
-        assert (picture.width, picture.height, picture.seq) == (32, 16, 1)
-        assert picture.rgb == b"\xff\xff\xff" + b"\x01\x02\x03" + b"\xff\xff\xff" * (32 * 16 - 2)
+        grid = (await call("canvas", GetPicture())).grid
+        assert (grid.width, grid.height, grid.seq) == (32, 16, 1)
+        assert grid.rgb() == b"\xff\xff\xff" + b"\x01\x02\x03" + b"\xff\xff\xff" * (32 * 16 - 2)
 
 
 # The tick.

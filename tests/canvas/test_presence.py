@@ -11,7 +11,8 @@ import pytest
 from actors import whereis
 from actors.debug import force_exit
 from actors.testing import settle
-from canvas.broadcaster import PRESENCE_INTERVAL, RETURN_TIMEOUT, USERS_IN_WELCOME
+from canvas.broadcaster import PRESENCE_INTERVAL, RETURN_TIMEOUT
+from canvas.presence import USERS_IN_WELCOME
 from tests.support.client import Client
 from tests.support.instance import connection_of, mended, simulation
 from tests.support.scenarios import simulated

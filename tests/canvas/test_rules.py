@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canvas.area import Area
-from canvas.messages import BadMessage
+from canvas.errors import BadMessage
 from canvas.rules import CROWD, Cooldown, Cooldowns, Rules
 
 RED, GREEN = 0xFF0000, 0x00FF00
@@ -25,7 +25,7 @@ def test_without_rules_everything_may_be_painted() -> None:
 
 
 def test_only_colours_of_the_palette_may_be_used() -> None:
-    rules = Rules(palette=frozenset({RED}))
+    rules = Rules(palette=(RED,))
     assert rules.are_strict
     assert (refusal(rules, 0, 0, RED), refusal(rules, 0, 0, GREEN)) == (None, "color_not_allowed")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from actors import GenServer, Ref, call, cast, down, start, whereis
 from actors.debug import info
@@ -176,17 +177,27 @@ async def test_client_is_disconnected(tmp_path: Path) -> None:
 
 
 @live
-async def test_ban_is_the_applications(tmp_path: Path) -> None:
+async def test_banned_client_is_sent_away_and_its_address_kept_out(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
         bob = await WebSocketClient.open(ann.application)
         (row,) = (await ann.get("connections?server=server"))["connections"]
-        await ann.ask("POST", f"connections/{row['id']}/ban", status=501)
-        banned = []
-        ann.application.console.sources.ban = lambda address, seconds: banned.append((address, seconds))
+        await ann.ask("POST", f"connections/{row['id']}/ban", {"seconds": 0}, status=400)
         await ann.ask("POST", f"connections/{row['id']}/ban", {"seconds": 60})
         await bob.until(lambda: bob.closed is not None)
-        assert banned == [("127.0.0.1", 60)]
-        await ann.ask("POST", f"connections/{row['id']}/ban", {"seconds": 0}, status=404)
+        assert bob.connection.close_code == 1008
+        with pytest.raises(InvalidStatus, match="403"):
+            await WebSocketClient.open(ann.application)
+
+
+@live
+async def test_application_that_cannot_ban_says_so(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        bob = await WebSocketClient.open(ann.application)
+        (row,) = (await ann.get("connections?server=server"))["connections"]
+        ann.application.console.sources.ban = None
+        await ann.ask("POST", f"connections/{row['id']}/ban", status=501)
+        assert "ban" not in (await ann.get("session"))["actions"]
+        await bob.leave()
 
 
 @live

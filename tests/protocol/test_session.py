@@ -520,9 +520,9 @@ def test_a_code_that_must_not_be_sent_leaves_the_connection_open() -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "may_hear_more"), [(close_frame(), False), (raw_frame(0x83), True), (None, False)], ids=str
+    ("last", "may_hear_more"), [(close_frame(), True), (raw_frame(0x83), True), (None, False)], ids=str
 )
-def test_a_peer_may_be_heard_until_it_closes_or_its_stream_ends(last: bytes | None, may_hear_more: bool) -> None:
+def test_a_peer_may_be_heard_until_its_stream_ends(last: bytes | None, may_hear_more: bool) -> None:
     session = open_session()
     assert session.may_hear_more
     if last is None:

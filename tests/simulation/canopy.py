@@ -19,7 +19,7 @@ from supervision.server.testing import EOF, RESET, VirtualNetwork, Weather
 from tests.simulation.faulty_store import FaultyStore
 from tests.support.client import Painter
 from tests.support.instance import SMALL, mended
-from tests.support.virtual_network import VirtualClient
+from tests.support.virtual_network import BinaryClient, VirtualClient
 
 PEOPLE = 20
 CRASHES = 8
@@ -61,6 +61,7 @@ class Canopy:
             config,
             new_user_id=lambda: next(user_ids),
             store=self.store,
+            identity_key=b"k" * 32,
             wall_clock=lambda: asyncio.get_running_loop().time(),
         )
         self.network = VirtualNetwork(Weather(kit))
@@ -145,6 +146,8 @@ class Canopy:
     def saw(self, message: dict[str, Any]) -> None:
         """Somebody was told of a change: it has to be committed."""
         seq = message["seq"]
+        if seq is None:  # of several where some were left out, only the order is known
+            seq = 1 + self.store.log.index((message["x"], message["y"], message["color"], message["user_id"]))
         assert seq <= len(self.store.log), f"change {seq} was shown before it was committed"
         shown = (message["x"], message["y"], message["color"], message["user_id"])
         assert self.store.log[seq - 1] == shown, f"change {seq} was shown as {shown}"
@@ -191,12 +194,19 @@ class Person:
 
     async def come(self) -> None:
         """Connect, and wait until the canvas is there."""
-        self.client = client = VirtualClient()
+        before = getattr(self, "client", None)
+        kind = (VirtualClient, BinaryClient)[self._chance.choose(2)] if before is None else type(before)
+        self.client = client = kind()
+        path = "/ws"
+        if before is not None and self._chance.happens(0.7):
+            client.screen = before.screen
+            path += f"?epoch={client.screen.epoch}&seq={client.screen.seq}"
+        shown = client.screen.states + client.screen.resumes
         self.canopy.clients.append(client)
         cells = [(self._column, y) for y in range(16)] + [(0, 0)]
         self._painter = Persistent(client, cells, self.canopy)
-        client.begin(self.canopy.door)
-        await client.until(lambda: client.screen.states > 0, "for the canvas")
+        client.begin(self.canopy.door, path)
+        await client.until(lambda: client.screen.states + client.screen.resumes > shown, "for the canvas")
 
     async def paint(self, count: int) -> None:
         """Paint until so many more pixels are acknowledged, and all that is under way is."""

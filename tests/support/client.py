@@ -72,14 +72,17 @@ class Client(ABC):
         if self._failure is not None:
             return
         try:
-            assert isinstance(text, str), f"a binary message: {text!r}"
-            message = json.loads(text)
-            kind = message["type"]
-            self.screen.take(message)
-            self.on_message(kind, message)
+            self._show(text)
         except BaseException as failure:  # noqa: BLE001  # it belongs to whoever waits
             self._failure = failure
         self._wake()
+
+    def _show(self, text: str | bytes) -> None:
+        assert isinstance(text, str), f"a binary message: {text!r}"
+        message = json.loads(text)
+        kind = message["type"]
+        self.screen.take(message)
+        self.on_message(kind, message)
 
     def _ended(self, code: int, reason: str) -> None:
         """What carries the messages calls this when TCP has ended."""
@@ -142,6 +145,9 @@ class Painter:
         screen = self.client.screen
         if kind == "pixel_changed" and message["user_id"] == screen.user_id:
             self._acknowledge((message["x"], message["y"]), message["color"])
+        elif kind == "welcome" and message["resumed"]:
+            for cell, color in self._underway.items():
+                self.client.paint(*cell, color)  # what was under way may be lost; if not, nobody sees it twice
         elif kind == "canvas_state":
             for cell, color in list(self._underway.items()):
                 if screen.pixels.get(cell) == color:

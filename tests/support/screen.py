@@ -5,7 +5,8 @@ from typing import Any
 
 FIELDS = {
     "welcome": {
-        "user_id", "width", "height", "background", "epoch", "seq", "users", "user_count", "rate_limit",
+        "user_id", "width", "height", "background", "epoch", "seq", "head", "resumed", "users", "user_count",
+        "rate_limit",
     },
     "canvas_state": {"pixels", "epoch", "seq"},
     "pixel_changed": {"x", "y", "color", "user_id", "seq"},
@@ -14,6 +15,7 @@ FIELDS = {
     "cursor_moved": {"x", "y", "user_id"},
     "error": {"code", "message"},
 }  # fmt: skip
+OPTIONAL = {"canvas_state": {"area"}, "pixel_changed": {"skipped"}, "error": {"field"}}
 
 Pixels = dict[tuple[int, int], str]
 
@@ -25,7 +27,10 @@ class Screen:
         pixels: those that are not background
         users: those it knows of, itself included
         user_count: how many were there at the last welcome
-        states: how often the whole canvas came
+        area: the part that it sees: x, y, width and height, None for all
+        states: how often a state came
+        resumes: how often it was welcomed without one
+        skipped: changes it was not told of
         own: own changes that were acknowledged, oldest first
         history: the messages about people, oldest first
     """
@@ -41,26 +46,39 @@ class Screen:
         self.user_count = 0
         self.cursors: dict[str, tuple[int, int]] = {}
         self.errors: list[dict[str, Any]] = []
-        self.states = 0
+        self.area: tuple[int, int, int, int] | None = None
+        self.states = self.resumes = self.skipped = 0
         self.own: list[tuple[int, int, str]] = []
         self.history: list[tuple[str, str]] = []
+        self.head = 0
         self._welcome: dict[str, Any] | None = None
 
     def take(self, message: dict[str, Any]) -> None:
         """Show one message of the server."""
         kind = message.pop("type")
-        assert set(message) - {"field"} == FIELDS[kind], f"{kind} with {sorted(message)}"
-        assert self.states or kind in ("welcome", "canvas_state", "error"), f"{kind} before the first canvas_state"
-        if self._welcome is not None:
+        fields = set(message) - OPTIONAL.get(kind, set())
+        assert fields == FIELDS[kind], f"{kind} with {sorted(message)}"
+        is_begun = self.states or self.resumes or kind in ("welcome", "canvas_state", "error")
+        assert is_begun, f"{kind} before the first canvas_state"
+        if kind == "error" and message["code"] == "canvas_too_large":
+            self._welcome = None
+        elif self._welcome is not None:
             assert kind == "canvas_state", f"{kind} between welcome and canvas_state"
         show: Callable[[dict[str, Any]], None] = getattr(self, f"_show_{kind}")
         show(message)
 
     def _show_welcome(self, message: dict[str, Any]) -> None:
-        self._welcome = message
+        if message["resumed"]:
+            assert (message["epoch"], message["seq"]) == (self.epoch, self.seq), "resumed from somewhere else"
+            self._welcome = None
+            self.resumes += 1
+        else:
+            self._welcome = message
         self.user_id = message["user_id"]
         self.width, self.height = message["width"], message["height"]
         self.background = message["background"]
+        self.head = message["head"]
+        assert self.head >= message["seq"]
         users = message["users"]
         assert users[0] == self.user_id, "the client itself comes first"
         assert len(set(users)) == len(users) <= message["user_count"]
@@ -69,20 +87,25 @@ class Screen:
 
     def _show_canvas_state(self, message: dict[str, Any]) -> None:
         welcome, self._welcome = self._welcome, None
-        assert welcome is not None, "canvas_state without a welcome"
-        assert (message["epoch"], message["seq"]) == (welcome["epoch"], welcome["seq"])
+        if welcome is not None:
+            assert (message["epoch"], message["seq"]) == (welcome["epoch"], welcome["seq"])
         if message["epoch"] == self.epoch:
             assert message["seq"] >= self.seq, f"the canvas went back from {self.seq} to {message['seq']}"
         self.epoch, self.seq = message["epoch"], message["seq"]
         self.pixels = {(pixel["x"], pixel["y"]): pixel["color"] for pixel in message["pixels"]}
         assert len(self.pixels) == len(message["pixels"]), "a pixel is listed twice"
         assert self.background not in self.pixels.values(), "a pixel of background is listed"
-        assert all(0 <= x < self.width and 0 <= y < self.height for x, y in self.pixels)
+        area = message.get("area")
+        self.area = area and (area["x"], area["y"], area["width"], area["height"])
+        x, y, width, height = self.area or (0, 0, self.width, self.height)
+        assert all(x <= cell[0] < x + width and y <= cell[1] < y + height for cell in self.pixels)
         self.states += 1
 
     def _show_pixel_changed(self, message: dict[str, Any]) -> None:
-        assert message["seq"] == self.seq + 1, f"change {message['seq']} came after {self.seq}"
+        skipped = message.get("skipped", 0)
+        assert message["seq"] == self.seq + 1 + skipped, f"change {message['seq']} came after {self.seq}"
         self.seq = message["seq"]
+        self.skipped += skipped
         cell, color = (message["x"], message["y"]), message["color"]
         if color == self.background:
             self.pixels.pop(cell, None)

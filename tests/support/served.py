@@ -43,7 +43,6 @@ def served(data: Path, *arguments: str) -> Iterator[Served]:
             port, log = _wait_until_ready(process)
             with _drained(process, log):
                 yield Served(port, process.pid, log)
-                process.terminate()
         finally:
             process.kill()  # one that has ended is not there to hear it
 
@@ -60,7 +59,7 @@ def _wait_until_ready(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
 
 @contextlib.contextmanager
 def _drained(process: subprocess.Popen[str], log: list[str]) -> Iterator[None]:
-    """Read the log all the time: a full pipe would stop the server."""
+    """Read the log until the server, told to stop, has ended: a full pipe would block it."""
     assert process.stderr is not None
     reader = threading.Thread(target=log.extend, args=(process.stderr,))
     reader.start()

@@ -1,7 +1,11 @@
 """Clients of a simulation; the network itself is `supervision.server.testing`."""
 
 import re
+from collections.abc import Iterable
+from struct import pack
+from typing import Self
 
+from protocol import Opcode, encode_frame
 from supervision.server.testing import (
     EOF,
     MASK,
@@ -11,9 +15,21 @@ from supervision.server.testing import (
     VirtualSocket,
     VirtualWebSocket,
 )
+from tests.support.binary_screen import BinaryScreen
 from tests.support.client import Client
+from tests.support.screen import Screen
 
-__all__ = ["EOF", "MASK", "RESET", "VirtualBrowser", "VirtualClient", "VirtualNetwork", "VirtualPeer", "VirtualSocket"]
+__all__ = [
+    "EOF",
+    "MASK",
+    "RESET",
+    "BinaryClient",
+    "VirtualBrowser",
+    "VirtualClient",
+    "VirtualNetwork",
+    "VirtualPeer",
+    "VirtualSocket",
+]
 
 
 class VirtualClient(VirtualWebSocket, Client):
@@ -24,11 +40,21 @@ class VirtualClient(VirtualWebSocket, Client):
         Client.__init__(self)
 
     @classmethod
-    async def open(cls, listening: VirtualSocket, path: str = "/ws") -> "VirtualClient":
+    async def open(cls, listening: VirtualSocket, path: str = "/ws") -> Self:
         """Connect and wait until the canvas is there."""
         client = cls()
         client.begin(listening, path)
         await client.until(lambda: client.screen.states > 0, "for the canvas")
+        return client
+
+    @classmethod
+    async def resume(cls, listening: VirtualSocket, screen: Screen, more: str = "") -> Self:
+        """Connect anew with what `screen` shows already, and wait until it is there again."""
+        client = cls()
+        client.screen = screen
+        before = screen.states + screen.resumes
+        client.begin(listening, f"/ws?epoch={screen.epoch}&seq={screen.seq}{more}")
+        await client.until(lambda: screen.states + screen.resumes > before, "for the canvas")
         return client
 
     async def leave(self) -> None:
@@ -43,6 +69,37 @@ class VirtualClient(VirtualWebSocket, Client):
 
     def on_end(self, code: int, reason: str) -> None:
         self._ended(code, reason)
+
+
+class BinaryClient(VirtualClient):
+    """A client of the canvas that speaks `canopy.v1.bin`."""
+
+    screen: BinaryScreen
+
+    def __init__(self, address: str | None = None) -> None:
+        super().__init__(address)
+        self.screen = BinaryScreen()
+
+    def begin(self, listening: VirtualSocket, path: str = "/ws", headers: Iterable[str] = ()) -> None:
+        """Connect and offer the subprotocol."""
+        super().begin(listening, path, ["Sec-WebSocket-Protocol: other.v9, canopy.v1.bin", *headers])
+
+    def send_binary(self, data: bytes) -> None:
+        """Send a binary message."""
+        self.send_bytes(encode_frame(Opcode.BINARY, data, mask=MASK))
+
+    def paint(self, x: int, y: int, color: str) -> None:
+        """Send `pixels` of one."""
+        self.send_binary(pack("<BHH", 1, x, y) + bytes.fromhex(color[1:]))
+
+    def subscribe(self, x: int, y: int, width: int, height: int) -> None:
+        """Send `subscribe`."""
+        self.send_binary(pack("<BHHHH", 3, x, y, width, height))
+
+    def _show(self, text: str | bytes) -> None:
+        assert isinstance(text, bytes), f"a text message: {text!r}"
+        for message in self.screen.take_binary(text):
+            self.on_message(message["type"], message)
 
 
 class VirtualPeer(VirtualClient):

@@ -1,0 +1,217 @@
+"""Pure. The messages of the canvas in binary: subprotocol `canopy.v1.bin`.
+
+`docs/wire-protocol.md` has them byte by byte. All numbers are little-endian. The first byte of a message is its kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from struct import Struct
+from typing import Final
+
+import orjson
+
+from canvas.area import Area
+from canvas.errors import BadMessage
+from canvas.grid import Change
+from canvas.messages import (
+    ClientCursorMove,
+    ClientMessage,
+    ClientPixels,
+    ClientPixelUpdate,
+    ClientSubscribe,
+    Coming,
+    Welcome,
+    details,
+)
+
+SUBPROTOCOL: Final = "canopy.v1.bin"
+MAX_CHANGES: Final = 0xFFFF
+"""Pixels in one `changes`; so many painters it can name."""
+
+
+class ClientKind(IntEnum):
+    """The first byte of a message to the server."""
+
+    PIXELS = 0x01
+    CURSOR = 0x02
+    SUBSCRIBE = 0x03
+
+
+class ServerKind(IntEnum):
+    """The first byte of a message to the client."""
+
+    WELCOME = 0x81
+    SNAPSHOT = 0x82
+    CHANGES = 0x83
+    PRESENCE = 0x84
+    CURSORS = 0x85
+    ERROR = 0x86
+    USER_COUNT = 0x87
+
+
+_PIXEL = Struct("<HHBBB")
+_CURSOR = Struct("<BHH")
+_SUBSCRIBE = Struct("<BHHHH")
+_WELCOME = Struct("<BBHHIQQdII")
+_SNAPSHOT = Struct("<BBQHHHHH")
+_TILE = Struct("<HI")
+_CHANGES = Struct("<BQQH")
+_CHANGE = Struct("<HHHBBB")
+_PRESENCE = Struct("<BH")
+_PLACE = Struct("<HH")
+_USER_COUNT = Struct("<BI")
+_TEXT_LENGTH = Struct("<H")
+
+_RESUMED, _LIMITED = 1, 2
+_WHOLE = 1
+
+
+def decode(data: bytes, width: int, height: int) -> ClientMessage:
+    """Read a message to a canvas of `width` x `height` pixels.
+
+    Raises:
+        BadMessage: if it is none. Then none of its pixels counts.
+    """
+    kind = data[0] if data else None
+    if kind == ClientKind.PIXELS:
+        return _pixels(data, width, height)
+    if kind == ClientKind.CURSOR:
+        _check_size(data, _CURSOR.size)
+        _, x, y = _CURSOR.unpack(data)
+        _check_place(x, y, width, height)
+        return ClientCursorMove(x, y)
+    if kind == ClientKind.SUBSCRIBE:
+        _check_size(data, _SUBSCRIBE.size)
+        _, x, y, columns, rows = _SUBSCRIBE.unpack(data)
+        _check_place(x, y, width, height)
+        _check_range("width", columns, 1, width - x)
+        _check_range("height", rows, 1, height - y)
+        return ClientSubscribe(Area(x, y, columns, rows))
+    if kind is None:
+        raise BadMessage("invalid_message", "a message has at least one byte")
+    raise BadMessage("unknown_type", f"the first byte must be 1, 2 or 3, got {kind}", "type")
+
+
+def _pixels(data: bytes, width: int, height: int) -> ClientPixels:
+    count, rest = divmod(len(data) - 1, _PIXEL.size)
+    if rest or not count:
+        raise BadMessage("invalid_message", f"pixels have 1 + n * {_PIXEL.size} bytes, n > 0, got {len(data)}")
+    pixels = []
+    for x, y, red, green, blue in _PIXEL.iter_unpack(memoryview(data)[1:]):
+        _check_place(x, y, width, height)
+        pixels.append(ClientPixelUpdate(x, y, red << 16 | green << 8 | blue))
+    return ClientPixels(pixels)
+
+
+def _check_size(data: bytes, size: int) -> None:
+    if len(data) != size:
+        raise BadMessage("invalid_message", f"this message has {size} bytes, got {len(data)}")
+
+
+def _check_place(x: int, y: int, width: int, height: int) -> None:
+    _check_range("x", x, 0, width - 1)
+    _check_range("y", y, 0, height - 1)
+
+
+def _check_range(field: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise BadMessage("out_of_bounds", f"{field} must be within {low}..{high}, got {value}", field)
+
+
+# To the client. All return one message.
+
+
+def server_welcome(welcome: Welcome) -> bytes:
+    """Greet a client."""
+    limit = welcome.rules.rate_limit
+    flags = _RESUMED * welcome.resumed | _LIMITED * (limit is not None)
+    head = _WELCOME.pack(
+        ServerKind.WELCOME,
+        flags,
+        welcome.width,
+        welcome.height,
+        welcome.background,
+        welcome.seq,
+        welcome.head,
+        0.0 if limit is None else limit.per_second,
+        0 if limit is None else limit.burst,
+        welcome.user_count,
+    )
+    users = b"".join(_short(person.user_id) for person in welcome.users)
+    about = (_short(welcome.epoch), _short(welcome.user_id), _TEXT_LENGTH.pack(len(welcome.users)), users)
+    return b"".join((head, *about, orjson.dumps(details(welcome))))
+
+
+def server_snapshot(seq: int, area: Area, tiles: Sequence[tuple[int, bytes]], *, is_whole: bool) -> bytes:
+    """Show an area, tile by tile: number and deflated RGB, empty for a tile that is all background.
+
+    If it is whole, the tiles that are not listed are background; if not, they are as the client knows them.
+    """
+    head = _SNAPSHOT.pack(
+        ServerKind.SNAPSHOT, _WHOLE * is_whole, seq, area.x, area.y, area.width, area.height, len(tiles)
+    )
+    parts = [head]
+    for number, deflated in tiles:
+        parts += (_TILE.pack(number, len(deflated)), deflated)
+    return b"".join(parts)
+
+
+def server_changes(changes: Sequence[Change], after: int) -> list[bytes]:
+    """Tell of committed changes, in as few messages as can be; `after` is the last one that the client was told of."""
+    told = []
+    for begin in range(0, len(changes), MAX_CHANGES):
+        part = changes[begin : begin + MAX_CHANGES]
+        told.append(_changes(part, after))
+        after = part[-1].seq
+    return told
+
+
+def _changes(changes: Sequence[Change], after: int) -> bytes:
+    numbers: dict[str, int] = {}
+    records = []
+    for change in changes:
+        number = numbers.setdefault(change.user_id, len(numbers))
+        color = change.color
+        records.append(_CHANGE.pack(change.x, change.y, number, color >> 16, color >> 8 & 0xFF, color & 0xFF))
+    head = _CHANGES.pack(ServerKind.CHANGES, after, changes[-1].seq, len(numbers))
+    return b"".join((head, *map(_short, numbers), *records))
+
+
+def server_progress(after: int, upto: int) -> bytes:
+    """Tell a client that was told of all up to change `after` that up to `upto` nothing concerns it."""
+    return _CHANGES.pack(ServerKind.CHANGES, after, upto, 0)
+
+
+def server_presence(comings: Sequence[Coming]) -> bytes:
+    """Tell who has come and who has gone, in order."""
+    told = [
+        bytes((coming.has_come,)) + _short(coming.person.user_id) + _short(coming.person.name) for coming in comings
+    ]
+    return _PRESENCE.pack(ServerKind.PRESENCE, len(told)) + b"".join(told)
+
+
+def server_user_count(count: int) -> bytes:
+    """Tell how many people there are, where not all of them are told of by name."""
+    return _USER_COUNT.pack(ServerKind.USER_COUNT, count)
+
+
+def server_cursors(cursors: Sequence[tuple[str, int, int]]) -> bytes:
+    """Tell where pointers are: user id, x and y of each."""
+    told = [_PLACE.pack(x, y) + _short(user_id) for user_id, x, y in cursors]
+    return _PRESENCE.pack(ServerKind.CURSORS, len(told)) + b"".join(told)
+
+
+def server_error(code: str, message: str, field: str | None = None) -> bytes:
+    """Tell the client what is wrong with what it sent."""
+    text = message.encode()[:0xFFFF].decode(errors="ignore").encode()
+    return b"".join((bytes((ServerKind.ERROR,)), _short(code), _short(field or ""), _TEXT_LENGTH.pack(len(text)), text))
+
+
+def _short(text: str) -> bytes:
+    """A text of at most 255 bytes, behind its length."""
+    data = text.encode()
+    if len(data) > 0xFF:
+        raise ValueError(f"{text!r} has more than 255 bytes")
+    return bytes((len(data),)) + data

@@ -1,0 +1,56 @@
+"""The commands that keep people out of a running canvas."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+
+from canvas.moderation import PATH
+from canvas.terminal import Data, fail, read_settings, read_span
+from supervision.console.client import AdminError, ask_admin
+
+Whom = Annotated[str, typer.Argument(help="A user id, an address, or a network like 192.0.2.0/24.")]
+
+
+def ban(
+    whom: Whom,
+    reason: Annotated[str, typer.Option(help="Why; they are told.")] = "",
+    span: Annotated[str | None, typer.Option("--for", metavar="SPAN", help="For how long, like 30m or 1d12h.")] = None,
+    data: Data = None,
+) -> None:
+    """Keep a user or an address out of a running canvas, and send away whoever of them is there."""
+    query = {"whom": whom, "reason": reason}
+    if span is not None:
+        seconds = read_span(span)
+        if seconds is None:
+            fail(f"--for must be a span like 30m or 1d12h, got {span!r}")
+        query["seconds"] = str(seconds)
+    typer.echo(_describe(_ask(data, "POST", query)))
+
+
+def unban(whom: Whom, data: Data = None) -> None:
+    """Let a user or an address in again."""
+    _ask(data, "DELETE", {"whom": whom})
+    typer.echo(f"{whom} may come in again")
+
+
+def bans(data: Data = None) -> None:
+    """Print who is kept out."""
+    for each in _ask(data, "GET", {}):
+        typer.echo(_describe(each))
+
+
+def _ask(data: Path | None, method: str, query: dict[str, str]) -> Any:
+    try:
+        return ask_admin(read_settings({"data": data}).data, method, f"{PATH}?{urlencode(query)}")
+    except AdminError as error:
+        fail(str(error), code=1)
+
+
+def _describe(ban: dict[str, Any]) -> str:
+    until = "for good" if ban["until"] is None else f"until {datetime.fromtimestamp(ban['until']):%Y-%m-%d %H:%M:%S}"
+    return f"{ban['whom']} is banned {until}" + (f": {ban['reason']}" if ban["reason"] else "")

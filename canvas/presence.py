@@ -1,0 +1,136 @@
+"""Pure. Who is in the room, and what of it everybody has still to be told.
+
+Everybody is told of everybody while they are few. To name a crowd to itself would take the square of its size: so at
+most `NAMED` people are told of by name, the same ones to all, and of the others only how many they are.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from canvas.codec import Codec
+from canvas.messages import Coming, Person
+from canvas.room import Viewer
+from protocol import Variant
+
+NAMED = 200
+"""People who are told of by name."""
+
+
+@dataclass(slots=True)
+class News:
+    """What has happened since everybody was told.
+
+    Attributes:
+        comings: who has come and who has gone, in order
+        known: how many of these a newcomer knows from its welcome
+        cursors: where pointers are, by whose they are
+        user_count: how many people there are now, if not all of them are named and that has changed
+    """
+
+    comings: list[Coming] = field(default_factory=list)
+    known: dict[Viewer, int] = field(default_factory=dict)
+    cursors: dict[str, tuple[int, int]] = field(default_factory=dict)
+    user_count: int | None = None
+    _frames: dict[Any, bytes] = field(default_factory=dict)
+
+    def frames(self, viewer: Viewer, codec: Codec, variant: Variant | None, *, cursors: bool) -> bytes:
+        """What to tell somebody, encoded once for all who are told the same."""
+        known = self.known.get(viewer, 0)
+        key = codec, variant, known, cursors
+        if key not in self._frames:
+            messages = [codec.presence(self.comings[known:])] if len(self.comings) > known else []
+            if self.user_count is not None:
+                messages.append(codec.user_count(self.user_count))
+            if cursors and self.cursors:
+                messages.append(codec.cursors([(user_id, *at) for user_id, at in self.cursors.items()]))
+            self._frames[key] = b"".join([message.encoded(variant) for message in messages])
+        return self._frames[key]
+
+
+class Presence:
+    """Who is there: of each user the open WebSockets, each with its newest incarnation."""
+
+    def __init__(self) -> None:
+        self._present: dict[str, list[Viewer]] = {}
+        self._names: dict[str, str] = {}  # of those who have one
+        self._named: OrderedDict[str, None] = OrderedDict()
+        self._others: OrderedDict[str, None] = OrderedDict()  # those who came when enough were named
+        self._told_count = 0
+        self._news = News()
+
+    def __len__(self) -> int:
+        return len(self._present)
+
+    def find(self, user_id: str) -> Iterable[Viewer]:
+        """The viewers of a user."""
+        return self._present.get(user_id, ())
+
+    def come(self, viewer: Viewer) -> list[Person]:
+        """Somebody comes, or comes again; returns those who are told of by name, the newcomer first."""
+        user_id, news = viewer.user_id, self._news
+        viewers = self._present.get(user_id, [])
+        self._present[user_id] = [*(other for other in viewers if other.wire is not viewer.wire), viewer]
+        if not viewers:
+            self._others[user_id] = None
+        if self._rename(user_id, viewer.name) and user_id in self._named:
+            news.comings.append(Coming(self._person(user_id), True))
+        self._name_more()
+        news.known[viewer] = len(news.comings)
+        others = [self._person(other) for other in self._named if other != user_id]
+        return [self._person(user_id), *others][:NAMED]
+
+    def leave(self, viewer: Viewer) -> bool:
+        """Note a departure, unless another incarnation of the same WebSocket is there; tell whether it is news."""
+        user_id, news = viewer.user_id, self._news
+        viewers = self._present.get(user_id, [])
+        if viewer not in viewers:
+            return False
+        news.known.pop(viewer, None)
+        viewers.remove(viewer)
+        if viewers:
+            return False
+        person = self._person(user_id)
+        del self._present[user_id]
+        self._names.pop(user_id, None)
+        self._others.pop(user_id, None)
+        if user_id in self._named:
+            del self._named[user_id]
+            news.cursors.pop(user_id, None)
+            news.comings.append(Coming(person, False))
+            self._name_more()
+        return True
+
+    def point(self, user_id: str, x: int, y: int) -> bool:
+        """Note where somebody's pointer is, if people know whose it is."""
+        if user_id not in self._named:
+            return False
+        self._news.cursors[user_id] = x, y
+        return True
+
+    def take_news(self) -> News:
+        """Take what everybody has still to be told."""
+        news, self._news = self._news, News()
+        if len(self) != self._told_count and max(len(self), self._told_count) > NAMED:
+            news.user_count = len(self)
+        self._told_count = len(self)
+        return news
+
+    def _name_more(self) -> None:
+        while self._others and len(self._named) < NAMED:
+            user_id, _ = self._others.popitem(last=False)
+            self._named[user_id] = None
+            self._news.comings.append(Coming(self._person(user_id), True))
+
+    def _rename(self, user_id: str, name: str) -> bool:
+        """Take a user's newest name; tell whether it is another one."""
+        if name == self._names.get(user_id, ""):
+            return False
+        self._names[user_id] = name
+        return True
+
+    def _person(self, user_id: str) -> Person:
+        return Person(user_id, self._names.get(user_id, ""))

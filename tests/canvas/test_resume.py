@@ -1,0 +1,192 @@
+"""Clients that come back, in virtual time: exactly what they have missed, or a whole state, never a mix.
+
+Every `Screen` fails on a change that is missing, comes twice or is out of order.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from actors import Ref, whereis
+from actors.debug import force_exit
+from actors.testing import quiet
+from canvas import broadcaster, recent
+from tests.support.instance import Simulation, connection_of, mended, simulation
+from tests.support.scenarios import simulated
+from tests.support.screen import Screen
+from tests.support.virtual_network import EOF, BinaryClient, VirtualClient
+
+RED, GREEN = "#FF0000", "#00FF00"
+CLIENTS = pytest.mark.parametrize("kind", [VirtualClient, BinaryClient])
+
+
+async def paint(client: VirtualClient, count: int, color: str = RED) -> None:
+    """Paint so many pixels, and wait until they are acknowledged."""
+    goal = len(client.screen.own) + count
+    for number in range(count):
+        client.paint(number % 32, number // 32 % 16, color)
+    await client.until(lambda: len(client.screen.own) >= goal, "for acknowledgements")
+
+
+async def hang_up(client: VirtualClient) -> Screen:
+    client.hang_up(EOF)
+    await client.end()
+    return client.screen
+
+
+async def caught_up(client: VirtualClient, seq: int) -> None:
+    await client.until(lambda: client.screen.seq >= seq, "to catch up")
+
+
+@CLIENTS
+@simulated
+async def test_client_that_comes_back_gets_exactly_what_it_missed(tmp_path: Path, kind: type[VirtualClient]) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await kind.open(canvas.door)
+        await paint(ann, 5)
+        await caught_up(bob, 5)
+        screen = await hang_up(bob)
+        await paint(ann, 40, GREEN)
+        bob = await kind.resume(canvas.door, screen)
+        await caught_up(bob, 45)
+        assert (screen.resumes, screen.states) == (1, 1)
+        assert screen.pixels == ann.screen.pixels
+        await paint(ann, 3)
+        await caught_up(bob, 48)
+        assert screen.pixels == ann.screen.pixels
+
+
+@simulated
+async def test_client_that_missed_nothing_gets_a_welcome_alone(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        bob = await canvas.join()
+        await paint(bob, 5)
+        screen = await hang_up(bob)
+        bob = await VirtualClient.resume(canvas.door, screen)
+        await quiet()
+        assert (screen.resumes, screen.states, screen.seq) == (1, 1, 5)
+
+
+@simulated
+async def test_whoever_saw_half_of_a_batch_gets_the_other_half(tmp_path: Path) -> None:
+    async with simulation(tmp_path, tick=0.05) as canvas:
+        ann, bob = await canvas.join(), await canvas.join()
+        await paint(ann, 20)  # two batches at most
+        await caught_up(bob, 20)
+        for seq in range(21):
+            client = VirtualClient()
+            epoch = bob.screen.epoch
+            changes: list[int] = []
+
+            def note(kind: str, message: dict[str, int], changes: list[int] = changes) -> None:
+                if kind == "pixel_changed":
+                    changes.append(message["seq"])
+
+            client.screen.epoch, client.screen.seq = epoch, seq
+            client.on_message = note  # type: ignore[assignment]
+            client.begin(canvas.door, f"/ws?epoch={epoch}&seq={seq}")
+            await quiet()
+            assert changes == list(range(seq + 1, 21))
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["seq=0", "epoch={epoch}", "epoch={epoch}&seq=6", "epoch={epoch}&seq=-1", "epoch={epoch}&seq=1e3", "epoch=x&seq=3",
+     "epoch={epoch}&seq=", "epoch={epoch}&seq=99999999999999999999", "epoch={epoch}&seq=%C2%B2", "seq=3", "?&&=="],
+)  # fmt: skip
+@simulated
+async def test_values_that_make_no_sense_bring_a_state(tmp_path: Path, query: str) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = await canvas.join()
+        await paint(ann, 5)
+        bob = await VirtualClient.open(canvas.door, "/ws?" + query.format(epoch=ann.screen.epoch))
+        assert (bob.screen.states, bob.screen.resumes, bob.screen.seq) == (1, 0, 5)
+        assert bob.screen.pixels == ann.screen.pixels
+
+
+@CLIENTS
+@simulated
+async def test_client_too_far_behind_gets_a_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[VirtualClient]
+) -> None:
+    monkeypatch.setattr(recent, "REMEMBERED", 50)
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await kind.open(canvas.door)
+        screen = await hang_up(bob)
+        for _ in range(20):
+            await paint(ann, 5)
+        bob = await kind.resume(canvas.door, screen)
+        assert (screen.resumes, screen.states, screen.seq) == (0, 2, 100)
+        assert screen.pixels == ann.screen.pixels
+
+
+@simulated
+async def test_long_way_is_gone_in_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broadcaster, "PORTION", 10)
+    monkeypatch.setattr(recent, "ENCODED", 5)
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await canvas.join()
+        screen = await hang_up(bob)
+        await paint(ann, 300)
+        bob = await VirtualClient.resume(canvas.door, screen)
+        ann.paint(0, 0, GREEN)
+        await caught_up(bob, 301)
+        assert (screen.resumes, screen.states, screen.skipped) == (1, 1, 0)
+        assert screen.pixels == ann.screen.pixels
+
+
+# Crashes under an open socket.
+
+
+def victim(canvas: Simulation, name: str, client: VirtualClient) -> Ref:
+    if name == "connection":
+        return connection_of(canvas.application, client.screen.user_id)
+    ref = whereis(name)
+    assert ref is not None
+    return ref
+
+
+@pytest.mark.parametrize("name", ["connection", "canvas", "broadcaster", "encoder", "store", "registry"])
+@CLIENTS
+@simulated
+async def test_crash_costs_a_client_that_can_resume_no_state(
+    tmp_path: Path, kind: type[VirtualClient], name: str
+) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await kind.open(canvas.door)
+        await paint(ann, 5)
+        await caught_up(bob, 5)
+        bob = await kind.resume(canvas.door, await hang_up(bob))
+        for round_ in range(1, 4):
+            force_exit(victim(canvas, name, bob), "crash")
+            await mended(canvas.application)
+            await paint(ann, 5, GREEN)
+            await caught_up(bob, 5 + 5 * round_)
+        assert (bob.screen.states, bob.screen.resumes) == (1, 4)
+        assert bob.screen.pixels == ann.screen.pixels
+
+
+@simulated
+async def test_crash_shows_a_client_that_did_not_say_where_it_was_the_whole_canvas(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = await canvas.join()
+        await paint(ann, 5)
+        force_exit(connection_of(canvas.application, "user1"), "crash")
+        await ann.until(lambda: ann.screen.states == 2, "for the canvas again")
+        assert ann.screen.resumes == 0
+
+
+@simulated
+async def test_newcomers_to_a_large_canvas_share_a_state_and_get_what_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcaster, "LARGE_STATE", 0)
+    monkeypatch.setattr(broadcaster, "BYTES_PER_CHANGE", 1)
+    async with simulation(tmp_path) as canvas:
+        ann = await canvas.join()
+        await paint(ann, 50)
+        first = await canvas.join()
+        await paint(ann, 10, GREEN)
+        second = await canvas.join()
+        await caught_up(second, 60)
+        assert first.screen.pixels == second.screen.pixels == ann.screen.pixels
