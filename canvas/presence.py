@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from canvas.codec import Codec
@@ -27,12 +28,14 @@ class News:
     Attributes:
         comings: who has come and who has gone, in order
         known: how many of these a newcomer knows from its welcome
+        promoted: those who have been there before others were told of them
         cursors: where pointers are, by whose they are
         user_count: how many people there are now, if not all of them are named and that has changed
     """
 
     comings: list[Coming] = field(default_factory=list)
     known: dict[Viewer, int] = field(default_factory=dict)
+    promoted: set[str] = field(default_factory=set)
     cursors: dict[str, tuple[int, int]] = field(default_factory=dict)
     user_count: int | None = None
     _frames: dict[Any, bytes] = field(default_factory=dict)
@@ -40,9 +43,11 @@ class News:
     def frames(self, viewer: Viewer, codec: Codec, variant: Variant | None, *, cursors: bool) -> bytes:
         """What to tell somebody, encoded once for all who are told the same."""
         known = self.known.get(viewer, 0)
-        key = codec, variant, known, cursors
+        own = viewer.user_id if viewer.user_id in self.promoted else None
+        key = codec, variant, known, own, cursors
         if key not in self._frames:
-            messages = [codec.presence(self.comings[known:])] if len(self.comings) > known else []
+            comings = [coming for coming in self.comings[known:] if coming.person.user_id != own]
+            messages = [codec.presence(comings)] if comings else []
             if self.user_count is not None:
                 messages.append(codec.user_count(self.user_count))
             if cursors and self.cursors:
@@ -57,7 +62,7 @@ class Presence:
     def __init__(self) -> None:
         self._present: dict[str, list[Viewer]] = {}
         self._names: dict[str, str] = {}  # of those who have one
-        self._named: OrderedDict[str, None] = OrderedDict()
+        self._named: dict[str, None] = {}
         self._others: OrderedDict[str, None] = OrderedDict()  # those who came when enough were named
         self._told_count = 0
         self._news = News()
@@ -81,7 +86,7 @@ class Presence:
         self._name_more()
         news.known[viewer] = len(news.comings)
         others = [self._person(other) for other in self._named if other != user_id]
-        return [self._person(user_id), *others][:NAMED]
+        return [self._person(user_id), *others]
 
     def leave(self, viewer: Viewer) -> bool:
         """Note a departure, unless another incarnation of the same WebSocket is there; tell whether it is news."""
@@ -101,7 +106,7 @@ class Presence:
             del self._named[user_id]
             news.cursors.pop(user_id, None)
             news.comings.append(Coming(person, False))
-            self._name_more()
+            news.promoted.update(self._name_more())
         return True
 
     def point(self, user_id: str, x: int, y: int) -> bool:
@@ -119,11 +124,14 @@ class Presence:
         self._told_count = len(self)
         return news
 
-    def _name_more(self) -> None:
-        while self._others and len(self._named) < NAMED:
-            user_id, _ = self._others.popitem(last=False)
+    def _name_more(self) -> list[str]:
+        """Name as many as may be; returns who they are."""
+        chosen = list(islice(self._others, NAMED - len(self._named)))
+        for user_id in chosen:
+            del self._others[user_id]
             self._named[user_id] = None
             self._news.comings.append(Coming(self._person(user_id), True))
+        return chosen
 
     def _rename(self, user_id: str, name: str) -> bool:
         """Take a user's newest name; tell whether it is another one."""

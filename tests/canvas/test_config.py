@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from canvas.area import Area
 from canvas.config import Config, ConfigError, read_config, read_toml
 from canvas.rate_limit import RateLimit
+from canvas.rules import Cooldown
 from supervision.server import ANY_ORIGIN, SAME_HOST, Origins, Proxies
 
 
@@ -77,6 +79,9 @@ def test_unknown_name_in_the_file_is_refused_with_the_known_ones(name: str) -> N
         ("trusted_proxy", ["::1"], Proxies.parse(["::1"])), ("origin", "*", ANY_ORIGIN), ("origin", "same", SAME_HOST),
         ("origin", "https://a.example", Origins(frozenset({"https://a.example"}), same_host=False)),
         ("max_connections_per_ip", "off", None), ("max_new_connections_per_ip", 3, 3), ("ping_interval", "0", 0.0),
+        ("palette", "#FF0000, #00ff00,#FF0000", (0xFF0000, 0x00FF00)), ("palette", "off", None),
+        ("cooldown", "5", Cooldown(5, 5)), ("cooldown", "1-30", Cooldown(1, 30)), ("cooldown", 2.5, Cooldown(2.5, 2.5)),
+        ("locked", "0,0,10,5;20,30,1,1", (Area(0, 0, 10, 5), Area(20, 30, 1, 1))), ("locked", "", ()),
     ],
 )  # fmt: skip
 def test_good_value_is_read(option: str, value: Any, expected: Any) -> None:
@@ -104,6 +109,10 @@ BAD = [
     ("max_connections_per_ip", ["0", "-1", "few", True], "an integer from 1 to 1000000, or off"),
     ("max_message_size", ["0", "1023", "1MB"], "an integer from 1024 to 1073741824"),
     ("ping_interval", ["-1", "off", "nan"], "a number from 0 to 86400"),
+    ("palette", ["red", "#FF", "#FF0000;#00FF00", 5], "colours like #FF0000,#00FF00, or off"),
+    ("cooldown", ["", "0", "-1", "30-1", "1-", "fast", True, "nan", "1-inf"],
+     "seconds like 5, or 1-30 from few to many people, or off"),
+    ("locked", ["0,0", "0,0,0,0", "-1,0,1,1", "a,b,c,d", "0,0,1,1,0,0,1,1"], "areas like 0,0,100,50;200,0,10,10"),
     ("drain_timeout", ["-1", "3601", "nan", "forever"], "a number from 0 to 3600"),
     ("log_level", ["", "INFO", "verbose", 3], "one of debug, info, warning, error"),
     ("echo", ["", "maybe", 1, 2.0], "true or false"),
@@ -143,7 +152,8 @@ def test_every_option_is_read_and_has_a_flag() -> None:
         "trusted_proxy": "10.0.0.0/8,unix", "origin": "https://example.org,same", "max_connections_per_ip": "5",
         "max_new_connections_per_ip": "off",
         "max_message_size": "2000", "request_timeout": "1", "ping_interval": "0", "pong_timeout": "1",
-        "stall_timeout": "1", "durability": "none",
+        "stall_timeout": "1", "durability": "none", "palette": "#FF0000", "cooldown": "5",
+        "locked": "0,0,1,1", "read_only": "yes",
     }  # fmt: skip
     assert set(every) == set(Config.__dataclass_fields__) - {"given"}
     assert read_config(every, {}) == read_config({}, {f"CANOPY_{name.upper()}": each for name, each in every.items()})

@@ -12,17 +12,31 @@ from actors import whereis
 from actors.debug import force_exit
 from actors.testing import settle
 from canvas.broadcaster import PRESENCE_INTERVAL, RETURN_TIMEOUT
-from canvas.presence import USERS_IN_WELCOME
+from canvas.presence import NAMED
 from tests.support.client import Client
-from tests.support.instance import connection_of, mended, simulation
+from tests.support.instance import Simulation, connection_of, mended, simulation
 from tests.support.scenarios import simulated
-from tests.support.virtual_network import EOF, RESET, VirtualClient
+from tests.support.virtual_network import EOF, RESET, VirtualClient, VirtualPeer
 
 LONG = 2 * RETURN_TIMEOUT
 
 
 def people(*clients: Client) -> set[str]:
     return {client.screen.user_id for client in clients}
+
+
+def cookie_of(client: VirtualClient) -> str:
+    """What the server wants the client to send along the next time."""
+    (line,) = (line for line in client.response.decode().split("\r\n") if line.startswith("Set-Cookie: "))
+    return line.removeprefix("Set-Cookie: ").partition(";")[0]
+
+
+async def join_with(canvas: Simulation, cookie: str) -> VirtualClient:
+    """A client that has been here before."""
+    client = VirtualClient()
+    client.begin(canvas.door, headers=(f"Cookie: {cookie}",))
+    await client.until(lambda: client.screen.states > 0, "for the canvas")
+    return client
 
 
 # Coming and going.
@@ -80,11 +94,91 @@ async def test_short_visit_is_an_arrival_and_a_departure(tmp_path: Path) -> None
 @simulated
 async def test_welcome_of_a_crowd_names_some_and_counts_all(tmp_path: Path) -> None:
     async with simulation(tmp_path) as canvas:
-        for _ in range(USERS_IN_WELCOME + 5):
+        for _ in range(NAMED + 5):
             last = await canvas.join()
         assert last.screen.user_id in last.screen.users
-        assert len(last.screen.users) == USERS_IN_WELCOME
-        assert last.screen.user_count == USERS_IN_WELCOME + 5
+        assert len(last.screen.users) == NAMED + 1
+        assert last.screen.user_count == NAMED + 5
+
+
+@simulated
+async def test_crowd_is_told_of_as_many_as_it_can_bear_and_of_the_others_how_many_they_are(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        clients = [await canvas.join() for _ in range(NAMED + 5)]
+        await settle(LONG)
+        first, named, last = clients[0], clients[1], clients[-1]
+        assert len(first.screen.users) == NAMED
+        assert {client.screen.user_count for client in clients} == {NAMED + 5}
+        assert last.screen.user_id not in first.screen.users
+        await named.leave()  # one of the others takes the place
+        await settle(LONG)
+        assert len(first.screen.users) == NAMED
+        promoted = clients[NAMED]
+        assert first.screen.history[-2:] == [("left", "user2"), ("joined", promoted.screen.user_id)]
+        assert named.screen.user_id not in promoted.screen.users
+        assert first.screen.user_count == last.screen.user_count == NAMED + 4
+        for client in clients[NAMED:]:
+            await client.leave()
+        await settle(LONG)
+        assert first.screen.user_count == len(first.screen.users) == NAMED - 1
+
+
+@simulated
+async def test_name_is_told_with_the_arrival_and_in_the_welcome(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = await canvas.join()
+        bob = await VirtualClient.open(canvas.door, "/ws?name=Bob%20%3Cb%3E")
+        eve = await canvas.join()
+        await settle(LONG)
+        assert ann.screen.names["user2"] == eve.screen.names["user2"] == bob.screen.names["user2"] == "Bob <b>"
+        await bob.leave()
+        await settle(LONG)
+        assert "user2" not in ann.screen.names
+
+
+@pytest.mark.parametrize("name", ["%00", "a%0Ab", "%1B[31m", "x" * 33])
+@simulated
+async def test_name_that_cannot_be_shown_is_refused(tmp_path: Path, name: str) -> None:
+    async with simulation(tmp_path) as canvas:
+        peer = VirtualPeer()
+        peer.begin(canvas.door, f"/ws?name={name}")
+        await peer.until(lambda: bool(peer.response), "for the answer")
+        assert peer.response.startswith(b"HTTP/1.1 400 ")
+
+
+# Who comes back.
+
+
+@simulated
+async def test_visitor_with_a_cookie_is_the_same_again(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = await canvas.join()
+        cookie = cookie_of(ann)
+        await ann.leave()
+        again, stranger = await join_with(canvas, cookie), await join_with(canvas, cookie.replace("user1", "user9"))
+        assert again.screen.user_id == "user1"
+        assert b"Set-Cookie" not in again.response
+        assert stranger.screen.user_id == "user2"
+        await again.leave()
+        assert (await canvas.join()).screen.user_id == "user3"
+
+
+@simulated
+async def test_user_with_two_windows_is_one_person_until_both_are_closed(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        bob = await canvas.join()
+        ann = await canvas.join()
+        second = await join_with(canvas, cookie_of(ann))
+        await settle(LONG)
+        assert bob.screen.history == [("joined", "user2")]
+        assert second.screen.users == {"user1", "user2"}
+        assert second.screen.user_count == 2
+        await ann.leave()
+        await settle(LONG)
+        assert bob.screen.users == {"user1", "user2"}
+        await second.leave()
+        await settle(LONG)
+        assert bob.screen.history == [("joined", "user2"), ("left", "user2")]
 
 
 @simulated

@@ -1,5 +1,6 @@
 """Pure. What a client of `canopy.v1.bin` shows: reads the bytes as docs/wire-protocol.md has them, on its own."""
 
+import json
 import zlib
 from struct import unpack_from
 from typing import Any
@@ -63,6 +64,7 @@ class BinaryScreen(Screen):
             0x84: self._presence_of,
             0x85: self._cursors_of,
             0x86: self._error_of,
+            0x87: lambda read: [{"type": "user_count", "count": read.take("I")}],
         }[kind]
         told: list[dict[str, Any]] = parse(read)
         assert read.position == len(data), "bytes are left"
@@ -77,8 +79,11 @@ class BinaryScreen(Screen):
         seq, head = read.take("Q"), read.take("Q")
         per_second, burst, user_count = read.take("d"), read.take("I"), read.take("I")
         epoch, user_id = read.text(), read.text()
+        users = [read.text() for _ in range(read.take("H"))]
+        details = json.loads(read.bytes(len(read.data) - read.position))
         return [
             {
+                **details,
                 "type": "welcome",
                 "user_id": user_id,
                 "width": width,
@@ -88,7 +93,7 @@ class BinaryScreen(Screen):
                 "seq": seq,
                 "head": head,
                 "resumed": bool(flags & 1),
-                "users": [read.text() for _ in range(read.take("H"))],
+                "users": users,
                 "user_count": user_count,
                 "rate_limit": {"per_second": per_second, "burst": burst} if flags & 2 else None,
             }
@@ -142,7 +147,13 @@ class BinaryScreen(Screen):
 
     def _presence_of(self, read: Reader) -> list[dict[str, Any]]:
         kinds = {1: "user_joined", 0: "user_left"}
-        return [{"type": kinds[read.take("B")], "user_id": read.text()} for _ in range(read.take("H"))]
+        told = []
+        for _ in range(read.take("H")):
+            told.append({"type": kinds[read.take("B")], "user_id": read.text()})
+            name = read.text()
+            if name and told[-1]["type"] == "user_joined":
+                told[-1]["name"] = name
+        return told
 
     def _cursors_of(self, read: Reader) -> list[dict[str, Any]]:
         told = []

@@ -6,16 +6,19 @@ from typing import Any
 FIELDS = {
     "welcome": {
         "user_id", "width", "height", "background", "epoch", "seq", "head", "resumed", "users", "user_count",
-        "rate_limit",
+        "rate_limit", "names", "read_only", "palette", "cooldown", "locked",
     },
     "canvas_state": {"pixels", "epoch", "seq"},
     "pixel_changed": {"x", "y", "color", "user_id", "seq"},
     "user_joined": {"user_id"},
     "user_left": {"user_id"},
+    "user_count": {"count"},
     "cursor_moved": {"x", "y", "user_id"},
     "error": {"code", "message"},
 }  # fmt: skip
-OPTIONAL = {"canvas_state": {"area"}, "pixel_changed": {"skipped"}, "error": {"field"}}
+OPTIONAL = {
+    "canvas_state": {"area"}, "pixel_changed": {"skipped"}, "user_joined": {"name"}, "error": {"field"},
+}  # fmt: skip
 
 Pixels = dict[tuple[int, int], str]
 
@@ -26,7 +29,8 @@ class Screen:
     Attributes:
         pixels: those that are not background
         users: those it knows of, itself included
-        user_count: how many were there at the last welcome
+        names: of those who have one
+        user_count: how many there are, as far as it was told
         area: the part that it sees: x, y, width and height, None for all
         states: how often a state came
         resumes: how often it was welcomed without one
@@ -44,6 +48,7 @@ class Screen:
         self.pixels: Pixels = {}
         self.users: set[str] = set()
         self.user_count = 0
+        self.names: dict[str, str] = {}
         self.cursors: dict[str, tuple[int, int]] = {}
         self.errors: list[dict[str, Any]] = []
         self.area: tuple[int, int, int, int] | None = None
@@ -84,6 +89,8 @@ class Screen:
         assert len(set(users)) == len(users) <= message["user_count"]
         self.users = set(users)
         self.user_count = message["user_count"]
+        self.names = message["names"]
+        assert set(self.names) <= self.users
 
     def _show_canvas_state(self, message: dict[str, Any]) -> None:
         welcome, self._welcome = self._welcome, None
@@ -115,9 +122,11 @@ class Screen:
             self.own.append((*cell, color))
 
     def _show_user_joined(self, message: dict[str, Any]) -> None:
-        user_id = message["user_id"]
-        assert user_id not in self.users, f"{user_id} joined, who is there already"
+        user_id, name = message["user_id"], message.get("name", "")
+        is_renamed = name != self.names.get(user_id, "")
+        assert user_id not in self.users or is_renamed, f"{user_id} joined, who is there already"
         self.users.add(user_id)
+        self.names[user_id] = name
         self.history.append(("joined", user_id))
 
     def _show_user_left(self, message: dict[str, Any]) -> None:
@@ -125,7 +134,11 @@ class Screen:
         assert user_id != self.user_id, "told of its own departure"
         assert user_id in self.users, f"{user_id} left, who was not there"
         self.users.remove(user_id)
+        self.names.pop(user_id, None)
         self.history.append(("left", user_id))
+
+    def _show_user_count(self, message: dict[str, Any]) -> None:
+        self.user_count = message["count"]
 
     def _show_cursor_moved(self, message: dict[str, Any]) -> None:
         self.cursors[message["user_id"]] = (message["x"], message["y"])
