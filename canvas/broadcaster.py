@@ -28,6 +28,8 @@ from registry import Registered, Unregistered
 
 PRESENCE_INTERVAL = 0.05
 """Seconds between two broadcasts of cursors, arrivals and departures: 20 a second look smooth."""
+PRESENCE_PAUSE = 50e-6
+"""Seconds for each viewer that are at least between them: to write to one takes 5 us, so that is a tenth of a core."""
 RETURN_TIMEOUT = 6.0
 """Seconds after which somebody whose connection crashed has left; the wire waits 5 s for its next owner."""
 PORTION = 5_000
@@ -232,6 +234,7 @@ class Broadcaster(GenServer):
 
     def _show_presence(self) -> None:
         news = self._presence.take_news()
+        self._tick.interval = max(PRESENCE_INTERVAL, PRESENCE_PAUSE * len(self._room.viewers))
         for viewer in self._room.viewers.values(TOPIC):
             wire = viewer.wire
             if wire.owner is not viewer.ref:

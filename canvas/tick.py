@@ -13,11 +13,11 @@ class Tick:
     Even at once means after the messages that wait already, so that what came together is served together.
     """
 
-    __slots__ = ("_interval", "_is_due", "_last", "_message", "_ref")
+    __slots__ = ("_is_due", "_last", "_message", "_ref", "interval")
 
     def __init__(self, ref: Ref, interval: float, message: Any) -> None:
         self._ref = ref
-        self._interval = interval
+        self.interval = interval
         self._message = message
         self._is_due = False
         self._last = float("-inf")
@@ -27,7 +27,7 @@ class Tick:
         if self._is_due:
             return
         self._is_due = True
-        wait = self._last + self._interval - Scheduler.current().loop.time()
+        wait = self._last + self.interval - Scheduler.current().loop.time()
         if wait <= 0:
             self._ref.tell(self._message)
         else:
