@@ -37,6 +37,22 @@ PATIENCE = RateLimit(per_second=5, burst=100)
 class Visitor:
     """One visitor. Its view outlives it."""
 
+    __slots__ = (
+        "_clock",
+        "_codec",
+        "_connection",
+        "_cursor",
+        "_cursors",
+        "_decode",
+        "_is_banned",
+        "_painted",
+        "_patience",
+        "_pixels",
+        "_room",
+        "_user_id",
+        "_viewer",
+    )
+
     def __init__(self, connection: Connection, room: Room, user_id: str, name: str, view: View) -> None:
         self._connection = connection
         self._room = room

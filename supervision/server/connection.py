@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
 import structlog
@@ -229,7 +229,7 @@ class Connection(GenStateMachine):
         refusal = self.wire.admit(request, upgrade.origin)
         if refusal is not None:
             raise HttpError(refusal.status, refusal.text, refusal.headers)
-        self.wire.keepsake = answer
+        self.wire.keepsake = replace(answer, headers=())  # they are sent once, and would stay as long as the wire
         subprotocol = choose_subprotocol(upgrade.subprotocols, answer.subprotocols)
         self.wire.accept(upgrade, subprotocol, answer.headers, answer.limits)
         self._begin(answer)
