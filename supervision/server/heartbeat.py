@@ -7,7 +7,6 @@ connection costs one entry, and what it says costs nothing.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -15,6 +14,9 @@ if TYPE_CHECKING:
 
 BATCH = 200
 """Wires that are looked at before others have a turn."""
+
+_Queue: TypeAlias = "dict[Wire, float]"
+"""When a wire is due, soonest first: they are put in at the end, each with the same delay."""
 
 
 class Heartbeat:
@@ -28,15 +30,19 @@ class Heartbeat:
     def __init__(self, interval: float | None, timeout: float) -> None:
         self._interval = interval
         self._timeout = timeout
-        self._pings: _Queue = OrderedDict()
-        self._pongs: _Queue = OrderedDict()
+        self._pings: _Queue = {}
+        self._pongs: _Queue = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, wire: Wire) -> None:
         """Begin with a WebSocket that has just been opened."""
         if self._interval is not None:
-            self._pings[wire] = (asyncio.get_running_loop().time() + self._interval, 0)
+            self._pings[wire] = asyncio.get_running_loop().time() + self._interval
             self._wait()
+
+    def answered(self, wire: Wire) -> None:
+        """The answer to the last ping has come."""
+        self._pongs.pop(wire, None)
 
     def forget(self, wire: Wire) -> None:
         """End with one."""
@@ -48,34 +54,30 @@ class Heartbeat:
 
     def _wait(self) -> None:
         """Have the next beat when somebody is due."""
-        due = [next(iter(queue.values()))[0] for queue in (self._pings, self._pongs) if queue]
+        due = [next(iter(queue.values())) for queue in (self._pings, self._pongs) if queue]
         if due and self._timer is None:
             self._timer = asyncio.get_running_loop().call_at(min(due), self._beat)
 
     def _beat(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
-        for wire, heard in _due(self._pongs, now):
-            wire.expect_life(heard)
-        for wire, _ in _due(self._pings, now):
+        for wire in _take_due(self._pongs, now):
+            wire.expect_life()
+        for wire in _take_due(self._pings, now):
             assert self._interval is not None
-            self._pings[wire] = (now + self._interval, 0)
-            if wire.ping(now):
-                self._pongs.setdefault(wire, (now + self._timeout, wire.bytes_in))
+            self._pings[wire] = now + self._interval
+            if wire not in self._pongs and wire.ping(now):
+                self._pongs[wire] = now + self._timeout
         self._wait()
 
 
-_Queue: TypeAlias = "OrderedDict[Wire, tuple[float, int]]"
-"""When a wire is due, soonest first, and how many bytes it had sent when it was pinged."""
-
-
-def _due(queue: _Queue, now: float) -> list[tuple[Wire, int]]:
+def _take_due(queue: _Queue, now: float) -> list[Wire]:
     """Take those off the front whose time has come, at most a batch."""
-    due: list[tuple[Wire, int]] = []
-    while queue and len(due) < BATCH:
-        wire, (at, heard) = next(iter(queue.items()))
-        if at > now:
+    due: list[Wire] = []
+    for wire, at in queue.items():
+        if at > now or len(due) == BATCH:
             break
+        due.append(wire)
+    for wire in due:
         del queue[wire]
-        due.append((wire, heard))
     return due

@@ -75,6 +75,7 @@ class Wire(asyncio.Protocol):
         "_close_timer",
         "_congested_from",
         "_corked",
+        "_heard_at_ping",
         "_is_corked",
         "_is_cut_off",
         "_is_ending",
@@ -128,6 +129,7 @@ class Wire(asyncio.Protocol):
         self._congested_from = 0
         self._untaken_from = 0  # of the bytes that came in, those whose events have been taken
         self._pinged_at: float | None = None
+        self._heard_at_ping = 0
         self._admitted: str | None = None  # whose WebSocket it is, if that is counted beside the peer's connection
         self._peer_address = address
         self._transport: asyncio.Transport | None = None
@@ -377,13 +379,13 @@ class Wire(asyncio.Protocol):
         """Ask for a sign of life; False if this is no time for it: the WebSocket is not open, or does not read."""
         if self.session.state is not _OPEN or self.is_congested:
             return False
-        self._pinged_at = now
+        self._pinged_at, self._heard_at_ping = now, self.bytes_in
         self.write(self.session.ping(_NUMBER.pack(now)))
         return True
 
-    def expect_life(self, heard: int) -> None:
-        """Drop a peer that has said nothing since it had sent `heard` bytes, and that we would have heard."""
-        if self.bytes_in == heard and not self._is_paused:
+    def expect_life(self) -> None:
+        """Drop a peer that has said nothing since the last ping, and that we would have heard."""
+        if self.bytes_in == self._heard_at_ping and not self._is_paused:
             self._cut_off("no_pong")
 
     def _note_pong(self, events: list[Event]) -> None:
@@ -393,6 +395,7 @@ class Wire(asyncio.Protocol):
             assert self._pinged_at is not None
             self.round_trip = asyncio.get_running_loop().time() - self._pinged_at
             self._pinged_at = None
+            self._sockets.heartbeat.answered(self)
 
     # Private.
 
