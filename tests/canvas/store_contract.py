@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canvas.grid import Change, Grid
@@ -232,6 +232,7 @@ class StoreContract(ABC):
         reader.close()
 
     def test_batches_of_any_size_add_up(self) -> None:
+        @settings(max_examples=30)
         @given(sizes=st.lists(st.integers(0, 20), max_size=8))
         def check(sizes: list[int]) -> None:  # inside, for Hypothesis wants one executor for each property
             store, expected = self.open_store(), self.open_store().load()
