@@ -25,7 +25,7 @@ READ_CHANGES = 500_000
 """So many rows, or the last one that makes so many changes, are read at once: each read is a transaction of its own, so
 that none keeps SQLite from taking its log over into the file."""
 FOLDED = 5_000
-"""Changes in a folded row. They may have come alone, and to remove so many rows takes 20 ms, which a commit may wait."""
+"""Changes in a folded row. They may have come alone: a commit waits for 20 ms while so many rows are removed."""
 
 
 @dataclass(frozen=True, slots=True)
