@@ -16,7 +16,7 @@ from canvas.canvas import GetPicture, Picture
 from canvas.config import Config
 from canvas.echo import Echo
 from canvas.images import EncodePng
-from canvas.pixel import pixel_route
+from canvas.pixel import PixelRoute
 from canvas.room import Room
 from canvas.store import Store
 from canvas.visitor import Visitor
@@ -83,6 +83,7 @@ class Routes:
         self._new_user_id = new_user_id
         self._store = store
         self._static = load_static()
+        self._pixel = PixelRoute(room)
 
     def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request."""
@@ -104,7 +105,7 @@ class Routes:
             case "/api/canvas.png":
                 return self._picture(request)
             case "/api/pixel":
-                return pixel_route(request, self._room)
+                return self._pixel(request)
         file = self._static.get(path)
         if file is None:
             raise HttpError(404, f"there is no {path}")

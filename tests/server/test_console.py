@@ -44,8 +44,8 @@ async def test_tree_shows_every_actor_where_it_stands(tmp_path: Path) -> None:
         top = await tree(tmp_path)
         assert (top["label"], top["kind"]) == ("canopy", "Supervisor")
         labels = [child["label"] for child in top["children"]]
-        assert labels == ["registry", "store", "broadcaster", "canvas", "images", "server", "console"]
-        server = top["children"][5]
+        assert labels == ["registry", "store", "broadcaster", "canvas", "history", "images", "server", "console"]
+        server = top["children"][6]
         assert [child["label"] for child in server["children"]] == ["connections", "listener", "drainer"]
         (visitor,) = server["children"][0]["children"]
         assert visitor["label"] == "visitor user1 #1"

@@ -20,6 +20,7 @@ class KillableCanvas:
     """A running canvas.
 
     Attributes:
+        pid: its process
         port: where it listens
     """
 
@@ -27,6 +28,8 @@ class KillableCanvas:
         ours, theirs = _context.Pipe()
         self._process = _context.Process(target=_run, args=(theirs, Config(port=0, data=data, **options)), daemon=True)
         self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
         theirs.close()
         with ours:
             self.port: int = ours.recv()
