@@ -1,6 +1,5 @@
 """A disk that is full: painting is refused, viewing goes on, and everything recovers by itself. A real process."""
 
-import asyncio
 import resource
 import sys
 from pathlib import Path
@@ -23,7 +22,7 @@ def limit_files(canvas: KillableCanvas, size: int) -> None:
 
 @live
 async def test_full_disk_stops_painting_and_nothing_else(tmp_path: Path) -> None:
-    canvas = await asyncio.to_thread(KillableCanvas, tmp_path, width=32, height=16, rate_limit=None)
+    canvas = KillableCanvas(tmp_path, width=32, height=16, rate_limit=None)
     ann = await open_client(canvas)
     ann.paint(1, 1, RED)
     await ann.until(lambda: ann.screen.pixels == {(1, 1): RED})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors import call, cast, whereis
-from actors.testing import quiet
+from actors.testing import quiet, settle
 from canvas.canvas import GetBacklog, Paint
 from canvas.grid import Change
 from canvas.store import GetHealth, Health, MemoryStore, StoreError
@@ -170,7 +170,7 @@ async def test_health_of_the_store_counts_commits_and_keeps_the_last_error(
         for number in range(3):
             store.is_full = number == 1
             cast("canvas", Paint([Change(number, 0, 1, "ann")]))
-            await quiet()
+            await settle(1.0)
             health: Health = await call("store", GetHealth())
             commits = (1, 1, 2)[number]
             assert (health.seq, health.commits, health.kind, health.durability) == (commits, commits, "memory", "none")
@@ -187,14 +187,17 @@ async def test_painting_is_refused_when_too_much_waits_for_the_store(
         ann = await canvas.join()
         ann.paint(0, 0, RED)
         await ann.until(lambda: ann.screen.seq == 1)
-        for number in range(30):
-            ann.paint(number, 1, RED)
-        assert (await ann.error())["code"] == "store_unavailable"
-        await ann.until(lambda: ann.screen.seq > 1)
-        kept = ann.screen.seq
-        assert 1 < kept <= 11
-        ann.paint(0, 2, GREEN)
-        await ann.until(lambda: ann.screen.seq == kept + 1)
+        for row in (1, 2):
+            for number in range(6):
+                ann.paint(number, row, RED)
+            await quiet()
+        error = await ann.error()
+        assert (error["code"], error["message"]) == (
+            "store_unavailable", "the pixel could not be kept: 6 pixels wait for the store",
+        )  # fmt: skip
+        await ann.until(lambda: ann.screen.seq == 7)
+        ann.paint(0, 3, GREEN)
+        await ann.until(lambda: ann.screen.seq == 8)
 
 
 @simulated
