@@ -25,7 +25,7 @@ from canvas.chaos import crash_at_random
 from canvas.config import Config
 from canvas.load import paint
 from canvas.store import UnusableStore
-from canvas.terminal import Data, fail, read_settings
+from canvas.terminal import Data, explain_folder, fail, read_settings
 from supervision.console.client import AdminError, ask_admin
 
 app = typer.Typer(
@@ -208,11 +208,9 @@ def _draw(node: dict[str, Any], prefix: str = "", branch: str = "") -> list[str]
 
 def _explain(error: OSError, config: Config) -> str:
     """Why the sockets could not be opened; errors of the data folder name a file, those of the port none."""
-    is_taken = error.errno == errno.EADDRINUSE
     if error.filename is not None:
-        reason = "is in use by another canopy" if is_taken else f"cannot be used: {error.strerror}"
-        return f"--data {config.data} {reason}"
-    if is_taken:
+        return explain_folder(config.data, error)
+    if error.errno == errno.EADDRINUSE:
         return f"--port {config.port} on {config.host} is in use by another program"
     option = f"--port {config.port}" if error.errno == errno.EACCES else f"--host {config.host}"
     return f"{option} cannot be listened on: {error.strerror}"
