@@ -18,7 +18,7 @@ from canvas.archive import BadArchive, export_lines, import_lines
 from canvas.folder import Folder
 from canvas.rollback import PATH
 from canvas.store import DATABASE, Reader, StoreError, UnusableStore
-from canvas.terminal import Data, Moment, fail, moment, progress, read_settings, reading, writing
+from canvas.terminal import Data, Moment, explain_folder, fail, moment, progress, read_settings, reading, working_on
 from supervision.console.client import AdminError, ask_admin
 
 ROLLBACK_TIMEOUT = 600.0
@@ -35,7 +35,7 @@ def snapshot(
     time = moment("--at", at)
     with reading(data) as reader:
         grid = reader.grid(None if time is None else reader.seq_at(time))
-        with writing(out):
+        with working_on(out, "written"):
             moving.picture(grid).save(out, "PNG")
 
 
@@ -57,8 +57,8 @@ def timelapse(
         if begin > end:
             fail("--from must not be later than --to")
         count = max(1, round(fps * seconds))
-        with writing(out), progress(f"{count} frames", count) as advance:
-            moving.write(out, _told(moving.frames(reader, begin, end, count), advance), fps)
+        with working_on(out, "written"), progress(f"{count} frames", count) as advance:
+            moving.write(out, _told(moving.frames(reader, begin, end, count), advance), count, fps)
 
 
 def export(
@@ -66,7 +66,7 @@ def export(
     data: Data = None,
 ) -> None:
     """Write the canvas and its whole history as JSON lines."""
-    with reading(data) as reader, writing(file), _opened(file, "wb") as output:
+    with reading(data) as reader, working_on(file, "written"), _opened(file, "wb") as output:
         with progress("changes", reader.seq()) as advance:
             for count, lines in export_lines(reader):
                 output.write(lines)
@@ -84,18 +84,18 @@ def import_archive(
     try:
         folder = Folder(settings.data)
     except OSError as error:
-        fail(f"--data {settings.data} is in use by another canopy, or cannot be used: {error.strerror}")
+        fail(explain_folder(settings.data, error))
     try:
         if path.exists():
             with reading(data) as reader:
                 if reader.seq():
                     fail(f"{path} has {reader.seq()} changes already: import into an empty folder")
-        with _opened(file, "rb") as lines:
+        with working_on(file, "read"), _opened(file, "rb") as lines:
             count = import_lines(path, lines)
-    except (BadArchive, UnusableStore) as error:
+    except BadArchive as error:
         fail(f"{file}: {error}")
-    except (OSError, StoreError) as error:
-        fail(f"{error}", code=1)
+    except (StoreError, UnusableStore) as error:
+        fail(f"{path} cannot be written: {error}", code=1)
     finally:
         folder.release()
     typer.echo(f"{count} changes imported into {path}", err=True)

@@ -109,6 +109,7 @@ class Canvas(GenServer):
         self._waiting: list[tuple[Call, int]] = []  # who asked for some of what is painted, and for how many
         self._committing: list[tuple[Call, int]] = []
         self._is_committing = False
+        self._is_refusing = False
         self._tick = Tick(self.ref, tick, FLUSH)
         cast(broadcaster, Began(self._epoch, self._grid.seq, loaded.recent))
 
@@ -132,7 +133,8 @@ class Canvas(GenServer):
             cast(self._broadcaster, Changed(message.changes))
             self._commit_more(None)
         elif type(message) is Rejected:
-            log.error("canvas.not_committed", changes=len(message.changes), error=str(message.error))
+            if not self._is_refusing:
+                log.error("canvas.not_committed", changes=len(message.changes), error=str(message.error))
             cast(self._broadcaster, Refuse(message.changes, str(message.error)))
             self._commit_more(message.error)
         else:
@@ -181,6 +183,9 @@ class Canvas(GenServer):
 
     def _commit_more(self, error: StoreError | None) -> None:
         self._is_committing = False
+        if self._is_refusing and error is None:
+            log.info("canvas.committed_again", seq=self._grid.seq)
+        self._is_refusing = error is not None
         for from_, count in self._committing:
             reply(from_, count if error is None else error)
         self._committing = []

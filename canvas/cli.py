@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import os
 import random
@@ -25,7 +24,7 @@ from canvas.doors import DoorError
 from canvas.load import paint
 from canvas.log import configure_logging
 from canvas.store import UnusableStore
-from canvas.terminal import Data, fail, read_settings
+from canvas.terminal import Data, explain_folder, fail, read_settings
 from supervision.console.client import AdminError, ask_admin
 
 app = typer.Typer(
@@ -153,9 +152,7 @@ def run(
     except DoorError as error:
         fail(str(error))
     except OSError as error:
-        is_taken = error.errno == errno.EADDRINUSE
-        reason = "is in use by another canopy" if is_taken else f"cannot be used: {error.strerror}"
-        fail(f"--data {settings.data} {reason}")
+        fail(explain_folder(settings.data, error))
     except (UnusableStore, BadBans) as error:
         fail(str(error))
     try:

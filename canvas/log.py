@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -27,6 +28,18 @@ class LogLevel:
         return event
 
 
+class _Stderr:
+    """The standard error, but what cannot be written there harms nobody: its disk may be full."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+
+
 def configure_logging(level: str) -> LogLevel:
     """Log to stderr; returns what changes the level."""
     threshold = LogLevel(level)
@@ -41,7 +54,7 @@ def configure_logging(level: str) -> LogLevel:
                 colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
             ),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
         cache_logger_on_first_use=True,
     )
     return threshold

@@ -14,29 +14,53 @@ from protocol import HttpError, Request, Response
 
 CHANGES = 20
 MOST_CHANGES = 200
+MOST_WAITING = 8
+"""Questions that may wait for their answer: each of them may read the whole history."""
+
+_LATER = (("Retry-After", "1"),)
 
 
-async def pixel_route(request: Request, room: Room) -> Response:
-    """Answer with the last changes of a pixel, the newest first.
+class PixelRoute:
+    """Answers with the last changes of a pixel, the newest first.
 
-    Raises:
-        HttpError: 400 for what is no pixel of this canvas, 503 if the past cannot be read now.
+    Args:
+        room: whose pixels
     """
-    query = {name: values[-1] for name, values in parse_qs(request.query).items()}
-    x, y = _number(query, "x", room.width - 1), _number(query, "y", room.height - 1)
-    limit = _number({"limit": str(CHANGES), **query}, "limit", MOST_CHANGES)
-    try:
-        past: Past | StoreError = await call("history", AskPast(x, y, limit))
-    except CallExit:
-        raise HttpError(503, "the history is busy", (("Retry-After", "1"),)) from None
-    if isinstance(past, StoreError):
-        raise HttpError(503, str(past), (("Retry-After", "1"),))
-    changes = [
-        {"seq": placed.seq, "color": f"#{placed.color:06X}", "user_id": past.names[placed.user], "at": placed.at}
-        for placed in past.changes
-    ]
-    body = orjson.dumps({"x": x, "y": y, "changes": changes}) + b"\n"
-    return Response(200, (("Content-Type", "application/json"), ("Cache-Control", "no-store")), body)
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._waiting = 0
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request.
+
+        Raises:
+            HttpError: 400 for what is no pixel of this canvas, 503 if the past cannot be read now.
+        """
+        query = {name: values[-1] for name, values in parse_qs(request.query).items()}
+        x, y = _number(query, "x", self._room.width - 1), _number(query, "y", self._room.height - 1)
+        limit = _number({"limit": str(CHANGES), **query}, "limit", MOST_CHANGES)
+        past = await self._ask(AskPast(x, y, max(1, limit)))
+        changes = [
+            {"seq": placed.seq, "color": f"#{placed.color:06X}", "user_id": past.names[placed.user], "at": placed.at}
+            for placed in past.changes
+        ]
+        body = orjson.dumps({"x": x, "y": y, "changes": changes}) + b"\n"
+        return Response(200, (("Content-Type", "application/json"), ("Cache-Control", "no-store")), body)
+
+    async def _ask(self, question: AskPast) -> Past:
+        if self._waiting >= MOST_WAITING:
+            raise HttpError(503, "too many questions at once", _LATER)
+        self._waiting += 1
+        try:
+            answer: Past | StoreError = await call("history", question)
+        except CallExit:
+            raise HttpError(503, "the history is busy", _LATER) from None
+        finally:
+            self._waiting -= 1
+        if isinstance(answer, StoreError):
+            raise HttpError(503, str(answer), _LATER)
+        return answer
 
 
 def _number(query: dict[str, str], name: str, most: int) -> int:

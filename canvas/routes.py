@@ -21,7 +21,7 @@ from canvas.config import Config
 from canvas.echo import Echo
 from canvas.identity import Identities, read_name
 from canvas.images import EncodePng
-from canvas.pixel import pixel_route
+from canvas.pixel import PixelRoute
 from canvas.room import Room
 from canvas.store import Store
 from canvas.view import open_view
@@ -102,6 +102,7 @@ class Routes:
         self._bans = bans
         self._store = store
         self._static = load_static()
+        self._pixel = PixelRoute(room)
 
     def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request."""
@@ -122,7 +123,7 @@ class Routes:
             case "/api/canvas.png":
                 return self._picture(request)
             case "/api/pixel":
-                return pixel_route(request, self._room)
+                return self._pixel(request)
         file = self._static.get(path)
         if file is None:
             raise HttpError(404, f"there is no {path}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -102,9 +103,16 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """A file that cannot be written ends the program."""
+def working_on(path: Path, what: str) -> Iterator[None]:
+    """A file that cannot be `what` ("read", "written") ends the program."""
     try:
         yield
     except OSError as error:
-        fail(f"{path} cannot be written: {error.strerror or error}")
+        fail(f"{error.filename or path} cannot be {what}: {error.strerror or error}")
+
+
+def explain_folder(folder: Path, error: OSError) -> str:
+    """Why a data folder cannot be used."""
+    is_taken = error.errno == errno.EADDRINUSE
+    reason = "is in use by another canopy" if is_taken else f"cannot be used: {error.strerror}"
+    return f"--data {folder} {reason}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from canvas import apng
 from canvas.grid import Grid
 from canvas.store import Reader
 
@@ -31,20 +32,25 @@ def picture(grid: Grid) -> Image.Image:
     return Image.frombytes("RGB", (grid.width, grid.height), grid.rgb())
 
 
-def write(path: Path, images: Iterator[Image.Image], fps: float) -> None:
+def write(path: Path, images: Iterator[Image.Image], count: int, fps: float) -> None:
     """Write frames, one after the other for ever.
 
     Args:
         path: where; its ending names one of `FORMATS`
         images: at least one
+        count: how many they are
         fps: frames a second; a GIF counts in hundredths of a second
 
     Raises:
         OSError: if it cannot be written.
     """
-    first = next(images)
     kind = FORMATS[path.suffix.lower()]
+    if kind == "PNG":
+        with path.open("wb") as file:
+            file.writelines(apng.encode(images, count, round(1000 / fps)))
+        return
     options = {"lossless": True} if kind == "WEBP" else {}
+    first = next(images)
     first.save(path, kind, save_all=True, append_images=images, duration=1000 / fps, loop=0, **options)
 
 

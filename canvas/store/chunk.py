@@ -13,6 +13,9 @@ from canvas.grid import Change
 RECORD = np.dtype([("x", "<u2"), ("y", "<u2"), ("color", "<u4"), ("user", "<u4")])
 """One change: 12 bytes. Whom the number of a user means, the store knows."""
 
+RUN = np.dtype([("count", "<u4"), ("at", "<f8")])
+"""So many changes that were made at the same time."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:

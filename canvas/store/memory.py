@@ -134,7 +134,8 @@ class MemoryReader:
 
     def number(self, user_id: str) -> int | None:
         """See `Reader.number`."""
-        return self._number(user_id)
+        changes = (change for batch in self._store._batches for change in batch.changes)
+        return self._number(user_id) if any(change.user_id == user_id for change in changes) else None
 
     def since_snapshot(self) -> int:
         """None: the canvas is at hand."""

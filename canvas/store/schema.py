@@ -18,9 +18,11 @@ VERSIONS: Sequence[Sequence[str]] = (
         "CREATE TABLE canvas (epoch TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,"
         " background INTEGER NOT NULL)",
         "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
-        # A row holds what was committed together: `records` of `canvas.store.chunk.RECORD`, and their CRC-32.
-        "CREATE TABLE batches (first_seq INTEGER PRIMARY KEY, at REAL NOT NULL, records BLOB NOT NULL,"
-        " checksum INTEGER NOT NULL)",
+        # What was committed together: `records` of `canvas.store.chunk.RECORD`. Rows of long ago are folded: several
+        # batches in one, `times` (of `canvas.store.chunk.RUN`) says when each was made, and `at` is the last of these.
+        # `checksum` is the CRC-32 of `times` and `records`. The long column stands last, so that others need not it.
+        "CREATE TABLE batches (first_seq INTEGER PRIMARY KEY, at REAL NOT NULL, times BLOB, checksum INTEGER NOT NULL,"
+        " records BLOB NOT NULL)",
     ),
     (
         # All colours after change `seq`: four bytes each, row by row, compressed with zlib.

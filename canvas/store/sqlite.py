@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import zlib
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from canvas.grid import Change, Grid
-from canvas.store import schema
-from canvas.store.chunk import RECORD, pack
+from canvas.store import rows, schema
+from canvas.store.chunk import pack
 from canvas.store.interface import Durability, StoreError
 from canvas.store.schema import About, transaction
 from canvas.store.sqlite_reader import SqliteReader
@@ -81,7 +80,7 @@ class SqliteStore:
 
     def reader(self) -> SqliteReader:
         """See `Store.reader`."""
-        return SqliteReader(self._file.path)
+        return SqliteReader(self._file.path, self._file.turn)
 
     def load(self) -> Grid:
         """See `Store.load`."""
@@ -126,7 +125,7 @@ class SqliteStore:
 
     def _commit(self, changes: Sequence[Change], at: float) -> None:
         connection = self._connected()
-        seq, time = self._last = self._last or _last_commit(connection)
+        seq, time = self._last = self._last or rows.last(connection)
         for expected, change in enumerate(changes, start=seq + 1):
             if change.seq != expected:
                 raise ValueError(f"change {change.seq} cannot follow {expected - 1}")
@@ -135,8 +134,7 @@ class SqliteStore:
         at = max(at, time)
         with transaction(connection):
             records = pack(changes, self._number).tobytes()
-            row = (seq + 1, at, records, zlib.crc32(records))
-            connection.execute("INSERT INTO batches VALUES (?, ?, ?, ?)", row)
+            rows.insert(connection, seq + 1, at, None, records)
         self._last = (seq + len(changes), at)
 
     def _connected(self) -> sqlite3.Connection:
@@ -165,12 +163,3 @@ class SqliteStore:
         number: int = row[0]
         return number
 
-
-def _last_commit(connection: sqlite3.Connection) -> tuple[int, float]:
-    """The number and the time of the last change."""
-    query = "SELECT first_seq, at, length(records) FROM batches ORDER BY first_seq DESC LIMIT 1"
-    row = connection.execute(query).fetchone()
-    if row is None:
-        return 0, 0.0
-    first, at, size = row
-    return first + size // RECORD.itemsize - 1, at

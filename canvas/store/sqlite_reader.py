@@ -4,39 +4,39 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from canvas.grid import Grid
-from canvas.store import schema
+from canvas.store import rows, schema
 from canvas.store.chunk import RECORD, Chunk
 from canvas.store.interface import StoreError
+from canvas.store.rows import Row
 from canvas.store.schema import CHECKED_WHOLE, connected, damaged, explained, transaction
 
-ROWS = 5_000
-CHANGES = 500_000
-"""So many batches, or the last one that makes so many changes, are read at once: each read is a transaction of its own,
-so that none keeps SQLite from folding its log into the file."""
 KEPT_SNAPSHOTS = 8
 COMPRESSION = 1
 """Of snapshots. A picture of 1000 x 1000 takes 30 ms; the best compression takes twenty times that for a tenth less."""
-
-Row = tuple[int, float, bytes, int]
 
 
 class SqliteReader:
     """One reader, for one thread.
 
+    Args:
+        path: the file
+        turn: held while it writes a snapshot, so that commits wait for that and no longer
+
     Attributes:
         replayed: how many changes the last `grid` took from the history, on top of a snapshot
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, turn: AbstractContextManager[object] | None = None) -> None:
         self._path = path
+        self._turn = turn or nullcontext()
         with explained(path):
             self._connection = schema.connect(path)
             schema.require_current(path, self._connection)
@@ -64,9 +64,8 @@ class SqliteReader:
 
     def seq(self) -> int:
         """See `Reader.seq`."""
-        query = "SELECT first_seq, length(records) FROM batches ORDER BY first_seq DESC LIMIT 1"
-        row = self._one(query)
-        return 0 if row is None else row[0] + row[1] // RECORD.itemsize - 1
+        with _told():
+            return rows.last(self._connection)[0]
 
     def oldest(self) -> int:
         """See `Reader.oldest`: all of them are there."""
@@ -76,13 +75,13 @@ class SqliteReader:
         """See `Reader.chunks`."""
         until = self.seq() if until is None else until
         while after < until:
-            rows = self._rows(
-                "SELECT * FROM batches WHERE first_seq >= coalesce((SELECT max(first_seq) FROM batches"
-                " WHERE first_seq <= ?), 0) AND first_seq <= ? ORDER BY first_seq",
+            found = self._read(
+                "first_seq >= coalesce((SELECT max(first_seq) FROM batches WHERE first_seq <= ?), 0)"
+                " AND first_seq <= ? ORDER BY first_seq",
                 after + 1,
                 until,
             )
-            chunk = _join(rows, after + 1).between(after, until)
+            chunk = rows.join(found, after + 1).between(after, until)
             if not len(chunk):
                 raise StoreError(f"change {after + 1} is missing")
             after = chunk.last
@@ -92,8 +91,8 @@ class SqliteReader:
         """See `Reader.chunks_back`."""
         before = self.seq() + 1
         while before > 1:
-            rows = self._rows("SELECT * FROM batches WHERE first_seq < ? ORDER BY first_seq DESC", before)
-            chunk = _join(rows[::-1], before)
+            found = self._read("first_seq < ? ORDER BY first_seq DESC", before)
+            chunk = rows.join(found[::-1], before).between(0, before - 1)  # it may have been folded meanwhile
             if chunk.last != before - 1:
                 raise StoreError(f"change {before - 1} is missing")
             before = chunk.first
@@ -113,16 +112,18 @@ class SqliteReader:
         """See `Reader.seq_at`: halves the history until it knows, for time never goes back in it."""
         low, high = 0, self.seq()
         while low < high:
-            middle = (low + high + 1) // 2
             first, at, size = self._one(
                 "SELECT first_seq, at, length(records) FROM batches WHERE first_seq <= ?"
                 " ORDER BY first_seq DESC LIMIT 1",
-                middle,
+                (low + high + 1) // 2,
             )
             if at <= time:
                 low = min(high, first + size // RECORD.itemsize - 1)
             else:
                 high = first - 1
+        for row in self._read("first_seq = ? AND times IS NOT NULL", low + 1):
+            runs = row.runs()
+            low += int(runs["count"][runs["at"] <= time].sum())
         return low
 
     def names(self, users: Iterable[int]) -> dict[int, str]:
@@ -141,17 +142,21 @@ class SqliteReader:
         return self.seq() - (last or 0)
 
     def take_snapshot(self) -> None:
-        """See `Reader.take_snapshot`. The lock is held for the write alone, which does not wait for the disk."""
+        """See `Reader.take_snapshot`. Folds the history up to there as well.
+
+        The lock is held for the writes alone, which do not wait for the disk.
+        """
         grid = self.grid()
         colors = zlib.compress(grid.colors.astype("<u4").tobytes(), COMPRESSION)
         with _told(), connected(self._path, writes=True) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
-            with transaction(connection):
+            with self._turn, transaction(connection):
                 connection.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?)", (grid.seq, colors))
                 connection.execute(
                     "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
                     (KEPT_SNAPSHOTS,),
                 )
+            rows.fold(connection, grid.seq, self._turn)
 
     def close(self) -> None:
         """See `Reader.close`."""
@@ -161,16 +166,9 @@ class SqliteReader:
         with _told():
             return self._connection.execute(query, parameters).fetchone()
 
-    def _rows(self, query: str, *parameters: int) -> list[Row]:
-        rows: list[Row] = []
-        changes = 0
-        with _told(), closing(self._connection.execute(query, parameters)) as cursor:
-            for row in cursor:
-                rows.append(row)
-                changes += len(row[2]) // RECORD.itemsize
-                if len(rows) >= ROWS or changes >= CHANGES:
-                    break
-        return rows
+    def _read(self, condition: str, *parameters: object) -> list[Row]:
+        with _told():
+            return rows.read(self._connection, condition, *parameters)
 
     def _snapshot(self, until: int) -> Grid:
         """The last snapshot up to change `until`; without one, the canvas as it was before the first change."""
@@ -193,22 +191,3 @@ def _told() -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         raise StoreError(str(error)) from error
 
-
-def _join(rows: Sequence[Row], wanted: int) -> Chunk:
-    """One chunk of rows that follow on each other.
-
-    Raises:
-        StoreError: if one is missing or not what was written.
-    """
-    if not rows:
-        raise StoreError(f"change {wanted} is missing")
-    expected = rows[0][0]
-    for first, _, records, checksum in rows:
-        if first != expected:
-            raise StoreError(f"change {expected} is missing")
-        if zlib.crc32(records) != checksum or len(records) % RECORD.itemsize:
-            raise StoreError(f"change {first} is not what was written")
-        expected = first + len(records) // RECORD.itemsize
-    together = np.frombuffer(b"".join([row[2] for row in rows]), RECORD)
-    counts = [len(row[2]) // RECORD.itemsize for row in rows]
-    return Chunk(rows[0][0], np.repeat([row[1] for row in rows], counts), together)

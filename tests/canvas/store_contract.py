@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canvas.grid import Change, Grid
@@ -209,7 +209,7 @@ class StoreContract(ABC):
         assert [at for *_, at in past(reader)] == [AT, AT, AT + 1]
         reader.close()
 
-    def test_painter_has_one_number_and_a_stranger_has_none_of_theirs(self) -> None:
+    def test_painter_has_one_number_and_a_stranger_has_none(self) -> None:
         store = self.open_store()
         store.append([Change(0, 0, 1, "ann", 1), Change(0, 0, 1, "bob", 2), Change(0, 0, 1, "ann", 3)], AT)
         reader = store.reader()
@@ -217,7 +217,7 @@ class StoreContract(ABC):
         first, second, third = chunk.records["user"].tolist()
         assert first == third != second
         assert (reader.number("ann"), reader.number("bob")) == (first, second)
-        assert reader.number("nobody") not in (first, second)
+        assert reader.number("nobody") is None
         reader.close()
 
     def test_snapshot_changes_nothing_that_can_be_seen(self) -> None:
@@ -233,6 +233,7 @@ class StoreContract(ABC):
         reader.close()
 
     def test_batches_of_any_size_add_up(self) -> None:
+        @settings(max_examples=30)
         @given(sizes=st.lists(st.integers(0, 20), max_size=8))
         def check(sizes: list[int]) -> None:  # inside, for Hypothesis wants one executor for each property
             store, expected = self.open_store(), self.open_store().load()

@@ -197,8 +197,8 @@ class Storm:
             await self.visitors.pop(0).leave()
 
 
-async def weather(tmp_path: Path, seed: int, crashes: int, seconds: float) -> None:
-    async with simulation(tmp_path) as canvas:
+async def weather(tmp_path: Path, seed: int, crashes: int, seconds: float, store: str = "memory") -> None:
+    async with simulation(tmp_path, store=store) as canvas:
         painters = paint_together([await canvas.join() for _ in range(3)])
         for painter in painters:
             await painter.paint_more(3)
@@ -232,6 +232,11 @@ def check_people(canvas: Simulation, clients: list[Any]) -> None:
 @pytest.mark.parametrize("seed", range(1, 16))
 def test_storm_of_random_crashes_costs_nothing(tmp_path: Path, seed: int, seconds: float) -> None:
     run(weather(tmp_path, seed, crashes=30, seconds=seconds), seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_storm_of_random_crashes_costs_nothing_that_is_on_disk(tmp_path: Path, seed: int) -> None:
+    run(weather(tmp_path, seed, crashes=30, seconds=0.1, store="sqlite"), seed=seed)
 
 
 def test_five_random_crashes_a_second_do_not_end_the_application(tmp_path: Path) -> None:

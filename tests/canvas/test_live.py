@@ -312,10 +312,13 @@ def find(application: CanvasApplication, victim: Any) -> Any:
     return connection_of(application, victim) if victim == "user1" else whereis(victim)
 
 
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
 @pytest.mark.parametrize("how", ["crash", "kill"])
 @live_on_every_loop
-async def test_any_actor_crashes_under_painting_clients_and_nobody_notices(tmp_path: Path, how: str) -> None:
-    async with running(new_application(tmp_path, tick=0.001)) as application:
+async def test_any_actor_crashes_under_painting_clients_and_nobody_notices(
+    tmp_path: Path, how: str, store: str
+) -> None:
+    async with running(new_application(tmp_path, tick=0.001, store=store)) as application:
         clients = [await WebSocketClient.open(application) for _ in range(4)]
         painters = paint_together(clients)
         for victim in VICTIMS:

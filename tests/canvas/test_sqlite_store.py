@@ -3,7 +3,6 @@
 import itertools
 import sqlite3
 import threading
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from canvas.grid import Change
-from canvas.store import About, SqliteStore, Store, StoreError, UnusableStore, schema
+from canvas.store import About, SqliteReader, SqliteStore, Store, StoreError, UnusableStore, rows, schema
 from canvas.store.chunk import RECORD
 from tests.canvas.store_contract import AT, BACKGROUND, HEIGHT, WIDTH, StoreContract, changes, past
 
@@ -53,7 +52,7 @@ def store(path: Path) -> Iterator[SqliteStore]:
 
 def written(path: Path, batches: int = 3, size: int = 4) -> bytes:
     """Make a store with some changes and close it; returns the file."""
-    store = SqliteStore.open(path, new=ABOUT)
+    store = SqliteStore.open(path, "none", new=ABOUT)
     for number in range(batches):
         store.append(changes(size, after=number * size, color=number + 1), AT + number)
     store.close()
@@ -119,8 +118,7 @@ def test_a_start_after_ten_million_changes_reads_a_snapshot_and_no_history(path:
         for first in range(0, count, size):
             records["color"] = first
             batch = records.tobytes()
-            row = (first + 1, AT + first, batch, zlib.crc32(batch))
-            connection.execute("INSERT INTO batches VALUES (?, ?, ?, ?)", row)
+            rows.insert(connection, first + 1, AT + first, None, batch)
     with closing(store.reader()) as reader:
         reader.take_snapshot()
     store.append([Change(999, 999, 0xABCDEF, "bob", count + 1)], AT + count)
@@ -144,6 +142,56 @@ def test_old_snapshots_go(store: SqliteStore) -> None:
     reader.close()
     with schema.connected(store._file.path) as connection:
         assert connection.execute("SELECT min(seq), max(seq), count(*) FROM snapshots").fetchone() == (5, 12, 8)
+
+
+# Folding.
+
+
+SIZES = (1, 2, 1, 4, 3, 12, 1, 1, 25, 2, 9, 1, 1)
+
+
+@pytest.fixture
+def small_batches(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> SqliteStore:
+    """A store with batches of `SIZES`, a second apart; up to ten changes are folded into a row."""
+    monkeypatch.setattr(rows, "FOLDED", 10)
+    for number, size in enumerate(SIZES):
+        store.append(changes(size, after=sum(SIZES[:number]), color=number), AT + number)
+    return store
+
+
+def count_rows(store: SqliteStore) -> int:
+    with schema.connected(store._file.path) as connection:
+        count: int = connection.execute("SELECT count(*) FROM batches").fetchone()[0]
+        return count
+
+
+def test_folded_history_is_the_same_in_fewer_rows(small_batches: SqliteStore) -> None:
+    times = [AT + number / 2 for number in range(-1, 2 * len(SIZES) + 1)]
+
+    def look(reader: SqliteReader) -> object:
+        return past(reader), past(reader, 5, 17), [reader.seq_at(time) for time in times], reader.grid(20).rgb()
+
+    with closing(small_batches.reader()) as reader:
+        before = look(reader)
+        reader.take_snapshot()
+        assert look(reader) == before
+        assert count_rows(small_batches) == 8
+        small_batches.append(changes(1, after=sum(SIZES)), AT + 100)
+        reader.take_snapshot()
+        assert len(past(reader)) == sum(SIZES) + 1
+    assert small_batches.load().seq == sum(SIZES) + 1
+
+
+def test_history_that_is_folded_while_it_is_read_is_read_whole(
+    small_batches: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "READ_ROWS", 3)
+    with closing(small_batches.reader()) as reader:
+        everything, backwards = reader.chunks(), reader.chunks_back()
+        first, last = next(everything), next(backwards)
+        reader.take_snapshot()
+        assert sum(map(len, everything)) == sum(SIZES) - len(first)
+        assert sum(map(len, backwards)) == sum(SIZES) - len(last)
 
 
 # Owners.
@@ -196,7 +244,7 @@ def test_file_of_version_1_is_brought_up_to_date_and_keeps_all(path: Path, monke
     with schema.connected(path, writes=True) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
         connection.execute("INSERT INTO users VALUES (7, 'ann')")
-        connection.execute("INSERT INTO batches VALUES (1, ?, ?, ?)", (AT, records, zlib.crc32(records)))
+        rows.insert(connection, 1, AT, None, records)
 
     store = SqliteStore.open(path)
     assert store.epoch == "an epoch"
@@ -235,7 +283,7 @@ def overwritten(start: float, length: int) -> Callable[[bytes], bytes]:
 DAMAGES = {
     "empty": lambda file: b"",
     "half of it": truncated,
-    "all but the last byte": lambda file: file[:-1],
+    "all but the last bytes": lambda file: file[:-100],
     "one page": lambda file: file[:4096],
     "no database": lambda file: b"once upon a time\n" * 1000,
     "its header is overwritten": overwritten(0.0, 16),

@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import os
 import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,6 +21,7 @@ class KillableCanvas:
     """A running canvas.
 
     Attributes:
+        pid: its process
         port: where it listens
     """
 
@@ -27,6 +29,8 @@ class KillableCanvas:
         ours, theirs = _context.Pipe()
         self._process = _context.Process(target=_run, args=(theirs, Config(port=0, data=data, **options)), daemon=True)
         self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
         theirs.close()
         with ours:
             self.port: int = ours.recv()
@@ -43,6 +47,9 @@ class KillableCanvas:
 
 
 def _run(started: Connection, config: Config) -> None:
+    with open(os.devnull, "w") as nowhere:  # its log must not depend on what a test does to its files
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
     uvloop.run(_serve(started, config))
 
 

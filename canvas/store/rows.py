@@ -1,0 +1,132 @@
+"""The rows of the history in an SQLite file: a batch each, or many batches of long ago folded into one.
+
+A question to the past reads all rows, and a quiet canvas commits each change alone: ten million rows take half a minute
+to read, and folded a second.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from canvas.store.chunk import RECORD, RUN, Chunk
+from canvas.store.interface import StoreError
+from canvas.store.schema import transaction
+
+COLUMNS = "first_seq, at, times, checksum, records"
+READ_ROWS = 5_000
+READ_CHANGES = 500_000
+"""So many rows, or the last one that makes so many changes, are read at once: each read is a transaction of its own, so
+that none keeps SQLite from taking its log over into the file."""
+FOLDED = 5_000
+"""Changes in a folded row. They may have come alone: a commit waits for 20 ms while so many rows are removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row; see `canvas.store.schema`."""
+
+    first: int
+    at: float
+    times: bytes | None
+    checksum: int
+    records: bytes
+
+    @property
+    def count(self) -> int:
+        """How many changes it has."""
+        return len(self.records) // RECORD.itemsize
+
+    def runs(self) -> NDArray[np.void]:
+        """When they were made."""
+        if self.times is None:
+            return np.array([(self.count, self.at)], RUN)
+        return np.frombuffer(self.times, RUN)
+
+
+def last(connection: sqlite3.Connection) -> tuple[int, float]:
+    """The number and the time of the last change."""
+    query = "SELECT first_seq, at, length(records) FROM batches ORDER BY first_seq DESC LIMIT 1"
+    row = connection.execute(query).fetchone()
+    return (0, 0.0) if row is None else (row[0] + row[2] // RECORD.itemsize - 1, row[1])
+
+
+def insert(connection: sqlite3.Connection, first: int, at: float, times: bytes | None, records: bytes) -> None:
+    """Write a row."""
+    values = (first, at, times, _checksum(times, records), records)
+    connection.execute(f"INSERT INTO batches ({COLUMNS}) VALUES (?, ?, ?, ?, ?)", values)
+
+
+def read(connection: sqlite3.Connection, condition: str, *parameters: object) -> list[Row]:
+    """As many of the rows that fulfil `condition`, in its order, as are read at once."""
+    rows: list[Row] = []
+    changes = 0
+    with closing(connection.execute(f"SELECT {COLUMNS} FROM batches WHERE {condition}", parameters)) as cursor:
+        for values in cursor:
+            rows.append(Row(*values))
+            changes += rows[-1].count
+            if len(rows) >= READ_ROWS or changes >= READ_CHANGES:
+                break
+    return rows
+
+
+def join(rows: Sequence[Row], wanted: int) -> Chunk:
+    """One chunk of rows that follow on each other.
+
+    Raises:
+        StoreError: if one is missing or not what was written; `wanted` is missing if there are none.
+    """
+    if not rows:
+        raise StoreError(f"change {wanted} is missing")
+    expected = rows[0].first
+    for row in rows:
+        if row.first != expected:
+            raise StoreError(f"change {expected} is missing")
+        if _checksum(row.times, row.records) != row.checksum or len(row.records) % RECORD.itemsize:
+            raise StoreError(f"change {row.first} is not what was written")
+        expected += row.count
+    runs = np.concatenate([row.runs() for row in rows])
+    records = np.frombuffer(b"".join([row.records for row in rows]), RECORD)
+    return Chunk(rows[0].first, np.repeat(runs["at"], runs["count"]), records)
+
+
+def fold(connection: sqlite3.Connection, until: int, turn: AbstractContextManager[object]) -> None:
+    """Fold the batches up to change `until` that are not yet, some at each `turn`."""
+    first = 0
+    while group := _next_group(connection, first, until):
+        chunk = join(group, first)
+        runs = np.concatenate([row.runs() for row in group])
+        with turn, transaction(connection):
+            connection.execute("DELETE FROM batches WHERE first_seq BETWEEN ? AND ?", (group[0].first, group[-1].first))
+            insert(connection, chunk.first, group[-1].at, runs.tobytes(), chunk.records.tobytes())
+        first = chunk.last + 1
+
+
+def _next_group(connection: sqlite3.Connection, first: int, until: int) -> list[Row]:
+    """The next batches that make one folded row."""
+    small = "times IS NULL AND length(records) < ? AND first_seq BETWEEN ? AND ?"
+    size = FOLDED * RECORD.itemsize
+    found = connection.execute(
+        f"SELECT first_seq FROM batches WHERE {small} ORDER BY first_seq LIMIT 1", (size, first, until)
+    ).fetchone()
+    if found is None:
+        return []
+    group: list[Row] = []
+    changes = 0
+    condition = "first_seq BETWEEN ? AND ? ORDER BY first_seq"
+    for row in read(connection, condition, found[0], until):
+        if row.times is not None or changes + row.count > FOLDED:
+            break
+        group.append(row)
+        changes += row.count
+    return group
+
+
+def _checksum(times: bytes | None, records: bytes) -> int:
+    return zlib.crc32(records, zlib.crc32(times or b""))

@@ -1,0 +1,213 @@
+"""The past of a running canvas: who placed a pixel, and undoing what somebody painted, for everybody to see."""
+
+import asyncio
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors import call, cast, whereis
+from actors.testing import quiet, settle
+from canvas.canvas import GetBacklog, Paint
+from canvas.grid import Change
+from canvas.store import GetHealth, Health, MemoryStore, StoreError
+from supervision.console.client import AdminError, ask_admin
+from tests.support.instance import mended, new_application, running, simulation
+from tests.support.raw_socket import get
+from tests.support.scenarios import live, simulated
+from tests.support.websocket_client import WebSocketClient
+
+RED, GREEN, BLUE, WHITE = "#FF0000", "#00FF00", "#0000FF", "#FFFFFF"
+
+STORES = pytest.mark.parametrize("store", ["memory", "sqlite"])
+
+
+async def rollback(data: Path, query: str) -> Any:
+    """Ask from a thread, as the command line asks from another process."""
+    ask = functools.partial(ask_admin, data, "POST", f"/api/v1/rollback?{query}")
+    return await asyncio.get_running_loop().run_in_executor(None, ask)
+
+
+async def paint(client: WebSocketClient, *pixels: tuple[int, int, str]) -> None:
+    done = len(client.screen.own) + len(pixels)
+    for pixel in pixels:
+        client.paint(*pixel)
+    await client.until(lambda: len(client.screen.own) == done)
+
+
+@STORES
+def test_everybody_sees_a_rollback_and_it_can_be_rolled_back(tmp_path: Path, store: str) -> None:
+    @live
+    async def scenario() -> None:
+        async with running(new_application(tmp_path, store=store)) as application:
+            ann, bob = await WebSocketClient.open(application), await WebSocketClient.open(application)
+            await paint(ann, (1, 1, RED), (2, 2, RED), (3, 3, RED))
+            await paint(bob, (2, 2, GREEN), (5, 5, GREEN))
+            await paint(ann, (5, 5, BLUE))
+            preview = {"changes": 4, "pixels": 3, "restored": 0}
+            assert await rollback(tmp_path, "user=user1") == preview
+            assert bob.screen.pixels == {(1, 1): RED, (2, 2): GREEN, (3, 3): RED, (5, 5): BLUE}
+
+            assert await rollback(tmp_path, "user=user1&apply=1") == {**preview, "restored": 3}
+            for client in (ann, bob):
+                await client.until(lambda screen=client.screen: screen.seq == 9)
+                assert client.screen.pixels == {(2, 2): GREEN, (5, 5): GREEN}
+            pixel = json.loads((await get(application.sockets.port, "/api/pixel?x=5&y=5")).body)
+            assert [change["user_id"] for change in pixel["changes"]] == ["rollback", "user1", "user2"]
+
+            assert (await rollback(tmp_path, "user=rollback&apply=1"))["restored"] == 3
+            await bob.until(lambda: bob.screen.seq == 12)
+            assert bob.screen.pixels == {(1, 1): RED, (2, 2): GREEN, (3, 3): RED, (5, 5): BLUE}
+
+    scenario()
+
+
+@STORES
+def test_rollback_is_bounded_by_area_and_time(tmp_path: Path, store: str) -> None:
+    @live
+    async def scenario() -> None:
+        async with running(new_application(tmp_path, store=store)) as application:
+            ann = await WebSocketClient.open(application)
+            await paint(ann, (1, 1, RED), (9, 9, RED))
+            assert (await rollback(tmp_path, "area=0,0,5,5"))["pixels"] == 1
+            assert (await rollback(tmp_path, "area=0,0,5,5&to=1000"))["pixels"] == 0
+            assert (await rollback(tmp_path, "from=1000"))["pixels"] == 2
+            assert (await rollback(tmp_path, "from=99999999999"))["pixels"] == 0
+
+    scenario()
+
+
+@live
+async def test_rollback_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
+    async with running(new_application(tmp_path)):
+        for query, words in (
+            ("user=nobody", "nobody called nobody has ever painted here"),
+            ("area=1,2,3", "area is X,Y,WIDTH,HEIGHT"),
+            ("area=a,b,c,d", "area is X,Y,WIDTH,HEIGHT"),
+            ("from=yesterday", "from and to are seconds"),
+        ):
+            with pytest.raises(AdminError, match=words):
+                await rollback(tmp_path, query)
+        with pytest.raises(AdminError, match="only POST is allowed here"):
+            await asyncio.get_running_loop().run_in_executor(None, ask_admin, tmp_path, "GET", "/api/v1/rollback")
+
+
+@STORES
+def test_pixel_tells_who_painted_it_and_when(tmp_path: Path, store: str) -> None:
+    @live
+    async def scenario() -> None:
+        application = new_application(tmp_path, store=store)
+        async with running(application):
+            port = application.sockets.port
+            ann, bob = await WebSocketClient.open(application), await WebSocketClient.open(application)
+            await paint(ann, (1, 2, RED))
+            await paint(bob, (1, 2, GREEN), (3, 3, GREEN))
+            answer = await get(port, "/api/pixel?x=1&y=2")
+            assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+            pixel = json.loads(answer.body)
+            times = [change.pop("at") for change in pixel["changes"]]
+            assert pixel == {
+                "x": 1,
+                "y": 2,
+                "changes": [
+                    {"seq": 2, "color": GREEN, "user_id": "user2"},
+                    {"seq": 1, "color": RED, "user_id": "user1"},
+                ],
+            }
+            assert times[0] >= times[1] > 1_700_000_000
+            assert len(json.loads((await get(port, "/api/pixel?x=1&y=2&limit=1")).body)["changes"]) == 1
+            assert json.loads((await get(port, "/api/pixel?x=0&y=0")).body)["changes"] == []
+
+    scenario()
+
+
+@live
+async def test_what_is_no_pixel_is_refused_with_the_field(tmp_path: Path) -> None:
+    async with running(new_application(tmp_path)) as application:
+        for query, field in (("", "x"), ("x=1", "y"), ("x=32&y=0", "x"), ("x=0&y=-1", "y"), ("x=a&y=1", "x"),
+                             ("x=%D9%A1&y=0", "x"), ("x=1&y=1&limit=1000", "limit")):  # fmt: skip
+            answer = await get(application.sockets.port, f"/api/pixel?{query}")
+            assert answer.status == 400
+            assert answer.body.decode().startswith(f"{field} must be an integer from 0 to ")
+
+
+@live
+async def test_health_tells_the_store_and_its_durability(tmp_path: Path) -> None:
+    for number, (options, expected) in enumerate((
+        ({"store": "memory"}, {"status": "ok", "store": "memory", "durability": "none"}),
+        ({"store": "sqlite"}, {"status": "ok", "store": "sqlite", "durability": "full"}),
+        ({"store": "sqlite", "durability": "none"}, {"status": "ok", "store": "sqlite", "durability": "none"}),
+    )):  # fmt: skip
+        async with running(new_application(tmp_path / str(number), **options)) as application:
+            assert json.loads((await get(application.sockets.port, "/healthz")).body) == expected
+
+
+# The store as the console sees it.
+
+
+class LockedStore(MemoryStore):
+    """A memory store that may be full."""
+
+    def __init__(self) -> None:
+        super().__init__("an epoch", 32, 16, 0xFFFFFF)
+        self.is_full = False
+
+    def append(self, changes: Any, at: float) -> None:
+        if self.is_full:
+            raise StoreError("no space left on device")
+        super().append(changes, at)
+
+
+@simulated
+async def test_health_of_the_store_counts_commits_and_keeps_the_last_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LockedStore()
+    monkeypatch.setattr("canvas.application.open_store", lambda config: store)
+    async with simulation(tmp_path):
+        for number in range(3):
+            store.is_full = number == 1
+            cast("canvas", Paint([Change(number, 0, 1, "ann")]))
+            await settle(1.0)
+            health: Health = await call("store", GetHealth())
+            commits = (1, 1, 2)[number]
+            assert (health.seq, health.commits, health.kind, health.durability) == (commits, commits, "memory", "none")
+            assert health.error == (None, "no space left on device", None)[number]
+        assert await call("canvas", GetBacklog()) == 0
+
+
+@simulated
+async def test_painting_is_refused_when_too_much_waits_for_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("canvas.canvas.MAX_WAITING", 10)
+    async with simulation(tmp_path, tick=1.0) as canvas:
+        ann = await canvas.join()
+        ann.paint(0, 0, RED)
+        await ann.until(lambda: ann.screen.seq == 1)
+        for row in (1, 2):
+            for number in range(6):
+                ann.paint(number, row, RED)
+            await quiet()
+        error = await ann.error()
+        assert (error["code"], error["message"]) == (
+            "store_unavailable", "the pixel could not be kept: 6 pixels wait for the store",
+        )  # fmt: skip
+        await ann.until(lambda: ann.screen.seq == 7)
+        ann.paint(0, 3, GREEN)
+        await ann.until(lambda: ann.screen.seq == 8)
+
+
+@simulated
+async def test_crash_of_the_history_is_mended(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = await canvas.join()
+        historian = whereis("history")
+        cast("history", "a request from nowhere")
+        await quiet()
+        await mended(canvas.application)
+        assert whereis("history") not in (None, historian)
+        ann.paint(1, 1, RED)
+        await ann.until(lambda: ann.screen.pixels == {(1, 1): RED})
