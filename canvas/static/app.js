@@ -127,7 +127,11 @@ function pick(cell) {
 
 /** Once: whoever paints dots smaller than a screen pixel may not know that there is a zoom. */
 let hinted = false;
-function hintAtZoom() {
+function hintAtZoom(cell) {
+  if (picture.contains(cell.x, cell.y) && !picture.knows(cell.y * picture.width + cell.x)) {
+    toasts.say("Zoom in to paint here");
+    return;
+  }
   if (hinted || !strokes.active || camera.view.zoom >= 1) return;
   hinted = true;
   const gesture = matchMedia("(pointer: coarse)").matches ? "Pinch with two fingers" : "Turn the wheel";
@@ -141,7 +145,7 @@ new Pointer(board, {
     pointAt(cell);
     if (mode === "pick") pick(cell);
     else strokes.begin(cell, inkFor(mode), straight);
-    hintAtZoom();
+    hintAtZoom(cell);
   },
   move(points, mode) {
     if (mode === "pick") pick(camera.cellAt(points.at(-1)));
