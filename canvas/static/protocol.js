@@ -5,17 +5,18 @@
  * are packed (see `color.js`).
  *
  * @typedef {{type: "welcome", userId: string, width: number, height: number, epoch: string, seq: number, head: number,
- *   resumed: boolean, background: number, users: string[], userCount: number,
+ *   resumed: boolean, background: number, users: string[], names: Record<string, string>, userCount: number,
  *   rateLimit: {perSecond: number, burst: number} | null}} Welcome
  * @typedef {{x: number, y: number, width: number, height: number}} Area
  * @typedef {{type: "snapshot", seq: number, whole: boolean, area: Area, tiles: {number: number, data: Uint8Array}[]}}
  *   Snapshot data: deflated, empty for a tile of background
  * @typedef {{type: "changes", after: number, upto: number, each: (visit: (x: number, y: number, color: number,
  *   userId: string) => void) => void}} Changes
- * @typedef {{type: "presence", comings: {come: boolean, userId: string}[]}} Presence
+ * @typedef {{type: "presence", comings: {come: boolean, userId: string, name: string}[]}} Presence
+ * @typedef {{type: "user_count", count: number}} UserCount
  * @typedef {{type: "cursors", cursors: {x: number, y: number, userId: string}[]}} Cursors
  * @typedef {{type: "error", code: string, message: string, field: string | null}} ServerError
- * @typedef {Welcome | Snapshot | Changes | Presence | Cursors | ServerError} ServerMessage
+ * @typedef {Welcome | Snapshot | Changes | Presence | UserCount | Cursors | ServerError} ServerMessage
  */
 
 export const SUBPROTOCOL = "canopy.v1.bin";
@@ -84,11 +85,13 @@ export function decode(frame) {
     case 0x83:
       return changes(read);
     case 0x84:
-      return { type: "presence", comings: read.many(() => ({ come: read.u8() === 1, userId: read.short() })) };
+      return { type: "presence", comings: read.many(() => coming(read)) };
     case 0x85:
       return { type: "cursors", cursors: read.many(() => ({ x: read.u16(), y: read.u16(), userId: read.short() })) };
     case 0x86:
       return { type: "error", code: read.short(), field: read.short() || null, message: read.text(read.u16()) };
+    case 0x87:
+      return { type: "user_count", count: read.u32() };
     default:
       return null;
   }
@@ -163,9 +166,14 @@ function welcome(read) {
   const userCount = read.u32();
   const [epoch, userId] = [read.short(), read.short()];
   const users = read.many(() => read.short());
+  const { names } = JSON.parse(read.text(read.bytes.length - read.at));
   const rateLimit = flags & 2 ? limit : null;
-  const resumed = Boolean(flags & 1);
-  return { type: "welcome", userId, width, height, epoch, seq, head, resumed, background, users, userCount, rateLimit };
+  const [type, resumed] = ["welcome", Boolean(flags & 1)];
+  return { type, userId, width, height, epoch, seq, head, resumed, background, users, names, userCount, rateLimit };
+}
+
+function coming(read) {
+  return { come: read.u8() === 1, userId: read.short(), name: read.short() };
 }
 
 function snapshot(read) {

@@ -120,17 +120,20 @@ export class Session {
         break;
       case "cursors":
         for (const { x, y, userId } of message.cursors) {
-          if (userId !== this.userId) this.#cursors.move(userId, x, y);
+          if (userId !== this.userId) this.#cursors.move(userId, x, y, this.#people.label(userId));
         }
         break;
       case "presence":
-        for (const { come, userId } of message.comings) {
-          if (come) this.#people.join(userId);
+        for (const { come, userId, name } of message.comings) {
+          if (come) this.#people.join(userId, name);
           else {
             this.#people.leave(userId);
             this.#cursors.remove(userId);
           }
         }
+        break;
+      case "user_count":
+        this.#people.recount(message.count);
         break;
       case "welcome":
         this.#greet(message);
@@ -147,7 +150,7 @@ export class Session {
   #greet(welcome) {
     this.userId = welcome.userId;
     this.#selves.add(welcome.userId);
-    this.#people.replace(welcome.userId, welcome.users, welcome.userCount);
+    this.#people.replace(welcome.userId, welcome.users, welcome.names, welcome.userCount);
     if (welcome.userCount <= welcome.users.length) this.#cursors.keep(new Set(welcome.users));
     this.#outbox.configure(welcome.width, welcome.rateLimit);
     this.epoch = welcome.epoch;

@@ -21,18 +21,20 @@ from canvas.binary import (
     server_snapshot,
     server_welcome,
 )
+from canvas.errors import BadMessage
 from canvas.grid import Change
 from canvas.messages import (
-    BadMessage,
     ClientCursorMove,
     ClientMessage,
     ClientPixels,
     ClientPixelUpdate,
     ClientSubscribe,
     Coming,
+    Person,
     Welcome,
 )
 from canvas.rate_limit import RateLimit
+from canvas.rules import Rules
 from tests.support.binary_screen import BinaryScreen
 from tests.support.instance import simulation
 from tests.support.scenarios import simulated
@@ -41,6 +43,7 @@ from tests.support.virtual_network import BinaryClient, VirtualPeer
 WIDTH, HEIGHT = 1000, 500
 U16 = st.integers(0, 0xFFFF)
 USER_IDS = st.text(max_size=60).filter(lambda text: len(text.encode()) <= 255)
+PEOPLE = st.builds(Person, USER_IDS, st.just("") | USER_IDS)
 
 
 def refusal(data: bytes) -> BadMessage:
@@ -153,15 +156,19 @@ WELCOMES = st.builds(
     seq=st.integers(0, 2**64 - 1),
     head=st.integers(0, 2**64 - 1),
     resumed=st.booleans(),
-    users=st.lists(USER_IDS, max_size=5),
+    users=st.lists(PEOPLE, max_size=5, unique_by=lambda person: person.user_id),
     user_count=st.integers(0, 2**32 - 1),
-    rate_limit=st.none() | st.builds(RateLimit, st.floats(0, 1e6), st.integers(0, 2**32 - 1)),
+    rules=st.builds(
+        Rules,
+        rate_limit=st.none() | st.builds(RateLimit, st.floats(0, 1e6), st.integers(0, 2**32 - 1)),
+        is_read_only=st.booleans(),
+    ),
 )
 
 
 @given(WELCOMES)
 def test_welcome_is_understood(welcome: Welcome) -> None:
-    limit = welcome.rate_limit
+    limit = welcome.rules.rate_limit
     assert told(server_welcome(welcome)) == [
         {
             "type": "welcome",
@@ -173,7 +180,12 @@ def test_welcome_is_understood(welcome: Welcome) -> None:
             "seq": welcome.seq,
             "head": welcome.head,
             "resumed": welcome.resumed,
-            "users": welcome.users,
+            "users": [person.user_id for person in welcome.users],
+            "names": {person.user_id: person.name for person in welcome.users if person.name},
+            "read_only": welcome.rules.is_read_only,
+            "palette": None,
+            "cooldown": None,
+            "locked": [],
             "user_count": welcome.user_count,
             "rate_limit": limit and {"per_second": limit.per_second, "burst": limit.burst},
         }
@@ -204,10 +216,15 @@ def test_more_changes_than_a_message_holds_are_several() -> None:
     assert [one["seq"] for one in told(*messages)] == list(range(1, MAX_CHANGES + 3))
 
 
-@given(st.lists(st.builds(Coming, USER_IDS, st.booleans()), max_size=10), st.lists(st.tuples(USER_IDS, U16, U16)))
+@given(st.lists(st.builds(Coming, PEOPLE, st.booleans()), max_size=10), st.lists(st.tuples(USER_IDS, U16, U16)))
 def test_presence_and_cursors_are_understood(comings: list[Coming], cursors: list[tuple[str, int, int]]) -> None:
     assert told(server_presence(comings)) == [
-        {"type": "user_joined" if coming.has_come else "user_left", "user_id": coming.user_id} for coming in comings
+        {
+            "type": "user_joined" if coming.has_come else "user_left",
+            "user_id": coming.person.user_id,
+            **({"name": coming.person.name} if coming.has_come and coming.person.name else {}),
+        }
+        for coming in comings
     ]
     assert told(server_cursors(cursors)) == [
         {"type": "cursor_moved", "x": x, "y": y, "user_id": user_id} for user_id, x, y in cursors

@@ -17,6 +17,7 @@ from canvas.messages import (
     ClientPixelUpdate,
     ClientSubscribe,
     Coming,
+    Person,
     Welcome,
     decode,
     server_canvas_state,
@@ -27,6 +28,7 @@ from canvas.messages import (
     server_welcome,
 )
 from canvas.rate_limit import RateLimit
+from canvas.rules import Rules
 
 WIDTH, HEIGHT = 1000, 500
 PIXEL = {"type": "pixel_update", "x": 1, "y": 2, "color": "#FF0000"}
@@ -281,20 +283,21 @@ def test_every_pixel_in_every_colour_is_read(x: int, y: int, color: int, lower: 
 
 WELCOME = Welcome(
     user_id="abc123", width=1000, height=500, background=0xFFFFFF, epoch="e", seq=42, head=43, resumed=True,
-    users=["abc123", "def456"], user_count=2, rate_limit=RateLimit(100, 200),
+    users=[Person("abc123"), Person("def456", "Dee")], user_count=2, rules=Rules(rate_limit=RateLimit(100, 200)),
 )  # fmt: skip
+FREE = {"read_only": False, "palette": None, "cooldown": None, "locked": []}
 
 
 def test_welcome_says_who_what_and_who_else() -> None:
     assert json.loads(server_welcome(WELCOME)) == {
         "type": "welcome", "user_id": "abc123", "width": 1000, "height": 500, "background": "#FFFFFF", "epoch": "e",
         "seq": 42, "head": 43, "resumed": True, "users": ["abc123", "def456"], "user_count": 2,
-        "rate_limit": {"per_second": 100, "burst": 200},
+        "rate_limit": {"per_second": 100, "burst": 200}, "names": {"def456": "Dee"}, **FREE,
     }  # fmt: skip
 
 
 def test_welcome_without_a_limit_says_null() -> None:
-    message = json.loads(server_welcome(replace(WELCOME, background=0, rate_limit=None)))
+    message = json.loads(server_welcome(replace(WELCOME, background=0, rules=Rules())))
     assert message["rate_limit"] is None
     assert message["background"] == "#000000"
 
@@ -321,8 +324,10 @@ def test_changes_are_written_one_message_each_in_order() -> None:
 
 
 def test_presence_is_written_as_documented() -> None:
-    assert json.loads(server_coming(Coming("def456", True))) == {"type": "user_joined", "user_id": "def456"}
-    assert json.loads(server_coming(Coming("def456", False))) == {"type": "user_left", "user_id": "def456"}
+    dee, other = Person("def456", "Dee"), Person("def456")
+    assert json.loads(server_coming(Coming(other, True))) == {"type": "user_joined", "user_id": "def456"}
+    assert json.loads(server_coming(Coming(dee, True))) == {"type": "user_joined", "user_id": "def456", "name": "Dee"}
+    assert json.loads(server_coming(Coming(dee, False))) == {"type": "user_left", "user_id": "def456"}
     cursor = {"type": "cursor_moved", "x": 200, "y": 300, "user_id": "abc123"}
     assert json.loads(server_cursor_moved("abc123", 200, 300)) == cursor
 
