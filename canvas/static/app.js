@@ -6,12 +6,14 @@ import { hex, pack } from "./color.js";
 import { Connection } from "./connection.js";
 import { Cursors } from "./cursors.js";
 import { Keyboard } from "./keyboard.js";
+import { Lookout } from "./lookout.js";
 import { Outbox } from "./outbox.js";
 import { Palette } from "./palette.js";
 import { Pending } from "./pending.js";
 import { People } from "./people.js";
 import { Picture } from "./picture.js";
 import { Pointer } from "./pointer.js";
+import { SUBPROTOCOL } from "./protocol.js";
 import { Readout } from "./readout.js";
 import { Renderer } from "./renderer.js";
 import { Session } from "./session.js";
@@ -28,7 +30,7 @@ const help = element("help");
 const socketUrl = new URL("/ws", location.href);
 socketUrl.protocol = location.protocol === "https:" ? "wss:" : "ws:";
 
-const connection = new Connection(socketUrl.href);
+const connection = new Connection(() => Object.assign(socketUrl, { search: session.query }).href, SUBPROTOCOL);
 const picture = new Picture();
 const pending = new Pending();
 const camera = new Camera();
@@ -37,6 +39,7 @@ const people = new People(element("people-button"), element("people"));
 const outbox = new Outbox(connection, pending, (indexes) => session.revert(indexes));
 const session = new Session({ connection, picture, pending, outbox, people, cursors });
 const strokes = new Strokes(picture, (x, y, color) => session.paint(x, y, color));
+const lookout = new Lookout(camera, picture, session);
 const renderer = new Renderer(board, element("overlay"), { picture, camera, cursors });
 const palette = new Palette(element("palette"));
 const toolbox = new Toolbox(element("tools"));
@@ -53,16 +56,18 @@ let grabbing = false;
 
 connection.onstate = (state) => {
   badge.show(state);
+  if (state.status === "live") lookout.check();
   if (state.urgent) toasts.say(state.reason, "warning");
 };
 session.onchange = () => renderer.redrawPicture();
+lookout.onoverview = () => renderer.redraw();
 renderer.onpicture = () => readout.show(target, picture);
 session.onload = (resized) => {
   if (resized) {
     strokes.clear();
     camera.open(picture);
-    renderer.redraw();
   }
+  renderer.redraw();
   board.classList.add("ready");
 };
 session.onerror = ({ code, message }) => {
@@ -83,6 +88,7 @@ people.onchoose = (userId) => {
 
 camera.onchange = () => {
   renderer.redraw();
+  lookout.look();
   element("zoom-level").textContent = `${Math.round(camera.view.zoom * 100)}%`;
 };
 
@@ -121,7 +127,11 @@ function pick(cell) {
 
 /** Once: whoever paints dots smaller than a screen pixel may not know that there is a zoom. */
 let hinted = false;
-function hintAtZoom() {
+function hintAtZoom(cell) {
+  if (picture.contains(cell.x, cell.y) && !picture.knows(cell.y * picture.width + cell.x)) {
+    toasts.say("Zoom in to paint here");
+    return;
+  }
   if (hinted || !strokes.active || camera.view.zoom >= 1) return;
   hinted = true;
   const gesture = matchMedia("(pointer: coarse)").matches ? "Pinch with two fingers" : "Turn the wheel";
@@ -135,7 +145,7 @@ new Pointer(board, {
     pointAt(cell);
     if (mode === "pick") pick(cell);
     else strokes.begin(cell, inkFor(mode), straight);
-    hintAtZoom();
+    hintAtZoom(cell);
   },
   move(points, mode) {
     if (mode === "pick") pick(camera.cellAt(points.at(-1)));

@@ -39,7 +39,7 @@ export function backoff(attempt, random, floor = 0) {
 export class Connection {
   /** @type {State} */
   state = { status: "connecting", retryAt: 0, reason: "", urgent: false };
-  /** @type {(frame: string) => void} */
+  /** @type {(frame: ArrayBuffer) => void} */
   onframe = () => {};
   /** A new socket is open: nothing said on the one before reaches it. */
   onopen = () => {};
@@ -47,6 +47,7 @@ export class Connection {
   onstate = () => {};
 
   #url;
+  #subprotocol;
   /** @type {WebSocket | null} */
   #socket = null;
   #attempt = 0;
@@ -57,9 +58,13 @@ export class Connection {
   /** The server asked for this much patience, in milliseconds. */
   #floor = 0;
 
-  /** @param {string} url */
-  constructor(url) {
+  /**
+   * @param {() => string} url asked for at each attempt
+   * @param {string} subprotocol
+   */
+  constructor(url, subprotocol) {
     this.#url = url;
+    this.#subprotocol = subprotocol;
     addEventListener("online", () => this.retry());
     addEventListener("offline", () => this.#pause());
     // A sleeping laptop or a page restored from the back/forward cache should not wait for the timer.
@@ -98,7 +103,7 @@ export class Connection {
   }
 
   /**
-   * @param {string} frame
+   * @param {Uint8Array} frame
    * @returns {boolean} whether it was handed to the socket
    */
   send(frame) {
@@ -110,7 +115,8 @@ export class Connection {
   #connect() {
     this.#discard();
     this.#become(this.#tried ? "reconnecting" : "connecting", this.state.reason);
-    const socket = new WebSocket(this.#url);
+    const socket = new WebSocket(this.#url(), this.#subprotocol);
+    socket.binaryType = "arraybuffer";
     this.#socket = socket;
     this.#timer = setTimeout(() => this.#lost(1006, ""), CONNECT_TIMEOUT);
     socket.onopen = () => this.onopen();

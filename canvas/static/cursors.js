@@ -4,7 +4,6 @@
  * @typedef {{x: number, y: number, toX: number, toY: number, seen: number, color: string, label: string}} Cursor
  */
 import { personColor } from "./color.js";
-import { shortId } from "./people.js";
 
 /** Time constant of the glide: a cursor that reports every 50 ms moves evenly. */
 const GLIDE = 55;
@@ -25,15 +24,16 @@ export class Cursors {
    * @param {string} userId
    * @param {number} x
    * @param {number} y
+   * @param {string} label
    */
-  move(userId, x, y) {
+  move(userId, x, y, label) {
     const now = performance.now();
     const known = this.#cursors.get(userId);
     const [toX, toY] = [x + 0.5, y + 0.5];
     const fresh = !known || opacity(known, now) === 0;
     const cursor = fresh
-      ? { x: toX, y: toY, toX, toY, seen: now, color: personColor(userId), label: shortId(userId) }
-      : Object.assign(known, { toX, toY, seen: now });
+      ? { x: toX, y: toY, toX, toY, seen: now, color: personColor(userId), label }
+      : Object.assign(known, { toX, toY, seen: now, label });
     this.#cursors.delete(userId);
     this.#cursors.set(userId, cursor);
     if (this.#cursors.size > MAX_CURSORS) this.#cursors.delete(this.#cursors.keys().next().value);

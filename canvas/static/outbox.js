@@ -5,7 +5,7 @@
  * gives. The cursor takes only what pixels leave over.
  */
 import { Pace } from "./pace.js";
-import { encodeCursor, encodePixel } from "./protocol.js";
+import { MAX_PIXELS, encodeCursor, encodePixels } from "./protocol.js";
 
 const CURSOR_INTERVAL = 50;
 /** While pixels wait they show where the hand is, so the cursor may lag. */
@@ -75,12 +75,24 @@ export class Outbox {
     clearTimeout(this.#pumpTimer);
     if (!this.#connection.live) return;
     const now = performance.now();
-    while (this.#pending.queued && this.#connection.backlog < MAX_BACKLOG && this.#pace.take(now)) {
-      const { index, color } = this.#pending.take(now);
-      const x = index % this.#width;
-      this.#connection.send(encodePixel(x, (index - x) / this.#width, color));
+    let pixels = this.#take(now);
+    while (pixels.length) {
+      this.#connection.send(encodePixels(pixels));
+      pixels = this.#take(now);
     }
     if (this.#pending.queued) this.#pumpTimer = setTimeout(() => this.pump(), Math.max(8, this.#pace.wait(now)));
+  }
+
+  /** As many pixels as one message holds and the limit allows. */
+  #take(now) {
+    const pixels = [];
+    if (this.#connection.backlog >= MAX_BACKLOG) return pixels;
+    while (pixels.length < MAX_PIXELS && this.#pending.queued && this.#pace.take(now)) {
+      const { index, color } = this.#pending.take(now);
+      const x = index % this.#width;
+      pixels.push({ x, y: (index - x) / this.#width, color });
+    }
+    return pixels;
   }
 
   /**
@@ -99,11 +111,12 @@ export class Outbox {
     const now = performance.now();
     const interval = this.#pending.queued ? BUSY_CURSOR_INTERVAL : CURSOR_INTERVAL;
     const due = this.#cursorAt + interval - now;
-    const frame = encodeCursor(this.#cursor.x, this.#cursor.y);
-    if (frame === this.#cursorSent) return;
+    const { x, y } = this.#cursor;
+    const place = `${x},${y}`;
+    if (place === this.#cursorSent) return;
     if (due <= 0 && this.#pace.take(now, this.#pending.queued ? 0 : CURSOR_RESERVE)) {
-      this.#connection.send(frame);
-      this.#cursorSent = frame;
+      this.#connection.send(encodeCursor(x, y));
+      this.#cursorSent = place;
       this.#cursorAt = now;
     } else this.#cursorTimer = setTimeout(() => this.#sendCursor(), Math.max(due, CURSOR_INTERVAL / 2));
   }

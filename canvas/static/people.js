@@ -6,15 +6,6 @@ import { personColor } from "./color.js";
 const MAX_ROWS = 100;
 const FACES = 3;
 
-/**
- * An id short enough for a label.
- * @param {string} userId
- * @returns {string}
- */
-export function shortId(userId) {
-  return userId.slice(0, 6);
-}
-
 export class People {
   count = 0;
   /** Someone in the list was chosen. @type {(userId: string) => void} */
@@ -23,6 +14,8 @@ export class People {
   #self = "";
   /** Those whose ids we know: the first few hundred, and all who came later. @type {Set<string>} */
   #known = new Set();
+  /** What some of them call themselves. @type {Map<string, string>} */
+  #names = new Map();
   #frame = 0;
   #button;
   #panel;
@@ -56,17 +49,35 @@ export class People {
    * Start over with what the server says.
    * @param {string} self
    * @param {string[]} users
+   * @param {Record<string, string>} names
    * @param {number} count
    */
-  replace(self, users, count) {
+  replace(self, users, names, count) {
     this.#self = self;
+    this.#names = new Map(Object.entries(names));
     this.#known = new Set(users).add(self);
     this.count = Math.max(count, this.#known.size);
     this.#refresh();
   }
 
-  /** @param {string} userId */
-  join(userId) {
+  /**
+   * What somebody is called: the name they have given themselves, or an id short enough for a label.
+   * @param {string} userId
+   * @returns {string}
+   */
+  label(userId) {
+    return this.#names.get(userId) ?? userId.slice(0, 6);
+  }
+
+  /**
+   * Somebody has come, or has another name.
+   * @param {string} userId
+   * @param {string} name
+   */
+  join(userId, name) {
+    if (name) this.#names.set(userId, name);
+    else this.#names.delete(userId);
+    this.#refresh();
     if (this.#known.has(userId)) return;
     this.#known.add(userId);
     this.count += 1;
@@ -78,6 +89,15 @@ export class People {
     if (userId === this.#self) return;
     this.#known.delete(userId);
     this.count = Math.max(this.#known.size, this.count - 1);
+    this.#refresh();
+  }
+
+  /**
+   * There are so many, and some of them we are not told of.
+   * @param {number} count
+   */
+  recount(count) {
+    this.count = count;
     this.#refresh();
   }
 
@@ -126,7 +146,7 @@ export class People {
     const self = userId === this.#self;
     const row = document.createElement(self ? "span" : "button");
     row.className = "person";
-    row.append(face(userId), shortId(userId));
+    row.append(face(userId), this.label(userId));
     if (self) row.append(tag("you"));
     else {
       row.type = "button";

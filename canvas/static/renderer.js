@@ -4,6 +4,8 @@
  * Two layers: the board (picture, grid, edge) is redrawn where the picture changed, or when the view did; the overlay (outlined
  * cell, cursors) also while cursors move, without touching the board.
  */
+import { hex as css } from "./color.js";
+import { TILE } from "./protocol.js";
 import { toScreen } from "./viewport.js";
 
 /** The grid fades in between these zooms. */
@@ -143,9 +145,32 @@ export class Renderer {
     if (right <= left || bottom <= top) return;
     const [columns, rows] = [right - left, bottom - top];
     const at = [origin.x + left * scale, origin.y + top * scale, columns * scale, rows * scale];
+    context.fillStyle = css(this.#picture.background);
+    context.fillRect(...at);
     context.imageSmoothingEnabled = scale < 1; // nearest neighbour would lose whole lines
-    context.drawImage(this.#picture.bitmap, left, top, columns, rows, ...at);
+    this.#drawOverview(context, origin, scale, { left, top, right, bottom });
+    for (const tile of this.#picture.tiles()) this.#drawTile(context, tile, origin, scale, { left, top, right, bottom });
     if (this.grid && this.#camera.view.zoom >= GRID_FROM) this.#drawGrid(origin, scale, left, top, right, bottom);
+  }
+
+  /** Draw the canvas from afar, if some of what is seen is not known from near by. */
+  #drawOverview(context, origin, scale, { left, top, right, bottom }) {
+    const { overview, area, width, height } = this.#picture;
+    const known = left >= area.x && top >= area.y && right <= area.x + area.width && bottom <= area.y + area.height;
+    if (overview && !known) context.drawImage(overview, origin.x, origin.y, width * scale, height * scale);
+  }
+
+  /** Draw what is seen of a tile; its edges lie on whole pixels, or a seam would show. */
+  #drawTile(context, tile, origin, scale, seen) {
+    const left = Math.max(seen.left, tile.x);
+    const top = Math.max(seen.top, tile.y);
+    const right = Math.min(seen.right, tile.x + TILE);
+    const bottom = Math.min(seen.bottom, tile.y + TILE);
+    if (right <= left || bottom <= top) return;
+    const [x, y] = [Math.round(origin.x + left * scale), Math.round(origin.y + top * scale)];
+    const [toX, toY] = [Math.round(origin.x + right * scale), Math.round(origin.y + bottom * scale)];
+    const from = [left - tile.x, top - tile.y, right - left, bottom - top];
+    context.drawImage(tile.bitmap, ...from, x, y, toX - x, toY - y);
   }
 
   #drawEdge(context, origin, scale) {

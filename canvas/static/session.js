@@ -1,13 +1,16 @@
 /**
  * This page's life with the server: who we are, what is confirmed, what each message does.
  *
- * `welcome` and `canvas_state` may come again at any moment, because an actor on the server was restarted under an open
- * socket. Until the new canvas is complete the old one stays on screen; what we painted stays throughout.
+ * `welcome` may come again at any moment, because an actor on the server was restarted under an open socket. If we
+ * resume, the changes that we missed follow; if not, a snapshot. Until a snapshot is inflated the old picture stays on
+ * screen, and what the server says meanwhile waits; what we painted stays throughout.
  */
-import { decode } from "./protocol.js";
+import { decode, encodeSubscribe, inflate } from "./protocol.js";
 
 /** Own pixels that may wait, for example while offline: an hour of scribbling, not more. */
 const MAX_PENDING = 50_000;
+/** What a first visit asks for: all of an ordinary canvas, a corner of a large one. */
+const FIRST_SIDE = 2048;
 
 export class Session {
   userId = "";
@@ -26,11 +29,16 @@ export class Session {
   #outbox;
   #people;
   #cursors;
-  /** @type {import("./protocol.js").Welcome | null} the newest welcome, until its canvas_state has come */
-  #welcome = null;
-  /** Changes that overtook the canvas_state they belong after. @type {import("./protocol.js").PixelChanged[]} */
-  #early = [];
-  #shape = { width: 0, height: 0, background: 0xffffffff };
+  /** Everyone we were: what was painted before a reconnect is our own, too. */
+  #selves = new Set();
+  /** The change with which all that we missed is there; null once it is. @type {number | null} */
+  #head = null;
+  /** Messages that wait for a snapshot to be inflated; null if they need not. @type {object[] | null} */
+  #waiting = null;
+  /** Which socket we are on: a snapshot of an older one is not ours any more. */
+  #generation = 0;
+  /** What we asked to see last. @type {import("./protocol.js").Area} */
+  #wanted = { x: 0, y: 0, width: FIRST_SIDE, height: FIRST_SIDE };
 
   /**
    * @param {{connection: import("./connection.js").Connection, picture: import("./picture.js").Picture,
@@ -44,8 +52,37 @@ export class Session {
     this.#outbox = outbox;
     this.#people = people;
     this.#cursors = cursors;
-    connection.onopen = () => outbox.reset();
-    connection.onframe = (frame) => this.#receive(decode(frame));
+    connection.onopen = () => {
+      this.#generation += 1;
+      this.#waiting = null;
+      outbox.reset();
+    };
+    connection.onframe = (frame) => {
+      const message = decode(frame);
+      if (this.#waiting) this.#waiting.push(message);
+      else this.#receive(message);
+    };
+  }
+
+  /** What to ask `/ws` for: where we are, and what we look at. */
+  get query() {
+    const { x, y, width, height } = this.#picture.ready ? this.#picture.area : this.#wanted;
+    const query = { x, y, width, height };
+    return new URLSearchParams(this.#picture.ready ? { epoch: this.epoch, seq: this.seq, ...query } : query).toString();
+  }
+
+  /** Whether the whole canvas is too much for this page. */
+  get isLarge() {
+    return this.#picture.width > FIRST_SIDE || this.#picture.height > FIRST_SIDE;
+  }
+
+  /**
+   * Look at another part of a large canvas.
+   * @param {import("./protocol.js").Area} area
+   */
+  lookAt(area) {
+    this.#wanted = area;
+    if (this.#connection.live) this.#connection.send(encodeSubscribe(area));
   }
 
   /**
@@ -58,6 +95,7 @@ export class Session {
   paint(x, y, color) {
     if (!this.#picture.ready || !this.#picture.contains(x, y) || this.#picture.at(x, y) === color) return false;
     const index = y * this.#picture.width + x;
+    if (!this.#picture.knows(index)) return false;
     if (this.#pending.size >= MAX_PENDING && !this.#pending.has(index)) return false;
     this.#pending.put(index, color, this.#picture.confirmed(index));
     this.#picture.show(index, color);
@@ -77,24 +115,30 @@ export class Session {
 
   #receive(message) {
     switch (message?.type) {
-      case "pixel_changed":
-        if (this.#welcome) this.#early.push(message);
-        else this.#apply(message);
+      case "changes":
+        this.#apply(message);
         break;
-      case "cursor_moved":
-        if (message.userId !== this.userId) this.#cursors.move(message.userId, message.x, message.y);
+      case "cursors":
+        for (const { x, y, userId } of message.cursors) {
+          if (userId !== this.userId) this.#cursors.move(userId, x, y, this.#people.label(userId));
+        }
         break;
-      case "user_joined":
-        this.#people.join(message.userId);
+      case "presence":
+        for (const { come, userId, name } of message.comings) {
+          if (come) this.#people.join(userId, name);
+          else {
+            this.#people.leave(userId);
+            this.#cursors.remove(userId);
+          }
+        }
         break;
-      case "user_left":
-        this.#people.leave(message.userId);
-        this.#cursors.remove(message.userId);
+      case "user_count":
+        this.#people.recount(message.count);
         break;
       case "welcome":
         this.#greet(message);
         break;
-      case "canvas_state":
+      case "snapshot":
         this.#load(message);
         break;
       case "error":
@@ -104,43 +148,69 @@ export class Session {
   }
 
   #greet(welcome) {
-    this.#welcome = welcome;
-    this.#early = [];
     this.userId = welcome.userId;
-    this.#people.replace(welcome.userId, welcome.users, welcome.userCount);
+    this.#selves.add(welcome.userId);
+    this.#people.replace(welcome.userId, welcome.users, welcome.names, welcome.userCount);
     if (welcome.userCount <= welcome.users.length) this.#cursors.keep(new Set(welcome.users));
     this.#outbox.configure(welcome.width, welcome.rateLimit);
-  }
-
-  #load(state) {
-    const { width, height, background } = this.#welcome ?? this.#shape;
-    const resized = width !== this.#shape.width || height !== this.#shape.height;
-    this.#shape = { width, height, background };
-    if (resized) this.#pending.clear(); // their indexes belong to another canvas
-    this.#picture.load(this.#shape, state.cells);
-    this.epoch = state.epoch;
-    this.seq = state.seq;
-    this.#welcome = null;
-    for (const change of this.#early.splice(0)) this.#apply(change);
-    this.#pending.settle((index) => this.#picture.confirmed(index));
-    for (const [index, color] of this.#pending.colors()) this.#picture.show(index, color);
-    this.#connection.confirm();
-    this.onload(resized);
-    this.onchange();
-    this.#outbox.pump();
-  }
-
-  #apply({ x, y, color, userId, seq }) {
-    if (seq <= this.seq) return;
-    this.seq = seq;
-    const index = y * this.#picture.width + x;
-    this.#picture.confirm(index, color);
-    if (userId === this.userId) this.#pending.acknowledge(index, color);
-    if (!this.#pending.has(index)) {
-      this.#picture.show(index, color);
-      this.onchange();
+    this.epoch = welcome.epoch;
+    if (welcome.resumed) {
+      this.seq = welcome.seq;
+      this.#head = welcome.head;
+      this.#connection.confirm();
+      this.#catchUp();
+      return;
     }
+    this.#head = 0; // the snapshot will do
+    const { width, height, background } = this.#picture;
+    if (welcome.width === width && welcome.height === height && welcome.background === background) return;
+    this.#pending.clear(); // their indexes belong to another canvas
+    this.#picture.reset(welcome);
+  }
+
+  async #load({ seq, whole, area, tiles }) {
+    const generation = this.#generation;
+    const waiting = (this.#waiting = []);
+    const colors = await Promise.all(tiles.map(({ data }) => (data.length ? inflate(data) : null)));
+    if (generation !== this.#generation) return;
+    const isFirst = !this.#picture.ready;
+    this.#picture.load(area, new Map(tiles.map(({ number }, i) => [number, colors[i]])), whole);
+    this.seq = seq;
+    this.#connection.confirm();
+    this.#catchUp();
+    for (const [index, color] of this.#pending.colors()) {
+      if (this.#picture.knows(index)) this.#picture.show(index, color);
+    }
+    this.onload(isFirst);
+    this.onchange();
+    this.#waiting = null;
+    for (let message; (message = waiting.shift()); ) {
+      this.#receive(message);
+      if (this.#waiting) return void this.#waiting.push(...waiting); // it was another snapshot
+    }
+  }
+
+  #apply({ after, upto, each }) {
+    if (after !== this.seq) return this.#connection.retry(); // never with a sound server
+    each((x, y, color, userId) => {
+      const index = y * this.#picture.width + x;
+      if (this.#selves.has(userId)) this.#pending.acknowledge(index, color);
+      if (!this.#picture.knows(index)) return; // our own, which we do not look at any more
+      this.#picture.confirm(index, color);
+      if (!this.#pending.has(index)) this.#picture.show(index, color);
+    });
+    this.seq = upto;
+    this.onchange();
+    this.#catchUp();
     if (this.#pending.queued) this.#outbox.pump();
+  }
+
+  /** Once all that we missed is there, what was under way has either arrived, or has to be sent again. */
+  #catchUp() {
+    if (this.#head === null || this.seq < this.#head) return;
+    this.#head = null;
+    this.#pending.settle((index) => this.#picture.confirmed(index));
+    this.#outbox.pump();
   }
 
   #fail(error) {

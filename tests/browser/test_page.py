@@ -11,6 +11,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from actors import Ref, whereis
 from canvas.application import CanvasApplication
+from canvas.binary import ServerKind
 from canvas.config import read_rate_limit
 from supervision.console.client import ask_admin
 from tests.support.instance import connection_of, mended, new_application, running
@@ -182,6 +183,62 @@ async def test_page_comes_back_after_a_restart_of_the_server(tmp_path: Path, chr
             await ann.locator("[data-testid=status][data-status=live]").wait_for()
             await shows(ann, 0, 0, "#FFFFFF")  # another canvas: the memory store forgets
             await paint(ann, 1, 1, "#0000FF")
+
+
+def count_frames(page: Page) -> dict[int, int]:
+    """Count what the page is sent from now on, by the first byte of the message; the dict goes on counting."""
+    counted: dict[int, int] = {}
+
+    def count(frame: str | bytes) -> None:
+        kind = frame[0] if isinstance(frame, bytes) else 0
+        counted[kind] = counted.get(kind, 0) + 1
+
+    page.on("websocket", lambda socket: socket.on("framereceived", count))
+    return counted
+
+
+@live
+async def test_page_that_comes_back_is_sent_what_it_missed_and_no_snapshot(
+    tmp_path: Path, chromium: dict[str, Any]
+) -> None:
+    async with browser_and_canvas(tmp_path, chromium) as (browser, application):
+        ann, bob = await open_page(browser, application), await WebSocketClient.open(application)
+        await paint(ann, 0, 0, "#FF0000")
+        frames = count_frames(ann)
+        context = ann.context
+        await context.set_offline(True)
+        host, port = bob.connection.local_address
+        for wire in list(application.sockets.wires.values()):
+            if wire.peer != f"{host}:{port}":
+                wire.abort()
+        await ann.locator("[data-testid=status]:not([data-status=live])").wait_for()
+        bob.paint(1, 1, "#00FF00")
+        await ann.evaluate("() => window.canopy.paint(2, 2, '#0000FF')")
+        await context.set_offline(False)
+        await ann.locator("[data-testid=status][data-status=live]").wait_for()
+        await ann.wait_for_function("() => window.canopy.pending === 0")
+        await shows(ann, 1, 1, "#00FF00")
+        await bob.until(lambda: bob.screen.pixels.get((2, 2)) == "#0000FF")
+        assert bob.screen.seq == 3  # painted once
+        assert (frames[ServerKind.WELCOME], frames.get(ServerKind.SNAPSHOT)) == (1, None)
+        await bob.leave()
+
+
+@live
+async def test_page_knows_of_a_large_canvas_what_it_looks_at(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with browser_and_canvas(tmp_path, chromium, width=10_000, height=10_000) as (browser, application):
+        bob = await WebSocketClient.open(application, "/ws?x=0&y=0&width=1&height=1")
+        bob.paint(9_000, 9_000, "#FF0000")
+        await bob.until(lambda: bool(bob.screen.own))
+        ann = await open_page(browser, application)
+        await ann.evaluate("() => { location.hash = '#9000,9000,20' }")
+        await shows(ann, 9_000, 9_000, "#FF0000")
+        await paint(ann, 9_001, 9_000, "#00FF00")
+        await ann.evaluate("() => { location.hash = '#100,100,20' }")
+        bob.paint(100, 100, "#0000FF")
+        await shows(ann, 100, 100, "#0000FF")
+        assert ann.failures == []  # type: ignore[attr-defined]
+        await bob.leave()
 
 
 @live

@@ -1,28 +1,34 @@
 """The messages of docs/wire-protocol.md: what is read, what is refused and why, what is written."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from canvas.area import Area
 from canvas.grid import Change
 from canvas.messages import (
     BadMessage,
     ClientCursorMove,
     ClientMessage,
     ClientPixelUpdate,
+    ClientSubscribe,
+    Coming,
+    Person,
+    Welcome,
     decode,
     server_canvas_state,
+    server_coming,
     server_cursor_moved,
     server_error,
     server_pixels_changed,
-    server_user_joined,
-    server_user_left,
     server_welcome,
 )
 from canvas.rate_limit import RateLimit
+from canvas.rules import Rules
 
 WIDTH, HEIGHT = 1000, 500
 PIXEL = {"type": "pixel_update", "x": 1, "y": 2, "color": "#FF0000"}
@@ -52,6 +58,8 @@ def changed(message: dict[str, Any], **changes: Any) -> str:
         ('{"type":"cursor_move","x":999,"y":499,"pressure":0.5,"tool":null}', ClientCursorMove(999, 499)),
         ('{"type":"cursor_move","x":1,"y":2,"x":3}', ClientCursorMove(3, 2)),
         ('{"\\u0074ype":"cursor_move","x":-0,"y":2}', ClientCursorMove(0, 2)),
+        ('{"type":"subscribe","x":0,"y":0,"width":1000,"height":500}', ClientSubscribe(Area(0, 0, 1000, 500))),
+        ('{"type":"subscribe","x":999,"y":499,"width":1,"height":1}', ClientSubscribe(Area(999, 499, 1, 1))),
     ],
 )
 def test_good_message_is_read(text: str, expected: ClientMessage) -> None:
@@ -130,6 +138,18 @@ def test_coordinate_off_the_canvas_is_out_of_bounds(
     assert error.message == f"{field} must be within 0..{limit}, got {value}"
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "limits"),
+    [("width", 0, "1..900"), ("width", 901, "1..900"), ("height", -1, "1..300"), ("height", 301, "1..300"),
+     ("x", 1000, "0..999"), ("y", 500, "0..499")],
+)  # fmt: skip
+def test_area_off_the_canvas_is_out_of_bounds(field: str, value: int, limits: str) -> None:
+    area = {"type": "subscribe", "x": 100, "y": 200, "width": 10, "height": 10}
+    error = refusal(changed(area, **{field: value}))
+    assert (error.code, error.field) == ("out_of_bounds", field)
+    assert error.message == f"{field} must be within {limits}, got {value}"
+
+
 @pytest.mark.parametrize("value", [2**64, -(2**63) - 1, 10**30, -(10**300)], ids="{:.3g}".format)
 def test_integer_beyond_64_bits_is_out_of_bounds(value: int) -> None:
     error = refusal(changed(PIXEL, x=value))
@@ -190,9 +210,11 @@ JSON = st.recursive(
 FIELDS = st.fixed_dictionaries(
     {},
     optional={
-        "type": st.sampled_from(["pixel_update", "cursor_move"]) | JSON,
+        "type": st.sampled_from(["pixel_update", "cursor_move", "subscribe"]) | JSON,
         "x": st.integers(-2, WIDTH + 1) | JSON,
         "y": st.integers(-2, HEIGHT + 1) | JSON,
+        "width": st.integers(-2, WIDTH + 1) | JSON,
+        "height": st.integers(-2, HEIGHT + 1) | JSON,
         "color": st.from_regex(r"#[0-9A-Fa-f]{6}", fullmatch=True) | JSON,
     },
 )
@@ -205,8 +227,14 @@ def check_read_or_refused(data: str | bytes) -> None:
     except BadMessage as error:
         sent = json.loads(server_error(error.code, error.message, error.field))
         assert sent["code"] in CODES
-        assert sent.get("field") in (None, "type", "x", "y", "color")
+        assert sent.get("field") in (None, "type", "x", "y", "width", "height", "color")
         return
+    if isinstance(message, ClientSubscribe):
+        area = message.area
+        assert 0 <= area.x < area.x + area.width <= WIDTH
+        assert 0 <= area.y < area.y + area.height <= HEIGHT
+        return
+    assert isinstance(message, ClientPixelUpdate | ClientCursorMove)
     assert type(message.x) is int
     assert type(message.y) is int
     assert 0 <= message.x < WIDTH
@@ -253,44 +281,53 @@ def test_every_pixel_in_every_colour_is_read(x: int, y: int, color: int, lower: 
 # What is written.
 
 
+WELCOME = Welcome(
+    user_id="abc123", width=1000, height=500, background=0xFFFFFF, epoch="e", seq=42, head=43, resumed=True,
+    users=[Person("abc123"), Person("def456", "Dee")], user_count=2, rules=Rules(rate_limit=RateLimit(100, 200)),
+)  # fmt: skip
+FREE = {"read_only": False, "palette": None, "cooldown": None, "locked": []}
+
+
 def test_welcome_says_who_what_and_who_else() -> None:
-    text = server_welcome(
-        user_id="abc123", width=1000, height=500, background=0xFFFFFF, epoch="e", seq=42, users=["abc123", "def456"],
-        user_count=2, rate_limit=RateLimit(100, 200),
-    )  # fmt: skip
-    assert json.loads(text) == {
+    assert json.loads(server_welcome(WELCOME)) == {
         "type": "welcome", "user_id": "abc123", "width": 1000, "height": 500, "background": "#FFFFFF", "epoch": "e",
-        "seq": 42, "users": ["abc123", "def456"], "user_count": 2, "rate_limit": {"per_second": 100, "burst": 200},
+        "seq": 42, "head": 43, "resumed": True, "users": ["abc123", "def456"], "user_count": 2,
+        "rate_limit": {"per_second": 100, "burst": 200}, "names": {"def456": "Dee"}, **FREE,
     }  # fmt: skip
 
 
 def test_welcome_without_a_limit_says_null() -> None:
-    text = server_welcome(
-        user_id="a", width=1, height=1, background=0, epoch="e", seq=0, users=["a"], user_count=1, rate_limit=None
-    )
-    message = json.loads(text)
+    message = json.loads(server_welcome(replace(WELCOME, background=0, rules=Rules())))
     assert message["rate_limit"] is None
     assert message["background"] == "#000000"
 
 
 def test_canvas_state_has_the_pixels_as_they_are_given() -> None:
-    text = server_canvas_state(b'[{"x":1,"y":2,"color":"#FF0000"}]', 'an "epoch"', 42)
-    assert json.loads(text) == {
+    text = server_canvas_state(b'{"x":1,"y":2,"color":"#FF0000"}', 'an "epoch"', 42)
+    state = {
         "type": "canvas_state", "epoch": 'an "epoch"', "seq": 42, "pixels": [{"x": 1, "y": 2, "color": "#FF0000"}]
     }  # fmt: skip
+    assert json.loads(text) == state
+    text = server_canvas_state(b'{"x":1,"y":2,"color":"#FF0000"}', 'an "epoch"', 42, Area(1, 2, 3, 4))
+    assert json.loads(text) == {**state, "area": {"x": 1, "y": 2, "width": 3, "height": 4}}
 
 
 def test_changes_are_written_one_message_each_in_order() -> None:
-    texts = server_pixels_changed([Change(100, 150, 0xFF0000, "abc123", 43), Change(0, 0, 0xA, 'b"ö', 44)])
-    assert [json.loads(text) for text in texts] == [
+    changes = [Change(100, 150, 0xFF0000, "abc123", 43), Change(0, 0, 0xA, 'b"ö', 44), Change(1, 1, 0, "abc123", 50)]
+    told = [
         {"type": "pixel_changed", "x": 100, "y": 150, "color": "#FF0000", "user_id": "abc123", "seq": 43},
         {"type": "pixel_changed", "x": 0, "y": 0, "color": "#00000A", "user_id": 'b"ö', "seq": 44},
+        {"type": "pixel_changed", "x": 1, "y": 1, "color": "#000000", "user_id": "abc123", "seq": 50, "skipped": 5},
     ]
+    assert [json.loads(text) for text in server_pixels_changed(changes, 42)] == told
+    assert json.loads(server_pixels_changed(changes, 40)[0]) == {**told[0], "skipped": 2}
 
 
 def test_presence_is_written_as_documented() -> None:
-    assert json.loads(server_user_joined("def456")) == {"type": "user_joined", "user_id": "def456"}
-    assert json.loads(server_user_left("def456")) == {"type": "user_left", "user_id": "def456"}
+    dee, other = Person("def456", "Dee"), Person("def456")
+    assert json.loads(server_coming(Coming(other, True))) == {"type": "user_joined", "user_id": "def456"}
+    assert json.loads(server_coming(Coming(dee, True))) == {"type": "user_joined", "user_id": "def456", "name": "Dee"}
+    assert json.loads(server_coming(Coming(dee, False))) == {"type": "user_left", "user_id": "def456"}
     cursor = {"type": "cursor_moved", "x": 200, "y": 300, "user_id": "abc123"}
     assert json.loads(server_cursor_moved("abc123", 200, 300)) == cursor
 
