@@ -10,7 +10,7 @@ import sqlite3
 import zlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,8 @@ FOLDED = 5_000
 """Changes in a folded row. They may have come alone: a commit waits for 20 ms while so many rows are removed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row; see `canvas.store.schema`."""
+class Row(NamedTuple):
+    """One row; see `canvas.store.schema`. A start reads many: a tuple is made in a third of the time of a dataclass."""
 
     first: int
     at: float
@@ -39,14 +38,14 @@ class Row:
     records: bytes
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many changes it has."""
         return len(self.records) // RECORD.itemsize
 
     def runs(self) -> NDArray[np.void]:
         """When they were made."""
         if self.times is None:
-            return np.array([(self.count, self.at)], RUN)
+            return np.array([(self.size, self.at)], RUN)
         return np.frombuffer(self.times, RUN)
 
 
@@ -63,15 +62,17 @@ def insert(connection: sqlite3.Connection, first: int, at: float, times: bytes |
     connection.execute(f"INSERT INTO batches ({COLUMNS}) VALUES (?, ?, ?, ?, ?)", values)
 
 
-def read(connection: sqlite3.Connection, condition: str, *parameters: object) -> list[Row]:
-    """As many of the rows that fulfil `condition`, in its order, as are read at once."""
+def read(
+    connection: sqlite3.Connection, condition: str, *parameters: object, changes: int = READ_CHANGES
+) -> list[Row]:
+    """As many of the rows that fulfil `condition`, in its order, as are read at once, or as make so many changes."""
     rows: list[Row] = []
-    changes = 0
     with closing(connection.execute(f"SELECT {COLUMNS} FROM batches WHERE {condition}", parameters)) as cursor:
         for values in cursor:
-            rows.append(Row(*values))
-            changes += rows[-1].count
-            if len(rows) >= READ_ROWS or changes >= READ_CHANGES:
+            row = Row._make(values)
+            rows.append(row)
+            changes -= row.size
+            if len(rows) >= READ_ROWS or changes <= 0:
                 break
     return rows
 
@@ -90,10 +91,19 @@ def join(rows: Sequence[Row], wanted: int) -> Chunk:
             raise StoreError(f"change {expected} is missing")
         if _checksum(row.times, row.records) != row.checksum or len(row.records) % RECORD.itemsize:
             raise StoreError(f"change {row.first} is not what was written")
-        expected += row.count
-    runs = np.concatenate([row.runs() for row in rows])
+        expected += row.size
+    counts: list[int] = []
+    times: list[float] = []
+    for row in rows:
+        if row.times is None:
+            counts.append(row.size)
+            times.append(row.at)
+        else:
+            runs = row.runs()
+            counts += runs["count"].tolist()
+            times += runs["at"].tolist()
     records = np.frombuffer(b"".join([row.records for row in rows]), RECORD)
-    return Chunk(rows[0].first, np.repeat(runs["at"], runs["count"]), records)
+    return Chunk(rows[0].first, np.repeat(times, counts), records)
 
 
 def fold(connection: sqlite3.Connection, until: int, turn: AbstractContextManager[object]) -> None:
@@ -120,11 +130,11 @@ def _next_group(connection: sqlite3.Connection, first: int, until: int) -> list[
     group: list[Row] = []
     changes = 0
     condition = "first_seq BETWEEN ? AND ? ORDER BY first_seq"
-    for row in read(connection, condition, found[0], until):
-        if row.times is not None or changes + row.count > FOLDED:
+    for row in read(connection, condition, found[0], until, changes=FOLDED):
+        if row.times is not None or changes + row.size > FOLDED:
             break
         group.append(row)
-        changes += row.count
+        changes += row.size
     return group
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from tests.bench.kernel import Figures
-from tests.bench.servers import BASELINE, KINDS
+from tests.bench.servers import BASELINE, KINDS, PAINTED_ON, Kind
 from tests.bench.websocket import Memory, Row
 
 NONE = "-"
@@ -29,7 +29,7 @@ def echo_table(rows: Sequence[Row]) -> str:
 
 def fanout_table(rows: Sequence[Row]) -> str:
     """The table of canvas fan-outs."""
-    return _jobs("Canvas fan-out", "events", rows) + _FANOUT_NOTE
+    return _jobs("Canvas fan-out", "events", rows, PAINTED_ON) + _FANOUT_NOTE
 
 
 def memory_table(memory: Sequence[Memory]) -> str:
@@ -83,7 +83,7 @@ def _growth(figures: Figures, what: str) -> str:
     return NONE if few is None or many is None else f"{many / few:.1f}"
 
 
-def _jobs(title: str, unit: str, rows: Sequence[Row]) -> str:
+def _jobs(title: str, unit: str, rows: Sequence[Row], kinds: Sequence[Kind] = KINDS) -> str:
     columns = [
         *("scenario", "server", f"{unit}/s", f"{unit}/CPU s", "spread", f"x {BASELINE}"),
         *("p50 us", "p99 us", "server CPU", "generator CPU"),
@@ -92,7 +92,7 @@ def _jobs(title: str, unit: str, rows: Sequence[Row]) -> str:
     for scenario in dict.fromkeys(row.scenario for row in rows):
         found = {row.server: row for row in rows if row.scenario == scenario}
         baseline = found[BASELINE].median("per_cpu_second") if BASELINE in found else None
-        lines += [[scenario, *_job(kind.name, found.get(kind.name), baseline)] for kind in KINDS]
+        lines += [[scenario, *_job(kind.name, found.get(kind.name), baseline)] for kind in kinds]
     return _table(title, columns, lines)
 
 

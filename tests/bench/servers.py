@@ -43,18 +43,19 @@ class Kind:
         return self.needs is None or installed_version(self.needs) is not None
 
 
-CANOPY = Kind(
-    "canopy",
-    (
-        *("-m", "canvas", "run", "--port", "{port}", "--data", "{folder}", "--echo", "--rate-limit", "off"),
-        *("--store", "memory", "--log-level", "warning"),
-    ),
+_RUN = (
+    *("-m", "canvas", "run", "--port", "{port}", "--data", "{folder}", "--echo", "--rate-limit", "off"),
+    *("--log-level", "warning"),
 )
+CANOPY = Kind("canopy", (*_RUN, "--store", "memory"))
+DURABLE = Kind("canopy on disk", (*_RUN, "--store", "sqlite"))
 KINDS = (
     CANOPY,
     Kind("websockets", ("-m", "tests.bench.serve_websockets", "{port}"), needs="websockets"),
     Kind("picows", ("-m", "tests.bench.serve_picows", "{port}"), needs="picows"),
 )
+PAINTED_ON = (CANOPY, DURABLE, *KINDS[1:])
+"""Those that take part in the fan-out of a canvas."""
 
 
 @dataclass(frozen=True, slots=True)

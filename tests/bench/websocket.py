@@ -14,7 +14,7 @@ from typing import Any
 from tests.bench.load import Failed, Load
 from tests.bench.machine import resident_bytes
 from tests.bench.plan import ECHOES, EVENTS_UNDER_WAY, FANOUTS, PAINTERS, Echo, Fanout, Plan
-from tests.bench.servers import Server, running
+from tests.bench.servers import PAINTED_ON, Server, running
 
 Say = Callable[[str], None]
 
@@ -78,7 +78,7 @@ def bench_fanout(plan: Plan, say: Say) -> list[Row]:
     rows: list[Row] = []
     for viewers in sorted({fanout.viewers for fanout in FANOUTS}):
         say(f"fan-out: {viewers:,} viewers arrive")
-        with running() as servers, Load() as load, _opened(load, servers, "/ws", viewers) as (opened, failed):
+        with running(PAINTED_ON) as servers, Load() as load, _opened(load, servers, "/ws", viewers) as (opened, failed):
             for server in list(opened):
                 try:
                     load.do("look_on", group=server.name, painters=min(PAINTERS, viewers))
