@@ -189,7 +189,7 @@ class Broadcaster(GenServer):
         parts: dict[Any, Part] = {}
         for viewer in self._room.viewers.values(TOPIC):
             view, wire = viewer.view, viewer.wire
-            if view.seq != before or wire.owner is not viewer.ref:
+            if view.seq != before or view.is_waiting or wire.owner is not viewer.ref:
                 continue  # it is behind; or its actor has crashed, and the next one goes on from `view.seq`
             if wire.is_congested:
                 view.is_slow = True
