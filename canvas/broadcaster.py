@@ -260,8 +260,7 @@ class Broadcaster(GenServer):
             view.tiles = bits(view.area.tiles(self._columns))
         is_known = view.may_resume and view.need is Need.NOTHING and view.epoch == self._epoch
         if is_known and self._recent.covers(view.seq):
-            view.told = view.seq
-            self._welcome(viewer, view.seq, resumed=True)
+            self._welcome(viewer, view.seq if view.area is None else view.told, resumed=True)
             self._catch_up(viewer)
         else:
             view.need, view.seq, view.known = Need.WELCOME, -1, None
