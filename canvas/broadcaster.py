@@ -14,13 +14,15 @@ from typing import Any, Final
 
 from actors import GenServer, cast, send_after
 from canvas.area import Area, columns_of
-from canvas.codec import BINARY, Codec
-from canvas.encoder import Encoded, NeedStates, Want
+from canvas.codec import Codec
+from canvas.encoder import Encoded, NeedStates
 from canvas.grid import Change
 from canvas.messages import Welcome
 from canvas.presence import Presence
 from canvas.recent import Batch, Recent, bits, latest
 from canvas.room import TOPIC, Room, Viewer
+from canvas.showing import is_there, send, show, tell_progress, want_of, within
+from canvas.states import States
 from canvas.tick import Tick
 from canvas.view import Need, View
 from protocol import SharedMessage, State
@@ -40,8 +42,6 @@ LARGE_STATE = 1024 * 1024
 """Bytes of a state from which on a newcomer may be given an older one, and the changes since."""
 BYTES_PER_CHANGE = 4_096
 """Bytes of such a state for each change that it may be old: they cost it 2 % more."""
-KEPT_STATES = 8
-"""States that are kept for the next who needs the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +130,7 @@ class Broadcaster(GenServer):
         self._recent = Recent(0)
         self._presence = Presence()
         self._tick = Tick(self.ref, PRESENCE_INTERVAL, SHOW_PRESENCE)
-        self._states: dict[Want, tuple[int, bytes]] = {}  # the last ones, and after which change they are
-        self._waiting: list[Viewer] = []  # for a state that is asked for when those in the making are there
-        self._encoding: list[Viewer] = []  # for states in the making
+        self._states = States()
 
     def handle_cast(self, request: Any) -> Any:
         """Show something to somebody or to everybody."""
@@ -182,8 +180,7 @@ class Broadcaster(GenServer):
     def _begin(self, request: Began) -> None:
         self._epoch = request.epoch
         self._recent = Recent(request.seq, request.recent)
-        self._states.clear()
-        self._waiting, self._encoding = self._encoding + self._waiting, []
+        self._states.forget()
         self._ask_for_states()
 
     def _show(self, batch: Batch) -> None:
@@ -192,7 +189,7 @@ class Broadcaster(GenServer):
         parts: dict[Any, Part] = {}
         for viewer in self._room.viewers.values(TOPIC):
             view, wire = viewer.view, viewer.wire
-            if view.seq != before or wire.owner is not viewer.ref:
+            if view.seq != before or view.is_waiting or wire.owner is not viewer.ref:
                 continue  # it is behind; or its actor has crashed, and the next one goes on from `view.seq`
             if wire.is_congested:
                 view.is_slow = True
@@ -219,7 +216,7 @@ class Broadcaster(GenServer):
             return
         key = view.codec, view.area, view.told, own
         if key not in parts:
-            chosen = _within(batch.changes, view.area, own)
+            chosen = within(batch.changes, view.area, own)
             parts[key] = (view.codec.changes(chosen, view.told), chosen[-1].seq) if chosen else None
         part = parts[key]
         if part is not None:
@@ -230,7 +227,7 @@ class Broadcaster(GenServer):
         for user_id in dict.fromkeys(change.user_id for change in request.changes):  # a set's order is no seed's
             text = f"the pixel could not be kept: {request.error}"
             for viewer in self._presence.find(user_id):
-                _send(viewer, viewer.view.codec.error("store_unavailable", text))
+                send(viewer, viewer.view.codec.error("store_unavailable", text))
 
     def _show_presence(self) -> None:
         news = self._presence.take_news()
@@ -253,7 +250,7 @@ class Broadcaster(GenServer):
     def _join(self, viewer: Viewer) -> None:
         """Let a viewer go on from where it is, if all that it has missed is there; else welcome it with a state."""
         view, wire = viewer.view, viewer.wire
-        if not _is_there(viewer):
+        if not is_there(viewer):
             return
         if wire.is_congested:
             wire.when_drained(partial(cast, self.ref, Join(viewer)))
@@ -263,8 +260,7 @@ class Broadcaster(GenServer):
             view.tiles = bits(view.area.tiles(self._columns))
         is_known = view.may_resume and view.need is Need.NOTHING and view.epoch == self._epoch
         if is_known and self._recent.covers(view.seq):
-            view.told = view.seq
-            self._welcome(viewer, view.seq, resumed=True)
+            self._welcome(viewer, view.seq if view.area is None else view.told, resumed=True)
             self._catch_up(viewer)
         else:
             view.need, view.seq, view.known = Need.WELCOME, -1, None
@@ -300,7 +296,7 @@ class Broadcaster(GenServer):
             user_count=len(self._presence),
             rules=room.rules,
         )
-        _send(viewer, viewer.view.codec.welcome(welcome))
+        send(viewer, viewer.view.codec.welcome(welcome))
 
     def _fall_behind(self, viewer: Viewer) -> None:
         """Leave somebody alone until it has read what waits for it."""
@@ -309,7 +305,7 @@ class Broadcaster(GenServer):
     def _catch_up(self, viewer: Viewer) -> None:
         """Show what a viewer has missed, or a part of it, as far as its wire takes it."""
         view, wire, recent = viewer.view, viewer.wire, self._recent
-        if not _is_there(viewer) or view.is_waiting:
+        if not is_there(viewer) or view.is_waiting:
             return
         if wire.is_congested:
             self._fall_behind(viewer)
@@ -317,7 +313,7 @@ class Broadcaster(GenServer):
             self._want_state(viewer)
         elif view.seq == recent.seq:
             view.is_slow = False
-            _tell_progress(viewer)
+            tell_progress(viewer)
         elif not recent.covers(view.seq) or (view.is_slow and recent.seq - view.seq > MAX_BEHIND):
             view.need, view.known = Need.STATE, None
             self._want_state(viewer)
@@ -331,57 +327,50 @@ class Broadcaster(GenServer):
         if batches is not None:  # the messages are there, or will be needed again
             view.seq = self._recent.seq
             for batch in batches:
-                _send(viewer, batch.message(view.codec))
+                send(viewer, batch.message(view.codec))
             return
         changes = self._recent.since(view.seq)
         if view.area is not None:
-            changes = _within(changes, view.area, viewer.user_id)
+            changes = within(changes, view.area, viewer.user_id)
         if view.is_slow:
             changes = latest(changes, viewer.user_id)
-        _show(viewer, changes[:PORTION], self._recent.seq if len(changes) <= PORTION else changes[PORTION - 1].seq)
+        show(viewer, changes[:PORTION], self._recent.seq if len(changes) <= PORTION else changes[PORTION - 1].seq)
 
     # Private: states.
 
     def _want_state(self, viewer: Viewer) -> None:
         """Give a viewer the state that it needs, now or when it has been made."""
-        kept = self._states.get(_want(viewer))
+        kept = self._states.find(want_of(viewer))
         if kept is not None and self._is_fresh(viewer.view, *kept):
             self._give_state(viewer, *kept)
             return
         viewer.view.is_waiting = True
-        self._waiting.append(viewer)
-        if not self._encoding:
-            self._ask_for_states()
+        self._states.wait(viewer)
+        self._ask_for_states()
 
     def _is_fresh(self, view: View, seq: int, frames: bytes) -> bool:
         age = self._recent.seq - seq
-        if age == 0 or view.need is Need.STATE:
-            return age == 0
-        return len(frames) >= LARGE_STATE and age <= len(frames) // BYTES_PER_CHANGE and self._recent.covers(seq)
+        is_young = len(frames) >= LARGE_STATE and age <= len(frames) // BYTES_PER_CHANGE and self._recent.covers(seq)
+        return seq >= view.seq and (age == 0 or is_young)
 
     def _ask_for_states(self) -> None:
-        self._encoding, self._waiting = list(filter(_waits, self._waiting)), []
-        if self._encoding:
-            cast(self._room.canvas, NeedStates(tuple(dict.fromkeys(map(_want, self._encoding)))))
+        wants = self._states.take_wants()
+        if wants:
+            cast(self._room.canvas, NeedStates(wants))
 
     def _hand_out(self, request: Encoded) -> None:
         """Give states to those who wait, but for those who have changed their mind meanwhile."""
-        viewers, self._encoding = self._encoding, []
-        for want, frames in request.frames.items():
-            self._states.pop(want, None)
-            if frames is not None and request.epoch == self._epoch:
-                self._states[want] = request.seq, frames
-        for old in list(self._states)[:-KEPT_STATES]:
-            del self._states[old]
-        for viewer in filter(_waits, viewers):
-            want = _want(viewer)
+        viewers = self._states.take_viewers()
+        if request.epoch == self._epoch:
+            self._states.keep(request.seq, request.frames)
+        for viewer in viewers:
+            want = want_of(viewer)
             if want not in request.frames or not self._recent.covers(request.seq):
-                self._waiting.append(viewer)
+                self._states.wait(viewer)
             else:
                 viewer.view.is_waiting = False
                 self._give_state(viewer, request.seq, request.frames[want])
-        if self._waiting and not self._encoding:
-            self._ask_for_states()
+        self._ask_for_states()
 
     def _give_state(self, viewer: Viewer, seq: int, frames: bytes | None) -> None:
         view = viewer.view
@@ -393,59 +382,12 @@ class Broadcaster(GenServer):
         elif view.seq < seq and self._recent.covers(view.seq):
             changes = [change for change in self._recent.since(view.seq) if change.seq <= seq]
             area = None if view.is_slow else view.area
-            _show(viewer, _within(changes, area, viewer.user_id), seq)
+            show(viewer, within(changes, area, viewer.user_id), seq)
         view.epoch, view.seq, view.told = self._epoch, seq, seq
         if frames is None:
             view.need, view.known, view.seq = Need.STATE, None, -1
-            _send(viewer, view.codec.error("canvas_too_large", "subscribe to a part of the canvas"))
+            send(viewer, view.codec.error("canvas_too_large", "subscribe to a part of the canvas"))
             return
         viewer.wire.send_frames(frames)
         view.need, view.known = Need.NOTHING, view.area or self._room.whole
         self._catch_up(viewer)
-
-
-def _send(viewer: Viewer, message: SharedMessage) -> None:
-    viewer.wire.send_frames(message.encoded(viewer.wire.session.variant))
-
-
-def _show(viewer: Viewer, changes: Sequence[Change], upto: int) -> None:
-    """Show a viewer these changes, which are all that it has to see up to number `upto`."""
-    view = viewer.view
-    if changes:
-        _send(viewer, view.codec.changes(changes, view.seq if view.area is None else view.told))
-        view.told = changes[-1].seq
-    view.seq = upto
-
-
-def _tell_progress(viewer: Viewer) -> None:
-    """Tell a viewer of an area how far it is, when the last changes were none of its business."""
-    view = viewer.view
-    if view.area is not None and view.told < view.seq:
-        message = view.codec.progress(view.told, view.seq)
-        if message is not None:
-            _send(viewer, message)
-            view.told = view.seq
-
-
-def _within(changes: Sequence[Change], area: Area | None, user_id: str | None) -> list[Change]:
-    """The changes in an area, and somebody's own wherever they are."""
-    if area is None:
-        return [change for change in changes if change.user_id == user_id]
-    x, y, right, bottom = area.x, area.y, area.x + area.width, area.y + area.height
-    return [c for c in changes if (x <= c.x < right and y <= c.y < bottom) or c.user_id == user_id]
-
-
-def _want(viewer: Viewer) -> Want:
-    view = viewer.view
-    if view.codec is BINARY:
-        return Want(BINARY, view.area, view.known if view.need is Need.STATE else None, None)
-    return Want(view.codec, view.area, None, viewer.wire.session.variant)
-
-
-def _is_there(viewer: Viewer) -> bool:
-    """Whether a viewer has not gone, nor been followed by another incarnation."""
-    return viewer.ref.is_alive() and viewer.wire.owner is viewer.ref and not viewer.wire.is_closed
-
-
-def _waits(viewer: Viewer) -> bool:
-    return viewer.view.is_waiting and _is_there(viewer)

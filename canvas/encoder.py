@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import ref
 
 from actors import Target, cast
 from actors.blocking import BlockingServer
@@ -70,7 +71,7 @@ class Encoder(BlockingServer):
     """Encodes states. Keeps the tiles that it has compressed: those that have not changed are not compressed again."""
 
     def init(self) -> None:
-        self._tiles: dict[int, tuple[Tile, bytes]] = {}
+        self._tiles: dict[int, tuple[ref[Tile], bytes]] = {}
 
     def handle_cast(self, request: Any) -> Any:
         """Encode states."""
@@ -107,8 +108,8 @@ class Encoder(BlockingServer):
         if tile is None:
             return b""
         kept = self._tiles.get(number)
-        if kept is None or kept[0] is not tile:
-            kept = self._tiles[number] = tile, zlib.compress(rgb(tile))
+        if kept is None or kept[0]() is not tile:
+            kept = self._tiles[number] = ref(tile), zlib.compress(rgb(tile))
         return kept[1]
 
 

@@ -61,7 +61,7 @@ def open_view(codec: Codec, query: str, width: int, height: int) -> View:
     view.area = _area(values, width, height)
     seq = _number(values.get("seq"))
     if seq is not None and "epoch" in values:
-        view.epoch, view.seq, view.need = values["epoch"], seq, Need.NOTHING
+        view.epoch, view.seq, view.told, view.need = values["epoch"], seq, seq, Need.NOTHING
         view.known = view.area or Area(0, 0, width, height)
     return view
 

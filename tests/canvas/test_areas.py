@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.debug import force_exit
+from actors.debug import force_exit, resume, suspend
 from actors.testing import quiet
 from canvas import encoder
 from tests.support.instance import Simulation, connection_of, mended, simulation
@@ -187,4 +187,26 @@ async def test_canvas_that_is_too_large_is_shown_in_parts(
         assert (await bob.error())["code"] == "canvas_too_large"
         subscribe(bob, area)
         await bob.until(lambda: bob.screen.area == area, "for the area")
+        assert bob.screen.pixels == painted.within(area)
+
+
+@CLIENTS
+@simulated
+async def test_what_is_painted_while_a_state_is_made_is_neither_lost_nor_shown_before_it(
+    tmp_path: Path, kind: type[VirtualClient]
+) -> None:
+    area = (200, 0, 200, 200)
+    async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
+        painted = Painted(canvas, await canvas.join())
+        bob = await kind.open(canvas.door, "/ws?x=0&y=0&width=10&height=10")
+        await painted.more()
+        suspend("encoder")
+        subscribe(bob, area)
+        await quiet()  # the state of now has been asked for
+        await painted.more(200)
+        seq = bob.screen.seq
+        resume("encoder")
+        await bob.until(lambda: bob.screen.area == area, "for the area")
+        await painted.more()
+        assert seq <= 60
         assert bob.screen.pixels == painted.within(area)

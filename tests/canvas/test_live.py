@@ -108,6 +108,23 @@ async def test_message_in_fragments_and_a_ping_between_them_are_understood(tmp_p
         assert kinds == ["welcome", "canvas_state", "pixel_changed"]
 
 
+@live
+async def test_clients_with_and_without_compression_see_the_same(tmp_path: Path) -> None:
+    async with running(new_application(tmp_path, compression=True)) as application:
+        ann = await WebSocketClient.open(application)
+        for number in range(400):
+            ann.paint(number % 32, number // 32, RED)
+        await ann.until(lambda: len(ann.screen.own) == 400)
+        bob = await WebSocketClient.open(application, compression="deflate")
+        assert bob.connection.protocol.extensions, "compression was not agreed on"
+        (wire,) = (wire for wire in application.sockets.wires.values() if wire.session.variant is not None)
+        assert wire.bytes_out < 5_000, "the state was not compressed"
+        ann.paint(31, 15, RED)
+        for client in (ann, bob):
+            await client.until(lambda screen=client.screen: screen.seq == 401)
+            assert client.screen.pixels == ann.screen.pixels
+
+
 # Frames that break a rule.
 
 

@@ -19,8 +19,10 @@ from supervision.server.testing import EOF, RESET, VirtualNetwork, Weather
 from tests.simulation.faulty_store import FaultyStore
 from tests.support.client import Painter
 from tests.support.instance import SMALL, mended
+from tests.support.screen import Pixels
 from tests.support.virtual_network import BinaryClient, VirtualClient
 
+Rectangle = tuple[int, int, int, int]
 PEOPLE = 20
 CRASHES = 8
 TURNS_WITH_CRASHES = 1_500
@@ -116,9 +118,9 @@ class Canopy:
         assert all(f"#{grid.color(x, y):06X}" == color for (x, y), color in pixels.items())
         for client in here:
             await client.until(lambda: True)  # raises what broke a promise
-            seq = client.screen.seq
-            assert seq == len(log), f"{client.screen.user_id} saw {seq} of {len(log)} changes"
-            assert client.screen.pixels == pixels, "somebody sees another canvas"
+            seq, area = client.screen.seq, client.screen.area
+            assert seq == len(log) or area, f"{client.screen.user_id} saw {seq} of {len(log)} changes"
+            assert within(client.screen.pixels, area) == within(pixels, area), "somebody sees another canvas"
         room, wires = self.application.room, self.application.sockets.wires
         present = {client.screen.user_id for client in here}
         for client in here:
@@ -163,6 +165,12 @@ class Canopy:
         return True
 
 
+def within(pixels: Pixels, area: Rectangle | None) -> Pixels:
+    """The pixels in an area, or all."""
+    x, y, width, height = area or (0, 0, 32, 16)
+    return {cell: color for cell, color in pixels.items() if x <= cell[0] < x + width and y <= cell[1] < y + height}
+
+
 class Person:
     """Somebody who paints a column of the canvas, and the pixel (0, 0) that all of them fight for."""
 
@@ -175,12 +183,17 @@ class Person:
         self._chance = canopy.kit.chance.stream(self._name)
         self._column = 1 + number
         self._color = 0
+        self._area: Rectangle | None = (0, 0, 12, 9) if self._chance.happens(0.2) else None
 
     async def live(self) -> None:
         """Come and paint, twice; stay after that."""
         await asyncio.sleep(self._chance.between(0.0, 0.2))
         await self.come()
         await self.paint(self.canopy.pixels + self._chance.choose(3))
+        if self._area is not None and isinstance(self.client, BinaryClient):
+            self._area = (3, 2, 12, 9)
+            self.client.subscribe(*self._area)
+            await self.client.until(lambda: self.client.screen.area == self._area, "for another part")
         if self.kit.happens(f"{self._name} stalls", 0.2):
             self.client.stall()
             await asyncio.sleep(self._chance.between(0.05, 1.0))
@@ -197,10 +210,10 @@ class Person:
         before = getattr(self, "client", None)
         kind = (VirtualClient, BinaryClient)[self._chance.choose(2)] if before is None else type(before)
         self.client = client = kind()
-        path = "/ws"
+        path = "/ws?" if self._area is None else "/ws?x={}&y={}&width={}&height={}&".format(*self._area)
         if before is not None and self._chance.happens(0.7):
             client.screen = before.screen
-            path += f"?epoch={client.screen.epoch}&seq={client.screen.seq}"
+            path += f"epoch={client.screen.epoch}&seq={client.screen.seq}"
         shown = client.screen.states + client.screen.resumes
         self.canopy.clients.append(client)
         cells = [(self._column, y) for y in range(16)] + [(0, 0)]

@@ -1,0 +1,58 @@
+"""Pure. What is shown to one viewer, and what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from canvas.area import Area
+from canvas.codec import BINARY
+from canvas.encoder import Want
+from canvas.grid import Change
+from canvas.room import Viewer
+from canvas.view import Need
+from protocol import SharedMessage
+
+
+def send(viewer: Viewer, message: SharedMessage) -> None:
+    """Send a message that others may be sent, too."""
+    viewer.wire.send_frames(message.encoded(viewer.wire.session.variant))
+
+
+def show(viewer: Viewer, changes: Sequence[Change], upto: int) -> None:
+    """Show a viewer these changes, which are all that it has to see up to number `upto`."""
+    view = viewer.view
+    if changes:
+        send(viewer, view.codec.changes(changes, view.seq if view.area is None else view.told))
+        view.told = changes[-1].seq
+    view.seq = upto
+
+
+def tell_progress(viewer: Viewer) -> None:
+    """Tell a viewer of an area how far it is, when the last changes were none of its business."""
+    view = viewer.view
+    if view.area is not None and view.told < view.seq:
+        message = view.codec.progress(view.told, view.seq)
+        if message is not None:
+            send(viewer, message)
+            view.told = view.seq
+
+
+def within(changes: Sequence[Change], area: Area | None, user_id: str | None) -> list[Change]:
+    """The changes in an area, and somebody's own wherever they are."""
+    if area is None:
+        return [change for change in changes if change.user_id == user_id]
+    x, y, right, bottom = area.x, area.y, area.x + area.width, area.y + area.height
+    return [c for c in changes if (x <= c.x < right and y <= c.y < bottom) or c.user_id == user_id]
+
+
+def want_of(viewer: Viewer) -> Want:
+    """The state that a viewer needs."""
+    view = viewer.view
+    if view.codec is BINARY:
+        return Want(BINARY, view.area, view.known if view.need is Need.STATE else None, None)
+    return Want(view.codec, view.area, None, viewer.wire.session.variant)
+
+
+def is_there(viewer: Viewer) -> bool:
+    """Whether a viewer has not gone, nor been followed by another incarnation."""
+    return viewer.ref.is_alive() and viewer.wire.owner is viewer.ref and not viewer.wire.is_closed
