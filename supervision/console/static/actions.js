@@ -14,7 +14,7 @@ export const ON_ACTOR = {
     path: "exit",
     body: { reason: "crash" },
     verb: "Crash",
-    text: "It ends as if it had raised an exception, and the crash is reported. Its supervisor decides whether it comes back.",
+    text: "It ends as if an exception had struck it, and is among the crashes. Its supervisor decides whether it comes back.",
     danger: true,
   },
   restart: {

@@ -67,6 +67,11 @@ export function plural(number, noun, many = `${noun}s`) {
   return `${count(number)} ${number === 1 ? noun : many}`;
 }
 
+/** @param {string} reason of a crash */
+export function why(reason) {
+  return reason === "crash" ? "crash: somebody asked for it, in a console or by canopy crash" : reason;
+}
+
 /** @param {any} value of any kind, of a page of the application */
 export function anything(value) {
   if (value === null || value === undefined) return UNKNOWN;

@@ -40,7 +40,7 @@ export class ActorView {
     this.#state = context.actions.may("state") ? new StatePanel(context, ref) : null;
     this.#trace = context.actions.may("trace") ? new TracePanel(context, ref) : null;
     const target = () => ({ ref: this.#ref, label: this.#actor?.label ?? "" });
-    const buttons = Object.keys(ON_ACTOR).map((name) => context.actions.button(name, target, (done) => done && context.refresh()));
+    const buttons = Object.keys(ON_ACTOR).map((name) => context.actions.button(name, target, (done) => done && this.#acted(name)));
     this.#buttons.append(...buttons.filter((button) => button !== null));
     this.element = h(
       "div",
@@ -55,10 +55,12 @@ export class ActorView {
   async refresh() {
     if (this.#ended) return;
     const { api } = this.#context;
+    const ref = this.#ref;
     const [details, tree] = await Promise.all([
-      api.get(`actors/${encodeURIComponent(this.#ref)}`),
-      api.get("tree", { ref: this.#ref, depth: 1, limit: CHILDREN }),
-    ]);
+      api.get(`actors/${encodeURIComponent(ref)}`),
+      api.get("tree", { ref, depth: 1, limit: CHILDREN }),
+    ]).catch((error) => this.#missed(error, ref));
+    if (ref !== this.#ref || !details) return;
     this.#actor = details.actor;
     this.title = details.actor.label;
     this.#show(details);
@@ -81,6 +83,18 @@ export class ActorView {
     else if (key === "u" && this.#actor?.parent) this.#context.router.go(toActor(this.#actor.parent));
     else return false;
     return true;
+  }
+
+  /** It may have ended before we were told so. */
+  #missed(error, ref) {
+    if (error.status !== 404 || !this.#actor) throw error;
+    if (ref === this.#ref) this.#end();
+    return [];
+  }
+
+  /** That it has ended we are told. */
+  #acted(name) {
+    if (name === "suspend" || name === "resume") this.#context.refresh();
   }
 
   #end() {

@@ -48,17 +48,17 @@ export class CrashView {
   #show({ crash, path, message, recent, state, traceback, case: test }) {
     this.title = `Crash ${crash.number}: ${crash.label}`;
     setText(this.#heading, `${crash.label} crashed`);
-    setText(this.#reason, crash.reason);
+    setText(this.#reason, format.why(crash.reason));
     facts(this.#facts, [
       ["When", `${format.moment(crash.at)}, ${format.ago(crash.at, this.#context.overview?.at)}`],
-      ["It handled", message || "nothing"],
+      ["It handled", message === "None" ? "nothing" : message],
       ["Kind", crash.kind],
       ["Where", path.join(" › ")],
       ["Number", `${crash.ref}, after ${format.plural(crash.restarts, "restart")}`],
       ["What runs now", `actors called ${crash.label}`, href(["tree"], { q: crash.label })],
     ]);
     facts(this.#state, Object.entries(state));
-    fill(this.#traceback, traceback || "There is none: it was not an exception that ended it.");
+    fill(this.#traceback, traceback || "There is none: no exception ended it.");
     fill(this.#recent, recent.join("\n"));
     fill(this.#case, test);
     this.#state.parentElement.hidden = Object.keys(state).length === 0;
