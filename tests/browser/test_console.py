@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
 from actors import GenServer, Ref, call, cast, down, start, whereis
+from supervision.console.pages import FOLDER
 from tests.support.console import Asker, console
 from tests.support.instance import connection_of
 from tests.support.scenarios import live
@@ -422,6 +423,12 @@ async def test_address_of_nothing_says_so(tmp_path: Path, chromium: dict[str, An
 
 
 # The ways it is used.
+
+
+def test_page_loads_all_its_modules_at_once() -> None:
+    modules = {f"/static/{path.relative_to(FOLDER).as_posix()}" for path in FOLDER.rglob("*.js")}
+    preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', (FOLDER / "index.html").read_text())
+    assert set(preloaded) == modules - {"/static/login.js"}
 
 
 @live

@@ -64,6 +64,7 @@ class App {
   #pace = null;
   #place = "";
   #paused = false;
+  #wasLost = false;
 
   /**
    * @param {Api} api
@@ -175,8 +176,9 @@ class App {
   }
 
   #changed(state) {
+    if (state.status === "live" && this.#wasLost) this.#context.refresh();
+    this.#wasLost = state.status === "lost";
     this.#status.show(state);
-    if (state.status === "live") this.#context.refresh();
   }
 
   /** What the server refuses is said where one looks; that it cannot be reached, the banner says. */

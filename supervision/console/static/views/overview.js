@@ -52,15 +52,18 @@ export class OverviewView {
   }
 
   async refresh() {
-    const overview = this.#context.overview ?? (await this.#context.api.get("overview"));
-    this.#show(overview);
-    await Promise.all(this.#cards.map((card) => card.refresh?.()));
+    await Promise.all([this.#look(), ...this.#cards.map((card) => card.refresh?.())]);
   }
 
   changed(message) {
     if (message.type !== "live") return;
     this.#show(message.overview);
     for (const card of this.#cards) card.changed?.(message);
+  }
+
+  /** Until we are told for the first time. */
+  async #look() {
+    if (!this.#context.overview) this.#show(await this.#context.api.get("overview"));
   }
 
   #show(overview) {
