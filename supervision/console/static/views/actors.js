@@ -29,7 +29,7 @@ export class ActorsView {
     filters: [this.#state, this.#kind],
     columns: [
       { name: "label", label: "Label", wide: true, show: ({ ref, label }, cell) => setLink(cell, toActor(ref), label) },
-      column("ref", "Number", ({ ref }) => ref, { number: true, extra: true }),
+      column("ref", "Number", ({ ref }) => ref, { ...NUMBER, rare: true }),
       column("kind", "Kind", ({ kind }) => kind, { extra: true }),
       { name: "state", label: "State", extra: true, show: ({ state }, cell) => setState(cell, state) },
       column("mailbox", "Mailbox", ({ mailbox }) => format.count(mailbox), { ...NUMBER, hint: "Messages that wait for it now" }),

@@ -37,9 +37,9 @@ export class ConnectionsView {
   /** @param {import("../app.js").Context} context */
   constructor(context) {
     this.#context = context;
-    const servers = context.servers.map((name) => h("option", { value: name }, `Of ${name}`));
+    const servers = context.servers.map((name) => h("option", { value: name }, `Clients of ${name}`));
     this.#server = /** @type {HTMLSelectElement} */ (
-      h("select", { "aria-label": "Server" }, ...servers, h("option", { value: ALL }, "With those of the console"))
+      h("select", { "aria-label": "Server" }, ...servers, h("option", { value: ALL }, "All, with those of consoles"))
     );
     this.#server.addEventListener("change", () => context.router.refine({ server: this.#server.value, offset: 0 }));
     this.#table = new Table({

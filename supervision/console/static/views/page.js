@@ -44,17 +44,19 @@ function made({ title, columns }) {
 
 function filled(section, { columns, rows }) {
   const shown = rows.slice(0, MAX_ROWS).map((cells, index) => ({ cells, index }));
+  const heads = section.querySelectorAll("th");
   const keyOf = ({ index }) => String(index);
   const make = () => h("tr", null, ...columns.map(() => h("td")));
   reconcile(section.querySelector("tbody"), shown, keyOf, make, (row, { cells }) => {
-    cells.forEach((value, index) => fill(row.children[index], columns[index], value));
+    cells.forEach((value, index) => fill(row.children[index], heads[index], value));
   });
   setText(section.querySelector("output"), count(rows.length));
 }
 
 /** A column that is called `actor` holds numbers of actors. */
-function fill(cell, name, value) {
-  cell.classList.toggle("number", typeof value === "number");
-  if (name === "actor" && typeof value === "string") setLink(cell, toActor(value), value);
+function fill(cell, head, value) {
+  const isNumber = typeof value === "number";
+  for (const each of [cell, head]) each.classList.toggle("number", isNumber);
+  if (head.textContent === "actor" && typeof value === "string") setLink(cell, toActor(value), value);
   else setText(cell, anything(value));
 }
