@@ -523,6 +523,12 @@ class Cell:
         elif self._fate is None or self._fate[1]:
             self._fate = (reason, False)
 
+    def strike(self, reason: ExitReason) -> None:
+        """Die as by `doom`, and report it as a crash."""
+        if self.status is not _DEAD and self._fate is None:
+            self._report(reason)
+        self.doom(reason)
+
     def _terminate(self, reason: ExitReason) -> None:
         if not is_clean(reason):
             self._report(reason)

@@ -114,14 +114,17 @@ def crash_reports() -> list[CrashReport]:
     return list(Scheduler.current().crashes)
 
 
-def force_exit(ref: Ref, reason: ExitReason) -> None:
+def force_exit(ref: Ref, reason: ExitReason, *, is_reported: bool = False) -> None:
     """Make a process die of `reason` as if an exception had struck it between two messages. From any thread.
 
     Cannot be trapped, `terminate` does not run; links and monitors see `reason`. Nothing if it is dead.
+
+    Args:
+        is_reported: it is among the crashes, and in the log, as one that struck by itself
     """
     cell = ref._cell
     if cell is not None:
-        cell.scheduler.invoke(cell.scheduler.signal, cell.doom, reason)
+        cell.scheduler.invoke(cell.scheduler.signal, cell.strike if is_reported else cell.doom, reason)
 
 
 def _cell(target: Target) -> Cell:

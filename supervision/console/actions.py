@@ -65,7 +65,7 @@ class Actions:
     def exit(self, visitor: Visitor, ref: Ref, reason: Reason) -> Done:
         """End an actor: as if it had crashed, by an order to shut down, or by `KILL`."""
         ends: dict[str, Callable[[], object]] = {
-            "crash": lambda: force_exit(ref, CRASH),
+            "crash": lambda: force_exit(ref, CRASH, is_reported=True),
             "shutdown": lambda: send_exit(ref, SHUTDOWN),
             "kill": lambda: send_exit(ref, KILL),
         }

@@ -43,7 +43,7 @@ from supervision.console.model import (
 from supervision.console.openapi import document
 from supervision.console.routing import Asked, Parameter, Route
 from supervision.console.sessions import Access
-from supervision.console.snapshot import Snapshot
+from supervision.console.snapshot import FILTERS, Snapshot
 from supervision.console.sources import Sources
 from supervision.console.tracing import Traces
 from supervision.server import WebSocket, Wire
@@ -134,6 +134,7 @@ class Api:
             Parameter("depth", "Levels below it that are shown; all by default.", None, range(100)),
             Parameter("limit", "Children of one actor that are shown; all by default.", None, range(10**6)),
             _SEARCH,
+            Parameter("only", "Only these, and those above them.", "", ("", *FILTERS)),
         )
         yield get(f"{v1}/tree", "The living actors, as a tree.", self._tree, Node, parameters=tree)
         rows = (
@@ -188,7 +189,11 @@ class Api:
         actions = [*always, *(name for name, function in can.items() if function is not None)]
         is_admin = asked.visitor.access is Access.ADMIN
         return Session(
-            asked.visitor.access.value, asked.visitor.who, self._sources.application, actions if is_admin else []
+            access=asked.visitor.access.value,
+            who=asked.visitor.who,
+            application=self._sources.application,
+            servers=list(self._sources.servers),
+            actions=actions if is_admin else [],
         )
 
     def _overview(self, _: Asked) -> Overview:
@@ -211,7 +216,9 @@ class Api:
     async def _tree(self, asked: Asked) -> Node:
         query = asked.query
         root = _find(query["ref"]) if query["ref"] else None
-        top = await self._snapshot.tree(root, depth=query["depth"], limit=query["limit"], search=query["q"])
+        top = await self._snapshot.tree(
+            root, depth=query["depth"], limit=query["limit"], search=query["q"], only=query["only"]
+        )
         if top is None:
             raise HttpError(503, "the application is stopping")
         return top

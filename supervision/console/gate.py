@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from urllib.parse import parse_qs, urlsplit
 
-from protocol import HttpError, Request, Response
+from protocol import HttpError, Request
 from supervision.console.sessions import Access, Sessions, Throttle, Tokens, Visitor
 from supervision.console.sources import Clock
 
@@ -22,7 +22,8 @@ SECURITY_HEADERS = (
     (
         "Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'",
     ),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "same-origin"),  # with no-referrer the Origin of a form is null
@@ -33,20 +34,6 @@ SECURITY_HEADERS = (
 """On every answer."""
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s]+)(?::(\d{1,5}))?")
-_LOGIN_PAGE = b"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Canopy console</title>
-<h1>Canopy console</h1>
-<form method="post" action="/login">
-<p><label>Token <input type="password" name="token" autocomplete="current-password" autofocus required></label>
-<button>Open</button></p>
-</form>
-<p>It is in the file <code>console-token</code> of the data folder, and in the address that the server printed when it
-started.</p>
-</html>
-"""
 
 
 class Gate:
@@ -140,11 +127,6 @@ class Gate:
     def _set_cookie(self, id: str) -> str:
         secure = "; Secure" if self._is_secure else ""
         return f"{COOKIE}={id}; Path=/; HttpOnly; SameSite=Strict{secure}"
-
-
-def login_page(status: int = 401, headers: tuple[tuple[str, str], ...] = ()) -> Response:
-    """The page that asks for the token."""
-    return Response(status, (("Content-Type", "text/html; charset=utf-8"), *headers), _LOGIN_PAGE)
 
 
 def token_of_form(body: bytes) -> str:

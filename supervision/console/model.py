@@ -242,6 +242,8 @@ class ConnectionRow:
         age: since it came
         round_trip: of the last ping; None if there was none
         backlog: what it has not taken yet
+        mailbox: messages that wait for its actor
+        peak: the longest that mailbox was at the beginning of a turn
         congested: it reads slower than we write
     """
 
@@ -258,6 +260,8 @@ class ConnectionRow:
     bytes_out: int
     round_trip: float | None
     backlog: int
+    mailbox: int
+    peak: int
     congested: bool
     compressed: bool
 
@@ -417,11 +421,13 @@ class Session:
     Attributes:
         access: `read` or `admin`
         actions: what this application can do, by name
+        servers: the application's; the console's own have other names
     """
 
     access: str
     who: str
     application: str
+    servers: list[str]
     actions: list[str]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from html import escape
 from pathlib import Path
 
 from protocol import Request, Response
@@ -14,7 +15,7 @@ class StaticPages:
     """Answers requests for files.
 
     Args:
-        folder: its `index.html` is `/`, all others are under `/static/`
+        folder: its `index.html` is `/`, its `login.html` asks for the token, all others are under `/static/`
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
@@ -23,11 +24,17 @@ class StaticPages:
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         }
-        self._files["/"] = self._files["/static/index.html"]
+        self._files["/"] = self._files.pop("/static/index.html")
+        self._login = self._files.pop("/static/login.html")
 
     def find(self, request: Request) -> Response | None:
         """The file that is asked for, if there is one."""
         return self._files.get(request.path)
+
+    def login(self, status: int, headers: tuple[tuple[str, str], ...] = (), refusal: str = "") -> Response:
+        """The page that asks for the token, and says why the last one was refused."""
+        page = self._login
+        return Response(status, (*page.headers, *headers), page.body.replace(b"{refusal}", escape(refusal).encode()))
 
 
 def _response(path: Path) -> Response:

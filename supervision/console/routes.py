@@ -10,7 +10,7 @@ import structlog
 
 from protocol import HttpError, Request, Response
 from supervision.console.encoding import to_json
-from supervision.console.gate import SECURITY_HEADERS, Gate, login_page, token_of_form
+from supervision.console.gate import SECURITY_HEADERS, Gate, token_of_form
 from supervision.console.pages import StaticPages
 from supervision.console.routing import Router
 from supervision.console.sessions import Access, Visitor
@@ -73,12 +73,14 @@ class WebRoutes:
                 return self._login(token_of_form(request.body), address)
             case ("GET" | "HEAD"), "/" if request.query.startswith("token="):
                 return self._login(token_of_form(request.query.encode()), address)
+        page = self._pages.find(request) if request.method in _SAFE else None
+        if page is not None and request.path != "/":
+            return _with_headers(page)  # the page that asks for the token needs some of them
         visitor = gate.visitor(request, address)
         if visitor is None:
             return self._ask_who(request)
         if (request.method, request.path) == ("POST", "/logout"):
             return _with_headers(Response(303, (("Location", "/"), gate.logout(request))))
-        page = self._pages.find(request) if request.method in _SAFE else None
         return _answered(self._router, request, visitor) if page is None else _with_headers(page)
 
     def _login(self, token: str, address: str) -> Response:
@@ -87,13 +89,13 @@ class WebRoutes:
             cookie, access = self._gate.login(token, address)
         except HttpError as error:
             log.warning("console.login_failed", address=address, status=error.status)
-            return _with_headers(login_page(error.status, error.headers))
+            return _with_headers(self._pages.login(error.status, error.headers, error.message))
         log.info("console.login", address=address, access=access.value)
         return _with_headers(Response(303, (("Location", "/"), cookie)))
 
     def _ask_who(self, request: Request) -> Response:
         if request.path == "/" and request.method in _SAFE:
-            return _with_headers(login_page(401))
+            return _with_headers(self._pages.login(401))
         raise HttpError(401, "a token is needed", (("WWW-Authenticate", 'Bearer realm="canopy"'),))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from actors import Crash, Ref, Scheduler
@@ -47,6 +47,13 @@ from supervision.server import Connection, Sockets, Wire
 
 PEERS = 200
 """Links and monitors of one actor that are shown."""
+FILTERS: dict[str, Callable[[Cell], bool]] = {
+    "supervisors": lambda cell: isinstance(cell.process, BaseSupervisor),
+    "restarted": lambda cell: cell.ref.restarts > 0,
+    "waiting": lambda cell: len(cell.mailbox) > 0,
+    "suspended": lambda cell: cell.status.value == "suspended",
+}
+"""What the tree can be narrowed down to; `waiting`: messages wait for it."""
 
 
 class Snapshot:
@@ -126,7 +133,13 @@ class Snapshot:
     # The tree.
 
     async def tree(
-        self, root: Ref | None = None, *, depth: int | None = None, limit: int | None = None, search: str = ""
+        self,
+        root: Ref | None = None,
+        *,
+        depth: int | None = None,
+        limit: int | None = None,
+        search: str = "",
+        only: str = "",
     ) -> Node | None:
         """The living actors under `root`, by default the top supervisor; None if it is dead.
 
@@ -135,14 +148,16 @@ class Snapshot:
             depth: levels below it that are shown
             limit: children of one actor that are shown
             search: only those whose label, kind or number has this in it, and those above them
+            only: one of `FILTERS`: only those that it is true of, and those above them
         """
         scheduler = Scheduler.current()
         top = (root or self.sources.root())._cell
         if top is None:
             return None
         cells = list(scheduler.processes.values())
-        if search:
-            cells = await _with_parents(cells, search)
+        if search or only:
+            is_wanted = FILTERS[only] if only else _any
+            cells = await _with_parents(cells, lambda cell: _matches(cell, search) and is_wanted(cell))
         below: defaultdict[Ref | None, list[Cell]] = defaultdict(list)
         async for cell in sliced(cells):
             below[cell.parent].append(cell)
@@ -270,6 +285,8 @@ class Snapshot:
             bytes_out=wire.bytes_out,
             round_trip=wire.round_trip,
             backlog=wire.backlog,
+            mailbox=_waiting(wire),
+            peak=_peak(wire),
             congested=wire.is_congested,
             compressed=wire.session.is_compressed,
         )
@@ -286,8 +303,8 @@ class Snapshot:
         return f"{label} {wire.peer} {wire.address} {self.sources.user_of(wire) or ''}".lower()
 
     def _wire_key(self, sort: str, server: str, wire: Wire) -> Any:
-        if sort == "age":
-            return -wire.connected_at
+        if sort in _WIRE_KEYS:
+            return _WIRE_KEYS[sort](wire)
         key = getattr(self.connection(server, wire), sort)
         return (key is not None, key) if sort in _OPTIONAL else key
 
@@ -365,14 +382,34 @@ class Snapshot:
         )
 
 
+def _waiting(wire: Wire) -> int:
+    """Messages that wait for the actor of a connection."""
+    cell = None if wire.owner is None else wire.owner._cell
+    return 0 if cell is None else len(cell.mailbox)
+
+
+def _peak(wire: Wire) -> int:
+    cell = None if wire.owner is None else wire.owner._cell
+    return 0 if cell is None else cell.mailbox.peak
+
+
 _OPTIONAL = frozenset({"round_trip", "actor", "user"})
+_WIRE_KEYS: dict[str, Callable[[Wire], Any]] = {
+    "age": lambda wire: -wire.connected_at,
+    "bytes_in": lambda wire: wire.bytes_in,
+    "bytes_out": lambda wire: wire.bytes_out,
+    "backlog": lambda wire: wire.backlog,
+    "mailbox": _waiting,
+    "peak": _peak,
+}
+"""What connections are sorted by without making a row of each."""
 
 
-async def _with_parents(cells: list[Cell], search: str) -> list[Cell]:
+async def _with_parents(cells: list[Cell], is_wanted: Callable[[Cell], bool]) -> list[Cell]:
     """The cells that match, and those above them."""
     kept: set[Ref] = set()
     async for cell in sliced(cells):
-        if _matches(cell, search):
+        if is_wanted(cell):
             kept.add(cell.ref)
             for parent in parents(cell.ref):
                 if parent in kept:
@@ -416,6 +453,10 @@ def _matches(cell: Cell, search: str) -> bool:
         return True
     needle, ref = search.lower(), cell.ref
     return needle in ref.label.lower() or needle == str(ref.id) or needle in type(cell.process).__name__.lower()
+
+
+def _any(_: Cell) -> bool:
+    return True
 
 
 def _mailboxes(scheduler: Scheduler) -> tuple[int, Cell | None]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors import CallExit, Exit, call, debug, down, send, send_exit, start, stop
+from actors import CallExit, Exit, Scheduler, call, debug, down, send, send_exit, start, stop
 from actors.testing import kill, quiet
 from tests.support.puppet import Puppet, puppet
 from tests.support.scenarios import simulated
@@ -146,3 +146,16 @@ async def test_a_forced_exit_cannot_be_trapped_and_has_its_own_reason() -> None:
     assert await ended == "struck"
     assert insides.ends == []
     debug.force_exit(ref, "again")
+
+
+@simulated
+async def test_a_forced_exit_is_among_the_crashes_if_it_shall_be() -> None:
+    silent, _ = await puppet()
+    debug.force_exit(silent, "struck")
+    assert list(Scheduler.current().crashes) == []
+    ref, _ = await puppet()
+    ended = down(ref)
+    debug.force_exit(ref, "struck", is_reported=True)
+    debug.force_exit(ref, "again", is_reported=True)
+    assert await ended == "struck"
+    assert [(report.ref, report.reason) for report in Scheduler.current().crashes] == [(ref, "struck")]

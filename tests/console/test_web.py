@@ -94,7 +94,8 @@ async def test_session_of_the_reading_token_may_only_read(tmp_path: Path) -> Non
         origin = "http://127.0.0.1"
         session = await ann.anonymous().send("GET", "/api/v1/session", Cookie=cookie)
         assert orjson.loads(session.body) == {
-            "access": "read", "who": "read session from 127.0.0.1", "application": "canopy", "actions": []
+            "access": "read", "who": "read session from 127.0.0.1", "application": "canopy", "servers": ["server"],
+            "actions": []
         }  # fmt: skip
         crash = await ann.anonymous().send("POST", "/api/v1/actors/3/crash", Cookie=cookie, Origin=origin)
         assert crash.status == 403

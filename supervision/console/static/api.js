@@ -1,0 +1,56 @@
+/**
+ * Questions to the server, and what it answers.
+ */
+
+const ROOT = "/api/v1/";
+
+/** The server said no, and why; or could not be asked. */
+export class Refused extends Error {
+  /** @param {number} status of HTTP; 0 if there was no answer @param {string} message */
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export class Api {
+  /** There is no session any more. */
+  onlogout = () => {};
+
+  /**
+   * @param {string} path
+   * @param {Record<string, string | number>} [query] without what is empty
+   * @returns {Promise<any>}
+   */
+  get(path, query = {}) {
+    const given = Object.entries(query).filter(([, value]) => value !== "" && value !== undefined);
+    const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+    return this.#ask("GET", text ? `${path}?${text}` : path);
+  }
+
+  /** @param {string} path @param {object} [body] @returns {Promise<any>} */
+  post(path, body) {
+    return this.#ask("POST", path, body);
+  }
+
+  /** @param {string} path @returns {Promise<any>} */
+  delete(path) {
+    return this.#ask("DELETE", path);
+  }
+
+  async #ask(method, path, body) {
+    const [response, answer] = await fetched(ROOT + path, { method, body: body && JSON.stringify(body) });
+    if (response.status === 401) this.onlogout();
+    if (!response.ok) throw new Refused(response.status, answer.error);
+    return answer;
+  }
+}
+
+async function fetched(path, options) {
+  try {
+    const response = await fetch(path, options);
+    return [response, await response.json()];
+  } catch {
+    throw new Refused(0, "The server cannot be reached.");
+  }
+}

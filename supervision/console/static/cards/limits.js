@@ -1,0 +1,26 @@
+/**
+ * What can run out, and how full it is.
+ */
+import { h, reconcile, setText } from "../dom.js";
+import * as format from "../format.js";
+
+/** From here on a limit is worth a colour. */
+const HIGH = 0.8;
+
+export class LimitsCard {
+  #list = h("ul", { className: "limits" });
+  element = h("section", { className: "card panel" }, h("h3", null, "Limits"), this.#list);
+
+  show({ limits }) {
+    reconcile(this.#list, limits, ({ name }) => name, ({ name }) => limit(name), (row, { used, limit, share }) => {
+      const [, text, meter] = row.children;
+      setText(text, `${format.count(used)} of ${format.count(limit)}`);
+      meter.firstElementChild.style.setProperty("--share", String(Math.min(1, share)));
+      row.classList.toggle("high", share >= HIGH);
+    });
+  }
+}
+
+function limit(name) {
+  return h("li", null, h("span", null, name), h("span", { className: "soft" }), h("div", { className: "meter" }, h("i")));
+}

@@ -1,0 +1,66 @@
+/**
+ * Which mailbox is the longest: of all actors, and of the connections.
+ */
+import { h, reconcile, setLink, setText } from "../dom.js";
+import { count } from "../format.js";
+import { href, toActor } from "../router.js";
+
+const ROWS = 3;
+const CONNECTIONS = "Of the connections";
+const ACTORS = "Of all actors";
+const PLACES = { [CONNECTIONS]: "connections", [ACTORS]: "actors" };
+
+export class MailboxCard {
+  element;
+
+  #context;
+  #notes = { [CONNECTIONS]: h("p", { className: "soft" }, "Nobody is connected."), [ACTORS]: h("p") };
+  #lists = { [CONNECTIONS]: h("ol"), [ACTORS]: h("ol") };
+
+  /** @param {import("../app.js").Context} context */
+  constructor(context) {
+    this.#context = context;
+    const of = Object.entries(this.#lists).flatMap(([title, list]) => {
+      const all = h("a", { href: href([PLACES[title]], { sort: "mailbox", order: "desc" }) }, "All of them");
+      return [h("h4", null, title, all), list, this.#notes[title]];
+    });
+    this.element = h(
+      "section",
+      { className: "card panel", dataset: { testid: "mailbox-card" } },
+      h("h3", null, "Who has the longest mailbox?"),
+      ...of,
+    );
+  }
+
+  async refresh() {
+    await Promise.all([
+      this.#fill(CONNECTIONS, (sort) => this.#connections(sort), ({ id }) => href(["connections", id])),
+      this.#fill(ACTORS, (sort) => this.#actors(sort), ({ ref }) => toActor(ref)),
+    ]);
+  }
+
+  /** When nothing waits anywhere, the longest there has been is what one can tell. */
+  async #fill(title, ask, hrefOf) {
+    const now = await ask("mailbox");
+    const rows = now[0]?.mailbox > 0 ? now : await ask("peak");
+    const make = () => h("li", { className: "row" }, h("span", { className: "label" }), h("span", { className: "soft" }));
+    this.#notes[title].hidden = rows.length > 0;
+    reconcile(this.#lists[title], rows, hrefOf, make, (row, item) => {
+      setLink(row.firstElementChild, hrefOf(item), item.user ?? item.label);
+      setText(row.lastElementChild, `${item.mailbox ? `${count(item.mailbox)} waiting` : "empty now"}, peak ${count(item.peak)}`);
+    });
+  }
+
+  /** Those of the application: to look at the console's own would be to look at the looking. */
+  async #connections(sort) {
+    const { api, servers } = this.#context;
+    const query = { sort, order: "desc", limit: ROWS };
+    const pages = await Promise.all(servers.map((server) => api.get("connections", { ...query, server })));
+    const rows = pages.flatMap(({ connections }) => connections);
+    return rows.sort((one, other) => other[sort] - one[sort]).slice(0, ROWS);
+  }
+
+  async #actors(sort) {
+    return (await this.#context.api.get("actors", { sort, order: "desc", limit: ROWS })).actors;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Crash something, and see it come back.
+ */
+import { h, reconcile, setLink, setText } from "../dom.js";
+import { count } from "../format.js";
+import { href, toActor } from "../router.js";
+
+/** Actors that are offered. */
+const OFFERED = 5;
+/** Milliseconds for which a restart is shown. */
+const FRESH = 4000;
+
+export class TryCard {
+  element;
+
+  #context;
+  #list = h("ul");
+  /** What runs right below the top supervisor, but for supervisors. @type {any[]} */
+  #actors = [];
+  /** Label -> until when its restart is shown. */
+  #fresh = new Map();
+
+  /** @param {import("../app.js").Context} context */
+  constructor(context) {
+    this.#context = context;
+    const mayCrash = context.actions.may("exit");
+    const about = mayCrash
+      ? "Its supervisor starts another in its place, and nobody is disconnected."
+      : "This session may only look. The token in the file console-token may do more.";
+    this.element = h(
+      "section",
+      { className: "card panel", dataset: { testid: "try-card" } },
+      h("h3", null, mayCrash ? "Crash an actor, see it come back" : "What is restarted"),
+      h("p", { className: "soft" }, about),
+      this.#list,
+      h("footer", null, h("a", { href: href(["tree"]) }, "The whole tree")),
+    );
+  }
+
+  async refresh() {
+    const top = await this.#context.api.get("tree", { depth: 1, limit: 50 });
+    this.#actors = top.children.filter(({ count }) => count === 0).slice(0, OFFERED);
+    this.#render();
+  }
+
+  changed({ started, restarted }) {
+    const until = performance.now() + FRESH;
+    for (const { ref, label } of started) if (restarted.includes(ref)) this.#fresh.set(label, until);
+    if (restarted.length) this.#context.hurry();
+    else this.#render();
+  }
+
+  #render() {
+    const actors = [...this.#actors].sort((one, other) => one.label.localeCompare(other.label));
+    reconcile(this.#list, actors, ({ label }) => label, (actor) => this.#row(actor.label), (row, { ref, label, restarts }) => {
+      const isFresh = (this.#fresh.get(label) ?? 0) > performance.now();
+      row.classList.toggle("fresh", isFresh);
+      setLink(row.children[0], toActor(ref), label);
+      setText(row.children[1], `${isFresh ? "came back as " : ""}${ref}${restarts ? `, ↻ ${count(restarts)}` : ""}`);
+    });
+  }
+
+  #row(label) {
+    const actor = () => this.#actors.find((each) => each.label === label);
+    const crash = this.#context.actions.button("crash", actor);
+    return h("li", { className: "row" }, h("span", { className: "label" }), h("span", { className: "soft" }), crash);
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Questions that must be answered: nothing is done to the system without one.
+ *
+ * @typedef {{name: string, label: string, value: number, min: number, max: number}} Field a number to be given
+ * @typedef {{title: string, text: string, verb: string, danger?: boolean, fields?: Field[]}} Question
+ */
+import { h } from "./dom.js";
+
+export class Dialog {
+  #dialog = /** @type {HTMLDialogElement} */ (h("dialog", { className: "ask", "aria-labelledby": "ask-title" }));
+
+  constructor() {
+    this.#dialog.dataset.testid = "confirm";
+    document.body.append(this.#dialog);
+  }
+
+  /**
+   * Ask; null means no.
+   * @param {Question} question
+   * @returns {Promise<Record<string, number> | null>}
+   */
+  ask({ title, text, verb, danger = false, fields = [] }) {
+    const before = document.activeElement;
+    const form = h(
+      "form",
+      { method: "dialog" },
+      h("h2", { id: "ask-title" }, title),
+      h("p", null, text),
+      ...fields.map(row),
+      h(
+        "footer",
+        null,
+        h("button", { className: "button", value: "", formNoValidate: true }, "Cancel"),
+        h("button", { className: `button primary${danger ? " danger" : ""}`, value: "yes", autofocus: true }, verb),
+      ),
+    );
+    this.#dialog.replaceChildren(form);
+    this.#dialog.returnValue = "";
+    this.#dialog.showModal();
+    return new Promise((resolve) => {
+      const closed = () => {
+        resolve(this.#dialog.returnValue === "yes" ? numbers(form) : null);
+        if (before instanceof HTMLElement && before.isConnected) before.focus();
+      };
+      this.#dialog.addEventListener("close", closed, { once: true });
+    });
+  }
+
+  get isOpen() {
+    return this.#dialog.open;
+  }
+}
+
+function row({ name, label, value, min, max }) {
+  return h(
+    "label",
+    { className: "field" },
+    h("span", null, label),
+    h("input", { type: "number", name, value: String(value), min: String(min), max: String(max), required: true }),
+  );
+}
+
+function numbers(form) {
+  return Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, Number(value)]));
+}

@@ -1,0 +1,99 @@
+/**
+ * Elements without markup: every text is a text node, so a label can never become an element.
+ */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * @typedef {Record<string, any>} Props `on…` is a listener, a name with a hyphen and `role` an attribute, `dataset` data,
+ *   anything else a property
+ */
+
+/**
+ * Make an element.
+ * @param {string} tag
+ * @param {Props | null} [props]
+ * @param {...(Node | string | null)} children
+ * @returns {HTMLElement}
+ */
+export function h(tag, props, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props ?? {})) set(element, name, value);
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+/**
+ * Make an SVG element; all of `attributes` are attributes.
+ * @param {string} tag
+ * @param {Record<string, string | number>} [attributes]
+ * @param {...Node} children
+ * @returns {SVGElement}
+ */
+export function s(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.append(...children);
+  return element;
+}
+
+/**
+ * Change a text, if it is another one: what is selected or read aloud stays.
+ * @param {Element} element
+ * @param {string} text
+ */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/**
+ * Fill an element with one link, and keep the link that is there.
+ * @param {HTMLElement} element
+ * @param {string} href
+ * @param {string} text
+ */
+export function setLink(element, href, text) {
+  let link = element.firstElementChild;
+  if (!(link instanceof HTMLAnchorElement)) {
+    link = h("a");
+    element.replaceChildren(link);
+  }
+  if (link.getAttribute("href") !== href) link.setAttribute("href", href);
+  setText(link, text);
+}
+
+/**
+ * Make the children of an element those of a list, and keep the elements of items that stay, with their focus.
+ * @template T
+ * @param {Element} parent
+ * @param {T[]} items
+ * @param {(item: T) => string} keyOf
+ * @param {(item: T) => Element} make
+ * @param {(element: any, item: T) => void} [update]
+ */
+export function reconcile(parent, items, keyOf, make, update = () => {}) {
+  const focused = parent.contains(document.activeElement) ? document.activeElement : null;
+  const wanted = new Set(items.map(keyOf));
+  const kept = new Map();
+  for (const child of [...parent.children]) {
+    if (wanted.has(child.dataset.key)) kept.set(child.dataset.key, child);
+    else child.remove();
+  }
+  let next = parent.firstElementChild;
+  for (const item of items) {
+    const key = keyOf(item);
+    const element = kept.get(key) ?? make(item);
+    element.dataset.key = key;
+    update(element, item);
+    if (element === next) next = next.nextElementSibling;
+    else parent.insertBefore(element, next);
+  }
+  if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
+}
+
+function set(element, name, value) {
+  if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+  else if (name === "dataset") Object.assign(element.dataset, value);
+  else if (name === "role" || name.includes("-")) element.setAttribute(name, value);
+  else element[name] = value;
+}

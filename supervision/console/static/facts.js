@@ -1,0 +1,28 @@
+/**
+ * Names and values, one below the other; a value may be a link.
+ */
+import { h, reconcile, setLink, setText } from "./dom.js";
+
+/**
+ * @param {HTMLElement} list a `dl`
+ * @param {[string, string, string?][]} rows name, value, address
+ */
+export function facts(list, rows) {
+  reconcile(list, rows, ([name]) => name, ([name]) => h("div", null, h("dt", null, name), h("dd")), (row, [, value, address]) => {
+    if (address) setLink(row.lastElementChild, address, value);
+    else setText(row.lastElementChild, value);
+  });
+}
+
+/**
+ * Links to actors, one after the other.
+ * @param {HTMLElement} list
+ * @param {{ref: string, label: string, is_alive?: boolean}[]} peers
+ * @param {(ref: string) => string} hrefOf
+ */
+export function peers(list, peers, hrefOf) {
+  reconcile(list, peers, ({ ref }) => ref, () => h("li", { className: "row" }), (row, { ref, label, is_alive = true }) => {
+    setLink(row, hrefOf(ref), label);
+    row.classList.toggle("gone", !is_alive);
+  });
+}

@@ -1,0 +1,89 @@
+/**
+ * All actors as a table.
+ */
+import { h, setLink, setText } from "../dom.js";
+import * as format from "../format.js";
+import { toActor } from "../router.js";
+import { column, PAGE, Table } from "../table.js";
+
+const STATES = ["idle", "queued", "running", "waiting", "suspended"];
+const DEFAULTS = { sort: "recent", order: "desc" };
+const NUMBER = { number: true };
+
+export class ActorsView {
+  element;
+  title = "Actors";
+
+  #context;
+  #query = /** @type {Record<string, string>} */ ({});
+  #state = /** @type {HTMLSelectElement} */ (
+    h("select", { "aria-label": "State" }, h("option", { value: "" }, "Any state"), ...STATES.map((state) => h("option", { value: state }, state)))
+  );
+  #kind = h("button", { type: "button", className: "pill", title: "Show all kinds again", hidden: true });
+  #table = new Table({
+    caption: "Actors",
+    search: "Label, kind or number",
+    empty: "There are none.",
+    keyOf: ({ ref }) => ref,
+    isLink: true,
+    filters: [this.#state, this.#kind],
+    columns: [
+      { name: "label", label: "Label", wide: true, show: ({ ref, label }, cell) => setLink(cell, toActor(ref), label) },
+      column("ref", "Number", ({ ref }) => ref, { ...NUMBER, rare: true }),
+      column("kind", "Kind", ({ kind }) => kind, { extra: true }),
+      { name: "state", label: "State", extra: true, show: ({ state }, cell) => setState(cell, state) },
+      column("mailbox", "Mailbox", ({ mailbox }) => format.count(mailbox), { ...NUMBER, hint: "Messages that wait for it now" }),
+      column("peak", "Peak", ({ peak }) => format.count(peak), { ...NUMBER, extra: true, hint: "The longest its mailbox was at the beginning of a turn" }),
+      column("handled", "Handled", ({ handled }) => format.count(handled), { ...NUMBER, rare: true, hint: "Messages it has taken since it was started" }),
+      column("recent", "Recent", ({ recent }) => format.count(recent), { ...NUMBER, hint: "Messages it has taken lately" }),
+      column("used", "Time", ({ used }) => format.seconds(used), { ...NUMBER, rare: true, hint: "How long it ran since somebody began to look" }),
+      column("recently_used", "Recent time", ({ recently_used }) => format.seconds(recently_used), { ...NUMBER, extra: true, hint: "How long it ran lately" }),
+      column("restarts", "Restarts", ({ restarts }) => format.count(restarts), { ...NUMBER, extra: true }),
+      column("memory", "Memory", ({ memory }) => format.bytes(memory), { ...NUMBER, extra: true, hint: "An estimate: itself, its attributes, its mailbox" }),
+    ],
+  });
+
+  /** @param {import("../app.js").Context} context */
+  constructor(context) {
+    this.#context = context;
+    this.#table.onquery = (changes) => context.router.refine(changes);
+    this.#state.addEventListener("change", () => context.router.refine({ state: this.#state.value, offset: 0 }));
+    this.#kind.addEventListener("click", () => context.router.refine({ kind: "", offset: 0 }));
+    this.element = this.#table.element;
+  }
+
+  /** @param {Record<string, string>} query */
+  set query(query) {
+    this.#query = { ...DEFAULTS, ...query };
+    this.#table.query = this.#query;
+    this.#state.value = query.state ?? "";
+    this.#kind.hidden = !query.kind;
+    setText(this.#kind, `${query.kind} ×`);
+  }
+
+  async refresh() {
+    const { sort, order, q = "", state = "", kind = "", offset = 0 } = this.#query;
+    const page = await this.#context.api.get("actors", { sort, order, q, state, kind, offset, limit: PAGE });
+    const window = page.window ? `${Math.round(page.window)} s` : "lately";
+    this.#table.rename("recent", `Messages, ${window}`);
+    this.#table.rename("recently_used", `Time, ${window}`);
+    this.#table.show(page.actors, page.total);
+  }
+
+  focusSearch() {
+    this.#table.focusSearch();
+  }
+
+  /** @param {KeyboardEvent} event */
+  key({ key }) {
+    if (key !== "[" && key !== "]") return false;
+    this.#table.turn(key === "]" ? 1 : -1);
+    return true;
+  }
+}
+
+function setState(cell, state) {
+  const dot = cell.firstElementChild ?? cell.appendChild(h("span", { className: "state" }));
+  dot.dataset.state = state;
+  setText(dot, state);
+}

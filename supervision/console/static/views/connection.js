@@ -1,0 +1,48 @@
+/**
+ * One connection.
+ */
+import { h, setText } from "../dom.js";
+import { facts } from "../facts.js";
+import * as format from "../format.js";
+import { toActor } from "../router.js";
+import { hands } from "./connections.js";
+
+export class ConnectionView {
+  element;
+  title = "Connection";
+
+  #context;
+  #id;
+  /** @type {any} */
+  #row = null;
+  #heading = h("h2");
+  #facts = h("dl", { className: "facts wide" });
+
+  /** @param {import("../app.js").Context} context @param {string} id */
+  constructor(context, id) {
+    this.#context = context;
+    this.#id = id;
+    const buttons = h("div", { className: "buttons" }, ...hands(context, () => this.#row));
+    this.element = h("section", { className: "panel padded" }, h("header", null, this.#heading, buttons), this.#facts);
+  }
+
+  async refresh() {
+    const row = await this.#context.api.get(`connections/${encodeURIComponent(this.#id)}`);
+    this.#row = row;
+    this.title = row.user ?? row.peer;
+    setText(this.#heading, this.title);
+    facts(this.#facts, [
+      ["Actor", row.actor === null ? "none: it waits for one" : row.label, row.actor === null ? "" : toActor(row.actor)],
+      ["Address", row.peer],
+      ["Server", row.server],
+      ["State", row.state],
+      ["Age", format.seconds(Math.floor(row.age))],
+      ["Mailbox", `${format.count(row.mailbox)}, at most ${format.count(row.peak)}`],
+      ["Received", format.bytes(row.bytes_in)],
+      ["Sent", format.bytes(row.bytes_out)],
+      ["Backlog", `${format.bytes(row.backlog)}${row.congested ? ", it reads slower than we write" : ""}`],
+      ["Round trip", format.seconds(row.round_trip)],
+      ["Compression", row.compressed ? "yes" : "no"],
+    ]);
+  }
+}

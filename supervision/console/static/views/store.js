@@ -1,0 +1,26 @@
+/**
+ * What is kept, and how, in the application's own words.
+ */
+import { h } from "../dom.js";
+import { facts } from "../facts.js";
+import { anything } from "../format.js";
+
+export class StoreView {
+  element;
+  title = "Store";
+
+  #context;
+  #facts = h("dl", { className: "facts" });
+
+  /** @param {import("../app.js").Context} context */
+  constructor(context) {
+    this.#context = context;
+    this.element = h("section", { className: "panel padded" }, h("h2", null, "Store"), this.#facts);
+  }
+
+  async refresh() {
+    const { values } = await this.#context.api.get("store");
+    const rows = Object.entries(values).map(([name, value]) => [name, anything(value)]);
+    facts(this.#facts, rows.length ? rows : [["Store", "The application tells nothing of one."]]);
+  }
+}
