@@ -1,0 +1,103 @@
+"""The first view: how it goes, what fills up, and where to look closer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.console import Group
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.containers import Grid, Vertical
+from textual.widget import Widget
+from textual.widgets import Sparkline, Static
+
+from supervision.console import text
+from supervision.console.text import Json
+from supervision.console.tui.link import Link
+from supervision.console.tui.view import Facts, OpenActor, OpenCrash, View, grid
+
+CHARTS = (
+    ("messages_per_second", "messages", text.rate),
+    ("connections", "connections", text.amount),
+    ("loop_lag", "loop lag", text.duration),
+    ("memory", "memory", text.size),
+)
+BAR = 20
+
+
+class Overview(View):
+    """The system at a glance, and the last hour."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "open_longest", "Longest mailbox"),
+        Binding("l", "open_crash", "Last crash"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._longest: Json | None = None
+        self._crash: Json | None = None
+
+    def compose(self) -> Iterable[Widget]:
+        yield Facts()
+        with Grid(classes="charts"):
+            for name, title, _ in CHARTS:
+                with Vertical():
+                    yield Static(title, markup=False, id=f"title-{name}")
+                    yield Sparkline([], id=f"chart-{name}")
+
+    async def load(self, link: Link) -> None:
+        """Show it as it is now."""
+        seen = await link.get("overview")
+        longest = await link.get("actors", sort="mailbox", order="desc", limit=1)
+        crashes = await link.get("crashes")
+        history = await link.get("history")
+        self._longest = next(iter(longest["actors"]), None)
+        self._crash = next(iter(crashes["crashes"]), None)
+        self.query_one(Facts).show(
+            Group(grid(text.overview_facts(seen), 3), Text(), grid(self._leads(seen)), Text(), grid(_limits(seen)))
+        )
+        self._draw(history["samples"])
+
+    def _leads(self, seen: Json) -> list[tuple[str, str]]:
+        """Where to look closer."""
+        longest, crash = "nothing waits", "nothing has crashed"
+        if self._longest is not None and self._longest["mailbox"]:
+            longest = f"{text.actor_name(self._longest)}, {self._longest['mailbox']:,} waiting  (m opens it)"
+        if self._crash is not None:
+            when = text.duration(max(0.0, seen["at"] - self._crash["at"]))
+            reason = text.clean(self._crash["reason"])
+            crash = f"{text.actor_name(self._crash)}, {when} ago: {reason}  (l opens it)"
+        return [("longest mailbox", longest), ("last crash", crash)]
+
+    def _draw(self, samples: list[Json]) -> None:
+        for name, title, show in CHARTS:
+            values = [float(sample[name]) for sample in samples]
+            now = f", now {show(samples[-1][name])}, at most {show(max(s[name] for s in samples))}" if samples else ""
+            self.query_one(f"#title-{name}", Static).update(f"{title}{now}")
+            self.query_one(f"#chart-{name}", Sparkline).data = values
+
+    def focus_main(self) -> None:
+        """Put the keyboard on the text, so that it scrolls."""
+        self.query_one(Facts).focus()
+
+    def action_open_longest(self) -> None:
+        """Show the actor with the longest mailbox."""
+        if self._longest is not None:
+            self.post_message(OpenActor(self._longest["ref"]))
+
+    def action_open_crash(self) -> None:
+        """Show the last crash."""
+        if self._crash is not None:
+            self.post_message(OpenCrash(self._crash["number"]))
+
+
+def _limits(seen: Json) -> list[tuple[str, str]]:
+    return [
+        (
+            text.clean(limit["name"]),
+            f"{text.bar(limit['share'], BAR)} {text.share(limit['share'])} ({limit['used']:,} of {limit['limit']:,})",
+        )
+        for limit in seen["limits"]
+    ]
