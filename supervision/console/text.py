@@ -157,7 +157,7 @@ ENTRIES = (
     Column("key", "Name"),
     Column("ref", "Ref"),
     Column("label", "Label"),
-    Column("value", "Value"),
+    Column("value", "Value", lambda value: "" if value == "None" else clean(value)),
 )
 TOPICS = (Column("table", "Table"), Column("key", "Topic"), _number("members", "Members"))
 CRASHES = (

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import App
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.css.query import NoMatches
 from textual.widget import Widget
 from textual.widgets import Footer, TabbedContent, TabPane
 
@@ -69,7 +70,7 @@ class ConsoleApp(App[int]):
             for number, (title, view) in enumerate(zip(TITLES, VIEWS, strict=True), start=1):
                 with TabPane(f"{number} {title}", id=f"view-{number}"):
                     yield view()
-        yield Footer()
+        yield Footer(compact=True)
 
     def on_mount(self) -> None:
         """Begin to look."""
@@ -93,8 +94,8 @@ class ConsoleApp(App[int]):
         try:
             self._overview = await self.link.get("overview")
             looked_at = self._looked_at()
-            if looked_at is not None and looked_at.is_mounted:
-                await looked_at.load(self.link)
+            if looked_at is not None:
+                await self._load_into(looked_at)
         except AdminError as error:
             gone = f"no answer at {self.link.data}: it is asked again and again"
             self._trouble = text.clean(gone if error.status is None else error)
@@ -102,6 +103,14 @@ class ConsoleApp(App[int]):
             self._trouble = ""
         for line in self.screen.query(StatusLine):
             line.seen, line.trouble = self._overview, self._trouble
+
+    async def _load_into(self, looked_at: View | Details) -> None:
+        try:
+            await looked_at.load(self.link)
+        except NoMatches:
+            if looked_at.is_attached:
+                raise
+            # it was closed while the instance answered
 
     def _looked_at(self) -> View | Details | None:
         """The view or screen that is to be loaded; None while a dialog is open."""
@@ -119,10 +128,6 @@ class ConsoleApp(App[int]):
     def _look_again(self) -> None:
         self._stale.set()
 
-    def on_screen_resume(self) -> None:
-        """A dialog or a screen was closed."""
-        self._stale.set()
-
     # Keys.
 
     def action_view(self, number: int) -> None:
@@ -134,9 +139,8 @@ class ConsoleApp(App[int]):
 
     def action_keys(self) -> None:
         """Tell what the keys do."""
-        active = self.screen.active_bindings.values()
-        self.push_screen(Keys((self.get_key_display(each.binding), each.binding.description) for each in active
-                              if each.binding.description))  # fmt: skip
+        active = [each.binding for each in self.screen.active_bindings.values() if _is_ours(each)]
+        self.push_screen(Keys((self.get_key_display(binding), binding.description) for binding in active))
 
     def action_drain(self) -> None:
         """Say goodbye to everybody, once the user has said yes."""
@@ -173,3 +177,10 @@ class ConsoleApp(App[int]):
                 on = answer["label"] or answer["detail"]
                 self.notify(text.clean(f"done: {answer['action']} {on}"), markup=False)
         self._stale.set()
+
+
+def _is_ours(active: ActiveBinding) -> bool:
+    """Tell a key of the console from those of textual's widgets, which do what one expects of them."""
+    ours = [each for each in type(active.node).__mro__ if each.__module__.startswith(__package__ or "")]
+    actions = [binding.action for each in ours for binding in vars(each).get("BINDINGS", ())]
+    return active.binding.action in actions

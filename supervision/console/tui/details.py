@@ -39,11 +39,22 @@ RELATED = (Column("how", "To it"), Column("label", "Label"), Column("ref", "Ref"
 class Details(Screen[None]):
     """Lies over the views; Escape leads back."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.pop_screen", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.pop_screen", "Back"),
+        Binding("q", "app.quit", "Quit", show=False),
+    ]
 
     async def load(self, link: Link) -> None:
         """Fetch what is shown, and show it. Raises `AdminError`."""
         raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """Have it loaded at once."""
+        self.post_message(Stale())
+
+    def on_unmount(self) -> None:
+        """Have what lay below it loaded at once."""
+        self.app.post_message(Stale())
 
 
 class ActorScreen(Details):
@@ -56,7 +67,7 @@ class ActorScreen(Details):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "act('exit', 'crash')", "Crash"),
         Binding("r", "act('restart')", "Restart"),
-        Binding("d", "act('exit', 'shutdown')", "Shut down"),
+        Binding("d", "act('exit', 'shutdown')", "Stop"),
         Binding("k", "act('exit', 'kill')", "Kill"),
         Binding("z", "act('suspend')", "Suspend"),
         Binding("u", "act('resume')", "Resume"),
@@ -78,7 +89,7 @@ class ActorScreen(Details):
         yield Static(markup=False, classes="caption")
         yield Facts()
         yield Rows(RELATED)
-        yield Footer()
+        yield Footer(compact=True)
 
     async def load(self, link: Link) -> None:
         """Show it as it is now; if it has ended, whoever came in its place."""
@@ -93,6 +104,7 @@ class ActorScreen(Details):
         family = await link.get("tree", ref=self.ref, depth=1, limit=MAX_CHILDREN)
         self._title(f"{text.actor_name(seen['actor'])}{self._note}")
         self.query_one(Rows).show(_related(seen, family))
+        self.refresh_bindings()
         await self._show_panel(link, seen)
 
     async def _look_for_successor(self, link: Link) -> None:
@@ -126,6 +138,18 @@ class ActorScreen(Details):
             facts.show(grid(text.actor_facts(seen)))
 
     # Keys.
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Show only what makes sense now."""
+        is_suspended = self.seen is not None and self.seen["actor"]["state"] == "suspended"
+        match action, parameters:
+            case "act", ("suspend", *_):
+                return not is_suspended
+            case "act", ("resume", *_):
+                return is_suspended
+            case "facts", _:
+                return self.panel != "facts"
+        return True
 
     def action_act(self, action: str, reason: str = "") -> None:
         """Do something to it, once the user has said yes."""
@@ -187,7 +211,7 @@ class CrashScreen(Details):
         yield StatusLine()
         yield Static(markup=False, classes="caption")
         yield Facts()
-        yield Footer()
+        yield Footer(compact=True)
 
     async def load(self, link: Link) -> None:
         """Show it, once: a crash does not change."""

@@ -34,10 +34,9 @@ class Listing(View):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select_cursor", "Open", show=True),
         Binding("slash", "search", "Search", key_display="/"),
-        Binding("less_than_sign", "sort(-1)", "Sort by", key_display="<"),
-        Binding("greater_than_sign", "sort(1)", "Sort by", key_display=">"),
+        Binding("less_than_sign", "sort(-1)", "Sort by the column before", show=False, key_display="<"),
+        Binding("greater_than_sign", "sort(1)", "Sort by", key_display="< >"),
         Binding("r", "reverse", "Reverse"),
         Binding("n", "turn(1)", "Next page"),
         Binding("p", "turn(-1)", "Previous page"),
@@ -107,10 +106,6 @@ class Listing(View):
         self.table.focus()
 
     # Keys.
-
-    def action_select_cursor(self) -> None:
-        """Open the row; the table itself does this when it has the keyboard."""
-        self.table.action_select_cursor()
 
     def action_search(self) -> None:
         """Ask for what to search."""

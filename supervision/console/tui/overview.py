@@ -69,7 +69,8 @@ class Overview(View):
             when = text.duration(max(0.0, seen["at"] - self._crash["at"]))
             reason = text.clean(self._crash["reason"])
             crash = f"{text.actor_name(self._crash)}, {when} ago: {reason}  (l opens it)"
-        return [("longest mailbox", longest), ("last crash", crash)]
+        touch = "2 shows the tree: Enter opens an actor, and then c crashes it"
+        return [("longest mailbox", longest), ("last crash", crash), ("to touch one", touch)]
 
     def _draw(self, samples: list[Json]) -> None:
         for name, title, show in CHARTS:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.text import Text
+from textual.binding import Binding, BindingType
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
@@ -18,6 +19,8 @@ class Rows(DataTable[Text]):
     Args:
         columns: what is shown of each
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", "Open")]
 
     def __init__(self, columns: Sequence[Column], **options: Any) -> None:
         super().__init__(cursor_type="row", zebra_stripes=True, **options)
