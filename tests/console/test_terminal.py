@@ -216,7 +216,7 @@ async def test_nothing_is_done_to_those_who_say_no(tmp_path: Path) -> None:
     async with canvas(tmp_path) as (_, user):
         worker = await start(Worker, label="worker")
         await user.open(worker)
-        for key, answer in itertools.product("crdkzst", ("n", "escape", "enter")):
+        for key, answer in zip("crdkzst", itertools.cycle(("n", "escape", "enter")), strict=False):
             await user.press(key)
             await user.until(lambda: isinstance(user.screen, Confirm))
             assert isinstance(user.app.focused, Button)
@@ -305,7 +305,7 @@ async def test_table_is_sorted_searched_and_turned_on_the_server(tmp_path: Path)
         assert counts == sorted(counts, reverse=True)
 
         await user.press("slash", *"worker", "enter")
-        await user.until(lambda: "1 to 100 of 120 with 'worker'" in user.app.query_one(Actors)._caption(rows.row_count))
+        await user.until(lambda: "1 to 100 of 120 with 'worker'" in user.app.query_one(Actors).summary(rows.row_count))
         assert set(cells(rows, "label")[:3]) == {"worker 000", "worker 001", "worker 002"}
         await user.press("r")
         await user.until(lambda: str(rows.ordered_columns[9].label) == "All msgs ▲")
@@ -425,7 +425,7 @@ async def test_labels_and_names_are_text_everywhere(tmp_path: Path) -> None:
         await user.press("2")
         await user.until(lambda: any(clean(label) in each for each in labels(user.app.query_one(LiveTree))))
         await user.press("3")
-        await user.until(lambda: clean(label)[:59] + "…" in cells(user.app.query_one(Actors).table, "label"))
+        await user.until(lambda: clean(label) in cells(user.app.query_one(Actors).table, "label"))
         await user.press("4")
         await user.until(lambda: shown in cells(user.app.query_one(Connections).table, "user"))
         await user.press("5")

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from textual import on, work
 from textual.app import App
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.css.query import NoMatches
 from textual.widget import Widget
 from textual.widgets import Footer, TabbedContent, TabPane
 
@@ -74,6 +73,7 @@ class ConsoleApp(App[int]):
 
     def on_mount(self) -> None:
         """Begin to look."""
+        self._view().focus_main()
         self._follow()
 
     # Looking.
@@ -95,7 +95,7 @@ class ConsoleApp(App[int]):
             self._overview = await self.link.get("overview")
             looked_at = self._looked_at()
             if looked_at is not None:
-                await self._load_into(looked_at)
+                await looked_at.load(self.link)
         except AdminError as error:
             gone = f"no answer at {self.link.data}: it is asked again and again"
             self._trouble = text.clean(gone if error.status is None else error)
@@ -103,14 +103,6 @@ class ConsoleApp(App[int]):
             self._trouble = ""
         for line in self.screen.query(StatusLine):
             line.seen, line.trouble = self._overview, self._trouble
-
-    async def _load_into(self, looked_at: View | Details) -> None:
-        try:
-            await looked_at.load(self.link)
-        except NoMatches:
-            if looked_at.is_attached:
-                raise
-            # it was closed while the instance answered
 
     def _looked_at(self) -> View | Details | None:
         """The view or screen that is to be loaded; None while a dialog is open."""
@@ -130,10 +122,10 @@ class ConsoleApp(App[int]):
 
     # Keys.
 
-    def action_view(self, number: int) -> None:
+    async def action_view(self, number: int) -> None:
         """Show a view."""
         while len(self.screen_stack) > 1:
-            self.pop_screen()
+            await self.pop_screen()
         self.screen_stack[0].query_one("#views", TabbedContent).active = f"view-{number}"
         self.call_after_refresh(lambda: self._view().focus_main())
 

@@ -44,9 +44,18 @@ class Details(Screen[None]):
         Binding("q", "app.quit", "Quit", show=False),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._caption = Static(markup=False, classes="caption")
+        self._facts = Facts()
+
     async def load(self, link: Link) -> None:
         """Fetch what is shown, and show it. Raises `AdminError`."""
         raise NotImplementedError
+
+    def title_with(self, title: str) -> None:
+        """Say what it is about."""
+        self._caption.update(Text(title, "bold", no_wrap=True))
 
     def on_mount(self) -> None:
         """Have it loaded at once."""
@@ -83,12 +92,13 @@ class ActorScreen(Details):
         self.panel = "facts"
         self._note = ""
         self._state: Json | None = None
+        self._related = Rows(RELATED)
 
     def compose(self) -> Iterable[Widget]:
         yield StatusLine()
-        yield Static(markup=False, classes="caption")
-        yield Facts()
-        yield Rows(RELATED)
+        yield self._caption
+        yield self._facts
+        yield self._related
         yield Footer(compact=True)
 
     async def load(self, link: Link) -> None:
@@ -102,31 +112,28 @@ class ActorScreen(Details):
             return
         self.seen = seen
         family = await link.get("tree", ref=self.ref, depth=1, limit=MAX_CHILDREN)
-        self._title(f"{text.actor_name(seen['actor'])}{self._note}")
-        self.query_one(Rows).show(_related(seen, family))
+        self.title_with(f"{text.actor_name(seen['actor'])}{self._note}")
+        self._related.show(_related(seen, family))
         self.refresh_bindings()
         await self._show_panel(link, seen)
 
     async def _look_for_successor(self, link: Link) -> None:
         if self.seen is None:
-            self._title(f"There is no actor {self.ref}")
+            self.title_with(f"There is no actor {self.ref}")
             return
         row = self.seen["actor"]
         name = text.actor_name(row)
         found = await link.get("actors", q=row["label"], kind=row["kind"], sort="ref", order="desc")
         same = [new for new in found["actors"] if _is_successor(new, row)]
         if len(same) != 1:
-            self._title(f"{name} has ended")
+            self.title_with(f"{name} has ended")
             return
         self._note = f", in the place of <{self.ref}>"
         self.ref, self.panel = same[0]["ref"], "facts"
         self.post_message(Stale())
 
-    def _title(self, title: str) -> None:
-        self.query_one(".caption", Static).update(Text(title, "bold", no_wrap=True))
-
     async def _show_panel(self, link: Link, seen: Json) -> None:
-        facts = self.query_one(Facts)
+        facts = self._facts
         if self.panel == "state" and self._state is not None:
             facts.show(_state(self._state))
         elif self.panel == "trace":
@@ -185,7 +192,7 @@ class ActorScreen(Details):
 
     @on(DataTable.RowSelected)
     def _selected(self) -> None:
-        row = self.query_one(Rows).current
+        row = self._related.current
         if row is not None:
             self.post_message(OpenActor(row["ref"]))
 
@@ -209,8 +216,8 @@ class CrashScreen(Details):
 
     def compose(self) -> Iterable[Widget]:
         yield StatusLine()
-        yield Static(markup=False, classes="caption")
-        yield Facts()
+        yield self._caption
+        yield self._facts
         yield Footer(compact=True)
 
     async def load(self, link: Link) -> None:
@@ -218,9 +225,8 @@ class CrashScreen(Details):
         if self._seen is not None:
             return
         self._seen = seen = await link.get("crashes", str(self._number))
-        title = f"crash {self._number}: {text.actor_name(seen['crash'])}"
-        self.query_one(".caption", Static).update(Text(title, "bold", no_wrap=True))
-        self.query_one(Facts).show(_crash(seen))
+        self.title_with(f"crash {self._number}: {text.actor_name(seen['crash'])}")
+        self._facts.show(_crash(seen))
 
     def action_copy(self) -> None:
         """Hand the test to the terminal's clipboard, where it has one (OSC 52)."""

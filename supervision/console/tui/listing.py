@@ -31,6 +31,9 @@ class Listing(View):
         key: tells rows apart
         sort: what it is sorted by at first, the largest first; None if it cannot be sorted
         pages: whether it can be searched and has pages
+
+    Attributes:
+        table: the table itself
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,33 +66,32 @@ class Listing(View):
         self._pages = pages
         self._offset = 0
         self._total = 0
-        self._search = ""
+        self._searched = ""
+        self._caption = Static(markup=False, classes="caption")
+        self._search = Search()
+        self.table = Rows(columns)
 
     def compose(self) -> Iterable[Widget]:
-        yield Static(markup=False, classes="caption")
-        yield Rows(self._columns)
-        yield Search()
-
-    @property
-    def table(self) -> Rows:
-        """The table itself."""
-        return self.query_one(Rows)
+        yield self._caption
+        yield self.table
+        yield self._search
 
     async def load(self, link: Link) -> None:
         """Show the rows as they are now."""
-        search = self.query_one(Search).value
-        if search != self._search:
-            self._search, self._offset = search, 0
+        search = self._search.value
+        if search != self._searched:
+            self._searched, self._offset = search, 0
         order = {} if self._sort is None else {"sort": self._sort, "order": "desc" if self._descending else "asc"}
         paging = {"q": search, "offset": self._offset, "limit": PAGE} if self._pages else {}
         seen = await link.get(self._path, **order, **paging)
         rows = {self._key(row): row for row in seen[self._rows]}
         self._total = seen["total"]
         self.table.show(rows, self._sort or "", self._descending)
-        self.query_one(".caption", Static).update(Text(self._caption(len(rows)), no_wrap=True))
+        self._caption.update(Text(self.summary(len(rows)), no_wrap=True))
 
-    def _caption(self, count: int) -> str:
-        found = f" with {self._search!r}" if self._search else ""
+    def summary(self, count: int) -> str:
+        """What is shown of how many."""
+        found = f" with {self._searched!r}" if self._searched else ""
         which = f"{self._offset + 1:,} to {self._offset + count:,} of " if count < self._total and self._pages else ""
         return f"{self._path}: {which}{self._total:,}{found}"
 
@@ -109,10 +111,10 @@ class Listing(View):
 
     def action_search(self) -> None:
         """Ask for what to search."""
-        self.query_one(Search).begin()
+        self._search.begin()
 
     @on(Done)
-    def _searched(self, event: Done) -> None:
+    def _search_ended(self, event: Done) -> None:
         event.stop()
         self.focus_main()
 
@@ -211,17 +213,21 @@ class Crashes(Listing):
 class Names(View):
     """Names and topics."""
 
-    def compose(self) -> Iterable[Widget]:
-        yield Listing(
-            "names", "entries", text.ENTRIES, lambda row: f"{row['table']}\0{row['key']}\0{row['ref']}", classes="half"
+    def __init__(self) -> None:
+        super().__init__()
+        self._listings = (
+            Listing("names", "entries", text.ENTRIES, lambda row: f"{row['table']}\0{row['key']}\0{row['ref']}"),
+            Listing("topics", "topics", text.TOPICS, lambda row: f"{row['table']}\0{row['key']}"),
         )
-        yield Listing("topics", "topics", text.TOPICS, lambda row: f"{row['table']}\0{row['key']}", classes="half")
+
+    def compose(self) -> Iterable[Widget]:
+        yield from self._listings
 
     async def load(self, link: Link) -> None:
         """Show both as they are now."""
-        for listing in self.query(Listing):
+        for listing in self._listings:
             await listing.load(link)
 
     def focus_main(self) -> None:
         """Put the keyboard on the names; Tab leads to the topics."""
-        self.query(Listing).first().focus_main()
+        self._listings[0].focus_main()

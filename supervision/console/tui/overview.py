@@ -38,14 +38,14 @@ class Overview(View):
         super().__init__()
         self._longest: Json | None = None
         self._crash: Json | None = None
+        self._facts = Facts()
+        self._charts = [(Static(markup=False), Sparkline()) for _ in CHARTS]
 
     def compose(self) -> Iterable[Widget]:
-        yield Facts()
+        yield self._facts
         with Grid(classes="charts"):
-            for name, title, _ in CHARTS:
-                with Vertical():
-                    yield Static(title, markup=False, id=f"title-{name}")
-                    yield Sparkline([], id=f"chart-{name}")
+            for title, chart in self._charts:
+                yield Vertical(title, chart)
 
     async def load(self, link: Link) -> None:
         """Show it as it is now."""
@@ -55,7 +55,7 @@ class Overview(View):
         history = await link.get("history")
         self._longest = next(iter(longest["actors"]), None)
         self._crash = next(iter(crashes["crashes"]), None)
-        self.query_one(Facts).show(
+        self._facts.show(
             Group(grid(text.overview_facts(seen), 3), Text(), grid(self._leads(seen)), Text(), grid(_limits(seen)))
         )
         self._draw(history["samples"])
@@ -73,15 +73,14 @@ class Overview(View):
         return [("longest mailbox", longest), ("last crash", crash), ("to touch one", touch)]
 
     def _draw(self, samples: list[Json]) -> None:
-        for name, title, show in CHARTS:
-            values = [float(sample[name]) for sample in samples]
-            now = f", now {show(samples[-1][name])}, at most {show(max(s[name] for s in samples))}" if samples else ""
-            self.query_one(f"#title-{name}", Static).update(f"{title}{now}")
-            self.query_one(f"#chart-{name}", Sparkline).data = values
+        for (name, title, show), (above, chart) in zip(CHARTS, self._charts, strict=True):
+            values = [sample[name] for sample in samples]
+            above.update(f"{title}, now {show(values[-1])}, at most {show(max(values))}" if values else title)
+            chart.data = values
 
     def focus_main(self) -> None:
         """Put the keyboard on the text, so that it scrolls."""
-        self.query_one(Facts).focus()
+        self._facts.focus()
 
     def action_open_longest(self) -> None:
         """Show the actor with the longest mailbox."""

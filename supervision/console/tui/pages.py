@@ -19,12 +19,16 @@ from supervision.console.tui.view import Facts, View, grid, heading
 class Told(View):
     """Named values and tables, one below the other."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.facts = Facts()
+
     def compose(self) -> Iterable[Widget]:
-        yield Facts()
+        yield self.facts
 
     def focus_main(self) -> None:
         """Put the keyboard on the text, so that it scrolls."""
-        self.query_one(Facts).focus()
+        self.facts.focus()
 
 
 class Store(Told):
@@ -33,7 +37,7 @@ class Store(Told):
     async def load(self, link: Link) -> None:
         """Show it as it is now."""
         seen = await link.get("store")
-        self.query_one(Facts).show(_values(seen["values"]) if seen["values"] else Text("nothing is told of it"))
+        self.facts.show(_values(seen["values"]) if seen["values"] else Text("nothing is told of it"))
 
 
 class Pages(Told):
@@ -44,7 +48,7 @@ class Pages(Told):
         links = await link.get("pages")
         pages = [await link.get("pages", page["id"]) for page in links["pages"]]
         shown = [each for page in pages for each in _page(page)]
-        self.query_one(Facts).show(Group(*shown) if shown else Text("the application has no pages"))
+        self.facts.show(Group(*shown) if shown else Text("the application has no pages"))
 
 
 def _page(page: Json) -> Iterator[RenderableType]:

@@ -133,21 +133,26 @@ class TreeView(View):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("slash", "search", "Search", key_display="/")]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._tree = LiveTree()
+        self._search = Search()
+
     def compose(self) -> Iterable[Widget]:
-        yield LiveTree()
-        yield Search()
+        yield self._tree
+        yield self._search
 
     async def load(self, link: Link) -> None:
         """Show the tree as it is now."""
-        self.query_one(LiveTree).show(await link.get("tree", q=self.query_one(Search).value, limit=MAX_CHILDREN))
+        self._tree.show(await link.get("tree", q=self._search.value, limit=MAX_CHILDREN))
 
     def focus_main(self) -> None:
         """Put the keyboard on the tree."""
-        self.query_one(LiveTree).focus()
+        self._tree.focus()
 
     def action_search(self) -> None:
         """Ask for what to search."""
-        self.query_one(Search).begin()
+        self._search.begin()
 
     @on(Done)
     def _searched(self, event: Done) -> None:

@@ -17,7 +17,10 @@ from supervision.console.tui.link import Link
 
 
 class View(Vertical):
-    """One of the app's views: it is loaded when one begins to look at it, and then every second."""
+    """One of the app's views: it is loaded when one begins to look at it, and then every second.
+
+    It keeps its widgets as attributes: when a load is answered, it may have been closed, and then it has no children.
+    """
 
     async def load(self, link: Link) -> None:
         """Fetch what is shown, and show it. Raises `AdminError`."""
@@ -66,12 +69,16 @@ class Act(Message):
 class Facts(VerticalScroll):
     """Text that one can scroll."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = Static(markup=False)
+
     def compose(self) -> Iterable[Static]:
-        yield Static(markup=False)
+        yield self._text
 
     def show(self, content: Any) -> None:
         """Show this, as rich renders it; it must hold no markup."""
-        self.query_one(Static).update(content)
+        self._text.update(content)
 
 
 def grid(facts: Sequence[tuple[str, str]], columns: int = 1) -> Table:
