@@ -220,7 +220,7 @@ def _confirm(question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         fail(f"{question} Say so with --yes, there is no terminal to ask on")
-    if not typer.confirm(question, err=True):
+    if not typer.confirm(question):
         sys.exit(1)
 
 

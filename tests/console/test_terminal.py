@@ -1,7 +1,9 @@
 """The terminal console beside a running canvas: what it shows, what its keys do, and that it survives the canvas."""
 
 import contextlib
+import html
 import itertools
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,10 @@ from tests.support.websocket_client import WebSocketClient
 
 NEVER = 3600.0
 """Seconds: a test has the console load what it wants to see."""
-EVIL = "\x1b[31m[red]Eve[/red]\n[link=x]\u202e"
+EVE = "[red]Eve[/red]"
+"""A visitor; a name is a cookie, too, and has no other characters than these."""
+EVIL = "\x1b[31m[red]Mal[/red]\n[link=x]\u202e"
+"""An actor."""
 
 
 class Worker(GenServer):
@@ -140,6 +145,11 @@ def labels(tree: LiveTree) -> list[str]:
         found.append(str(node.label))
         waiting = [*node.children, *waiting]
     return found
+
+
+def drawn(app: ConsoleApp) -> str:
+    """What is on the screen, as text."""
+    return html.unescape(re.sub("<[^>]*>", "", app.export_screenshot())).replace("\xa0", " ")
 
 
 @contextlib.asynccontextmanager
@@ -416,39 +426,52 @@ async def test_console_survives_the_canvas_and_goes_on_with_the_next(tmp_path: P
 
 
 @live
-async def test_labels_and_names_are_text_everywhere(tmp_path: Path) -> None:
-    async with canvas(tmp_path, user_ids=[EVIL]) as (application, user):
+async def test_names_of_visitors_are_text_everywhere(tmp_path: Path) -> None:
+    async with running(new_application(tmp_path, user_ids=[EVE])) as application, looking(tmp_path, (160, 50)) as user:
         ann = await WebSocketClient.open(application)
+        label = connection_of(application, EVE).label
+        assert EVE in label
+        expected: dict[str, Callable[[], object]] = {
+            "2": lambda: any(label in each for each in labels(user.app.query_one(LiveTree))),
+            "3": lambda: label in cells(user.app.query_one(Actors).table, "label"),
+            "4": lambda: EVE in cells(user.app.query_one(Connections).table, "user"),
+            "5": lambda: EVE in cells(user.app.query_one(Names).query(Rows).first(), "key"),
+            "8": lambda: EVE in user.text,
+        }
+        for key, is_shown in expected.items():
+            await user.press(key)
+            await user.until(is_shown)
+            await user.until(lambda: "[red]" in drawn(user.app))
+        await user.press("4", "d")
+        await user.until(lambda: isinstance(user.screen, Confirm) and EVE in user.screen.question)
+        await user.until(lambda: f"Disconnect {EVE}" in drawn(user.app))
+        await user.press("n")
+        await ann.leave()
+
+
+@live
+async def test_labels_of_actors_are_text_everywhere(tmp_path: Path) -> None:
+    async with running(new_application(tmp_path)), looking(tmp_path, (160, 50)) as user:
+        worker = await start(Worker, f"{EVIL} wish", name=EVIL)
         shown = clean(EVIL)
-        label = connection_of(application, EVIL).label
-        assert EVIL in label
-        await user.press("2")
-        await user.until(lambda: any(clean(label) in each for each in labels(user.app.query_one(LiveTree))))
-        await user.press("3")
-        await user.until(lambda: clean(label) in cells(user.app.query_one(Actors).table, "label"))
-        await user.press("4")
-        await user.until(lambda: shown in cells(user.app.query_one(Connections).table, "user"))
         await user.press("5")
         await user.until(lambda: shown in cells(user.app.query_one(Names).query(Rows).first(), "key"))
-        await user.press("8")
-        await user.until(lambda: shown in user.text)
-        await user.press("4", "slash", *"Eve", "enter")
-        rows = user.app.query_one(Connections).table
-        await user.until(lambda: cells(rows, "user") == [shown])
+        await user.press("3", "slash", *"Mal", "enter")
+        await user.until(lambda: cells(user.app.query_one(Actors).table, "label") == [shown])
         await user.press("enter")
         await user.until(lambda: isinstance(user.screen, ActorScreen) and user.screen.seen is not None)
-        assert shown in user.caption
+        assert user.caption.strip() == f"{shown} <{worker.id}>"
+        await user.press("s", "y")
+        await user.until(lambda: "wish" in user.text)
         await user.press("c")
         await user.until(lambda: isinstance(user.screen, Confirm))
-        assert shown in user.screen.question
-        svg = user.app.export_screenshot()
-        assert "\x1b" not in svg
-        assert "[red]Eve" in svg.replace("&#x5b;", "[")
+        assert user.screen.question == f"Crash {shown} <{worker.id}>?"
+        await user.until(lambda: "[red]Mal" in drawn(user.app))
+        assert "\x1b" not in drawn(user.app)
         await user.press("y")
-        await user.until(lambda: "in the place of" in user.caption)
         await user.until(lambda: list(user.app._notifications))
-        assert all(note.message.isprintable() and "[red]" in note.message for note in user.app._notifications)
-        await ann.leave()
+        assert [note.message for note in user.app._notifications] == [f"done: crash {shown}"]
+        await user.until(lambda: f"done: crash {shown[:20]}" in drawn(user.app))
 
 
 @live
