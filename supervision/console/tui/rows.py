@@ -46,6 +46,8 @@ class Rows(DataTable[Text]):
             else:
                 self._update(rows)
             self._records = rows
+        # Textual measures the columns when it has nothing else to do, and may have drawn before that.
+        self.call_after_refresh(self.notify_style_update)
 
     def _keys(self) -> list[str]:
         return [str(row.key.value) for row in self.ordered_rows]
