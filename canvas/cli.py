@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import sys
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import structlog
 import typer
 import uvloop
 
 from actors import NORMAL, SHUTDOWN, StartError
-from canvas import archive_cli, moderation_cli
+from canvas import archive_cli, console_cli, moderation_cli
 from canvas.application import CanvasApplication
 from canvas.bans import BadBans
 from canvas.chaos import crash_at_random
@@ -25,7 +23,7 @@ from canvas.load import paint
 from canvas.log import configure_logging
 from canvas.store import UnusableStore
 from canvas.terminal import Data, explain_folder, fail, read_settings
-from supervision.console.client import AdminError, ask_admin
+from supervision.console.client import AdminError
 
 app = typer.Typer(
     name="canopy",
@@ -43,6 +41,7 @@ app.command()(archive_cli.rollback)
 app.command()(moderation_cli.ban)
 app.command()(moderation_cli.unban)
 app.command()(moderation_cli.bans)
+console_cli.register(app)
 
 
 @app.command()
@@ -165,30 +164,6 @@ def run(
         fail(f"the application ended: {reason}", code=1)
 
 
-@app.command("tree")
-def show_tree(
-    data: Data = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print nested JSON objects.")] = False,
-) -> None:
-    """Print the living actors of a running instance."""
-    top = _ask(data, "GET", "/api/v1/tree")
-    if as_json:
-        typer.echo(json.dumps(_plain(top), indent=2))
-        return
-    for line in _draw(top):
-        typer.echo(line)
-
-
-@app.command()
-def crash(
-    ref: Annotated[str, typer.Argument(help="Number of the actor, as `canopy tree` shows it.")],
-    data: Data = None,
-) -> None:
-    """Make an actor of a running instance exit with the reason `crash`."""
-    answer = _ask(data, "POST", f"/api/v1/actors/{quote(ref, safe='')}/crash")
-    typer.echo(f"crashed {answer['label']} <{answer['crashed']}>")
-
-
 @app.command()
 def load(
     url: Annotated[str, typer.Argument(help="Where the canvas is.")] = "ws://127.0.0.1:8000/ws",
@@ -227,7 +202,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
-        fail(error.format_message())
+        fail(" ".join(error.format_message().split()))
     except typer.Abort:
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
@@ -247,28 +222,3 @@ async def _serve(application: CanvasApplication) -> Any:
     if application.console.url is not None:
         typer.echo(f"console: {application.console.url}", err=True)
     return await ended
-
-
-def _ask(data: Path | None, method: str, path: str) -> Any:
-    folder = read_settings({"data": data}).data
-    try:
-        return ask_admin(folder, method, path)
-    except AdminError as error:
-        fail(str(error), code=1)
-
-
-def _plain(node: dict[str, Any]) -> dict[str, Any]:
-    """A node with all its children, whose number is no news then."""
-    shown = {name: value for name, value in node.items() if name not in ("children", "count")}
-    return {**shown, "children": [_plain(child) for child in node["children"]]}
-
-
-def _draw(node: dict[str, Any], prefix: str = "", branch: str = "") -> list[str]:
-    """The tree as lines of text."""
-    facts = f"{node['kind']}, {node['state']}, {node['restarts']} restarts, {node['mailbox']} waiting"
-    lines = [f"{prefix}{branch}{node['label']} <{node['ref']}>  {facts}"]
-    inner = prefix + {"": "", "├─ ": "│  ", "└─ ": "   "}[branch]
-    children = node["children"]
-    for number, below in enumerate(children, start=1):
-        lines += _draw(below, inner, "└─ " if number == len(children) else "├─ ")
-    return lines

@@ -13,7 +13,15 @@ SOCKET = "admin.sock"
 
 
 class AdminError(Exception):
-    """No instance answers, or it refuses; the text is for the user."""
+    """No instance answers, or it refuses; the text is for the user.
+
+    Attributes:
+        status: of the answer; None if there was none
+    """
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -27,29 +35,32 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def ask_admin(data: Path, method: str, path: str, *, timeout: float = 10.0) -> Any:
+def ask_admin(data: Path, method: str, path: str, body: Any = None, *, timeout: float = 10.0) -> Any:
     """Send a request to the instance whose data folder is `data`; returns the JSON of its answer.
+
+    Args:
+        body: what is sent as JSON, if anything is
 
     Raises:
         AdminError: if nobody listens there, or the answer is an error.
     """
     connection = _UnixConnection(data / SOCKET, timeout)
     try:
-        connection.request(method, path)
+        connection.request(method, path, None if body is None else json.dumps(body))
         response = connection.getresponse()
-        body = response.read()
+        answer = response.read()
     except (OSError, http.client.HTTPException) as error:
         raise AdminError(f"no canopy answers at {data / SOCKET} ({error}): is it running, with this --data?") from None
     finally:
         connection.close()
     if response.status != 200:
-        raise AdminError(_explain(body))
-    return json.loads(body)
+        raise AdminError(_explain(answer), response.status)
+    return json.loads(answer)
 
 
-def _explain(body: bytes) -> str:
+def _explain(answer: bytes) -> str:
     """Why a request was refused: JSON from the API, a line of text from the server before it got there."""
-    text = body.decode(errors="replace").strip()
+    text = answer.decode(errors="replace").strip()
     try:
         return str(json.loads(text)["error"])
     except (ValueError, TypeError, KeyError):

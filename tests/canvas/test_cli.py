@@ -1,6 +1,8 @@
 """The command line: what is wrong is told in one line and exit code 2, and a running instance can be seen and hurt."""
 
+import asyncio
 import contextlib
+import io
 import json
 import os
 import re
@@ -18,7 +20,10 @@ import pytest
 import structlog
 import trustme
 
+from actors import GenServer, start
 from canvas.cli import main
+from tests.support.instance import new_application, running
+from tests.support.scenarios import live
 
 ROOT = Path(__file__).parent.parent.parent
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("CANOPY_")}
@@ -380,3 +385,147 @@ def test_console_port_in_use_is_told_in_one_line(command: Command) -> None:
         port = taken.getsockname()[1]
         outcome = command("run", "--port", "0", "--console-port", str(port))
     assert (outcome.code, outcome.error) == (2, f"--console-port {port} on 127.0.0.1 is in use by another program")
+
+
+# Looking and touching.
+
+EVIL = "\x1b[31mEve[/]\nroot <1>"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["top"], ["actor", "1"], ["crashes"], ["crashes", "1"], ["trace", "1"], ["tree", "--watch"],
+        ["exit", "1", "--reason", "kill", "--yes"], ["restart", "1", "--yes"], ["suspend", "1", "--yes"],
+        ["resume", "1", "--yes"], ["drain", "--yes"], ["log-level", "info", "--yes"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_no_instance_is_told_by_every_command(command: Command, tmp_path: Path, arguments: list[str]) -> None:
+    outcome = command(*arguments, "--data", str(tmp_path))
+    assert outcome.code == 1
+    assert outcome.error.startswith(f"no canopy answers at {tmp_path}/admin.sock (")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["exit", "1"], "Missing option '--reason'"),
+        (["exit", "1", "--reason", "boredom"], "'boredom' is not one of 'crash', 'shutdown', 'kill'"),
+        (["log-level", "loud"], "'loud' is not one of"),
+        (["crashes", "--case"], "--case needs the number of a crash"),
+        (["console"], "the console needs a terminal"),
+        (["drain"], "Say goodbye to everybody? Say so with --yes, there is no terminal to ask on"),
+    ],
+    ids=lambda part: " ".join(part) if isinstance(part, list) else "",
+)  # fmt: skip
+def test_what_cannot_be_meant_is_told(
+    command: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    outcome = command(*arguments)
+    assert outcome.code == 2
+    assert error in outcome.error
+
+
+def test_top_and_actor_are_text_or_json(instance: Instance, command: Command) -> None:
+    data = str(instance.data)
+    shown = command("top", "--limit", "3", "--sort", "label", "--data", data).output.splitlines()
+    assert shown[0].startswith("up ")
+    assert re.fullmatch(r"3 of \d+ actors; msgs and time of the last \d+ s", shown[2])
+    assert shown[4].split()[:3] == ["Ref", "Label", "State"]
+    assert [line.split()[1] for line in shown[5:]] == ["web", "store", "server"]
+    refused = command("top", "--sort", "beauty", "--data", data)
+    assert refused.error.startswith("sort must be one of ref, label, ")
+
+    seen = json.loads(command("top", "--json", "--limit", "99", "--data", data).output)
+    assert seen["overview"]["actors"] == seen["total"] == len(seen["actors"]) > 10
+    (canvas,) = [row["ref"] for row in seen["actors"] if row["label"] == "canvas"]
+    lines = command("actor", canvas, "--state", "--data", data).output.splitlines()
+    assert lines[0] == f"canvas <{canvas}>"
+    assert ["path", "canopy", "master", "/", "canopy", "/", "canvas"] in [line.split() for line in lines]
+    assert any(line.startswith("self._grid") for line in lines)
+    details = json.loads(command("actor", canvas, "--json", "--data", data).output)
+    assert details["actor"]["label"] == "canvas"
+    assert "state" not in details
+
+
+def test_actors_are_touched_and_the_answer_is_told(instance: Instance, command: Command) -> None:
+    data = str(instance.data)
+
+    def ref_of(label: str) -> str:
+        seen = json.loads(command("top", "--json", "--limit", "99", "--data", data).output)
+        (ref,) = [row["ref"] for row in seen["actors"] if row["label"] == label]
+        return str(ref)
+
+    images = ref_of("images")
+    for action in ("suspend", "resume", "restart"):
+        done = command(action, images, "--yes", "--data", data)
+        assert (done.code, done.output) == (0, f"done: {action} images <{images}>\n")
+    images = ref_of("images")
+    killed = command("exit", images, "--reason", "kill", "--yes", "--data", data)
+    assert (killed.code, killed.output) == (0, f"done: kill images <{images}>\n")
+    assert ref_of("images") != images
+    gone = command("restart", images, "--yes", "--data", data)
+    assert (gone.code, gone.error) == (1, f"there is no actor {images}")
+    assert command("log-level", "debug", "--yes", "--data", data).output == "done: set log level debug\n"
+    traced = command("trace", ref_of("images"), "--seconds", "0.01", "--data", data)
+    assert (traced.code, traced.errors) == (0, "the trace ended: its time is over\n")
+    assert command("crashes", "--data", data).output == "nothing has crashed\n"
+    assert command("crashes", "1", "--data", data).error == "crash 1 is not remembered"
+    assert command("drain", "--yes", "--data", data).output == "done: drain\n"
+    assert json.loads(command("top", "--json", "--data", data).output)["overview"]["is_draining"] is True
+
+
+def test_watching_goes_on_until_it_is_interrupted(instance: Instance) -> None:
+    for arguments in (["tree", "--json"], ["top"]):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "canvas", *arguments, "--watch", "--data", str(instance.data)],
+            cwd=ROOT, env={**CLEAN, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        with process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            seen = 0
+            for line in process.stdout:
+                assert line.strip().isprintable()
+                seen += line.startswith(("{", "up "))
+                if seen == 2:
+                    break
+            process.send_signal(signal.SIGINT)
+            assert process.stderr.read() == ""
+        assert process.returncode == 0
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_terminal_is_asked(
+    instance: Instance, command: Command, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    (top,) = [json.loads(command("tree", "--json", "--data", str(instance.data)).output)]
+    (store,) = [child["ref"] for child in top["children"] if child["label"] == "store"]
+    terminal = io.StringIO(f"{answer}\n")
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stdin", terminal)
+    outcome = command("exit", store, "--reason", "crash", "--data", str(instance.data))
+    question = f"End store <{store}> by crash? [y/N]: "
+    expected = (0, f"{question}done: crash store <{store}>\n") if answer == "y" else (1, question)
+    assert (outcome.code, outcome.output) == expected
+
+
+@live
+async def test_labels_are_text_in_every_command(command: Command, tmp_path: Path) -> None:
+    async with running(new_application(tmp_path)):
+        evil = await start(GenServer, name=EVIL)
+        for arguments in (["top"], ["actor", str(evil.id)], ["crash", str(evil.id)]):
+            outcome = await asyncio.to_thread(command, *arguments, "--data", str(tmp_path))
+            assert outcome.code == 0, outcome.errors
+            assert r"\x1b[31mEve[/]\nroot <1>" in outcome.output
+            assert all(line.isprintable() for line in outcome.output.split("\n"))
+
+
+@pytest.mark.parametrize("arguments", [["tree"], ["top"], ["run", "--port", "nonsense"]], ids=" ".join)
+def test_only_the_console_imports_textual(tmp_path: Path, arguments: list[str]) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "canvas", *arguments, "--data", str(tmp_path)]
+    imported = subprocess.run(command, cwd=ROOT, env=CLEAN, capture_output=True, text=True, check=False).stderr
+    assert "| canvas.console_cli\n" in imported.replace("|   ", "| ").replace("  ", "")
+    assert "textual" not in imported

@@ -1,0 +1,233 @@
+"""The views that are tables: sorted, searched and paged on the server, so that they may be of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import DataTable, Static
+
+from supervision.console import text
+from supervision.console.text import Column, Json
+from supervision.console.tui.link import Link
+from supervision.console.tui.rows import Rows
+from supervision.console.tui.search import Search
+from supervision.console.tui.view import Act, Done, OpenActor, OpenCrash, Stale, View
+
+PAGE = 100
+"""Rows of a page."""
+
+
+class Listing(View):
+    """A table of the API.
+
+    Args:
+        path: its path, and the name of the rows in the answer
+        columns: what is shown of a row
+        key: tells rows apart
+        sort: what it is sorted by at first, the largest first; None if it cannot be sorted
+        pages: whether it can be searched and has pages
+
+    Attributes:
+        table: the table itself
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", "Search", key_display="/"),
+        Binding("less_than_sign", "sort(-1)", "Sort by the column before", show=False, key_display="<"),
+        Binding("greater_than_sign", "sort(1)", "Sort by", key_display="< >"),
+        Binding("r", "reverse", "Reverse"),
+        Binding("n", "turn(1)", "Next page"),
+        Binding("p", "turn(-1)", "Previous page"),
+    ]
+
+    def __init__(
+        self,
+        path: str,
+        rows: str,
+        columns: Sequence[Column],
+        key: Callable[[Json], str],
+        *,
+        sort: str | None = None,
+        pages: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self._path = path
+        self._rows = rows
+        self._columns = columns
+        self._key = key
+        self._sort = sort
+        self._descending = True
+        self._pages = pages
+        self._offset = 0
+        self._total = 0
+        self._searched = ""
+        self._caption = Static(markup=False, classes="caption")
+        self._search = Search()
+        self.table = Rows(columns)
+
+    def compose(self) -> Iterable[Widget]:
+        yield self._caption
+        yield self.table
+        yield self._search
+
+    async def load(self, link: Link) -> None:
+        """Show the rows as they are now."""
+        search = self._search.value
+        if search != self._searched:
+            self._searched, self._offset = search, 0
+        order = {} if self._sort is None else {"sort": self._sort, "order": "desc" if self._descending else "asc"}
+        paging = {"q": search, "offset": self._offset, "limit": PAGE} if self._pages else {}
+        seen = await link.get(self._path, **order, **paging)
+        rows = {self._key(row): row for row in seen[self._rows]}
+        self._total = seen["total"]
+        self.table.show(rows, self._sort or "", self._descending)
+        self._caption.update(Text(self.summary(len(rows)), no_wrap=True))
+
+    def summary(self, count: int) -> str:
+        """What is shown of how many."""
+        found = f" with {self._searched!r}" if self._searched else ""
+        which = f"{self._offset + 1:,} to {self._offset + count:,} of " if count < self._total and self._pages else ""
+        return f"{self._path}: {which}{self._total:,}{found}"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide what this table cannot do."""
+        if action in ("sort", "reverse"):
+            return self._sort is not None
+        if action == "turn":
+            return self._pages and self._total > PAGE
+        return self._pages if action == "search" else True
+
+    def focus_main(self) -> None:
+        """Put the keyboard on the table."""
+        self.table.focus()
+
+    # Keys.
+
+    def action_search(self) -> None:
+        """Ask for what to search."""
+        self._search.begin()
+
+    @on(Done)
+    def _search_ended(self, event: Done) -> None:
+        event.stop()
+        self.focus_main()
+
+    def action_sort(self, step: int) -> None:
+        """Sort by the next column, or the one before."""
+        names = [column.name for column in self._columns if column.name != "id"]
+        self._sort = names[(names.index(str(self._sort)) + step) % len(names)]
+        self._begin_anew()
+
+    @on(DataTable.HeaderSelected)
+    def _sort_by(self, event: DataTable.HeaderSelected) -> None:
+        name = str(event.column_key.value)
+        if self._sort is None or name == "id":
+            return
+        self._descending = not self._descending if name == self._sort else True
+        self._sort = name
+        self._begin_anew()
+
+    def action_reverse(self) -> None:
+        """The smallest first, or the largest again."""
+        self._descending = not self._descending
+        self._begin_anew()
+
+    def action_turn(self, pages: int) -> None:
+        """Show the next page, or the one before."""
+        offset = self._offset + pages * PAGE
+        if 0 <= offset < self._total:
+            self._offset = offset
+            self.post_message(Stale())
+
+    def _begin_anew(self) -> None:
+        self._offset = 0
+        self.post_message(Stale())
+
+    @on(DataTable.RowSelected)
+    def _selected(self) -> None:
+        row = self.table.current
+        if row is not None:
+            self.open(row)
+
+    def open(self, row: Json) -> None:
+        """Show what a row is about."""
+        if row.get("ref") is not None:
+            self.post_message(OpenActor(row["ref"]))
+
+
+class Actors(Listing):
+    """All actors."""
+
+    def __init__(self) -> None:
+        super().__init__("actors", "actors", text.ACTORS, lambda row: str(row["ref"]), sort="mailbox")
+
+
+class Connections(Listing):
+    """All connections."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("d", "disconnect", "Disconnect"),
+        Binding("b", "ban", "Ban"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__("connections", "connections", text.CONNECTIONS, lambda row: str(row["id"]), sort="backlog")
+
+    def open(self, row: Json) -> None:
+        """Show the actor that owns it."""
+        if row["actor"] is not None:
+            self.post_message(OpenActor(row["actor"]))
+
+    def action_disconnect(self) -> None:
+        """Say goodbye to the client under the cursor."""
+        self._act("Disconnect {}?", "disconnect")
+
+    def action_ban(self) -> None:
+        """Keep the address under the cursor out, for an hour."""
+        self._act("Keep the address of {} out for an hour?", "ban")
+
+    def _act(self, question: str, action: str) -> None:
+        row = self.table.current
+        if row is not None:
+            who = f"{row['user'] or row['id']} at {row['peer']}"
+            self.post_message(Act(question.format(who), lambda link: link.post("connections", row["id"], action)))
+
+
+class Crashes(Listing):
+    """The last crashes."""
+
+    def __init__(self) -> None:
+        super().__init__("crashes", "crashes", text.CRASHES, lambda row: str(row["number"]), pages=False)
+
+    def open(self, row: Json) -> None:
+        """Show all that is known of it."""
+        self.post_message(OpenCrash(row["number"]))
+
+
+class Names(View):
+    """Names and topics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._listings = (
+            Listing("names", "entries", text.ENTRIES, lambda row: f"{row['table']}\0{row['key']}\0{row['ref']}"),
+            Listing("topics", "topics", text.TOPICS, lambda row: f"{row['table']}\0{row['key']}"),
+        )
+
+    def compose(self) -> Iterable[Widget]:
+        yield from self._listings
+
+    async def load(self, link: Link) -> None:
+        """Show both as they are now."""
+        for listing in self._listings:
+            await listing.load(link)
+
+    def focus_main(self) -> None:
+        """Put the keyboard on the names; Tab leads to the topics."""
+        self._listings[0].focus_main()
