@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import sys
@@ -220,5 +221,6 @@ async def _serve(application: CanvasApplication) -> Any:
         url = f"unix:{application.sockets.listening[0].getsockname()}"
     structlog.get_logger("canopy").info("canopy.ready", url=url, pid=os.getpid())
     if application.console.url is not None:
-        typer.echo(f"console: {application.console.url}", err=True)
+        with contextlib.suppress(OSError):  # the disk that it is written to may be full
+            typer.echo(f"console: {application.console.url}", err=True)
     return await ended
