@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from actors import GenServer, Ref, call, cast, down, start, whereis
-from actors.debug import info
+from actors.debug import find, info
 from supervision import DynamicSupervisor, Restart, child, start_dynamic_child
 from tests.support.console import Asker, console
 from tests.support.instance import mended
@@ -58,6 +58,36 @@ def test_actor_exits_with_the_reason_that_is_asked_for(tmp_path: Path, how: str,
             assert named("images").restarts == 1
 
     scenario()
+
+
+@live
+async def test_crash_that_was_asked_for_is_among_the_crashes(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        images = named("images")
+        await ann.ask("POST", f"actors/{images.id}/exit", {"reason": "crash"})
+        await mended(ann.application)
+        await ann.ask("POST", f"actors/{named('images').id}/exit", {"reason": "kill"})
+        await mended(ann.application)
+        page = await ann.get("crashes")
+        assert [(row["ref"], row["reason"]) for row in page["crashes"]] == [(str(images.id), "crash")]
+
+
+@live
+async def test_connections_tell_how_many_messages_wait_for_their_actors(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        for _ in range(2):
+            await WebSocketClient.open(ann.application)
+        (busy,) = [row["actor"] for row in (await ann.get("connections?q=user2"))["connections"]]
+        ref = find(int(busy))
+        assert ref is not None
+        await ann.ask("POST", f"actors/{busy}/suspend")
+        for number in range(3):
+            cast(ref, number)
+        page = await ann.get("connections?server=server&sort=mailbox&order=desc")
+        first, second = page["connections"]
+        assert (first["user"], second["user"], second["mailbox"]) == ("user2", "user1", 0)
+        assert first["mailbox"] >= 3
+        await ann.ask("POST", f"actors/{busy}/exit", {"reason": "kill"})
 
 
 @live

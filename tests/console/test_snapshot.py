@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actors import GenServer, Ref, call, cast, down, register
-from actors.debug import find
+from actors.debug import find, suspend
 from actors.testing import Kit
 from registry import Keys, Registry, Table
 from supervision import DynamicSupervisor, Restart, child, start_dynamic_child, which_children
@@ -145,6 +145,30 @@ async def test_tree_is_cut_to_depth_and_limit_and_says_how_many_there_are(kit: K
     nothing = await snapshot.tree(search="nobody")
     assert nothing is not None
     assert nothing.children == []
+
+
+async def test_tree_is_narrowed_down_to_some_and_those_above_them(kit: Kit) -> None:
+    top, snapshot = await pool(kit, 4)
+
+    async def shown(only: str, search: str = "") -> list[str]:
+        tree = await snapshot.tree(only=only, search=search)
+        assert tree is not None
+        return [node.label for node in tree.children]
+
+    assert await shown("supervisors") == []
+    assert await shown("restarted") == []
+    kit.expect_crash("worker 00001")
+    failing, waiting = await worker(snapshot, 1), await worker(snapshot, 2)
+    ended = down(failing)
+    cast(failing, "fail")
+    await ended
+    await which_children(top)
+    suspend(waiting)
+    cast(waiting, "wait")
+    assert await shown("restarted") == ["worker 00001"]
+    assert await shown("suspended") == ["worker 00002"]
+    assert await shown("waiting") == ["worker 00002"]
+    assert await shown("waiting", "00001") == []
 
 
 async def test_one_actor_is_shown_with_all_that_it_has_to_do_with(kit: Kit) -> None:

@@ -59,6 +59,17 @@ async def test_root_asks_for_the_token(tmp_path: Path) -> None:
 
 
 @live
+async def test_page_that_asks_for_the_token_says_why_the_last_one_was_refused(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        answer = await ann.anonymous().send("GET", "/?token=%3Cimg%3E")
+        assert answer.status == 401
+        assert b"the token is wrong" in answer.body
+        assert b"img>" not in answer.body
+        style = await ann.anonymous().send("GET", "/static/style.css")
+        assert (style.status, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
+
+
+@live
 async def test_link_with_the_token_begins_a_session_and_takes_the_token_out_of_the_address(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
         url = ann.application.console.url

@@ -65,6 +65,8 @@ class App {
   #place = "";
   #paused = false;
   #wasLost = false;
+  /** Views that were shown: before the first one lies what is not ours. */
+  #mounted = 0;
 
   /**
    * @param {Api} api
@@ -85,7 +87,7 @@ class App {
       view: () => this.#view,
       open: (index) => [...this.#links.values()][index]?.click(),
       pause: () => this.#pause(),
-      back: () => history.back(),
+      back: () => this.#mounted > 1 && history.back(),
     });
     document.getElementById("help-button").addEventListener("click", () => keyboard.help());
     document.getElementById("status").addEventListener("click", () => this.#pause());
@@ -133,12 +135,13 @@ class App {
   #make(name, id) {
     const context = this.#context;
     if (name === "pages" && id) return new PageView(context, id);
-    const [, All, One] = VIEWS[name] ?? VIEWS.overview;
+    const [, All, One] = Object.hasOwn(VIEWS, name) ? VIEWS[name] : VIEWS.overview;
     return id !== undefined && One ? new One(context, id) : new All(context);
   }
 
   #mount(view, query) {
     this.#pace?.close();
+    this.#mounted += 1;
     this.#view = view;
     view.query = query;
     this.#main.replaceChildren(view.element);
@@ -183,8 +186,8 @@ class App {
 
   /** What the server refuses is said where one looks; that it cannot be reached, the banner says. */
   #failed(error) {
-    if (error instanceof Refused) this.#say(error.message);
-    else if (this.#live.state.status === "live") throw error;
+    if (!(error instanceof Refused)) throw error;
+    if (error.status > 0 || this.#live.state.status === "live") this.#say(error.message);
   }
 
   #say(text) {

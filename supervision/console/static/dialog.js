@@ -45,10 +45,6 @@ export class Dialog {
       this.#dialog.addEventListener("close", closed, { once: true });
     });
   }
-
-  get isOpen() {
-    return this.#dialog.open;
-  }
 }
 
 function row({ name, label, value, min, max }) {

@@ -148,7 +148,6 @@ export class TreeView {
   }
 
   #item(row) {
-    const { ref } = row.node;
     const current = () => this.#rows.find(({ path }) => path === row.path) ?? row;
     const twisty = h("button", { type: "button", className: "twisty", tabIndex: -1, "aria-hidden": "true" });
     twisty.addEventListener("click", () => this.#fold(current(), !current().isOpen));
@@ -156,7 +155,7 @@ export class TreeView {
     if (crash) crash.tabIndex = -1;
     return h(
       "div",
-      { role: "treeitem", className: "node", dataset: { label: row.node.label, first: ref } },
+      { role: "treeitem", className: "node", dataset: { label: row.node.label } },
       twisty,
       h("span", { className: "label" }),
       h("span", { className: "soft kind" }),
