@@ -70,14 +70,16 @@ class Metrics(Collector):
             for server, sockets in servers.items():
                 metric.add_metric([server], value(sockets))
             yield metric
-        for name, about, counts in (
-            ("canopy_connections_refused", "Connections that were turned away.", lambda s: s.refused),
-            ("canopy_connections_cut_off", "Connections that were ended for what the client did.", lambda s: s.cut_off),
-        ):
-            metric = CounterMetricFamily(name, about, labels=["server", "reason"])
+        by_reason: list[tuple[str, str, str, Any]] = [
+            ("canopy_connections_refused", "reason", "Connections that were turned away.", lambda s: s.refused),
+            ("canopy_connections_cut_off", "reason", "Connections that were dropped.", lambda s: s.cut_off),
+            ("canopy_websockets_closed", "code", "WebSockets that have ended, by close code.", lambda s: s.closings),
+        ]
+        for name, label, about, counts in by_reason:
+            metric = CounterMetricFamily(name, about, labels=["server", label])
             for server, sockets in servers.items():
-                for reason, count in counts(sockets).items():  # type: ignore[no-untyped-call]
-                    metric.add_metric([server, reason], count)
+                for reason, count in counts(sockets).items():
+                    metric.add_metric([server, str(int(reason)) if label == "code" else reason], count)
             yield metric
 
 
