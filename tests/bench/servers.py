@@ -45,7 +45,7 @@ class Kind:
 
 _RUN = (
     *("-m", "canvas", "run", "--port", "{port}", "--data", "{folder}", "--echo", "--rate-limit", "off"),
-    *("--log-level", "warning"),
+    *("--log-level", "warning", "--console-port", "off", "--ping-interval", "0"),  # the generator answers no ping
 )
 CANOPY = Kind("canopy", (*_RUN, "--store", "memory"))
 DURABLE = Kind("canopy on disk", (*_RUN, "--store", "sqlite"))
