@@ -41,7 +41,8 @@ export class MailboxCard {
 
   /** When nothing waits anywhere, the longest there has been is what one can tell. */
   async #fill(title, ask, hrefOf) {
-    const now = await ask("mailbox");
+    const isQuiet = this.#context.overview?.waiting === 0;
+    const now = isQuiet ? [] : await ask("mailbox");
     const rows = now[0]?.mailbox > 0 ? now : await ask("peak");
     const make = () => h("li", { className: "row" }, h("span", { className: "label" }), h("span", { className: "soft" }));
     this.#notes[title].hidden = rows.length > 0;
