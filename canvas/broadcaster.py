@@ -33,7 +33,7 @@ PRESENCE_INTERVAL = 0.05
 PRESENCE_PAUSE = 50e-6
 """Seconds for each viewer that are at least between them: to write to one takes 5 us, so that is a tenth of a core."""
 RETURN_TIMEOUT = 6.0
-"""Seconds after which somebody whose connection crashed has left; the wire waits 5 s for its next owner."""
+"""Seconds after which somebody whose connection crashed has left, unless the wire still waits for its next owner."""
 PORTION = 5_000
 """Changes that one viewer is shown at a time when it catches up; then others have a turn."""
 MAX_BEHIND = 20_000
@@ -162,12 +162,11 @@ class Broadcaster(GenServer):
                 self._show_presence()
             case CatchUp(viewer):
                 self._catch_up(viewer)
-            case Unregistered(value=viewer):
-                if viewer.wire.session.state is State.OPEN and not viewer.wire.is_closed:
-                    send_after(RETURN_TIMEOUT, self.ref, CheckReturn(viewer))
-                else:
-                    self._left(viewer)
-            case CheckReturn(viewer):
+            case Unregistered(value=viewer) if _may_return(viewer):
+                send_after(RETURN_TIMEOUT, self.ref, CheckReturn(viewer))
+            case CheckReturn(viewer) if viewer.wire.owner is None and _may_return(viewer):  # thousands wait their turn
+                send_after(RETURN_TIMEOUT, self.ref, CheckReturn(viewer))
+            case Unregistered(value=viewer) | CheckReturn(viewer):
                 self._left(viewer)
             case Registered():
                 pass
@@ -391,3 +390,8 @@ class Broadcaster(GenServer):
         viewer.wire.send_frames(frames)
         view.need, view.known = Need.NOTHING, view.area or self._room.whole
         self._catch_up(viewer)
+
+
+def _may_return(viewer: Viewer) -> bool:
+    """Whether a viewer whose connection actor has ended may have another one."""
+    return viewer.wire.session.state is State.OPEN and not viewer.wire.is_closed

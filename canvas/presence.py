@@ -62,7 +62,7 @@ class Presence:
     def __init__(self) -> None:
         self._present: dict[str, list[Viewer]] = {}
         self._names: dict[str, str] = {}  # of those who have one
-        self._named: dict[str, None] = {}
+        self._named: dict[str, Person] = {}
         self._others: OrderedDict[str, None] = OrderedDict()  # those who came when enough were named
         self._told_count = 0
         self._news = News()
@@ -82,11 +82,11 @@ class Presence:
         if not viewers:
             self._others[user_id] = None
         if self._rename(user_id, viewer.name) and user_id in self._named:
-            news.comings.append(Coming(self._person(user_id), True))
+            self._named[user_id] = self._person(user_id)
+            news.comings.append(Coming(self._named[user_id], True))
         self._name_more()
         news.known[viewer] = len(news.comings)
-        others = [self._person(other) for other in self._named if other != user_id]
-        return [self._person(user_id), *others]
+        return [self._person(user_id), *(other for other in self._named.values() if other.user_id != user_id)]
 
     def leave(self, viewer: Viewer) -> bool:
         """Note a departure, unless another incarnation of the same WebSocket is there; tell whether it is news."""
@@ -129,8 +129,8 @@ class Presence:
         chosen = list(islice(self._others, NAMED - len(self._named)))
         for user_id in chosen:
             del self._others[user_id]
-            self._named[user_id] = None
-            self._news.comings.append(Coming(self._person(user_id), True))
+            self._named[user_id] = self._person(user_id)
+            self._news.comings.append(Coming(self._named[user_id], True))
         return chosen
 
     def _rename(self, user_id: str, name: str) -> bool:

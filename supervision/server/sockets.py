@@ -36,6 +36,7 @@ class Sockets:
         listener: the process that hears of new wires
         is_draining: the application is about to stop; nobody new is let in
         accepted: connections so far
+        adopted_at: when the last wire got an owner, in seconds of the loop's clock
         refused: connections and handshakes turned away, by `Refusal.name` in lower case
         cut_off: connections that we dropped, by the reason: `request`, `no_pong`, `stalled`, `backlog`, `close`, `tls`
         closings: how WebSockets have ended, by close code
@@ -55,6 +56,7 @@ class Sockets:
         self.listener: Ref | None = None
         self.is_draining = False
         self.accepted = 0
+        self.adopted_at = float("-inf")
         self.refused: Counter[str] = Counter()
         self.cut_off: Counter[str] = Counter()
         self.closings: Counter[int] = Counter()

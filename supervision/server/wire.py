@@ -1,7 +1,7 @@
 """One wire per TCP connection: the transport and the protocol state. It runs no application code.
 
 A wire outlives the actor that owns it: when a connection actor crashes, reading pauses, and the next incarnation
-adopts the wire with every event that was not handled yet. One that nobody adopts within `ADOPTION_TIMEOUT` is closed.
+adopts the wire with every event that was not handled yet. One that nobody adopts in time is closed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("canopy.server")
 
 ADOPTION_TIMEOUT = 5.0
-"""Seconds a wire waits for its next owner before it is closed with 1011."""
+"""Seconds in which no wire was adopted, until one that waits for its next owner is closed with 1011."""
 MIN_TAKEN = 16 * 1024
 """Bytes that a peer has to take in a timeout to be given as much time again."""
 LONG_READ = 64 * 1024
@@ -217,6 +217,7 @@ class Wire(asyncio.Protocol):
         if self._unwatch is not None:
             self._unwatch()
         self.owner = owner
+        self._sockets.adopted_at = asyncio.get_running_loop().time()
         if self._orphan_timer is not None:
             self._orphan_timer.cancel()
             self._orphan_timer = None
@@ -505,7 +506,13 @@ class Wire(asyncio.Protocol):
             self._orphan_timer = asyncio.get_running_loop().call_later(ADOPTION_TIMEOUT, self._give_up)
 
     def _give_up(self) -> None:
-        if self.owner is None:
+        """Close a wire that nobody wants, unless the others are still being adopted: they may be thousands."""
+        self._orphan_timer = None
+        loop = asyncio.get_running_loop()
+        due = self._sockets.adopted_at + ADOPTION_TIMEOUT
+        if self.owner is None and due > loop.time():
+            self._orphan_timer = loop.call_at(due, self._give_up)
+        elif self.owner is None:
             log.error("wire.not_adopted", wire=self.id, peer=self.peer)
             self.fail()
 

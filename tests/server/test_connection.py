@@ -363,6 +363,28 @@ async def test_wire_that_nobody_adopts_is_closed_with_1011() -> None:
 
 
 @simulated
+async def test_wire_is_not_given_up_while_others_are_being_adopted() -> None:
+    loop = asyncio.get_running_loop()
+    async with simulated_server(Aviary()) as server:
+        await greeted(await server.join())
+        last = await greeted(await server.join())
+        for wire in server.sockets.wires.values():
+            probe = await Probe.begin()
+            wire.adopt(probe.ref)
+            await kill(probe.ref)
+        first = next(iter(server.sockets.wires.values()))
+        began = loop.time()
+        probe = await Probe.begin()
+        for _ in range(3):  # as if there were thousands to be adopted
+            await settle(0.9 * ADOPTION_TIMEOUT)
+            first.adopt(probe.ref)
+        assert last.closed is None
+        assert (await last.end())[0] == 1011
+        assert loop.time() - began == pytest.approx(3.7 * ADOPTION_TIMEOUT)
+        await kill(probe.ref)
+
+
+@simulated
 async def test_wire_is_owned_by_one_actor_only() -> None:
     async with simulated_server(Aviary()) as server:
         await greeted(await server.join())
