@@ -136,6 +136,8 @@ class Connection(GenStateMachine):
         match event:
             case Info(message) if message is READABLE:
                 return self._serve()
+            case StateTimedOut() if self.wire.session.awaits_answer:
+                return None  # it came in the last moment: READABLE is behind this message
             case StateTimedOut():
                 log.info("connection.idle", connection=self.label, peer=self.wire.peer)
                 self.wire.expire()
@@ -222,6 +224,8 @@ class Connection(GenStateMachine):
         return self._after()
 
     def _respond(self, request: Request, answer: Answer) -> None:
+        if self.wire.is_closed:  # nobody would tell the books of admission, or the heartbeat, that it is gone
+            return
         if isinstance(answer, Response):
             self.wire.respond(answer)
             return

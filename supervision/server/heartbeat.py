@@ -52,6 +52,11 @@ class Heartbeat:
             self._timer.cancel()
             self._timer = None
 
+    @property
+    def is_beating(self) -> bool:
+        """Whether there is anybody to watch over."""
+        return self._timer is not None
+
     def _wait(self) -> None:
         """Have the next beat when somebody is due."""
         due = [next(iter(queue.values())) for queue in (self._pings, self._pongs) if queue]

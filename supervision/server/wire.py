@@ -175,6 +175,9 @@ class Wire(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The peer will send no more: it may still be owed an answer."""
+        if self._unheard:  # the end of TLS comes even while reading pauses
+            data, self._unheard = self._unheard, b""
+            self._hear(data)
         self._absorb(self.session.receive_eof())
         return not self._is_ending  # False has the transport closed, once it is flushed
 
@@ -486,6 +489,7 @@ class Wire(asyncio.Protocol):
         """Flush, then call `end`; a peer that takes nothing of the rest loses it."""
         if not self._is_ending and not transport.is_closing():
             self._is_ending = True
+            self._unheard = b""  # nobody wants it, and reading would wait for it
             self.uncork()
             end()
             self._abort_in_time()

@@ -11,7 +11,7 @@ from actors.debug import force_exit
 from actors.testing import Probe, kill, quiet, settle
 from protocol import Binary, Compression, HttpError, Opcode, Request, Response, Text, encode_frame
 from supervision import Limit
-from supervision.server import Answer, Connection, Policy, WebSocket
+from supervision.server import Answer, Connection, Policy, Proxies, WebSocket
 from supervision.server.wire import (
     ADOPTION_TIMEOUT,
     COSTLY_READ,
@@ -64,7 +64,7 @@ class Aviary:
 
     def __init__(self) -> None:
         self.diary: list[Any] = []
-        self.later: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self.later: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._asked = asyncio.Event()
 
     @property
@@ -515,6 +515,50 @@ async def test_client_that_vanishes_while_its_actor_crashes_leaves_nothing() -> 
 
 
 @simulated
+async def test_wire_that_is_lost_before_its_handshake_is_answered_leaves_nothing() -> None:
+    aviary = Aviary()
+    async with simulated_server(aviary, proxies=Proxies(local=True), max_per_address=1) as server:
+        peer = VirtualPeer()
+        peer.begin(server.door, "/later", ["X-Forwarded-For: 192.0.2.1"])
+        await aviary.asked()
+        (wire,) = server.sockets.wires.values()
+        wire.abort()  # with TLS a reset is noticed even while reading pauses
+        await peer.end()
+        aviary.later.set_result(WebSocket(lambda connection: Parrot(connection, aviary.diary)))
+        await quiet()
+        assert (server.connections(), server.sockets.wires, aviary.diary) == ([], {}, [])
+        assert server.sockets.admission.present == {}
+        assert not server.sockets.heartbeat.is_beating
+
+
+@simulated
+async def test_what_came_behind_a_violation_holds_nobody_up() -> None:
+    loop = asyncio.get_running_loop()
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        began = loop.time()
+        unmasked = encode_frame(Opcode.TEXT, b"")
+        peer.send_bytes(text("") * (MAX_EVENTS + 100) + unmasked + bytes(200_000))
+        await peer.end()
+        await quiet()
+        assert peer.closed[0] == 1002
+        assert loop.time() == began
+        assert server.sockets.cut_off == {}
+
+
+@simulated
+async def test_what_came_before_the_end_of_tls_is_heard() -> None:
+    async with simulated_server(aviary := Aviary()) as server:
+        await greeted(await server.join())
+        (wire,) = server.sockets.wires.values()
+        wire.data_received(text("x" * 1_000) * 200 + encode_frame(Opcode.CLOSE, b"\x03\xe8", mask=MASK))
+        assert wire.eof_received()  # TLS tells of it though reading pauses
+        await quiet()
+        assert aviary.goodbyes == [(1000, "")]
+        assert server.connections() == []
+
+
+@simulated
 async def test_handler_may_close() -> None:
     aviary = Aviary()
     async with simulated_server(aviary) as server:
@@ -704,6 +748,17 @@ async def test_client_that_sends_nothing_is_dropped_in_time_without_a_word(befor
         assert loop.time() - began == pytest.approx(REQUEST_TIMEOUT)
         assert browser.answers == b""
         assert server.sockets.cut_off == {}
+
+
+@simulated
+async def test_request_that_comes_in_the_last_moment_is_answered() -> None:
+    loop = asyncio.get_running_loop()
+    async with simulated_server(Aviary()) as server:
+        browser = VirtualBrowser(server.door)
+        loop.call_at(loop.time() + REQUEST_TIMEOUT, browser.send_bytes, get("/plain"))
+        assert (await browser.answer()).endswith(b"/plain")
+        browser.send_bytes(get("/plain?again"))
+        assert (await browser.answer()).endswith(b"/plain?again")
 
 
 @simulated
