@@ -170,8 +170,6 @@ class CanvasApplication(Application):
         """Close the sockets, after the tree has stopped."""
         self.sockets.close()
         self.console.close()
-        if self.config.unix is not None:
-            self.config.unix.unlink(missing_ok=True)
         self.store.close()
         self._folder.release()
 

@@ -72,9 +72,8 @@ class Console:
 
     def __init__(self, sources: Sources, data: Path, door: Door | None = None) -> None:
         self.sources = sources
-        self._socket_path = data / SOCKET
         try:
-            self.admin = Sockets([listen_unix(self._socket_path)], Policy(max_connections=100, limits=LIMITS))
+            self.admin = Sockets([listen_unix(data / SOCKET)], Policy(max_connections=100, limits=LIMITS))
         except OSError:
             for listening in door.listening if door is not None else ():
                 listening.close()
@@ -161,7 +160,6 @@ class Console:
         self.admin.close()
         if self.web is not None:
             self.web.close()
-        self._socket_path.unlink(missing_ok=True)
 
 
 def keep_token(path: Path) -> str:

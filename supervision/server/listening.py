@@ -49,8 +49,23 @@ def _listen_on(family: int, address: tuple[object, ...]) -> socket.socket:
         raise
 
 
+class UnixListener(socket.socket):
+    """A unix socket. Its path goes with it, and before it: afterwards the path may be a successor's."""
+
+    path: Path | None = None
+
+    def close(self) -> None:
+        """Close it, and remove the path that it is bound to."""
+        path, self.path = self.path, None
+        if path is not None:
+            path.unlink(missing_ok=True)
+        super().close()
+
+
 def listen_unix(path: Path, mode: int = 0o600) -> socket.socket:
     """Bind a unix socket, in place of one that nobody listens on any more. By default only its owner may use it.
+
+    Its path is removed when it is closed.
 
     Raises:
         OSError: with the path as `filename`: `EADDRINUSE` if somebody listens there, or why it cannot be.
@@ -63,9 +78,10 @@ def listen_unix(path: Path, mode: int = 0o600) -> socket.socket:
                 path.unlink()
             else:
                 raise OSError(errno.EADDRINUSE, "another process listens there", str(path))
-    listening = socket.socket(socket.AF_UNIX)
+    listening = UnixListener(socket.AF_UNIX)
     try:
         listening.bind(str(path))
+        listening.path = path
         path.chmod(mode)
         return _ready(listening)
     except OSError as error:

@@ -49,7 +49,8 @@ def test_unix_socket_is_for_its_owner_only(tmp_path: Path) -> None:
 
 def test_unix_socket_that_nobody_listens_on_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "admin.sock"
-    listen_unix(path).close()
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(path))
     assert path.exists()
     with listen_unix(path), socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
@@ -62,6 +63,16 @@ def test_unix_socket_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
             listen_unix(path)
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
+
+
+def test_unix_socket_is_removed_when_it_is_closed_but_never_that_of_a_successor(tmp_path: Path) -> None:
+    path = tmp_path / "admin.sock"
+    draining = Sockets([listen_unix(path)])
+    draining.listening[0].close()
+    assert not path.exists()
+    with listen_unix(path), socket.socket(socket.AF_UNIX) as client:
+        draining.close()
+        client.connect(str(path))
 
 
 def test_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
@@ -89,14 +100,14 @@ def test_ipv6_address_is_listened_on() -> None:
 
 
 def test_all_addresses_of_both_kinds_may_share_a_port() -> None:
-    (first,) = listen("::", 0)
+    (first,) = listen("0.0.0.0", 0)  # the other way round, the port might be one that an IPv4 client has just left
     port = first.getsockname()[1]
-    (second,) = listen("0.0.0.0", port)
-    for address in ("::1", "127.0.0.1"):
-        with socket.create_connection((address, port)):
-            pass
-    first.close()
-    second.close()
+    with first:
+        (second,) = listen("::", port)
+        with second:
+            for address in ("::1", "127.0.0.1"):
+                with socket.create_connection((address, port)):
+                    pass
 
 
 # Sockets that systemd hands over.
