@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import secrets
@@ -37,14 +36,11 @@ from canvas.store import (
     StoreServer,
     UnusableStore,
 )
-from protocol import CloseCode, Request
+from protocol import Request
 from registry import Keys, Registry, Table
 from supervision import Application, ChildType, Strategy, Supervisor, child
 from supervision.console import Console, Sources
 from supervision.server import Answer, Sockets, Wire, server
-
-GOODBYES = 200
-"""Visitors who get their goodbye before others have a turn."""
 
 
 def open_store(config: Config) -> Store:
@@ -58,9 +54,7 @@ def open_store(config: Config) -> Store:
     if config.store == "memory":
         return MemoryStore(epoch, config.width, config.height, config.background)
     path = config.data / DATABASE
-    store = SqliteStore.open(
-        path, config.durability, new=About(epoch, config.width, config.height, config.background)
-    )
+    store = SqliteStore.open(path, config.durability, new=About(epoch, config.width, config.height, config.background))
     for option in ("width", "height", "background"):
         asked, has = getattr(config, option), getattr(store, option)
         if option in config.given and asked != has:
@@ -176,10 +170,7 @@ class CanvasApplication(Application):
     async def drain(self) -> None:
         """Let nobody in any more, and say goodbye to those who are there; the rest goes on until the stop."""
         self.sockets.drain()
-        for number, wire in enumerate(list(self.sockets.wires.values()), start=1):
-            wire.close(CloseCode.GOING_AWAY, "the server is going away")
-            if number % GOODBYES == 0:
-                await asyncio.sleep(0)
+        await self.sockets.say_goodbye()
 
     def _sources(self, set_log_level: Callable[[str], object] | None, wall_clock: Callable[[], float]) -> Sources:
         """What the console looks at, and what it may do."""

@@ -10,17 +10,14 @@ import asyncio
 import structlog
 
 from actors import ExitReason, GenServer
-from protocol import CloseCode
 from supervision.server.sockets import Sockets
+from supervision.server.wire import Wire
 
 log = structlog.get_logger("canopy.server")
 
-BATCH = 200
-"""Wires that get their goodbye before others have a turn."""
-
 
 class Drainer(GenServer):
-    """Closes every wire, with 1001 to a WebSocket, and waits for them to be gone.
+    """Closes the WebSockets with 1001, waits for them to be gone, and closes what is left.
 
     Args (of `init`):
         sockets: whose wires
@@ -34,23 +31,23 @@ class Drainer(GenServer):
 
     async def terminate(self, reason: ExitReason) -> None:
         """Drain, if the application stops."""
-        wires, loop = self._sockets.wires, self.scheduler.loop
-        if not self._sockets.is_draining:
+        sockets, loop = self._sockets, self.scheduler.loop
+        if not sockets.is_draining:
             return
-        log.info("server.draining", connections=len(wires))
+        log.info("server.draining", connections=len(sockets.wires))
         deadline = loop.time() + self._timeout
-        for connecting in list(self._sockets.connecting.values()):
+        for connecting in list(sockets.connecting.values()):
             connecting.cancel()
-        for number, wire in enumerate(list(wires.values()), start=1):
-            wire.close(CloseCode.GOING_AWAY, "the server is going away")
-            if number % BATCH == 0:
-                await asyncio.sleep(0)
-        await self._all_gone(deadline)
-        for wire in list(wires.values()):
+        await self._gone(await sockets.say_goodbye(), deadline)
+        rest = list(sockets.wires.values())
+        for wire in rest:
+            wire.close()
+        await self._gone(rest, deadline)
+        for wire in list(sockets.wires.values()):
             wire.abort()
 
-    async def _all_gone(self, deadline: float) -> None:
-        """Wait for the last wire to be gone, or for the deadline."""
+    async def _gone(self, wires: list[Wire], deadline: float) -> None:
+        """Wait for the last of them to be gone, or for the deadline."""
         loop = self.scheduler.loop
         gone: asyncio.Future[None] = loop.create_future()
 
@@ -58,5 +55,5 @@ class Drainer(GenServer):
             if not gone.done():
                 gone.set_result(None)
 
-        self._sockets.when_empty(all_gone)
+        self._sockets.when_gone(wires, all_gone)
         await asyncio.wait((gone,), timeout=deadline - loop.time())

@@ -13,13 +13,16 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from actors import Ref
-from protocol import format_date
+from protocol import CloseCode, State, format_date
 from supervision.server.admission import Admission, Refusal
 from supervision.server.heartbeat import Heartbeat
 from supervision.server.policy import Policy
 from supervision.server.wire import Wire
 
 log = structlog.get_logger("canopy.server")
+
+GOODBYES = 200
+"""WebSockets that are closed before others have a turn."""
 
 
 class Sockets:
@@ -67,7 +70,7 @@ class Sockets:
         self._ids = itertools.count(1)
         self._wall_clock = wall_clock
         self._date = (0, "")
-        self._when_empty: list[Callable[[], object]] = []
+        self._when_gone: list[tuple[set[Wire], Callable[[], object]]] = []
 
     def next_id(self) -> int:
         """A number for a new wire."""
@@ -126,15 +129,17 @@ class Sockets:
             self._past_bytes_in += wire.bytes_in
             self._past_bytes_out += wire.bytes_out
         self.heartbeat.forget(wire)
-        if not self.wires:
-            waiting, self._when_empty = self._when_empty, []
-            for tell in waiting:
+        for awaited, tell in tuple(self._when_gone):
+            awaited.discard(wire)
+            if not awaited:
+                self._when_gone.remove((awaited, tell))
                 tell()
 
-    def when_empty(self, tell: Callable[[], object]) -> None:
-        """Have `tell()` called when no wire is left, which may be now."""
-        if self.wires:
-            self._when_empty.append(tell)
+    def when_gone(self, wires: Iterable[Wire], tell: Callable[[], object]) -> None:
+        """Have `tell()` called when none of `wires` is left, which may be now."""
+        awaited = {wire for wire in wires if wire.id in self.wires}
+        if awaited:
+            self._when_gone.append((awaited, tell))
         else:
             tell()
 
@@ -165,6 +170,15 @@ class Sockets:
         for listening in self.listening:
             loop.remove_reader(listening)
             listening.close()
+
+    async def say_goodbye(self) -> list[Wire]:
+        """Close every WebSocket with 1001, and return them. Who asks over HTTP is still told that we are not ready."""
+        websockets = [wire for wire in self.wires.values() if wire.session.state is not State.HTTP]
+        for number, wire in enumerate(websockets, start=1):
+            wire.close(CloseCode.GOING_AWAY, "the server is going away")
+            if number % GOODBYES == 0:
+                await asyncio.sleep(0)
+        return websockets
 
     def close(self) -> None:
         """Close the listening sockets, and drop what is still connected."""

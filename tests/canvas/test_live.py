@@ -24,7 +24,7 @@ RED = "#FF0000"
 async def gone(application: CanvasApplication) -> None:
     """Wait until no wire is left."""
     empty = asyncio.Event()
-    application.sockets.when_empty(empty.set)
+    application.sockets.when_gone(application.sockets.wires.values(), empty.set)
     await empty.wait()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from actors.debug import force_exit
-from actors.testing import quiet
+from actors.testing import quiet, settle
 from protocol import Request, Response
 from supervision import which_children
 from supervision.server import Policy, WebSocket
@@ -72,6 +72,26 @@ async def test_stop_ends_http_connections_that_wait_for_a_request() -> None:
         assert loop.time() == began
         await idle.end()
         await halfway.end()
+
+
+@simulated
+async def test_who_asks_over_http_is_answered_as_long_as_websockets_say_goodbye() -> None:
+    office, loop = Office(), asyncio.get_running_loop()
+    async with simulated_server(office) as server:
+        mute, asking, idle = await server.join(), VirtualBrowser(server.door), VirtualBrowser(server.door)
+        mute.is_mute = True
+        await quiet()
+        began = loop.time()
+        stopping = asyncio.ensure_future(server.application.stop())
+        await settle(2.0)
+        asking.send_bytes(b"GET /slow HTTP/1.1\r\nHost: canopy\r\n\r\n")
+        answer = await asking.answer()
+        assert answer.endswith(b"\r\n\r\ndone")
+        assert b"\r\nConnection: close\r\n" in answer
+        assert loop.time() - began == pytest.approx(3.0)
+        await stopping
+        await idle.end()
+        assert loop.time() - began == pytest.approx(CLOSE_TIMEOUT)
 
 
 @simulated
