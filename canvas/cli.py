@@ -19,7 +19,7 @@ from canvas import archive_cli, console_cli, moderation_cli
 from canvas.application import CanvasApplication
 from canvas.bans import BadBans
 from canvas.chaos import crash_at_random
-from canvas.doors import DoorError
+from canvas.doors import DoorError, make_room
 from canvas.load import paint
 from canvas.log import configure_logging
 from canvas.store import UnusableStore
@@ -92,7 +92,7 @@ def run(
         str | None, typer.Option(metavar="ORIGINS", help="Pages that may open a WebSocket. (default same)")
     ] = None,
     max_connections: Annotated[
-        str | None, typer.Option(metavar="N", help="Connections at a time. (default 10000)")
+        str | None, typer.Option(metavar="N", help="Connections at a time. (default 15000)")
     ] = None,
     max_connections_per_ip: Annotated[
         str | None, typer.Option(metavar="N|off", help="Connections of one address at a time. (default off)")
@@ -147,6 +147,7 @@ def run(
     flags = {name: value for name, value in locals().items() if name != "config"}
     settings = read_settings(flags, config)
     threshold = configure_logging(settings.log_level)
+    make_room(settings.max_connections)
     try:
         application = CanvasApplication(settings, set_log_level=threshold.set)
     except DoorError as error:

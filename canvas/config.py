@@ -55,7 +55,7 @@ class Config:
     tls_key: Path | None = None
     trusted_proxy: Proxies = Proxies()  # noqa: RUF009  # immutable
     origin: Origins = SAME_HOST
-    max_connections: int = 10_000
+    max_connections: int = 15_000
     max_connections_per_ip: int | None = None
     max_new_connections_per_ip: int | None = None
     max_message_size: int = 1024 * 1024

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import resource
 import socket
 import ssl
 from collections.abc import Mapping
@@ -16,6 +18,8 @@ from supervision.server import Policy, inherited, listen, listen_unix
 
 CONSOLE_PORT = 8001
 """The console's port by default."""
+OTHER_FILES = 300
+"""File descriptors for what is no client: the store, the console, and those who are told that there is no room."""
 
 
 class DoorError(Exception):
@@ -61,6 +65,15 @@ def open_console(config: Config) -> Door | None:
         listening = listen(host, 0)
     tls = None if is_loopback(host) else _tls(config.tls_cert, config.tls_key)
     return Door(listening, (host, *config.console_names), tls)
+
+
+def make_room(connections: int) -> None:
+    """Let this process have a file descriptor for each of so many, as far as the system's hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES if hard == resource.RLIM_INFINITY else min(connections + OTHER_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # macOS has yet another limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def policy_of(config: Config) -> Policy:

@@ -32,7 +32,7 @@ class Policy:
             cut off
     """
 
-    max_connections: int = 10_000
+    max_connections: int = 15_000
     max_per_address: int | None = None
     max_arrivals: int | None = None
     limits: Limits = Limits()  # noqa: RUF009  # immutable

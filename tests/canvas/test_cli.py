@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -22,6 +23,7 @@ import trustme
 
 from actors import GenServer, start
 from canvas.cli import main
+from canvas.doors import OTHER_FILES
 from tests.support.instance import new_application, running
 from tests.support.scenarios import live
 
@@ -325,6 +327,16 @@ def test_instance_on_a_unix_socket_answers_and_removes_it(tmp_path: Path) -> Non
         running.process.send_signal(signal.SIGTERM)
         assert running.end() == 0
     assert not path.exists()
+
+
+def test_instance_may_have_a_file_for_every_connection(tmp_path: Path) -> None:
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 1_000))
+
+    with started(tmp_path / "data", "--max-connections", "500", preexec_fn=few) as running:
+        assert resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE) == (500 + OTHER_FILES, 1_000)
+    with started(tmp_path / "data", "--max-connections", "5000", preexec_fn=few) as running:
+        assert resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE) == (1_000, 1_000)
 
 
 def test_instance_with_a_certificate_speaks_tls(tmp_path: Path) -> None:
