@@ -46,12 +46,12 @@ def is_upgrade(request: Request) -> bool:
 
 def validate(request: Request) -> Upgrade:
     """Check the client's handshake (RFC 6455 §4.2.1); raise the HttpError that answers the first mistake."""
+    if request.method in ("GET", "HEAD") and not is_upgrade(request):
+        raise HttpError(426, "This is a WebSocket endpoint: Upgrade must name websocket (RFC 6455 §4.2.1)", _WEBSOCKET)
     if request.method != "GET":
         raise HttpError(405, "A WebSocket handshake must be a GET (RFC 6455 §4.1)", (("Allow", "GET"),))
     if request.version < (1, 1):
         raise HttpError(505, "A WebSocket handshake needs HTTP/1.1 or later (RFC 6455 §4.1)")
-    if not is_upgrade(request):
-        raise HttpError(426, "This is a WebSocket endpoint: Upgrade must name websocket (RFC 6455 §4.2.1)", _WEBSOCKET)
     if "upgrade" not in _lowered(request, "connection"):
         raise HttpError(400, "Connection must name Upgrade (RFC 6455 §4.2.1)")
     if not request.host:

@@ -24,7 +24,7 @@ def test_6_6_1_a_refusal_has_a_date_too(port: int) -> None:
     assert "date" in ask(port, b"nonsense\r\n").headers
 
 
-@pytest.mark.parametrize("target", ["/", "/healthz", "/nowhere", "/api/canvas.png"])
+@pytest.mark.parametrize("target", ["/", "/healthz", "/nowhere", "/api/canvas.png", "/echo"])
 def test_9_3_2_head_is_get_without_the_body(port: int, target: str) -> None:
     full, head = get(port, target), get(port, target, "HEAD")
     assert head.status == full.status
