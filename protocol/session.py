@@ -34,8 +34,8 @@ class State(Enum):
     CLOSING = "closing"
     """Our close frame is out; the peer's messages still come in, nothing more goes out."""
     FINISHING = "finishing"
-    """The peer has closed, or broken a rule: nothing comes in any more. What it said before may still be answered,
-    then `finish` sends our close frame."""
+    """The peer has closed, broken a rule, or ended its stream: nothing comes in any more. What it said before may still
+    be answered, then `finish` sends our close frame, if one is due."""
     CLOSED = "closed"
     """Nothing comes in or goes out but the pending output; TCP is to be closed."""
 
@@ -61,7 +61,7 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (State.OPEN, Trigger.LOCAL_CLOSE): State.CLOSING,
     (State.OPEN, Trigger.PEER_CLOSE): State.FINISHING,
     (State.OPEN, Trigger.VIOLATION): State.FINISHING,
-    (State.OPEN, Trigger.EOF): State.CLOSED,
+    (State.OPEN, Trigger.EOF): State.FINISHING,
     (State.CLOSING, Trigger.PEER_CLOSE): State.CLOSED,
     (State.CLOSING, Trigger.VIOLATION): State.CLOSED,
     (State.CLOSING, Trigger.EOF): State.CLOSED,
@@ -277,7 +277,7 @@ class Session:
         return self._behind_output(frame)
 
     def finish(self) -> bytes:
-        """Answer the close of the peer, or its violation, after all that it said before; return the bytes.
+        """Answer the close of the peer, its violation or its end, after all that it said before; return the bytes.
 
         Empty in any other state. To be called once `Closed` has been dealt with.
         """

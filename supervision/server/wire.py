@@ -179,7 +179,7 @@ class Wire(asyncio.Protocol):
             data, self._unheard = self._unheard, b""
             self._hear(data)
         self._absorb(self.session.receive_eof())
-        return not self._is_ending  # False has the transport closed, once it is flushed
+        return not (self._is_ending or self.is_secure)  # False has the transport closed; TLS has no half of an end
 
     def connection_lost(self, error: Exception | None) -> None:
         """The end of the transport, whoever caused it."""
@@ -320,7 +320,7 @@ class Wire(asyncio.Protocol):
         self._absorb([])
 
     def finish(self) -> None:
-        """Answer the peer's close or violation, which is the last event, and end the connection."""
+        """Answer the peer's close, violation or end, which is the last event, and end the connection."""
         self.write(self.session.finish())
         if self.session.state is _CLOSED:
             self._end_transport()

@@ -231,6 +231,9 @@ def test_what_half_closed_before_it_was_accepted_is_told_and_over() -> None:
     asked = request_in(session, handshake() + text("a"))
     assert session.receive_eof() == []
     assert session.accept(asked) == [Text("a"), Closed(1006, "", CloseCause.LOST)]
+    session.output()
+    assert session.send_text("b") == b"\x81\x01b"
+    assert session.finish() == b""
     assert session.should_close
 
 
@@ -539,6 +542,7 @@ def test_eof_without_a_close_frame_is_1006(closing: bool) -> None:
         session.close()
     session.receive(text("half")[:4])
     assert session.receive_eof() == [Closed(1006, "", CloseCause.LOST)]
+    assert session.finish() == b""
     assert session.should_close
     assert session.receive_eof() == []
 

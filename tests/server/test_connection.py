@@ -183,6 +183,17 @@ async def test_what_came_before_a_violation_is_answered_before_the_close_frame()
 
 
 @simulated
+async def test_what_came_before_the_end_of_the_stream_is_answered() -> None:
+    async with simulated_server(aviary := Aviary()) as server:
+        peer = await greeted(await server.join())
+        peer.send_bytes(text("a") + text("b"))
+        peer.hang_up(EOF)
+        assert (await peer.message(), await peer.message()) == ("a", "b")
+        assert (await peer.end())[0] == 1006
+        assert aviary.goodbyes == [(1006, "")]
+
+
+@simulated
 async def test_more_messages_than_one_turn_handles_are_all_handled() -> None:
     async with simulated_server(Aviary()) as server:
         peer = await greeted(await server.join())
