@@ -106,11 +106,16 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.set_alpn_protocols(["http/1.1"])
     try:
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(certificate, key, _refuse_to_decrypt)
     except OSError as error:  # ssl.SSLError is one
         option = f"--tls-cert {certificate}" + (f" with --tls-key {key}" if key else "")
         raise DoorError(f"{option} cannot be used: {error.strerror or error}") from None
     return context
+
+
+def _refuse_to_decrypt() -> bytes:
+    """Take the place of a prompt for the passphrase."""
+    raise OSError(errno.EACCES, "the key is encrypted, and nobody is there to decrypt it")
 
 
 def _explain_console(error: OSError, config: Config) -> str:

@@ -20,6 +20,12 @@ from typing import Any
 import pytest
 import structlog
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from actors import GenServer, start
 from canvas.cli import main
@@ -388,6 +394,17 @@ def test_certificate_that_is_none_is_told_in_one_line(command: Command, tmp_path
     outcome = command("run", "--port", "0", "--tls-cert", "cert.pem")
     assert outcome.code == 2
     assert outcome.error.startswith("--tls-cert cert.pem cannot be used: ")
+
+
+def test_encrypted_key_is_told_without_asking_for_its_passphrase(tmp_path: Path, command: Command) -> None:
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    key = load_pem_private_key(issued.private_key_pem.bytes(), password=None)
+    encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    certificate = tmp_path / "cert.pem"
+    certificate.write_bytes(issued.cert_chain_pems[0].bytes() + encrypted)
+    outcome = command("run", "--port", "0", "--tls-cert", str(certificate))
+    assert outcome.code == 2
+    assert outcome.error.endswith(" cannot be used: the key is encrypted, and nobody is there to decrypt it")
 
 
 def test_console_port_in_use_is_told_in_one_line(command: Command) -> None:
