@@ -40,7 +40,7 @@ async def test_metrics_count_what_happens(tmp_path: Path) -> None:
         await mended(ann.application)
         after = await scrape(ann.reader())
         assert after["canopy_connections server=server"] == before["canopy_connections server=server"] + 1 == 1
-        assert after["canopy_connections_limit server=server"] == 10_000
+        assert after["canopy_connections_limit server=server"] == 15_000
         assert after["canopy_actor_restarts_total"] == 1
         assert after["canopy_connections_accepted_total server=server"] == 1
         assert after["canopy_sent_bytes_total server=server"] > 100
