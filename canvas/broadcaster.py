@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from actors import GenServer, cast, send_after
-from canvas.area import Area, columns_of
+from canvas.area import columns_of
 from canvas.codec import Codec
 from canvas.encoder import Encoded, NeedStates
 from canvas.grid import Change
@@ -53,10 +53,9 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Cast: show `viewer` this part of the canvas, and no other."""
+    """Cast: show `viewer` the part of the canvas that its view says is wanted, and no other."""
 
     viewer: Viewer
-    area: Area
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ class Broadcaster(GenServer):
         elif kind is Join:
             self._join(request.viewer)
         elif kind is Subscribe:
-            self._subscribe(request.viewer, request.area)
+            self._subscribe(request.viewer)
         elif kind is Encoded:
             self._hand_out(request)
         elif kind is Refuse:
@@ -260,21 +259,23 @@ class Broadcaster(GenServer):
         is_known = view.may_resume and view.need is Need.NOTHING and view.epoch == self._epoch
         if is_known and self._recent.covers(view.seq):
             self._welcome(viewer, view.seq if view.area is None else view.told, resumed=True)
-            self._catch_up(viewer)
         else:
             view.need, view.seq, view.known = Need.WELCOME, -1, None
-            self._want_state(viewer)
+        self._subscribe(viewer)
 
-    def _subscribe(self, viewer: Viewer, area: Area) -> None:
+    def _subscribe(self, viewer: Viewer) -> None:
+        """Show a viewer what it wants, if that is something else than it is shown, and go on."""
         view = viewer.view
-        if view.area is None:
-            view.told = view.seq
-        if area == self._room.whole:
-            view.area = None
-        else:
-            view.area, view.tiles = area, bits(area.tiles(self._columns))
-        if view.need is Need.NOTHING:
-            view.need = Need.STATE
+        area, view.wanted = view.wanted, None
+        if area is not None:
+            if view.area is None:
+                view.told = view.seq
+            if area == self._room.whole:
+                view.area = None
+            else:
+                view.area, view.tiles = area, bits(area.tiles(self._columns))
+            if view.need is Need.NOTHING:
+                view.need = Need.STATE
         self._catch_up(viewer)
 
     def _welcome(self, viewer: Viewer, seq: int, *, resumed: bool) -> None:

@@ -22,12 +22,13 @@ class Need(enum.Enum):
 
 @dataclass(slots=True, eq=False)
 class View:
-    """What one client has been shown. It outlives the connection actor; the broadcaster alone changes it.
+    """What one client has been shown. It outlives the connection actor; the broadcaster alone changes it, but `wanted`.
 
     Attributes:
         codec: how to speak to the client
         may_resume: the client understands a welcome without a state
-        area: the part it has subscribed to, None for all
+        wanted: the part it has subscribed to since, which its connection actor notes here, so that no crash forgets it
+        area: the part it is shown, None for all
         tiles: those that the area touches, a bit each
         epoch, seq: all that concerns the client up to this change has been shown
         told: the last change that was shown, of a client with an area; for others that is `seq`
@@ -39,6 +40,7 @@ class View:
 
     codec: Codec = JSON
     may_resume: bool = False
+    wanted: Area | None = None
     area: Area | None = None
     tiles: int = 0
     epoch: str = ""

@@ -112,7 +112,8 @@ class Visitor:
             self._cursor = CursorMoved(self._user_id, message.x, message.y)
         elif isinstance(message, ClientSubscribe):
             self._spend(self._cursors, "cursor moves and subscriptions")
-            cast(self._room.broadcaster, Subscribe(self._viewer, message.area))
+            self._viewer.view.wanted = message.area
+            cast(self._room.broadcaster, Subscribe(self._viewer))
 
     def _paint(self, pixel: ClientPixelUpdate) -> None:
         room = self._room

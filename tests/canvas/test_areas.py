@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from actors import whereis
 from actors.debug import force_exit, resume, suspend
 from actors.testing import quiet
 from canvas import encoder
@@ -138,6 +139,22 @@ async def test_subscriber_that_comes_back_gets_what_it_missed_there(
         await painted.more()
         assert (bob.screen.states, bob.screen.resumes) == (1, 1)
         assert bob.screen.pixels == painted.within(area)
+
+
+@CLIENTS
+@simulated
+async def test_subscription_that_a_crashed_broadcaster_did_not_get_to_is_not_forgotten(
+    tmp_path: Path, kind: type[VirtualClient]
+) -> None:
+    async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
+        bob = await kind.open(canvas.door)
+        broadcaster = whereis("broadcaster")
+        assert broadcaster is not None
+        suspend(broadcaster)
+        subscribe(bob, (250, 100, 20, 30))
+        await quiet()
+        force_exit(broadcaster, "crash")
+        await bob.until(lambda: bob.screen.area == (250, 100, 20, 30), "for the area")
 
 
 @CLIENTS

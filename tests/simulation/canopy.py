@@ -56,7 +56,7 @@ class Canopy:
     def __init__(self, kit: Kit, data: Path, pixels: int = 1) -> None:
         self.kit = kit
         self.pixels = pixels
-        config = Config(data=data, **SMALL)
+        config = Config(data=data, ping_interval=0.0, **SMALL)  # with a heartbeat nothing is ever stuck
         user_ids = map("user{}".format, itertools.count(1))
         self.store = FaultyStore(kit, MemoryStore("epoch", config.width, config.height, config.background))
         self.application = CanvasApplication(
