@@ -6,7 +6,8 @@ import base64
 import contextlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 
 from actors import Ref
 from canvas.bans import FILE as BANS
@@ -21,8 +22,8 @@ from canvas.historian import BlockingHistorian, Historian
 from canvas.identity import Identities, read_key
 from canvas.images import Images
 from canvas.moderation import Moderation
-from canvas.pages import CanvasPage, GroupsPage, PresencePage
-from canvas.rollback import rollback_route
+from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store
+from canvas.rollback import ROUTE as ROLLBACK
 from canvas.room import Room, Viewer
 from canvas.routes import Routes
 from canvas.rules import Cooldowns
@@ -36,11 +37,10 @@ from canvas.store import (
     StoreServer,
     UnusableStore,
 )
-from protocol import Request
 from registry import Keys, Registry, Table
 from supervision import Application, ChildType, Strategy, Supervisor, child
 from supervision.console import Console, Sources
-from supervision.server import Answer, Sockets, Wire, server
+from supervision.server import Sockets, Wire, server
 
 
 def open_store(config: Config) -> Store:
@@ -119,7 +119,7 @@ class CanvasApplication(Application):
                 cooldowns=None if rules.cooldown is None else Cooldowns(rules.cooldown),
             )
             self.moderation = Moderation(bans, self.room.viewers)
-            self.console = Console(self._sources(set_log_level, wall_clock), config.data, open_console(config))
+            self.console = Console(self._sources(bans, set_log_level, wall_clock), config.data, open_console(config))
             routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, self.store)
             self._top: Ref | None = None
             opened.pop_all()
@@ -136,7 +136,7 @@ class CanvasApplication(Application):
                 child(historian, self.store, id="history", name="history"),
                 child(Images, id="images", name="images"),
                 server("server", self.sockets, routes, drain_timeout=config.drain_timeout),
-                self.console.spec(self._admin_route),
+                self.console.spec(),
             ],
             id="canopy",
             label="canopy",
@@ -145,10 +145,6 @@ class CanvasApplication(Application):
             kwargs={"strategy": Strategy.REST_FOR_ONE, "intensity": 200, "period": 10.0},
         )
         super().__init__(tree, prepare_stop=self._prepare_stop)
-
-    def _admin_route(self, request: Request) -> Answer | Awaitable[Answer] | None:
-        """What the admin API answers for the canvas."""
-        return rollback_route(request) or self.moderation.route(request)
 
     def top(self) -> Ref:
         """The top supervisor."""
@@ -172,7 +168,9 @@ class CanvasApplication(Application):
         self.sockets.drain()
         await self.sockets.say_goodbye()
 
-    def _sources(self, set_log_level: Callable[[str], object] | None, wall_clock: Callable[[], float]) -> Sources:
+    def _sources(
+        self, bans: Bans, set_log_level: Callable[[str], object] | None, wall_clock: Callable[[], float]
+    ) -> Sources:
         """What the console looks at, and what it may do."""
         room, store = self.room, self.store
         tables = (room.users, room.viewers)
@@ -181,16 +179,15 @@ class CanvasApplication(Application):
             root=self.top,
             servers={"server": self.sockets},
             tables=tables,
-            pages=(CanvasPage(room), PresencePage(room), GroupsPage(tables)),
+            pages=(CanvasPage(room), PresencePage(room), GroupsPage(tables), BansPage(bans)),
+            routes=(*self.moderation.routes(), ROLLBACK),
             user_of=self._user_of,
-            store=lambda: {
-                "kind": store.kind, "durability": store.durability, "epoch": store.epoch, "bytes on disk": store.size()
-            },
+            store=partial(look_at_store, store, "store", "canvas"),
             ban=lambda address, seconds: self.moderation.ban(address, seconds=seconds),
             drain=self.drain,
             set_log_level=set_log_level,
             wall_clock=wall_clock,
-        )  # fmt: skip
+        )
 
     def _user_of(self, wire: Wire) -> str | None:
         """The visitor at the other end."""

@@ -55,11 +55,6 @@ class Restore:
 
 
 @dataclass(frozen=True, slots=True)
-class GetBacklog:
-    """Call: how many painted pixels wait for the store to take them."""
-
-
-@dataclass(frozen=True, slots=True)
 class GetStatus:
     """Call: how far the canvas has come. Answered with `CanvasStatus`."""
 
@@ -145,8 +140,6 @@ class Canvas(GenServer):
         """Hand out the picture, tell what waits, or paint with an answer."""
         if isinstance(request, GetPicture):
             return Picture(self._epoch, self._grid.copy())
-        if isinstance(request, GetBacklog):
-            return len(self._painted)
         if isinstance(request, GetStatus):
             return CanvasStatus(self._epoch, self._grid.seq, len(self._painted))
         if isinstance(request, Restore):

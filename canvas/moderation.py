@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
-from urllib.parse import parse_qs
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-import orjson
 import structlog
 
 from canvas.bans import Ban, Bans
 from canvas.room import TOPIC, Viewer
-from protocol import CloseCode, HttpError, Request, Response
+from protocol import CloseCode, HttpError
 from registry import Table
+from supervision.console import Access, Asked, Parameter, Route
 
 log = structlog.get_logger("canopy.canvas")
 
 PATH = "/api/v1/bans"
+
+
+@dataclass(frozen=True, slots=True)
+class Unbanned:
+    """A user, an address or a network may come in again."""
+
+    unbanned: str
 
 
 class Moderation:
@@ -44,29 +51,48 @@ class Moderation:
                 viewer.wire.close(CloseCode.POLICY_VIOLATION, ban.notice)
         return ban
 
-    def route(self, request: Request) -> Response | None:
-        """Answer `GET`, `POST ?whom=&reason=&seconds=` and `DELETE ?whom=` of `/api/v1/bans`."""
-        if request.path != PATH:
-            return None
-        try:
-            return _json(self._answer(request.method, {name: v[-1] for name, v in parse_qs(request.query).items()}))
-        except OSError as error:
-            raise HttpError(503, f"the ban could not be kept: {error.strerror}") from None
+    def routes(self) -> Iterator[Route]:
+        """What it adds to the API."""
+        whom = Parameter("whom", "A user, an address or a network.")
+        reason = Parameter("reason", "Why; they are told.")
+        seconds = Parameter("seconds", "For how long; for good if it is not given.", None)
+        yield Route("GET", PATH, "Who is kept out.", lambda _: self._bans.all(), list[Ban])
+        yield Route(
+            "POST", PATH, "Keep a user or an address out.", self._add, Ban, Access.ADMIN,
+            parameters=(whom, reason, seconds),
+        )  # fmt: skip
+        yield Route("DELETE", PATH, "Lift a ban.", self._lift, Unbanned, Access.ADMIN, parameters=(whom,))
 
-    def _answer(self, method: str, query: dict[str, str]) -> Any:
-        if method == "GET":
-            return [asdict(ban) for ban in self._bans.all()]
-        if method not in ("POST", "DELETE"):
-            raise HttpError(405, "only GET, POST and DELETE are allowed here", (("Allow", "GET, POST, DELETE"),))
-        whom = query.get("whom", "")
-        if not whom:
-            raise HttpError(400, "whom is missing: a user, an address or a network")
-        if method == "POST":
-            return asdict(self.ban(whom, query.get("reason", ""), _seconds(query.get("seconds"))))
-        if not self._bans.remove(whom):
-            raise HttpError(404, f"{whom} is not banned")
+    def _add(self, asked: Asked) -> Ban:
+        whom, reason, seconds = _whom(asked), asked.query["reason"], _seconds(asked.query["seconds"])
+        span = "for good" if seconds is None else f"for {seconds:g} s"
+        asked.note("ban", f"{whom} {span}" + (f": {reason}" if reason else ""))
+        with _kept():
+            return self.ban(whom, reason, seconds)
+
+    def _lift(self, asked: Asked) -> Unbanned:
+        whom = _whom(asked)
+        asked.note("unban", whom)
+        with _kept():
+            if not self._bans.remove(whom):
+                raise HttpError(404, f"{whom} is not banned")
         log.warning("moderation.unbanned", whom=whom)
-        return {"unbanned": whom}
+        return Unbanned(whom)
+
+
+@contextlib.contextmanager
+def _kept() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HttpError(503, f"the ban could not be kept: {error.strerror}") from None
+
+
+def _whom(asked: Asked) -> str:
+    whom: str = asked.query["whom"]
+    if not whom:
+        raise HttpError(400, "whom is missing: a user, an address or a network")
+    return whom
 
 
 def _seconds(text: str | None) -> float | None:
@@ -79,7 +105,3 @@ def _seconds(text: str | None) -> float | None:
     if not 0 < seconds < 1e10:
         raise HttpError(400, f"seconds must be a positive number, got {text}")
     return seconds
-
-
-def _json(value: Any) -> Response:
-    return Response(200, (("Content-Type", "application/json"),), orjson.dumps(value) + b"\n")

@@ -1,18 +1,24 @@
-"""What the canvas adds to the console: itself, who is present, and the groups of the registry."""
+"""What the canvas adds to the console: itself, its store, who is there, who is kept out, the groups of the registry."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from actors import CallExit, call
+from actors import CallExit, Target, call
+from canvas.bans import Bans
 from canvas.canvas import CanvasStatus, GetStatus
 from canvas.room import Room
+from canvas.store import GetHealth, Health, Store
 from registry import Table
 from supervision.console import PageContent, PageTable
 
+PATIENCE = 1.0
+"""Seconds that an actor has to answer who looks at it."""
 MAX_ROWS = 200
 """Rows of one table; the API has all of them."""
 
@@ -36,13 +42,38 @@ class CanvasPage:
             "rate limit": "off" if room.rules.rate_limit is None else f"{room.rules.rate_limit.per_second:g}/s",
             "present": len(room.users),
         }
-        try:
-            status: CanvasStatus = await call(room.canvas, GetStatus(), timeout=1.0)
-        except CallExit as exit:
-            values["state"] = f"does not answer: {exit.reason}"
-        else:
+        status = await _ask(room.canvas, GetStatus())
+        if isinstance(status, CanvasStatus):
             values |= {"epoch": status.epoch, "seq": status.seq, "pixels waiting for the store": status.waiting}
+        else:
+            values["state"] = status
         return PageContent(self.id, self.title, values, [])
+
+
+async def look_at_store(store: Store, server: Target, canvas: Target) -> dict[str, Any]:
+    """The store, as far as its process answers, and what the canvas has for it."""
+    values: dict[str, Any] = {"kind": store.kind, "durability": store.durability, "epoch": store.epoch}
+    health, status = await asyncio.gather(_ask(server, GetHealth()), _ask(canvas, GetStatus()))
+    if isinstance(health, Health):
+        values |= {
+            "seq": health.seq,
+            "commits": health.commits,
+            "last commit (ms)": None if health.commits == 0 else round(health.last_commit * 1000, 3),
+            "bytes on disk": health.bytes,
+            "last error": health.error,
+        }
+    else:
+        values["state"] = health
+    values["pixels waiting"] = status.waiting if isinstance(status, CanvasStatus) else status
+    return values
+
+
+async def _ask(target: Target, question: object) -> Any:
+    """The answer, or a text that says why there is none: what waits for a full disk must not hold up who looks."""
+    try:
+        return await call(target, question, timeout=PATIENCE)
+    except CallExit as exit:
+        return f"does not answer: {exit.reason}"
 
 
 class PresencePage:
@@ -60,6 +91,30 @@ class PresencePage:
         rows = [[key, value, str(ref.id), ref.label] for key, ref, value in islice(users, MAX_ROWS)]
         table = PageTable("Users", ["user", "address", "actor", "label"], rows)
         return PageContent(self.id, self.title, {"present": len(users), "shown": len(rows)}, [table])
+
+
+class BansPage:
+    """Who is kept out."""
+
+    id = "bans"
+    title = "Bans"
+
+    def __init__(self, bans: Bans) -> None:
+        self._bans = bans
+
+    def snapshot(self) -> PageContent:
+        """Read the bans that hold, the last one first."""
+        bans = self._bans.all()
+        rows = [
+            [ban.whom, ban.reason, _moment(ban.at), "for good" if ban.until is None else _moment(ban.until)]
+            for ban in reversed(bans[-MAX_ROWS:])
+        ]
+        table = PageTable("Kept out", ["who", "reason", "since", "until"], rows)
+        return PageContent(self.id, self.title, {"bans": len(bans), "shown": len(rows)}, [table])
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 class GroupsPage:

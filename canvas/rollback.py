@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
 
-import orjson
 import structlog
 
 from actors import CallExit, call
@@ -16,8 +14,8 @@ from canvas.grid import Change
 from canvas.historian import AskUndo
 from canvas.history import Undoing
 from canvas.store import StoreError
-from protocol import HttpError, Request, Response
-from supervision.server import Answer
+from protocol import HttpError
+from supervision.console import Access, Asked, Parameter, Route
 
 log = structlog.get_logger("canopy.canvas")
 
@@ -29,25 +27,49 @@ AT_ONCE = 10_000
 TIMEOUT = 60.0
 
 
-def rollback_route(request: Request) -> Answer | Awaitable[Answer] | None:
-    """Answer `POST /api/v1/rollback?user=&area=&from=&to=[&apply=1]`; times in seconds since 1970."""
-    if request.path != PATH:
-        return None
-    if request.method != "POST":
-        raise HttpError(405, "only POST is allowed here", (("Allow", "POST"),))
-    return _answer(request)
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What a rollback would restore, and what it has restored.
+
+    Attributes:
+        changes: those that are to be undone
+        pixels: on which they are
+        restored: pixels that look again as they did; 0 of a preview
+    """
+
+    changes: int
+    pixels: int
+    restored: int
 
 
-async def _answer(request: Request) -> Response:
-    query = {name: values[-1] for name, values in parse_qs(request.query).items()}
-    question = _read(query)
+async def _undo(asked: Asked) -> Undone:
+    given = {name: value for name, value in asked.query.items() if value is not None}
+    question = _read(given)
     undoing = await _ask("history", question)
     restored = 0
-    if query.get("apply") == "1":
+    if given["apply"] == "1":
+        what = ", ".join(f"{name} {value}" for name, value in given.items() if name != "apply")
+        asked.note("rollback", f"{len(undoing.xs)} pixels: {what or 'everything'}")
         restored = await _restore(undoing)
         log.warning("canvas.rolled_back", pixels=restored, user=question.user_id, area=str(question.area))
-    answer = {"changes": undoing.changes, "pixels": len(undoing.xs), "restored": restored}
-    return Response(200, (("Content-Type", "application/json"),), orjson.dumps(answer) + b"\n")
+    return Undone(undoing.changes, len(undoing.xs), restored)
+
+
+ROUTE = Route(
+    "POST",
+    PATH,
+    "Undo what somebody painted; without `apply` tell only how much that is.",
+    _undo,
+    Undone,
+    Access.ADMIN,
+    parameters=(
+        Parameter("user", "Who painted it.", None),
+        Parameter("area", "Where: X,Y,WIDTH,HEIGHT.", None),
+        Parameter("from", "Not before, in seconds since 1970.", None),
+        Parameter("to", "Not after, in seconds since 1970.", None),
+        Parameter("apply", "1 to do it.", "0", ("0", "1")),
+    ),
+)
 
 
 async def _restore(undoing: Undoing) -> int:

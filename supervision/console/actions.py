@@ -158,20 +158,14 @@ class Actions:
             for check in checks:
                 check(ref)
         except HttpError as error:
-            self._write(visitor, action, target, f"refused: {error.message}")
+            self._audit.write(visitor.who, action, target.text, f"refused: {error.message}")
             raise
         self._do(visitor, action, target, do)
         return Done(action, target.ref, target.label)
 
     def _do(self, visitor: Visitor, action: str, target: Target, do: Callable[[], Any]) -> Any:
-        self._write(visitor, action, target, "done")
+        self._audit.write(visitor.who, action, target.text)
         return do()
-
-    def _write(self, visitor: Visitor, action: str, target: Target, result: str) -> None:
-        try:
-            self._audit.write(visitor.who, action, target.text, result)
-        except OSError as error:
-            raise HttpError(503, f"nothing is done, for the audit log cannot be written: {error.strerror}") from None
 
 
 def _is_restarted(ref: Ref) -> None:

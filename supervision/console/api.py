@@ -116,7 +116,7 @@ class Api:
         self._traces = traces
         self._actions = actions
         self._metrics = metrics
-        self.routes = tuple(self._routes())
+        self.routes = (*self._routes(), *self._sources.routes)
         self._document = to_json(document(self._sources.application, self.routes))
 
     def _routes(self) -> Iterator[Route]:
@@ -205,7 +205,7 @@ class Api:
     def _live(self, asked: Asked) -> WebSocket:
         self._look()
         return WebSocket(
-            partial(LiveHandler, audience=self._audience, access=asked.visitor.access), label="console viewer"
+            partial(LiveHandler, audience=self._audience, visitor=asked.visitor), label="console viewer"
         )
 
     def _scrape(self, _: Asked) -> Response:
@@ -334,8 +334,9 @@ class Api:
             raise HttpError(404, f"crash {text} is not remembered")
         return found
 
-    def _store(self, _: Asked) -> StoreState:
-        return StoreState(self._sources.store())
+    async def _store(self, _: Asked) -> StoreState:
+        values = self._sources.store()
+        return StoreState(await values if inspect.isawaitable(values) else values)
 
     def _pages(self, _: Asked) -> PageLinks:
         return PageLinks([PageLink(page.id, page.title) for page in self._sources.pages])

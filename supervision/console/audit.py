@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import orjson
 import structlog
 
-from supervision.console.sources import Clock
+from protocol import HttpError
+from supervision.console.encoding import to_json
 
 log = structlog.get_logger("canopy.console")
 
@@ -25,21 +27,28 @@ class Audit:
         wall_clock: seconds since 1970
     """
 
-    def __init__(self, path: Path, wall_clock: Clock) -> None:
+    def __init__(self, path: Path, wall_clock: Callable[[], float]) -> None:
         self._path = path
         self._wall_clock = wall_clock
 
-    def write(self, who: str, action: str, target: str, result: str) -> None:
+    def write(self, who: str, action: str, target: str, result: str = "done") -> None:
         """Note an action.
 
         Raises:
-            OSError: if it cannot be noted; then it is not to be done.
+            HttpError: 503 if it cannot be noted; then it is not to be done.
         """
         log.warning("console.action", who=who, action=action, target=target, result=result)
         at = datetime.fromtimestamp(self._wall_clock(), UTC).isoformat(timespec="milliseconds")
-        line = orjson.dumps({"at": at, "who": who, "action": action, "target": target, "result": result})
+        line = to_json({"at": at, "who": who, "action": action, "target": target, "result": result})
+        try:
+            self._append(line + b"\n")
+        except OSError as error:
+            raise HttpError(503, f"nothing is done, for the audit log cannot be written: {error.strerror}") from None
+
+    def _append(self, line: bytes) -> None:
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
-            os.write(file, line + b"\n")
+            if os.write(file, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(file)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from protocol import HttpError, Request
 from supervision.console.sessions import Access, Sessions, Throttle, Tokens, Visitor
 from supervision.console.sources import Clock
+from supervision.server.addresses import household
 
 COOKIE = "canopy_console"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -78,9 +79,8 @@ class Gate:
             if not _bearer(request) and _cookie(request):
                 raise HttpError(403, "a request with a cookie needs an Origin")
             return
-        scheme = "https" if self._is_secure else "http"
-        parts = urlsplit(origin)
-        if (parts.scheme, parts.netloc.lower()) != (scheme, request.host.lower()):
+        ours = f"{'https' if self._is_secure else 'http'}://{request.host}"
+        if origin.lower() != ours.lower():
             raise HttpError(403, "requests of other sites are refused")
 
     def visitor(self, request: Request, address: str) -> Visitor | None:
@@ -91,12 +91,14 @@ class Gate:
         """
         token = _bearer(request)
         if token:
-            access = self._try(token, address)
-            return Visitor(access, f"{access.value} token from {address}")
-        access_of_session = self._sessions.access(_cookie(request), self._clock())
-        if access_of_session is None:
+            granted = self._try(token, address)
+            return Visitor(granted, f"{granted.value} token from {address}")
+        id = _cookie(request)
+        access = self._sessions.access(id, self._clock())
+        if access is None:
             return None
-        return Visitor(access_of_session, f"{access_of_session.value} session from {address}")
+        who = f"{access.value} session from {address}"
+        return Visitor(access, who, lambda: self._sessions.access(id, self._clock()) is not None)
 
     def login(self, token: str, address: str) -> tuple[tuple[str, str], Access]:
         """Begin a session; returns the header that gives its cookie to the browser.
@@ -114,13 +116,13 @@ class Gate:
         return ("Set-Cookie", self._set_cookie("") + "; Max-Age=0")
 
     def _try(self, token: str, address: str) -> Access:
-        now = self._clock()
-        wait = self._throttle.wait(address, now)
+        now, peer = self._clock(), household(address)
+        wait = self._throttle.wait(peer, now)
         if wait > 0:
             raise HttpError(429, "too many failed logins, try again later", (("Retry-After", str(int(wait) + 1)),))
         access = self._tokens.access(token)
         if access is None:
-            self._throttle.fail(address, now)
+            self._throttle.fail(peer, now)
             raise HttpError(401, "the token is wrong", (("WWW-Authenticate", 'Bearer realm="canopy"'),))
         return access
 
@@ -130,8 +132,11 @@ class Gate:
 
 
 def token_of_form(body: bytes) -> str:
-    """What the login page's form sends."""
-    fields = parse_qs(body.decode("latin-1"), max_num_fields=10)
+    """What the login page's form sends; empty if it is another form."""
+    try:
+        fields = parse_qs(body.decode("latin-1"), max_num_fields=10)
+    except ValueError:
+        return ""
     return fields.get("token", [""])[0]
 
 

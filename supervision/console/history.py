@@ -50,12 +50,10 @@ class History:
 
     Attributes:
         samples: oldest first
-        began: when the console was made, by the clock of the loop; None before the first reading
     """
 
     def __init__(self) -> None:
         self.samples: deque[Sample] = deque(maxlen=KEPT)
-        self.began: float | None = None
         self._readings: deque[Reading] = deque(maxlen=2)
         self._lags: deque[float] = deque(maxlen=BEATS_PER_SAMPLE)
         self._marks: deque[Mark] = deque(maxlen=2)
@@ -81,8 +79,6 @@ class History:
     def read(self, scheduler: Scheduler) -> None:
         """Take a reading, from which rates are counted."""
         self._readings.append(reading(scheduler, look()))
-        if self.began is None:
-            self.began = self._readings[-1].at
 
     def rates(self, now: Reading) -> Rates | None:
         """The rates since a reading some seconds old; None if there is none."""

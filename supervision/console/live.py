@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors import ExitReason, Ref, Scheduler, watch
-from protocol import Binary, Text
+from protocol import Binary, CloseCode, Text
 from supervision.console.encoding import to_json
 from supervision.console.model import Live, TraceLine
-from supervision.console.sessions import Access
+from supervision.console.sessions import Access, Visitor
 from supervision.console.snapshot import Snapshot
 from supervision.console.tracing import Trace
 from supervision.server import Connection
@@ -68,9 +68,9 @@ class Audience:
         """Nobody looks: whoever comes next begins anew. Not before a beat, for a viewer's actor may have crashed."""
         self._known = set()
 
-    def first(self) -> bytes:
-        """What a newcomer is told at once."""
-        return to_json(Live("live", self._snapshot.overview(), [], [], [], False))
+    def first(self, *, is_cut: bool = False) -> bytes:
+        """What a newcomer is told at once; and with `is_cut` whoever has missed something."""
+        return to_json(Live("live", self._snapshot.overview(), [], [], [], is_cut))
 
     def tell_changes(self) -> None:
         """Tell them what has changed since the last time. Takes 3 ms with 10,000 actors."""
@@ -104,14 +104,15 @@ class Audience:
 class LiveHandler:
     """The handler of one such WebSocket."""
 
-    def __init__(self, connection: Connection, audience: Audience, access: Access) -> None:
+    def __init__(self, connection: Connection, audience: Audience, visitor: Visitor) -> None:
         self._connection = connection
         self._audience = audience
-        self._access = access
+        self._visitor = visitor
+        self._has_missed = False
 
     def opened(self) -> None:
         """Show the overview at once, the rest as it comes."""
-        self._audience.join(self._connection.ref, self._access)
+        self._audience.join(self._connection.ref, self._visitor.access)
         self._connection.send_text(self._audience.first())
 
     def received(self, message: Text | Binary) -> None:
@@ -121,9 +122,20 @@ class LiveHandler:
         """Nothing to do."""
 
     def informed(self, message: Any) -> None:
-        """Pass it on; a viewer that does not keep up is spared some."""
-        if isinstance(message, Update) and not self._connection.wire.is_congested:
-            self._connection.send_text(message.text)
+        """Pass it on while the session lasts; a viewer that does not keep up is spared some, and told so."""
+        if not self._visitor.is_welcome():
+            self._connection.close(CloseCode.POLICY_VIOLATION, "the session is over")
+        elif isinstance(message, Update):
+            self._pass_on(message)
+
+    def _pass_on(self, update: Update) -> None:
+        if self._connection.wire.is_congested:
+            self._has_missed = True
+            return
+        if self._has_missed:
+            self._has_missed = False
+            self._connection.send_text(self._audience.first(is_cut=True))
+        self._connection.send_text(update.text)
 
     def closed(self, code: int, reason: str) -> None:
         """Nothing to do: the audience watches the connection."""

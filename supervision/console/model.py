@@ -491,7 +491,7 @@ class Live:
         started: actors that came since the last time, oldest first, at most 200, with their parents
         ended: references of those that went, at most 500
         restarted: those of `started` that came in the place of another
-        is_cut: more came or went than is shown: fetch the tree again
+        is_cut: more came or went than is shown, or was told while the viewer did not read: fetch the tree again
     """
 
     type: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from collections.abc import Awaitable
+from typing import Any
 
 import structlog
 
@@ -21,25 +21,20 @@ log = structlog.get_logger("canopy.console")
 _OWNER = Visitor(Access.ADMIN, "owner of the admin socket")
 _SAFE = ("GET", "HEAD")
 
-MoreRoutes: TypeAlias = Callable[[Request], "Answer | Awaitable[Answer] | None"]
-
 
 class AdminRoutes:
     """Answers the API on the admin socket: whoever may open that file may do everything.
 
     Args:
         router: the API
-        more: answers what the application adds; None for a path that it does not know
     """
 
-    def __init__(self, router: Router, more: MoreRoutes) -> None:
+    def __init__(self, router: Router) -> None:
         self._router = router
-        self._more = more
 
     def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request."""
-        answer = self._more(request)
-        return _answered(self._router, request, _OWNER) if answer is None else answer
+        return _answered(self._router, request, _OWNER)
 
 
 class WebRoutes:

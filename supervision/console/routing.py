@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qs, unquote
 
 from protocol import HttpError, Request
+from supervision.console.audit import Audit
 from supervision.console.encoding import BadValue, read
 from supervision.console.sessions import Access, Visitor
 
@@ -85,6 +86,15 @@ class Asked:
     route: Route
     path: dict[str, str]
     query: dict[str, Any]
+    audit: Audit
+
+    def note(self, action: str, target: str) -> None:
+        """Write down in the audit log what is about to be done.
+
+        Raises:
+            HttpError: 503 if it cannot be; then it is not to be done.
+        """
+        self.audit.write(self.visitor.who, action, target)
 
     def body(self, kind: type) -> Any:
         """The body as a dataclass.
@@ -103,10 +113,12 @@ class Router:
 
     Args:
         routes: all there are
+        audit: where what they do is written down
     """
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(self, routes: Sequence[Route], audit: Audit) -> None:
         self.routes = tuple(routes)
+        self._audit = audit
 
     def find(self, request: Request) -> tuple[Route, dict[str, str]]:
         """The route, and the segments of the path that it names.
@@ -132,7 +144,7 @@ class Router:
         """
         if route.access is Access.ADMIN and visitor.access is not Access.ADMIN:
             raise HttpError(403, "the read-only token may only look")
-        return route.handler(Asked(request, visitor, route, path, _query(route, request)))
+        return route.handler(Asked(request, visitor, route, path, _query(route, request), self._audit))
 
 
 def _query(route: Route, request: Request) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 SESSION_LIFE = 12 * 3600.0
 """Seconds after which a session is over."""
 MAX_SESSIONS = 1_000
+"""Of each access."""
 FREE_FAILURES = 5
 """Failed logins of one address that cost nothing but the answer."""
 RECOVERY = 10.0
@@ -35,10 +36,12 @@ class Visitor:
     Attributes:
         access: what they may do
         who: how they proved it, and from where, for the audit log
+        is_welcome: whether they still would be let in: a token lasts, a session ends
     """
 
     access: Access
     who: str
+    is_welcome: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +70,15 @@ class Sessions:
 
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
-        self._sessions: OrderedDict[str, tuple[Access, float]] = OrderedDict()
+        self._sessions: dict[str, tuple[Access, float]] = {}
 
     def begin(self, access: Access, now: float) -> str:
-        """Begin a session; returns its id. With too many the oldest ends."""
+        """Begin a session; returns its id. With too many the oldest of this access ends: readers end no admin's."""
         id = self._new_id()
+        alike = [other for other, (its, _) in self._sessions.items() if its is access]
+        if len(alike) >= MAX_SESSIONS:
+            del self._sessions[alike[0]]
         self._sessions[id] = (access, now + SESSION_LIFE)
-        while len(self._sessions) > MAX_SESSIONS:
-            self._sessions.popitem(last=False)
         return id
 
     def access(self, id: str, now: float) -> Access | None:

@@ -67,6 +67,7 @@ class Snapshot:
     def __init__(self, sources: Sources, history: History) -> None:
         self.sources = sources
         self.history = history
+        self._began = sources.clock()
 
     # The system.
 
@@ -79,7 +80,7 @@ class Snapshot:
         servers = self.sources.servers.values()
         return Overview(
             at=self.sources.wall_clock(),
-            uptime=0.0 if self.history.began is None else now.at - self.history.began,
+            uptime=self.sources.clock() - self._began,
             is_draining=any(sockets.is_draining for sockets in servers),
             actors=len(scheduler.processes),
             connections=sum(len(sockets.wires) for sockets in servers),

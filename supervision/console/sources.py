@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from actors import Ref
 from registry import Table
 from supervision.console.model import PageContent
+from supervision.console.routing import Route
 from supervision.server import Sockets, Wire
 
 Clock: TypeAlias = Callable[[], float]
@@ -38,8 +39,9 @@ class Sources:
         own: those of the console itself
         tables: of the registry
         pages: the application's own
+        routes: what it adds to the API
         user_of: who is at the other end of a wire
-        store: what is known of the store
+        store: what is known of the store: name -> value
         ban: keep an address out for so many seconds; None if the application cannot
         drain: let nobody in any more, and say goodbye to those who are there; None if the application cannot
         set_log_level: log from this level on; None if the application cannot
@@ -53,8 +55,9 @@ class Sources:
     own: dict[str, Sockets] = field(default_factory=dict)
     tables: Sequence[Table[Any]] = ()
     pages: Sequence[Page] = ()
+    routes: Sequence[Route] = ()
     user_of: Callable[[Wire], str | None] = lambda wire: None
-    store: Callable[[], dict[str, Any]] = dict
+    store: Callable[[], dict[str, Any] | Awaitable[dict[str, Any]]] = dict
     ban: Callable[[str, float], object] | None = None
     drain: Callable[[], object] | None = None
     set_log_level: Callable[[str], object] | None = None

@@ -21,7 +21,7 @@ from supervision.console.history import History
 from supervision.console.live import Audience
 from supervision.console.metrics import Metrics
 from supervision.console.pages import StaticPages
-from supervision.console.routes import AdminRoutes, MoreRoutes, WebRoutes
+from supervision.console.routes import AdminRoutes, WebRoutes
 from supervision.console.routing import Route, Router
 from supervision.console.sampler import Sampler
 from supervision.console.sessions import Tokens
@@ -65,6 +65,7 @@ class Console:
         admin: the admin socket
         web: the port, if there is one
         tokens: what opens it
+        admin_routes: what the admin socket answers
 
     Raises:
         OSError: if one of the files cannot be.
@@ -85,10 +86,12 @@ class Console:
         self._snapshot = Snapshot(sources, self._history)
         self._audience = Audience(self._snapshot)
         self._traces = Traces(self._audience.tell_trace)
-        actions = Actions(self._snapshot, sources, Audit(data / FILE, sources.wall_clock), self._traces)
+        audit = Audit(data / FILE, sources.wall_clock)
+        actions = Actions(self._snapshot, sources, audit, self._traces)
         metrics = Metrics(self._snapshot)
         api = Api(self._snapshot, self._history, self._audience, self._traces, actions, metrics)
-        self._router = Router(api.routes)
+        self._router = Router(api.routes, audit)
+        self.admin_routes = AdminRoutes(self._router)
         self._gate: Gate | None = None
         self._door = door
         if door is not None:
@@ -112,13 +115,9 @@ class Console:
             clock=sources.clock,
         )
 
-    def spec(self, more: MoreRoutes = lambda request: None) -> ChildSpec:
-        """Specify its tree.
-
-        Args:
-            more: what the application adds to the admin socket; None for a path that it does not know
-        """
-        children = [server("admin", self.admin, AdminRoutes(self._router, more), drain_timeout=DRAIN_TIMEOUT)]
+    def spec(self) -> ChildSpec:
+        """Specify its tree."""
+        children = [server("admin", self.admin, self.admin_routes, drain_timeout=DRAIN_TIMEOUT)]
         if self.web is not None and self._gate is not None:
             routes = WebRoutes(self._router, self._gate, StaticPages())
             sampler = child(
@@ -172,7 +171,7 @@ def keep_token(path: Path) -> str:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         path.chmod(0o600)
-        token = path.read_text().strip()
+        token = path.read_text(errors="replace").strip()
         if len(token) >= 32 and token.isascii():
             return token
         path.unlink()

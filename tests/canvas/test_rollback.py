@@ -10,7 +10,7 @@ import pytest
 
 from actors import call, cast, whereis
 from actors.testing import quiet, settle
-from canvas.canvas import GetBacklog, Paint
+from canvas.canvas import GetStatus, Paint
 from canvas.grid import Change
 from canvas.store import GetHealth, Health, MemoryStore, StoreError
 from supervision.console.client import AdminError, ask_admin
@@ -175,7 +175,7 @@ async def test_health_of_the_store_counts_commits_and_keeps_the_last_error(
             commits = (1, 1, 2)[number]
             assert (health.seq, health.commits, health.kind, health.durability) == (commits, commits, "memory", "none")
             assert health.error == (None, "no space left on device", None)[number]
-        assert await call("canvas", GetBacklog()) == 0
+        assert (await call("canvas", GetStatus())).waiting == 0
 
 
 @simulated

@@ -5,7 +5,7 @@ import pytest
 from protocol import HttpError, Request
 from protocol.headers import Headers
 from supervision.console.gate import Gate
-from supervision.console.sessions import SESSION_LIFE, Access, Tokens
+from supervision.console.sessions import FREE_FAILURES, SESSION_LIFE, Access, Tokens
 
 
 class Clock:
@@ -44,6 +44,31 @@ def test_script_without_an_origin_is_let_through_by_its_token_alone() -> None:
     guard.check_origin(post(Authorization=f"Bearer {'a' * 43}"))
     with pytest.raises(HttpError, match="403"):
         guard.check_origin(post(Cookie="canopy_console=an-id"))
+
+
+def test_all_of_one_household_are_throttled_together_and_no_other() -> None:
+    guard = gate(Clock())
+    for number in range(FREE_FAILURES):
+        with pytest.raises(HttpError, match="401"):
+            guard.login("wrong", f"2001:db8:1:2::{number}")
+    with pytest.raises(HttpError, match="429"):
+        guard.login("a" * 43, "2001:db8:1:2:ffff::1")
+    guard.login("a" * 43, "2001:db8:1:3::1")
+    guard.login("a" * 43, "10.0.0.1")
+
+
+def test_visitor_of_a_session_is_welcome_until_it_is_over_and_one_with_a_token_for_good() -> None:
+    clock = Clock()
+    guard = gate(clock)
+    guard.login("a" * 43, "10.0.0.1")
+    by_token = guard.visitor(post(Authorization=f"Bearer {'a' * 43}"), "10.0.0.1")
+    by_cookie = guard.visitor(post(Cookie="canopy_console=an-id"), "10.0.0.1")
+    assert by_token is not None
+    assert by_cookie is not None
+    assert by_cookie.is_welcome()
+    clock.now = SESSION_LIFE
+    assert not by_cookie.is_welcome()
+    assert by_token.is_welcome()
 
 
 def test_session_opens_until_it_is_over() -> None:

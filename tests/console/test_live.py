@@ -1,18 +1,16 @@
 """The WebSocket of those who look: what happens comes to them, and only as much as they may see."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from actors import Ref, call, whereis
 from actors.debug import info
 from canvas.canvas import GetStatus
-from supervision.console.live import MAX_STARTED
 from tests.support.console import Asker, console
 from tests.support.instance import mended
 from tests.support.scenarios import live
@@ -58,20 +56,6 @@ async def test_overview_comes_at_once_and_then_what_has_changed(tmp_path: Path) 
 
 
 @live
-async def test_crowd_that_comes_at_once_is_cut_short(tmp_path: Path) -> None:
-    async with console(tmp_path) as ann, watch(ann) as viewer:
-        await message(viewer)
-        opening = [WebSocketClient.open(ann.application) for _ in range(MAX_STARTED + 1)]
-        await asyncio.gather(*opening)
-        seen: list[dict[str, Any]] = [await message(viewer)]
-        while seen[-1]["overview"]["connections"] <= MAX_STARTED:
-            seen.append(await message(viewer))
-        assert all(len(told["started"]) <= MAX_STARTED for told in seen)
-        count = sum(len(told["started"]) for told in seen)
-        assert count > MAX_STARTED or any(told["is_cut"] for told in seen)
-
-
-@live
 async def test_trace_is_told_to_those_who_may_trace_and_to_no_other(tmp_path: Path) -> None:
     async with console(tmp_path) as ann, watch(ann) as viewer, watch(ann.reader()) as reader:
         canvas = whereis("canvas")
@@ -83,6 +67,21 @@ async def test_trace_is_told_to_those_who_may_trace_and_to_no_other(tmp_path: Pa
         assert [line["line"] and line["line"]["kind"] for line in told] == ["call", "reply", None]
         assert told[-1]["ended"] == "it has as many lines as were asked for"
         assert orjson.loads(await reader.recv())["type"] == "live"
+
+
+@live
+async def test_viewer_sees_nothing_more_after_the_logout(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        bob, origin = ann.anonymous(), f"http://127.0.0.1:{ann.port}"
+        login = await bob.send("GET", f"/?token={ann.token}")
+        headers = {"Cookie": login.headers["set-cookie"].partition(";")[0], "Origin": origin}
+        host = f"127.0.0.1:{ann.port}"
+        async with connect(f"ws://{host}/api/v1/live", additional_headers=headers, proxy=None) as viewer:
+            await message(viewer)
+            await message(viewer)
+            assert (await bob.send("POST", "/logout", Host=host, **headers)).status == 303
+            with pytest.raises(ConnectionClosedError, match="1008"):
+                await message(viewer, "nothing that ever comes")
 
 
 @live

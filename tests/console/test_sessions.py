@@ -64,6 +64,14 @@ def test_sessions_are_bounded() -> None:
     assert sessions.access(ids[1], 1.0) is Access.READ
 
 
+def test_sessions_of_readers_push_out_no_other() -> None:
+    sessions = Sessions(numbers())
+    admin = sessions.begin(Access.ADMIN, 0.0)
+    for _ in range(2 * MAX_SESSIONS):
+        sessions.begin(Access.READ, 0.0)
+    assert sessions.access(admin, 1.0) is Access.ADMIN
+
+
 def test_some_failures_are_free_and_then_they_cost_time() -> None:
     throttle = Throttle()
     for _ in range(FREE_FAILURES):

@@ -2,8 +2,11 @@
 
 import asyncio
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
+from typing import cast as cast_to
 
+import orjson
 import pytest
 
 from actors import GenServer, Ref, call, cast, down, register
@@ -12,13 +15,15 @@ from actors.testing import Kit
 from registry import Keys, Registry, Table
 from supervision import DynamicSupervisor, Restart, child, start_dynamic_child, which_children
 from supervision.console.history import ATTENTION, BEAT, BEATS_PER_SAMPLE, KEPT, History
-from supervision.console.live import Audience
+from supervision.console.live import MAX_STARTED, Audience, LiveHandler
 from supervision.console.model import Actor, Node
 from supervision.console.sampler import Sampler
+from supervision.console.sessions import Access, Visitor
 from supervision.console.slices import SLICE
 from supervision.console.snapshot import Snapshot
 from supervision.console.sources import Sources
 from supervision.console.tracing import Traces
+from supervision.server import Connection
 
 MANY = 3_000
 
@@ -296,3 +301,58 @@ async def test_window_begins_with_the_first_look(kit: Kit) -> None:
     snapshot.history.look(asyncio.get_running_loop().time())
     await asyncio.sleep(BEAT + 0.5)
     assert (await snapshot.actors()).window > 0
+
+
+# Those who look.
+
+
+class Viewer(GenServer):
+    """Sees the live WebSocket through its handler.
+
+    Args (of `init`):
+        audience: which it joins
+    """
+
+    def init(self, audience: Audience) -> None:
+        self.wire = SimpleNamespace(is_congested=False)
+        self.told: list[dict[str, Any]] = []
+        self._handler = LiveHandler(cast_to(Connection, self), audience, Visitor(Access.READ, "a test"))
+        self._handler.opened()
+
+    def send_text(self, data: bytes) -> None:
+        """Stand in for the connection."""
+        self.told.append(orjson.loads(data))
+
+    def handle_info(self, message: Any) -> None:
+        self._handler.informed(message)
+
+    def handle_call(self, request: Any, from_: Any) -> Any:
+        if isinstance(request, bool):
+            self.wire.is_congested = request
+        return [self.told.pop(0) for _ in list(self.told)]
+
+
+async def test_crowd_that_comes_at_once_is_cut_short(kit: Kit) -> None:
+    top, snapshot = await pool(kit, 3)
+    audience = Audience(snapshot)
+    viewer = await kit.start_supervised(child(Viewer, audience, id="viewer"))
+    for count in (MAX_STARTED, MAX_STARTED + 1):
+        await call(viewer, "forget")
+        for number in range(count):
+            await start_dynamic_child(top, number)
+        audience.tell_changes()
+        (told,) = await call(viewer, "look")
+        assert (len(told["started"]), told["is_cut"]) == (MAX_STARTED, count > MAX_STARTED)
+
+
+async def test_viewer_that_does_not_keep_up_is_told_that_it_missed_something(kit: Kit) -> None:
+    top, snapshot = await pool(kit, 3)
+    audience = Audience(snapshot)
+    viewer = await kit.start_supervised(child(Viewer, audience, id="viewer"))
+    audience.tell_changes()
+    assert [told["is_cut"] for told in await call(viewer, True)] == [False, False]
+    await start_dynamic_child(top, 4)
+    audience.tell_changes()
+    assert await call(viewer, False) == []
+    audience.tell_changes()
+    assert [told["is_cut"] for told in await call(viewer, "look")] == [True, False]

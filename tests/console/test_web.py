@@ -156,6 +156,35 @@ async def test_proxy_headers_do_not_make_another_address_of_a_peer(tmp_path: Pat
         assert local.status == 401
 
 
+@live
+async def test_form_or_header_that_makes_no_sense_is_a_wrong_token_and_crashes_nothing(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        bob = ann.anonymous()
+        fields = "&".join(["token=x"] * 20)
+        assert (await bob.send("POST", "/login", fields.encode())).status == 401
+        assert (await bob.send("GET", f"/?{fields}")).status == 401
+        assert (await bob.send("POST", "/login", b"\xff\x00=%zz&token=%ff")).status == 401
+        assert (await bob.send("GET", "/metrics", Authorization="Bearer \xff")).status == 401
+        for cookie in (COOKIE, f"{COOKIE}=", f";;={COOKIE}; =", f"{COOKIE}=\xff", f"{COOKIE}=a; " * 50):
+            answer = await bob.send("GET", "/api/v1/session", Cookie=cookie)
+            assert (cookie, answer.status) == (cookie, 401)
+        cookie = await logged_in(ann.reader())
+        assert (await bob.send("GET", "/api/v1/session", Cookie=cookie)).status == 200
+        assert (await bob.send("GET", "/api/v1/overview", Cookie=cookie)).body.count(b'"crashes":0') == 1
+
+
+@live
+async def test_number_that_is_none_of_those_allowed_is_refused(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        for number in ("-1", "0", "1001", "1e3", "%D9%A3", "9" * 40, "", "1.5", "nan"):
+            refused = await ann.ask("GET", f"actors?limit={number}", status=400)
+            assert refused["error"] == "limit must be an integer from 1 to 1000"
+        trace = f"/api/v1/actors/{ann.application.top().id}/trace"
+        for seconds in ("0", "-1", "61", "1e400", "9" * 400, "NaN", "null", "true", '"1"', "[" * 5000):
+            answer = await ann.send("POST", trace, f'{{"seconds": {seconds}}}'.encode())
+            assert (seconds, answer.status) == (seconds, 400)
+
+
 # The files.
 
 
@@ -206,6 +235,9 @@ async def test_request_of_another_site_is_refused_unless_it_only_gets(tmp_path: 
             answer = await bob.send("POST", "/api/v1/drain", Cookie=cookie, Host=host, Origin=origin)
             assert (origin, answer.status) == (origin, 403)
         assert not ann.application.sockets.is_draining
+        for origin in ("http://[", "http://[::1", f"http://{host}/", f"http://{host}@evil.example", f"http://a@{host}"):
+            answer = await bob.send("POST", "/login", b"token=" + str(ann.token).encode(), Host=host, Origin=origin)
+            assert (origin, answer.status) == (origin, 403)
         shown = await bob.send("GET", "/api/v1/overview", Cookie=cookie, Host=host, Origin="http://evil.example")
         assert shown.status == 200
         assert "access-control-allow-origin" not in shown.headers
