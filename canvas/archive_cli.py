@@ -7,19 +7,27 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Annotated, Literal
-from urllib.parse import urlencode
+from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from PIL.Image import Image
 
-from canvas import timelapse as moving
-from canvas.archive import BadArchive, export_lines, import_lines
 from canvas.folder import Folder
-from canvas.rollback import PATH
 from canvas.store import DATABASE, Reader, StoreError, UnusableStore
-from canvas.terminal import Data, Moment, explain_folder, fail, moment, progress, read_settings, reading, working_on
-from supervision.console.client import AdminError, ask_admin
+from canvas.terminal import (
+    Data,
+    Moment,
+    ask_api,
+    explain_folder,
+    fail,
+    moment,
+    progress,
+    read_settings,
+    reading,
+    working_on,
+)
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 ROLLBACK_TIMEOUT = 600.0
 
@@ -32,6 +40,8 @@ def snapshot(
     """Write the canvas as it is, or as it was, as a PNG file."""
     if out.suffix.lower() != ".png":
         fail(f"the file must end in .png, got {str(out)!r}")
+    from canvas import timelapse as moving  # what draws is loaded by the commands that draw
+
     time = moment("--at", at)
     with reading(data) as reader:
         grid = reader.grid(None if time is None else reader.seq_at(time))
@@ -48,6 +58,8 @@ def timelapse(
     data: Data = None,
 ) -> None:
     """Write the canvas over time as a moving picture."""
+    from canvas import timelapse as moving
+
     if out.suffix.lower() not in moving.FORMATS:
         fail(f"the file must end in {', '.join(moving.FORMATS)}, got {str(out)!r}")
     begin, end = moment("--from", since), moment("--to", until)
@@ -66,6 +78,8 @@ def export(
     data: Data = None,
 ) -> None:
     """Write the canvas and its whole history as JSON lines."""
+    from canvas.archive import export_lines
+
     with reading(data) as reader, working_on(file, "written"), _opened(file, "wb") as output:
         with progress("changes", reader.seq()) as advance:
             for count, lines in export_lines(reader):
@@ -79,6 +93,8 @@ def import_archive(
     data: Data = None,
 ) -> None:
     """Make the canvas of a data folder of an archive; there must be none in it, or one that nobody has painted on."""
+    from canvas.archive import BadArchive, import_lines
+
     settings = read_settings({"data": data})
     path = settings.data / DATABASE
     try:
@@ -124,13 +140,8 @@ def rollback(
     typer.echo(f"{done['restored']} pixels restored")
 
 
-def _ask(data: Path | None, query: dict[str, str]) -> dict[str, int]:
-    folder = read_settings({"data": data}).data
-    try:
-        answer: dict[str, int] = ask_admin(folder, "POST", f"{PATH}?{urlencode(query)}", timeout=ROLLBACK_TIMEOUT)
-    except AdminError as error:
-        fail(str(error), code=1)
-    return answer
+def _ask(data: Path | None, query: dict[str, str]) -> Any:
+    return ask_api(read_settings({"data": data}).data, "POST", "rollback", query, timeout=ROLLBACK_TIMEOUT)
 
 
 def _times(reader: Reader) -> tuple[float, float]:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
 import random
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import structlog
 import typer
 import uvloop
 
-from actors import NORMAL, SHUTDOWN, StartError
 from canvas import archive_cli, console_cli, moderation_cli
-from canvas.application import CanvasApplication
-from canvas.bans import BadBans
 from canvas.chaos import crash_at_random
-from canvas.doors import DoorError, make_room
 from canvas.load import paint
-from canvas.log import configure_logging
-from canvas.store import UnusableStore
-from canvas.terminal import Data, explain_folder, fail, read_settings
+from canvas.terminal import Data, fail, read_settings
 from supervision.console.client import AdminError
 
 app = typer.Typer(
@@ -146,24 +136,9 @@ def run(
     """
     flags = {name: value for name, value in locals().items() if name != "config"}
     settings = read_settings(flags, config)
-    threshold = configure_logging(settings.log_level)
-    make_room(settings.max_connections)
-    try:
-        application = CanvasApplication(settings, set_log_level=threshold.set)
-    except DoorError as error:
-        fail(str(error))
-    except OSError as error:
-        fail(explain_folder(settings.data, error))
-    except (UnusableStore, BadBans) as error:
-        fail(str(error))
-    try:
-        reason = uvloop.run(_serve(application))
-    except StartError as error:
-        fail(f"the application did not start: {error.reason}", code=1)
-    finally:
-        application.close()
-    if reason not in (NORMAL, SHUTDOWN):
-        fail(f"the application ended: {reason}", code=1)
+    from canvas.serving import serve  # here, since the commands that only look start a third sooner without it
+
+    serve(settings)
 
 
 @app.command()
@@ -208,20 +183,3 @@ def main() -> None:
     except typer.Abort:
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-async def _serve(application: CanvasApplication) -> Any:
-    await application.start()
-    ended = asyncio.ensure_future(application.run_until_signal())
-    await asyncio.sleep(0)  # from here on a signal is an orderly stop
-    config = application.config
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    scheme = "http" if config.tls_cert is None else "https"
-    url = f"{scheme}://{host}:{application.sockets.port}"
-    if application.sockets.port == 0:
-        url = f"unix:{application.sockets.listening[0].getsockname()}"
-    structlog.get_logger("canopy").info("canopy.ready", url=url, pid=os.getpid())
-    if application.console.url is not None:
-        with contextlib.suppress(OSError):  # the disk that it is written to may be full
-            typer.echo(f"console: {application.console.url}", err=True)
-    return await ended

@@ -9,18 +9,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import typer
 
-from canvas.terminal import Data, fail, read_settings
+from canvas.terminal import Data, ask_api, fail, read_settings
 from supervision.console import text
-from supervision.console.client import AdminError, ask_admin
 
 INTERVAL = 1.0
 """Seconds between two looks with --watch."""
 TRACE_INTERVAL = 0.25
-V1 = "/api/v1"
 NO_TERMINAL = "the console needs a terminal; `canopy tree`, `canopy top` and `canopy actor` do not"
 
 ActorRef = Annotated[str, typer.Argument(metavar="REF", help="Number of the actor, as `canopy tree` shows it.")]
@@ -50,7 +48,7 @@ def console(data: Data = None) -> None:
     folder = _folder(data)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         fail(NO_TERMINAL)
-    _ask(folder, "GET", "session")
+    ask_api(folder, "GET", "session")
     from supervision.console.tui import ConsoleApp  # here, since it takes longer to import than all the rest
 
     sys.exit(ConsoleApp(folder).run() or 0)
@@ -58,7 +56,7 @@ def console(data: Data = None) -> None:
 
 def tree(data: Data = None, watch: Watch = False, as_json: AsJson = False) -> None:
     """Print the living actors, as a tree."""
-    _show(data, lambda folder: _plain(_ask(folder, "GET", "tree")), text.tree, watch, as_json)
+    _show(data, lambda folder: _plain(ask_api(folder, "GET", "tree")), text.tree, watch, as_json)
 
 
 def top(
@@ -74,7 +72,7 @@ def top(
     query = {"sort": sort, "order": "desc", "limit": limit}
 
     def ask(folder: Path) -> Any:
-        return {"overview": _ask(folder, "GET", "overview"), **_ask(folder, "GET", "actors", query)}
+        return {"overview": ask_api(folder, "GET", "overview"), **ask_api(folder, "GET", "actors", query)}
 
     _show(data, ask, _draw_top, watch, as_json)
 
@@ -89,8 +87,8 @@ def actor(
     """Print what is known of an actor."""
 
     def ask(folder: Path) -> Any:
-        seen = _ask(folder, "GET", _actor(ref))
-        return {**seen, "state": _ask(folder, "GET", _actor(ref, "state"))} if state else seen
+        seen = ask_api(folder, "GET", _actor(ref))
+        return {**seen, "state": ask_api(folder, "GET", _actor(ref, "state"))} if state else seen
 
     _show(data, ask, _draw_actor, watch, as_json)
 
@@ -105,10 +103,10 @@ def crashes(
     if case and number is None:
         fail("--case needs the number of a crash")
     if number is None:
-        _show(data, lambda folder: _ask(folder, "GET", "crashes"), _draw_crashes, False, as_json)
+        _show(data, lambda folder: ask_api(folder, "GET", "crashes"), _draw_crashes, False, as_json)
         return
     path = f"crashes/{quote(number, safe='')}"
-    _show(data, lambda folder: _ask(folder, "GET", path), _case if case else _draw_crash, False, as_json)
+    _show(data, lambda folder: ask_api(folder, "GET", path), _case if case else _draw_crash, False, as_json)
 
 
 def trace(
@@ -119,7 +117,7 @@ def trace(
 ) -> None:
     """Print the messages that an actor takes, and its replies, as they come."""
     folder, path = _folder(data), _actor(ref, "trace")
-    seen = _ask(folder, "POST", path, body={"lines": lines, "seconds": seconds})
+    seen = ask_api(folder, "POST", path, body={"lines": lines, "seconds": seconds})
     shown = 0
     try:
         while True:
@@ -129,9 +127,9 @@ def trace(
             if seen["ended"] is not None:
                 break
             time.sleep(TRACE_INTERVAL)
-            seen = _ask(folder, "GET", path)
+            seen = ask_api(folder, "GET", path)
     except KeyboardInterrupt:
-        seen = _ask(folder, "DELETE", path)
+        seen = ask_api(folder, "DELETE", path)
     typer.echo(f"the trace ended: {text.clean(seen['ended'])}", err=True)
 
 
@@ -140,7 +138,7 @@ def trace(
 
 def crash(ref: ActorRef, data: Data = None) -> None:
     """Make an actor exit with the reason `crash`, without a question."""
-    answer = _ask(_folder(data), "POST", _actor(ref, "crash"))
+    answer = ask_api(_folder(data), "POST", _actor(ref, "crash"))
     typer.echo(f"crashed {text.clean(answer['label'])} <{answer['crashed']}>")
 
 
@@ -173,7 +171,7 @@ def drain(data: Data = None, yes: Yes = False) -> None:
     """Let nobody in any more, and say goodbye to those who are there."""
     folder = _folder(data)
     _confirm("Say goodbye to everybody?", yes)
-    _tell(_ask(folder, "POST", "drain"))
+    _tell(ask_api(folder, "POST", "drain"))
 
 
 def log_level(
@@ -184,7 +182,7 @@ def log_level(
     """Change what is logged."""
     folder = _folder(data)
     _confirm(f"Log from {level} on?", yes)
-    _tell(_ask(folder, "POST", "log-level", body={"level": level}))
+    _tell(ask_api(folder, "POST", "log-level", body={"level": level}))
 
 
 # Private.
@@ -198,20 +196,11 @@ def _actor(ref: str, *action: str) -> str:
     return "/".join(("actors", quote(ref, safe=""), *action))
 
 
-def _ask(folder: Path, method: str, path: str, query: dict[str, Any] | None = None, *, body: Any = None) -> Any:
-    """Ask the API; a refusal ends the program."""
-    url = f"{V1}/{path}" + (f"?{urlencode(query)}" if query else "")
-    try:
-        return ask_admin(folder, method, url, body)
-    except AdminError as error:
-        fail(text.clean(error), code=1)
-
-
 def _act_on(ref: str, action: str, question: str, data: Path | None, yes: bool, body: Any = None) -> None:
     folder = _folder(data)
-    seen = _ask(folder, "GET", _actor(ref))
+    seen = ask_api(folder, "GET", _actor(ref))
     _confirm(question.format(text.actor_name(seen["actor"])), yes)
-    _tell(_ask(folder, "POST", _actor(ref, action), body=body))
+    _tell(ask_api(folder, "POST", _actor(ref, action), body=body))
 
 
 def _confirm(question: str, yes: bool) -> None:

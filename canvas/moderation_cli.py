@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 
-from canvas.moderation import PATH
-from canvas.terminal import Data, fail, read_settings, read_span
-from supervision.console.client import AdminError, ask_admin
+from canvas.terminal import Data, ask_api, fail, read_settings, read_span
+from supervision.console.text import clean
 
 Whom = Annotated[str, typer.Argument(help="A user id, an address, or a network like 192.0.2.0/24.")]
 
@@ -35,7 +33,7 @@ def ban(
 def unban(whom: Whom, data: Data = None) -> None:
     """Let a user or an address in again."""
     _ask(data, "DELETE", {"whom": whom})
-    typer.echo(f"{whom} may come in again")
+    typer.echo(f"{clean(whom)} may come in again")
 
 
 def bans(data: Data = None) -> None:
@@ -45,12 +43,9 @@ def bans(data: Data = None) -> None:
 
 
 def _ask(data: Path | None, method: str, query: dict[str, str]) -> Any:
-    try:
-        return ask_admin(read_settings({"data": data}).data, method, f"{PATH}?{urlencode(query)}")
-    except AdminError as error:
-        fail(str(error), code=1)
+    return ask_api(read_settings({"data": data}).data, method, "bans", query)
 
 
 def _describe(ban: dict[str, Any]) -> str:
     until = "for good" if ban["until"] is None else f"until {datetime.fromtimestamp(ban['until']):%Y-%m-%d %H:%M:%S}"
-    return f"{ban['whom']} is banned {until}" + (f": {ban['reason']}" if ban["reason"] else "")
+    return f"{clean(ban['whom'])} is banned {until}" + (f": {clean(ban['reason'])}" if ban["reason"] else "")

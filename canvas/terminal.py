@@ -1,4 +1,4 @@
-"""What the commands share: the data folder, one line for what is wrong, a progress bar, and moments in time."""
+"""What the commands share: the data folder, the running instance, one line for what is wrong, progress, and moments."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
+from urllib.parse import urlencode
 
 import typer
 from rich.console import Console
@@ -19,6 +20,8 @@ from rich.progress import Progress
 
 from canvas.config import Config, ConfigError, read_config, read_toml
 from canvas.store import DATABASE, Reader, SqliteReader, StoreError, UnusableStore
+from supervision.console.client import AdminError, ask_admin
+from supervision.console.text import clean
 
 Data = Annotated[
     Path | None, typer.Option(help="Folder of the instance: its store and its admin socket. (default canopy-data)")
@@ -41,6 +44,23 @@ def read_settings(flags: dict[str, Any], config: Path | None = None) -> Config:
         return read_config(flags, os.environ, None if config is None else read_toml(config))
     except ConfigError as error:
         fail(str(error))
+
+
+def ask_api(
+    folder: Path,
+    method: str,
+    path: str,
+    query: dict[str, Any] | None = None,
+    *,
+    body: Any = None,
+    timeout: float = 10.0,
+) -> Any:
+    """Ask the API of the instance whose data folder this is; a refusal ends the program."""
+    url = f"/api/v1/{path}" + (f"?{urlencode(query)}" if query else "")
+    try:
+        return ask_admin(folder, method, url, body, timeout=timeout)
+    except AdminError as error:
+        fail(clean(error), code=1)
 
 
 @contextlib.contextmanager
