@@ -16,8 +16,9 @@ from supervision.base import BaseSupervisor
 from supervision.console.audit import Audit
 from supervision.console.describe import describe_state
 from supervision.console.model import Done, StateText, TraceState
+from supervision.console.nodes import parents
 from supervision.console.sessions import Visitor
-from supervision.console.snapshot import Snapshot, parents
+from supervision.console.snapshot import Snapshot
 from supervision.console.sources import Sources
 from supervision.console.tracing import MAX_LINES, MAX_SECONDS, Traces
 from supervision.server import Wire

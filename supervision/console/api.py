@@ -40,10 +40,11 @@ from supervision.console.model import (
     TopicPage,
     TraceState,
 )
+from supervision.console.nodes import FILTERS
 from supervision.console.openapi import document
 from supervision.console.routing import Asked, Parameter, Route
 from supervision.console.sessions import Access
-from supervision.console.snapshot import FILTERS, Snapshot
+from supervision.console.snapshot import Snapshot
 from supervision.console.sources import Sources
 from supervision.console.tracing import Traces
 from supervision.server import WebSocket, Wire
@@ -284,7 +285,7 @@ class Api:
 
     async def _connections(self, asked: Asked) -> ConnectionPage:
         query = asked.query
-        return await self._snapshot.connections(
+        return await self._snapshot.wires.page(
             sort=query["sort"],
             descending=query["order"] == "desc",
             search=query["q"],
@@ -295,7 +296,7 @@ class Api:
 
     def _connection(self, asked: Asked) -> ConnectionRow:
         id = asked.path["id"]
-        return self._snapshot.connection(id.rpartition("-")[0], self._wire(id))
+        return self._snapshot.wires.row(id.rpartition("-")[0], self._wire(id))
 
     def _disconnect(self, asked: Asked) -> Done:
         id = asked.path["id"]
@@ -306,7 +307,7 @@ class Api:
         return self._actions.ban(asked.visitor, id, self._wire(id), asked.body(BanBody).seconds)
 
     def _wire(self, id: str) -> Wire:
-        wire = self._snapshot.find_wire(id)
+        wire = self._snapshot.wires.find(id)
         if wire is None:
             raise HttpError(404, f"there is no connection {id}")
         return wire

@@ -7,8 +7,8 @@ in between, so that 10,000 of them hold nobody up.
 from __future__ import annotations
 
 import traceback
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from actors import Crash, Ref, Scheduler
@@ -24,8 +24,6 @@ from supervision.console.model import (
     Actor,
     ActorDetails,
     ActorPage,
-    ConnectionPage,
-    ConnectionRow,
     CrashDetails,
     CrashPage,
     CrashRow,
@@ -40,20 +38,14 @@ from supervision.console.model import (
     TopicPage,
     Usage,
 )
+from supervision.console.nodes import grow, matches, parents
 from supervision.console.rows import Rows
 from supervision.console.slices import page_of, sliced
 from supervision.console.sources import Sources
-from supervision.server import Connection, Sockets, Wire
+from supervision.console.wires import Wires
 
 PEERS = 200
 """Links and monitors of one actor that are shown."""
-FILTERS: dict[str, Callable[[Cell], bool]] = {
-    "supervisors": lambda cell: isinstance(cell.process, BaseSupervisor),
-    "restarted": lambda cell: cell.ref.restarts > 0,
-    "waiting": lambda cell: len(cell.mailbox) > 0,
-    "suspended": lambda cell: cell.status.value == "suspended",
-}
-"""What the tree can be narrowed down to; `waiting`: messages wait for it."""
 
 
 class Snapshot:
@@ -62,11 +54,15 @@ class Snapshot:
     Args:
         sources: where to look
         history: what rates and windows are counted from
+
+    Attributes:
+        wires: the connections
     """
 
     def __init__(self, sources: Sources, history: History) -> None:
         self.sources = sources
         self.history = history
+        self.wires = Wires(sources)
         self._began = sources.clock()
 
     # The system.
@@ -151,18 +147,11 @@ class Snapshot:
             search: only those whose label, kind or number has this in it, and those above them
             only: one of `FILTERS`: only those that it is true of, and those above them
         """
-        scheduler = Scheduler.current()
         top = (root or self.sources.root())._cell
         if top is None:
             return None
-        cells = list(scheduler.processes.values())
-        if search or only:
-            is_wanted = FILTERS[only] if only else _any
-            cells = await _with_parents(cells, lambda cell: _matches(cell, search) and is_wanted(cell))
-        below: defaultdict[Ref | None, list[Cell]] = defaultdict(list)
-        async for cell in sliced(cells):
-            below[cell.parent].append(cell)
-        return await _grow(top, below, depth, limit)
+        cells = list(Scheduler.current().processes.values())
+        return await grow(cells, top, depth=depth, limit=limit, search=search, only=only)
 
     # Actors.
 
@@ -193,7 +182,7 @@ class Snapshot:
             async for cell in sliced(list(scheduler.processes.values()))
             if (not state or cell.status.value == state)
             and (not kind or type(cell.process).__name__ == kind)
-            and _matches(cell, search)
+            and matches(cell, search)
         ]
         shown = await page_of(found, row.keys[sort], descending, offset, limit)
         return ActorPage(len(found), offset, row.window, [row(cell) for cell in shown if cell.ref.is_alive()])
@@ -215,7 +204,7 @@ class Snapshot:
             monitored_by=_peers(peer.ref for peer in (cell.monitored_by or {}).values()),
             children=sum(other.parent is ref for other in scheduler.processes.values()),
             spec=_spec(cell),
-            connection=self._connection_of(cell),
+            connection=self.wires.of(cell),
             is_root=self.is_root(ref),
             is_traced=cell.tracer is not None,
         )
@@ -229,85 +218,6 @@ class Snapshot:
         """The rows of some actors, without the dead."""
         row = Rows(Scheduler.current(), self.history)
         return [row(ref._cell) for ref in refs if ref._cell is not None]
-
-    def _connection_of(self, cell: Cell) -> str | None:
-        if not isinstance(cell.process, Connection):
-            return None
-        wire = cell.process.wire
-        servers = self.sources.all_servers().items()
-        return next((f"{name}-{wire.id}" for name, sockets in servers if sockets.wires.get(wire.id) is wire), None)
-
-    # Connections.
-
-    async def connections(
-        self,
-        *,
-        sort: str = "age",
-        descending: bool = False,
-        search: str = "",
-        server: str = "",
-        offset: int = 0,
-        limit: int = 100,
-    ) -> ConnectionPage:
-        """Some of the connections.
-
-        Args:
-            sort: an attribute of `ConnectionRow`
-            descending: the largest first
-            search: only those whose label, user or address has this in it
-            server: only those of this server
-            offset, limit: which of them
-        """
-        wires = [
-            (name, wire)
-            for name, sockets in self.sources.all_servers().items()
-            if server in ("", name)
-            for wire in sockets.wires.values()
-        ]
-        needle = search.lower()
-        found = [pair async for pair in sliced(wires) if not needle or needle in self._searched(pair[1])]
-        shown = await page_of(found, lambda pair: self._wire_key(sort, *pair), descending, offset, limit)
-        return ConnectionPage(len(found), offset, [self.connection(name, wire) for name, wire in shown])
-
-    def connection(self, server: str, wire: Wire) -> ConnectionRow:
-        """One connection."""
-        owner = wire.owner
-        return ConnectionRow(
-            id=f"{server}-{wire.id}",
-            server=server,
-            actor=None if owner is None else str(owner.id),
-            label="" if owner is None else owner.label,
-            user=self.sources.user_of(wire),
-            address=wire.address,
-            peer=wire.peer,
-            state=wire.session.state.value,
-            age=Scheduler.current().loop.time() - wire.connected_at,
-            bytes_in=wire.bytes_in,
-            bytes_out=wire.bytes_out,
-            round_trip=wire.round_trip,
-            backlog=wire.backlog,
-            mailbox=_waiting(wire),
-            peak=_peak(wire),
-            congested=wire.is_congested,
-            compressed=wire.session.is_compressed,
-        )
-
-    def find_wire(self, id: str) -> Wire | None:
-        """The wire of a connection, by the `id` of its row."""
-        name, _, number = id.rpartition("-")
-        sockets: Sockets | None = self.sources.all_servers().get(name)
-        is_number = number.isascii() and number.isdigit() and len(number) < 19
-        return sockets.wires.get(int(number)) if sockets is not None and is_number else None
-
-    def _searched(self, wire: Wire) -> str:
-        label = "" if wire.owner is None else wire.owner.label
-        return f"{label} {wire.peer} {wire.address} {self.sources.user_of(wire) or ''}".lower()
-
-    def _wire_key(self, sort: str, server: str, wire: Wire) -> Any:
-        if sort in _WIRE_KEYS:
-            return _WIRE_KEYS[sort](wire)
-        key = getattr(self.connection(server, wire), sort)
-        return (key is not None, key) if sort in _OPTIONAL else key
 
     # Names and topics.
 
@@ -383,83 +293,6 @@ class Snapshot:
         )
 
 
-def _waiting(wire: Wire) -> int:
-    """Messages that wait for the actor of a connection."""
-    cell = None if wire.owner is None else wire.owner._cell
-    return 0 if cell is None else len(cell.mailbox)
-
-
-def _peak(wire: Wire) -> int:
-    cell = None if wire.owner is None else wire.owner._cell
-    return 0 if cell is None else cell.mailbox.peak
-
-
-_OPTIONAL = frozenset({"round_trip", "actor", "user"})
-_WIRE_KEYS: dict[str, Callable[[Wire], Any]] = {
-    "age": lambda wire: -wire.connected_at,
-    "bytes_in": lambda wire: wire.bytes_in,
-    "bytes_out": lambda wire: wire.bytes_out,
-    "backlog": lambda wire: wire.backlog,
-    "mailbox": _waiting,
-    "peak": _peak,
-}
-"""What connections are sorted by without making a row of each."""
-
-
-async def _with_parents(cells: list[Cell], is_wanted: Callable[[Cell], bool]) -> list[Cell]:
-    """The cells that match, and those above them."""
-    kept: set[Ref] = set()
-    async for cell in sliced(cells):
-        if is_wanted(cell):
-            kept.add(cell.ref)
-            for parent in parents(cell.ref):
-                if parent in kept:
-                    break
-                kept.add(parent)
-    return [cell for cell in cells if cell.ref in kept]
-
-
-async def _grow(top: Cell, below: dict[Ref | None, list[Cell]], depth: int | None, limit: int | None) -> Node:
-    """Make the nodes, level by level."""
-    root = _node(top, below)
-    level = [(root, top.ref)]
-    while level and (depth is None or depth > 0):
-        depth = None if depth is None else depth - 1
-        following: list[tuple[Node, Ref]] = []
-        for node, ref in level:
-            async for cell in sliced(below.get(ref, [])[:limit]):
-                child = _node(cell, below)
-                node.children.append(child)
-                if child.count:
-                    following.append((child, cell.ref))
-        level = following
-    return root
-
-
-def _node(cell: Cell, below: dict[Ref | None, list[Cell]]) -> Node:
-    ref = cell.ref
-    return Node(
-        ref=str(ref.id),
-        label=ref.label,
-        kind=type(cell.process).__name__,
-        state=cell.status.value,
-        restarts=ref.restarts,
-        mailbox=len(cell.mailbox),
-        count=len(below.get(ref, ())),
-    )
-
-
-def _matches(cell: Cell, search: str) -> bool:
-    if not search:
-        return True
-    needle, ref = search.lower(), cell.ref
-    return needle in ref.label.lower() or needle == str(ref.id) or needle in type(cell.process).__name__.lower()
-
-
-def _any(_: Cell) -> bool:
-    return True
-
-
 def _mailboxes(scheduler: Scheduler) -> tuple[int, Cell | None]:
     """How many messages wait, and where most of them do."""
     busy = [(len(cell.mailbox.items), cell) for cell in scheduler.processes.values() if cell.mailbox.items]
@@ -469,14 +302,6 @@ def _mailboxes(scheduler: Scheduler) -> tuple[int, Cell | None]:
 
 def _usage(name: str, used: int, limit: int) -> Usage:
     return Usage(name, used, limit, used / limit if limit else 1.0)
-
-
-def parents(ref: Ref) -> Iterator[Ref]:
-    """Who started it, who started that one, and so on."""
-    cell = ref._cell
-    while cell is not None and cell.parent is not None:
-        yield cell.parent
-        cell = cell.parent._cell
 
 
 def _peers(refs: Iterable[Ref]) -> list[Peer]:

@@ -1,0 +1,125 @@
+"""The connections of all servers, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from actors import Scheduler
+from actors.cell import Cell
+from supervision.console.model import ConnectionPage, ConnectionRow
+from supervision.console.slices import page_of, sliced
+from supervision.console.sources import Sources
+from supervision.server import Connection, Sockets, Wire
+
+
+class Wires:
+    """Looks at connections.
+
+    Args:
+        sources: where to look
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    async def page(
+        self,
+        *,
+        sort: str = "age",
+        descending: bool = False,
+        search: str = "",
+        server: str = "",
+        offset: int = 0,
+        limit: int = 100,
+    ) -> ConnectionPage:
+        """Some of the connections.
+
+        Args:
+            sort: an attribute of `ConnectionRow`
+            descending: the largest first
+            search: only those whose label, user or address has this in it
+            server: only those of this server
+            offset, limit: which of them
+        """
+        wires = [
+            (name, wire)
+            for name, sockets in self._sources.all_servers().items()
+            if server in ("", name)
+            for wire in sockets.wires.values()
+        ]
+        needle = search.lower()
+        found = [pair async for pair in sliced(wires) if not needle or needle in self._searched(pair[1])]
+        shown = await page_of(found, lambda pair: self._wire_key(sort, *pair), descending, offset, limit)
+        return ConnectionPage(len(found), offset, [self.row(name, wire) for name, wire in shown])
+
+    def row(self, server: str, wire: Wire) -> ConnectionRow:
+        """One connection."""
+        owner = wire.owner
+        return ConnectionRow(
+            id=f"{server}-{wire.id}",
+            server=server,
+            actor=None if owner is None else str(owner.id),
+            label="" if owner is None else owner.label,
+            user=self._sources.user_of(wire),
+            address=wire.address,
+            peer=wire.peer,
+            state=wire.session.state.value,
+            age=Scheduler.current().loop.time() - wire.connected_at,
+            bytes_in=wire.bytes_in,
+            bytes_out=wire.bytes_out,
+            round_trip=wire.round_trip,
+            backlog=wire.backlog,
+            mailbox=_waiting(wire),
+            peak=_peak(wire),
+            congested=wire.is_congested,
+            compressed=wire.session.is_compressed,
+        )
+
+    def find(self, id: str) -> Wire | None:
+        """The wire of a connection, by the `id` of its row."""
+        name, _, number = id.rpartition("-")
+        sockets: Sockets | None = self._sources.all_servers().get(name)
+        is_number = number.isascii() and number.isdigit() and len(number) < 19
+        return sockets.wires.get(int(number)) if sockets is not None and is_number else None
+
+    def _searched(self, wire: Wire) -> str:
+        label = "" if wire.owner is None else wire.owner.label
+        return f"{label} {wire.peer} {wire.address} {self._sources.user_of(wire) or ''}".lower()
+
+    def _wire_key(self, sort: str, server: str, wire: Wire) -> Any:
+        if sort in _WIRE_KEYS:
+            return _WIRE_KEYS[sort](wire)
+        key = getattr(self.row(server, wire), sort)
+        return (key is not None, key) if sort in _OPTIONAL else key
+
+    def of(self, cell: Cell) -> str | None:
+        """The `id` of the connection that an actor owns, if it does."""
+        if not isinstance(cell.process, Connection):
+            return None
+        wire = cell.process.wire
+        servers = self._sources.all_servers().items()
+        return next((f"{name}-{wire.id}" for name, sockets in servers if sockets.wires.get(wire.id) is wire), None)
+
+
+def _waiting(wire: Wire) -> int:
+    """Messages that wait for the actor of a connection."""
+    cell = None if wire.owner is None else wire.owner._cell
+    return 0 if cell is None else len(cell.mailbox)
+
+
+def _peak(wire: Wire) -> int:
+    cell = None if wire.owner is None else wire.owner._cell
+    return 0 if cell is None else cell.mailbox.peak
+
+
+_OPTIONAL = frozenset({"round_trip", "actor", "user"})
+_WIRE_KEYS: dict[str, Callable[[Wire], Any]] = {
+    "age": lambda wire: -wire.connected_at,
+    "bytes_in": lambda wire: wire.bytes_in,
+    "bytes_out": lambda wire: wire.bytes_out,
+    "backlog": lambda wire: wire.backlog,
+    "mailbox": _waiting,
+    "peak": _peak,
+}
+"""What connections are sorted by without making a row of each."""
