@@ -55,6 +55,7 @@ class ConsoleApp(App[int]):
 
     def __init__(self, data: Path, interval: float = INTERVAL) -> None:
         super().__init__()
+        self.animation_level = "none"  # over ssh each of its frames is a packet
         self.link = Link(data)
         self.loaded = asyncio.Condition()
         """Notified after every look, whether the instance answered or not."""
