@@ -110,7 +110,7 @@ class BansPage:
             for ban in reversed(bans[-MAX_ROWS:])
         ]
         table = PageTable("Kept out", ["who", "reason", "since", "until"], rows)
-        return PageContent(self.id, self.title, {"bans": len(bans), "shown": len(rows)}, [table])
+        return PageContent(self.id, self.title, {"bans": len(bans)}, [table])
 
 
 def _moment(at: float) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from actors import Call, GenServer, Ref, Scheduler, Target, cast
+from actors import Call, GenServer, Ref, Target, cast
 from actors.blocking import BlockingServer
 from canvas.grid import Change, Grid
 from canvas.store.interface import Durability, Store, StoreError
@@ -93,9 +94,10 @@ class StoreServer(GenServer):
     Args (of `init`):
         store: what it serves
         history: the process that takes snapshots
+        clock: measures commits, in seconds; that of the loop stands still while it is blocked
     """
 
-    def init(self, store: Store, history: Target) -> None:
+    def init(self, store: Store, history: Target, clock: Callable[[], float] = time.perf_counter) -> None:
         self._store = store.take_over()
         self._history = history
         self._seq = 0
@@ -103,7 +105,7 @@ class StoreServer(GenServer):
         self._last_commit = 0.0
         self._error: str | None = None
         self._until_look = LOOK_EVERY
-        self._now = Scheduler.current().loop.time
+        self._clock = clock
 
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Load the canvas, or tell how the store is."""
@@ -123,7 +125,7 @@ class StoreServer(GenServer):
         """Commit a batch."""
         if not isinstance(request, Append):
             return super().handle_cast(request)
-        began = self._now()
+        began = self._clock()
         try:
             self._store.append(request.changes, request.at)
         except StoreError as error:  # the disk's fault, not ours: whoever painted is told
@@ -131,7 +133,7 @@ class StoreServer(GenServer):
             request.reply_to.tell(Rejected(request.changes, error))
         else:
             request.reply_to.tell(Committed(request.changes))
-            self._note(len(request.changes), self._now() - began)
+            self._note(len(request.changes), self._clock() - began)
         return None
 
     def _note(self, changes: int, seconds: float) -> None:

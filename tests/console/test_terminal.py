@@ -14,7 +14,7 @@ from textual.widgets import Button, Footer, Static, TabbedContent
 from textual.widgets._footer import FooterKey
 
 from actors import GenServer, Ref, cast, down, send_exit, start
-from actors.debug import find, processes
+from actors.debug import find, processes, resume, suspend
 from canvas.application import CanvasApplication
 from supervision.console.text import clean
 from supervision.console.tui import ConsoleApp
@@ -187,6 +187,23 @@ async def test_every_view_shows_what_it_should(tmp_path: Path) -> None:
             await user.until(is_shown)
             await user.until(lambda: {"Keys", "Quit"} <= user.keys)
         await ann.leave()
+
+
+@live
+async def test_longest_mailbox_is_named_and_opened_even_when_nothing_waits_any_more(tmp_path: Path) -> None:
+    async with canvas(tmp_path) as (_, user):
+        worker = await start(Worker, label="worker")
+        suspend(worker)
+        for _ in range(50):
+            worker.tell("hello")
+        await user.until(lambda: f"worker <{worker.id}>, 50 waiting" in user.text)
+        resume(worker)
+        await user.until(lambda: f"worker <{worker.id}>, empty now, 50 at most" in user.text)
+        await user.press("m")
+        await user.until(lambda: isinstance(user.screen, ActorScreen))
+        assert user.screen.ref == str(worker.id)
+        send_exit(worker, "kill")
+        await down(worker)
 
 
 @live

@@ -38,6 +38,7 @@ class Overview(View):
         super().__init__()
         self._longest: Json | None = None
         self._crash: Json | None = None
+        self._next_sample = 0.0
         self._facts = Facts()
         self._charts = [(Static(markup=False), Sparkline()) for _ in CHARTS]
 
@@ -50,21 +51,25 @@ class Overview(View):
     async def load(self, link: Link) -> None:
         """Show it as it is now."""
         seen = await link.get("overview")
-        longest = await link.get("actors", sort="mailbox", order="desc", limit=1)
+        longest = await link.get("actors", sort="mailbox" if seen["waiting"] else "peak", order="desc", limit=1)
         crashes = await link.get("crashes")
-        history = await link.get("history")
         self._longest = next(iter(longest["actors"]), None)
         self._crash = next(iter(crashes["crashes"]), None)
         self._facts.show(
             Group(grid(text.overview_facts(seen), 3), Text(), grid(self._leads(seen)), Text(), grid(_limits(seen)))
         )
-        self._draw(history["samples"])
+        if seen["at"] >= self._next_sample:
+            history = await link.get("history")
+            self._draw(history["samples"])
+            self._next_sample = seen["at"] + history["interval"] / 2
 
     def _leads(self, seen: Json) -> list[tuple[str, str]]:
         """Where to look closer."""
         longest, crash = "nothing waits", "nothing has crashed"
-        if self._longest is not None and self._longest["mailbox"]:
-            longest = f"{text.actor_name(self._longest)}, {self._longest['mailbox']:,} waiting  (m opens it)"
+        if self._longest is not None:
+            row = self._longest
+            waiting = f"{row['mailbox']:,} waiting" if row["mailbox"] else f"empty now, {row['peak']:,} at most"
+            longest = f"{text.actor_name(row)}, {waiting}  (m opens it)"
         if self._crash is not None:
             when = text.duration(max(0.0, seen["at"] - self._crash["at"]))
             reason = text.clean(self._crash["reason"])
