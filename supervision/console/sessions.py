@@ -6,7 +6,7 @@ import enum
 import hmac
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SESSION_LIFE = 12 * 3600.0
 """Seconds after which a session is over."""
@@ -48,8 +48,8 @@ class Visitor:
 class Tokens:
     """The two secrets."""
 
-    admin: str
-    read: str
+    admin: str = field(repr=False)
+    read: str = field(repr=False)
 
     def access(self, token: str) -> Access | None:
         """What `token` opens. Takes as long for a wrong one as for a right one."""

@@ -14,6 +14,7 @@ from actors.debug import find, info
 from supervision import DynamicSupervisor, Restart, child, start_dynamic_child
 from tests.support.console import Asker, console
 from tests.support.instance import mended
+from tests.support.raw_socket import RawSocket
 from tests.support.scenarios import live
 from tests.support.websocket_client import WebSocketClient
 
@@ -157,6 +158,24 @@ async def test_state_is_shown_without_secrets(tmp_path: Path) -> None:
         assert shown["state"] == {"api_key": "(hidden)", "answered": "0"}
         assert audit(tmp_path)[-1]["action"] == "get state"
         await end(ann, clerk)
+
+
+@live
+async def test_no_actor_shows_a_token_or_a_cookie(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann, await RawSocket.open(ann.port) as raw:
+        login = await ann.anonymous().send("GET", f"/?token={ann.token}")
+        cookie = login.headers["set-cookie"].partition(";")[0].partition("=")[2]
+        head = f"Host: localhost\r\nAuthorization: Bearer {ann.token}\r\nCookie: canopy_console={cookie}\r\n"
+        raw.send(f"GET /api/v1/overview HTTP/1.1\r\n{head}\r\nGET /api/v1/overview HTTP/1.1\r\n{head}".encode())
+        assert (await raw.answer()).status == 200
+        actors = (await ann.get("actors"))["actors"]
+        assert {"Listener", "Connection", "Canvas"} <= {actor["kind"] for actor in actors}
+        for actor in actors:
+            answer = await ann.send("GET", f"/api/v1/actors/{actor['ref']}/state")
+            assert answer.status in (200, 404)
+            for secret in (ann.token, ann.reader().token, cookie):
+                assert secret is not None
+                assert secret.encode() not in answer.body, actor
 
 
 @live

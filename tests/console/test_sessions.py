@@ -31,6 +31,10 @@ def test_each_token_opens_what_it_is_for() -> None:
         assert tokens.access(wrong) is None
 
 
+def test_tokens_do_not_show_themselves() -> None:
+    assert "aaa" not in repr(Tokens("aaa", "aaa"))
+
+
 def test_token_is_compared_in_constant_time_with_both(monkeypatch: pytest.MonkeyPatch) -> None:
     compared = []
 
