@@ -54,7 +54,8 @@ def open_store(config: Config) -> Store:
     if config.store == "memory":
         return MemoryStore(epoch, config.width, config.height, config.background)
     path = config.data / DATABASE
-    store = SqliteStore.open(path, config.durability, new=About(epoch, config.width, config.height, config.background))
+    new = About(epoch, config.width, config.height, config.background)
+    store = SqliteStore.open(path, config.durability, new=new, next_epoch=epoch)
     for option in ("width", "height", "background"):
         asked, has = getattr(config, option), getattr(store, option)
         if option in config.given and asked != has:

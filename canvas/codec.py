@@ -60,7 +60,7 @@ class JsonCodec:
 
     def decode(self, message: Text | Binary, width: int, height: int) -> ClientMessage:
         """See `Codec`."""
-        if isinstance(message, Binary):
+        if type(message) is Binary:
             raise BadMessage("unsupported_data", "messages are JSON in text frames")
         return messages.decode(message.data, width, height)
 

@@ -80,9 +80,8 @@ class Grid:
         Raises:
             ValueError: if one of them does not.
         """
-        for expected, change in enumerate(changes, start=self.seq + 1):
-            if change.seq != expected:
-                raise ValueError(f"change {change.seq} cannot follow {expected - 1}")
+        if [change.seq for change in changes] != list(range(self.seq + 1, self.seq + 1 + len(changes))):
+            raise ValueError(f"changes {changes[0].seq} to {changes[-1].seq} cannot follow {self.seq}")
         own, columns = self._own, self.columns
         for change in changes:
             x, y = change.x, change.y

@@ -38,6 +38,7 @@ class Visitor:
     """One visitor. Its view outlives it."""
 
     __slots__ = (
+        "_check",
         "_clock",
         "_codec",
         "_connection",
@@ -62,6 +63,7 @@ class Visitor:
         self._viewer = Viewer(user_id, name, connection.ref, connection.wire, view)
         self._clock = connection.scheduler.loop.time
         now = self._clock()
+        self._check = room.rules.check if room.rules.are_strict else None
         limit = room.rules.rate_limit
         self._pixels = None if limit is None else TokenBucket(limit, now)
         self._cursors = None if limit is None else TokenBucket(limit, now)
@@ -117,9 +119,10 @@ class Visitor:
 
     def _paint(self, pixel: ClientPixelUpdate) -> None:
         room = self._room
-        if room.rules.are_strict:
-            room.rules.check(pixel.x, pixel.y, pixel.color)
-        self._spend(self._pixels, "pixel updates")
+        if self._check is not None:
+            self._check(pixel.x, pixel.y, pixel.color)
+        if self._pixels is not None:
+            self._spend(self._pixels, "pixel updates")
         if room.cooldowns is not None:
             room.cooldowns.begin(self._user_id, len(room.viewers), self._clock())
         self._painted.append(Change(pixel.x, pixel.y, pixel.color, self._user_id))

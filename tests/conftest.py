@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings
 
 pytest_plugins = ["actors.testing.plugin"]  # an installed canopy brings it along
 
@@ -17,7 +18,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Log plainly: the coloured tracebacks of structlog's default take 300 ms each."""
+    """Log plainly: the coloured tracebacks of structlog's default take 300 ms each. Judge no example by its time."""
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
     renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.processors.add_log_level, renderer])
 

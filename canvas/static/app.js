@@ -1,9 +1,11 @@
 /**
  * Wires the parts of the page together. What each part does is in its own module.
  */
+import { Author } from "./author.js";
 import { Camera } from "./camera.js";
 import { hex, pack } from "./color.js";
 import { Connection } from "./connection.js";
+import { Cooldown } from "./cooldown.js";
 import { Cursors } from "./cursors.js";
 import { Keyboard } from "./keyboard.js";
 import { Lookout } from "./lookout.js";
@@ -16,11 +18,18 @@ import { Pointer } from "./pointer.js";
 import { SUBPROTOCOL } from "./protocol.js";
 import { Readout } from "./readout.js";
 import { Renderer } from "./renderer.js";
+import { Rules } from "./rules.js";
 import { Session } from "./session.js";
 import { StatusBadge } from "./status.js";
 import { Strokes } from "./stroke.js";
 import { Toasts } from "./toast.js";
 import { Toolbox } from "./toolbox.js";
+
+const REFUSALS = {
+  read_only: "This canvas is for looking only",
+  color_not_allowed: "That colour is not in the palette of this canvas",
+  area_locked: "This part of the canvas is locked",
+};
 
 const element = (id) => document.getElementById(id);
 const board = element("board");
@@ -37,7 +46,9 @@ const camera = new Camera();
 const cursors = new Cursors();
 const people = new People(element("people-button"), element("people"));
 const outbox = new Outbox(connection, pending, (indexes) => session.revert(indexes));
-const session = new Session({ connection, picture, pending, outbox, people, cursors });
+const rules = new Rules();
+const cooldown = new Cooldown(dock, element("wait"));
+const session = new Session({ connection, picture, pending, outbox, people, cursors, rules, cooldown });
 const strokes = new Strokes(picture, (x, y, color) => session.paint(x, y, color));
 const lookout = new Lookout(camera, picture, session);
 const renderer = new Renderer(board, element("overlay"), { picture, camera, cursors });
@@ -45,6 +56,7 @@ const palette = new Palette(element("palette"));
 const toolbox = new Toolbox(element("tools"));
 const toasts = new Toasts(element("toasts"));
 const readout = new Readout();
+const author = new Author(picture, (userId) => (userId === session.userId ? "you" : people.label(userId)));
 const badge = new StatusBadge(element("status"), pending, () => connection.retry());
 
 /** The cell under the pointer, or the keyboard's. @type {{x: number, y: number, keyboard: boolean} | null} */
@@ -61,7 +73,8 @@ connection.onstate = (state) => {
 };
 session.onchange = () => renderer.redrawPicture();
 lookout.onoverview = () => renderer.redraw();
-renderer.onpicture = () => readout.show(target, picture);
+renderer.onpicture = () => tell();
+author.onanswer = () => tell(target?.keyboard);
 session.onload = (resized) => {
   if (resized) {
     strokes.clear();
@@ -74,8 +87,23 @@ session.onerror = ({ code, message }) => {
   const words = {
     rate_limited: "That was faster than the server allows. Some pixels were taken back.",
     store_unavailable: "The server cannot save pixels right now. You can look around; painting will be back.",
+    ...REFUSALS,
   };
-  toasts.say(words[code] ?? message, "warning");
+  if (code === "cooldown") cooldown.nudge();
+  else toasts.say(words[code] ?? message, "warning");
+};
+session.onrules = (background) => {
+  toolbox.lock(rules.readOnly);
+  toolbox.offerErase(rules.allows(background));
+  dock.classList.toggle("closed", rules.readOnly);
+  palette.offer(rules.palette);
+  renderer.locked = rules.locked;
+  renderer.redraw();
+  layOut();
+};
+session.onrefusal = (why) => {
+  if (why === "cooldown") cooldown.nudge();
+  else toasts.say(REFUSALS[why]);
 };
 cursors.onchange = () => renderer.redrawOverlay();
 people.onchoose = (userId) => {
@@ -113,8 +141,14 @@ function pointAt(cell, keyboard = false) {
   target = cell && { ...cell, keyboard };
   renderer.target = toolbox.tool === "hand" && !keyboard ? null : target;
   renderer.redrawOverlay();
-  readout.show(target, picture, keyboard);
+  tell(keyboard);
   if (cell && picture.contains(cell.x, cell.y)) outbox.pointAt(cell.x, cell.y);
+}
+
+/** Say what is in focus. */
+function tell(aloud = false) {
+  author.look(target);
+  readout.show(target, picture, author.text, aloud);
 }
 
 function inkFor(mode) {
@@ -122,7 +156,10 @@ function inkFor(mode) {
 }
 
 function pick(cell) {
-  if (picture.ready && picture.contains(cell.x, cell.y)) palette.choose(picture.at(cell.x, cell.y));
+  if (!picture.ready || !picture.contains(cell.x, cell.y)) return;
+  const color = picture.at(cell.x, cell.y);
+  if (rules.allows(color)) palette.choose(color);
+  else toasts.say(REFUSALS.color_not_allowed);
 }
 
 /** Once: whoever paints dots smaller than a screen pixel may not know that there is a zoom. */
@@ -157,6 +194,7 @@ new Pointer(board, {
   },
   cancel: () => strokes.cancel(),
   hover: (at) => pointAt(at && camera.cellAt(at)),
+  tap: (at) => pointAt(camera.cellAt(at)),
   pan: (dx, dy) => camera.pan(dx, dy),
   zoom: (factor, at) => camera.zoomBy(factor, at),
 });
@@ -190,6 +228,7 @@ function penDown() {
 }
 
 function undo() {
+  if (cooldown.left > 0) return cooldown.nudge();
   if (!strokes.active && !strokes.undo()) toasts.say("Nothing to undo");
 }
 
@@ -228,7 +267,7 @@ new Keyboard(board, {
   shortcuts: {
     ...digits,
     b: () => toolbox.take("draw"),
-    e: () => toolbox.take("erase"),
+    e: () => rules.allows(picture.background) && toolbox.take("erase"),
     i: () => toolbox.take("pick"),
     h: () => toolbox.take("hand"),
     x: () => palette.swap(),
@@ -266,7 +305,7 @@ addEventListener("resize", layOut);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => renderer.restyle());
 layOut();
 renderer.restyle();
-readout.show(null, picture);
+tell();
 connection.start();
 
 /**

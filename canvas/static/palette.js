@@ -23,7 +23,11 @@ const COLORS = [
   ["#F08A9B", "Rose"], ["#FFC7D6", "Blush"],
 ];
 const STORED = "canopy.color";
+/** So few colours stand in one row. */
+const SINGLE_ROW = 8;
 const FIRST = "#E5383B";
+
+const NAMES = new Map(COLORS);
 
 export class Palette {
   /** The chosen colour, packed. */
@@ -32,14 +36,20 @@ export class Palette {
   onchoose = () => {};
 
   #before = pack(COLORS[0][0]);
-  #swatches;
+  #group;
+  /** @type {HTMLButtonElement[]} */
+  #swatches = [];
+  /** The colours of the swatches, as text. @type {string[]} */
+  #offered = [];
+  /** There are no others. */
+  #closed = false;
   #current = /** @type {HTMLElement} */ (document.getElementById("current-color"));
   #custom = /** @type {HTMLInputElement} */ (document.getElementById("custom-color"));
 
   /** @param {HTMLElement} group where the swatches go */
   constructor(group) {
-    this.#swatches = COLORS.map(([color, name], at) => this.#swatch(color, name, at));
-    group.append(...this.#swatches);
+    this.#group = group;
+    this.offer(null);
     group.addEventListener("keydown", (event) => this.#arrow(event));
     this.#custom.addEventListener("click", () => (this.#before = this.color));
     this.#custom.addEventListener("input", () => this.#mix(pack(this.#custom.value.toUpperCase())));
@@ -48,10 +58,27 @@ export class Palette {
   }
 
   /**
+   * Offer these colours and no others.
+   * @param {number[] | null} colors packed; null for our own, and any other
+   */
+  offer(colors) {
+    this.#closed = colors !== null;
+    this.#offered = colors?.map(hex) ?? [...NAMES.keys()];
+    this.#swatches = this.#offered.map((color, at) => this.#swatch(color, NAMES.get(color) ?? color, at));
+    this.#group.replaceChildren(...this.#swatches);
+    this.#group.classList.toggle("single", this.#offered.length <= SINGLE_ROW);
+    this.#custom.parentElement.hidden = this.#closed;
+    if (!this.#closed) return this.#select(this.color);
+    if (!colors.includes(this.#before)) this.#before = colors[0];
+    this.#select(colors.includes(this.color) ? this.color : colors[0]);
+  }
+
+  /**
    * Paint in this colour from now on.
    * @param {number} color packed
    */
   choose(color) {
+    if (this.#closed && !this.#offered.includes(hex(color))) return;
     if (color !== this.color) this.#before = this.color;
     this.#select(color);
     this.onchoose();
@@ -64,7 +91,7 @@ export class Palette {
 
   /** @param {number} number 1 to 9 */
   chooseNth(number) {
-    this.choose(pack(COLORS[number - 1][0]));
+    if (number <= this.#offered.length) this.choose(pack(this.#offered[number - 1]));
   }
 
   /**
@@ -73,11 +100,11 @@ export class Palette {
    */
   step(step) {
     const at = this.#selected();
-    this.choose(pack(COLORS[(Math.max(0, at) + step + COLORS.length) % COLORS.length][0]));
+    this.choose(pack(this.#offered.at((Math.max(0, at) + step) % this.#offered.length)));
   }
 
   openCustom() {
-    this.#custom.click();
+    if (!this.#closed) this.#custom.click();
   }
 
   /** Every colour on the way through the system's picker; the one before stays the one before it was opened. */
@@ -101,7 +128,7 @@ export class Palette {
   }
 
   #selected() {
-    return COLORS.findIndex(([color]) => pack(color) === this.color);
+    return this.#offered.indexOf(hex(this.color));
   }
 
   #select(color) {
@@ -119,7 +146,7 @@ export class Palette {
     if (at < 0) well.style.setProperty("--color", text);
     this.#current.style.setProperty("--color", text);
     this.#current.style.setProperty("--before", hex(this.#before));
-    this.#current.setAttribute("aria-label", `Colour ${COLORS[at]?.[1] ?? text}. Switch to the previous colour`);
+    this.#current.setAttribute("aria-label", `Colour ${NAMES.get(text) ?? text}. Switch to the previous colour`);
     remember(text);
     if (at >= 0) this.#bringIntoSight(this.#swatches[at]);
   }
@@ -135,12 +162,14 @@ export class Palette {
 
   /** Arrow keys within the group, as a radio group does; two rows, so sideways is two steps. */
   #arrow(event) {
-    const step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -2, ArrowRight: 2 }[event.key];
+    const rows = this.#group.classList.contains("single") ? 1 : 2;
+    const step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -rows, ArrowRight: rows }[event.key];
     if (!step) return;
     event.preventDefault();
     const from = Math.max(0, this.#swatches.indexOf(document.activeElement));
-    const to = (from + step + COLORS.length) % COLORS.length;
-    this.choose(pack(COLORS[to][0]));
+    const { length } = this.#offered;
+    const to = (from + step + length) % length;
+    this.choose(pack(this.#offered[to]));
     this.#swatches[to].focus({ preventScroll: true });
   }
 }

@@ -13,6 +13,7 @@
  * @property {(mode: Mode) => void} end
  * @property {() => void} cancel the stroke was a mistake
  * @property {(at: Point | null) => void} hover
+ * @property {(at: Point) => void} tap a press that would have moved the view, and did not
  * @property {(dx: number, dy: number) => void} pan
  * @property {(factor: number, at: Point) => void} zoom
  */
@@ -30,7 +31,7 @@ export class Pointer {
   #intents;
   /** Fingers on the board. @type {Map<number, Point>} */
   #fingers = new Map();
-  /** What the pressed pointer is doing. @type {{id: number, mode: Mode, last: Point, since: number} | null} */
+  /** What the pressed pointer is doing. @type {{id: number, mode: Mode, last: Point, since: number, start: Point, still: boolean} | null} */
   #press = null;
   /** A finger's stroke that has not started yet. @type {{points: Point[], mode: Mode, timer: number} | null} */
   #held = null;
@@ -47,7 +48,7 @@ export class Pointer {
     board.addEventListener("pointermove", (event) => this.#move(event));
     board.addEventListener("pointerup", (event) => this.#up(event));
     board.addEventListener("pointercancel", (event) => this.#up(event));
-    board.addEventListener("pointerleave", () => !this.#press && intents.hover(null));
+    board.addEventListener("pointerleave", (event) => this.#leave(event));
     board.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     board.addEventListener("contextmenu", (event) => event.preventDefault());
     // Safari pinches the page through its own events, whatever touch-action says.
@@ -64,7 +65,8 @@ export class Pointer {
     if (this.#press || this.#pinching) return;
     this.#board.setPointerCapture(event.pointerId);
     const mode = this.#modeOf(event);
-    this.#press = { id: event.pointerId, mode, last: at, since: event.timeStamp };
+    this.#press = { id: event.pointerId, mode, last: at, since: event.timeStamp, still: true, start: at };
+
     if (mode === "pan") this.#board.classList.add("panning");
     else if (event.pointerType === "touch") this.#hold(at, mode);
     else this.#intents.begin(at, mode, event.shiftKey);
@@ -82,9 +84,15 @@ export class Pointer {
       return;
     }
     if (press.id !== event.pointerId) return;
+    press.still &&= Math.hypot(at.x - press.start.x, at.y - press.start.y) <= TOUCH_SLOP;
     if (press.mode === "pan") this.#intents.pan(at.x - press.last.x, at.y - press.last.y);
     else this.#draw(event, at, press);
     press.last = at;
+  }
+
+  /** A finger leaves with each tap; what it has pointed at is up to `#up`. */
+  #leave(event) {
+    if (!this.#press && event.pointerType !== "touch") this.#intents.hover(null);
   }
 
   #draw(event, at, press) {
@@ -103,8 +111,10 @@ export class Pointer {
     if (this.#press?.id !== event.pointerId) return;
     if (event.type === "pointercancel" && this.#held) this.#forget();
     this.#release();
+    const tapped = event.type === "pointerup" && this.#press.mode === "pan" && this.#press.still;
     this.#finish();
     if (event.pointerType === "touch") this.#intents.hover(null);
+    if (tapped) this.#intents.tap(this.#at(event));
   }
 
   #finish() {

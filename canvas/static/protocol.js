@@ -6,7 +6,7 @@
  *
  * @typedef {{type: "welcome", userId: string, width: number, height: number, epoch: string, seq: number, head: number,
  *   resumed: boolean, background: number, users: string[], names: Record<string, string>, userCount: number,
- *   rateLimit: {perSecond: number, burst: number} | null}} Welcome
+ *   rateLimit: {perSecond: number, burst: number} | null, rules: import("./rules.js").RuleSet}} Welcome
  * @typedef {{x: number, y: number, width: number, height: number}} Area
  * @typedef {{type: "snapshot", seq: number, whole: boolean, area: Area, tiles: {number: number, data: Uint8Array}[]}}
  *   Snapshot data: deflated, empty for a tile of background
@@ -18,6 +18,8 @@
  * @typedef {{type: "error", code: string, message: string, field: string | null}} ServerError
  * @typedef {Welcome | Snapshot | Changes | Presence | UserCount | Cursors | ServerError} ServerMessage
  */
+
+import { pack } from "./color.js";
 
 export const SUBPROTOCOL = "canopy.v1.bin";
 /** Pixels on each side of a tile. */
@@ -166,10 +168,12 @@ function welcome(read) {
   const userCount = read.u32();
   const [epoch, userId] = [read.short(), read.short()];
   const users = read.many(() => read.short());
-  const { names } = JSON.parse(read.text(read.bytes.length - read.at));
+  const { names, read_only: readOnly, palette, cooldown, locked } = JSON.parse(read.text(read.bytes.length - read.at));
+  const rules = { readOnly, palette: palette?.map(pack) ?? null, cooldown, locked };
   const rateLimit = flags & 2 ? limit : null;
   const [type, resumed] = ["welcome", Boolean(flags & 1)];
-  return { type, userId, width, height, epoch, seq, head, resumed, background, users, names, userCount, rateLimit };
+  const shape = { width, height, background };
+  return { type, userId, ...shape, epoch, seq, head, resumed, users, names, userCount, rateLimit, rules };
 }
 
 function coming(read) {

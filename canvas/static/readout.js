@@ -9,15 +9,17 @@ export class Readout {
   #chip = /** @type {HTMLElement} */ (document.getElementById("readout"));
   #text = /** @type {HTMLElement} */ (document.getElementById("readout-text"));
   #color = /** @type {HTMLElement} */ (document.getElementById("readout-color"));
+  #author = /** @type {HTMLElement} */ (document.getElementById("readout-author"));
   #announcer = /** @type {HTMLElement} */ (document.getElementById("cell-announcer"));
   #speakTimer = 0;
 
   /**
    * @param {{x: number, y: number} | null} cell
    * @param {import("./picture.js").Picture} picture
+   * @param {string} author who painted it and when, if that is known
    * @param {boolean} [aloud]
    */
-  show(cell, picture, aloud = false) {
+  show(cell, picture, author, aloud = false) {
     const inside = cell && picture.ready && picture.contains(cell.x, cell.y);
     this.#chip.classList.toggle("idle", !inside);
     if (!inside) {
@@ -28,9 +30,10 @@ export class Readout {
     const words = `${cell.x}, ${cell.y}`;
     this.#text.textContent = words;
     this.#color.textContent = color;
+    this.#author.textContent = author;
     this.#chip.style.setProperty("--color", color);
     if (!aloud) return;
     clearTimeout(this.#speakTimer);
-    this.#speakTimer = setTimeout(() => (this.#announcer.textContent = `${words}, ${color}`), SPEAK_DELAY);
+    this.#speakTimer = setTimeout(() => (this.#announcer.textContent = [words, color, author].filter(Boolean).join(", ")), SPEAK_DELAY);
   }
 }

@@ -23,6 +23,8 @@ export class Renderer {
   target = null;
   /** Cells were drawn in new colours. */
   onpicture = () => {};
+  /** Where nobody may paint: hatched. @type {import("./protocol.js").Area[]} */
+  locked = [];
 
   #board;
   #overlay;
@@ -35,6 +37,8 @@ export class Renderer {
   #wake = 0;
   #ratio = 1;
   #edge = "#0002";
+  /** @type {CanvasPattern | null} */
+  #hatch = null;
 
   /**
    * @param {HTMLCanvasElement} board
@@ -56,6 +60,7 @@ export class Renderer {
    */
   resize(width, height) {
     this.#ratio = devicePixelRatio || 1;
+    this.#hatch = hatch(this.#board, this.#ratio);
     for (const { canvas } of [this.#board, this.#overlay]) {
       canvas.width = Math.round(width * this.#ratio);
       canvas.height = Math.round(height * this.#ratio);
@@ -151,6 +156,19 @@ export class Renderer {
     this.#drawOverview(context, origin, scale, { left, top, right, bottom });
     for (const tile of this.#picture.tiles()) this.#drawTile(context, tile, origin, scale, { left, top, right, bottom });
     if (this.grid && this.#camera.view.zoom >= GRID_FROM) this.#drawGrid(origin, scale, left, top, right, bottom);
+    for (const area of this.locked) this.#drawLocked(context, area, origin, scale, { left, top, right, bottom });
+  }
+
+  /** Hatch what is seen of a locked area. */
+  #drawLocked(context, area, origin, scale, seen) {
+    const [left, top] = [Math.max(seen.left, area.x), Math.max(seen.top, area.y)];
+    const [right, bottom] = [Math.min(seen.right, area.x + area.width), Math.min(seen.bottom, area.y + area.height)];
+    if (right <= left || bottom <= top) return;
+    context.save();
+    context.translate(origin.x, origin.y); // the hatching moves with the canvas
+    context.fillStyle = this.#hatch;
+    context.fillRect(left * scale, top * scale, (right - left) * scale, (bottom - top) * scale);
+    context.restore();
   }
 
   /** Draw the canvas from afar, if some of what is seen is not known from near by. */
@@ -264,4 +282,22 @@ export class Renderer {
     const corner = toScreen(this.#camera.view, this.#camera.screen, { x: 0, y: 0 });
     return { x: Math.round(corner.x * this.#ratio), y: Math.round(corner.y * this.#ratio) };
   }
+}
+
+/** Thin slanted lines that show on any colour: a light one beside a dark one. */
+function hatch(context, ratio) {
+  const side = Math.round(10 * ratio);
+  const tile = new OffscreenCanvas(side, side);
+  const pen = tile.getContext("2d");
+  pen.lineWidth = ratio;
+  for (const [style, shift] of [["rgb(20 24 22 / 0.3)", 0], ["rgb(255 255 255 / 0.4)", 1.4 * ratio]]) {
+    pen.strokeStyle = style;
+    pen.beginPath();
+    for (const x of [-side, 0, side]) {
+      pen.moveTo(x + shift - side, 2 * side);
+      pen.lineTo(x + shift + 2 * side, -side);
+    }
+    pen.stroke();
+  }
+  return context.createPattern(tile, "repeat");
 }

@@ -22,6 +22,10 @@ export class Session {
   onload = () => {};
   /** Something to draw. */
   onchange = () => {};
+  /** The rules are others than before. @type {(background: number) => void} */
+  onrules = () => {};
+  /** A pixel was not painted, because it may not be. @type {(why: import("./rules.js").Refusal | "cooldown") => void} */
+  onrefusal = () => {};
 
   #connection;
   #picture;
@@ -29,6 +33,8 @@ export class Session {
   #outbox;
   #people;
   #cursors;
+  #rules;
+  #cooldown;
   /** Everyone we were: what was painted before a reconnect is our own, too. */
   #selves = new Set();
   /** The change with which all that we missed is there; null once it is. @type {number | null} */
@@ -43,15 +49,18 @@ export class Session {
   /**
    * @param {{connection: import("./connection.js").Connection, picture: import("./picture.js").Picture,
    *   pending: import("./pending.js").Pending, outbox: import("./outbox.js").Outbox,
-   *   people: import("./people.js").People, cursors: import("./cursors.js").Cursors}} parts
+   *   people: import("./people.js").People, cursors: import("./cursors.js").Cursors,
+   *   rules: import("./rules.js").Rules, cooldown: import("./cooldown.js").Cooldown}} parts
    */
-  constructor({ connection, picture, pending, outbox, people, cursors }) {
+  constructor({ connection, picture, pending, outbox, people, cursors, rules, cooldown }) {
     this.#connection = connection;
     this.#picture = picture;
     this.#pending = pending;
     this.#outbox = outbox;
     this.#people = people;
     this.#cursors = cursors;
+    this.#rules = rules;
+    this.#cooldown = cooldown;
     connection.onopen = () => {
       this.#generation += 1;
       this.#waiting = null;
@@ -97,6 +106,12 @@ export class Session {
     const index = y * this.#picture.width + x;
     if (!this.#picture.knows(index)) return false;
     if (this.#pending.size >= MAX_PENDING && !this.#pending.has(index)) return false;
+    const why = this.#rules.refusal(x, y, color) ?? (this.#cooldown.left > 0 ? "cooldown" : null);
+    if (why !== null) {
+      this.onrefusal(why);
+      return false;
+    }
+    this.#cooldown.begin(this.#people.count);
     this.#pending.put(index, color, this.#picture.confirmed(index));
     this.#picture.show(index, color);
     this.#outbox.pump();
@@ -153,6 +168,8 @@ export class Session {
     this.#people.replace(welcome.userId, welcome.users, welcome.names, welcome.userCount);
     if (welcome.userCount <= welcome.users.length) this.#cursors.keep(new Set(welcome.users));
     this.#outbox.configure(welcome.width, welcome.rateLimit);
+    this.#cooldown.adopt(welcome.rules.cooldown);
+    if (this.#rules.adopt(welcome.rules)) this.onrules(welcome.background);
     this.epoch = welcome.epoch;
     if (welcome.resumed) {
       this.seq = welcome.seq;
@@ -215,6 +232,7 @@ export class Session {
 
   #fail(error) {
     this.#outbox.refused(error.code === "rate_limited");
+    if (error.code === "cooldown") this.#cooldown.begin(this.#people.count); // by another browser: wait as long as can be
     this.onerror(error);
   }
 }

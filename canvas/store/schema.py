@@ -30,6 +30,8 @@ VERSIONS: Sequence[Sequence[str]] = (
     ),
 )
 """What each version of the schema adds. A file's version is `PRAGMA user_version`; the last one here is ours."""
+VOLATILE = "~"
+"""Ends the epoch of a run with durability `none`: what it has shown may be gone after a power cut."""
 BUSY_TIMEOUT = 30.0
 """Seconds that a commit waits for another writer, which is a snapshot: that takes some milliseconds."""
 CHECKED_WHOLE = 64 * 1024 * 1024
@@ -141,6 +143,23 @@ def migrate(path: Path) -> None:
         if version < len(VERSIONS):
             with transaction(connection):
                 _advance(connection, version)
+
+
+def renew(path: Path, durability: Durability, epoch: str) -> None:
+    """Go on under another epoch if this run, or the last one, does not wait for the disk.
+
+    Some of what clients have seen under the old one may be lost, and its numbers given to other changes: whoever comes
+    back must not go on from there.
+
+    Raises:
+        UnusableStore: if that cannot be written.
+    """
+    with explained(path), connected(path, writes=True) as connection:
+        if durability == "none":
+            epoch += VOLATILE
+        elif not read_about(connection).epoch.endswith(VOLATILE):
+            return
+        connection.execute("UPDATE canvas SET epoch = ?", (epoch,))
 
 
 def read_about(connection: sqlite3.Connection) -> About:

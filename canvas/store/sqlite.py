@@ -59,8 +59,16 @@ class SqliteStore:
         self.background = file.about.background
 
     @classmethod
-    def open(cls, path: Path, durability: Durability = "full", *, new: About | None = None) -> SqliteStore:
-        """Open a store, after a check; `new` is the canvas to make if there is no file.
+    def open(
+        cls, path: Path, durability: Durability = "full", *, new: About | None = None, next_epoch: str | None = None
+    ) -> SqliteStore:
+        """Open a store, after a check.
+
+        Args:
+            path: the file
+            durability: what its commits survive
+            new: the canvas to make if there is no file
+            next_epoch: the epoch to go on under if changes that were shown may have been lost, or may come to be
 
         Raises:
             UnusableStore: if it is damaged, foreign, or from a later version.
@@ -70,6 +78,8 @@ class SqliteStore:
             schema.create(path, new)
         schema.check(path)
         schema.migrate(path)
+        if next_epoch is not None:
+            schema.renew(path, durability, next_epoch)
         with closing(SqliteReader(path)) as reader:
             reader.verify()
             return cls(_File(path, reader.about, durability))

@@ -11,8 +11,10 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from actors import Ref, whereis
 from canvas.application import CanvasApplication
+from canvas.area import Area
 from canvas.binary import ServerKind
 from canvas.config import read_rate_limit
+from canvas.rules import Cooldown
 from supervision.console.client import ask_admin
 from tests.support.instance import connection_of, mended, new_application, running
 from tests.support.scenarios import live
@@ -257,3 +259,107 @@ async def test_page_fits_a_phone_and_is_painted_with_a_finger(tmp_path: Path, ch
         await check_undisturbed(ann)
 
 
+
+
+@live
+async def test_palette_of_the_canvas_takes_the_place_of_the_swatches(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    colors = (0x112233, 0xE5383B, 0x445566)
+    async with browser_and_canvas(tmp_path, chromium, palette=colors) as (browser, application):
+        ann = await open_page(browser, application)
+        swatches = ann.locator("[data-testid=palette] button")
+        offered = await swatches.evaluate_all("all => all.map((swatch) => swatch.dataset.color)")
+        assert offered == ["#112233", "#E5383B", "#445566"]
+        for label in ("Own colour", "Erase"):  # the background is not in the palette
+            await ann.get_by_label(label, exact=True).wait_for(state="hidden")
+        await swatches.nth(2).click()
+        await ann.mouse.click(640, 300)
+        await ann.wait_for_function("() => window.canopy.pending === 0 && window.canopy.seq === 1")
+        assert await ann.evaluate("window.canopy.paint(1, 1, '#00FF00')") is False
+        await ann.get_by_text("not in the palette").wait_for()
+        watcher = await WebSocketClient.open(application)
+        assert list(watcher.screen.pixels.values()) == ["#445566"]
+        await check_undisturbed(ann)
+        await watcher.leave()
+
+
+@live
+async def test_page_counts_a_cooldown_down_and_queues_nothing(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with browser_and_canvas(tmp_path, chromium, cooldown=Cooldown(90, 90)) as (browser, application):
+        ann = await open_page(browser, application)
+        await ann.mouse.move(600, 300)
+        await ann.mouse.down()
+        await ann.mouse.move(760, 380, steps=8)  # a stroke of many cells
+        await ann.mouse.up()
+        await ann.wait_for_function("() => window.canopy.pending === 0 && window.canopy.seq === 1")
+        assert (await ann.inner_text("[data-testid=wait]"))[0] == "1"  # minute
+        assert await ann.evaluate("window.canopy.paint(3, 3, '#00FF00')") is False
+        await ann.reload()
+        await ann.locator("[data-testid=status][data-status=live]").wait_for()
+        await ann.locator("[data-testid=wait]").wait_for()
+        assert await ann.evaluate("window.canopy.paint(3, 3, '#00FF00')") is False
+        assert await ann.evaluate("[window.canopy.seq, window.canopy.pending]") == [1, 0]
+        assert await ann.inner_text("[data-testid=toasts]") == ""
+        assert ann.failures == []  # type: ignore[attr-defined]
+
+
+@live
+async def test_page_paints_again_when_the_cooldown_is_over(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with browser_and_canvas(tmp_path, chromium, cooldown=Cooldown(0.3, 0.3)) as (browser, application):
+        ann = await open_page(browser, application)
+        for x in (1, 2, 3):
+            await paint(ann, x, 1, "#00FF00")
+            await ann.locator("[data-testid=wait]").wait_for(state="hidden")
+        assert await ann.evaluate("window.canopy.seq") == 3
+        await check_undisturbed(ann)
+
+
+@live
+async def test_locked_area_is_hatched_and_not_painted(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with browser_and_canvas(tmp_path, chromium, locked=(Area(0, 0, 16, 16),)) as (browser, application):
+        ann = await open_page(browser, application)
+        count = """
+            new Set(new Uint32Array(document.getElementById("board").getContext("2d").getImageData(
+                innerWidth / 2 + %d, innerHeight / 2 - 60, 60, 60).data.buffer)).size
+        """
+        await ann.locator("#board.ready").wait_for()
+        plain, hatched = [await ann.evaluate(count % offset) for offset in (120, -180)]
+        assert hatched > plain
+        assert await ann.evaluate("window.canopy.paint(15, 15, '#00FF00')") is False
+        await ann.get_by_text("part of the canvas is locked").wait_for()
+        await paint(ann, 16, 15, "#00FF00")
+        assert await ann.evaluate("window.canopy.seq") == 1
+        await check_undisturbed(ann)
+
+
+@live
+async def test_read_only_canvas_has_no_tools_and_is_moved_by_dragging(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with browser_and_canvas(tmp_path, chromium, read_only=True) as (browser, application):
+        ann = await open_page(browser, application)
+        await ann.locator("[data-testid=look-only]").wait_for()
+        for label in ("Draw", "Erase", "Undo", "Colours"):
+            await ann.get_by_label(label, exact=True).wait_for(state="hidden")
+        await ann.keyboard.press("b")
+        await ann.mouse.move(600, 300)
+        await ann.mouse.down()
+        await ann.mouse.move(700, 340, steps=4)
+        await ann.mouse.up()
+        await ann.wait_for_function("() => location.hash.length > 1")  # the view has moved
+        assert await ann.evaluate("[window.canopy.seq, window.canopy.pending]") == [0, 0]
+        assert await ann.inner_text("[data-testid=toasts]") == ""
+        await check_undisturbed(ann)
+
+
+@live
+async def test_who_rests_on_a_pixel_is_told_who_painted_it_and_when(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    phone = {"viewport": {"width": 390, "height": 700}, "has_touch": True, "is_mobile": True}
+    async with browser_and_canvas(tmp_path, chromium, width=8, height=8) as (browser, application):
+        ann, bob = await open_page(browser, application), await open_page(browser, application, **phone)
+        for x, y in ((x, y) for x in range(8) for y in range(8)):
+            await ann.evaluate("([x, y]) => window.canopy.paint(x, y, '#00FF00')", [x, y])
+        await ann.mouse.move(640, 300)
+        await ann.locator("[data-testid=readout]", has_text="you, just now").wait_for()
+        await bob.get_by_label("Move around", exact=True).tap()
+        await bob.touchscreen.tap(195, 300)
+        await bob.locator("[data-testid=readout]", has_text="user1, just now").wait_for()
+        for page in (ann, bob):
+            await check_undisturbed(page)

@@ -95,6 +95,16 @@ def test_commits_wait_for_the_disk_unless_they_need_not(path: Path) -> None:
 # Snapshots.
 
 
+def test_epoch_is_another_where_changes_may_be_lost(tmp_path: Path) -> None:
+    path = tmp_path / "canvas.db"
+    epochs = []
+    for number, durability in enumerate(("full", "full", "none", "none", "full", "full")):
+        store = SqliteStore.open(path, durability, new=ABOUT, next_epoch=f"e{number}")  # type: ignore[arg-type]
+        epochs.append(store.epoch)
+        store.close()
+    assert epochs == [ABOUT.epoch, ABOUT.epoch, "e2~", "e3~", "e4", "e4"]
+
+
 def test_load_reads_the_last_snapshot_and_what_came_after_it(store: SqliteStore) -> None:
     reader = store.reader()
     store.append(changes(10), AT)
