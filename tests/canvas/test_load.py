@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ async def test_nothing_goes_wrong_while_actors_crash(tmp_path: Path) -> None:
     assert report.acknowledged == report.painted > 20
     assert crashed.crashes.total() > 3
     assert "0 disconnects" in list(report.lines())
-    assert any("actors crashed in 1.5 s" in line for line in crashed.lines())
+    assert any(re.search(r"\d actors crashed in \d+\.\d s", line) for line in crashed.lines())
 
 
 @live
