@@ -14,7 +14,7 @@ from canvas.errors import BadMessage
 from canvas.grid import Change
 from canvas.rules import Rules
 
-_COLOR = re.compile(r"#[0-9A-Fa-f]{6}\Z")
+_is_color = re.compile(r"#[0-9A-Fa-f]{6}").fullmatch
 
 
 @dataclass(slots=True)
@@ -101,10 +101,12 @@ def decode(data: str | bytes, width: int, height: int) -> ClientMessage:
         raise BadMessage("invalid_message", f"a message is a JSON object, got {_kind(message)}")
     kind = message.get("type")
     if kind == "pixel_update":
-        x, y = message.get("x"), message.get("y")
+        x, y, color = message.get("x"), message.get("y"), message.get("color")
         if not (type(x) is type(y) is int and 0 <= x < width and 0 <= y < height):  # as of almost every message
             x, y = _integer(message, "x", 0, width - 1), _integer(message, "y", 0, height - 1)
-        return ClientPixelUpdate(x, y, _color(message))
+        if not (type(color) is str and _is_color(color)):
+            raise _bad_color(message)
+        return ClientPixelUpdate(x, y, int(color[1:], 16))
     if kind == "cursor_move":
         return ClientCursorMove(_integer(message, "x", 0, width - 1), _integer(message, "y", 0, height - 1))
     if kind == "subscribe":
@@ -136,15 +138,14 @@ def _integer(message: dict[str, Any], field: str, low: int, high: int) -> int:
     raise BadMessage("invalid_field", f"{field} must be an integer, got {_kind(value)}", field)
 
 
-def _color(message: dict[str, Any]) -> int:
+def _bad_color(message: dict[str, Any]) -> BadMessage:
+    """What is wrong with a colour that is none."""
     value = message.get("color")
     if type(value) is str:
-        if _COLOR.match(value):
-            return int(value[1:], 16)
-        raise BadMessage("invalid_color", f"color must be like #FF0000, got {_shorten(value)}", "color")
+        return BadMessage("invalid_color", f"color must be like #FF0000, got {_shorten(value)}", "color")
     if "color" not in message:
-        raise BadMessage("missing_field", "color is missing", "color")
-    raise BadMessage("invalid_field", f"color must be a string, got {_kind(value)}", "color")
+        return BadMessage("missing_field", "color is missing", "color")
+    return BadMessage("invalid_field", f"color must be a string, got {_kind(value)}", "color")
 
 
 def _kind(value: object) -> str:
