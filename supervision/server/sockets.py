@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
-import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -109,7 +108,7 @@ class Sockets:
     async def _connect(self, accepted: socket.socket, wire: Wire) -> None:
         try:
             await connect_accepted(lambda: wire, accepted, self.policy)
-        except (OSError, ssl.SSLError) as error:  # the peer's fault; a handshake that takes too long is among them
+        except OSError as error:  # the peer's fault: TLS that fails, or takes too long
             log.debug("wire.not_connected", address=wire.address, error=str(error))
             self.cut_off["tls"] += 1
         finally:
