@@ -1,4 +1,4 @@
-"""References: what may be known of a process from outside, for ever and from any thread."""
+"""References: what may be known of a process from outside, at any time and from any thread."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ NOTHING: Final = _Nothing()
 class Ref(pykka.ActorRef["Process"]):
     """A process: one life of an actor, never its successor.
 
-    Equal and hashed by identity. `tell`, `ask`, `stop` and `proxy` are Pykka's and work from any thread. Holding a
-    reference to a dead process keeps nothing else alive.
+    Equal and hashed by identity. `tell`, `ask`, `stop` and `proxy` are Pykka's and work from any thread. A reference to
+    a dead process keeps nothing else alive but a checkpoint, until a successor has taken it.
 
     Attributes:
         id: its number, unique in its scheduler
         label: what people call it
-        carried: what its `checkpoint` returned at an abnormal end, for its successor
+        carried: what its `checkpoint` returned at an abnormal end, until a successor has taken it in `restore`
         restarts: how often its supervisor started a process in its place, this one included
     """
 
@@ -122,11 +122,12 @@ class Ref(pykka.ActorRef["Process"]):
 
         Raises:
             BlockingOnLoopError: if it would block the thread that has to compute the answer
-            CallExit: if the process is dead or ends before it answers
+            CallExit: if the process is dead or ends before it answers; `CALLING_SELF` on its own thread; `KILLED` on
+                the thread of a process that is killed
             pykka.Timeout: if there is no answer in time
+            RuntimeError: if the event loop of the process is closed
         """
-        future = self._ask(message, block)
-        return future.get(timeout=timeout) if block else future
+        return self._ask(message, block, timeout)
 
     def stop(self, *, block: bool = True, timeout: float | None = None, reason: ExitReason = NORMAL) -> Any:
         """Ask the process to end with `reason` after the messages that are waiting already.
@@ -134,16 +135,14 @@ class Ref(pykka.ActorRef["Process"]):
         Returns a boolean once it has ended, or a future of one (`block=False`): False if it was dead before.
 
         Raises:
-            BlockingOnLoopError: if it would block the thread on which the process ends
-            pykka.Timeout: if it has not ended in time
+            As `ask`.
         """
-        future = self._ask(StopRequest(reason), block)
-        return future.get(timeout=timeout) if block else future
+        return self._ask(StopRequest(reason), block, timeout)
 
-    def _ask(self, message: Any, block: bool) -> pykka.Future[Any]:
-        from actors.call import ask  # a call holds references, and a reference makes calls
+    def _ask(self, message: Any, block: bool, timeout: float | None) -> Any:
+        from actors.call import ask, ask_and_wait  # a call holds references, and a reference makes calls
 
-        return ask(self, message, block=block)
+        return ask_and_wait(self, message, timeout) if block else ask(self, message)
 
     def proxy(self) -> pykka.ActorProxy[Any]:
         """A Pykka proxy: attribute access and method calls become messages, answered with futures."""

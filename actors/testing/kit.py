@@ -263,7 +263,7 @@ class Kit:
             reason = self._targets.pop((cell.ref.label, taken), None)
         if reason is not None:
             self.fault(f"crash {cell.ref!r} with {reason!r} at its message {taken}")
-            self.scheduler.signal(cell.doom, reason)
+            self.scheduler.signal(cell.exit_now, reason)
 
     @contextlib.contextmanager
     def _logging(self) -> Iterator[None]:
