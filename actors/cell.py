@@ -12,8 +12,6 @@ from collections.abc import Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-import structlog
-
 from actors.activity import Activity
 from actors.exits import (
     KILL,
@@ -30,16 +28,17 @@ from actors.exits import (
     is_clean,
     reason_of,
 )
+from actors.log import get_logger
 from actors.mailbox import Mailbox
 from actors.ref import NOTHING, Monitor, Ref, StopRequest, Target
-from actors.report import History, crash_report
+from actors.report import History, crash_report, log_crash
 from actors.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from actors.call import Call
     from actors.process import Process
 
-log = structlog.get_logger("canopy.actors")
+log = get_logger("canopy.actors")
 
 
 class Status(enum.Enum):
@@ -539,15 +538,7 @@ class Cell:
         self.scheduler.crashed += 1
         report = crash_report(self, reason)
         self.scheduler.crashes.append(report)
-        log.error(
-            "actor.crashed",
-            actor=str(self),
-            path=" > ".join(report.path),
-            reason=str(reason),
-            message=report.message,
-            state=report.state,
-            exc_info=getattr(reason, "exception", None),
-        )
+        log_crash(report)
 
     def _checkpoint(self, reason: ExitReason) -> None:
         """Keep what the actor wants its successor to have, if this is no orderly end."""
