@@ -9,8 +9,6 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import structlog
-
 from actors import (
     KILL,
     SHUTDOWN,
@@ -27,10 +25,11 @@ from actors import (
     start,
     stop,
 )
+from actors.log import get_logger
 from supervision.base import Child, begin
 from supervision.child_spec import ChildSpec
 
-log = structlog.get_logger("canopy.application")
+log = get_logger("canopy.application")
 
 
 class Application:

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from actors import (
     KILL,
     SHUTDOWN,
@@ -27,6 +25,7 @@ from actors import (
     start_successor,
 )
 from actors.exits import reason_of
+from actors.log import get_logger
 from supervision import strategy as rules
 from supervision.child_spec import (
     BRUTAL_KILL,
@@ -39,7 +38,7 @@ from supervision.child_spec import (
 from supervision.requests import RESTARTING, UNKNOWN_REQUEST, ChildInfo, Refused
 from supervision.strategy import AutoShutdown
 
-log = structlog.get_logger("canopy.supervision")
+log = get_logger("canopy.supervision")
 
 
 @dataclass(frozen=True, slots=True)
