@@ -6,8 +6,8 @@ A process is a Pykka actor that runs on the run queue instead of a thread of its
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine
-from types import CoroutineType
+from collections.abc import Callable, Coroutine, Mapping
+from types import CoroutineType, MappingProxyType
 from typing import Any, TypeVar
 
 import pykka
@@ -18,6 +18,7 @@ from actors.call import PROXY, Call, submit
 from actors.cell import Cell, log
 from actors.exits import KILLED, NORMAL, AlreadyStarted, Crash, ExitReason, StartError
 from actors.future import LoopFuture
+from actors.guard import pass_interrupt_on
 from actors.mailbox import Mailbox
 from actors.ref import NOTHING, Monitor, Ref, StopRequest, Target
 from actors.scheduler import BlockingOnLoopError, Scheduler
@@ -285,7 +286,7 @@ class Inbox:
         return not self._cell.mailbox.items
 
 
-async def start(cls: type[P], *args: Any, name: str | None = None, label: str | None = None, **kwargs: Any) -> Ref:
+async def start(cls: type[P], /, *args: Any, name: str | None = None, label: str | None = None, **kwargs: Any) -> Ref:
     """Start a process that is linked to nobody, and wait until its `init` is through.
 
     Args:
@@ -301,21 +302,25 @@ async def start(cls: type[P], *args: Any, name: str | None = None, label: str | 
 
 
 async def start_link(
-    cls: type[P], *args: Any, name: str | None = None, label: str | None = None, **kwargs: Any
+    cls: type[P], /, *args: Any, name: str | None = None, label: str | None = None, **kwargs: Any
 ) -> Ref:
     """Start a process linked to the calling one, its `parent`. Otherwise as `start`."""
-    return await start_successor(None, cls, *args, name=name, label=label, **kwargs)
+    return await start_successor(None, cls, args, kwargs, name=name, label=label)
 
 
 async def start_successor(
     predecessor: Ref | None,
     cls: type[P],
-    *args: Any,
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] = MappingProxyType({}),
+    *,
     name: str | None = None,
     label: str | None = None,
-    **kwargs: Any,
 ) -> Ref:
-    """Start a process as `start_link` does; it gets the checkpoint of `predecessor`, if that left one."""
+    """Start a process as `start_link` does; it gets the checkpoint of `predecessor`, if that left one.
+
+    `args` and `kwargs` are those of `init`: here a keyword of `init` may have the name of any option.
+    """
     caller = Scheduler.current().running
     if caller is None:
         raise RuntimeError("start_link is for callbacks of a process; other code uses start")
@@ -353,8 +358,13 @@ async def _spawn(
     return cell.ref
 
 
-def _made(cls: type[P], args: tuple[Any, ...], kwargs: dict[str, Any]) -> P:
+def _made(cls: type[P], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> P:
+    """Call the constructor, which is the actor's code: one that fails is a start that fails."""
     try:
-        return cls(*args, **kwargs)
-    except Exception as exception:  # a constructor that fails is a start that fails
+        process = cls(*args, **kwargs)
+        if not isinstance(process, Process) or not hasattr(process, "_kernel"):
+            raise TypeError(f"the constructor of {cls.__qualname__} did not call super().__init__(*args, **kwargs)")
+    except BaseException as exception:  # SystemExit and CancelledError too
+        pass_interrupt_on(exception)
         raise StartError(Crash(exception)) from exception
+    return process
