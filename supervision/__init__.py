@@ -19,6 +19,7 @@ from supervision.dynamic_supervisor import MAX_CHILDREN, DynamicSupervisor, star
 from supervision.partition_supervisor import Partition, partition_of, partition_supervisor
 from supervision.requests import (
     ALREADY_PRESENT,
+    BAD_ID,
     DYNAMIC,
     NOT_FOUND,
     RESTARTING,
@@ -36,7 +37,7 @@ from supervision.requests import (
     terminate_child,
     which_children,
 )
-from supervision.strategy import AutoShutdown, Strategy
+from supervision.strategy import GAVE_UP, AutoShutdown, Strategy
 from supervision.supervisor import Supervisor
 from supervision.task_supervisor import (
     Done,
@@ -50,8 +51,10 @@ from supervision.task_supervisor import (
 
 __all__ = [
     "ALREADY_PRESENT",
+    "BAD_ID",
     "BRUTAL_KILL",
     "DYNAMIC",
+    "GAVE_UP",
     "INFINITY",
     "MAX_CHILDREN",
     "NOT_FOUND",

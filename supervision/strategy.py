@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from itertools import dropwhile
+from typing import Final, TypeVar
 
-from actors import ExitReason, is_clean
+from actors import ExitReason, Shutdown, is_clean
 from supervision.child_spec import Backoff, BadCombination, ChildSpec, DuplicateId, Limit, Restart
 
 T = TypeVar("T")
+
+GAVE_UP: Final = Shutdown("reached_max_restart_intensity")
+"""The reason of a supervisor whose children failed too often: to its own parent an orderly end, as in OTP, but the
+program has failed."""
 
 
 class Strategy(enum.Enum):
@@ -31,7 +36,7 @@ class AutoShutdown(enum.Enum):
     ALL_SIGNIFICANT = "all_significant"
 
 
-def group(strategy: Strategy, children: Sequence[T], failed: T) -> list[T]:
+def group(strategy: Strategy, children: Iterable[T], failed: T) -> list[T]:
     """The children that a restart of `failed` stops and starts again, in start order."""
     match strategy:
         case Strategy.ONE_FOR_ONE:
@@ -39,7 +44,7 @@ def group(strategy: Strategy, children: Sequence[T], failed: T) -> list[T]:
         case Strategy.ONE_FOR_ALL:
             return list(children)
         case Strategy.REST_FOR_ONE:
-            return list(children[children.index(failed) :])
+            return list(dropwhile(lambda child: child != failed, children))
 
 
 def is_restarted(restart: Restart, reason: ExitReason) -> bool:
