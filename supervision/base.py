@@ -89,7 +89,7 @@ class Child:
         self.restarts = 0
         self.attempts = 0  # restarts without a long life between them, and when the last life began
         self.started = 0.0
-        self.own_restarts: list[float] = []
+        self.own_restarts = None if spec.budget is None else rules.RestartWindow(spec.budget)
 
     @property
     def label(self) -> str | None:
@@ -130,7 +130,7 @@ class BaseSupervisor(GenServer):
         self.trap_exit = True
         self.limit = Limit(intensity, period)
         self.auto_shutdown = auto_shutdown
-        self.recent_restarts: list[float] = []
+        self.recent_restarts = rules.RestartWindow(self.limit)
 
     async def _start(self, child: Child) -> None:
         """Start the process of `child`; its `ref` stays None if it declines.
@@ -194,23 +194,22 @@ class BaseSupervisor(GenServer):
             child.ref = None
 
     def _within_limit(self) -> bool:
-        self.recent_restarts, is_kept = rules.add_restart(self.recent_restarts, self.scheduler.loop.time(), self.limit)
+        is_kept = self.recent_restarts.add(self.scheduler.loop.time())
         if not is_kept:
             log.error("supervisor.limit_reached", supervisor=str(self), limit=str(self.limit))
         return is_kept
 
     def _within_budget(self, child: Child, reason: ExitReason) -> bool:
         """Count a restart of a child with a budget of its own; report it if that is used up."""
-        budget = child.spec.budget
-        assert budget is not None
-        child.own_restarts, is_kept = rules.add_restart(child.own_restarts, self.scheduler.loop.time(), budget)
+        assert child.own_restarts is not None
+        is_kept = child.own_restarts.add(self.scheduler.loop.time())
         if not is_kept:
             log.error(
                 "supervisor.child_given_up",
                 supervisor=str(self),
                 child=child.label,
                 reason=str(reason),
-                budget=str(budget),
+                budget=str(child.spec.budget),
             )
             self._tell_given_up(child, reason)
         return is_kept
