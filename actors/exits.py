@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from actors.portable import PortableException
+
 if TYPE_CHECKING:
     from actors.ref import Monitor, Ref, Target
 
@@ -86,7 +88,7 @@ Watcher: TypeAlias = Callable[["Ref", ExitReason], None]
 """What plain code (not a process) has called at the end of a process. Runs on the loop; must not raise."""
 
 
-class ProcessExit(Exception):
+class ProcessExit(PortableException):
     """Raised in a callback, it ends the process with `reason` (Erlang's `exit/1`); `terminate` runs."""
 
     def __init__(self, reason: ExitReason) -> None:
@@ -105,7 +107,7 @@ class CallExit(ProcessExit):
         return f"call to {self.target} failed: {self.reason}"
 
 
-class StartError(Exception):
+class StartError(PortableException):
     """A process did not start; `reason` is what its `init` failed with, or `AlreadyStarted`."""
 
     def __init__(self, reason: ExitReason) -> None:

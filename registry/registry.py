@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from actors import Down, GenServer, Monitor, Ref, Scheduler, Target, cast, send
+from actors.guard import attempt
+from actors.portable import PortableException
 
 V = TypeVar("V")
 Key = Hashable
@@ -47,11 +49,12 @@ class Unregistered:
     value: Any
 
 
-class AlreadyRegistered(Exception):
+class AlreadyRegistered(PortableException):
     """The key is held by `ref` already."""
 
     def __init__(self, key: Key, ref: Ref) -> None:
-        super().__init__(f"the key {key!r} is held by {ref!r}")
+        shown = attempt(repr, key, default=type(key).__name__)
+        super().__init__(f"the key {shown} is held by {ref!r}")
         self.key = key
         self.ref = ref
 

@@ -11,6 +11,8 @@ from types import NoneType
 from typing import Any, Final, Literal, TypeAlias
 
 from actors import ExitReason, Process, Ref
+from actors.guard import attempt
+from actors.portable import PortableException
 
 ChildId: TypeAlias = Hashable
 
@@ -42,11 +44,12 @@ StartFunction: TypeAlias = Callable[..., Coroutine[Any, Any, Ref]]
 ShutdownTime: TypeAlias = float | Literal["brutal_kill"]
 
 
-class SpecError(ValueError):
+class SpecError(PortableException, ValueError):
     """A specification is refused: names the field, its value and what is allowed."""
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
-        super().__init__(f"{field} must be {allowed}, got {value!r}")
+        shown = attempt(repr, value, default=type(value).__name__)
+        super().__init__(f"{field} must be {allowed}, got {shown}")
         self.field = field
         self.value = value
         self.allowed = allowed
