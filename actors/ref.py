@@ -58,7 +58,8 @@ class Ref(_Identity, pykka.ActorRef["Process"]):
     """A process: one life of an actor, never its successor.
 
     Equal and hashed by identity; a copy of a reference is that reference, and none can be pickled. `tell`, `ask`,
-    `stop` and `proxy` are Pykka's and work from any thread. Holding a reference to a dead process keeps nothing else alive.
+    `stop` and `proxy` are Pykka's and work from any thread. Holding a reference to a dead process keeps nothing else
+    alive.
 
     Attributes:
         id: its number, unique in its scheduler
