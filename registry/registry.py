@@ -102,7 +102,7 @@ class Table(Generic[V]):
         self.registry: Ref | None = None
         self.metadata: dict[Hashable, Any] = {}
         self._entries: dict[Key, _Entry[V]] = {}
-        self._entries_of: dict[Ref, dict[_Entry[V], None]] = {}
+        self._keys_of: dict[Ref, dict[_Entry[V], None]] = {}
 
     def __len__(self) -> int:
         return sum(len(entry.holders) for entry in self._entries.values())
@@ -204,7 +204,7 @@ class Table(Generic[V]):
 
     def keys(self, ref: Ref | None = None) -> set[Key]:
         """The keys that `ref`, the calling process by default, holds."""
-        return {entry.key for entry in self._entries_of.get(ref or _caller(), ())}
+        return {entry.key for entry in self._keys_of.get(ref or _caller(), ())}
 
     def whereis(self, key: Key) -> Ref | None:
         """The living process that holds a unique key, or the first of a duplicate one, or None."""
@@ -222,11 +222,11 @@ class Table(Generic[V]):
 
     def refs(self) -> list[Ref]:
         """The processes that hold a key."""
-        return list(self._entries_of)
+        return list(self._keys_of)
 
     def forget(self, ref: Ref) -> None:
         """Remove the entries of a process that has died."""
-        for entry in list(self._entries_of.get(ref, ())):
+        for entry in list(self._keys_of.get(ref, ())):
             self._drop(entry, ref)
 
     # The hash and the comparison of a key are its class's own and may raise. So a change begins with what needs them,
@@ -243,11 +243,11 @@ class Table(Generic[V]):
         if not entry.holders:
             entry = self._entries.setdefault(entry.key, entry)
         entry.holders[ref] = value
-        if ref not in self._entries_of:
-            self._entries_of[ref] = {}
+        if ref not in self._keys_of:
+            self._keys_of[ref] = {}
             if self.registry is not None:
                 cast(self.registry, Watch(ref))
-        self._entries_of[ref][entry] = None
+        self._keys_of[ref][entry] = None
         self._notify(Registered(self.name, entry.key, ref, value))
 
     def _drop(self, entry: _Entry[V], ref: Ref) -> None:
@@ -257,10 +257,10 @@ class Table(Generic[V]):
         value = entry.holders.pop(ref)
         if not entry.holders:  # if that fails, an entry without holders stays, which means nothing
             attempt(self._entries.pop, entry.key, None, default=None)
-        entries = self._entries_of[ref]
+        entries = self._keys_of[ref]
         del entries[entry]
         if not entries:
-            del self._entries_of[ref]
+            del self._keys_of[ref]
         self._notify(Unregistered(self.name, entry.key, ref, value))
 
     def _notify(self, message: Registered | Unregistered) -> None:

@@ -221,7 +221,7 @@ async def test_members_may_leave_while_they_are_reached() -> None:
 
 @pytest.mark.parametrize("reason", ["crash", "kill", "shutdown"])
 @simulated
-async def test_entries_of_the_dead_are_removed_whatever_they_died_of(reason: str) -> None:
+async def test_keys_of_the_dead_are_removed_whatever_they_died_of(reason: str) -> None:
     names, groups = Table[str]("names"), Table[str]("groups", Keys.DUPLICATE)
     await start_registry(names, groups)
     ann = await start(Member, names, "a", "b")
@@ -365,7 +365,7 @@ def burn() -> None:
 def contents(table: Table[Any]) -> Any:
     """All of a table, from both sides, without a look-up."""
     entries = [(key.name, ref, value) for key, ref, value in table]
-    by_ref = sorted((str(ref), entry.key.name) for ref in table.refs() for entry in table._entries_of[ref])
+    by_ref = sorted((str(ref), entry.key.name) for ref in table.refs() for entry in table._keys_of[ref])
     assert by_ref == sorted((str(ref), name) for name, ref, _ in entries)
     return sorted(entries, key=str)
 
