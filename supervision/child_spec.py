@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import inspect
 import math
 from collections.abc import Callable, Coroutine, Hashable, Iterator, Mapping
@@ -163,10 +164,11 @@ class ChildSpec:
         is_class = isinstance(self.start, type) and issubclass(self.start, Process)
         text = "None beside a start function" if is_function else "a string or None"
         texts = NoneType if is_function else str | NoneType
-        yield "id", isinstance(self.id, Hashable), "hashable"
+        yield "id", attempt(hash, self.id, default=None) is not None, "hashable"
         yield "start", is_function or is_class, "a class of processes or a coroutine function that starts one"
         yield "args", isinstance(self.args, tuple), "a tuple"
-        yield "kwargs", isinstance(self.kwargs, Mapping), "a mapping of names to values"
+        is_named = isinstance(self.kwargs, Mapping) and all(isinstance(name, str) for name in self.kwargs)
+        yield "kwargs", is_named, "a mapping of names to values"
         yield "restart", isinstance(self.restart, Restart), "a member of Restart"
         yield "type", isinstance(self.type, ChildType), "a member of ChildType"
         yield "shutdown", _is_shutdown_time(self.shutdown), "seconds of at least 0, INFINITY or BRUTAL_KILL"
@@ -179,7 +181,9 @@ class ChildSpec:
 
 
 def _is_shutdown_time(value: object) -> bool:
-    return value == BRUTAL_KILL or (isinstance(value, int | float) and not isinstance(value, bool) and value >= 0)
+    if isinstance(value, str):
+        return value == BRUTAL_KILL
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 def check_spec(spec: object) -> None:
@@ -204,4 +208,5 @@ def child(start: type[Process] | StartFunction, *args: Any, id: ChildId = None, 
     Raises:
         SpecError: if a field has a value that is not allowed.
     """
-    return ChildSpec(id=start.__name__ if id is None else id, start=start, args=args, **options)
+    named = start.func if isinstance(start, functools.partial) else start
+    return ChildSpec(id=getattr(named, "__name__", None) if id is None else id, start=start, args=args, **options)
