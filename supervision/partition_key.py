@@ -22,7 +22,7 @@ def partition_of(key: Hashable, partitions: int) -> int:
     tuple, a frozenset or a frozen dataclass of keys. A reference counts by its `id`, which is unique in its scheduler.
 
     Raises:
-        TypeError: if it is anything else: what equal ones have in common is known to their class alone.
+        TypeError: if it is anything else: only its class knows what equal ones have in common.
     """
     if isinstance(key, Ref):
         return key.id % partitions

@@ -117,9 +117,9 @@ LEAVES: st.SearchStrategy[tuple[Any, Any]] = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(lambda number: (number, Decimal(number))),
     st.fractions(max_denominator=100).map(lambda number: (number, number + 0)),
     st.binary().map(lambda data: (data, bytes(bytearray(data)))),
-    st.datetimes(timezones=st.just(UTC)).filter(lambda when: 1 < when.year < 9999).map(
-        lambda when: (when, when.astimezone(timezone(HOUR)))
-    ),
+    st.datetimes(timezones=st.just(UTC))
+    .filter(lambda when: 1 < when.year < 9999)
+    .map(lambda when: (when, when.astimezone(timezone(HOUR)))),
 )
 
 
@@ -218,6 +218,6 @@ class Unlike:
     ids=lambda key: type(key).__name__,
 )
 @pytest.mark.parametrize("wrap", [lambda key: key, lambda key: ("in", (key,))], ids=["alone", "inside"])
-def test_a_key_whose_equals_nobody_knows_is_refused_with_a_remedy(key: Any, wrap: Callable[[Any], Any]) -> None:
+def test_a_key_without_a_known_equality_is_refused_with_a_remedy(key: Any, wrap: Callable[[Any], Any]) -> None:
     with pytest.raises(TypeError, match=r"a key of type \w+ has no partition: give what tells it from others"):
         partition_of(wrap(key), 8)
