@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from actors.portable import PortableException
+
 if TYPE_CHECKING:
     from actors.ref import Monitor, Ref, Target
 
@@ -87,7 +89,7 @@ Watcher: TypeAlias = Callable[["Ref", ExitReason], None]
 """Called with a process and its exit reason when it ends, for code that is no process. It runs on the loop."""
 
 
-class ProcessExit(Exception):
+class ProcessExit(PortableException):
     """Raised in a callback, it ends the process with `reason` (Erlang's `exit/1`); `terminate` runs."""
 
     def __init__(self, reason: ExitReason) -> None:
@@ -106,7 +108,7 @@ class CallExit(ProcessExit):
         return f"call to {self.target} failed: {self.reason}"
 
 
-class StartError(Exception):
+class StartError(PortableException):
     """A process did not start; `reason` is what its `init` failed with, or `AlreadyStarted`."""
 
     def __init__(self, reason: ExitReason) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self, TypeAlias
 
 import pykka
 
@@ -37,11 +37,29 @@ NOTHING: Final = _Nothing()
 """There is no checkpoint."""
 
 
-class Ref(pykka.ActorRef["Process"]):
+class _Identity:
+    """Something that is equal to itself alone: a copy of it is it, and another Python process cannot have it."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{self!r} cannot be pickled: a reference means a process of this Python process. Send a name in its place"
+        )
+
+
+class Ref(_Identity, pykka.ActorRef["Process"]):
     """A process: one life of an actor, never its successor.
 
-    Equal and hashed by identity. `tell`, `ask`, `stop` and `proxy` are Pykka's and work from any thread. A reference to
-    a dead process keeps nothing else alive but a checkpoint, until a successor has taken it.
+    Equal and hashed by identity; a copy of a reference is that reference, and none can be pickled. `tell`, `ask`,
+    `stop` and `proxy` are Pykka's and work from any thread. A reference to a dead process keeps nothing else alive but
+    a checkpoint, until a successor has taken it.
 
     Attributes:
         id: its number, unique in its scheduler
@@ -149,7 +167,7 @@ class Ref(pykka.ActorRef["Process"]):
         return pykka.ActorProxy(actor_ref=self)
 
 
-class Monitor:
+class Monitor(_Identity):
     """One monitor, made by `Process.monitor`. Equal and hashed by identity."""
 
     __slots__ = ("target", "watcher")

@@ -16,7 +16,8 @@ from supervision.child_spec import (
     child,
 )
 from supervision.dynamic_supervisor import MAX_CHILDREN, DynamicSupervisor, start_dynamic_child
-from supervision.partition_supervisor import Partition, partition_of, partition_supervisor
+from supervision.partition_key import partition_of
+from supervision.partition_supervisor import Partition, partition_supervisor
 from supervision.requests import (
     ALREADY_PRESENT,
     BAD_ID,

@@ -99,7 +99,7 @@ class Child:
         self.restarts = 0
         self.attempts = 0
         self.started = 0.0
-        self.own_restarts: list[float] = []
+        self.own_restarts = None if spec.budget is None else rules.RestartWindow(spec.budget)
 
     @property
     def ref(self) -> Ref | None:
@@ -163,7 +163,7 @@ class BaseSupervisor(GenServer):
         self.trap_exit = True
         self.limit = Limit(intensity, period)
         self.auto_shutdown = auto_shutdown
-        self.recent_restarts: list[float] = []
+        self.recent_restarts = rules.RestartWindow(self.limit)
         self._by_ref: dict[Ref, Child] = {}  # those that run, and those that wait for a restart under their last
         self._significant = 0  # children that run or wait for a restart
 
@@ -281,7 +281,7 @@ class BaseSupervisor(GenServer):
         """Count a restart, and begin it, now or after a wait, or give the child up."""
         child = pending.child
         if child.spec.budget is not None:
-            if not self._is_within_budget(child, child.spec.budget):
+            if not self._is_within_budget(child):
                 await self._give_up(pending, child.spec.budget)
                 return None
         elif not self._is_within_limit():
@@ -315,13 +315,13 @@ class BaseSupervisor(GenServer):
         await self._start_in_order([waiting for waiting in pending.behind if waiting.state is pending])
 
     def _is_within_limit(self) -> bool:
-        self.recent_restarts, is_kept = rules.add_restart(self.recent_restarts, self.scheduler.loop.time(), self.limit)
+        is_kept = self.recent_restarts.add(self.scheduler.loop.time())
         if not is_kept:
             self._log("error", "supervisor.limit_reached", limit=str(self.limit))
         return is_kept
 
-    def _is_within_budget(self, child: Child, budget: Limit) -> bool:
-        child.own_restarts, is_kept = rules.add_restart(child.own_restarts, self.scheduler.loop.time(), budget)
+    def _is_within_budget(self, child: Child) -> bool:
+        is_kept = child.own_restarts is None or child.own_restarts.add(self.scheduler.loop.time())
         return is_kept
 
     def _delay(self, child: Child) -> float | None:
