@@ -1,6 +1,6 @@
 """Keeping things alive: supervisors, the supervised server, the admin console."""
 
-from supervision.application import Application
+from supervision.application import Application, exit_code
 from supervision.child_spec import (
     BRUTAL_KILL,
     INFINITY,
@@ -36,7 +36,7 @@ from supervision.requests import (
     terminate_child,
     which_children,
 )
-from supervision.strategy import AutoShutdown, Strategy
+from supervision.strategy import GAVE_UP, AutoShutdown, Strategy
 from supervision.supervisor import Supervisor
 from supervision.task_supervisor import (
     Done,
@@ -52,6 +52,7 @@ __all__ = [
     "ALREADY_PRESENT",
     "BRUTAL_KILL",
     "DYNAMIC",
+    "GAVE_UP",
     "INFINITY",
     "MAX_CHILDREN",
     "NOT_FOUND",
@@ -84,6 +85,7 @@ __all__ = [
     "child",
     "count_children",
     "delete_child",
+    "exit_code",
     "get_childspec",
     "partition_of",
     "partition_supervisor",

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from actors import ExitReason, is_clean
+from actors import ExitReason, Shutdown, is_clean
 from supervision.child_spec import Backoff, BadCombination, ChildSpec, DuplicateId, Limit, Restart
 
 T = TypeVar("T")
+
+GAVE_UP: Final = Shutdown("reached_max_restart_intensity")
+"""The reason of a supervisor whose children failed too often: to its own parent an orderly end, as in OTP, but the
+program has failed."""
 
 
 class Strategy(enum.Enum):
