@@ -1,6 +1,6 @@
 """Keeping things alive: supervisors, the supervised server, the admin console."""
 
-from supervision.application import Application
+from supervision.application import Application, exit_code
 from supervision.child_spec import (
     BRUTAL_KILL,
     INFINITY,
@@ -88,6 +88,7 @@ __all__ = [
     "child",
     "count_children",
     "delete_child",
+    "exit_code",
     "get_childspec",
     "partition_of",
     "partition_supervisor",
