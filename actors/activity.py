@@ -1,7 +1,8 @@
 """A callback that is a coroutine, as a task: a process drives it in its turns, as asyncio drives a task on the loop.
 
-It is what `asyncio.current_task()` returns in that callback, with the interface of `asyncio.Task`. So `asyncio.timeout`,
-`TaskGroup`, anyio and the libraries that use them work there (asyncio: Extending, task lifetime support).
+It is what `asyncio.current_task()` returns in that callback, with the interface of `asyncio.Task`. So
+`asyncio.timeout`, `TaskGroup`, anyio and the libraries that use them work there (asyncio: Extending, task lifetime
+support).
 """
 
 from __future__ import annotations

@@ -277,7 +277,7 @@ class Cell:
         if watched is not None and watched.monitored_by is not None:
             watched.monitored_by.pop(monitor, None)
         elif flush:
-            self.mailbox.discard(lambda message: isinstance(message, Down) and message.monitor is monitor)
+            self.mailbox.remove(lambda message: isinstance(message, Down) and message.monitor is monitor)
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """See `system.watch`."""
@@ -285,12 +285,17 @@ class Cell:
             self.watchers = {}
         watchers, token = self.watchers, object()
         watchers[token] = watcher
-        return lambda: self.scheduler.invoke(watchers.pop, token, None) and None
+
+        def unwatch() -> None:
+            self.scheduler.invoke(watchers.pop, token, None)
+
+        return unwatch
 
     def _check_loop(self, peer: Cell) -> None:
         if peer.scheduler is not self.scheduler:
-            raise ValueError(f"{peer} lives on another event loop: processes of different loops cannot be linked or"
-                             " monitored; use `down`")
+            raise ValueError(
+                f"{peer} lives on another event loop: processes of two loops cannot be linked or monitored; use `down`"
+            )
 
     def add_timer(self, timer: Timer) -> None:
         """Have a timer dropped when this process ends: its message is for it."""
@@ -384,7 +389,7 @@ class Cell:
         order = next(filter(self._is_order_to_stop, self.mailbox.items or ()), None)
         if order is None:
             return False
-        self.mailbox.discard(lambda message: message is order)
+        self.mailbox.remove(lambda message: message is order)
         self.mailbox.prepend(order)
         self._is_suspended = False
         return True
@@ -428,7 +433,7 @@ class Cell:
                 if outcome is not None:
                     self._activity = self._activity_of(outcome)
                     self._advance(self._activity)
-        handle = outcome = message = None  # this frame may stay in a traceback, and would keep them
+        del handle  # this frame may stay in a traceback, and would keep the process
         self.handled += begin - budget
         self._settle_down()
 

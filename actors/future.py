@@ -107,7 +107,7 @@ class LoopFuture(pykka.ThreadingFuture[Any]):
                 self._waiters.pop(arrival, None)
 
     def _wake(self) -> None:
-        """Wake those who wait. One whose loop is closed meanwhile gets nothing, and is no error of the one who answers."""
+        """Wake those who wait. The answering process does not mind that the loop of one of them is closed."""
         with self._condition:
             waiters, self._waiters = self._waiters, {}
         for wake in waiters.values():

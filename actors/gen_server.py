@@ -190,7 +190,9 @@ class GenServer(Process):
             case None | _NoReply():
                 pass
             case _:
-                raise TypeError(f"{self} returned {outline(directive)} from a callback; see GenServer for what it may return")
+                raise TypeError(
+                    f"{self} returned {outline(directive)} from a callback; see GenServer for what it may return"
+                )
 
 
 def cast(target: Target, request: Any) -> None:

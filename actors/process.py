@@ -16,7 +16,17 @@ from pykka._envelope import Envelope
 
 from actors.call import Call, submit
 from actors.cell import Cell, log
-from actors.exits import KILLED, NOPROC, NORMAL, AlreadyStarted, Crash, ExitReason, StartError, reason_of, release_frames
+from actors.exits import (
+    KILLED,
+    NOPROC,
+    NORMAL,
+    AlreadyStarted,
+    Crash,
+    ExitReason,
+    StartError,
+    reason_of,
+    release_frames,
+)
 from actors.future import LoopFuture
 from actors.mailbox import Mailbox
 from actors.ref import NOTHING, Monitor, Ref, StopRequest, Target

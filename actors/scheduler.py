@@ -207,8 +207,8 @@ class Scheduler:
     def post(self, function: Callable[..., object], *args: Any, dropped: Callable[[], object] | None = None) -> None:
         """Have `function(*args)` called on the loop's thread. From any thread.
 
-        What the thread of a process posts that was killed meanwhile goes nowhere, and so does what is posted to a closed
-        loop. Then `dropped` is called, on one of the two threads.
+        It is dropped if the loop is closed, or if this is the thread of a process that is killed meanwhile; then
+        `dropped` is called, on one of the two threads.
         """
         thread = threading.current_thread()
         post = _Post(function, args, thread if isinstance(thread, ProcessThread) else None, dropped)

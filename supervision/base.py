@@ -321,8 +321,7 @@ class BaseSupervisor(GenServer):
         return is_kept
 
     def _is_within_budget(self, child: Child) -> bool:
-        is_kept = child.own_restarts is None or child.own_restarts.add(self.scheduler.loop.time())
-        return is_kept
+        return child.own_restarts is None or child.own_restarts.add(self.scheduler.loop.time())
 
     def _delay(self, child: Child) -> float | None:
         """Seconds that `child` has to wait for its restart, if it has to."""

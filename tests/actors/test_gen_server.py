@@ -192,10 +192,11 @@ async def test_a_reply_may_wait_for_the_next_message() -> None:
 @simulated
 async def test_the_timer_of_an_idle_server_does_not_outlive_it() -> None:
     ref, insides = await recorder(Idle(3_600))
-    timer = insides._kernel._idle_timer
+    idle = insides._kernel._idle
     await kill(ref)
-    assert timer is not None
-    assert timer.cancelled()
+    assert idle is not None
+    assert idle.timer is not None
+    assert idle.timer.cancelled()
 
 
 # Stop.
