@@ -148,7 +148,8 @@ class Activity:
     def _let_go_of(self, awaited: asyncio.Future[Any] | None) -> None:
         if awaited is not None:
             awaited.remove_done_callback(self._wake)
-            awaited.cancel()
+            if awaited.cancel() and not awaited.done():
+                awaited.add_done_callback(_take_outcome, context=self._wake_context)
 
     def _wait_for(self, awaited: Any) -> None:
         """Note what the coroutine yielded; what is no future of this loop is an error raised in it."""
@@ -282,6 +283,14 @@ class Activity:
         else:
             completion.set_exception(outcome)
             completion.exception()  # the process reports it
+
+
+def _take_outcome(abandoned: asyncio.Future[Any]) -> None:
+    """Take the outcome of what was cancelled, as no coroutine does: of `asyncio.gather` it is a `CancelledError`."""
+    error = None if abandoned.cancelled() else abandoned.exception()
+    if error is not None and not isinstance(error, asyncio.CancelledError):
+        context = {"message": f"{abandoned!r} failed when it was cancelled", "exception": error}
+        abandoned.get_loop().call_exception_handler(context)
 
 
 class _ForActivity:

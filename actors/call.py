@@ -161,6 +161,7 @@ async def call(target: Target, request: Any, timeout: float | None = 5.0) -> Any
         CallExit: `NOPROC` if there is no such process, `TIMEOUT`, `CALLING_SELF`, or the reason the server ended with.
             Not caught in a process, it ends that process with `CallFailure`.
         ValueError, TypeError: if `timeout` is no number of at least 0; then nothing is sent.
+        RuntimeError: if the process lives on another event loop, and that does not run.
     """
     scheduler = Scheduler.current()
     ref = target if type(target) is Ref else scheduler.whereis(target)
@@ -191,7 +192,14 @@ async def call(target: Target, request: Any, timeout: float | None = 5.0) -> Any
 
 
 async def _call_across(ref: Ref, request: Any, timeout: float | None) -> Any:
-    """Call a process of another event loop, as from another thread."""
+    """Call a process of another event loop, as from another thread.
+
+    Raises:
+        RuntimeError: if that loop does not run, and so cannot answer.
+    """
+    home = ref._cell
+    if home is not None and not home.scheduler.loop.is_running():
+        raise RuntimeError(f"{ref!r} lives on another event loop than this one, and that does not run")
     future, call = _asked(ref, request)
     try:
         async with asyncio.timeout(timeout):
@@ -211,7 +219,11 @@ def checked_timeout(timeout: float) -> float | None:
     """
     if not timeout >= 0:
         raise ValueError(f"timeout must be a number of seconds of at least 0, or None, got {timeout!r}")
-    return None if timeout == math.inf else timeout
+    try:
+        seconds = float(timeout)
+    except OverflowError:  # an integer beyond all clocks
+        return None
+    return None if seconds == math.inf else seconds
 
 
 def ask(ref: Ref, message: Any) -> pykka.Future[Any]:
@@ -280,10 +292,8 @@ def refuse(call: Call) -> None:
     answer = call._close()
     if answer is None:
         return
-    if call.scheduler.loop.is_closed():
-        error: BaseException = RuntimeError("the event loop is closed")
-    else:
-        error = CallExit(KILLED, call.server)
+    gone = call.scheduler.is_gone()
+    error: BaseException = call.scheduler.gone() if gone else CallExit(KILLED, call.server)
     attempt(answer.set_exception, (type(error), error, None), default=None)
 
 

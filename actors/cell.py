@@ -279,17 +279,16 @@ class Cell:
         elif flush:
             self.mailbox.remove(lambda message: isinstance(message, Down) and message.monitor is monitor)
 
-    def watch(self, watcher: Watcher) -> Callable[[], None]:
-        """See `system.watch`."""
+    def watch(self, token: object, watcher: Watcher) -> None:
+        """See `system.watch`; `token` is what ends it."""
         if self.watchers is None:
             self.watchers = {}
-        watchers, token = self.watchers, object()
-        watchers[token] = watcher
+        self.watchers[token] = watcher
 
-        def unwatch() -> None:
-            self.scheduler.invoke(watchers.pop, token, None)
-
-        return unwatch
+    def unwatch(self, token: object) -> None:
+        """End a watch."""
+        if self.watchers is not None:
+            self.watchers.pop(token, None)
 
     def _check_loop(self, peer: Cell) -> None:
         if peer.scheduler is not self.scheduler:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import queue
 import random
 import sys
@@ -12,7 +13,7 @@ from asyncio import get_running_loop
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from actors.deadlines import Deadlines
 from actors.exits import KILL, KILLED, ProcessExit
@@ -37,6 +38,10 @@ TURNS_PER_PASS = 64
 """After so many turns the event loop gets to its sockets and timers."""
 CHECK_EVERY = 1.0
 """Seconds after which a thread that waits for an answer looks whether the loop still exists."""
+
+
+NO_THREAD: Final = 0
+"""No thread has this number."""
 
 
 class BlockingOnLoopError(RuntimeError):
@@ -100,8 +105,8 @@ class Scheduler:
         self._queue: deque[Cell] = deque()
         self._pass_is_due = False
         self._last_id = 0
-        self._posts: deque[_Post] = deque()
-        self._posts_are_due = False
+        self._foreign: deque[_Post] = deque()
+        self._foreign_is_due = False
         self._signals: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._is_signalling = False
         self._shutdown_hook: AsyncGenerator[None] | None = None
@@ -212,16 +217,16 @@ class Scheduler:
         """
         thread = threading.current_thread()
         post = _Post(function, args, thread if isinstance(thread, ProcessThread) else None, dropped)
-        if post.is_fenced() or self.loop.is_closed():
+        if post.is_fenced() or self.is_gone():
             post.drop()
             return
-        self._posts.append(post)  # a deque is safe from every thread, and from a finalizer that posts meanwhile
-        if not self._posts_are_due:
-            self._posts_are_due = True
+        self._foreign.append(post)  # a deque is safe from every thread, and from a finalizer that posts meanwhile
+        if not self._foreign_is_due:
+            self._foreign_is_due = True
             try:
                 self.loop.call_soon_threadsafe(self._run_posts, context=self.outside)
             except RuntimeError:
-                if not self.loop.is_closed():
+                if not self.is_gone():
                     raise
                 self._drop_posts()
 
@@ -256,22 +261,31 @@ class Scheduler:
             result: T = value
             return result
 
+    def is_gone(self) -> bool:
+        """Tell whether no process of this scheduler can answer: the loop is closed, or runs in the parent of a fork."""
+        return self.loop.is_closed() or self.thread == NO_THREAD
+
     def check_open(self) -> None:
         """Check that somebody can still answer.
 
         Raises:
-            RuntimeError: if the loop is closed.
+            RuntimeError: if the loop is closed, or runs in the parent of a fork.
         """
-        if self.loop.is_closed():
+        if self.is_gone():
             self._drop_posts()
-            raise RuntimeError("the event loop is closed")
+            raise self.gone()
+
+    def gone(self) -> RuntimeError:
+        """The error of a thread that wants something of a scheduler that is gone."""
+        where = "is closed" if self.loop.is_closed() else "runs in the process that this one was forked from"
+        return RuntimeError(f"the event loop {where}")
 
     def _refusal(self) -> BaseException:
-        return RuntimeError("the event loop is closed") if self.loop.is_closed() else ProcessExit(KILLED)
+        return self.gone() if self.is_gone() else ProcessExit(KILLED)
 
     def _run_posts(self) -> None:
-        self._posts_are_due = False
-        posts = self._posts
+        self._foreign_is_due = False
+        posts = self._foreign
         for _ in range(len(posts)):
             if not posts:
                 return
@@ -284,13 +298,13 @@ class Scheduler:
             except BaseException as exception:  # noqa: BLE001  # its mistake; what others posted is served all the same
                 pass_interrupt_on(exception)
                 self._report(post.function, exception)
-        if posts and not self._posts_are_due:
-            self._posts_are_due = True
+        if posts and not self._foreign_is_due:
+            self._foreign_is_due = True
             self.loop.call_soon(self._run_posts, context=self.outside)
 
     def _drop_posts(self) -> None:
-        while self._posts:
-            self._posts.popleft().drop()
+        while self._foreign:
+            self._foreign.popleft().drop()
 
     def _report(self, function: Callable[..., object], exception: BaseException) -> None:
         context = {"message": f"{function!r} failed", "exception": exception}
@@ -397,6 +411,18 @@ class ProcessThread(threading.Thread):
         self.scheduler = scheduler
         self.is_fenced = False
         self.asks: Call | None = None
+
+
+def _forget_after_fork() -> None:
+    """In the child of a fork, no loop of the parent runs: what is sent to its processes is refused, or lost."""
+    for scheduler in Scheduler._of_loop.values():
+        scheduler.thread = NO_THREAD
+    Scheduler._of_loop = {}
+    Scheduler._of_loop_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
 
 
 def refuse_to_block(remedy: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from actors.exits import NOPROC, ExitReason, Watcher
@@ -52,24 +53,33 @@ def watch(ref: Ref, watcher: Watcher) -> Callable[[], None]:
     """Have `watcher(ref, reason)` called at the end of a process, for code that is no process itself.
 
     It is called on the loop of that process; at once with `NOPROC` if it is dead. Its exceptions are logged. Returns a
-    function that ends the watch.
-
-    Raises:
-        BlockingOnLoopError: if the process lives on another event loop than the one that runs; `down` may be used.
+    function that ends the watch. From any thread.
     """
     cell = ref._cell
     if cell is None:
         watcher(ref, NOPROC)
         return lambda: None
-    return cell.scheduler.invoke(_watch, ref, watcher)
+    home, token = cell.scheduler, object()
+    if home.on_thread():
+        cell.watch(token, watcher)
+    else:
+        home.post(_watch, ref, token, watcher, dropped=lambda: watcher(ref, NOPROC))
+
+    def unwatch() -> None:
+        if home.on_thread():
+            cell.unwatch(token)
+        else:
+            home.post(cell.unwatch, token)
+
+    return unwatch
 
 
-def _watch(ref: Ref, watcher: Watcher) -> Callable[[], None]:
+def _watch(ref: Ref, token: object, watcher: Watcher) -> None:
     cell = ref._cell
     if cell is None:
         watcher(ref, NOPROC)
-        return lambda: None
-    return cell.watch(watcher)
+    else:
+        cell.watch(token, watcher)
 
 
 def down(ref: Ref) -> asyncio.Future[ExitReason]:
@@ -85,17 +95,9 @@ def down(ref: Ref) -> asyncio.Future[ExitReason]:
             ended.set_result(reason)
 
     cell = ref._cell
-    if cell is None or cell.scheduler is scheduler:
-        unwatch = watch(ref, note)
-        ended.add_done_callback(lambda _: unwatch())
-    else:  # of another loop: the watch is set and removed there, and the end is told here
-        home = cell.scheduler
-        watches: list[Callable[[], None]] = []
-        home.post(
-            lambda: watches.append(_watch(ref, lambda *end: scheduler.post(note, *end))),
-            dropped=lambda: note(ref, NOPROC),
-        )
-        ended.add_done_callback(lambda _: home.post(lambda: watches.pop()() if watches else None))
+    is_here = cell is None or cell.scheduler is scheduler
+    unwatch = watch(ref, note if is_here else partial(scheduler.post, note))
+    ended.add_done_callback(lambda _: unwatch(), context=scheduler.outside)
     return ended
 
 
