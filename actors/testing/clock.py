@@ -1,16 +1,27 @@
-"""The event loop of a simulation: its clock jumps, and whoever waits in vain is named."""
+"""The event loop of a simulation: its clock jumps, and a failure names who waits in vain."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
+import math
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, TypeVarTuple, Unpack
 
+from actors.describe import describe
 from actors.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from actors.call import Call
     from actors.cell import Cell
+
+
+Ts = TypeVarTuple("Ts")
+
+MAX_PASSES = 2_000_000
+"""After this many passes of the loop, a simulation counts as one that never ends."""
+
 
 
 class Stuck(AssertionError):
@@ -33,30 +44,31 @@ class _JumpingSelector:
 
     def select(self, timeout: float | None) -> list[Any]:
         loop = self._loop
+        if timeout != 0 and loop.stands_still():
+            return []
+        loop.count_pass()
         if timeout == 0:
-            loop.count_pass()
             return []
-        if loop.stands_still():
-            return []
-        if timeout is None or loop.finds_deadlocks:
+        due = loop.next_timer()
+        if loop.finds_deadlocks or due == math.inf:
             circle = waiting_circle(Scheduler.of(loop).processes.values())
             if circle:
                 raise Deadlock("calls wait for each other: " + "; ".join(map(describe_call, circle)))
-        if timeout is None:
+        if due == math.inf:
             raise Stuck("nothing can run, and no timer is set: " + loop.describe())
-        loop.now += timeout
+        loop.jump_to(due)
         return []
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
     """An asyncio loop whose clock stands still while anything runs, and jumps to the next timer when nothing does.
 
-    It has no sockets and no threads.
+    It has no sockets and no threads. A timer that is infinitely far away never fires: the clock does not move for it.
 
     Attributes:
         finds_deadlocks: raise `Deadlock` as soon as calls wait for each other, and not only when nothing else is left:
             most calls would time out one day
-        passes_left: after so many passes of the loop it is a `Livelock`; None for any number
+        passes_left: after this many passes of the loop it is a `Livelock`
     """
 
     _selector: _JumpingSelector
@@ -66,14 +78,36 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self.now = now
         self.finds_deadlocks = False
-        self.passes_left: int | None = None
+        self.passes_left = MAX_PASSES
         self._selector = _JumpingSelector(self)
         self._standstills: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
-        self._clock_resolution = 1e-9
+        self.jump_to(now)
 
     def time(self) -> float:
         """Virtual seconds."""
         return self.now
+
+    def jump_to(self, now: float) -> None:
+        """Set the clock, in seconds."""
+        self.now = now
+        # asyncio calls a timer that is due in less than this. It has to be a step that a clock so far ahead can make.
+        self._clock_resolution = max(1e-9, math.ulp(now))
+
+    def call_at(
+        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Set a timer.
+
+        Raises:
+            ValueError: if `when` is nan, which would break the order of the other timers.
+        """
+        if math.isnan(when):
+            raise ValueError(f"a timer for {callback!r} at nan: no time compares with that")
+        return super().call_at(when, callback, *args, context=context)
+
+    def next_timer(self) -> float:
+        """When the next timer fires; infinity if none will."""
+        return self._scheduled[0].when() if self._scheduled else math.inf
 
     async def standstill(self, condition: Callable[[], bool]) -> None:
         """Wait until nothing can run before the clock jumps, and `condition()` holds."""
@@ -91,24 +125,24 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return bool(here)
 
     def describe(self) -> str:
-        """The processes that are alive, for the message of `Stuck`."""
-        processes = Scheduler.of(self).processes.values()
-        return ", ".join(f"{process} {process.status.value}" for process in processes) or "no process"
+        """The processes that are alive and the tasks that are pending, for the message of `Stuck`."""
+        waiting = [f"{process} {process.status.value}" for process in Scheduler.of(self).processes.values()]
+        waiting += sorted(map(describe_task, asyncio.all_tasks(self)))
+        return ", ".join(waiting) or "no process and no task"
 
     def timers(self) -> list[str]:
         """The timers that are set, as text."""
         return [repr(timer) for timer in self._scheduled if not timer.cancelled()]
 
     def count_pass(self) -> None:
-        """Note that something runs without an end to it in sight.
+        """Count a pass of the loop.
 
         Raises:
-            Livelock: if that has been going on for too long.
+            Livelock: if none is left.
         """
-        if self.passes_left is not None:
-            self.passes_left -= 1
-            if self.passes_left == 0:
-                raise Livelock("it does not come to an end: " + self.describe())
+        self.passes_left -= 1
+        if self.passes_left == 0:
+            raise Livelock("it does not come to an end: " + self.describe())
 
     if TYPE_CHECKING:
         _scheduled: list[asyncio.TimerHandle]
@@ -141,4 +175,15 @@ def waiting_circle(processes: Iterable[Cell]) -> list[Call]:
 
 def describe_call(call: Call) -> str:
     """Who waits for whom, and with what."""
-    return f"{call.caller!r} waits for {call.server!r} to answer {call.request!r}"
+    return f"{call.caller!r} waits for {call.server!r} to answer {describe(call.request)}"
+
+
+def describe_task(task: asyncio.Task[Any]) -> str:
+    """A task, and the coroutines it is in, each with its line."""
+    path = []
+    coroutine: object = task.get_coro()
+    while inspect.iscoroutine(coroutine):
+        if coroutine.cr_frame is not None:
+            path.append(f"{coroutine.__name__}:{coroutine.cr_frame.f_lineno}")
+        coroutine = coroutine.cr_await
+    return f"{task.get_name()} at {' > '.join(path)}"

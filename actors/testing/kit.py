@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import math
 import random
 import re
 from collections import Counter, deque
@@ -19,6 +20,7 @@ from actors.cell import Cell
 from actors.describe import describe
 from actors.exits import KILL, SHUTDOWN, ExitReason
 from actors.gen_server import GenServer
+from actors.guard import pass_interrupt_on
 from actors.process import start, start_link
 from actors.ref import Ref
 from actors.report import CrashReport
@@ -31,8 +33,8 @@ from actors.testing.probe import Probe
 
 T = TypeVar("T")
 
-MAX_PASSES = 2_000_000
-"""Passes of the loop after which a simulation is taken for one that never ends."""
+PASSES_OF_CLEANUP = 100_000
+"""Passes of the loop that what is cancelled at the end of a simulation may take."""
 LINES_OF_LOG = 30
 """So many of the last lines of the log are shown at a failure."""
 
@@ -61,7 +63,6 @@ class Kit:
         self.seed = seed
         self.loop = VirtualLoop()
         self.loop.finds_deadlocks = True
-        self.loop.passes_left = MAX_PASSES
         self.chance = Chance(seed, plan)
         self.faults: list[str] = []
         self.log: list[str] = []
@@ -92,7 +93,7 @@ class Kit:
         """Run `main` to its end in virtual time, and then stop what was started supervised.
 
         Raises:
-            Stuck, Deadlock, Livelock: if it does not come to an end
+            Stuck, Deadlock, Livelock: if it or the stop does not come to an end
             AssertionError: if a process crashed of which that was not expected
         """
         with self._logging(), asyncio.Runner(loop_factory=lambda: self.loop) as runner:
@@ -100,7 +101,7 @@ class Kit:
                 return runner.run(self._supervised(main))
             finally:
                 self.loop.finds_deadlocks = False
-                self.loop.passes_left = None
+                self.loop.passes_left = PASSES_OF_CLEANUP
                 for process in list(self.scheduler.processes.values()):
                     self.scheduler.signal(process.exit_signal, None, KILL, False)
 
@@ -127,7 +128,11 @@ class Kit:
 
         Args:
             spec: a class of processes, `args` and `kwargs` go to its `init` as in `start`; or a child specification
+
+        Raises:
+            RuntimeError: outside of the simulation.
         """
+        self._require_simulation()
         if self._nursery is None or not self._nursery.is_alive():
             self._nursery = await start(Nursery, label="test")
         begin: Callable[[], Coroutine[Any, Any, Ref]]
@@ -142,12 +147,22 @@ class Kit:
         return ref
 
     async def stop_supervised(self) -> None:
-        """Stop what was started supervised, the last one first; the end of the test does it otherwise."""
+        """Stop what was started supervised, the last one first; the end of the test does it otherwise.
+
+        Raises:
+            RuntimeError: outside of the simulation.
+        """
+        self._require_simulation()
         if self._nursery is not None and self._nursery.is_alive():
             await stop(self._nursery, SHUTDOWN)
 
     async def probe(self, *, trap_exit: bool = True) -> Probe:
-        """Start a probe."""
+        """Start a probe.
+
+        Raises:
+            RuntimeError: outside of the simulation.
+        """
+        self._require_simulation()
         return await Probe.begin(trap_exit=trap_exit)
 
     def expect_crash(self, is_expected: Callable[[CrashReport], bool] | str) -> None:
@@ -185,19 +200,20 @@ class Kit:
         count: int,
         *,
         within: int,
-        may_crash: Callable[[Ref], bool] = lambda _: True,
+        may_crash: Callable[[Ref], bool] | None = None,
         reason: ExitReason = "crash",
     ) -> None:
-        """Crash whoever is about to run at `count` of the next `within` turns, which the seed draws.
+        """Crash the process that is about to run at up to `count` of the next `within` turns, which the seed draws.
 
         Args:
-            may_crash: asked at that time about the victim; else nothing happens
+            may_crash: asked at that turn about the process; if it says no, nothing happens. By default it spares what
+                no supervisor restarts: what the test started itself, supervised or not
         """
         when = self.chance.stream("crash at")
         for _ in range(count):
             turn = when.choose(within)
             if turn:
-                self._crashes[self._turns + turn] = (reason, may_crash)
+                self._crashes[self._turns + turn] = (reason, may_crash or self._has_parent)
 
     def calm(self) -> None:
         """Let no more fault happen from now on."""
@@ -206,8 +222,14 @@ class Kit:
         self._targets.clear()
 
     def jump(self, seconds: float) -> None:
-        """Let the clock jump, as when the machine was asleep or the disk was slow."""
-        self.loop.now += seconds
+        """Let the clock jump ahead, as when the machine was asleep or the disk was slow.
+
+        Raises:
+            ValueError: unless `seconds` is finite and at least 0.
+        """
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"jump({seconds}): a clock jumps by a finite number of seconds of at least 0")
+        self.loop.jump_to(self.loop.now + seconds)
         self.fault(f"the clock jumps by {seconds:g} s")
 
     # What a failure shows.
@@ -234,6 +256,17 @@ class Kit:
         return left
 
     # Private.
+
+    def _require_simulation(self) -> None:
+        if asyncio.get_running_loop() is not self.loop:
+            raise RuntimeError(
+                "this code does not run in the simulation of its `kit`, but on another event loop, in real time. Use"
+                " the kit in the test itself: not in an asynchronous fixture, and not in what `asyncio.run` runs"
+            )
+
+    def _has_parent(self, ref: Ref) -> bool:
+        """Tell whether a process of the application started this one."""
+        return ref._cell is not None and ref._cell.parent not in (None, self._nursery)
 
     def _pick(self, queue: deque[Cell]) -> Cell:
         self._turns += 1
@@ -294,8 +327,13 @@ class Nursery(GenServer):
         begin, patience = request
         try:
             ref = await begin()
-        except Exception as exception:  # noqa: BLE001  # it belongs to the test
+        except GeneratorExit:  # the nursery itself is ended
+            raise
+        except BaseException as exception:  # noqa: BLE001  # it belongs to the test
+            pass_interrupt_on(exception)
             return exception
+        if not isinstance(ref, Ref):
+            return TypeError(f"a start function returned {shown(ref)}, and not the process that it started")
         self.begun.append((ref, patience))
         return ref
 
@@ -309,7 +347,7 @@ class Nursery(GenServer):
                 continue
             ended = down(ref)
             send_exit(ref, KILL if patience == "brutal_kill" else SHUTDOWN)
-            await asyncio.wait((ended,), timeout=patience if isinstance(patience, int | float) else None)
+            await asyncio.wait((ended,), timeout=None if patience in ("brutal_kill", math.inf) else patience)
             if not ended.done():
                 send_exit(ref, KILL)
                 await ended

@@ -1,13 +1,16 @@
 """The pytest plugin: `async def test_...(kit)` runs in virtual time, under several run orders.
 
 The first run of a test is first come, first served; the others have an order drawn from a seed. A failure says which
-seed it was, and `--seed` runs that one alone.
+seed it was, and `--canopy-seed` runs that one alone.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
+from typing import Any
+from unittest import SkipTest
 
 import pytest
 
@@ -19,22 +22,26 @@ SEEDS = 4
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare `--seed`."""
+    """Declare `--canopy-seed`."""
     group = parser.getgroup("canopy", "simulated actors")
-    group.addoption("--seed", type=int, metavar="S", help="run simulations with this seed only")
+    group.addoption(
+        "--canopy-seed", dest="canopy_seed", type=int, metavar="S", help="run simulations with this seed only"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker, and let `explore` know of `--seed`."""
+    """Declare the marker, and let `explore` know of `--canopy-seed` and of pytest's own exceptions."""
     config.addinivalue_line("markers", f"seeds(n): run orders of a test with the fixture `kit` ({SEEDS} by default)")
-    exploration.replayed_seed = config.getoption("--seed")
+    exploration.replayed_seed = config.getoption("canopy_seed")
+    exploration.skips = (SkipTest, pytest.skip.Exception, pytest.xfail.Exception)
+    exploration.interrupts = (KeyboardInterrupt, pytest.exit.Exception)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test with `kit` under several seeds."""
-    if "kit" not in metafunc.fixturenames:
+    if not _is_simulated(metafunc):
         return
-    only = metafunc.config.getoption("--seed")
+    only = metafunc.config.getoption("canopy_seed")
     marker = metafunc.definition.get_closest_marker("seeds")
     count = marker.args[0] if marker else SEEDS
     seeds = [only] if only is not None else [None, *range(1, count)]
@@ -44,24 +51,51 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
     """The simulation that the test runs in."""
-    simulation = Kit(request.param)
-    yield simulation
+    simulation, item = Kit(request.param), request.node
+    if _is_coroutine_under_hypothesis(item.obj):
+        pytest.fail(
+            "`@given` cannot run a coroutine in the simulation of `kit`: draw from `kit.chance` in place of it, or run"
+            " the coroutine with `actors.testing.run` in a test that is a plain function",
+            pytrace=False,
+        )
+    if not inspect.iscoroutinefunction(item.obj):
+        yield simulation
+    else:
+        # pytest-asyncio in auto mode and the plugins of anyio and trio would run it on a loop of their own, in real
+        # time: by a subclass of Function, or by a hook that may come before one of ours. What the item itself does
+        # comes after all of these, and only a fixture is sure to be set up when they have had their say.
+        item.runtest = partial(_simulate, item, item.obj, simulation)
+        yield simulation
+        del item.runtest
     simulation.close()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a coroutine with `kit` in virtual time."""
-    simulation = pyfuncitem.funcargs.get("kit")
-    if not isinstance(simulation, Kit) or not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+def _simulate(item: pytest.Function, test: Callable[..., Coroutine[Any, Any, Any]], simulation: Kit) -> None:
+    """Run a test that is a coroutine in virtual time."""
     try:
-        simulation.run(pyfuncitem.obj(**arguments))
-    except BaseException as failure:
-        failure.add_note(describe_run(simulation))
+        simulation.run(test(**{name: item.funcargs[name] for name in item._fixtureinfo.argnames}))
+    except BaseException:
+        text = describe_run(simulation)
         if simulation.seed is not None:
-            name = pyfuncitem.nodeid.partition("[")[0]
-            failure.add_note(f"again: pytest {name!r} --seed {simulation.seed}")
+            name = item.nodeid.partition("[")[0]
+            text += f"\nagain: pytest {name!r} --canopy-seed {simulation.seed}"
+        item.add_report_section("call", "simulation", text)  # pytest shows no notes of `fail(pytrace=False)`
         raise
-    return True
+
+
+def _is_simulated(metafunc: pytest.Metafunc) -> bool:
+    """Tell whether a test uses the fixture `kit` of this plugin, and not one of its own or a parameter of that name."""
+    for marker in metafunc.definition.iter_markers("parametrize"):
+        names = marker.args[0] if marker.args else marker.kwargs["argnames"]
+        if "kit" in (names.replace(" ", "").split(",") if isinstance(names, str) else names):
+            return False
+    for definition in reversed(metafunc._arg2fixturedefs.get("kit", ())):
+        if definition.func.__module__ == __name__:
+            return True
+        if "kit" not in definition.argnames:
+            return False
+    return False
+
+
+def _is_coroutine_under_hypothesis(test: Any) -> bool:
+    return inspect.iscoroutinefunction(getattr(getattr(test, "hypothesis", None), "inner_test", None))

@@ -1,7 +1,11 @@
 """Exploration: finds what needs an unlucky order or fault, shows it small, and says how to see it again."""
 
 import asyncio
+import os
+import signal
+from collections.abc import Callable
 from typing import Any
+from unittest import SkipTest
 
 import pytest
 
@@ -50,7 +54,7 @@ def test_a_race_is_found_and_made_small(jobs: int) -> None:
     assert isinstance(found.failure, AssertionError)
     assert [name for name, _ in found.plan] == ["politeness"]
     text = str(found)
-    assert f"test_a_race_is_found_and_made_small[{jobs}]' --seed {found.seed}" in text
+    assert f"test_a_race_is_found_and_made_small[{jobs}]' --canopy-seed {found.seed}" in text
     assert "1 of" in text
     assert any("<3 Clerk>  Cast(1)" in line for line in found.trace)
 
@@ -115,6 +119,161 @@ def test_what_is_not_drawn_from_the_seed_is_noticed() -> None:
         explore(moody, seeds=1)
 
 
+class Unprintable(Exception):
+    """What it is cannot be said."""
+
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+    __repr__ = __str__
+
+
+def end_with_pytest_raises() -> None:
+    with pytest.raises(ValueError):
+        pass
+
+
+def end_by_raising(failure: BaseException) -> Callable[[], None]:
+    """A function that raises `failure`."""
+
+    def end() -> None:
+        raise failure
+
+    return end
+
+
+FAILURES: dict[str, tuple[Callable[[], Any], type[BaseException]]] = {
+    "pytest.fail": (lambda: pytest.fail("no"), pytest.fail.Exception),
+    "pytest.raises": (end_with_pytest_raises, pytest.fail.Exception),
+    "SystemExit": (end_by_raising(SystemExit(0)), SystemExit),
+    "CancelledError": (end_by_raising(asyncio.CancelledError()), asyncio.CancelledError),
+    "GeneratorExit": (end_by_raising(GeneratorExit()), GeneratorExit),
+    "BaseException": (end_by_raising(BaseException("no")), BaseException),
+    "group of one": (end_by_raising(ExceptionGroup("all", [KeyError("no")])), KeyError),
+    "base group of one": (
+        end_by_raising(BaseExceptionGroup("all", [BaseExceptionGroup("all", [SystemExit(3)])])),
+        SystemExit,
+    ),
+    "group": (end_by_raising(ExceptionGroup("all", [KeyError("no"), ValueError("no")])), ExceptionGroup),
+    "unprintable": (end_by_raising(Unprintable()), Unprintable),
+    "a skip and a failure": (
+        end_by_raising(BaseExceptionGroup("all", [pytest.skip.Exception("no"), ValueError("no")])),
+        BaseExceptionGroup,
+    ),
+}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("way", FAILURES)
+def test_whatever_fails_a_run_is_found_with_its_seed_and_made_small(way: str, jobs: int) -> None:
+    end, kind = FAILURES[way]
+
+    async def fail(kit: Kit) -> None:
+        kit.note("it begins")
+        happened = [kit.happens(f"fault {number}", 0.5) for number in range(8)]
+        if happened[2]:
+            end()
+
+    with pytest.raises(Found) as caught:
+        explore(fail, seeds=50, jobs=jobs)
+    found = caught.value
+    assert type(found.failure) is kind
+    assert found.plan == {("fault 2", 0): 1}
+    assert f"found with seed {found.seed}; again: pytest" in str(found)
+    assert f"--canopy-seed {found.seed}" in str(found)
+    assert any("it begins" in line for line in found.trace)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    "skip",
+    [
+        pytest.skip.Exception("not here"),
+        pytest.xfail.Exception("not here"),
+        SkipTest("not here"),
+        BaseExceptionGroup("all", [pytest.skip.Exception("not here")]),
+    ],
+    ids=lambda skip: type(skip).__name__,
+)
+def test_an_exploration_is_skipped_if_all_of_its_runs_are(skip: BaseException, jobs: int) -> None:
+    async def skip_some(kit: Kit) -> None:
+        if kit.seed != 3:
+            raise skip
+
+    kind = type(skip.exceptions[0] if isinstance(skip, BaseExceptionGroup) else skip)
+    with pytest.raises(kind, match="not here"):
+        explore(skip_some, seeds=3, jobs=jobs)
+    assert explore(skip_some, seeds=5, jobs=jobs) == 1
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_run_that_fails_counts_more_than_those_that_are_skipped(jobs: int) -> None:
+    async def fail_once(kit: Kit) -> None:
+        assert kit.seed != 4
+        pytest.skip("not here")
+
+    with pytest.raises(Found) as caught:
+        explore(fail_once, seeds=6, jobs=jobs)
+    assert caught.value.seed == 4
+
+
+def test_what_is_skipped_with_fewer_faults_is_not_taken_for_the_failure() -> None:
+    async def fail(kit: Kit) -> None:
+        happened = [kit.happens(f"fault {number}", 0.9) for number in range(3)]
+        if not happened[1]:
+            pytest.skip("not here")
+        assert not happened[2]
+
+    with pytest.raises(Found) as caught:
+        explore(fail, seeds=[1, 2, 3], jobs=1)
+    assert isinstance(caught.value.failure, AssertionError)
+    assert sorted(name for name, _ in caught.value.plan) == ["fault 1", "fault 2"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt(), pytest.exit.Exception("enough")], ids=["ctrl-c", "exit"])
+def test_an_interrupt_ends_the_exploration(interrupt: BaseException, jobs: int) -> None:
+    async def stop(kit: Kit) -> None:
+        if kit.seed == 3:
+            raise interrupt
+
+    with pytest.raises(type(interrupt)):
+        explore(stop, seeds=8, jobs=jobs)
+
+
+def test_an_interrupt_of_another_process_alone_ends_the_exploration() -> None:
+    this = os.getpid()
+
+    async def stop(kit: Kit) -> None:
+        if kit.seed == 3 and os.getpid() != this:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        explore(stop, seeds=8, jobs=2)
+
+
+@pytest.mark.parametrize(
+    ("die", "how"),
+    [
+        (lambda: os._exit(7), "exited with code 7"),
+        (lambda: os._exit(0), "exited with code 0"),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "died of signal 9"),
+    ],
+    ids=["exit 7", "exit 0", "SIGKILL"],
+)
+def test_a_process_that_dies_is_an_error_that_names_its_seeds(die: Callable[[], None], how: str) -> None:
+    async def die_once(kit: Kit) -> None:
+        if kit.seed == 5:
+            die()
+
+    with pytest.raises(ChildProcessError) as caught:
+        explore(die_once, seeds=8, jobs=2)
+    text = str(caught.value)
+    assert how in text
+    assert "in the run with seed 5; again: pytest" in text
+    assert text.endswith("the last seeds it ran: 1, 3, 5")
+
+
 class Slow(GenServer):
     def handle_cast(self, request: Any) -> None:
         raise Fault("on purpose")
@@ -132,7 +291,7 @@ def test_a_crash_by_a_fault_is_no_mistake() -> None:
 def test_random_crashes_are_drawn_from_the_seed_and_listed() -> None:
     async def scenario(kit: Kit) -> None:
         refs = [await start(Account) for _ in range(10)]
-        kit.crash_some(3, within=50)
+        kit.crash_some(3, within=50, may_crash=lambda _: True)
         for _ in range(10):
             for ref in refs:
                 cast(ref, None)  # an unknown cast crashes it as well

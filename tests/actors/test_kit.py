@@ -1,14 +1,15 @@
 """The kit that a test gets: supervised processes, expected crashes, faults, deadlocks, and what a failure shows."""
 
 import asyncio
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actors import CallExit, GenServer, Ref, Stop, call, cast, send, send_after, start
-from actors.testing import Deadlock, Kit, Livelock, settle
-from supervision import Restart, Supervisor, child
+from actors.testing import Deadlock, Kit, Livelock, Stuck, settle
+from supervision import INFINITY, Restart, Supervisor, child
 from tests.support.puppet import Puppet
 
 pytest_plugins = ["pytester"]
@@ -116,6 +117,122 @@ def test_the_clock_can_jump() -> None:
     assert kit.faults == ["10.0000 s: the clock jumps by 10 s"]
 
 
+@pytest.mark.parametrize("seconds", [math.nan, math.inf, -1.0])
+def test_a_jump_that_is_no_jump_is_refused(seconds: float) -> None:
+    kit = Kit()
+    with pytest.raises(ValueError, match="finite"):
+        kit.jump(seconds)
+    assert kit.faults == []
+    kit.close()
+
+
+def test_a_process_that_never_ends_when_it_is_stopped_is_named() -> None:
+    async def stubborn(_: Any) -> None:
+        await asyncio.Event().wait()
+
+    options = {"end": stubborn, "trap_exit": True}
+    spec = child(Puppet, id="stubborn", label="stubborn", kwargs=options, shutdown=INFINITY)
+
+    async def leave_it_to_the_kit(kit: Kit) -> None:
+        await kit.start_supervised(spec)
+
+    async def stop_it(kit: Kit) -> None:
+        await kit.start_supervised(spec)
+        await kit.stop_supervised()
+
+    async def leave_its_supervisor(kit: Kit) -> None:
+        await kit.start_supervised(child(Supervisor, [spec], shutdown=INFINITY))
+
+    for scenario in (leave_it_to_the_kit, stop_it, leave_its_supervisor):
+        for seed in (None, 1, 2):
+            kit = Kit(seed)
+            with pytest.raises(Stuck, match=r"<1 test> waiting, .*<\d stubborn> waiting"):
+                kit.run(scenario(kit))
+            assert kit.loop.is_closed()
+
+
+def test_cleanup_that_never_ends_is_named_too() -> None:
+    async def tidy_up() -> None:
+        try:
+            await asyncio.sleep(math.inf)
+        finally:
+            while True:
+                await asyncio.sleep(1)
+
+    async def scenario(kit: Kit) -> None:
+        asyncio.ensure_future(tidy_up())  # noqa: RUF006
+        await settle()
+
+    kit = Kit(1)
+    with pytest.raises(Livelock, match="tidy_up"):
+        kit.run(scenario(kit))
+
+
+async def test_a_start_that_ends_a_program_harms_no_other_process(kit: Kit) -> None:
+    async def leave() -> Ref:
+        raise SystemExit(3)
+
+    async def cancelled() -> Ref:
+        raise asyncio.CancelledError
+
+    async def forget() -> Any:
+        pass
+
+    ref = await kit.start_supervised(Puppet)
+    for start_function, error in ((leave, SystemExit), (cancelled, asyncio.CancelledError), (forget, TypeError)):
+        with pytest.raises(error):
+            await kit.start_supervised(child(start_function, restart=Restart.TEMPORARY))
+    assert ref.is_alive()
+
+
+def test_random_crashes_spare_what_nothing_restarts() -> None:
+    async def scenario(kit: Kit) -> None:
+        puppets = [child(Puppet, id=name, name=name) for name in "abc"]
+        tree = child(Supervisor, puppets, id="top", kwargs={"intensity": 100})
+        kept = [await kit.start_supervised(tree), await kit.start_supervised(Puppet), (await kit.probe()).ref]
+        kit.crash_some(20, within=200)
+        for _ in range(20):
+            for ref in ("a", "b", "c", *kept[1:]):
+                send(ref, "hello")
+            await settle(1.0)
+        assert all(ref.is_alive() for ref in kept)
+
+    victims = set()
+    for seed in range(1, 6):
+        kit = Kit(seed)
+        kit.run(scenario(kit))
+        victims |= {fault.split()[4] for fault in kit.faults}
+    assert victims == {"a>", "b>", "c>"}
+
+
+class Unprintable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_a_message_without_a_repr_harms_no_trace() -> None:
+    async def scenario(kit: Kit) -> list[Any]:
+        probe = await kit.probe()
+        for message in (Unprintable(), [10**5000], "hello"):
+            send(probe.ref, message)
+        await settle()
+        return list(probe.messages)
+
+    kit = Kit(1, traces=True)
+    assert len(kit.run(scenario(kit))) == 3
+    trace = "\n".join(kit.trace())
+    assert "<Unprintable instance>" in trace
+    assert "<list whose repr fails>" in trace
+
+
+def test_the_kit_is_refused_outside_of_its_simulation() -> None:
+    kit = Kit(1)
+    for use in (lambda: kit.start_supervised(Puppet), kit.stop_supervised, kit.probe):
+        with pytest.raises(RuntimeError, match="not in an asynchronous fixture"):
+            asyncio.run(use())
+    kit.close()
+
+
 class Friend(GenServer):
     def init(self, other: str) -> None:
         self.other = other
@@ -193,7 +310,8 @@ def test_the_plugin_runs_coroutines_prints_the_seed_and_replays_it(
 
         @pytest.mark.seeds(6)
         async def test_it(kit):
-            assert kit.seed != 3
+            if kit.seed == 3:
+                pytest.fail("no", pytrace=False)
 
         def test_plain():
             pass
@@ -201,8 +319,135 @@ def test_the_plugin_runs_coroutines_prints_the_seed_and_replays_it(
     )
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     result.assert_outcomes(passed=6, failed=1)
-    result.stdout.fnmatch_lines(["*test_it?seed 3?*", "*seed 3*", "*again: pytest *::test_it' --seed 3*"])
-    pytester.runpytest_subprocess("-p", "no:cacheprovider", "--seed", "3").assert_outcomes(passed=1, failed=1)
-    pytester.runpytest_subprocess("-p", "no:cacheprovider", "--seed", "4").assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*test_it?seed 3?*", "*seed 3*", "*again: pytest *::test_it' --canopy-seed 3*"])
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "--canopy-seed", "3").assert_outcomes(passed=1, failed=1)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "--canopy-seed", "4").assert_outcomes(passed=2)
 
 
+GREEDY = """
+import asyncio, functools, inspect
+import pytest
+
+class Item(pytest.Function):
+    def runtest(self):
+        self.obj = in_real_time(self.obj)
+        super().runtest()
+
+def in_real_time(test):
+    return lambda **arguments: asyncio.run(test(**arguments))
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem(collector, name, obj):
+    items = yield
+    if "subclass" not in name:
+        return items
+    return [
+        Item.from_parent(
+            item.parent, name=item.name, callspec=getattr(item, "callspec", None), callobj=item.obj,
+            fixtureinfo=item._fixtureinfo, keywords=item.keywords, originalname=item.originalname,
+        )
+        for item in items
+    ]
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item):
+    if "replaced" in item.name:
+        item.obj = in_real_time(item.obj)
+    return (yield)
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    if "called" in pyfuncitem.name and inspect.iscoroutinefunction(pyfuncitem.obj):
+        in_real_time(pyfuncitem.obj)(**{name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames})
+        return True
+"""
+"""A plugin that runs coroutines on a loop of its own, in the three ways of the plugins of asyncio, anyio and trio."""
+
+
+@pytest.mark.parametrize("plugins", [("actors.testing.plugin", "greedy"), ("greedy", "actors.testing.plugin")])
+def test_no_other_plugin_takes_a_test_over(
+    plugins: tuple[str, str], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parents[2]}:{pytester.path}")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(
+        greedy=GREEDY,
+        test_it="""
+        import asyncio
+
+        class TestAll:
+            async def test_subclass(self, kit):
+                assert asyncio.get_running_loop() is kit.loop
+                await asyncio.sleep(3600)
+
+            test_replaced = test_called = test_subclass
+
+        async def test_of_another_called(): pass
+        async def test_of_another_replaced(): pass
+        async def test_of_another_subclass(): pass
+        """,
+    )
+    options = [option for plugin in plugins for option in ("-p", plugin)]
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", *options).assert_outcomes(passed=3 * 4 + 3)
+
+
+def test_the_plugin_leaves_names_to_others(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    pytester.makeconftest(
+        """
+        pytest_plugins = ["actors.testing.plugin"]
+
+        def pytest_addoption(parser):
+            parser.addoption("--seed", type=int, default=5)
+        """
+    )
+    pytester.makepyfile(
+        test_own="""
+        import pytest
+
+        @pytest.fixture
+        def kit():
+            return "a tent"
+
+        def test_fixture(kit, request):
+            assert kit == "a tent" and request.config.getoption("seed") == 5
+        """,
+        test_parameters="""
+        import pytest
+
+        @pytest.mark.parametrize("kit, price", [("tent", 1), ("boat", 2)])
+        def test_parameter(kit, price):
+            assert kit in ("tent", "boat")
+        """,
+        test_wrapped="""
+        import pytest
+
+        @pytest.fixture
+        def kit(kit):
+            kit.fault("a fault from the start")
+            return kit
+
+        async def test_fixture_around_ours(kit):
+            assert len(kit.faults) == 1
+        """,
+    )
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1 + 2 + 4)
+
+
+def test_a_coroutine_that_hypothesis_would_run_is_refused(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    pytester.makeconftest('pytest_plugins = ["actors.testing.plugin"]')
+    pytester.makepyfile(
+        """
+        from hypothesis import given, strategies
+
+        @given(number=strategies.integers())
+        async def test_it(kit, number):
+            pass
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(errors=4)
+    result.stdout.fnmatch_lines(["*`@given` cannot run a coroutine in the simulation of `kit`*"])

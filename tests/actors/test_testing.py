@@ -1,12 +1,16 @@
 """The test kit: virtual time, run orders that a seed replays, and help for whoever waits in vain."""
 
 import asyncio
+import math
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors import GenServer, Process, Scheduler, call, cast, debug, send, send_after, start, whereis
-from actors.testing import Probe, Stuck, VirtualLoop, kill, quiet, replaced, run, settle
+from actors.testing import Livelock, Probe, Stuck, VirtualLoop, kill, quiet, replaced, run, settle
 from supervision import Supervisor, child
 from tests.support.puppet import puppet
 from tests.support.scenarios import simulated
@@ -66,6 +70,103 @@ def test_a_scenario_that_waits_for_nothing_is_told_who_is_waiting() -> None:
         await call(ref, "x", timeout=None)
 
     with pytest.raises(Stuck, match=r"<1 lazy> idle, <2 busy> waiting"):
+        run(scenario())
+
+
+async def wait_on_a_timer() -> None:
+    loop = asyncio.get_running_loop()
+    reached = loop.create_future()
+    loop.call_later(math.inf, reached.set_result, None)
+    await reached
+
+
+async def wait_after_a_huge_time() -> None:
+    await asyncio.sleep(1e308)
+    await asyncio.sleep(1e308)  # which is infinity by now
+
+
+async def wait_with_a_probe() -> None:
+    await (await Probe.begin()).assert_receive("nothing", within=math.inf)
+
+
+async def wait_beside_other_timers() -> None:
+    await asyncio.gather(asyncio.sleep(10), asyncio.sleep(math.inf), asyncio.sleep(1e9))
+
+
+INFINITE_WAITS: dict[str, Callable[[], Awaitable[Any]]] = {
+    "sleep": lambda: asyncio.sleep(math.inf),
+    "wait_for": lambda: asyncio.wait_for(asyncio.Event().wait(), math.inf),
+    "wait": lambda: asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=math.inf),
+    "settle": lambda: settle(math.inf),
+    "call_later": wait_on_a_timer,
+    "huge": wait_after_a_huge_time,
+    "probe": wait_with_a_probe,
+    "gather": wait_beside_other_timers,
+}
+
+
+@pytest.mark.parametrize("wait", INFINITE_WAITS.values(), ids=INFINITE_WAITS.keys())
+def test_an_infinite_timer_is_no_timer(wait: Callable[[], Awaitable[Any]]) -> None:
+    async def wait_in_vain() -> None:
+        await wait()
+
+    with pytest.raises(Stuck, match=r"no timer is set: .*Task-\d+ at wait_in_vain:\d+"):
+        run(wait_in_vain())
+
+
+def test_a_timer_at_no_time_is_refused_and_harms_no_other() -> None:
+    async def scenario() -> float:
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        timers = [asyncio.ensure_future(asyncio.sleep(seconds)) for seconds in (3, 1, 2)]
+        await asyncio.sleep(0)
+        with pytest.raises(ValueError, match=r"nan"):
+            loop.call_later(math.nan, print)
+        with pytest.raises(ValueError, match=r"(?i)nan"):
+            await asyncio.sleep(math.nan)
+        await asyncio.gather(*timers)
+        return loop.time() - begin
+
+    assert run(scenario()) == 3
+
+
+@given(st.lists(st.floats(min_value=0, max_value=1e300)))
+def test_every_finite_timer_fires_in_its_order_at_its_time(delays: list[float]) -> None:
+    async def scenario() -> list[tuple[float, float]]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.passes_left = 10 * len(delays) + 100
+        fired: list[tuple[float, float]] = []
+        begin = loop.time()
+
+        async def wait(delay: float) -> None:
+            await asyncio.sleep(delay)
+            fired.append((begin + delay, loop.time()))
+
+        async with asyncio.TaskGroup() as group:
+            for delay in delays:
+                group.create_task(wait(delay))
+        return fired
+
+    fired = run(scenario())
+    assert len(fired) == len(delays)
+    assert fired == sorted(fired)
+    assert all(abs(at - due) <= max(1e-9, math.ulp(due)) for due, at in fired)
+
+
+def test_what_never_ends_is_named_although_time_passes() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.passes_left = 1000
+
+        def again() -> None:
+            loop.call_later(1, again)
+
+        again()
+        await asyncio.sleep(math.inf)
+
+    with pytest.raises(Livelock, match=r"Task-\d+ at scenario"):
         run(scenario())
 
 

@@ -11,4 +11,4 @@ def test_examples_pass(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     pytester.makeconftest('pytest_plugins = ["actors.testing.plugin"]')
     pytester.makepyfile(test_examples="\n".join(blocks("docs/testing.md")))
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=17)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=21)

@@ -142,6 +142,6 @@ def test_a_planted_bug_is_found_and_made_small(
     found = caught.value
     text = str(found)
     assert symptom in text
-    assert f"--seed {found.seed}" in text
+    assert f"--canopy-seed {found.seed}" in text
     assert len(found.plan) < found.decisions, f"{len(found.plan)} of {found.decisions} decisions"
     assert found.trace
