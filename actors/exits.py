@@ -44,7 +44,7 @@ class Crash:
     exception: BaseException
 
     def __str__(self) -> str:
-        return f"{type(self.exception).__name__}: {self.exception}"
+        return _described(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class CallFailure:
     target: Target
 
     def __str__(self) -> str:
-        return f"call to {self.target} failed: {self.reason}"
+        return _described(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class CallExit(ProcessExit):
         self.target = target
 
     def __str__(self) -> str:
-        return f"call to {self.target} failed: {self.reason}"
+        return _described(CallFailure(self.reason, self.target))
 
 
 class StartError(Exception):
@@ -131,3 +131,9 @@ def reason_of(exception: BaseException) -> ExitReason:
             return exception.reason
         case _:
             return Crash(exception)
+
+
+def _described(reason: ExitReason) -> str:
+    from actors.describe import describe_reason  # it knows all kinds of values, and references among them know this
+
+    return describe_reason(reason)

@@ -16,6 +16,7 @@ from supervision.child_spec import (
     child,
 )
 from supervision.dynamic_supervisor import MAX_CHILDREN, DynamicSupervisor, start_dynamic_child
+from supervision.logs import LogLevel, configure_logging
 from supervision.partition_supervisor import Partition, partition_of, partition_supervisor
 from supervision.requests import (
     ALREADY_PRESENT,
@@ -74,6 +75,7 @@ __all__ = [
     "Failed",
     "FailedToStart",
     "Limit",
+    "LogLevel",
     "Partition",
     "Restart",
     "SpecError",
@@ -82,6 +84,7 @@ __all__ = [
     "async_link",
     "async_nolink",
     "child",
+    "configure_logging",
     "count_children",
     "delete_child",
     "get_childspec",

@@ -162,7 +162,7 @@ class ApplicationMaster(GenServer):
     def handle_info(self, message: Any) -> Any:
         """End when the top supervisor has ended by itself."""
         if isinstance(message, Exit) and message.sender is self.root:
-            log.error("application.failed", reason=str(message.reason))
+            log.error("application.failed", reason=message.reason)
             return Stop(message.reason)
         return super().handle_info(message)
 

@@ -24,6 +24,7 @@ from actors import (
     send_exit,
     start_successor,
 )
+from actors.describe import outline
 from actors.exits import reason_of
 from actors.log import get_logger
 from supervision import strategy as rules
@@ -152,12 +153,12 @@ class BaseSupervisor(GenServer):
 
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Refuse what is not for this kind of supervisor: a client's mistake may not harm the children."""
-        log.warning("supervisor.unexpected_call", supervisor=str(self), request=repr(request)[:200])
+        log.warning("supervisor.unexpected_call", supervisor=self.ref, request=outline(request))
         return Refused(UNKNOWN_REQUEST)
 
     def handle_cast(self, request: Any) -> Any:
         """As for a call."""
-        log.warning("supervisor.unexpected_cast", supervisor=str(self), request=repr(request)[:200])
+        log.warning("supervisor.unexpected_cast", supervisor=self.ref, request=outline(request))
 
     async def _stop_all(self, children: Iterable[Child]) -> None:
         """Stop `children` all at once, in the time of the slowest (OTP: terminate_dynamic_children)."""
@@ -184,7 +185,7 @@ class BaseSupervisor(GenServer):
             await asyncio.wait([watched[child] for child in late], timeout=timeout)
             for child in late:
                 if not watched[child].done() and child.ref is not None:
-                    log.warning("supervisor.child_killed", supervisor=str(self), child=repr(child.ref), after=seconds)
+                    log.warning("supervisor.child_killed", supervisor=self.ref, child=child.ref, after=seconds)
                     send_exit(child.ref, KILL)
         pending = [ended for ended in watched.values() if not ended.done()]
         if pending:
@@ -195,7 +196,7 @@ class BaseSupervisor(GenServer):
     def _within_limit(self) -> bool:
         self.recent_restarts, is_kept = rules.add_restart(self.recent_restarts, self.scheduler.loop.time(), self.limit)
         if not is_kept:
-            log.error("supervisor.limit_reached", supervisor=str(self), limit=str(self.limit))
+            log.error("supervisor.limit_reached", supervisor=self.ref, limit=self.limit)
         return is_kept
 
     def _within_budget(self, child: Child, reason: ExitReason) -> bool:
@@ -206,10 +207,10 @@ class BaseSupervisor(GenServer):
         if not is_kept:
             log.error(
                 "supervisor.child_given_up",
-                supervisor=str(self),
+                supervisor=self.ref,
                 child=child.label,
-                reason=str(reason),
-                budget=str(budget),
+                reason=reason,
+                budget=budget,
             )
             self._tell_given_up(child, reason)
         return is_kept
@@ -220,7 +221,7 @@ class BaseSupervisor(GenServer):
         try:
             child.spec.given_up(reason, child.args)
         except Exception:  # the siblings of a child that is given up never notice, whatever its owner does about it
-            log.exception("supervisor.given_up_failed", supervisor=str(self), child=child.label)
+            log.exception("supervisor.given_up_failed", supervisor=self.ref, child=child.label)
 
     def _waits(self, child: Child, last: Ref | None = None) -> bool:
         """Have a restart begin later if the child is to wait for it; tell whether it is."""
@@ -252,8 +253,8 @@ class BaseSupervisor(GenServer):
         self.scheduler.restarts += 1
         log.warning(
             "supervisor.child_restarted",
-            supervisor=str(self),
+            supervisor=self.ref,
             child=child.label,
-            reason=str(reason),
+            reason=reason,
             restarts=child.restarts,
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from actors import SHUTDOWN, Call, Exit, ExitReason, Ref, StartError, Stop, Target, cast
+from actors.describe import outline
 from supervision import strategy as rules
 from supervision.base import BaseSupervisor, BeginRestart, Child, TryAgain, log
 from supervision.child_spec import BadSpecs, ChildSpec, ChildType, SpecError, check_spec
@@ -79,7 +80,7 @@ class DynamicSupervisor(BaseSupervisor):
             if message.sender is None or message.sender not in self._children:
                 return None
             return self._exited(self._children.pop(message.sender), message.sender, message.reason)
-        log.warning("supervisor.unexpected_message", supervisor=str(self), message=repr(message)[:200])
+        log.warning("supervisor.unexpected_message", supervisor=self.ref, message=outline(message))
         return None
 
     def handle_cast(self, request: Any) -> Any:
@@ -170,7 +171,7 @@ class DynamicSupervisor(BaseSupervisor):
         try:
             await self._start_one(child)
         except StartError as error:
-            log.error("supervisor.start_failed", supervisor=str(self), child=repr(last), reason=str(error.reason))
+            log.error("supervisor.start_failed", supervisor=self.ref, child=last, reason=error.reason)
             child.is_restarting = True
             self._children[last] = child
             cast(self.ref, TryAgain(child, error.reason, last))

@@ -16,6 +16,7 @@ from actors import (
     Stop,
     cast,
 )
+from actors.describe import outline
 from actors.exits import AlreadyStarted
 from supervision import strategy as rules
 from supervision.base import BaseSupervisor, BeginRestart, Child, TryAgain, log
@@ -106,7 +107,7 @@ class Supervisor(BaseSupervisor):
         if isinstance(message, Exit):
             child = None if message.sender is None else self._by_ref.pop(message.sender, None)
             return None if child is None else self._exited(child, message.reason)
-        log.warning("supervisor.unexpected_message", supervisor=str(self), message=repr(message)[:200])
+        log.warning("supervisor.unexpected_message", supervisor=self.ref, message=outline(message))
         return None
 
     def handle_cast(self, request: Any) -> Any:
@@ -235,5 +236,5 @@ class Supervisor(BaseSupervisor):
             await self._start_group([member for member in group if member.spec.id in self._children])
         except StartError as error:
             failed = next(member for member in group if member.is_restarting)
-            log.error("supervisor.start_failed", supervisor=str(self), child=failed.spec.id, reason=str(error.reason))
+            log.error("supervisor.start_failed", supervisor=self.ref, child=failed.spec.id, reason=error.reason)
             cast(self.ref, TryAgain(failed, error.reason))
