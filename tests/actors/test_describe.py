@@ -81,7 +81,8 @@ ONE_LINE: list[Callable[[Any], str]] = [
     describe, outline, describe_reason, lambda value: describe_exception(ValueError(value)),
     lambda value: describe_exception(KeyError(value)), lambda value: describe_exception(ValueError("no", value)),
     lambda value: describe_reason(StartError(Crash(CallFailure(value, value)))),
-    lambda value: outline_state({"a": value}), lambda value: str(fact(value)), lambda value: str(Crash(ValueError(value))), state_of, stacktrace_of,
+    lambda value: outline_state({"a": value}), lambda value: str(fact(value)),
+    lambda value: str(Crash(ValueError(value))), state_of, stacktrace_of,
 ]  # fmt: skip
 """Every door through which a value becomes a text of one line."""
 

@@ -30,8 +30,8 @@ TRAPS = dict.fromkeys(
         "__repr__", "__str__", "__format__", "__len__", "__iter__", "__getitem__", "__getattribute__", "__getattr__",
         "__eq__", "__hash__", "__bool__", "__contains__", "__reversed__", "__dir__", "__sizeof__", "__int__",
         "__index__", "__float__", "__abs__", "__complex__", "__bytes__", "__reduce_ex__", "keys", "items", "values",
-        "__missing__", "bit_length", "isprintable", "encode", "decode", "hex", "as_integer_ratio", "isoformat", "__fspath__",
-        "_asdict", "__rich_repr__", "_repr_pretty_", "__rich__", "__class__",
+        "__missing__", "bit_length", "isprintable", "encode", "decode", "hex", "as_integer_ratio", "isoformat",
+        "__fspath__", "_asdict", "__rich_repr__", "_repr_pretty_", "__rich__", "__class__",
     ),
     refuse,
 )  # fmt: skip
