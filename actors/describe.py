@@ -53,6 +53,15 @@ _SECRET = re.compile(
     r"|(api|access|encryption|signing)_?key|connection_?str|database_url"
     r"|(^|_)(pass|pwd|pw|pin|sid|ssn|cvv|dsn|otp|auth|csrf|salt)(_|$)|(^|_)key$"
 )
+# Looking for these first is ten times as fast as the expressions that decide.
+_IN_NAMES = (
+    "token", "secret", "pass", "credential", "auth", "cookie", "session", "private", "jwt", "bearer", "key",
+    "connection", "database", "pw", "pin", "sid", "ssn", "cvv", "dsn", "otp", "csrf", "salt",
+)  # fmt: skip
+_IN_TEXTS = (
+    "token", "secret", "passw", "passphrase", "credential", "authorization", "cookie", "session", "jwt", "api", "pwd",
+    "bearer", "basic", "://", "eyj",
+)  # fmt: skip
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|\W+")
 _ATOM = re.compile(r"[a-z_]{1,32}")
 _IN_TEXT = re.compile(
@@ -174,13 +183,16 @@ def is_secret(name: Any) -> bool:
         text = _ends_of(str, name)
     else:
         return False
+    if not _has_one(_IN_NAMES, text.lower()):
+        return False
     return _SECRET.search(_WORDS.sub("_", text).lower()) is not None
 
 
 def hide_in_text(text: str) -> str:
     """Replace what looks secret in a text, such as the password of a URL. Only the beginning of a long one is kept."""
     cut = str.__getitem__(text, slice(0, 2 * LONGEST_OUTLINE))
-    return _IN_TEXT.sub(_hidden_match, cut) + ("" if len(cut) == str.__len__(text) else "...")
+    shown = _IN_TEXT.sub(_hidden_match, cut) if _has_one(_IN_TEXTS, cut.lower()) else cut
+    return shown + ("" if len(cut) == str.__len__(text) else "...")
 
 
 def line(text: str, length: int = LONGEST) -> str:
@@ -351,6 +363,13 @@ def _ends_of(base: Any, name: Any) -> Any:
     if base.__len__(name) <= 2 * LONGEST_NAME:
         return base.__getitem__(name, slice(None))
     return base.__getitem__(name, slice(0, LONGEST_NAME)) + base.__getitem__(name, slice(-LONGEST_NAME, None))
+
+
+def _has_one(words: tuple[str, ...], text: str) -> bool:
+    for word in words:  # noqa: SIM110  # twice as fast as a generator
+        if word in text:
+            return True
+    return False
 
 
 def _hidden_match(found: re.Match[str]) -> str:
