@@ -32,7 +32,7 @@ from actors.ref import Ref
 
 HIDDEN = "(hidden)"
 """Stands for a value that looks secret."""
-LONGEST = 2_000
+LONGEST = 1_000
 """Characters of one value that `describe` shows."""
 LONGEST_OUTLINE = 500
 LONGEST_NAME = 100
@@ -53,17 +53,27 @@ _SECRET = re.compile(
     r"|(api|access|encryption|signing)_?key|connection_?str|database_url"
     r"|(^|_)(pass|pwd|pw|pin|sid|ssn|cvv|dsn|otp|auth|csrf|salt)(_|$)|(^|_)key$"
 )
+# Looking for these first is ten times as fast as the expressions that decide.
+_IN_NAMES = (
+    "token", "secret", "pass", "credential", "auth", "cookie", "session", "private", "jwt", "bearer", "key",
+    "connection", "database", "pw", "pin", "sid", "ssn", "cvv", "dsn", "otp", "csrf", "salt",
+)  # fmt: skip
+_IN_TEXTS = (
+    "token", "secret", "passw", "passphrase", "credential", "authorization", "cookie", "session", "jwt", "api", "pwd",
+    "bearer", "basic", "://", "eyj",
+)  # fmt: skip
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|\W+")
 _ATOM = re.compile(r"[a-z_]{1,32}")
 _IN_TEXT = re.compile(
     r"""(?P<name>(?:token|secret|passw|passphrase|credential|authorization|cookie|session_?id|jwt|api_?key|(?<![a-z])pwd)
-        [\w-]{0,40}\\?["']?\s{0,3}[:=]\s{0,3}\\?["']?(?:(?:bearer|basic|digest)\s+)?) [^\s,;&"'\\]+
+        [\w-]{0,40}+\\?["']?\s{0,3}[:=]\s{0,3}\\?["']?(?:(?:bearer|basic|digest)\s+)?) [^\s,;&"'\\]+
     |   (?P<scheme>\b(?:bearer|basic)\s+) [\w.~+/=-]{8,}
-    |   (?P<user>://[^\s/:@]{0,100}:) [^\s/@]+ (?=@)
-    |   \beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?
+    |   (?P<user>://[^\s/:@]{0,100}+:) [^\s/@]+ (?=@)
+    |   \beyJ[\w-]++\.[\w-]++(?:\.[\w-]*)?
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_EMPTY = object()
 _KEPT = ("name", "scheme", "user")
 _ZONES = (NoneType, timezone)
 _DATES = (date, timedelta)
@@ -105,26 +115,32 @@ def describe_exception(exception: BaseException, show: Show = outline) -> str:
 
     Its text is that of its `__str__`, which is shown in the log too; arguments that are no text are given to `show`.
     """
-    name = class_name(type(exception))
-    text = attempt(_text_of, exception, show, default="")
-    return f"{name}: {text}" if text else name
+    return describe_reason(exception, show)
 
 
 def describe_reason(reason: Any, show: Show = outline) -> str:
-    """Show an exit reason as one line."""
-    lines: list[str] = []
-    while len(lines) < MOST_CAUSES and type(reason) is CallFailure:
-        lines.append(f"call to {_text_or_outline(reason.target)} failed")
-        reason = reason.reason
-    if type(reason) is Crash:
-        reason = reason.exception
+    """Show an exit reason as one line; exceptions and failed calls that carry another reason come before it."""
+    texts: list[str] = []
+    while len(texts) < MOST_CAUSES:
+        if type(reason) is Crash:
+            reason = reason.exception
+        if type(reason) is CallFailure:
+            texts.append(f"call to {_text_or_outline(reason.target)} failed")
+            reason = reason.reason
+        elif issubclass(type(reason), BaseException):
+            texts.append(class_name(type(reason)))
+            arguments = _arguments_of(reason)
+            if _lookup(type(reason), "__str__") is not BaseException.__str__ or len(arguments) != 1:
+                text = attempt(_text_of, reason, show, default="")
+                return ": ".join([*texts, text] if text else texts)
+            reason = arguments[0]
+        else:
+            break
     if issubclass(type(reason), str):
-        lines.append(line(hide_in_text(reason), LONGEST_OUTLINE))
-    elif issubclass(type(reason), BaseException):
-        lines.append(describe_exception(reason, show))
+        texts.append(line(hide_in_text(reason), LONGEST_OUTLINE))
     else:
-        lines.append(show(reason))
-    return ": ".join(lines)
+        texts.append(show(reason))
+    return ": ".join(filter(None, texts))
 
 
 def describe_state(
@@ -167,13 +183,16 @@ def is_secret(name: Any) -> bool:
         text = _ends_of(str, name)
     else:
         return False
+    if not _has_one(_IN_NAMES, text.lower()):
+        return False
     return _SECRET.search(_WORDS.sub("_", text).lower()) is not None
 
 
 def hide_in_text(text: str) -> str:
     """Replace what looks secret in a text, such as the password of a URL. Only the beginning of a long one is kept."""
-    cut = str.__getitem__(text, slice(0, 2 * LONGEST))
-    return _IN_TEXT.sub(_hidden_match, cut) + (cut[:0] if len(cut) == str.__len__(text) else "...")
+    cut = str.__getitem__(text, slice(0, 2 * LONGEST_OUTLINE))
+    shown = _IN_TEXT.sub(_hidden_match, cut) if _has_one(_IN_TEXTS, cut.lower()) else cut
+    return shown + ("" if len(cut) == str.__len__(text) else "...")
 
 
 def line(text: str, length: int = LONGEST) -> str:
@@ -210,7 +229,7 @@ class _Writer:
             return "..."
         text = self._plain(value)
         if text is None:
-            self._left -= 4
+            self._left -= 8
             return self._nested(value, level)
         self._left -= len(text) + 2
         return text
@@ -346,6 +365,13 @@ def _ends_of(base: Any, name: Any) -> Any:
     return base.__getitem__(name, slice(0, LONGEST_NAME)) + base.__getitem__(name, slice(-LONGEST_NAME, None))
 
 
+def _has_one(words: tuple[str, ...], text: str) -> bool:
+    for word in words:  # noqa: SIM110  # twice as fast as a generator
+        if word in text:
+            return True
+    return False
+
+
 def _hidden_match(found: re.Match[str]) -> str:
     return next((found[group] for group in _KEPT if found[group] is not None), "") + HIDDEN
 
@@ -357,7 +383,7 @@ def _field_name(name: Any) -> str:
 
 def _text_or_outline(name: Any) -> str:
     """A name that may be any value."""
-    return line(name, LONGEST_NAME) if issubclass(type(name), str) else outline(name)
+    return line(hide_in_text(name), LONGEST_NAME) if issubclass(type(name), str) else outline(name)
 
 
 def _member_name(member: enum.Enum) -> str:
@@ -413,8 +439,6 @@ def _has_plain_text(own: Any, exception: BaseException) -> bool:
 
 
 def _text_of_arguments(arguments: tuple[Any, ...], show: Show) -> str:
-    if len(arguments) == 1:
-        return describe_reason(arguments[0], show)
     if not arguments:
         return ""
     first = arguments[0]
@@ -475,9 +499,9 @@ def _attributes_of(value: Any) -> dict[str, Any]:
         names = _namespace_of(base).get("__slots__", ())
         for name in names[: MOST_ITEMS + 1] if type(names) in (tuple, list) else ():
             slot = _namespace_of(base).get(name)
-            if type(slot) is MemberDescriptorType and name != "__dict__":
-                shown.setdefault(name, attempt(slot.__get__, value, default=None))
-    return {name: each for name, each in shown.items() if type(name) is str}
+            if type(slot) is MemberDescriptorType:
+                shown.setdefault(name, attempt(slot.__get__, value, default=_EMPTY))
+    return {name: each for name, each in shown.items() if type(name) is str and each is not _EMPTY}
 
 
 def _dictionary_of(value: Any) -> dict[str, Any]:

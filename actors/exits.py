@@ -47,7 +47,7 @@ class Crash:
     exception: BaseException
 
     def __str__(self) -> str:
-        return f"{type(self.exception).__name__}: {self.exception}"
+        return _described(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class CallFailure:
     target: Target
 
     def __str__(self) -> str:
-        return f"call to {self.target} failed: {self.reason}"
+        return _described(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class CallExit(ProcessExit):
         self.target = target
 
     def __str__(self) -> str:
-        return f"call to {self.target} failed: {self.reason}"
+        return _described(CallFailure(self.reason, self.target))
 
 
 class StartError(PortableException):
@@ -163,3 +163,9 @@ def release_frames(exception: BaseException | None) -> None:
         waiting += [error.__cause__, error.__context__]
         if isinstance(error, BaseExceptionGroup):
             waiting += error.exceptions
+
+
+def _described(reason: ExitReason) -> str:
+    from actors.describe import describe_reason  # it knows all kinds of values, and references among them know this
+
+    return describe_reason(reason)

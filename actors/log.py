@@ -13,7 +13,7 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import Processor
 
-from actors.describe import describe_exception, describe_reason, line
+from actors.describe import describe_exception, describe_reason, hide_in_text, line
 from actors.guard import attempt
 from actors.stacktrace import describe_stacktrace
 
@@ -24,8 +24,9 @@ LONGEST_FACT = 1_000
 class Log:
     """Writes events, with facts of any kind.
 
-    Strings and numbers are written as they are; other values are given to `outline`, and exceptions and exit reasons
-    to `describe_reason`. A string that somebody else made, such as a message, belongs into `outline` first.
+    Strings and numbers are written as they are, cut and without passwords in them; exceptions and exit reasons are
+    given to `describe_reason`, other values to `outline`. A string that somebody else made, such as a message, is
+    nothing to be trusted: write `outline(message)`.
 
     Args:
         name: of the logger, if the program's configuration of structlog has use for it
@@ -78,7 +79,7 @@ def fact(value: Any) -> str | int | float | bool | None:
     if kind is float and math.isfinite(value):
         return cast(float, value)
     if kind is str:
-        return line(value, LONGEST_FACT)
+        return line(hide_in_text(value), LONGEST_FACT)
     return describe_reason(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 KEPT = 50
 """Reports that a scheduler keeps, the last ones."""
 
-LONGEST_STATE = 10_000
+LONGEST_STATE = 6_000
 """Characters of all attributes of one process, and of all messages that were recorded."""
 MOST_ATTRIBUTES = 1_000
 """Attributes that are looked at."""
@@ -163,7 +164,7 @@ def _shown(state: dict[str, Any], why: str) -> dict[str, str]:
     """A state as text, or why there is none."""
     if why:
         return {"format_state": f"failed: {why}"}
-    shown, _ = describe_state(state, size=LONGEST_STATE, seconds=1.0, clock=monotonic)
+    shown, _ = describe_state(state, size=LONGEST_STATE, seconds=math.inf, clock=monotonic)
     return shown
 
 

@@ -206,15 +206,14 @@ def write_case(kind: type, reason: str, message: Any, state: dict[str, Any]) -> 
 
 
 def _sending(writer: _Writer, message: Any) -> str | None:
-    match message:
-        case None:
-            return None
-        case Call(request):
-            writer.need("actors", "call")
-            return f"await call(subject, {writer.write(request)})"
-        case Cast(request):
-            writer.need("actors", "cast")
-            return f"cast(subject, {writer.write(request)})"
+    if message is None:
+        return None
+    if issubclass(type(message), Call):
+        writer.need("actors", "call")
+        return f"await call(subject, {writer.write(message.request)})"
+    if type(message) is Cast:
+        writer.need("actors", "cast")
+        return f"cast(subject, {writer.write(message.request)})"
     return f"subject.tell({writer.write(message)})"
 
 
@@ -223,7 +222,7 @@ def _import_lines(writer: _Writer) -> list[str]:
 
 
 def _about(message: Any) -> str:
-    inner = message.request if isinstance(message, Call | Cast) else message
+    inner = message.request if issubclass(type(message), Call | Cast) else message
     return "its_end" if inner is None else _snake(_identifier(class_name(type(inner)))).strip("_") or "a_message"
 
 

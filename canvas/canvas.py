@@ -128,7 +128,7 @@ class Canvas(GenServer):
             self._commit_more(None)
         elif type(message) is Rejected:
             if not self._is_refusing:
-                log.error("canvas.not_committed", changes=len(message.changes), error=str(message.error))
+                log.error("canvas.not_committed", changes=len(message.changes), error=message.error)
             cast(self._broadcaster, Refuse(message.changes, str(message.error)))
             self._commit_more(message.error)
         else:

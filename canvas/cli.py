@@ -111,6 +111,9 @@ def run(
     log_level: Annotated[
         str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error. (default info)")
     ] = None,
+    log_format: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Lines of the log: console or json. (default console)")
+    ] = None,
     compression: Annotated[
         str | None, typer.Option(metavar="on|off", help="Compress large messages (permessage-deflate). (default on)")
     ] = None,

@@ -20,6 +20,7 @@ from supervision.server import SAME_HOST, Origins, Proxies
 STORES = ("sqlite", "memory")
 DURABILITIES = ("full", "none")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("console", "json")
 MAX_SIDE = 10_000
 AUTO: Final = "auto"
 """The console's port by default: 8001, or another if that is taken."""
@@ -66,6 +67,7 @@ class Config:
     stall_timeout: float = 30.0
     drain_timeout: float = 10.0
     log_level: str = "info"
+    log_format: Literal["console", "json"] = "console"
     compression: bool = True
     echo: bool = False
     console_host: str = "127.0.0.1"
@@ -316,6 +318,7 @@ _READERS: dict[str, Any] = {
     "stall_timeout": _number(0.1, 86_400),
     "drain_timeout": _number(0, 3_600),
     "log_level": _choice(*LOG_LEVELS),
+    "log_format": _choice(*LOG_FORMATS),
     "compression": _switch,
     "echo": _switch,
     "console_host": _text,

@@ -91,7 +91,7 @@ class Historian(GenServer):
         try:
             reader.take_snapshot()
         except StoreError as error:  # the disk is full; the history is still there, and the next look comes
-            log.warning("store.no_snapshot", error=str(error))
+            log.warning("store.no_snapshot", error=error)
         else:
             log.debug("store.snapshot", seq=reader.seq())
 

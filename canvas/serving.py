@@ -16,14 +16,14 @@ from canvas.application import CanvasApplication
 from canvas.bans import BadBans
 from canvas.config import Config
 from canvas.doors import DoorError, make_room
-from canvas.log import configure_logging
 from canvas.store import UnusableStore
 from canvas.terminal import explain_folder, fail
+from supervision import configure_logging
 
 
 def serve(config: Config) -> None:
     """Run the canvas until SIGINT or SIGTERM; what is wrong ends the program."""
-    threshold = configure_logging(config.log_level)
+    threshold = configure_logging(config.log_level, config.log_format)
     make_room(config.max_connections)
     try:
         application = CanvasApplication(config, set_log_level=threshold.set)

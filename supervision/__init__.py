@@ -16,6 +16,7 @@ from supervision.child_spec import (
     child,
 )
 from supervision.dynamic_supervisor import MAX_CHILDREN, DynamicSupervisor, start_dynamic_child
+from supervision.logs import LogLevel, configure_logging
 from supervision.partition_key import partition_of
 from supervision.partition_supervisor import Partition, partition_supervisor
 from supervision.requests import (
@@ -78,6 +79,7 @@ __all__ = [
     "Failed",
     "FailedToStart",
     "Limit",
+    "LogLevel",
     "Partition",
     "Restart",
     "SpecError",
@@ -86,6 +88,7 @@ __all__ = [
     "async_link",
     "async_nolink",
     "child",
+    "configure_logging",
     "count_children",
     "delete_child",
     "exit_code",

@@ -333,7 +333,7 @@ class Nursery(GenServer):
             pass_interrupt_on(exception)
             return exception
         if not isinstance(ref, Ref):
-            return TypeError(f"a start function returned {shown(ref)}, and not the process that it started")
+            return TypeError(f"a start function returned {describe(ref)}, and not the process that it started")
         self.begun.append((ref, patience))
         return ref
 

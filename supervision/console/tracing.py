@@ -13,7 +13,7 @@ from typing import Any
 
 from actors import Call, Cast, ExitReason, Ref, Scheduler, watch
 from actors.debug import trace
-from actors.describe import describe
+from actors.describe import describe, describe_reason
 from supervision.console.model import TraceLine, TraceState
 
 MAX_LINES = 1_000
@@ -65,7 +65,7 @@ class Trace:
         self._tell(self, None)
 
     def _target_ended(self, _ref: Ref, reason: ExitReason) -> None:
-        self.end(f"the actor ended: {reason}")
+        self.end(f"the actor ended: {describe_reason(reason)}")
 
     def _took(self, message: Any) -> None:
         second, count = self._second

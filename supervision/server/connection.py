@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
 from actors import IGNORE, NORMAL, ExitReason, Stop, is_clean
+from actors.describe import outline
 from actors.gen_statem import Event, GenStateMachine, Info, Next, StateTimedOut, StateTimeout
 from actors.log import get_logger
 from protocol import (
@@ -294,7 +295,7 @@ class Connection(GenStateMachine):
         return (StateTimeout(self.wire.request_timeout),) if self.wire.session.state is State.HTTP else ()
 
     def _unexpected(self, event: Event) -> None:
-        log.warning("actor.unexpected_message", actor=str(self), message=repr(event)[:200])
+        log.warning("actor.unexpected_message", actor=self.ref, message=outline(event))
 
 
 def give_up(reason: ExitReason, args: tuple[Any, ...]) -> None:

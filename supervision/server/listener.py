@@ -87,7 +87,7 @@ class Listener(GenServer):
         except OSError as error:
             if error.errno not in _EXHAUSTED:
                 raise
-            log.error("listener.exhausted", error=str(error), retry_in=BACK_OFF)
+            log.error("listener.exhausted", error=error, retry_in=BACK_OFF)
             send_after(BACK_OFF, self.ref, message)
         else:
             self._listen(message.listening)
@@ -143,7 +143,7 @@ class Listener(GenServer):
         try:
             await start_dynamic_child(self._connections, wire)
         except ChildError as error:
-            log.error("listener.not_handed_over", wire=wire.id, reason=str(error.reason))
+            log.error("listener.not_handed_over", wire=wire.id, reason=error.reason)
             wire.fail()
 
 

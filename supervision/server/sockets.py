@@ -108,7 +108,7 @@ class Sockets:
         try:
             await connect_accepted(lambda: wire, accepted, self.policy)
         except OSError as error:  # the peer's fault: TLS that fails, or takes too long
-            log.debug("wire.not_connected", address=wire.address, error=str(error))
+            log.debug("wire.not_connected", address=wire.address, error=error)
             self.cut_off["tls"] += 1
         finally:
             if self.connecting.pop(wire, None) is not None:  # it has not begun, so it will not end

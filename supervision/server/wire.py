@@ -191,7 +191,7 @@ class Wire(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         if error is not None:
-            log.debug("wire.lost", wire=self.id, peer=self.peer, error=repr(error))
+            log.debug("wire.lost", wire=self.id, peer=self.peer, error=error)
         self._absorb(self.session.receive_eof())
         self._notify()
 
@@ -500,7 +500,7 @@ class Wire(asyncio.Protocol):
         self.owner = self._unwatch = None
         self.uncork()
         if self._transport is not None and not self._is_ending and not self._transport.is_closing():
-            log.info("wire.orphaned", wire=self.id, reason=str(reason))
+            log.info("wire.orphaned", wire=self.id, reason=reason)
             self._pause()
             self._wait_for_owner()
 

@@ -1,5 +1,8 @@
 """What a crash report says, and what it does not."""
 
+import asyncio
+import gc
+import weakref
 from typing import Any
 
 from actors import GenServer, Stop, cast, debug, down, start
@@ -7,6 +10,10 @@ from actors.report import KEPT
 from actors.testing import kill, quiet
 from supervision import Supervisor, child
 from tests.support.scenarios import simulated
+
+
+class Owned:
+    """What dies with its owner."""
 
 
 class Vault(GenServer):
@@ -40,6 +47,59 @@ async def test_a_report_holds_message_reason_state_and_restarts() -> None:
     assert (first.restarts, second.restarts) == (0, 1)
     assert (first.recent, first.state_before) == ((), None)
     assert not supervisor.is_alive()
+
+
+@simulated
+async def test_a_report_keeps_nothing_of_the_process() -> None:
+    class Owner(GenServer):
+        def init(self) -> None:
+            self.owned = Owned()
+            owned.append(weakref.ref(self.owned))
+
+        def handle_cast(self, request: Any) -> None:
+            local = self.owned
+            raise ValueError(local, request)
+
+    owned: list[weakref.ref[Owned]] = []
+    ref = await start(Owner)
+    debug.record(ref, 3)
+    cast(ref, Owned())
+    await quiet()
+    gc.collect()
+    assert len(debug.crash_reports()) == 1
+    assert owned[0]() is None
+
+
+@simulated
+async def test_a_report_says_where_it_crashed_and_of_which_class() -> None:
+    ref = await start(Vault)
+    cast(ref, "crash")
+    await quiet()
+    report = debug.crash_reports()[-1]
+    assert report.error is ValueError
+    assert 'raise ValueError("jammed")\nValueError: jammed' in report.traceback.replace("    raise", "raise")
+    await kill(ref)
+    other = await start(Vault)
+    cast(other, Stop("worn out"))
+    await quiet()
+    report = debug.crash_reports()[-1]
+    assert (report.reason, report.error, report.traceback) == ("worn out", None, "")
+
+
+@simulated
+async def test_what_format_state_raises_hides_nothing_else() -> None:
+    class Broken(Vault):
+        def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
+            raise failures[-1]
+
+    failures: list[BaseException] = []
+    for failure in (SystemExit(), asyncio.CancelledError(), GeneratorExit()):
+        failures.append(failure)
+        ref = await start(Broken)
+        ended = down(ref)
+        cast(ref, "crash")
+        assert isinstance((await ended).exception, ValueError)
+        assert debug.crash_reports()[-1].message == "Cast('crash')"
 
 
 @simulated

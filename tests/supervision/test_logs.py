@@ -3,7 +3,7 @@
 import pytest
 import structlog
 
-from canvas.log import LogLevel
+from supervision import LogLevel
 
 
 def passes(threshold: LogLevel, method: str) -> bool:

@@ -1,0 +1,75 @@
+"""The log of a program: structured events on stderr, from a level on that can be changed while it runs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, Final, Literal
+
+import structlog
+
+from actors.guard import attempt
+from actors.log import console_renderer, processors, stderr_logger
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+class LogLevel:
+    """Drops the events below a level. A processor, because loggers that were used once keep their class."""
+
+    def __init__(self, level: str) -> None:
+        self.set(level)
+
+    def set(self, level: str) -> None:
+        """Log from `level` on: debug, info, warning or error.
+
+        Raises:
+            ValueError: for any other.
+        """
+        if level not in LEVELS:
+            raise ValueError(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
+        self._number = _NUMBERS[level]
+
+    def __call__(self, _logger: Any, method: str, event: Any) -> Any:
+        """Pass an event on, or drop it."""
+        if _NUMBERS.get(method, logging.ERROR) < self._number:
+            raise structlog.DropEvent
+        return event
+
+
+_NUMBERS = {level: logging.getLevelNamesMapping()[level.upper()] for level in LEVELS}
+
+
+def configure_logging(level: str = "info", format: Literal["console", "json"] = "console") -> LogLevel:
+    """Log to stderr: the framework's events and those of every logger of structlog.
+
+    No variables are shown, and a stderr that cannot be written to harms nobody.
+
+    Args:
+        level: debug, info, warning or error
+        format: lines for people, or one JSON object a line
+
+    Returns:
+        what changes the level.
+
+    Raises:
+        ValueError: for another level or format.
+    """
+    threshold = LogLevel(level)
+    if format not in ("console", "json"):
+        raise ValueError(f"format must be console or json, got {format!r}")
+    is_json = format == "json"
+    colors = attempt(_is_terminal, default=False)
+    renderer = structlog.processors.JSONRenderer() if is_json else console_renderer(colors=colors)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
+        processors=processors(threshold, renderer=renderer),
+        logger_factory=lambda *_: stderr_logger(),
+        context_class=dict,
+        cache_logger_on_first_use=False,
+    )
+    return threshold
+
+
+def _is_terminal() -> bool:
+    return sys.stderr.isatty()
