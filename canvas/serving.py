@@ -11,7 +11,7 @@ import structlog
 import typer
 import uvloop
 
-from actors import NORMAL, SHUTDOWN, ExitReason, StartError
+from actors import ExitReason, StartError, is_clean
 from canvas.application import CanvasApplication
 from canvas.bans import BadBans
 from canvas.config import Config
@@ -19,6 +19,7 @@ from canvas.doors import DoorError, make_room
 from canvas.log import configure_logging
 from canvas.store import UnusableStore
 from canvas.terminal import explain_folder, fail
+from supervision import ApplicationFailed
 
 
 def serve(config: Config) -> None:
@@ -36,10 +37,12 @@ def serve(config: Config) -> None:
     try:
         reason = uvloop.run(_run(application))
     except StartError as error:
-        fail(f"the application did not start: {error.reason}", code=1)
+        fail(f"the application did not start: {error}", code=1)
+    except ApplicationFailed as error:
+        fail(str(error), code=1)
     finally:
         application.close()
-    if reason not in (NORMAL, SHUTDOWN):
+    if not is_clean(reason):
         fail(f"the application ended: {reason}", code=1)
 
 
