@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -167,3 +168,56 @@ async def test_signals_are_left_alone_after_the_end() -> None:
     await app.stop()
     assert await ended in (SHUTDOWN, NORMAL)
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@live_on_every_loop
+async def test_handlers_of_the_program_are_back_after_the_end_and_are_called_meanwhile() -> None:
+    loop = asyncio.get_running_loop()
+    told: asyncio.Queue[str] = asyncio.Queue()
+    loop.add_signal_handler(signal.SIGTERM, told.put_nowait, "the program")
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    app = application([], "first")
+    await app.start()
+    loop.call_soon(os.kill, os.getpid(), signal.SIGTERM)
+    assert await app.run_until_signal() == SHUTDOWN
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert await told.get() == "the program"
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await told.get() == "the program"
+    loop.remove_signal_handler(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@live_on_every_loop
+async def test_a_signal_stops_every_application_of_the_program(first: int) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    apps = [application([], "first"), application([], "first")]
+    for app in apps:
+        await app.start()
+    waits = [asyncio.ensure_future(app.run_until_signal()) for app in apps]
+    await asyncio.sleep(0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await asyncio.gather(*waits) == [SHUTDOWN, SHUTDOWN]
+    assert signal.getsignal(signal.SIGTERM) == before
+    for app in apps:
+        await app.start()
+    waits = [asyncio.ensure_future(app.run_until_signal()) for app in apps]
+    await asyncio.sleep(0)
+    await apps[first].stop()
+    await waits[first]
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await waits[1 - first] == SHUTDOWN
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_off_the_main_thread_signals_are_refused_with_what_to_use() -> None:
+    app = application([], "first")
+
+    async def serve() -> None:
+        await app.start()
+        with pytest.raises(RuntimeError, match="use `wait` and `stop`"):
+            await app.run_until_signal()
+        await app.stop()
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, serve()).result()
