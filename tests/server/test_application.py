@@ -11,7 +11,7 @@ import pytest
 from actors import KILLED, NORMAL, SHUTDOWN, Exit, GenServer, StartError
 from actors.debug import force_exit, processes
 from actors.testing import run
-from supervision import Application, Restart, Supervisor, child
+from supervision import GAVE_UP, Application, Restart, Supervisor, child
 from tests.support.scenarios import live, live_on_every_loop, simulated
 
 
@@ -89,7 +89,7 @@ async def test_wait_tells_why_a_tree_gave_up() -> None:
 
 
 @simulated
-async def test_tree_whose_intensity_is_exceeded_ends_with_shutdown() -> None:
+async def test_a_tree_whose_intensity_is_exceeded_gives_up() -> None:
     spec = child(Supervisor, [child(Part, "only", [], id="only", restart=Restart.PERMANENT)], id="top")
     app = Application(spec)
     await app.start()
@@ -99,7 +99,7 @@ async def test_tree_whose_intensity_is_exceeded_ends_with_shutdown() -> None:
             if process.kind == "Part":
                 force_exit(process.ref, "crash")
         await asyncio.sleep(0)
-    assert ended.result() == SHUTDOWN
+    assert ended.result() == GAVE_UP
 
 
 @simulated

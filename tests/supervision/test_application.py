@@ -392,6 +392,22 @@ async def test_what_a_dead_root_leaves_has_five_seconds_to_end() -> None:
     assert processes() == []
 
 
+@simulated
+async def test_a_stop_between_two_start_phases_begins_no_other() -> None:
+    stops: list[asyncio.Future[None]] = []
+    log: list[str] = []
+    phases = {
+        "first": lambda: stops.append(asyncio.ensure_future(application.stop())),
+        "second": lambda: log.append("second"),
+    }
+    application = Application(TREE, start_phases=phases)
+    with pytest.raises(StartError, match="shutdown"):
+        await application.start()
+    await asyncio.gather(*stops)
+    assert log == []
+    assert processes() == []
+
+
 # An end that was not asked for.
 
 
@@ -424,6 +440,19 @@ async def test_any_other_end_by_itself_is_a_failure(reason: ExitReason, text: st
         await application.run_until_signal()
     assert caught.value.reason is reason
     assert str(caught.value) == text
+
+
+@simulated
+async def test_a_failure_that_a_kill_hastens_is_one_still() -> None:
+    application = hanging_stop("terminate", [])
+    root = await application.start()
+    force_exit(root, GAVE_UP)
+    await asyncio.sleep(1)
+    await application.kill()
+    assert processes() == []
+    assert await application.wait() == GAVE_UP
+    with pytest.raises(ApplicationFailed, match="gave up"):
+        await application.run_until_signal()
 
 
 def test_a_failure_whose_reason_cannot_be_printed_has_a_text() -> None:
