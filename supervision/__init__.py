@@ -16,9 +16,11 @@ from supervision.child_spec import (
     child,
 )
 from supervision.dynamic_supervisor import MAX_CHILDREN, DynamicSupervisor, start_dynamic_child
-from supervision.partition_supervisor import Partition, partition_of, partition_supervisor
+from supervision.partition_key import partition_of
+from supervision.partition_supervisor import Partition, partition_supervisor
 from supervision.requests import (
     ALREADY_PRESENT,
+    BAD_ID,
     DYNAMIC,
     NOT_FOUND,
     RESTARTING,
@@ -50,6 +52,7 @@ from supervision.task_supervisor import (
 
 __all__ = [
     "ALREADY_PRESENT",
+    "BAD_ID",
     "BRUTAL_KILL",
     "DYNAMIC",
     "GAVE_UP",

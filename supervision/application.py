@@ -9,10 +9,7 @@ import inspect
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
-
-import structlog
 
 from actors import (
     KILL,
@@ -40,13 +37,17 @@ from actors import (
     watch,
 )
 from actors.cell import Cell
-from actors.guard import attempt, pass_interrupt_on
+from actors.describe import describe_reason
+from actors.guard import pass_interrupt_on
+from actors.log import get_logger
+from actors.portable import PortableException
+from actors.stacktrace import describe_stacktrace
 from supervision.base import Child, begin
 from supervision.child_spec import ChildId, ChildSpec
 from supervision.signals import Signals
 from supervision.strategy import GAVE_UP
 
-log = structlog.get_logger("canopy.application")
+log = get_logger("canopy.application")
 
 LEFTOVERS: Final = 5.0
 """Seconds that processes have to end whose supervisor died before them: as long as a child has by default."""
@@ -66,7 +67,7 @@ class State(enum.Enum):
     ENDED = "ended"
 
 
-class ApplicationFailed(Exception):
+class ApplicationFailed(PortableException):
     """An application ended by itself, and not in order: its tree gave up, or the top supervisor crashed or was killed.
 
     Attributes:
@@ -81,7 +82,7 @@ class ApplicationFailed(Exception):
     def __str__(self) -> str:
         if _has_given_up(self.reason):
             return f"the application {self.id} gave up: its processes failed too often"
-        return f"the application {self.id} ended by itself: {_text(self.reason)}"
+        return f"the application {self.id} ended by itself: {describe_reason(self.reason)}"
 
 
 class Application:
@@ -197,7 +198,7 @@ class Application:
         signals: list[signal.Signals] = []
 
         def on_signal(number: signal.Signals) -> None:
-            self._log("info", "application.signal", signal=number.name, again=bool(signals))
+            log.info("application.signal", application=self._spec.id, signal=number.name, again=bool(signals))
             if signals:
                 self._begin_kill()
             else:
@@ -285,7 +286,7 @@ class Application:
                 refusal = StartError(self._reason)
             if refusal is None:
                 self._state = State.RUNNING
-                self._log("info", "application.started")
+                log.info("application.started", application=self._spec.id)
                 return root
             await self._stop_tree(master)
         except asyncio.CancelledError:  # the loop shuts down
@@ -307,7 +308,7 @@ class Application:
         for phase, function in self._start_phases.items():
             if self._state is not State.STARTING or not master.is_alive():
                 return None
-            self._log("info", "application.start_phase", phase=phase)
+            log.info("application.start_phase", application=self._spec.id, phase=phase)
             exception = await self._call(function)
             if exception is not None:  # a start phase that fails is a start that fails (OTP application)
                 refusal = StartError(Crash(exception))
@@ -319,11 +320,11 @@ class Application:
         """Stop the tree in order, or see to the rest of one that has ended by itself."""
         try:
             if self._is_end_asked_for:
-                self._log("info", "application.stopping")
+                log.info("application.stopping", application=self._spec.id)
                 await self._attempt("prepare_stop", self._prepare_stop)
                 await self._stop_tree(master)
                 await self._attempt("stopped", self._stopped)
-                self._log("info", "application.stopped")
+                log.info("application.stopped", application=self._spec.id)
             else:
                 await self._clear()
         except asyncio.CancelledError:  # the loop shuts down
@@ -347,8 +348,8 @@ class Application:
         self._reason = reason
         if self._state is State.RUNNING:
             self._begin_end()
-            level, event = ("info", "application.ended") if _is_orderly(reason) else ("error", "application.failed")
-            self._log(level, event, reason=_text(reason))
+            write, event = (log.info, "application.ended") if _is_orderly(reason) else (log.error, "application.failed")
+            write(event, application=self._spec.id, reason=reason)
         elif self._state is State.STARTING and self._callback is not None:
             self._callback.cancel()
 
@@ -366,7 +367,8 @@ class Application:
             return
         exception = await self._call(function)
         if exception is not None and not self._killed.done():
-            self._log("error", "application.callback_failed", callback=what, exc_info=exception)
+            trace = describe_stacktrace(exception)
+            log.error("application.callback_failed", application=self._spec.id, callback=what, exception=trace)
 
     async def _call(self, function: Callable[[], object]) -> BaseException | None:
         """Call a function of the application, and wait for its end or for a kill; returns what it raised."""
@@ -376,10 +378,6 @@ class Application:
         self._callback = None
         return callback.result() if callback.done() and not callback.cancelled() else asyncio.CancelledError()
 
-    def _log(self, level: str, event: str, **details: Any) -> None:
-        """Log an event; a log that fails stops nothing."""
-        attempt(partial(getattr(log, level), event, application=self._spec.id, **details), default=None)
-
 
 def _is_orderly(reason: ExitReason) -> bool:
     return is_clean(reason) and not _has_given_up(reason)
@@ -388,10 +386,6 @@ def _is_orderly(reason: ExitReason) -> bool:
 def _has_given_up(reason: ExitReason) -> bool:
     # Only strings are compared: those of a user's own class may raise.
     return isinstance(reason, Shutdown) and isinstance(reason.detail, str) and reason == GAVE_UP
-
-
-def _text(reason: ExitReason) -> str:
-    return attempt(str, reason, default=f"a {type(reason).__name__} that cannot be printed")
 
 
 async def _outcome(function: Callable[[], object]) -> BaseException | None:

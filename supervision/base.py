@@ -1,19 +1,20 @@
-"""Supervisor. What static and dynamic ones have in common: starting, stopping and counting restarts."""
+"""Supervisor. What static and dynamic ones have in common: starting, stopping and restarting children."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
-
-import structlog
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 from actors import (
     KILL,
     SHUTDOWN,
+    AlreadyStarted,
     Call,
     Cast,
+    Crash,
     Exit,
     ExitReason,
     GenServer,
@@ -21,75 +22,94 @@ from actors import (
     Ref,
     StartError,
     Stop,
+    cast,
     down,
+    self_ref,
     send_after,
     send_exit,
     start_successor,
 )
 from actors.exits import reason_of
+from actors.guard import attempt, pass_interrupt_on
+from actors.log import get_logger
 from supervision import strategy as rules
-from supervision.child_spec import (
-    BRUTAL_KILL,
-    INFINITY,
-    ChildId,
-    ChildSpec,
-    Limit,
-    SpecError,
-)
-from supervision.requests import RESTARTING, UNKNOWN_REQUEST, ChildInfo, Refused
-from supervision.strategy import AutoShutdown
+from supervision.child_spec import BRUTAL_KILL, INFINITY, ChildId, ChildSpec, Limit, SpecError
+from supervision.requests import RESTARTING, UNKNOWN_REQUEST, ChildInfo, Refused, Request
+from supervision.strategy import GAVE_UP, AutoShutdown
 
-log = structlog.get_logger("canopy.supervision")
+log = get_logger("canopy.supervision")
 
 
-@dataclass(frozen=True, slots=True)
-class TryAgain:
-    """A failed restart is tried again after the requests that came meanwhile, so that one can still be stopped."""
+class Down(enum.Enum):
+    """Why a child neither runs nor waits for a restart."""
 
-    child: Child
-    reason: ExitReason
-    last: Ref | None = None
+    STOPPED = "stopped"
+    """It declined, ended in order, or was stopped: it is started again on request, or with its group."""
+    GIVEN_UP = "given up"
+    """It exceeded its budget: it is started again on request only."""
 
 
-class BeginRestart:
-    """The wait before a restart is over. Told apart by identity: one that was called off is not `Child.pending`."""
+STOPPED: Final = Down.STOPPED
+GIVEN_UP: Final = Down.GIVEN_UP
 
-    __slots__ = ("child", "last")
 
-    def __init__(self, child: Child, last: Ref | None = None) -> None:
+class PendingRestart:
+    """A restart that `child` waits for; also the message that begins it, unless `child` waits for it no more.
+
+    Attributes:
+        reason: what its process, or the last start, ended with
+        is_counted: whether it counts for the limit already; a failed start is counted when it is tried again, so
+            that the supervisor can be asked, and stopped, meanwhile (OTP supervisor: try_again_restart)
+        behind: members of its group that are started after it, or without it if it is given up
+    """
+
+    __slots__ = ("behind", "child", "is_counted", "reason")
+
+    def __init__(self, child: Child, reason: ExitReason, behind: Sequence[Child] = ()) -> None:
         self.child = child
-        self.last = last
+        self.reason = reason
+        self.behind = behind
+        self.is_counted = False
+
+
+ChildState: TypeAlias = Ref | PendingRestart | Down
 
 
 class Child:
-    """A child in the hands of its supervisor. `ref` is None while it is not running."""
+    """A child in the hands of its supervisor.
 
-    __slots__ = (
-        "args",
-        "attempts",
-        "is_restarting",
-        "kwargs",
-        "last",
-        "own_restarts",
-        "pending",
-        "ref",
-        "restarts",
-        "spec",
-        "started",
-    )
+    Attributes:
+        state: its process, while it runs; the restart it waits for, its own or that of a member of its group before
+            it; or why it is down
+        last: the last process it had, which may keep a checkpoint for the next
+        restarts: how many it had in all
+        attempts: restarts without a long life between them
+        started: when its last life began, in seconds of the loop's clock
+        own_restarts: those that count for its budget
+    """
+
+    __slots__ = ("args", "attempts", "kwargs", "last", "own_restarts", "restarts", "spec", "started", "state")
 
     def __init__(self, spec: ChildSpec, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> None:
         self.spec = spec
         self.args = spec.args + args
         self.kwargs = {**spec.kwargs, **kwargs} if kwargs else spec.kwargs
-        self.ref: Ref | None = None
-        self.last: Ref | None = None  # the last process it had, which may have left a checkpoint
-        self.is_restarting = False
-        self.pending: BeginRestart | None = None
+        self.state: ChildState = STOPPED
+        self.last: Ref | None = None
         self.restarts = 0
-        self.attempts = 0  # restarts without a long life between them, and when the last life began
+        self.attempts = 0
         self.started = 0.0
-        self.own_restarts: list[float] = []
+        self.own_restarts = None if spec.budget is None else rules.RestartWindow(spec.budget)
+
+    @property
+    def ref(self) -> Ref | None:
+        """Its process, while it runs."""
+        return self.state if isinstance(self.state, Ref) else None
+
+    @property
+    def is_restarting(self) -> bool:
+        """Tell whether it waits for a restart of its own."""
+        return isinstance(self.state, PendingRestart) and self.state.child is self
 
     @property
     def label(self) -> str | None:
@@ -106,23 +126,36 @@ async def begin(child: Child) -> Ref:
     """Start the process of a child, linked to the calling one.
 
     Raises:
-        StartError: if it fails.
+        StartError: if it fails, whatever its constructor, `init` or start function raises.
         Ignored: if it declines.
     """
-    kind = child.spec.start
-    if isinstance(kind, type):
-        name, label = child.spec.name, child.label
-        return await start_successor(child.last, kind, *child.args, name=name, label=label, **child.kwargs)
+    spec, caller = child.spec, self_ref()
+    ref: object
     try:
-        return await kind(*child.args, **child.kwargs)
+        if isinstance(spec.start, type):
+            ref = await start_successor(
+                child.last, spec.start, child.args, child.kwargs, name=spec.name, label=child.label
+            )
+        else:
+            ref = await spec.start(*child.args, **child.kwargs)
     except (StartError, Ignored):
         raise
-    except Exception as exception:  # a start function that fails is a child that fails (OTP: do_start_child_i)
+    except BaseException as exception:  # a start function that fails is a child that fails (OTP: do_start_child_i)
+        if caller is None or not caller.is_alive():  # it is the calling process that is unwound
+            raise
+        pass_interrupt_on(exception)
         raise StartError(reason_of(exception)) from exception
+    if not isinstance(ref, Ref):
+        raise StartError(Crash(TypeError(f"the start function returned a {type(ref).__name__}, not a Ref")))
+    return ref
 
 
 class BaseSupervisor(GenServer):
-    """What static and dynamic supervisors have in common: starting, stopping and counting restarts."""
+    """What static and dynamic supervisors have in common: starting, stopping and restarting children.
+
+    No client and no child can end it but by its limit: what they hand over is looked at by its type alone, their
+    functions run behind a guard, and what it does not know is refused.
+    """
 
     def _set_limits(self, intensity: int, period: float, auto_shutdown: AutoShutdown) -> None:
         if not isinstance(auto_shutdown, AutoShutdown):
@@ -130,131 +163,216 @@ class BaseSupervisor(GenServer):
         self.trap_exit = True
         self.limit = Limit(intensity, period)
         self.auto_shutdown = auto_shutdown
-        self.recent_restarts: list[float] = []
+        self.recent_restarts = rules.RestartWindow(self.limit)
+        self._by_ref: dict[Ref, Child] = {}  # those that run, and those that wait for a restart under their last
+        self._significant = 0  # children that run or wait for a restart
+
+    def child_of(self, ref: Ref | None) -> Child | None:
+        """What this supervisor knows of a child that runs; None of others' children."""
+        child = self._by_ref.get(ref) if type(ref) is Ref else None
+        return child if child is not None and child.state is ref else None
+
+    # Messages.
+
+    def handle_call(self, request: Any, from_: Call) -> Any:
+        """Serve the requests of `supervision.requests`."""
+        if issubclass(type(request), Request):
+            return self._serve(request)
+        self._log("warning", "supervisor.unexpected_call", request=request)
+        return Refused(UNKNOWN_REQUEST)
+
+    def handle_cast(self, request: Any) -> Any:
+        """Begin a restart that is due, unless the child was stopped, started or removed meanwhile."""
+        if type(request) is not PendingRestart:
+            self._log("warning", "supervisor.unexpected_cast", request=request)
+        elif request.child.state is request:
+            return self._begin_restart(request.child) if request.is_counted else self._restart(request)
+        return None
+
+    def handle_info(self, message: Any) -> Any:
+        """Take the exit of a child; those of others mean nothing to a supervisor."""
+        if type(message) is not Exit:
+            self._log("warning", "supervisor.unexpected_message", message=message)
+            return None
+        child = self.child_of(message.sender)
+        return None if child is None else self._exited(child, message.reason)
+
+    def handle_continue(self, argument: Any) -> Any:
+        """Refuse what only a client can have sent."""
+        self._log("warning", "supervisor.unexpected_message", message=argument)
+
+    def _kernel_proxied(self, message: Any) -> Any:
+        """Refuse a Pykka proxy: an attribute that is missing, or a method that raises, would end the supervisor."""
+        self._log("warning", "supervisor.unexpected_call", request=message)
+        return Refused(UNKNOWN_REQUEST)
+
+    def _serve(self, request: Request) -> Any:
+        """Serve a request, or refuse one that is for another kind of supervisor."""
+        return Refused(UNKNOWN_REQUEST)
+
+    # Starting.
 
     async def _start(self, child: Child) -> None:
-        """Start the process of `child`; its `ref` stays None if it declines.
+        """Start the process of `child`; one that declines is stopped.
 
         Raises:
             StartError: if it fails.
         """
-        child.ref = child.pending = None
-        child.is_restarting = False
         try:
-            child.ref = child.last = await begin(child)
+            ref = await begin(child)
         except Ignored:
+            self._retire(child, STOPPED)
             return
-        child.ref.restarts = child.restarts
+        if ref is self.ref or ref in self._by_ref:
+            raise StartError(AlreadyStarted(ref))
+        self._set_state(child, ref)
+        ref.restarts = child.restarts
         child.started = self.scheduler.loop.time()
 
-    def child_of(self, ref: Ref) -> Child | None:
-        """What this supervisor knows of a child that runs, for whoever looks; None of others' children."""
-        raise NotImplementedError
-
-    def handle_call(self, request: Any, from_: Call) -> Any:
-        """Refuse what is not for this kind of supervisor: a client's mistake may not harm the children."""
-        log.warning("supervisor.unexpected_call", supervisor=str(self), request=repr(request)[:200])
-        return Refused(UNKNOWN_REQUEST)
-
-    def handle_cast(self, request: Any) -> Any:
-        """As for a call."""
-        log.warning("supervisor.unexpected_cast", supervisor=str(self), request=repr(request)[:200])
-
-    async def _stop_all(self, children: Iterable[Child]) -> None:
-        """Stop `children` all at once, in the time of the slowest (OTP: terminate_dynamic_children)."""
-        watched = {child: down(child.ref) for child in children if child.ref is not None}
-        deadlines: dict[float, list[Child]] = {}
-        for child in watched:
-            assert child.ref is not None
-            self.unlink(child.ref)
-            if child.spec.shutdown == BRUTAL_KILL:
-                send_exit(child.ref, KILL)
-            else:
-                send_exit(child.ref, SHUTDOWN)
-                deadlines.setdefault(float(child.spec.shutdown or 0), []).append(child)
-        stopped = set(watched)
-        refs = {child.ref for child in stopped}
-        self.discard(lambda message: isinstance(message, Exit) and message.sender in refs)
-        loop = self.scheduler.loop
-        begin = loop.time()
-        for seconds in sorted(deadlines):
-            late = [child for child in deadlines[seconds] if not watched[child].done()]
-            if not late:
-                continue
-            timeout = None if seconds == INFINITY else max(0.0, begin + seconds - loop.time())
-            await asyncio.wait([watched[child] for child in late], timeout=timeout)
-            for child in late:
-                if not watched[child].done() and child.ref is not None:
-                    log.warning("supervisor.child_killed", supervisor=str(self), child=repr(child.ref), after=seconds)
-                    send_exit(child.ref, KILL)
-        pending = [ended for ended in watched.values() if not ended.done()]
-        if pending:
-            await asyncio.wait(pending)
-        for child in stopped:
-            child.ref = None
-
-    def _within_limit(self) -> bool:
-        self.recent_restarts, is_kept = rules.add_restart(self.recent_restarts, self.scheduler.loop.time(), self.limit)
-        if not is_kept:
-            log.error("supervisor.limit_reached", supervisor=str(self), limit=str(self.limit))
-        return is_kept
-
-    def _within_budget(self, child: Child, reason: ExitReason) -> bool:
-        """Count a restart of a child with a budget of its own; report it if that is used up."""
-        budget = child.spec.budget
-        assert budget is not None
-        child.own_restarts, is_kept = rules.add_restart(child.own_restarts, self.scheduler.loop.time(), budget)
-        if not is_kept:
-            log.error(
-                "supervisor.child_given_up",
-                supervisor=str(self),
-                child=child.label,
-                reason=str(reason),
-                budget=str(budget),
-            )
-            self._tell_given_up(child, reason)
-        return is_kept
-
-    def _tell_given_up(self, child: Child, reason: ExitReason) -> None:
-        if child.spec.given_up is None:
-            return
+    async def _start_on_request(self, child: Child) -> Ref | Refused | None:
         try:
-            child.spec.given_up(reason, child.args)
-        except Exception:  # the siblings of a child that is given up never notice, whatever its owner does about it
-            log.exception("supervisor.given_up_failed", supervisor=str(self), child=child.label)
+            await self._start(child)
+        except StartError as error:
+            return Refused(error.reason)
+        return child.ref
 
-    def _waits(self, child: Child, last: Ref | None = None) -> bool:
-        """Have a restart begin later if the child is to wait for it; tell whether it is."""
+    async def _start_in_order(self, children: Sequence[Child]) -> None:
+        """Start `children`. One that fails is tried again later, and those behind it wait for that."""
+        for number, child in enumerate(children, 1):
+            try:
+                await self._start(child)
+            except StartError as error:
+                self._log("error", "supervisor.start_failed", child=child.label, reason=error.reason)
+                pending = PendingRestart(child, error.reason, children[number:])
+                for waiting in (child, *pending.behind):
+                    self._set_state(waiting, pending)
+                cast(self.ref, pending)
+                return
+
+    def _set_state(self, child: Child, state: ChildState) -> None:
+        was_active = child.is_restarting or child.ref is not None
+        child.state = state
+        if child.last is not None and not child.is_restarting:
+            self._by_ref.pop(child.last, None)
+        if isinstance(state, Ref):
+            child.last = state
+            self._by_ref[state] = child
+        if child.spec.significant:
+            self._significant += (child.is_restarting or child.ref is not None) - was_active
+
+    def _retire(self, child: Child, state: Down) -> None:
+        """Have `child` down and its checkpoint forgotten: started again, it begins anew."""
+        self._set_state(child, state)
+        child.last = None
+
+    # Restarting.
+
+    def _exited(self, child: Child, reason: ExitReason) -> Any:
+        if rules.is_restarted(child.spec.restart, reason):
+            pending = PendingRestart(child, reason)
+            self._set_state(child, pending)
+            return self._restart(pending)
+        self._retire(child, STOPPED)
+        if rules.ends_supervisor(self.auto_shutdown, child.spec.significant, self._significant > 0):
+            return Stop(SHUTDOWN)
+        return None
+
+    async def _restart(self, pending: PendingRestart) -> Stop | None:
+        """Count a restart, and begin it, now or after a wait, or give the child up."""
+        child = pending.child
+        if child.spec.budget is not None:
+            if not self._is_within_budget(child):
+                await self._give_up(pending, child.spec.budget)
+                return None
+        elif not self._is_within_limit():
+            return Stop(GAVE_UP)
+        self._note_restart(child, pending.reason)
+        delay = self._delay(child)
+        if delay is None:
+            await self._begin_restart(child)
+        else:
+            pending.is_counted = True
+            send_after(delay, self.ref, Cast(pending))
+        return None
+
+    async def _begin_restart(self, child: Child) -> None:
+        await self._start_in_order(await self._stop_group(child))
+
+    async def _stop_group(self, child: Child) -> list[Child]:
+        """Stop those who are restarted with `child`, which is down; returns who is to be started, in order."""
+        return [child]
+
+    async def _give_up(self, pending: PendingRestart, budget: Limit) -> None:
+        """Leave a child down that exceeded its budget, and start those without it that were stopped for its sake."""
+        child, reason = pending.child, pending.reason
+        self._retire(child, GIVEN_UP)
+        self._log("error", "supervisor.child_given_up", child=child.label, reason=reason, budget=str(budget))
+        if child.spec.given_up is not None:
+            failed = partial(self._log, "error", "supervisor.given_up_failed", child=child.label)
+            attempt(
+                child.spec.given_up, reason, child.args, default=None, on_failure=lambda error: failed(exc_info=error)
+            )
+        await self._start_in_order([waiting for waiting in pending.behind if waiting.state is pending])
+
+    def _is_within_limit(self) -> bool:
+        is_kept = self.recent_restarts.add(self.scheduler.loop.time())
+        if not is_kept:
+            self._log("error", "supervisor.limit_reached", limit=str(self.limit))
+        return is_kept
+
+    def _is_within_budget(self, child: Child) -> bool:
+        return child.own_restarts is None or child.own_restarts.add(self.scheduler.loop.time())
+
+    def _delay(self, child: Child) -> float | None:
+        """Seconds that `child` has to wait for its restart, if it has to."""
         backoff = child.spec.backoff
         if backoff is None:
-            return False
+            return None
         lived = self.scheduler.loop.time() - child.started
         child.attempts = 0 if lived > backoff.maximum else child.attempts
         child.started = INFINITY  # a start that fails is no life
         delay = rules.restart_delay(backoff, child.attempts, self.scheduler.random.random())
         child.attempts += 1
-        child.is_restarting = True
-        child.pending = BeginRestart(child, last)
-        send_after(delay, self.ref, Cast(child.pending))
-        return True
-
-    def _ends(self, child: Child, children: Iterable[Child]) -> Stop | None:
-        others = any(
-            other.spec.significant and (other.ref is not None or other.is_restarting)
-            for other in children
-            if other is not child
-        )
-        if rules.ends_supervisor(self.auto_shutdown, child.spec.significant, others):
-            return Stop(SHUTDOWN)
-        return None
+        return delay
 
     def _note_restart(self, child: Child, reason: ExitReason) -> None:
         child.restarts += 1
         self.scheduler.restarts += 1
-        log.warning(
-            "supervisor.child_restarted",
-            supervisor=str(self),
-            child=child.label,
-            reason=str(reason),
-            restarts=child.restarts,
-        )
+        self._log("warning", "supervisor.child_restarted", child=child.label, reason=reason, restarts=child.restarts)
+
+    # Stopping.
+
+    async def _stop_all(self, children: Iterable[Child]) -> None:
+        """Stop `children` all at once, in the time of the slowest (OTP: terminate_dynamic_children)."""
+        ended: dict[Ref, asyncio.Future[ExitReason]] = {}
+        deadlines: dict[float, list[Ref]] = {}
+        for child in children:
+            ref, shutdown = child.ref, child.spec.shutdown
+            self._set_state(child, STOPPED)
+            if ref is None:
+                continue
+            ended[ref] = down(ref)
+            self.unlink(ref)  # an exit message that is there already means nothing any more
+            if shutdown == BRUTAL_KILL:
+                send_exit(ref, KILL)
+            else:
+                send_exit(ref, SHUTDOWN)
+                deadlines.setdefault(float(shutdown or 0), []).append(ref)
+        begin = self.scheduler.loop.time()
+        for seconds in sorted(deadlines):
+            late = {ref: ended[ref] for ref in deadlines[seconds] if not ended[ref].done()}
+            if not late:
+                continue
+            timeout = None if seconds == INFINITY else max(0.0, begin + seconds - self.scheduler.loop.time())
+            await asyncio.wait(late.values(), timeout=timeout)
+            for ref, end in late.items():
+                if not end.done():
+                    self._log("warning", "supervisor.child_killed", child=ref, after=seconds)
+                    send_exit(ref, KILL)
+        pending = [end for end in ended.values() if not end.done()]
+        if pending:
+            await asyncio.wait(pending)
+
+    def _log(self, level: str, event: str, **details: Any) -> None:
+        """Log behind the guard: neither a value without a `repr` nor a log that fails may end a supervisor."""
+        attempt(lambda: getattr(log, level)(event, supervisor=str(self), **details), default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import inspect
 import math
 from collections.abc import Callable, Coroutine, Hashable, Iterator, Mapping
@@ -11,6 +12,8 @@ from types import NoneType
 from typing import Any, Final, Literal, TypeAlias
 
 from actors import ExitReason, Process, Ref
+from actors.guard import attempt
+from actors.portable import PortableException
 
 ChildId: TypeAlias = Hashable
 
@@ -42,11 +45,12 @@ StartFunction: TypeAlias = Callable[..., Coroutine[Any, Any, Ref]]
 ShutdownTime: TypeAlias = float | Literal["brutal_kill"]
 
 
-class SpecError(ValueError):
+class SpecError(PortableException, ValueError):
     """A specification is refused: names the field, its value and what is allowed."""
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
-        super().__init__(f"{field} must be {allowed}, got {value!r}")
+        shown = attempt(repr, value, default=type(value).__name__)
+        super().__init__(f"{field} must be {allowed}, got {shown}")
         self.field = field
         self.value = value
         self.allowed = allowed
@@ -104,11 +108,11 @@ class Backoff:
     jitter: float = 0.5
 
     def __post_init__(self) -> None:
-        for name, low, high in (("first", 0, INFINITY), ("maximum", self.first, INFINITY), ("factor", 1, INFINITY)):
+        for name, low in (("first", 0), ("maximum", self.first), ("factor", 1)):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < high:
+            if not _is_number(value) or not low <= value < INFINITY:
                 raise SpecError(name, value, f"a number of at least {low:g}")
-        if isinstance(self.jitter, bool) or not isinstance(self.jitter, int | float) or not 0 <= self.jitter <= 1:
+        if not _is_number(self.jitter) or not 0 <= self.jitter <= 1:
             raise SpecError("jitter", self.jitter, "a number from 0 to 1")
 
 
@@ -153,6 +157,8 @@ class ChildSpec:
         for name, is_allowed, allowed in self._checks():
             if not is_allowed:
                 raise SpecError(name, getattr(self, name), allowed)
+        check_arguments(self.args, self.kwargs)
+        object.__setattr__(self, "kwargs", dict(self.kwargs))  # what becomes of the client's own is not checked
 
     def _checks(self) -> Iterator[tuple[str, bool, str]]:
         """The fields, whether their values are allowed, and what is."""
@@ -160,10 +166,8 @@ class ChildSpec:
         is_class = isinstance(self.start, type) and issubclass(self.start, Process)
         text = "None beside a start function" if is_function else "a string or None"
         texts = NoneType if is_function else str | NoneType
-        yield "id", isinstance(self.id, Hashable), "hashable"
+        yield "id", attempt(hash, self.id, default=None) is not None, "hashable"
         yield "start", is_function or is_class, "a class of processes or a coroutine function that starts one"
-        yield "args", isinstance(self.args, tuple), "a tuple"
-        yield "kwargs", isinstance(self.kwargs, Mapping), "a mapping of names to values"
         yield "restart", isinstance(self.restart, Restart), "a member of Restart"
         yield "type", isinstance(self.type, ChildType), "a member of ChildType"
         yield "shutdown", _is_shutdown_time(self.shutdown), "seconds of at least 0, INFINITY or BRUTAL_KILL"
@@ -172,11 +176,33 @@ class ChildSpec:
         yield "label", isinstance(self.label, texts), text
         yield "budget", self.budget is None or isinstance(self.budget, Limit), "a Limit or None"
         yield "backoff", self.backoff is None or isinstance(self.backoff, Backoff), "a Backoff or None"
-        yield "given_up", self.given_up is None or callable(self.given_up), "a function or None"
+        yield "given_up", self.given_up is None or _is_plain_function(self.given_up), "a plain function or None"
 
 
-def _is_shutdown_time(value: object) -> bool:
-    return value == BRUTAL_KILL or (isinstance(value, int | float) and not isinstance(value, bool) and value >= 0)
+def _is_number(value: object) -> bool:
+    """Tell whether `value` is a number that a clock can take: an integer may be too large for that."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and attempt(float, value, default=None) is not None
+
+
+def _is_shutdown_time(value: Any) -> bool:
+    return value == BRUTAL_KILL if isinstance(value, str) else _is_number(value) and value >= 0
+
+
+def _is_plain_function(value: object) -> bool:
+    return callable(value) and not inspect.iscoroutinefunction(value)
+
+
+def check_arguments(args: object, kwargs: object) -> None:
+    """Check that a function can be called with `args` and `kwargs`.
+
+    Raises:
+        SpecError: if they are something else than a tuple and a mapping of names.
+    """
+    if not isinstance(args, tuple):
+        raise SpecError("args", args, "a tuple")
+    if not isinstance(kwargs, Mapping) or not all(isinstance(name, str) for name in kwargs):
+        raise SpecError("kwargs", kwargs, "a mapping of names to values")
 
 
 def check_spec(spec: object) -> None:
@@ -189,16 +215,21 @@ def check_spec(spec: object) -> None:
         raise SpecError("child", spec, "a ChildSpec")
 
 
-def child(start: type[Process] | StartFunction, *args: Any, id: ChildId = None, **options: Any) -> ChildSpec:
+def child(start: type[Process] | StartFunction, /, *args: Any, id: ChildId = None, **options: Any) -> ChildSpec:
     """Specify a child: `child(Server, 1, 2, id="server", restart=Restart.TRANSIENT)`.
 
     Args:
         start: the class of its process, or a coroutine function that starts it
         args: what its `init` or the function gets
         id: the name of the class or function by default
-        options: the other fields of `ChildSpec`
+        options: the other fields of `ChildSpec`; keywords of `init` are its `kwargs`
 
     Raises:
-        SpecError: if a field has a value that is not allowed.
+        SpecError: if a field has a value that is not allowed, or the function has no name (`functools.partial`) and
+            there is no `id`.
     """
-    return ChildSpec(id=start.__name__ if id is None else id, start=start, args=args, **options)
+    named = start.func if isinstance(start, functools.partial) else start
+    id = getattr(named, "__name__", None) if id is None else id
+    if id is None and callable(start):
+        raise SpecError("id", None, "given, because the start function has no __name__")
+    return ChildSpec(id=id, start=start, args=args, **options)

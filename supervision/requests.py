@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from actors import ExitReason, Ref, Target, call
-from supervision.child_spec import ChildId, ChildSpec, ChildType, check_spec
+from actors.portable import PortableException
+from supervision.child_spec import ChildId, ChildSpec, ChildType, check_arguments, check_spec
 
 RESTARTING: Final = "restarting"
 ALREADY_PRESENT: Final = "already_present"
@@ -14,6 +16,8 @@ NOT_FOUND: Final = "not_found"
 RUNNING: Final = "running"
 DYNAMIC: Final = "dynamic"
 """The request is not for a `DynamicSupervisor` (OTP's `simple_one_for_one`)."""
+BAD_ID: Final = "bad_id"
+"""The id of the new child could not be compared with those of the others."""
 UNKNOWN_REQUEST: Final = "unknown_request"
 """The request is not for this kind of supervisor."""
 
@@ -26,11 +30,11 @@ class FailedToStart:
     reason: ExitReason
 
 
-class ChildError(Exception):
+class ChildError(PortableException):
     """A request about a child was refused.
 
-    `reason` is `NOT_FOUND`, `RUNNING`, `RESTARTING`, `ALREADY_PRESENT`, `DYNAMIC`, `UNKNOWN_REQUEST`,
-    `AlreadyStarted(ref)`, `BadCombination`, or what the child's start failed with.
+    `reason` is `NOT_FOUND`, `RUNNING`, `RESTARTING`, `ALREADY_PRESENT`, `BAD_ID`, `DYNAMIC`,
+    `UNKNOWN_REQUEST`, `AlreadyStarted(ref)`, `BadCombination`, or what the child's start failed with.
     """
 
     def __init__(self, reason: Any) -> None:
@@ -63,9 +67,8 @@ async def start_child(supervisor: Target, spec: ChildSpec) -> Ref | None:
     Raises:
         ChildError: `AlreadyStarted(ref)` or `ALREADY_PRESENT` for an id that is known, or what the start failed with;
             then nothing is kept. `DYNAMIC` if the supervisor starts its children from a template.
-        SpecError: if `spec` is no specification.
+        SpecError: if `spec` is no specification; nothing is sent.
     """
-    check_spec(spec)
     started: Ref | None = await ask(supervisor, StartChild(spec))
     return started
 
@@ -135,38 +138,56 @@ async def ask(supervisor: Target, request: Any) -> Any:
 # Requests, and the answer that makes the client raise.
 
 
+class Request:
+    """What a supervisor may be asked. A request checks itself when it is made, so that a bad one is never sent."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class StartChild:
+class StartChild(Request):
     spec: ChildSpec
 
+    def __post_init__(self) -> None:
+        check_spec(self.spec)
+
 
 @dataclass(frozen=True, slots=True)
-class TerminateChild:
+class StartDynamicChild(Request):
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        check_arguments(self.args, self.kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateChild(Request):
     child: ChildId | Ref
 
 
 @dataclass(frozen=True, slots=True)
-class RestartChild:
+class RestartChild(Request):
     id: ChildId
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteChild:
+class DeleteChild(Request):
     id: ChildId
 
 
 @dataclass(frozen=True, slots=True)
-class GetChildSpec:
+class GetChildSpec(Request):
     id: ChildId
 
 
 @dataclass(frozen=True, slots=True)
-class WhichChildren:
+class WhichChildren(Request):
     pass
 
 
 @dataclass(frozen=True, slots=True)
-class CountChildren:
+class CountChildren(Request):
     pass
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable
+from itertools import dropwhile
 from typing import Final, TypeVar
 
 from actors import ExitReason, Shutdown, is_clean
@@ -27,6 +29,27 @@ class Strategy(enum.Enum):
     """The child and those started after it."""
 
 
+class RestartWindow:
+    """The restarts within the last `limit.period` seconds. Adding one takes the same time however many there are."""
+
+    __slots__ = ("_times", "limit")
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self._times: deque[float] = deque()
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def add(self, now: float) -> bool:
+        """Add a restart at `now`, in seconds that never go back; tell whether the limit is kept."""
+        times = self._times
+        times.append(now)
+        while now - times[0] > self.limit.period:
+            times.popleft()
+        return len(times) <= self.limit.count
+
+
 class AutoShutdown(enum.Enum):
     """Whether a supervisor ends, with `shutdown`, when significant children have ended by themselves."""
 
@@ -35,7 +58,7 @@ class AutoShutdown(enum.Enum):
     ALL_SIGNIFICANT = "all_significant"
 
 
-def group(strategy: Strategy, children: Sequence[T], failed: T) -> list[T]:
+def group(strategy: Strategy, children: Iterable[T], failed: T) -> list[T]:
     """The children that a restart of `failed` stops and starts again, in start order."""
     match strategy:
         case Strategy.ONE_FOR_ONE:
@@ -43,7 +66,7 @@ def group(strategy: Strategy, children: Sequence[T], failed: T) -> list[T]:
         case Strategy.ONE_FOR_ALL:
             return list(children)
         case Strategy.REST_FOR_ONE:
-            return list(children[children.index(failed) :])
+            return list(dropwhile(lambda child: child != failed, children))
 
 
 def is_restarted(restart: Restart, reason: ExitReason) -> bool:
@@ -55,16 +78,6 @@ def is_restarted(restart: Restart, reason: ExitReason) -> bool:
             return not is_clean(reason)
         case Restart.TEMPORARY:
             return False
-
-
-def add_restart(restarts: Sequence[float], now: float, limit: Limit) -> tuple[list[float], bool]:
-    """Add a restart at `now` (seconds).
-
-    Returns the restarts that still count, and whether they keep the limit.
-    """
-    recent = [then for then in restarts if now - then <= limit.period]
-    recent.append(now)
-    return recent, len(recent) <= limit.count
 
 
 def restart_delay(backoff: Backoff, attempt: int, chance: float) -> float:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from actors import (
-    SHUTDOWN,
-    Call,
-    Exit,
-    ExitReason,
-    Ref,
-    Shutdown,
-    StartError,
-    Stop,
-    cast,
-)
-from actors.exits import AlreadyStarted
+from actors import AlreadyStarted, ExitReason, Ref, Shutdown, StartError, Stop
+from actors.guard import attempt
 from supervision import strategy as rules
-from supervision.base import BaseSupervisor, BeginRestart, Child, TryAgain, log
+from supervision.base import GIVEN_UP, STOPPED, BaseSupervisor, Child, Down
 from supervision.child_spec import (
     BadSpecs,
     ChildId,
@@ -30,6 +20,7 @@ from supervision.child_spec import (
 )
 from supervision.requests import (
     ALREADY_PRESENT,
+    BAD_ID,
     NOT_FOUND,
     RESTARTING,
     RUNNING,
@@ -39,6 +30,7 @@ from supervision.requests import (
     FailedToStart,
     GetChildSpec,
     Refused,
+    Request,
     RestartChild,
     StartChild,
     TerminateChild,
@@ -76,50 +68,25 @@ class Supervisor(BaseSupervisor):
         self._set_limits(intensity, period, auto_shutdown)
         self.strategy = strategy
         self._children: dict[ChildId, Child] = {}  # in start order
-        self._by_ref: dict[Ref, Child] = {}
         specs = list(children)
         for spec in specs:
             check_spec(spec)
         refused = rules.refuse_children(specs, auto_shutdown)
         if refused is not None:
             return Stop(BadSpecs(refused))
-        for spec in specs:
-            self._children[spec.id] = Child(spec)
-        try:
-            await self._start_group(list(self._children.values()))
-        except StartError as error:
-            failed = next(iter(c for c in self._children.values() if c.is_restarting))
-            failed.is_restarting = False
-            await self._stop_group(list(self._children.values()))
-            return Stop(Shutdown(FailedToStart(failed.spec.id, error.reason)))
+        self._children.update((spec.id, Child(spec)) for spec in specs)
+        for child in list(self._children.values()):
+            try:
+                await self._start(child)
+            except StartError as error:
+                await self._stop_in_order(list(self._children.values()))
+                return Stop(Shutdown(FailedToStart(child.spec.id, error.reason)))
         return None
-
-    def child_of(self, ref: Ref) -> Child | None:
-        """What this supervisor knows of a child that runs."""
-        return self._by_ref.get(ref)
 
     async def terminate(self, reason: ExitReason) -> None:
-        await self._stop_group(list(self._children.values()))
+        await self._stop_in_order(list(self._children.values()))
 
-    def handle_info(self, message: Any) -> Any:
-        """Take the exit of a child; those of others mean nothing to a supervisor."""
-        if isinstance(message, Exit):
-            child = None if message.sender is None else self._by_ref.pop(message.sender, None)
-            return None if child is None else self._exited(child, message.reason)
-        log.warning("supervisor.unexpected_message", supervisor=str(self), message=repr(message)[:200])
-        return None
-
-    def handle_cast(self, request: Any) -> Any:
-        """Try a failed restart again, unless the child was stopped or removed meanwhile."""
-        if isinstance(request, TryAgain):
-            return self._restart(request.child, request.reason) if request.child.is_restarting else None
-        if isinstance(request, BeginRestart):
-            is_due = request.child.is_restarting and request.child.pending is request
-            return self._begin_restart(request.child) if is_due else None
-        return super().handle_cast(request)
-
-    def handle_call(self, request: Any, from_: Call) -> Any:
-        """Serve the client functions of this module."""
+    def _serve(self, request: Request) -> Any:
         match request:
             case StartChild(spec):
                 return self._add(spec)
@@ -128,11 +95,12 @@ class Supervisor(BaseSupervisor):
             case CountChildren():
                 return self._count()
             case TerminateChild(id) | RestartChild(id) | DeleteChild(id) | GetChildSpec(id):
-                child = None if isinstance(id, Ref) else self._children.get(id)
+                # A client's id need not be hashable, and may refuse to be compared: then it is no child's.
+                child = attempt(self._children.get, id, default=None)
                 return Refused(NOT_FOUND) if child is None else self._about(child, request)
-        return super().handle_call(request, from_)
+        return super()._serve(request)
 
-    def _about(self, child: Child, request: Any) -> Any:
+    def _about(self, child: Child, request: Request) -> Any:
         """Serve a request about one child."""
         match request:
             case TerminateChild():
@@ -144,7 +112,7 @@ class Supervisor(BaseSupervisor):
             case _ if child.ref is not None:
                 return Refused(RUNNING)
             case RestartChild():
-                return self._start_again(child)
+                return self._start_on_request(child)
             case _:
                 del self._children[child.spec.id]
                 return None
@@ -153,25 +121,20 @@ class Supervisor(BaseSupervisor):
         refused = rules.refuse_child(spec, self.auto_shutdown)
         if refused is not None:
             return Refused(refused)
-        present = self._children.get(spec.id)
-        if present is not None:
-            return Refused(AlreadyStarted(present.ref) if present.ref else ALREADY_PRESENT)
         child = Child(spec)
-        answer = await self._start_again(child)
-        if isinstance(answer, Ref) or (answer is None and spec.restart is not Restart.TEMPORARY):
-            self._children[spec.id] = child
+        present = attempt(self._children.setdefault, spec.id, child, default=None)
+        if present is None:
+            return Refused(BAD_ID)
+        if present is not child:
+            return Refused(AlreadyStarted(present.ref) if present.ref else ALREADY_PRESENT)
+        answer = await self._start_on_request(child)
+        if isinstance(answer, Refused):
+            del self._children[spec.id]
         return answer
 
-    async def _start_again(self, child: Child) -> Ref | Refused | None:
-        try:
-            await self._start_one(child)
-        except StartError as error:
-            return Refused(error.reason)
-        return child.ref
-
     async def _terminate_child(self, child: Child) -> None:
-        child.is_restarting = False
-        await self._stop_group([child])
+        await self._stop_in_order([child])
+        self._retire(child, STOPPED)
 
     def _count(self) -> Counts:
         children = self._children.values()
@@ -179,61 +142,20 @@ class Supervisor(BaseSupervisor):
         supervisors = sum(child.spec.type is ChildType.SUPERVISOR for child in children)
         return Counts(len(children), active, supervisors, len(children) - supervisors)
 
-    # Starting, stopping, restarting.
+    async def _stop_group(self, child: Child) -> list[Child]:
+        group = rules.group(self.strategy, self._children.values(), child)
+        members = [member for member in group if member.state is not GIVEN_UP]
+        await self._stop_in_order(members)
+        return [member for member in members if member.spec.restart is not Restart.TEMPORARY]
 
-    async def _start_one(self, child: Child) -> None:
-        await self._start(child)
-        if child.ref is not None:
-            self._by_ref[child.ref] = child
-
-    async def _start_group(self, children: list[Child]) -> None:
-        """Start `children` in order; the one that fails is left `is_restarting`."""
-        for child in children:
-            try:
-                await self._start_one(child)
-            except StartError:
-                child.is_restarting = True
-                raise
-            if child.ref is None and child.spec.restart is Restart.TEMPORARY:
-                self._children.pop(child.spec.id, None)
-
-    async def _stop_group(self, children: list[Child]) -> None:
+    async def _stop_in_order(self, children: Sequence[Child]) -> None:
         """Stop `children` one at a time in reverse order; temporary ones are forgotten."""
         for child in reversed(children):
-            if child.ref is not None:
-                self._by_ref.pop(child.ref, None)
-                await self._stop_all([child])
-            child.is_restarting = False
+            await self._stop_all([child])
             if child.spec.restart is Restart.TEMPORARY:
-                self._children.pop(child.spec.id, None)
+                self._retire(child, STOPPED)
 
-    def _exited(self, child: Child, reason: ExitReason) -> Any:
-        if rules.is_restarted(child.spec.restart, reason):
-            return self._restart(child, reason)
-        child.ref = None
+    def _retire(self, child: Child, state: Down) -> None:
+        super()._retire(child, state)
         if child.spec.restart is Restart.TEMPORARY:
-            del self._children[child.spec.id]
-        return self._ends(child, self._children.values())
-
-    async def _restart(self, child: Child, reason: ExitReason) -> Stop | None:
-        child.ref = None
-        child.is_restarting = False
-        if child.spec.budget is not None:
-            if not self._within_budget(child, reason):
-                return None
-        elif not self._within_limit():
-            return Stop(SHUTDOWN)
-        self._note_restart(child, reason)
-        if not self._waits(child):
-            await self._begin_restart(child)
-        return None
-
-    async def _begin_restart(self, child: Child) -> None:
-        group = rules.group(self.strategy, list(self._children.values()), child)
-        await self._stop_group(group)
-        try:
-            await self._start_group([member for member in group if member.spec.id in self._children])
-        except StartError as error:
-            failed = next(member for member in group if member.is_restarting)
-            log.error("supervisor.start_failed", supervisor=str(self), child=failed.spec.id, reason=str(error.reason))
-            cast(self.ref, TryAgain(failed, error.reason))
+            self._children.pop(child.spec.id, None)

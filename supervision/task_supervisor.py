@@ -34,7 +34,7 @@ def task_supervisor(name: str, *, max_children: int | None = None, shutdown: flo
     return child(DynamicSupervisor, template, id=name, name=name, type=ChildType.SUPERVISOR, kwargs=options)
 
 
-async def async_nolink(supervisor: Target, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Task[Any]:
+async def async_nolink(supervisor: Target, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Task[Any]:
     """Run a function under `supervisor`; its failure reaches only who asks for its result.
 
     Raises:
@@ -43,7 +43,7 @@ async def async_nolink(supervisor: Target, function: Callable[..., Any], *args: 
     return await _start(supervisor, None, function, args, kwargs)
 
 
-async def async_link(supervisor: Target, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Task[Any]:
+async def async_link(supervisor: Target, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Task[Any]:
     """Run a function under `supervisor`, linked to the calling process too: they fail together.
 
     Raises:
@@ -64,7 +64,7 @@ async def _start(
     return Task(ref, result)
 
 
-async def start_child_task(supervisor: Target, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+async def start_child_task(supervisor: Target, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
     """Run a function under `supervisor` for its effects alone."""
     await start_dynamic_child(supervisor, None, function, args, kwargs)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors import AlreadyStarted, CallFailure, Crash, ExitReason, Ref, Shutdown
-from supervision import DYNAMIC, BadCombination, BadSpecs, ChildError, DuplicateId, FailedToStart
+from supervision import DYNAMIC, GAVE_UP, BadCombination, BadSpecs, ChildError, DuplicateId, FailedToStart
 
 Term = Any
 """A string (an Erlang atom), a list (a tuple), a number or null."""
@@ -41,6 +41,8 @@ def term_of(value: Any, pid: Callable[[Ref], str]) -> Term:
             return value.value
         case tuple():
             return [term_of(part, pid) for part in value]
+        case Shutdown(GAVE_UP.detail):  # OTP's supervisor says `shutdown` here, as if it had been stopped in order
+            return "shutdown"
         case Shutdown(detail):
             return ["shutdown", term_of(detail, pid)]
         case Crash(Raised() as raised):

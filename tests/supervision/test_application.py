@@ -427,8 +427,9 @@ async def test_an_orderly_end_by_itself_is_no_failure(reason: ExitReason) -> Non
         (GAVE_UP, "the application app gave up: its processes failed too often"),
         (Crash(ValueError("no")), "the application app ended by itself: ValueError: no"),
         (KILL, "the application app ended by itself: kill"),
+        (Unprintable(), "the application app ended by itself: Unprintable"),
     ],
-    ids=["gave up", "crash", "kill"],
+    ids=["gave up", "crash", "kill", "unprintable"],
 )  # fmt: skip
 @simulated
 async def test_any_other_end_by_itself_is_a_failure(reason: ExitReason, text: str) -> None:
@@ -453,11 +454,6 @@ async def test_a_failure_that_a_kill_hastens_is_one_still() -> None:
     assert await application.wait() == GAVE_UP
     with pytest.raises(ApplicationFailed, match="gave up"):
         await application.run_until_signal()
-
-
-def test_a_failure_whose_reason_cannot_be_printed_has_a_text() -> None:
-    failure = ApplicationFailed("app", Unprintable())
-    assert str(failure) == "the application app ended by itself: a Unprintable that cannot be printed"
 
 
 @simulated

@@ -1,5 +1,6 @@
 """A specification checks itself: a bad one names the field, the value and what is allowed."""
 
+import functools
 import math
 from typing import Any
 
@@ -13,15 +14,28 @@ async def begin() -> Ref:
     return await start_link(GenServer)
 
 
+class Unfit:
+    """Raises whatever it is asked for, but for its text."""
+
+    def __hash__(self) -> int:
+        raise SystemExit("no")
+
+    def __eq__(self, other: object) -> bool:
+        raise SystemExit("no")
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
         ("id", ["a", "list"]),
+        ("id", ("a", ["list"])),
+        ("id", Unfit()),
         ("start", "GenServer"),
         ("start", int),
         ("start", lambda: None),
         ("args", [1, 2]),
         ("kwargs", [("a", 1)]),
+        ("kwargs", {1: "a"}),
         ("restart", "always"),
         ("restart", "permanent"),
         ("shutdown", -1),
@@ -29,6 +43,7 @@ async def begin() -> Ref:
         ("shutdown", True),
         ("shutdown", "soon"),
         ("shutdown", [5]),
+        ("shutdown", Unfit()),
         ("type", "worker"),
         ("significant", 1),
         ("name", 5),
@@ -44,6 +59,26 @@ def test_a_bad_value_is_refused_with_field_and_value(field: str, value: Any) -> 
     assert caught.value.value is value
     assert str(caught.value).startswith(f"{field} must be ")
     assert str(caught.value).endswith(f"got {value!r}")
+
+
+def test_a_value_without_a_text_is_refused_by_its_type() -> None:
+    class Textless:
+        def __repr__(self) -> str:
+            raise SystemExit("no")
+
+    with pytest.raises(SpecError, match="type must be a member of ChildType, got Textless"):
+        ChildSpec(id="a", start=GenServer, type=Textless())  # type: ignore[arg-type]
+
+
+def test_a_partial_start_function_has_the_id_of_its_function() -> None:
+    assert child(functools.partial(begin)).id == "begin"
+    assert child(functools.partial(begin), id="other").id == "other"
+
+
+@pytest.mark.parametrize("start", [functools.partial(print), functools.partial(GenServer), 5])
+def test_what_cannot_be_started_is_refused_without_a_name_too(start: Any) -> None:
+    with pytest.raises(SpecError, match="start must be a class of processes or a coroutine function"):
+        child(start)
 
 
 @pytest.mark.parametrize("field", ["name", "label"])

@@ -30,6 +30,7 @@ from actors.testing import kill, quiet
 from supervision import (
     ALREADY_PRESENT,
     BRUTAL_KILL,
+    GAVE_UP,
     INFINITY,
     NOT_FOUND,
     RESTARTING,
@@ -352,7 +353,7 @@ async def test_an_end_that_was_asked_for_is_no_restart() -> None:
 
 
 @simulated
-async def test_over_its_limit_a_supervisor_says_so_and_ends_with_shutdown() -> None:
+async def test_over_its_limit_a_supervisor_says_so_and_gives_up() -> None:
     supervisor = await start(Supervisor, [named("a")], intensity=1, period=10)
     ended = down(supervisor)
     with capture_logs() as logs:
@@ -361,7 +362,7 @@ async def test_over_its_limit_a_supervisor_says_so_and_ends_with_shutdown() -> N
             assert a is not None
             await kill(a)
             await quiet()
-    assert await ended == SHUTDOWN
+    assert await ended == GAVE_UP
     events = [log["event"] for log in logs]
     assert events.count("supervisor.child_restarted") == 1
     assert events.count("supervisor.limit_reached") == 1
