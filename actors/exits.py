@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from actors.guard import attempt
 from actors.portable import PortableException
 
 if TYPE_CHECKING:
@@ -114,6 +115,25 @@ class StartError(PortableException):
     def __init__(self, reason: ExitReason) -> None:
         super().__init__(reason)
         self.reason = reason
+
+    def __str__(self) -> str:
+        """Where in the tree, and why: `server > connections: the name 'web' is held by <4 connections>`."""
+        path: list[str] = []
+        reason = self.reason
+        while isinstance(reason, Shutdown):
+            match reason.detail:
+                case object(id=id, reason=inner):  # supervision.FailedToStart
+                    path.append(attempt(str, id, default="?"))
+                    reason = inner
+                case _:
+                    break
+        match reason:
+            case AlreadyStarted(ref):
+                cell = ref._cell
+                text = f"its name was held by {ref!r}" if cell is None else f"the name {cell.name!r} is held by {ref!r}"
+            case _:
+                text = attempt(str, reason, default=f"a {type(reason).__name__} that cannot be printed")
+        return f"{' > '.join(path)}: {text}" if path else text
 
 
 class Ignored(Exception):

@@ -10,7 +10,7 @@ import os
 import typer
 import uvloop
 
-from actors import NORMAL, SHUTDOWN, ExitReason, StartError
+from actors import ExitReason, StartError, is_clean
 from actors.log import get_logger
 from canvas.application import CanvasApplication
 from canvas.bans import BadBans
@@ -18,7 +18,7 @@ from canvas.config import Config
 from canvas.doors import DoorError, make_room
 from canvas.store import UnusableStore
 from canvas.terminal import explain_folder, fail
-from supervision import configure_logging
+from supervision import ApplicationFailed, configure_logging
 
 
 def serve(config: Config) -> None:
@@ -36,10 +36,12 @@ def serve(config: Config) -> None:
     try:
         reason = uvloop.run(_run(application))
     except StartError as error:
-        fail(f"the application did not start: {error.reason}", code=1)
+        fail(f"the application did not start: {error}", code=1)
+    except ApplicationFailed as error:
+        fail(str(error), code=1)
     finally:
         application.close()
-    if reason not in (NORMAL, SHUTDOWN):
+    if not is_clean(reason):
         fail(f"the application ended: {reason}", code=1)
 
 

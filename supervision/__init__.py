@@ -1,6 +1,6 @@
 """Keeping things alive: supervisors, the supervised server, the admin console."""
 
-from supervision.application import Application, exit_code
+from supervision.application import Application, ApplicationFailed
 from supervision.child_spec import (
     BRUTAL_KILL,
     INFINITY,
@@ -64,6 +64,7 @@ __all__ = [
     "RUNNING",
     "UNKNOWN_REQUEST",
     "Application",
+    "ApplicationFailed",
     "AutoShutdown",
     "Backoff",
     "BadCombination",
@@ -91,7 +92,6 @@ __all__ = [
     "configure_logging",
     "count_children",
     "delete_child",
-    "exit_code",
     "get_childspec",
     "partition_of",
     "partition_supervisor",

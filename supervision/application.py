@@ -9,7 +9,6 @@ import inspect
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from actors import (
@@ -38,10 +37,13 @@ from actors import (
     watch,
 )
 from actors.cell import Cell
-from actors.guard import attempt, pass_interrupt_on
+from actors.describe import describe_reason
+from actors.guard import pass_interrupt_on
 from actors.log import get_logger
+from actors.portable import PortableException
+from actors.stacktrace import describe_stacktrace
 from supervision.base import Child, begin
-from supervision.child_spec import ChildSpec
+from supervision.child_spec import ChildId, ChildSpec
 from supervision.signals import Signals
 from supervision.strategy import GAVE_UP
 
@@ -54,8 +56,8 @@ LEFTOVERS: Final = 5.0
 class State(enum.Enum):
     """How far an application has come.
 
-    A start leads from NEW or ENDED through STARTING to RUNNING, and to ENDED if it fails. A stop leads from STARTING
-    or RUNNING through STOPPING to ENDED, and so does the end of the tree by itself. A kill ends any state.
+    `start` leads from NEW or ENDED through STARTING to RUNNING, and back to ENDED if it fails. `stop` leads from
+    STARTING or RUNNING through STOPPING to ENDED, and so does the end of the top supervisor. `kill` ends any state.
     """
 
     NEW = "new"
@@ -65,18 +67,22 @@ class State(enum.Enum):
     ENDED = "ended"
 
 
-def exit_code(reason: ExitReason) -> int:
-    """What a program is to exit with when its application ended with `reason`.
+class ApplicationFailed(PortableException):
+    """An application ended by itself, and not in order: its tree gave up, or the top supervisor crashed or was killed.
 
-    0 after an orderly end; 1 if the tree gave up, was killed (a second signal) or crashed.
+    Attributes:
+        reason: that of the top supervisor
     """
-    return 0 if is_clean(reason) and not has_given_up(reason) else 1
 
+    def __init__(self, id: ChildId, reason: ExitReason) -> None:
+        super().__init__(id, reason)
+        self.id = id
+        self.reason = reason
 
-def has_given_up(reason: ExitReason) -> bool:
-    """Tell whether `reason` is that of a supervisor which reached its restart limit."""
-    # Foreign details may have a comparison that raises.
-    return isinstance(reason, Shutdown) and isinstance(reason.detail, str) and reason == GAVE_UP
+    def __str__(self) -> str:
+        if _has_given_up(self.reason):
+            return f"the application {self.id} gave up: its processes failed too often"
+        return f"the application {self.id} ended by itself: {describe_reason(self.reason)}"
 
 
 class Application:
@@ -89,9 +95,10 @@ class Application:
         stopped: called when an orderly stop is over (OTP's `stop/1`)
         env: settings for `get_env`
 
-    The functions may be coroutine functions. Whatever `prepare_stop` or `stopped` raises is logged, and the stop goes
-    on; a start phase that raises is a start that fails. A kill does not wait for any of them. Neither `prepare_stop`
-    nor `stopped` is called for a start that failed or a tree that ended by itself.
+    The functions may be coroutine functions; they may not wait for `stop` or `wait`. Whatever `prepare_stop` or
+    `stopped` raises is logged, and the stop goes on; a start phase that raises is a start that fails. A kill does not
+    wait for any of them. Neither `prepare_stop` nor `stopped` is called for a start that failed or a tree that ended by
+    itself.
     """
 
     def __init__(
@@ -112,6 +119,7 @@ class Application:
         # Of the present life, or the last one.
         self._master: Ref | None = None
         self._reason: ExitReason = None
+        self._is_end_asked_for = False
         self._tree: set[Ref] = set()
         self._work: asyncio.Task[Any] | None = None
         self._callback: asyncio.Task[BaseException | None] | None = None
@@ -139,6 +147,7 @@ class Application:
         loop = asyncio.get_running_loop()
         self._state = State.STARTING
         self._tree = {self._master}
+        self._is_end_asked_for = False
         self._killed = loop.create_future()
         self._ended = loop.create_future()
         watch(self._master, self._master_ended)
@@ -168,7 +177,7 @@ class Application:
         await self._gone()
 
     async def wait(self) -> ExitReason:
-        """Wait for the end of a started application, by whatever cause; returns its reason, see `exit_code`.
+        """Wait for the end of a started application, by whatever cause; returns its reason.
 
         That is the reason of the top supervisor, `KILLED` after a kill, or what the start failed with. No process of
         the tree is left then.
@@ -182,12 +191,14 @@ class Application:
         The handlers of these signals that were there before are back afterwards; see `Signals`.
 
         Raises:
+            ApplicationFailed: if the application ended by itself, and not in order. Not caught, it ends the program
+                with exit code 1.
             RuntimeError: off the main thread, where Python delivers no signals.
         """
         signals: list[signal.Signals] = []
 
         def on_signal(number: signal.Signals) -> None:
-            self._log("info", "application.signal", signal=number.name, again=bool(signals))
+            log.info("application.signal", application=self._spec.id, signal=number.name, again=bool(signals))
             if signals:
                 self._begin_kill()
             else:
@@ -195,24 +206,33 @@ class Application:
             signals.append(number)
 
         with Signals(on_signal):
-            return await self.wait()
+            reason = await self.wait()
+        if not self._is_end_asked_for and not _is_orderly(reason):
+            cause = reason.exception if isinstance(reason, Crash) else None
+            raise ApplicationFailed(self._spec.id, reason) from cause
+        return reason
 
     # Asked for from outside.
 
-    def _begin_stop(self, *, is_asked_for: bool = True) -> None:
+    def _begin_stop(self) -> None:
         if self._state is State.STARTING:
             self._state = State.STOPPING
+            self._is_end_asked_for = True
             self._interrupt_start()
         elif self._state is State.RUNNING:
-            assert self._master is not None
-            assert self._ended is not None
-            self._state = State.STOPPING
-            work = self._stop(self._master, is_asked_for=is_asked_for)
-            self._work = self._ended.get_loop().create_task(work)  # the loop may have ended its run
+            self._is_end_asked_for = True
+            self._begin_end()
+
+    def _begin_end(self) -> None:
+        assert self._master is not None
+        assert self._ended is not None
+        self._state = State.STOPPING
+        self._work = self._ended.get_loop().create_task(self._end(self._master))  # the loop may have ended its run
 
     def _begin_kill(self) -> None:
         if self._killed is None or self._state is State.ENDED:
             return
+        self._is_end_asked_for |= self._state is not State.STOPPING
         if not self._killed.done():
             self._killed.set_result(None)
         if self._callback is not None:
@@ -259,14 +279,14 @@ class Application:
         """Start the tree and run the phases; if that fails, leave nothing of it."""
         try:
             root = await self._start_tree(master)
-            refusal = await self._run_phases() if isinstance(root, Ref) else root
+            refusal = await self._run_phases(master) if isinstance(root, Ref) else root
             if self._state is State.STOPPING:
                 refusal = StartError(SHUTDOWN)
             elif not master.is_alive():
                 refusal = StartError(self._reason)
             if refusal is None:
                 self._state = State.RUNNING
-                self._log("info", "application.started")
+                log.info("application.started", application=self._spec.id)
                 return root
             await self._stop_tree(master)
         except asyncio.CancelledError:  # the loop shuts down
@@ -284,9 +304,11 @@ class Application:
             self._tree.add(answer)
         return answer
 
-    async def _run_phases(self) -> StartError | None:
+    async def _run_phases(self, master: Ref) -> StartError | None:
         for phase, function in self._start_phases.items():
-            self._log("info", "application.start_phase", phase=phase)
+            if self._state is not State.STARTING or not master.is_alive():
+                return None
+            log.info("application.start_phase", application=self._spec.id, phase=phase)
             exception = await self._call(function)
             if exception is not None:  # a start phase that fails is a start that fails (OTP application)
                 refusal = StartError(Crash(exception))
@@ -294,16 +316,17 @@ class Application:
                 return refusal
         return None
 
-    async def _stop(self, master: Ref, *, is_asked_for: bool) -> None:
-        """Stop the tree, or see to the rest of one that has ended by itself."""
+    async def _end(self, master: Ref) -> None:
+        """Stop the tree in order, or see to the rest of one that has ended by itself."""
         try:
-            if is_asked_for:
-                self._log("info", "application.stopping")
+            if self._is_end_asked_for:
+                log.info("application.stopping", application=self._spec.id)
                 await self._attempt("prepare_stop", self._prepare_stop)
-            await self._stop_tree(master)
-            if is_asked_for:
+                await self._stop_tree(master)
                 await self._attempt("stopped", self._stopped)
-                self._log("info", "application.stopped")
+                log.info("application.stopped", application=self._spec.id)
+            else:
+                await self._clear()
         except asyncio.CancelledError:  # the loop shuts down
             self._begin_kill()
         self._finish(self._reason)
@@ -324,9 +347,9 @@ class Application:
     def _master_ended(self, master: Ref, reason: ExitReason) -> None:
         self._reason = reason
         if self._state is State.RUNNING:
-            self._begin_stop(is_asked_for=False)
-            level, event = ("error", "application.failed") if exit_code(reason) else ("info", "application.ended")
-            self._log(level, event, reason=attempt(str, reason, default=type(reason).__name__))
+            self._begin_end()
+            write, event = (log.info, "application.ended") if _is_orderly(reason) else (log.error, "application.failed")
+            write(event, application=self._spec.id, reason=reason)
         elif self._state is State.STARTING and self._callback is not None:
             self._callback.cancel()
 
@@ -335,7 +358,7 @@ class Application:
         assert self._killed is not None
         self._state = State.ENDED
         self._work = None
-        self._ended.set_result(KILLED if self._killed.done() else reason)
+        self._ended.set_result(KILLED if self._killed.done() and self._is_end_asked_for else reason)
 
     async def _attempt(self, what: str, function: Callable[[], object]) -> None:
         """Call a function of the application, unless this is a kill; the stop goes on whatever it raises."""
@@ -344,7 +367,8 @@ class Application:
             return
         exception = await self._call(function)
         if exception is not None and not self._killed.done():
-            self._log("error", "application.callback_failed", callback=what, exc_info=exception)
+            trace = describe_stacktrace(exception)
+            log.error("application.callback_failed", application=self._spec.id, callback=what, exception=trace)
 
     async def _call(self, function: Callable[[], object]) -> BaseException | None:
         """Call a function of the application, and wait for its end or for a kill; returns what it raised."""
@@ -354,9 +378,14 @@ class Application:
         self._callback = None
         return callback.result() if callback.done() and not callback.cancelled() else asyncio.CancelledError()
 
-    def _log(self, level: str, event: str, **details: Any) -> None:
-        """Log an event; a log that fails stops nothing."""
-        attempt(partial(getattr(log, level), event, application=self._spec.id, **details), default=None)
+
+def _is_orderly(reason: ExitReason) -> bool:
+    return is_clean(reason) and not _has_given_up(reason)
+
+
+def _has_given_up(reason: ExitReason) -> bool:
+    # Only strings are compared: those of a user's own class may raise.
+    return isinstance(reason, Shutdown) and isinstance(reason.detail, str) and reason == GAVE_UP
 
 
 async def _outcome(function: Callable[[], object]) -> BaseException | None:

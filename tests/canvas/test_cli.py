@@ -27,9 +27,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from actors import GenServer, start
+from actors import SHUTDOWN, GenServer, Ref, start
+from actors.debug import force_exit
+from canvas.application import CanvasApplication
 from canvas.cli import main
 from canvas.doors import OTHER_FILES
+from supervision import GAVE_UP
 from tests.support.instance import new_application, running
 from tests.support.scenarios import live
 
@@ -311,6 +314,32 @@ def test_instance_that_was_killed_leaves_nothing_that_stops_the_next(instance: I
     for pipe in (successor.process.stdout, successor.process.stderr):
         assert pipe is not None
         pipe.close()
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "lines"),
+    [
+        (GAVE_UP, 1, ["canopy: the application canopy gave up: its processes failed too often"]),
+        ("crash", 1, ["canopy: the application canopy ended by itself: crash"]),
+        (SHUTDOWN, 0, []),
+    ],
+    ids=["gave up", "crashed", "in order"],
+)  # fmt: skip
+def test_an_instance_that_ends_by_itself_exits_with_1_and_one_line_unless_that_is_in_order(
+    command: Command, monkeypatch: pytest.MonkeyPatch, reason: object, code: int, lines: list[str]
+) -> None:
+    start = CanvasApplication.start
+
+    async def start_and_end(self: CanvasApplication) -> Ref:
+        top = await start(self)
+        asyncio.get_running_loop().call_soon(force_exit, top, reason)
+        return top
+
+    monkeypatch.setattr(CanvasApplication, "start", start_and_end)
+    outcome = command("run", "--port", "0", "--console-port", "off", "--store", "memory")
+    assert outcome.code == code
+    assert [line for line in outcome.errors.splitlines() if line.startswith("canopy: ")] == lines
+    assert "Traceback" not in outcome.errors
 
 
 # What it listens on.

@@ -4,13 +4,14 @@ import asyncio
 import gc
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from actors import KILLED, NORMAL, SHUTDOWN, Exit, GenServer, StartError
 from actors.debug import force_exit, processes
 from actors.testing import run
-from supervision import Application, Restart, Supervisor, child
+from supervision import GAVE_UP, Application, Restart, Supervisor, child
 from tests.support.scenarios import live, live_on_every_loop, simulated
 
 
@@ -88,7 +89,7 @@ async def test_wait_tells_why_a_tree_gave_up() -> None:
 
 
 @simulated
-async def test_tree_whose_intensity_is_exceeded_ends_with_shutdown() -> None:
+async def test_a_tree_whose_intensity_is_exceeded_gives_up() -> None:
     spec = child(Supervisor, [child(Part, "only", [], id="only", restart=Restart.PERMANENT)], id="top")
     app = Application(spec)
     await app.start()
@@ -98,7 +99,7 @@ async def test_tree_whose_intensity_is_exceeded_ends_with_shutdown() -> None:
             if process.kind == "Part":
                 force_exit(process.ref, "crash")
         await asyncio.sleep(0)
-    assert ended.result() == SHUTDOWN
+    assert ended.result() == GAVE_UP
 
 
 @simulated
@@ -167,3 +168,56 @@ async def test_signals_are_left_alone_after_the_end() -> None:
     await app.stop()
     assert await ended in (SHUTDOWN, NORMAL)
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@live_on_every_loop
+async def test_handlers_of_the_program_are_back_after_the_end_and_are_called_meanwhile() -> None:
+    loop = asyncio.get_running_loop()
+    told: asyncio.Queue[str] = asyncio.Queue()
+    loop.add_signal_handler(signal.SIGTERM, told.put_nowait, "the program")
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    app = application([], "first")
+    await app.start()
+    loop.call_soon(os.kill, os.getpid(), signal.SIGTERM)
+    assert await app.run_until_signal() == SHUTDOWN
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert await told.get() == "the program"
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await told.get() == "the program"
+    loop.remove_signal_handler(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@live_on_every_loop
+async def test_a_signal_stops_every_application_of_the_program(first: int) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    apps = [application([], "first"), application([], "first")]
+    for app in apps:
+        await app.start()
+    waits = [asyncio.ensure_future(app.run_until_signal()) for app in apps]
+    await asyncio.sleep(0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await asyncio.gather(*waits) == [SHUTDOWN, SHUTDOWN]
+    assert signal.getsignal(signal.SIGTERM) == before
+    for app in apps:
+        await app.start()
+    waits = [asyncio.ensure_future(app.run_until_signal()) for app in apps]
+    await asyncio.sleep(0)
+    await apps[first].stop()
+    await waits[first]
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await waits[1 - first] == SHUTDOWN
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_off_the_main_thread_signals_are_refused_with_what_to_use() -> None:
+    app = application([], "first")
+
+    async def serve() -> None:
+        await app.start()
+        with pytest.raises(RuntimeError, match="use `wait` and `stop`"):
+            await app.run_until_signal()
+        await app.stop()
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, serve()).result()
