@@ -41,7 +41,7 @@ from supervision.strategy import GAVE_UP, AutoShutdown
 log = structlog.get_logger("canopy.supervision")
 
 
-class Down(enum.Enum):
+class Inactive(enum.Enum):
     """Why a child neither runs nor waits for a restart."""
 
     STOPPED = "stopped"
@@ -50,8 +50,8 @@ class Down(enum.Enum):
     """It exceeded its budget: it is started again on request only."""
 
 
-STOPPED: Final = Down.STOPPED
-GIVEN_UP: Final = Down.GIVEN_UP
+STOPPED: Final = Inactive.STOPPED
+GIVEN_UP: Final = Inactive.GIVEN_UP
 
 
 class PendingRestart:
@@ -73,7 +73,7 @@ class PendingRestart:
         self.is_counted = False
 
 
-ChildState: TypeAlias = Ref | PendingRestart | Down
+ChildState: TypeAlias = Ref | PendingRestart | Inactive
 
 
 class Child:
@@ -111,6 +111,11 @@ class Child:
     def is_restarting(self) -> bool:
         """Tell whether it waits for a restart of its own."""
         return isinstance(self.state, PendingRestart) and self.state.child is self
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether it runs, or waits for a restart of its own."""
+        return self.is_restarting or self.ref is not None
 
     @property
     def label(self) -> str | None:
@@ -165,8 +170,8 @@ class BaseSupervisor(GenServer):
         self.limit = Limit(intensity, period)
         self.auto_shutdown = auto_shutdown
         self.recent_restarts: list[float] = []
-        self._by_ref: dict[Ref, Child] = {}  # those that run, and those that wait for a restart under their last
-        self._significant = 0  # children that run or wait for a restart
+        self._by_ref: dict[Ref, Child] = {}  # the active children under the last process they had
+        self._significant = 0  # how many of them are significant
 
     def child_of(self, ref: Ref | None) -> Child | None:
         """What this supervisor knows of a child that runs; None of others' children."""
@@ -195,8 +200,11 @@ class BaseSupervisor(GenServer):
         if type(message) is not Exit:
             self._log("warning", "supervisor.unexpected_message", message=message)
             return None
-        child = self.child_of(message.sender)
-        return None if child is None else self._exited(child, message.reason)
+        sender = message.sender
+        child = self.child_of(sender)
+        if sender is None or child is None or sender.is_alive():  # a signal that a living child has sent is no end
+            return None
+        return self._exited(child, message.reason)
 
     def handle_continue(self, argument: Any) -> Any:
         """Refuse what only a client can have sent."""
@@ -251,7 +259,8 @@ class BaseSupervisor(GenServer):
                 return
 
     def _set_state(self, child: Child, state: ChildState) -> None:
-        was_active = child.is_restarting or child.ref is not None
+        """Change the state of `child`, and what is kept beside it."""
+        was_active = child.is_active
         child.state = state
         if child.last is not None and not child.is_restarting:
             self._by_ref.pop(child.last, None)
@@ -259,9 +268,9 @@ class BaseSupervisor(GenServer):
             child.last = state
             self._by_ref[state] = child
         if child.spec.significant:
-            self._significant += (child.is_restarting or child.ref is not None) - was_active
+            self._significant += child.is_active - was_active
 
-    def _retire(self, child: Child, state: Down) -> None:
+    def _retire(self, child: Child, state: Inactive) -> None:
         """Have `child` down and its checkpoint forgotten: started again, it begins anew."""
         self._set_state(child, state)
         child.last = None
@@ -282,8 +291,10 @@ class BaseSupervisor(GenServer):
         """Count a restart, and begin it, now or after a wait, or give the child up."""
         child = pending.child
         if child.spec.budget is not None:
-            if not self._is_within_budget(child, child.spec.budget):
-                await self._give_up(pending, child.spec.budget)
+            now = self.scheduler.loop.time()
+            child.own_restarts, is_kept = rules.add_restart(child.own_restarts, now, child.spec.budget)
+            if not is_kept:
+                await self._give_up(pending)
                 return None
         elif not self._is_within_limit():
             return Stop(GAVE_UP)
@@ -303,26 +314,24 @@ class BaseSupervisor(GenServer):
         """Stop those who are restarted with `child`, which is down; returns who is to be started, in order."""
         return [child]
 
-    async def _give_up(self, pending: PendingRestart, budget: Limit) -> None:
+    async def _give_up(self, pending: PendingRestart) -> None:
         """Leave a child down that exceeded its budget, and start those without it that were stopped for its sake."""
         child, reason = pending.child, pending.reason
         self._retire(child, GIVEN_UP)
-        self._log("error", "supervisor.child_given_up", child=child.label, reason=reason, budget=str(budget))
+        budget = str(child.spec.budget)
+        self._log("error", "supervisor.child_given_up", child=child.label, reason=reason, budget=budget)
         if child.spec.given_up is not None:
-            failed = partial(self._log, "error", "supervisor.given_up_failed", child=child.label)
-            attempt(
-                child.spec.given_up, reason, child.args, default=None, on_failure=lambda error: failed(exc_info=error)
-            )
+            on_failure = partial(self._note_given_up_failed, child)
+            attempt(child.spec.given_up, reason, child.args, default=None, on_failure=on_failure)
         await self._start_in_order([waiting for waiting in pending.behind if waiting.state is pending])
+
+    def _note_given_up_failed(self, child: Child, exception: BaseException) -> None:
+        self._log("error", "supervisor.given_up_failed", child=child.label, exc_info=exception)
 
     def _is_within_limit(self) -> bool:
         self.recent_restarts, is_kept = rules.add_restart(self.recent_restarts, self.scheduler.loop.time(), self.limit)
         if not is_kept:
             self._log("error", "supervisor.limit_reached", limit=str(self.limit))
-        return is_kept
-
-    def _is_within_budget(self, child: Child, budget: Limit) -> bool:
-        child.own_restarts, is_kept = rules.add_restart(child.own_restarts, self.scheduler.loop.time(), budget)
         return is_kept
 
     def _delay(self, child: Child) -> float | None:
