@@ -87,7 +87,7 @@ class Limit:
     def __post_init__(self) -> None:
         if isinstance(self.count, bool) or not isinstance(self.count, int) or self.count < 0:
             raise SpecError("intensity", self.count, "an integer of at least 0")
-        if isinstance(self.period, bool) or not isinstance(self.period, int | float) or not self.period > 0:
+        if not _is_number(self.period) or not self.period > 0:
             raise SpecError("period", self.period, "a number of seconds above 0")
 
 

@@ -1,12 +1,15 @@
 """A specification checks itself: a bad one names the field, the value and what is allowed."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 
 from actors import GenServer, Process, Ref, start_link
-from supervision import BRUTAL_KILL, INFINITY, ChildSpec, ChildType, Limit, Restart, SpecError, child
+from supervision import BRUTAL_KILL, INFINITY, Backoff, ChildSpec, ChildType, Limit, Restart, SpecError, child
 
 
 async def begin() -> Ref:
@@ -17,11 +20,13 @@ async def begin() -> Ref:
     ("field", "value"),
     [
         ("id", ["a", "list"]),
+        ("id", ("a", ["list"])),
         ("start", "GenServer"),
         ("start", int),
         ("start", lambda: None),
         ("args", [1, 2]),
         ("kwargs", [("a", 1)]),
+        ("kwargs", {1: 2}),
         ("restart", "always"),
         ("restart", "permanent"),
         ("shutdown", -1),
@@ -29,12 +34,15 @@ async def begin() -> Ref:
         ("shutdown", True),
         ("shutdown", "soon"),
         ("shutdown", [5]),
+        ("shutdown", np.array([1, 2])),
+        ("shutdown", 10**400),
         ("type", "worker"),
         ("significant", 1),
         ("name", 5),
         ("label", b"bytes"),
         ("budget", 3),
         ("given_up", "call me"),
+        ("given_up", begin),
     ],
 )
 def test_a_bad_value_is_refused_with_field_and_value(field: str, value: Any) -> None:
@@ -80,6 +88,40 @@ def test_a_supervisor_has_all_the_time_it_wants() -> None:
 @pytest.mark.parametrize("shutdown", [0, 0.5, 10, INFINITY, BRUTAL_KILL])
 def test_every_shutdown_time_of_otp_is_allowed(shutdown: Any) -> None:
     assert child(GenServer, shutdown=shutdown).shutdown == shutdown
+
+
+class Factory:
+    async def __call__(self) -> Ref:
+        return await start_link(GenServer)
+
+
+@pytest.mark.parametrize("start", [partial(begin), Factory()])
+def test_a_start_function_without_a_name_needs_an_id(start: Any) -> None:
+    with pytest.raises(SpecError, match="id must be given, because the start function has no __name__"):
+        child(start)
+
+
+def test_a_partial_with_an_id_is_a_start_function() -> None:
+    assert child(partial(begin), id="a").id == "a"
+
+
+@pytest.mark.parametrize("start", [5, "GenServer", None])
+def test_a_start_that_is_no_function_is_named_as_the_fault(start: Any) -> None:
+    with pytest.raises(SpecError, match="start must be"):
+        child(start)
+
+
+def test_keywords_that_change_later_do_not_change_a_specification() -> None:
+    mine: dict[Any, Any] = {"a": 1}
+    spec = child(GenServer, kwargs=mine)
+    mine[1] = 2
+    assert spec.kwargs == {"a": 1}
+
+
+@pytest.mark.parametrize("make", [lambda number: Limit(1, number), lambda number: Backoff(maximum=number)])
+def test_a_number_too_large_for_a_clock_is_refused(make: Callable[[int], object]) -> None:
+    with pytest.raises(SpecError):
+        make(10**400)
 
 
 def test_any_kind_of_process_and_id_is_allowed() -> None:
