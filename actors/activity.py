@@ -1,93 +1,303 @@
-"""A callback that is a coroutine, on its way: a process drives it as asyncio drives a task.
+"""A callback that is a coroutine, as a task: a process drives it in its turns, as asyncio drives a task on the loop.
 
-It is what `asyncio.current_task()` returns in that callback, so that `asyncio.timeout`, `TaskGroup` and the libraries
-that use them work there (asyncio: Extending, task lifetime support).
+It is what `asyncio.current_task()` returns in that callback, with the interface of `asyncio.Task`. So
+`asyncio.timeout`, `TaskGroup`, anyio and the libraries that use them work there (asyncio: Extending, task lifetime
+support).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
+import sys
+from asyncio import base_tasks
 from asyncio.tasks import _enter_task, _leave_task
-from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from collections.abc import Callable, Coroutine, Generator
+from types import FrameType
+from typing import Any, TextIO, cast
 
 Wake = Callable[["asyncio.Future[Any] | None"], None]
 
-
 class Activity:
-    """One coroutine and what it waits for.
+    """One coroutine and the future that it waits for.
 
-    `wake` is called with that when it has come; to continue then is up to the process.
+    Not registered in `asyncio.all_tasks()`: at the end of the loop its process is killed instead.
+
+    Args:
+        coroutine: what a callback returned
+        loop: the loop of the process
+        wake: called on that loop when the coroutine can go on; `advance` continues it
+        wake_context: what `wake` is called in: a copy of the present context for each wait would cost time
+        name: the label of the process
     """
 
-    __slots__ = ("_cancellations", "_coroutine", "_is_cancelled", "_loop", "_wake", "awaited")
+    __slots__ = (
+        "__weakref__",
+        "_asyncio_future_blocking",
+        "_cancel_message",
+        "_cancel_requests",
+        "_completion",
+        "_coro",
+        "_error",
+        "_fut_waiter",
+        "_loop",
+        "_must_cancel",
+        "_name",
+        "_wake",
+        "_wake_context",
+    )
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop, wake: Wake) -> None:
-        self.awaited: asyncio.Future[Any] | None = None
-        self._coroutine = coroutine
+    # Names of `asyncio.Task` that anyio reads: `_fut_waiter`, `_must_cancel`; and asyncio itself: `_coro`, `_loop`.
+
+    def __init__(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        loop: asyncio.AbstractEventLoop,
+        wake: Wake,
+        wake_context: contextvars.Context,
+        name: str,
+    ) -> None:
+        self._coro = coroutine
         self._loop = loop
         self._wake = wake
-        self._cancellations = 0
-        self._is_cancelled = False
+        self._wake_context = wake_context
+        self._name = name
+        self._fut_waiter: asyncio.Future[Any] | None = None
+        self._error: BaseException | None = None  # to be raised in the coroutine at the next step
+        self._must_cancel = False
+        self._cancel_requests = 0
+        self._cancel_message: Any = None
+        self._completion: asyncio.Future[Any] | None = None  # made when it is asked for: few are
+        self._asyncio_future_blocking = False
+
+    def __repr__(self) -> str:
+        return f"<Activity of {self._name}, {'done' if self.done() else 'pending'}>"
+
+    # How a process drives it.
+
+    def is_waiting_for(self, awaited: asyncio.Future[Any] | None) -> bool:
+        """Tell whether a wake-up by `awaited` is due; None stands for one that no future brings."""
+        return awaited is self._fut_waiter
 
     def begin(self) -> None:
-        """Have `wake` called soon, for the first part."""
-        self._loop.call_soon(self._wake, None)
+        """Have `wake` called soon, for the first step."""
+        self._loop.call_soon(self._wake, None, context=self._wake_context)
 
     def advance(self) -> None:
-        """Run up to the next wait.
+        """Run the coroutine up to its next wait.
 
         Raises:
             StopIteration: with the result, at the end; any other exception is the coroutine's own.
         """
-        self.awaited = None
+        self._fut_waiter = None
+        error, self._error = self._error, None
+        if self._must_cancel:
+            self._must_cancel = False
+            error = asyncio.CancelledError() if self._cancel_message is None else self._cancelled_error()
         _enter_task(self._loop, cast(Any, self))
         try:
-            if self._is_cancelled:
-                self._is_cancelled = False
-                awaited = self._coroutine.throw(asyncio.CancelledError())
-            else:
-                awaited = self._coroutine.send(None)
+            awaited = self._coro.send(None) if error is None else self._coro.throw(error)
+        except BaseException as outcome:
+            if self._completion is not None:
+                self._complete(outcome)
+            raise
         finally:
             _leave_task(self._loop, cast(Any, self))
+            error = None
+        self._wait_for(awaited)
+
+    def unwind(self) -> None:
+        """Cancel what the coroutine waits for, raise `CancelledError` in it, and end it where it waits again.
+
+        So its `finally` blocks run as those of a cancelled task, but for waiting: the process is dead.
+
+        Raises:
+            RuntimeError: if it waits after its cancellation, which cuts its cleanup short.
+            BaseException: what its cleanup raised.
+        """
+        current = asyncio.current_task(self._loop)
+        if current is not None:  # the code that killed the process: for the time being, this coroutine is the task
+            _leave_task(self._loop, current)
+        _enter_task(self._loop, cast(Any, self))
+        try:
+            self._unwind()
+        finally:
+            _leave_task(self._loop, cast(Any, self))
+            if current is not None:
+                _enter_task(self._loop, current)
+            if self._completion is not None:
+                self._completion.cancel()
+
+    def _unwind(self) -> None:
+        state = inspect.getcoroutinestate(cast(Any, self._coro))
+        self._let_go_of(self._fut_waiter)
+        self._fut_waiter = None
+        if state != inspect.CORO_SUSPENDED:
+            if state == inspect.CORO_CREATED:
+                self._coro.close()
+            return
+        try:
+            awaited = self._coro.throw(asyncio.CancelledError())
+        except (StopIteration, asyncio.CancelledError):
+            return
+        self._let_go_of(awaited)
+        self._coro.close()
+        raise RuntimeError("the cleanup of a process that has ended may not wait")
+
+    def _let_go_of(self, awaited: asyncio.Future[Any] | None) -> None:
+        if awaited is not None:
+            awaited.remove_done_callback(self._wake)
+            awaited.cancel()
+
+    def _wait_for(self, awaited: Any) -> None:
+        """Note what the coroutine yielded; what is no future of this loop is an error raised in it."""
         if awaited is None:  # asyncio.sleep(0)
-            self._loop.call_soon(self._wake, None)
-        elif getattr(awaited, "_asyncio_future_blocking", None):
+            self.begin()
+        elif not getattr(awaited, "_asyncio_future_blocking", None):
+            self._fail(RuntimeError(f"{self!r} got bad yield: {awaited!r}"))
+        elif awaited.get_loop() is not self._loop:
             awaited._asyncio_future_blocking = False
-            awaited.add_done_callback(self._wake)
-            self.awaited = awaited
-            if self._is_cancelled and awaited.cancel():
-                self._is_cancelled = False
+            self._fail(RuntimeError(f"{self!r} got Future {awaited!r} attached to a different loop"))
+        elif awaited is self:
+            self._fail(RuntimeError(f"{self!r} cannot await itself"))
         else:
-            self._coroutine.close()
-            raise TypeError(f"a callback awaited {awaited!r}, which is no asyncio future")
+            awaited._asyncio_future_blocking = False
+            awaited.add_done_callback(self._wake, context=self._wake_context)
+            self._fut_waiter = awaited
+            if self._must_cancel and awaited.cancel(msg=self._cancel_message):
+                self._must_cancel = False
 
-    def close(self) -> None:
-        """Unwind the coroutine: its `finally` blocks run, and may not wait."""
-        if inspect.getcoroutinestate(cast(Any, self._coroutine)) != inspect.CORO_RUNNING:
-            self._coroutine.close()
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        self.begin()
 
-    # What asyncio asks of a task.
+    def _cancelled_error(self) -> asyncio.CancelledError:
+        return asyncio.CancelledError(self._cancel_message)
+
+    # The interface of `asyncio.Task`.
 
     def cancel(self, msg: Any = None) -> bool:
         """Let the coroutine get a `CancelledError` where it waits, or will wait next."""
         if self.done():
             return False
-        self._cancellations += 1
-        if self.awaited is None or not self.awaited.cancel(msg=msg):
-            self._is_cancelled = True
+        self._cancel_requests += 1
+        if self._fut_waiter is None or not self._fut_waiter.cancel(msg=msg):
+            self._must_cancel = True
+            self._cancel_message = msg
         return True
 
     def cancelling(self) -> int:
-        """How many cancellations are on their way."""
-        return self._cancellations
+        """How many requests to cancel it have not been taken back."""
+        return self._cancel_requests
 
     def uncancel(self) -> int:
-        """Take one back; returns how many are left."""
-        self._cancellations = max(0, self._cancellations - 1)
-        return self._cancellations
+        """Take one request back; returns how many are left."""
+        self._cancel_requests = max(0, self._cancel_requests - 1)
+        if self._cancel_requests == 0 and sys.version_info >= (3, 13):
+            self._must_cancel = False
+        return self._cancel_requests
 
     def done(self) -> bool:
         """Tell whether the coroutine has ended."""
-        return inspect.getcoroutinestate(cast(Any, self._coroutine)) == inspect.CORO_CLOSED
+        return inspect.getcoroutinestate(cast(Any, self._coro)) == inspect.CORO_CLOSED
+
+    def cancelled(self) -> bool:
+        """Tell whether it ended with a `CancelledError`."""
+        return self._completion is not None and self._completion.cancelled()
+
+    def result(self) -> Any:
+        """What the coroutine returned, if somebody asked for it before its end.
+
+        Raises:
+            asyncio.InvalidStateError: if it has not ended.
+        """
+        return self._completed().result()
+
+    def exception(self) -> BaseException | None:
+        """What the coroutine raised, otherwise as `result`."""
+        return self._completed().exception()
+
+    def add_done_callback(self, fn: Callable[[Any], object], *, context: contextvars.Context | None = None) -> None:
+        """Have `fn(self)` called soon after the end of the coroutine."""
+        self._completed().add_done_callback(_ForActivity(fn, self), context=context)
+
+    def remove_done_callback(self, fn: Callable[[Any], object]) -> int:
+        """Remove `fn`; returns how often it was there."""
+        return self._completed().remove_done_callback(cast(Any, _ForActivity(fn, self)))
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop of its process."""
+        return self._loop
+
+    def get_name(self) -> str:
+        """The label of its process, unless `set_name` changed it."""
+        return self._name
+
+    def set_name(self, value: object) -> None:
+        """Change its name."""
+        self._name = str(value)
+
+    def get_coro(self) -> Coroutine[Any, Any, Any]:
+        """The coroutine that it runs."""
+        return self._coro
+
+    def get_context(self) -> contextvars.Context:
+        """A copy of the context that runs: its process has one for all its callbacks."""
+        return contextvars.copy_context()
+
+    def get_stack(self, *, limit: int | None = None) -> list[FrameType]:
+        """The frames of the coroutine, as `asyncio.Task.get_stack` gives them."""
+        return cast("list[FrameType]", cast(Any, base_tasks)._task_get_stack(self, limit))
+
+    def print_stack(self, *, limit: int | None = None, file: TextIO | None = None) -> None:
+        """Print the stack of the coroutine."""
+        cast(Any, base_tasks)._task_print_stack(self, limit, file)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._completed().__await__()
+
+    __iter__ = __await__
+
+    @property
+    def _exception(self) -> None:  # read by `print_stack`
+        return None
+
+    def _completed(self) -> asyncio.Future[Any]:
+        """The future of its end."""
+        if self._completion is None:
+            self._completion = self._loop.create_future()
+            if self.done():
+                self._completion.set_result(None)
+        return self._completion
+
+    def _complete(self, outcome: BaseException) -> None:
+        completion = self._completed()
+        if completion.done():
+            return
+        if isinstance(outcome, StopIteration):
+            completion.set_result(outcome.value)
+        elif isinstance(outcome, asyncio.CancelledError):
+            completion.cancel()
+        else:
+            completion.set_exception(outcome)
+            completion.exception()  # the process reports it
+
+
+class _ForActivity:
+    """A callback that gets the activity in place of the future that stands for its end."""
+
+    __slots__ = ("_activity", "_function")
+
+    def __init__(self, function: Callable[[Any], object], activity: Activity) -> None:
+        self._function = function
+        self._activity = activity
+
+    def __call__(self, _: asyncio.Future[Any]) -> None:
+        self._function(self._activity)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ForActivity) and other._function == self._function
+
+    def __hash__(self) -> int:
+        return hash(self._function)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pykka
 from pykka import messages as pykka_messages
 
-from actors.exits import CALLING_SELF, NOPROC, NORMAL, TIMEOUT, CallExit, ExitReason
-from actors.future import LoopFuture, refuse_to_block
+from actors.exits import CALLING_SELF, KILLED, NOPROC, NORMAL, TIMEOUT, CallExit, ExitReason, exception_in
+from actors.future import LoopFuture
+from actors.guard import attempt
 from actors.ref import Ref, StopRequest, Target
-from actors.scheduler import Scheduler
+from actors.scheduler import ProcessThread, Scheduler, refuse_to_block
 from actors.system import down
 
 if TYPE_CHECKING:
@@ -24,29 +27,36 @@ PROXY = (pykka_messages.ProxyCall, pykka_messages.ProxyGetAttr, pykka_messages.P
 
 
 class Call:
-    """A request that waits for its answer; also the address of the reply (OTP's `From`)."""
+    """A request that waits for its answer, an asyncio future; also the address of the reply (OTP's `From`).
 
-    __slots__ = ("_answer", "caller", "request", "scheduler", "server")
+    Attributes:
+        request: what is asked
+        server: who is asked
+        scheduler: where the server runs
+        caller: the process whose callback waits for the answer, if one does
+        deadline: its entry among the deadlines
+    """
+
+    __slots__ = ("_answer", "caller", "deadline", "request", "scheduler", "server")
     __match_args__ = ("request",)
 
-    def __init__(
-        self,
-        request: Any,
-        answer: asyncio.Future[Any] | pykka.Future[Any],
-        server: Ref,
-        scheduler: Scheduler,
-    ) -> None:
+    def __init__(self, request: Any, answer: Any, server: Ref, scheduler: Scheduler) -> None:
         self.request = request
         self.server = server
         self.scheduler = scheduler
         self.caller: Ref | None = None
-        self._answer: asyncio.Future[Any] | pykka.Future[Any] | None = answer
+        self.deadline: list[Any] | None = None
+        self._answer = answer
 
     def __repr__(self) -> str:
         return f"Call({self.request!r})"
 
-    def submit(self, server: Cell) -> None:
-        """Put the call into the mailbox of `server`, and have it fail when the server ends."""
+    def submit(self) -> None:
+        """Put the call into the mailbox of its server, and have it fail when the server ends."""
+        server = self.server._cell
+        if server is None:
+            self.bounce()
+            return
         if server.callers is None:
             server.callers = {}
         server.callers[self] = None
@@ -55,11 +65,8 @@ class Call:
     def resolve(self, value: Any) -> None:
         """Answer with `value`; too late or a second time it is dropped."""
         answer = self._close()
-        if isinstance(answer, asyncio.Future):
-            if not answer.done():
-                answer.set_result(value)
-        elif answer is not None:
-            answer.set(value)
+        if answer is not None:
+            self._set(answer, value)
 
     def reject(self, reason: ExitReason) -> None:
         """Let the call fail with `CallExit(reason)`; to the wish that it should end, the end is an answer."""
@@ -67,48 +74,77 @@ class Call:
             self.resolve(True)
             return
         answer = self._close()
-        if answer is None:
-            return
-        error = CallExit(reason, self.server)
-        error.__cause__ = getattr(reason, "exception", None)
-        if isinstance(answer, pykka.Future):
-            answer.set_exception((CallExit, error, None))
-        elif not answer.done():
-            answer.set_exception(error)
-
-    def when_answered(self, tell: Callable[[Any], object]) -> None:
-        """Have `tell(value)` called with the answer, for whoever looks on; not if the call fails."""
-        answer = self._answer
-        if isinstance(answer, asyncio.Future):
-            answer.add_done_callback(lambda done: None if _has_failed(done) else tell(done.result()))
-        elif isinstance(answer, LoopFuture):
-            answer.when_set(tell)
-
-    def is_closed(self) -> bool:
-        """Tell whether it has been answered or has failed."""
-        return self._answer is None
-
-    def is_given_up(self) -> bool:
-        """Tell whether nobody waits for the answer any more."""
-        answer = self._answer
-        return answer is None or (isinstance(answer, asyncio.Future) and answer.done())
+        if answer is not None:
+            error = CallExit(reason, self.server)
+            error.__cause__ = exception_in(reason)
+            self._set_error(answer, error)
 
     def bounce(self) -> None:
-        """Nobody is there to answer."""
+        """There is no process to answer."""
         if type(self.request) is StopRequest:
             self.resolve(False)
         else:
             self.reject(NOPROC)
 
-    def _close(self) -> asyncio.Future[Any] | pykka.Future[Any] | None:
+    def withdraw(self) -> None:
+        """Let the server forget a call for whose answer its caller waits no longer; the request is handled."""
+        self._close()
+
+    def is_closed(self) -> bool:
+        """Tell whether it has been answered, has failed or was withdrawn."""
+        return self._answer is None
+
+    def _close(self) -> Any:
         answer, self._answer = self._answer, None
         server = self.server._cell
         if server is not None and server.callers is not None:
             server.callers.pop(self, None)
+        if self.deadline is not None:
+            self.deadline[2] = None
         return answer
 
+    # What depends on the kind of answer.
 
-class KernelCall(Call):
+    def is_given_up(self) -> bool:
+        """Tell whether the caller waits for the answer no longer."""
+        return self._answer is None or self._answer.done()
+
+    def when_answered(self, tell: Callable[[Any], object]) -> None:
+        """Have `tell(value)` called with the answer, to observe it; not if the call fails."""
+        if self._answer is not None:
+            self._answer.add_done_callback(lambda done: None if _has_failed(done) else tell(done.result()))
+
+    def _set(self, answer: Any, value: Any) -> None:
+        if not answer.done():
+            answer.set_result(value)
+
+    def _set_error(self, answer: Any, error: CallExit) -> None:
+        if not answer.done():
+            answer.set_exception(error)
+
+
+class Ask(Call):
+    """A call whose answer is a Pykka future: made by `ask`, from any thread."""
+
+    __slots__ = ()
+
+    def is_given_up(self) -> bool:
+        return self._answer is None
+
+    def when_answered(self, tell: Callable[[Any], object]) -> None:
+        if isinstance(self._answer, LoopFuture):
+            self._answer.when_set(tell)
+
+    # A future may be of another kind than ours, and may have been set already: that is no error of the server.
+
+    def _set(self, answer: Any, value: Any) -> None:
+        attempt(answer.set, value, default=None)
+
+    def _set_error(self, answer: Any, error: CallExit) -> None:
+        attempt(answer.set_exception, (CallExit, error, None), default=None)
+
+
+class KernelAsk(Ask):
     """A call that the kernel serves: an order to stop, or a message of a Pykka proxy."""
 
     __slots__ = ()
@@ -119,86 +155,166 @@ def _has_failed(answer: asyncio.Future[Any]) -> bool:
 
 
 async def call(target: Target, request: Any, timeout: float | None = 5.0) -> Any:
-    """Send `request` and wait for the reply, `timeout` seconds at most (None: for ever).
+    """Send `request` and wait for the reply, `timeout` seconds at most (None or infinite: without end).
 
     Raises:
-        CallExit: `NOPROC` if nobody is there, `TIMEOUT`, `CALLING_SELF`, or the reason the server ended with.
+        CallExit: `NOPROC` if there is no such process, `TIMEOUT`, `CALLING_SELF`, or the reason the server ended with.
             Not caught in a process, it ends that process with `CallFailure`.
+        ValueError, TypeError: if `timeout` is no number of at least 0; then nothing is sent.
     """
     scheduler = Scheduler.current()
     ref = target if type(target) is Ref else scheduler.whereis(target)
     if ref is None or (server := ref._cell) is None:
         raise CallExit(NOPROC, target)
+    if timeout is not None:
+        timeout = checked_timeout(timeout)
+    if server.scheduler is not scheduler:
+        return await _call_across(ref, request, timeout)
     caller = scheduler.running
-    if caller is server:
-        raise CallExit(CALLING_SELF, target)
     answer: asyncio.Future[Any] = scheduler.loop.create_future()
     call = Call(request, answer, ref, scheduler)
-    if caller is not None:
+    if caller is not None and caller.is_running():  # and not a task that it made, which blocks nothing
+        if caller is server:
+            raise CallExit(CALLING_SELF, target)
         call.caller = caller.ref
-    call.submit(server)
+    call.submit()
     if timeout is not None:
         scheduler.deadlines.add(call, timeout)
     try:
         return await answer
     except BaseException:
         if call._answer is not None:  # the caller was killed or cancelled: the server need not remember it
-            call._close()
+            call.withdraw()
         elif answer.done() and not answer.cancelled():
             answer.exception()  # the server ended in the same moment, and asyncio need not complain of that
         raise
 
 
-def ask(ref: Ref, message: Any, *, block: bool = False) -> pykka.Future[Any]:
-    """Send `message` as a call from any thread; the future holds the reply or raises `CallExit`.
+async def _call_across(ref: Ref, request: Any, timeout: float | None) -> Any:
+    """Call a process of another event loop, as from another thread."""
+    future, call = _asked(ref, request)
+    try:
+        async with asyncio.timeout(timeout):
+            return await future
+    except TimeoutError:
+        raise CallExit(TIMEOUT, ref) from None
+    finally:
+        if call is not None:
+            call.scheduler.post(call.withdraw)
+
+
+def checked_timeout(timeout: float) -> float | None:
+    """`timeout` in seconds, or None for an infinite one.
 
     Raises:
-        BlockingOnLoopError: if the caller means to block, and may not; then nothing is sent.
+        ValueError, TypeError: if it is no number of at least 0.
     """
-    if block:
-        refuse_to_block()
-    future = LoopFuture()
+    if not timeout >= 0:
+        raise ValueError(f"timeout must be a number of seconds of at least 0, or None, got {timeout!r}")
+    return None if timeout == math.inf else timeout
+
+
+def ask(ref: Ref, message: Any) -> pykka.Future[Any]:
+    """Send `message` as a call from any thread; the future holds the reply or raises `CallExit`."""
+    return _asked(ref, message)[0]
+
+
+def ask_and_wait(ref: Ref, message: Any, timeout: float | None) -> Any:
+    """Send `message` as a call from a thread that may block, and wait for the reply, `timeout` seconds at most.
+
+    Raises:
+        BlockingOnLoopError: if this thread runs an event loop; then nothing is sent.
+        CallExit, pykka.Timeout, RuntimeError, ValueError: see `Ref.ask`.
+    """
+    refuse_to_block("use `await call(ref, message)` instead")
+    if timeout is not None:
+        timeout = checked_timeout(timeout)
+    thread = threading.current_thread()
+    asks = thread if isinstance(thread, ProcessThread) else None
+    if asks is not None and asks.scheduler.running is ref._cell is not None:
+        raise CallExit(CALLING_SELF, ref)
+    future, call = _asked(ref, message)
+    if call is None:
+        return future.get()
+    if asks is not None:
+        asks.asks = call
+        if asks.is_fenced:  # it was killed in between, and nothing else will wake this thread
+            refuse(call)
+    try:
+        return future.get(timeout=timeout)
+    except pykka.Timeout:
+        call.scheduler.post(call.withdraw)
+        raise
+    finally:
+        if asks is not None:
+            asks.asks = None
+
+
+def _asked(ref: Ref, message: Any) -> tuple[pykka.Future[Any], Ask | None]:
+    """Send `message` as a call; its future, and the call if there was a living process to send it to."""
     server = ref._cell
     if server is not None:
-        submit(server, message, future)
-    elif type(message) is StopRequest:
+        future = LoopFuture(server.scheduler)
+        return future, submit(server, message, future)
+    future = LoopFuture()
+    if type(message) is StopRequest:
         future.set(False)
     else:
         future.set_exception((CallExit, CallExit(NOPROC, ref), None))
-    return future
+    return future, None
 
 
-def submit(server: Cell, message: Any, future: pykka.Future[Any]) -> None:
+def submit(server: Cell, message: Any, future: pykka.Future[Any]) -> Ask:
     """Send `message` as a call to be answered with `future`. From any thread."""
-    kind = KernelCall if isinstance(message, (StopRequest, *PROXY)) else Call
+    kind = KernelAsk if isinstance(message, (StopRequest, *PROXY)) else Ask
     call = kind(message, future, server.ref, server.scheduler)
     if server.scheduler.on_thread():
-        _submit(call)
+        call.submit()
     else:
-        server.scheduler.post(_submit, call)
+        server.scheduler.post(call.submit, dropped=lambda: refuse(call))
+    return call
 
 
-def _submit(call: Call) -> None:
-    server = call.server._cell
-    if server is None:
-        call.bounce()
+def refuse(call: Call) -> None:
+    """Let a thread go on whose call leads nowhere: the loop is closed, or its own process was killed."""
+    answer = call._close()
+    if answer is None:
+        return
+    if call.scheduler.loop.is_closed():
+        error: BaseException = RuntimeError("the event loop is closed")
     else:
-        call.submit(server)
+        error = CallExit(KILLED, call.server)
+    attempt(answer.set_exception, (type(error), error, None), default=None)
 
 
 async def stop(target: Target, reason: ExitReason = NORMAL, timeout: float | None = None) -> None:
     """Ask a process to end with `reason` after what it has to do already, and wait until it is dead.
 
     Raises:
-        CallExit: `NOPROC`, `TIMEOUT`, or the reason it really ended with.
+        CallExit: `NOPROC`, `TIMEOUT`, `CALLING_SELF`, or the reason it really ended with.
     """
-    ref = Scheduler.current().whereis(target)
+    scheduler = Scheduler.current()
+    ref = scheduler.whereis(target)
     if ref is None or not ref.is_alive():
         raise CallExit(NOPROC, target)
+    if timeout is not None:
+        timeout = checked_timeout(timeout)
+    caller = scheduler.running
+    if caller is not None and caller is ref._cell and caller.is_running():
+        raise CallExit(CALLING_SELF, target)
     ended = down(ref)
     ref.tell(StopRequest(reason))
-    await asyncio.wait((ended,), timeout=timeout)
-    if not ended.done():
+    try:
+        await asyncio.wait((ended,), timeout=timeout)
+    finally:
+        if not ended.done():
+            ended.cancel()
+    if ended.cancelled():
         raise CallExit(TIMEOUT, target)
-    if ended.result() != reason:
+    if not is_same_reason(ended.result(), reason):
         raise CallExit(ended.result(), target)
+
+
+def is_same_reason(one: ExitReason, other: ExitReason) -> bool:
+    """Tell whether two reasons are one. The `==` of a value may raise, or return something that has no truth."""
+    return one is other or attempt(lambda: bool(one == other), default=False)

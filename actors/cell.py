@@ -2,19 +2,25 @@
 
 Everything here happens on the thread of the event loop. A callback that is a coroutine parks the process until what it
 awaits is there: it handles no other message meanwhile, but exit signals reach it.
+
+A life has four phases, each left for good: STARTING (`init` has not returned), LIVING, TERMINATING (`terminate` runs)
+and DEAD. Whatever makes a process end first stands in `_pending_exit` if the process is in the middle of a callback,
+and is carried out when that returns or waits. The end itself is `_end`: it marks the process dead, lets go of what it
+had, notifies everybody, and then reports. Code of users is called behind `attempt` there, so that nothing stops it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import enum
 from collections.abc import Callable
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
-
-import structlog
+from typing import TYPE_CHECKING, Any, Final
 
 from actors.activity import Activity
+from actors.call import PROXY, Call, KernelAsk
+from actors.describe import describe_exception
 from actors.exits import (
     KILL,
     KILLED,
@@ -27,19 +33,24 @@ from actors.exits import (
     ProcessExit,
     StartError,
     Watcher,
+    exception_in,
+    is_atom,
     is_clean,
     reason_of,
+    release_frames,
 )
+from actors.guard import attempt, pass_interrupt_on
+from actors.log import get_logger
 from actors.mailbox import Mailbox
 from actors.ref import NOTHING, Monitor, Ref, StopRequest, Target
-from actors.report import History, crash_report
-from actors.scheduler import Scheduler
+from actors.report import CrashReport, History, crash_report, log_crash
+from actors.scheduler import RUNNING, Scheduler
 
 if TYPE_CHECKING:
-    from actors.call import Call
     from actors.process import Process
+    from actors.timers import Timer
 
-log = structlog.get_logger("canopy.actors")
+log = get_logger("canopy.actors")
 
 
 class Status(enum.Enum):
@@ -59,12 +70,13 @@ class _Phase(enum.Enum):
 
     STARTING = "init has not returned"
     LIVING = "handles messages"
-    ENDING = "terminate runs, or ran"
+    TERMINATING = "terminate runs"
+    DEAD = "has ended"
 
 
 # A member looked up on its class costs 40 ns, and a turn does it often.
 _IDLE, _QUEUED, _RUNNING, _WAITING, _SUSPENDED, _DEAD = Status
-_STARTING, _LIVING, _ENDING = _Phase
+_STARTING, _LIVING, _TERMINATING, _ENDED = _Phase
 
 
 class _Ignore:
@@ -92,27 +104,62 @@ class Stop(Directive):
         self.reply = reply
 
 
+FOR_KERNEL = frozenset((KernelAsk, StopRequest, Exit, *PROXY))
+"""The messages that the kernel serves itself; of exit signals that of the parent alone."""
+
+
+class _PendingExit:
+    """What a process will end with when its callback returns or waits.
+
+    Attributes:
+        runs_terminate: whether `terminate` runs before
+        answer: called after `terminate`: the reply of a callback that stops its process
+    """
+
+    __slots__ = ("answer", "reason", "runs_terminate")
+
+    def __init__(
+        self, reason: ExitReason, runs_terminate: bool, answer: Callable[[], object] | None = None
+    ) -> None:
+        self.reason = reason
+        self.runs_terminate = runs_terminate
+        self.answer = answer
+
+
+class _IdleTimeout:
+    """A message to itself if no other comes within `seconds`. `timer` is None while the process is suspended."""
+
+    __slots__ = ("message", "seconds", "timer")
+
+    def __init__(self, seconds: float, message: Any) -> None:
+        self.seconds = seconds
+        self.message = message
+        self.timer: asyncio.TimerHandle | None = None
+
+
 class Cell:
-    """What the kernel knows of one process. `process` is the actor, with its callbacks and its state.
+    """What the kernel knows of one process. `process` is the actor, with its callbacks and its state, while it lives.
 
     Attributes:
         status: what it does now
+        context: its context variables, if it has set one or was started where one was set; see `Scheduler`
         handled: messages it has taken
         message: what it handles, or handled last
         tracer, history: who is told of each message before it is handled, for `debug`
-        carried: what `restore` gets after `init`: the checkpoint of the process in whose place this one is
+        predecessor: the process in whose place this one is, which may have left a checkpoint
+        refusal: why it did not start
     """
 
     __slots__ = (
         "_activity",
-        "_fate",
-        "_idle_timer",
-        "_is_on_stack",
+        "_crashes",
+        "_idle",
         "_is_suspended",
+        "_pending_exit",
         "_phase",
         "_starter",
         "callers",
-        "carried",
+        "context",
         "handled",
         "history",
         "is_observed",
@@ -123,11 +170,13 @@ class Cell:
         "monitors",
         "name",
         "parent",
+        "predecessor",
         "process",
         "ref",
         "refusal",
         "scheduler",
         "status",
+        "timers",
         "tracer",
         "trap_exit",
         "watchers",
@@ -144,39 +193,44 @@ class Cell:
         self.status = _WAITING
         self.handled = 0
         self.message: Any = None
+        self.context: contextvars.Context | None = None
         self.tracer: Callable[[Any], None] | None = None
         self.history: History | None = None
         self.is_observed = False
-        self.carried: Any = NOTHING
+        self.predecessor: Ref | None = None
         # Made when they are needed: most processes have few. In order, so that a seed replays them.
         self.links: dict[Cell, None] | None = None
         self.monitors: dict[Monitor, Cell] | None = None
         self.monitored_by: dict[Monitor, Cell] | None = None
-        self.watchers: list[Watcher] | None = None
+        self.watchers: dict[object, Watcher] | None = None
         self.callers: dict[Call, None] | None = None
+        self.timers: dict[Timer, None] | None = None
         self.refusal: StartError | Ignored | None = None
+        self._crashes: list[CrashReport] | None = None
         self._starter: asyncio.Future[None] | None = None
         self._phase = _STARTING
-        self._is_on_stack = False
         self._is_suspended = False
-        self._fate: tuple[ExitReason, bool] | None = None  # the reason to end with, and whether terminate runs
+        self._pending_exit: _PendingExit | None = None
         self._activity: Activity | None = None
-        self._idle_timer: asyncio.TimerHandle | None = None
+        self._idle: _IdleTimeout | None = None
 
     def __str__(self) -> str:
         return repr(self.ref)
 
-    # Links and monitors.
+    # Links and monitors. What the cleanup of a dead process asks for goes nowhere.
 
     def link(self, target: Target) -> None:
         """See `Process.link`."""
         ref = self.scheduler.whereis(target)
         peer = None if ref is None else ref._cell
+        if self.status is _DEAD:
+            return
         if peer is None:
             if not self.trap_exit:
                 raise ProcessExit(NOPROC)
             self.receive(Exit(ref, NOPROC))
         elif peer is not self:
+            self._check_loop(peer)
             self.join(peer)
 
     def unlink(self, target: Target) -> None:
@@ -203,9 +257,12 @@ class Cell:
         monitor = Monitor(self.ref, target)
         ref = self.scheduler.whereis(target)
         watched = None if ref is None else ref._cell
+        if self.status is _DEAD:
+            return monitor
         if watched is None:
             self.receive(Down(monitor, target, NOPROC))
             return monitor
+        self._check_loop(watched)
         if watched.monitored_by is None:
             watched.monitored_by = {}
         watched.monitored_by[monitor] = self
@@ -220,20 +277,36 @@ class Cell:
         if watched is not None and watched.monitored_by is not None:
             watched.monitored_by.pop(monitor, None)
         elif flush:
-            self.mailbox.discard(lambda message: isinstance(message, Down) and message.monitor is monitor)
+            self.mailbox.remove(lambda message: isinstance(message, Down) and message.monitor is monitor)
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """See `system.watch`."""
         if self.watchers is None:
-            self.watchers = []
-        watchers = self.watchers
-        watchers.append(watcher)
+            self.watchers = {}
+        watchers, token = self.watchers, object()
+        watchers[token] = watcher
 
         def unwatch() -> None:
-            if watcher in watchers:
-                watchers.remove(watcher)
+            self.scheduler.invoke(watchers.pop, token, None)
 
         return unwatch
+
+    def _check_loop(self, peer: Cell) -> None:
+        if peer.scheduler is not self.scheduler:
+            raise ValueError(
+                f"{peer} lives on another event loop: processes of two loops cannot be linked or monitored; use `down`"
+            )
+
+    def add_timer(self, timer: Timer) -> None:
+        """Have a timer dropped when this process ends: its message is for it."""
+        if self.timers is None:
+            self.timers = {}
+        self.timers[timer] = None
+
+    def remove_timer(self, timer: Timer) -> None:
+        """Forget a timer that was sent or cancelled."""
+        if self.timers is not None:
+            self.timers.pop(timer, None)
 
     # Receiving.
 
@@ -241,22 +314,24 @@ class Cell:
         """Put `message` into the mailbox and have it handled."""
         status = self.status
         if status is _DEAD:
-            _bounce(message)
+            if isinstance(message, Call):
+                message.bounce()
             return
         mailbox = self.mailbox
         if mailbox.items is None:
             mailbox.append(message)
         else:  # without the call: the busiest line of the kernel
             mailbox.items.append(message)
-        if status is _IDLE or (status is _SUSPENDED and self.asks_to_stop(message)):
+        if status is _IDLE or (status is _SUSPENDED and self._is_order_to_stop(message)):
             self.status = _QUEUED
             self.scheduler.enqueue(self)
 
-    def asks_to_stop(self, message: Any) -> bool:
-        """Tell whether `message` is for the kernel: an order to stop, or the exit signal of the parent."""
-        return type(message) is StopRequest or (
-            type(message) is Exit and message.sender is not None and message.sender is self.parent
-        )
+    def _is_order_to_stop(self, message: Any) -> bool:
+        """Tell whether `message` orders this process to stop: a request, or the exit signal of its parent."""
+        kind = type(message)
+        if kind is Exit:
+            return message.sender is not None and message.sender is self.parent
+        return kind is StopRequest or (kind is KernelAsk and type(message.request) is StopRequest)
 
     def exit_signal(self, sender: Ref | None, reason: ExitReason, is_link: bool) -> None:
         """Take an exit signal: die of it, get it as a message, or ignore it (Erlang processes: receiving exit signals).
@@ -265,108 +340,147 @@ class Cell:
         """
         if self.status is _DEAD:
             return
-        if reason == KILL and not is_link:
-            self.doom(KILLED)
+        if not is_link and is_atom(reason, KILL):
+            self.exit_now(KILLED)
         elif self.trap_exit:
             self.receive(Exit(sender, reason))
-        elif reason != NORMAL or sender is self.ref:
-            self.doom(reason)
+        elif sender is self.ref or not is_atom(reason, NORMAL):
+            self.exit_now(reason)
 
     def expect(self, timeout: float, message: Any) -> None:
         """Send the process `message` if none comes within `timeout` seconds (Erlang's `receive ... after`)."""
-        self._idle_timer = self.scheduler.loop.call_later(timeout, self._expected, message)
+        self._stop_waiting()
+        self._idle = _IdleTimeout(timeout, message)
+        self._start_idle_timer(self._idle)
         self.is_observed = True
 
-    def _expected(self, message: Any) -> None:
+    def _start_idle_timer(self, idle: _IdleTimeout) -> None:
+        scheduler = self.scheduler
+        idle.timer = scheduler.loop.call_later(idle.seconds, self._expected, idle, context=scheduler.outside)
+
+    def _expected(self, idle: _IdleTimeout) -> None:
         if self.status is _IDLE:  # else a message came in time, and only has not had its turn yet
-            self.receive(message)
+            self.receive(idle.message)
+
+    def _stop_waiting(self) -> None:
+        idle, self._idle = self._idle, None
+        if idle is not None and idle.timer is not None:
+            idle.timer.cancel()
 
     def suspend(self) -> None:
         """Handle no message from now on but orders to stop, until `resume`; see `debug.suspend`."""
         self._is_suspended = True
         if self.status is _IDLE:
             self.status = _SUSPENDED
+        if self._idle is not None and self._idle.timer is not None:
+            self._idle.timer.cancel()
 
     def resume(self) -> None:
-        """Handle messages again."""
+        """Handle messages again. A timeout of inactivity runs anew (OTP sys)."""
         self._is_suspended = False
+        if self._idle is not None:
+            self._start_idle_timer(self._idle)
         if self.status is _SUSPENDED:
             self.status = _QUEUED
             self.scheduler.enqueue(self)
 
     def _is_ordered_to_stop(self) -> bool:
         """Tell whether an order to stop waits, which ends a suspension and is served before all others (OTP sys)."""
-        order = next(filter(self.asks_to_stop, self.mailbox.items or ()), None)
+        order = next(filter(self._is_order_to_stop, self.mailbox.items or ()), None)
         if order is None:
             return False
-        self.mailbox.discard(lambda message: message is order)
+        self.mailbox.remove(lambda message: message is order)
         self.mailbox.prepend(order)
         self._is_suspended = False
         return True
 
     # A turn.
 
+    def is_running(self) -> bool:
+        """Tell whether a callback of this process is on the stack."""
+        return self.status is _RUNNING
+
+    def has_activity(self) -> bool:
+        """Tell whether a coroutine of this process runs or waits as an activity."""
+        return self._activity is not None
+
     def turn(self, budget: int) -> None:
-        """Handle at most `budget` messages."""
+        """Handle at most `budget` messages. Runs in the context of this process."""
         if self.status is _DEAD:
             return
-        if self._is_suspended and not self._is_ordered_to_stop():
+        if self._is_suspended and self._phase is not _STARTING and not self._is_ordered_to_stop():
             self.status = _SUSPENDED
             return
         self.status = _RUNNING
-        self._is_on_stack = True
         mailbox = self.mailbox
         if mailbox.items is not None and len(mailbox.items) > mailbox.peak and mailbox.is_high():
             log.warning("actor.mailbox_high", actor=str(self), waiting=len(mailbox))
         if self._activity is not None:
             self._advance(self._activity)
+            if self.status is _DEAD:
+                return
         handle, begin = self.process._kernel_handle, budget
-        while budget and mailbox.items and self._fate is None and self._activity is None:
+        while budget and mailbox.items and self._pending_exit is None and self._activity is None:
             budget -= 1
             self.message = message = mailbox.items.popleft()
             if self.is_observed:
                 self._observe(message)
             try:
-                outcome = handle(message)
+                outcome = self._serve(message) if type(message) in FOR_KERNEL else handle(message)
             except BaseException as exception:  # noqa: BLE001  # the kernel's turn: it ends this process alone
                 self._failed(exception)
             else:
                 if outcome is not None:
-                    self._activity = Activity(outcome, self.scheduler.loop, self._wake)
+                    self._activity = self._activity_of(outcome)
                     self._advance(self._activity)
+        del handle  # this frame may stay in a traceback, and would keep the process
         self.handled += begin - budget
-        self._is_on_stack = False
         self._settle_down()
+
+    def _serve(self, message: Any) -> Any:
+        """Serve a message of the kernel's: an order to stop, or a request of a Pykka proxy."""
+        request = message.request if type(message) is KernelAsk else message
+        if self._is_order_to_stop(request):
+            self.stop(request.reason)
+            return None
+        if type(request) in PROXY:
+            return self.process._kernel_serve_proxy(message, request)
+        return self.process._kernel_handle(message)
 
     def observe(self, *, tracer: Callable[[Any], None] | None = None, history: History | None = None) -> None:
         """Replace who is told of messages."""
         self.tracer = tracer
         self.history = history
-        self.is_observed = tracer is not None or history is not None or self._idle_timer is not None
+        self.is_observed = tracer is not None or history is not None or self._idle is not None
 
     def _observe(self, message: Any) -> None:
         """Do what is to be done before each message, in the few processes where something is."""
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
+        if self._idle is not None:
+            self._stop_waiting()
             self.observe(tracer=self.tracer, history=self.history)
-        try:
-            if self.history is not None:
-                self.history.note(message, self.process._kernel_attributes())
-            if self.tracer is not None:
-                self.tracer(message)
-        except Exception:  # the observer's mistake: it is told no more
-            log.exception("actor.observer_failed", actor=str(self))
-            self.observe()
+        attempt(self._tell_observers, message, default=None, on_failure=self._observer_failed)
+
+    def _tell_observers(self, message: Any) -> None:
+        if self.history is not None:
+            self.history.note(message, self.process._kernel_attributes())
+        if self.tracer is not None:
+            self.tracer(message)
+
+    def _observer_failed(self, exception: BaseException) -> None:
+        log.error("actor.observer_failed", actor=str(self), error=describe_exception(exception))
+        self.observe()
 
     def _settle_down(self) -> None:
         """Leave the stack: end, wait, go to the back of the queue or to sleep."""
-        if self._fate is not None:
-            reason, runs_terminate = self._fate
-            if not runs_terminate or self._phase is _STARTING:
-                self.die(reason)
+        pending = self._pending_exit
+        if pending is not None:
+            if not pending.runs_terminate or self._phase is _STARTING:
+                self._end(pending.reason)
             elif self._phase is _LIVING:
-                self._terminate(reason)
+                self._terminate(pending)
+                pending = self._pending_exit
+                if pending is not None and not pending.runs_terminate:  # it was killed meanwhile
+                    self._end(pending.reason)
         if self.status is _DEAD:
             return
         if self._activity is not None:
@@ -381,21 +495,23 @@ class Cell:
 
     def _run(self, callback: Callable[..., Any], *args: Any) -> None:
         """Run `init` or `terminate`; their end is in `_completed` and `_failed`."""
-        outer, self.scheduler.running = self.scheduler.running, self
-        self._is_on_stack = True
+        self.status = _RUNNING
         try:
             outcome = callback(*args)
         except BaseException as exception:  # noqa: BLE001  # as in a turn
             self._failed(exception)
         else:
             if type(outcome) is CoroutineType:
-                self._activity = Activity(outcome, self.scheduler.loop, self._wake)
+                self._activity = self._activity_of(outcome)
                 self._activity.begin()
             else:
                 self._completed(outcome)
         finally:
-            self.scheduler.running = outer
-            self._is_on_stack = False
+            callback = args = None  # type: ignore[assignment]  # as in `turn`
+
+    def _activity_of(self, coroutine: Any) -> Activity:
+        scheduler = self.scheduler
+        return Activity(coroutine, scheduler.loop, self._wake, scheduler.outside, self.ref.label)
 
     def _advance(self, activity: Activity) -> None:
         """Run `activity` up to its next wait, or to its end."""
@@ -410,7 +526,7 @@ class Cell:
 
     def _wake(self, awaited: asyncio.Future[Any] | None) -> None:
         """What the coroutine awaited is there: give it a turn, unless the process was killed meanwhile."""
-        if self._activity is None or awaited is not self._activity.awaited:
+        if self._activity is None or self.status is not _WAITING or not self._activity.is_waiting_for(awaited):
             return
         self.status = _QUEUED
         self.scheduler.enqueue(self)
@@ -419,31 +535,47 @@ class Cell:
         """A callback came to its end."""
         if self._phase is _STARTING:
             self._initialised(value)
-        elif self._phase is _ENDING and self._fate is not None:
-            self.die(self._fate[0])
+        elif self._phase is _TERMINATING and self._pending_exit is not None:
+            self._terminated(self._pending_exit)
 
     def _failed(self, exception: BaseException) -> None:
         """An exception left a callback."""
-        if isinstance(exception, KeyboardInterrupt):  # it struck this process by chance, and is meant for the program
-            self.scheduler.loop.call_soon(_reraise, exception)
+        pass_interrupt_on(exception)  # it struck this process by chance, and is meant for the program
         reason = reason_of(exception)
-        if self._phase is _STARTING and self._fate is None:
+        pending = self._pending_exit
+        if self._phase is _STARTING and pending is None:
             self._refuse(StartError(reason), exception)
         elif self._phase is _LIVING:
             self.stop(reason)
-        elif self._fate is not None and not self._fate[1]:  # killed in its init or terminate
-            self.die(self._fate[0])
+        elif pending is not None and not pending.runs_terminate:  # killed in its init or terminate
+            self._end(pending.reason)
         else:
-            self._report(reason)
-            self.die(reason)
+            self._note_crash(reason)
+            self._terminated(_PendingExit(reason, True, None if pending is None else pending.answer))
 
     # Beginning.
 
     def boot(self) -> None:
         """Enter the process table and run `init`, up to its first wait."""
-        self.scheduler.processes[self.ref.id] = self
+        scheduler = self.scheduler
+        scheduler.processes[self.ref.id] = self
+        scheduler.watch_loop()
+        context = contextvars.Context() if self.context is None else self.context
+        context.run(self._boot)
+        if len(context) > 1 and self.status is not _DEAD:
+            self.context = context
+
+    def _boot(self) -> None:
+        RUNNING.set(self)
         self._run(self.process._kernel_init)
         self._settle_down()
+
+    def inherit_context(self) -> None:
+        """Begin with the context variables of the starter, as a task does, if there are any."""
+        context = contextvars.copy_context()
+        if len(context) > (RUNNING in context):
+            context.run(RUNNING.set, self)
+            self.context = context
 
     async def booted(self) -> None:
         """Wait until `init` is through.
@@ -453,10 +585,12 @@ class Cell:
         """
         if self._phase is _STARTING:
             self._starter = self.scheduler.loop.create_future()
+            starter = self.scheduler.running
             try:
                 await self._starter
-            except asyncio.CancelledError:  # nobody would know of it
-                self.scheduler.signal(self.exit_signal, None, KILL, False)
+            except asyncio.CancelledError:
+                if starter is None or starter.status is not _DEAD:  # else the link, if there is one, has told it
+                    self.scheduler.signal(self.exit_signal, None, KILL, False)
                 raise
         self.raise_refusal()
 
@@ -470,7 +604,7 @@ class Cell:
             raise self.refusal
 
     def _initialised(self, value: Any) -> None:
-        if self._fate is not None:
+        if self._pending_exit is not None:
             return  # it was killed in its init
         if value is IGNORE:
             self._refuse(Ignored())
@@ -480,25 +614,34 @@ class Cell:
             self._accept(value)
 
     def _accept(self, value: Any) -> None:
-        carried, self.carried = self.carried, NOTHING
         try:
-            if carried is not NOTHING:
-                restored = self._at_once(self.process.restore(carried))
-                if restored is not None:
-                    self._initialised(restored)
-                    return
-            self.process._kernel_accept(value)
-        except Exception as exception:  # noqa: BLE001  # what it made of its init is wrong, or what it was given
+            restored = self._restore()
+            if restored is None:
+                self.process._kernel_accept(value)
+        except BaseException as exception:  # noqa: BLE001  # what it made of its init is wrong, or what it was given
+            pass_interrupt_on(exception)
             self._refuse(StartError(reason_of(exception)), exception)
-        else:
+            return
+        if restored is not None:
+            self._initialised(restored)
+        elif self._pending_exit is None:
             self._phase = _LIVING
             self._tell_starter()
+
+    def _restore(self) -> Any:
+        """Hand over the checkpoint of the predecessor. Whatever comes of that, it is handed over once."""
+        predecessor, self.predecessor = self.predecessor, None
+        if predecessor is None or predecessor.carried is NOTHING:
+            return None
+        carried, predecessor.carried = predecessor.carried, NOTHING
+        return self._at_once(self.process.restore(carried))
 
     def _refuse(self, refusal: StartError | Ignored, cause: BaseException | None = None) -> None:
         """Die before having lived."""
         refusal.__cause__ = cause
+        release_frames(cause)
         self.refusal = refusal
-        self.die(refusal.reason if isinstance(refusal, StartError) else NORMAL)
+        self._end(refusal.reason if isinstance(refusal, StartError) else NORMAL)
 
     def _tell_starter(self) -> None:
         """Wake who waits for the start, unless it gave up."""
@@ -507,73 +650,55 @@ class Cell:
 
     # Ending.
 
-    def stop(self, reason: ExitReason) -> None:
-        """End with `reason` when the callback is over; `terminate` runs."""
-        if self._fate is None:
-            self._fate = (reason, True)
+    def stop(self, reason: ExitReason, answer: Callable[[], object] | None = None) -> None:
+        """End with `reason` when the callback is over; `terminate` runs, and then `answer` is called."""
+        if self._pending_exit is None:
+            self._pending_exit = _PendingExit(reason, True, answer)
 
     def is_ending(self) -> bool:
         """Tell whether this process handles no further event after the present one."""
-        return self._fate is not None
+        return self._pending_exit is not None
 
-    def doom(self, reason: ExitReason) -> None:
+    def exit_now(self, reason: ExitReason) -> None:
         """Die without `terminate`: at once, or if this process is running, when its callback returns or waits."""
-        if not self._is_on_stack:
-            self.die(reason)
-        elif self._fate is None or self._fate[1]:
-            self._fate = (reason, False)
+        if self.status is not _RUNNING:
+            self._end(reason)
+        elif self._pending_exit is None or self._pending_exit.runs_terminate:
+            self._pending_exit = _PendingExit(reason, False)
 
-    def strike(self, reason: ExitReason) -> None:
-        """Die as by `doom`, and report it as a crash."""
-        if self.status is not _DEAD and self._fate is None:
-            self._report(reason)
-        self.doom(reason)
+    def crash(self, reason: ExitReason) -> None:
+        """Die as by `exit_now`, and report it as a crash."""
+        if self.status is not _DEAD and self._pending_exit is None:
+            self._note_crash(reason)
+        self.exit_now(reason)
 
-    def _terminate(self, reason: ExitReason) -> None:
-        if not is_clean(reason):
-            self._report(reason)
-        self._phase = _ENDING
-        self._run(self.process._kernel_finish, reason)
+    def _terminate(self, pending: _PendingExit) -> None:
+        if not is_clean(pending.reason):
+            self._note_crash(pending.reason)
+        self._phase = _TERMINATING
+        self._run(self.process._kernel_finish, pending.reason)
 
-    def _report(self, reason: ExitReason) -> None:
+    def _terminated(self, pending: _PendingExit) -> None:
+        if pending.answer is not None:
+            attempt(pending.answer, default=None)
+        self._end(pending.reason)
+
+    def _note_crash(self, reason: ExitReason) -> None:
+        """Describe this crash now, with the state that it left, for the report after the end."""
         self.scheduler.crashed += 1
         report = crash_report(self, reason)
-        self.scheduler.crashes.append(report)
-        log.error(
-            "actor.crashed",
-            actor=str(self),
-            path=" > ".join(report.path),
-            reason=str(reason),
-            message=report.message,
-            state=report.state,
-            exc_info=getattr(reason, "exception", None),
-        )
+        self._crashes = [report] if self._crashes is None else [*self._crashes, report]
 
-    def _checkpoint(self, reason: ExitReason) -> None:
-        """Keep what the actor wants its successor to have, if this is no orderly end."""
-        if is_clean(reason) or self._phase is _STARTING:
-            return
-        try:
-            self.ref.carried = self._at_once(self.process.checkpoint())
-        except Exception:
-            log.exception("actor.checkpoint_failed", actor=str(self))
+    def _end(self, reason: ExitReason) -> None:
+        """Be dead: free the name, let go of everything, notify callers, links, monitors and watchers, then report.
 
-    def _at_once(self, value: Any) -> Any:
-        """Refuse a callback that would have to be waited for where nobody can wait."""
-        if type(value) is CoroutineType:
-            value.close()
-            raise TypeError(f"checkpoint and restore of {self} may not be coroutines")
-        return value
-
-    def die(self, reason: ExitReason) -> None:
-        """Be dead at once: free the name, then tell callers, links, monitors and watchers."""
+        Nothing that this calls can keep it from coming to its end.
+        """
         if self.status is _DEAD:
             return
-        self._checkpoint(reason)
-        if self._phase is _STARTING:
-            self._never_lived(reason)
+        has_lived = self._phase is not _STARTING
         self.status = _DEAD
-        self._phase = _ENDING
+        self._phase = _ENDED
         scheduler = self.scheduler
         if self.name is not None:
             scheduler.names.pop(self.name, None)
@@ -581,12 +706,48 @@ class Cell:
         scheduler.used.pop(self, None)
         scheduler.retired += self.handled
         self.ref._cell = None
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-        self._abandon_activity()
+        if not has_lived:
+            self._never_lived(reason)
+        elif self.parent is not None and not is_clean(reason):
+            self._call_guarded(self._take_checkpoint, "actor.checkpoint_failed")
+        self._stop_waiting()
+        for timer in tuple(self.timers or ()):
+            timer.drop()
+        if self._activity is not None:
+            self._call_guarded(self._activity.unwind, "actor.cleanup_failed")
+            self._activity = None
         self.process._kernel_died()
-        self.mailbox.items = None
-        scheduler.signal(self._announce, reason)
+        release_frames(exception_in(reason))
+        self.mailbox.items = self.message = self.history = self.tracer = self.timers = self._pending_exit = None
+        scheduler.signal(self._notify, reason)
+
+    def _call_guarded(self, function: Callable[[], object], failure: str) -> None:
+        """Call code of the process in its own context, after its end. What it raises is logged as `failure`."""
+
+        def failed(exception: BaseException) -> None:
+            log.error(failure, actor=str(self), error=describe_exception(exception))
+            release_frames(exception)
+
+        def run() -> None:
+            attempt(function, default=None, on_failure=failed)
+
+        if self.scheduler.running is self:
+            run()
+            return
+        context = contextvars.Context() if self.context is None else self.context
+        context.run(RUNNING.set, self)
+        context.run(run)
+
+    def _take_checkpoint(self) -> None:
+        """Keep what the actor wants its successor to have."""
+        self.ref.carried = self._at_once(self.process.checkpoint())
+
+    def _at_once(self, value: Any) -> Any:
+        """Refuse a callback that would have to be waited for where it cannot be."""
+        if type(value) is CoroutineType:
+            value.close()
+            raise TypeError(f"checkpoint and restore of {self} may not be coroutines")
+        return value
 
     def _never_lived(self, reason: ExitReason) -> None:
         """Let the starter learn of this end from the start alone, not through the link."""
@@ -597,20 +758,8 @@ class Cell:
             self.part(parent)
         self._tell_starter()
 
-    def _abandon_activity(self) -> None:
-        """Unwind what the process was waiting in."""
-        activity, self._activity = self._activity, None
-        if activity is None:
-            return
-        outer, self.scheduler.running = self.scheduler.running, self
-        try:
-            activity.close()
-        except BaseException as exception:  # noqa: BLE001  # the process is dead already
-            log.warning("actor.cleanup_failed", actor=str(self), error=repr(exception))
-        finally:
-            self.scheduler.running = outer
-
-    def _announce(self, reason: ExitReason) -> None:
+    def _notify(self, reason: ExitReason) -> None:
+        """Tell everybody of the end, then report it."""
         signal, ref = self.scheduler.signal, self.ref
         for call in self.callers or ():
             call.reject(reason)
@@ -625,20 +774,16 @@ class Cell:
         for monitor, watched in (self.monitors or {}).items():
             if watched.monitored_by is not None:
                 watched.monitored_by.pop(monitor, None)
-        for watch in tuple(self.watchers or ()):  # one may end its watch, or another's
-            try:
-                watch(ref, reason)
-            except Exception:  # the watcher's mistake; those who are told after it shall hear of the end as well
-                log.exception("actor.watcher_failed", actor=str(self), watcher=repr(watch))
-        self.links = self.monitored_by = self.monitors = self.watchers = self.callers = None
+        while self.watchers:  # one may end its watch, or another's
+            watch = self.watchers.pop(next(iter(self.watchers)))
+            attempt(watch, ref, reason, default=None, on_failure=self._watcher_failed)
+        for report in self._crashes or ():
+            self.scheduler.crashes.append(report)
+            log_crash(report)
+        self.links = self.monitored_by = self.monitors = self.watchers = self.callers = self._crashes = None
+        # Both hold this cell: without this, all three would wait for the cycle collector.
+        del self.process
+        self.context = None
 
-
-def _bounce(message: Any) -> None:
-    """A message to the dead is dropped; a call is told so."""
-    bounce = getattr(message, "bounce", None)
-    if bounce is not None:
-        bounce()
-
-
-def _reraise(exception: BaseException) -> NoReturn:
-    raise exception
+    def _watcher_failed(self, exception: BaseException) -> None:
+        log.error("actor.watcher_failed", actor=str(self), error=describe_exception(exception))

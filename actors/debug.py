@@ -124,7 +124,7 @@ def force_exit(ref: Ref, reason: ExitReason, *, is_reported: bool = False) -> No
     """
     cell = ref._cell
     if cell is not None:
-        cell.scheduler.invoke(cell.scheduler.signal, cell.strike if is_reported else cell.doom, reason)
+        cell.scheduler.invoke(cell.scheduler.signal, cell.crash if is_reported else cell.exit_now, reason)
 
 
 def _cell(target: Target) -> Cell:

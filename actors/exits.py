@@ -6,9 +6,12 @@ A reason is any value. Strings stand for Erlang's atoms; the few with a meaning 
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from actors.portable import PortableException
 
 if TYPE_CHECKING:
     from actors.ref import Monitor, Ref, Target
@@ -27,7 +30,7 @@ NOPROC: Final = "noproc"
 TIMEOUT: Final = "timeout"
 """No reply came in time."""
 CALLING_SELF: Final = "calling_self"
-"""A process called itself and would have waited forever."""
+"""A process called itself: its answer could never come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,10 @@ class Down:
 
 
 Watcher: TypeAlias = Callable[["Ref", ExitReason], None]
-"""What plain code (not a process) has called at the end of a process. Runs on the loop; must not raise."""
+"""Called with a process and its exit reason when it ends, for code that is no process. It runs on the loop."""
 
 
-class ProcessExit(Exception):
+class ProcessExit(PortableException):
     """Raised in a callback, it ends the process with `reason` (Erlang's `exit/1`); `terminate` runs."""
 
     def __init__(self, reason: ExitReason) -> None:
@@ -105,7 +108,7 @@ class CallExit(ProcessExit):
         return f"call to {self.target} failed: {self.reason}"
 
 
-class StartError(Exception):
+class StartError(PortableException):
     """A process did not start; `reason` is what its `init` failed with, or `AlreadyStarted`."""
 
     def __init__(self, reason: ExitReason) -> None:
@@ -119,7 +122,12 @@ class Ignored(Exception):
 
 def is_clean(reason: ExitReason) -> bool:
     """Tell whether `reason` is an orderly end: a transient child is not restarted after it (OTP supervisor)."""
-    return isinstance(reason, Shutdown) or (isinstance(reason, str) and reason in (NORMAL, SHUTDOWN))
+    return issubclass(type(reason), Shutdown) or is_atom(reason, NORMAL) or is_atom(reason, SHUTDOWN)
+
+
+def is_atom(reason: ExitReason, atom: str) -> bool:
+    """Tell whether `reason` is this string. It may be any value, whose own `==` might raise or return anything."""
+    return issubclass(type(reason), str) and str.__eq__(reason, atom)
 
 
 def reason_of(exception: BaseException) -> ExitReason:
@@ -131,3 +139,27 @@ def reason_of(exception: BaseException) -> ExitReason:
             return exception.reason
         case _:
             return Crash(exception)
+
+
+def exception_in(reason: ExitReason) -> BaseException | None:
+    """The exception of a `Crash`, or None for every other reason."""
+    return reason.exception if type(reason) is Crash else None
+
+
+def release_frames(exception: BaseException | None) -> None:
+    """Clear the local variables that the tracebacks of `exception` and of those behind it hold.
+
+    They would keep a dead process alive, with its sockets and locks, for as long as somebody looks at its exit reason.
+    The lines of the traceback stay.
+    """
+    seen: set[int] = set()
+    waiting = [exception]
+    while waiting:
+        error = waiting.pop()
+        if error is None or id(error) in seen:
+            continue
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        waiting += [error.__cause__, error.__context__]
+        if isinstance(error, BaseExceptionGroup):
+            waiting += error.exceptions

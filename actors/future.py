@@ -8,28 +8,44 @@ from typing import Any, TypeVar
 
 import pykka
 
-from actors.scheduler import BlockingOnLoopError
+from actors.guard import attempt
+from actors.scheduler import CHECK_EVERY, Scheduler, refuse_to_block
 
 F = TypeVar("F", bound="pykka.Future[Any]")
 
 
 class LoopFuture(pykka.ThreadingFuture[Any]):
-    """Pykka's future, which refuses to block the thread that has to answer and can be awaited there instead."""
+    """Pykka's future, which refuses to block the thread that has to answer and can be awaited there instead.
 
-    def __init__(self) -> None:
+    Args:
+        scheduler: of the process that will answer: when its loop closes, `get` waits no longer
+    """
+
+    def __init__(self, scheduler: Scheduler | None = None) -> None:
         super().__init__()
+        self._scheduler = scheduler
         self._sources: tuple[pykka.Future[Any], ...] = ()
-        self._waiters: list[Callable[[], object]] = []
+        self._waiters: dict[object, Callable[[], object]] = {}
 
     def get(self, *, timeout: float | None = None) -> Any:
-        """Wait for the value, in seconds at most.
+        """Wait for the value, `timeout` seconds at most.
 
         Raises:
             BlockingOnLoopError: on a thread that runs an event loop, unless the value is there already.
+            pykka.Timeout: if it does not come in time.
+            RuntimeError: if the loop is closed that had to answer.
         """
         if self._result is None and self._get_hook is None:
-            refuse_to_block()
-        return super().get(timeout=timeout)
+            refuse_to_block("use `await call(ref, message)` instead")
+        if timeout is not None or self._scheduler is None:
+            return super().get(timeout=timeout)
+        while True:
+            try:
+                return super().get(timeout=CHECK_EVERY)
+            except pykka.Timeout:
+                if self._result is not None:  # it is the answer
+                    raise
+                self._scheduler.check_open()
 
     def set(self, value: Any = None) -> None:
         """Set the value and wake those who wait."""
@@ -49,7 +65,7 @@ class LoopFuture(pykka.ThreadingFuture[Any]):
                 tell(self._result.value)
 
         with self._condition:
-            self._waiters.append(note)
+            self._waiters[note] = note
 
     # Pykka derives futures that ask their sources in `get`: to await one is to await its sources first.
 
@@ -83,26 +99,19 @@ class LoopFuture(pykka.ThreadingFuture[Any]):
         with self._condition:
             if self._result is not None or self._get_hook is not None:
                 return
-            self._waiters.append(lambda: loop.call_soon_threadsafe(note))
-        await arrival
+            self._waiters[arrival] = lambda: loop.call_soon_threadsafe(note)
+        try:
+            await arrival
+        finally:
+            with self._condition:
+                self._waiters.pop(arrival, None)
 
     def _wake(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for wake in waiters:
-            wake()
-
-
-def refuse_to_block() -> None:
-    """Check that this thread may wait.
-
-    Raises:
-        BlockingOnLoopError: if it runs an event loop.
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise BlockingOnLoopError("this would block the event loop: use `await call(ref, message)` instead")
+        """Wake those who wait. The answering process does not mind that the loop of one of them is closed."""
+        with self._condition:
+            waiters, self._waiters = self._waiters, {}
+        for wake in waiters.values():
+            attempt(wake, default=None)
 
 
 def _derived(future: F, sources: Iterable[pykka.Future[Any]]) -> F:

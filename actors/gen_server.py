@@ -6,14 +6,16 @@ The state is the attributes of the instance. A callback may be a coroutine.
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from functools import partial
 from types import CoroutineType
 from typing import Any, Final
 
-from actors.call import PROXY, Call, KernelCall
+from actors.call import Ask, Call, checked_timeout
 from actors.cell import IGNORE, Directive, Stop, log
-from actors.exits import TIMEOUT, Exit, ExitReason
+from actors.describe import outline
+from actors.exits import TIMEOUT, ExitReason
 from actors.process import Process
-from actors.ref import Ref, StopRequest, Target
+from actors.ref import Ref, Target
 from actors.scheduler import Scheduler
 
 
@@ -38,7 +40,7 @@ class _NoReply(Directive):
 
 
 NO_REPLY: Final = _NoReply()
-"""Returned by `handle_call`: somebody calls `reply` later."""
+"""Returned by `handle_call`: the reply is sent later, with `reply`."""
 
 
 class Continue(Directive):
@@ -54,12 +56,16 @@ class Continue(Directive):
 
 
 class Idle(Directive):
-    """Returned by a callback: if no message comes within `timeout` seconds, get `TIMEOUT` in `handle_info`."""
+    """Returned by a callback: if no message comes within `timeout` seconds, get `TIMEOUT` in `handle_info`.
+
+    Raises:
+        ValueError, TypeError: if `timeout` is no number of at least 0. None and infinite ones never pass.
+    """
 
     __slots__ = ("timeout",)
 
-    def __init__(self, timeout: float) -> None:
-        self.timeout = timeout
+    def __init__(self, timeout: float | None) -> None:
+        self.timeout = None if timeout is None else checked_timeout(timeout)
 
 
 class Reply(Directive):
@@ -72,9 +78,7 @@ class Reply(Directive):
         self.then = then
 
 
-FOR_KERNEL = frozenset((KernelCall, StopRequest, Exit, *PROXY))
-"""The messages that the kernel may have to serve itself."""
-_SPECIAL = FOR_KERNEL | {Call, Continue}
+_CALLS = frozenset((Call, Ask))
 
 
 class GenServer(Process):
@@ -97,19 +101,19 @@ class GenServer(Process):
         then that), `Reply(value, then=...)`, `Stop(reason)` (the caller fails with that reason) or
         `Stop(reason, reply=value)`.
         """
-        raise NotImplementedError(f"{self} does not know the call {request!r}")
+        raise NotImplementedError(f"{self} does not know the call {outline(request)}")
 
     def handle_cast(self, request: Any) -> Any:
         """Handle a cast. May return `Stop(reason)`, `Continue(argument)` or `Idle(seconds)`."""
-        raise NotImplementedError(f"{self} does not know the cast {request!r}")
+        raise NotImplementedError(f"{self} does not know the cast {outline(request)}")
 
     def handle_info(self, message: Any) -> Any:
         """Handle any other message: a plain one, `Down`, `Exit`, a timer's. May return as `handle_cast` does."""
-        log.warning("actor.unexpected_message", actor=str(self), message=repr(message)[:200])
+        log.warning("actor.unexpected_message", actor=str(self), message=message)
 
     def handle_continue(self, argument: Any) -> Any:
         """Go on after a callback that returned `Continue`. May return as `handle_cast` does."""
-        raise NotImplementedError(f"{self} does not know how to continue with {argument!r}")
+        raise NotImplementedError(f"{self} does not know how to continue with {outline(argument)}")
 
     def terminate(self, reason: ExitReason) -> Any:
         """Clean up before an end of the server's own making, or one its parent asked for while it traps exits.
@@ -128,37 +132,28 @@ class GenServer(Process):
         if type(value) is Continue:
             self._kernel.mailbox.prepend(value)
         elif type(value) is Idle:
-            self._kernel.expect(value.timeout, TIMEOUT)
+            self._kernel_expect(value)
+
+    def _kernel_expect(self, idle: Idle) -> None:
+        if idle.timeout is not None:
+            self._kernel.expect(idle.timeout, TIMEOUT)
 
     def _kernel_finish(self, reason: ExitReason) -> Any:
         return self.terminate(reason)
 
     def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
-        kind = type(message)
-        if kind is Cast:  # most messages are this, or plain: without the call
-            result = self.handle_cast(message.request)
-        elif kind in _SPECIAL:
-            return self._kernel_settled(message, self._kernel_dispatch(message))
-        else:
-            result = self.handle_info(message)
-        return None if result is None else self._kernel_settled(message, result)
+        result = self._kernel_dispatch(message)
+        return None if result is None and type(message) not in _CALLS else self._kernel_settled(message, result)
 
     def _kernel_dispatch(self, message: Any) -> Any:
         """Call the callback that `message` is for."""
         kind = type(message)
         if kind is Cast:
             return self.handle_cast(message.request)
-        if kind is Call:
+        if kind in _CALLS:
             return self.handle_call(message.request, message)
         if kind is Continue:
             return self.handle_continue(message.argument)
-        if kind in FOR_KERNEL:
-            request = message.request if kind is KernelCall else message
-            if self._kernel.asks_to_stop(request):
-                return Stop(request.reason)
-            if isinstance(request, PROXY):
-                value = self._kernel_proxied(request)
-                return value if kind is KernelCall else None
         return self.handle_info(message)
 
     def _kernel_settled(self, message: Any, result: Any) -> Coroutine[Any, Any, Any] | None:
@@ -178,7 +173,7 @@ class GenServer(Process):
         elif isinstance(message, Call):
             message.resolve(result)
         elif result is not None:
-            raise TypeError(f"{self} returned {result!r} from a callback; see GenServer for what it may return")
+            raise TypeError(f"{self} returned {outline(result)} from a callback; see GenServer for what it may return")
 
     def _kernel_obey(self, message: Any, directive: Directive | None) -> None:
         match directive:
@@ -186,17 +181,18 @@ class GenServer(Process):
                 message.resolve(value)
                 self._kernel_obey(None, then)
             case Stop():
-                if isinstance(message, Call) and directive.reply is not IGNORE:
-                    message.resolve(directive.reply)
-                self._kernel.stop(directive.reason)
+                answers = isinstance(message, Call) and directive.reply is not IGNORE
+                self._kernel.stop(directive.reason, partial(message.resolve, directive.reply) if answers else None)
             case Continue():
                 self._kernel.mailbox.prepend(directive)
-            case Idle(timeout=timeout):
-                self._kernel.expect(timeout, TIMEOUT)
+            case Idle():
+                self._kernel_expect(directive)
             case None | _NoReply():
                 pass
             case _:
-                raise TypeError(f"{self} returned {directive!r} from a callback; see GenServer for what it may return")
+                raise TypeError(
+                    f"{self} returned {outline(directive)} from a callback; see GenServer for what it may return"
+                )
 
 
 def cast(target: Target, request: Any) -> None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 import enum
 import math
+from collections import deque
 from collections.abc import Coroutine, Generator, Hashable
 from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, ClassVar, TypeAlias
 
-from actors.call import PROXY, Call, KernelCall
+from actors.call import Ask, Call
 from actors.cell import IGNORE, Stop
-from actors.gen_server import FOR_KERNEL, Cast, GenServer
+from actors.describe import outline
+from actors.gen_server import Cast, GenServer
 from actors.scheduler import MESSAGES_PER_TURN
 
 State: TypeAlias = Any
@@ -67,6 +69,7 @@ class TimedOut:
     content: Any
 
 
+_EVENTS = frozenset((Call, Ask, Cast))
 Event: TypeAlias = Call | Cast | Info | Internal | Enter | EventTimedOut | StateTimedOut | TimedOut
 
 
@@ -213,10 +216,10 @@ class GenStateMachine(GenServer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._kernel_state: State = None
-        self._kernel_events: list[Event] = []  # seldom more than one: an empty deque would take ten times the room
+        self._kernel_events: list[Event] = []  # the next one last: an empty deque would take ten times the room
         self._kernel_postponed: list[Event] = []
         self._kernel_timers: dict[Hashable, _Timer] = {}
-        self._kernel_due: list[_Timer] = []  # those of no time, which come when no event waits
+        self._kernel_due: deque[_Timer] | None = None  # those of no time, which come when no event waits
 
     @property
     def state(self) -> State:
@@ -226,16 +229,16 @@ class GenStateMachine(GenServer):
     def handle_event(self, event: Event, state: State) -> Any:
         """Handle `event` in `state`, in the mode `HANDLE_EVENT`.
 
-        In the other mode it is called by nobody but your state functions: a good place for what all states have in
+        In the other mode only your state functions call it: a good place for what all states have in
         common (`case _: return self.handle_event(event, self.state)`). By default it crashes the machine.
         """
-        raise NotImplementedError(f"{self} does not know {event!r} in {state!r}")
+        raise NotImplementedError(f"{self} does not know {outline(event)} in {outline(state)}")
 
     # The kernel's side.
 
     def _kernel_accept(self, value: Any) -> None:
         if not isinstance(value, Next):
-            raise TypeError(f"init of {self} returned {value!r}: a state machine begins with Next(state, ...)")
+            raise TypeError(f"init of {self} returned {outline(value)}: a state machine begins with Next(state, ...)")
         self._kernel_state = value.state
         self._kernel.mailbox.prepend(_Begin(value))
 
@@ -254,7 +257,7 @@ class GenStateMachine(GenServer):
     def _kernel_handle(self, message: Any) -> Any:
         kind = type(message)
         event: Event | None
-        if kind is Cast or kind is Call:
+        if kind in _EVENTS:
             event = message
         elif kind is _Timer:
             event = self._kernel_taken(message)
@@ -262,8 +265,6 @@ class GenStateMachine(GenServer):
                 return None
         elif kind is _Begin:
             return _driven(self._kernel_begin(message.first))
-        elif kind in FOR_KERNEL and (isinstance(message, (KernelCall, *PROXY)) or self._kernel.asks_to_stop(message)):
-            return super()._kernel_handle(message)
         else:
             event = Info(message)
         if self._kernel_timers:
@@ -273,37 +274,51 @@ class GenStateMachine(GenServer):
             return None
         return _driven(self._kernel_go_on(event, result))
 
-    def _kernel_begin(self, first: Next) -> Steps:
+    async def _kernel_begin(self, first: Next) -> None:
         if POSTPONE in first.actions:
             raise TypeError(f"init of {self} returned POSTPONE, and there is no event to postpone")
         timeouts: Timeouts = {}
         following = self._kernel_act(first.actions, timeouts)
         if self.state_enter:
-            yield from self._kernel_enter(first.state, timeouts)
-        self._kernel_events[:0] = following
+            await self._kernel_enter(first.state, timeouts)
+        self._kernel_put_first(following)
         self._kernel_set(timeouts)
-        yield from self._kernel_work_off()
+        await self._kernel_work_off()
 
-    def _kernel_go_on(self, event: Event, result: Any) -> Steps:
+    async def _kernel_go_on(self, event: Event, result: Any) -> None:
         """What comes of an event whose callback has been called."""
-        yield from self._kernel_settle_event(event, result)
-        yield from self._kernel_work_off()
+        await self._kernel_settle_event(event, result)
+        await self._kernel_work_off()
 
-    def _kernel_work_off(self) -> Steps:
+    async def _kernel_work_off(self) -> None:
         """Handle the events that wait, and those that come of them; zero timeouts when no other is left."""
         handled = 0
         while (self._kernel_events or self._kernel_due) and not self._kernel.is_ending():
-            event = self._kernel_events.pop(0) if self._kernel_events else self._kernel_take_due()
+            event = self._kernel_events.pop() if self._kernel_events else self._kernel_take_due()
             if event is None:
                 continue
             handled += 1
             if handled % MESSAGES_PER_TURN == 0:
-                yield asyncio.sleep(0)
+                await self._kernel_as_activity()
+                await asyncio.sleep(0)
             self._kernel_interrupt(event)
-            yield from self._kernel_settle_event(event, self._kernel_callback(event))
+            await self._kernel_settle_event(event, self._kernel_callback(event))
+
+    async def _kernel_as_activity(self) -> None:
+        """From here on, the handling of an event needs a task to run in: what follows awaits something."""
+        if not self._kernel.has_activity():
+            await _HAND_OVER
+
+    def _kernel_put_first(self, events: list[Event]) -> None:
+        """Let `events` be the next ones, in their order."""
+        self._kernel_events.extend(reversed(events))
 
     def _kernel_take_due(self) -> Event | None:
-        return self._kernel_taken(self._kernel_due.pop(0))
+        assert self._kernel_due is not None
+        timer = self._kernel_due.popleft()
+        if not self._kernel_due:
+            self._kernel_due = None
+        return self._kernel_taken(timer)
 
     def _kernel_taken(self, timer: _Timer) -> Event | None:
         """The event of a timer whose time is over, or None if it was cancelled meanwhile."""
@@ -312,17 +327,18 @@ class GenStateMachine(GenServer):
             return timer.event
         return None
 
-    def _kernel_settle_event(self, event: Event, result: Any) -> Steps:
+    async def _kernel_settle_event(self, event: Event, result: Any) -> None:
         """Do what a callback's result says, once it is there (OTP gen_statem: transition_option)."""
         if type(result) is CoroutineType:
-            result = yield result
+            await self._kernel_as_activity()
+            result = await result
         old = self._kernel_state
         match result:
             case None:
                 return
             case Stop():
                 if isinstance(event, Call) and result.reply is not IGNORE:
-                    event.resolve(result.reply)
+                    event.resolve(result.reply)  # before `terminate`, other than a server (OTP: stop_and_reply)
                 self._kernel.stop(result.reason)
                 return
             case Next():
@@ -330,28 +346,31 @@ class GenStateMachine(GenServer):
             case Keep():
                 pass
             case _:
-                raise TypeError(f"{self} returned {result!r}; see GenStateMachine for what a callback may return")
-        is_change = old != self._kernel_state
+                raise TypeError(
+                    f"{self} returned {outline(result)}; see GenStateMachine for what a callback may return"
+                )
+        is_change = bool(old != self._kernel_state)
         timeouts: Timeouts = {}
         following = self._kernel_act(result.actions, timeouts)
         if self.state_enter and (is_change or isinstance(result, Repeat)):
-            yield from self._kernel_enter(old, timeouts)
+            await self._kernel_enter(old, timeouts)
         if POSTPONE in result.actions:
             self._kernel_postponed.append(event)
         if is_change:
             self._kernel_cancel(_STATE)
-            self._kernel_events[:0] = self._kernel_postponed
+            self._kernel_put_first(self._kernel_postponed)
             self._kernel_postponed.clear()
-        self._kernel_events[:0] = following
+        self._kernel_put_first(following)
         self._kernel_set(timeouts)
 
-    def _kernel_enter(self, old: State, timeouts: Timeouts) -> Steps:
+    async def _kernel_enter(self, old: State, timeouts: Timeouts) -> None:
         """Call the state with `Enter`; its actions count as if they stood behind those that led there."""
         result: Any = Repeat()
         while isinstance(result, Repeat):
             result = self._kernel_callback(Enter(old))
             if type(result) is CoroutineType:
-                result = yield result
+                await self._kernel_as_activity()
+                result = await result
             match result:
                 case None:
                     pass
@@ -360,7 +379,9 @@ class GenStateMachine(GenServer):
                 case Keep() | Next() if self._kernel_may_enter(result):
                     self._kernel_act(result.actions, timeouts)
                 case _:
-                    raise TypeError(f"{self} returned {result!r} on entering a state: see GenStateMachine.state_enter")
+                    raise TypeError(
+                        f"{self} returned {outline(result)} on entering a state: see GenStateMachine.state_enter"
+                    )
 
     def _kernel_may_enter(self, result: Keep | Next) -> bool:
         stays = isinstance(result, Keep) or result.state == self._kernel_state
@@ -384,7 +405,7 @@ class GenStateMachine(GenServer):
                 case _Postpone():
                     pass
                 case _:
-                    raise TypeError(f"{self} returned the action {action!r}")
+                    raise TypeError(f"{self} returned the action {outline(action)}")
         return following
 
     def _kernel_callback(self, event: Event) -> Any:
@@ -401,9 +422,14 @@ class GenStateMachine(GenServer):
                 continue
             timer = self._kernel_timers[key] = _Timer(key, event)
             if seconds == 0:  # comes before any message that has not been taken yet
+                if self._kernel_due is None:
+                    self._kernel_due = deque()
                 self._kernel_due.append(timer)
             else:
-                timer.handle = self.scheduler.loop.call_later(seconds, self._kernel.receive, timer)
+                scheduler = self.scheduler
+                timer.handle = scheduler.loop.call_later(
+                    seconds, self._kernel.receive, timer, context=scheduler.outside
+                )
 
     def _kernel_interrupt(self, event: Event) -> None:
         """Cancel the event timeout: something has come."""
@@ -416,8 +442,6 @@ class GenStateMachine(GenServer):
             timer.cancel()
 
 
-Steps: TypeAlias = Generator[Any, Any, None]
-"""The handling of an event: yields the coroutines it has to wait for, and is sent what they return."""
 Timeouts: TypeAlias = dict[Hashable, tuple[float | None, Event]]
 """Timeouts to be set when all actions are known."""
 
@@ -461,19 +485,23 @@ def _note(timeouts: Timeouts, key: Hashable, seconds: float | None, event: Event
     timeouts[key] = (seconds, event)
 
 
-def _driven(steps: Steps) -> Coroutine[Any, Any, None] | None:
-    """Take `steps` as far as they go without waiting; the rest is in the coroutine."""
+class _HandOver:
+    """Awaited, it stops a coroutine that `_driven` runs; a process goes on with it."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+_HAND_OVER = _HandOver()
+
+
+def _driven(handling: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None] | None:
+    """Handle an event at once, as most are; return the rest if a callback has to be awaited, for the process to drive.
+
+    An activity for each event would cost more than the event.
+    """
     try:
-        pending = next(steps)
+        handling.send(None)
     except StopIteration:
         return None
-    return _finish_later(steps, pending)
-
-
-async def _finish_later(steps: Steps, pending: Any) -> None:
-    while True:
-        value = await pending
-        try:
-            pending = steps.send(value)
-        except StopIteration:
-            return
+    return handling

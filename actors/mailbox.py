@@ -52,6 +52,24 @@ class Mailbox:
         self.high_water = waiting * 2
         return True
 
+    def remove(self, is_wanted: Callable[[Any], bool]) -> None:
+        """Remove one message that `is_wanted` accepts, if there is one. Cheap for a message near either end.
+
+        It is searched from both ends at once: of many, the nearest to an end is removed.
+        """
+        items = self.items
+        if not items:
+            return
+        for distance, (oldest, latest) in enumerate(zip(items, reversed(items), strict=True)):
+            if is_wanted(oldest):
+                del items[distance]
+                return
+            if is_wanted(latest):
+                del items[-1 - distance]
+                return
+            if distance * 2 >= len(items):
+                return
+
     def discard(self, unwanted: Callable[[Any], bool]) -> None:
         """Remove the messages that `unwanted` accepts; the others keep their order."""
         if self.items:

@@ -8,22 +8,34 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from types import CoroutineType, MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import pykka
 from pykka import messages as pykka_messages
 from pykka._envelope import Envelope
 
-from actors.call import PROXY, Call, submit
+from actors.call import Call, submit
 from actors.cell import Cell, log
-from actors.exits import KILLED, NORMAL, AlreadyStarted, Crash, ExitReason, StartError
+from actors.exits import (
+    KILLED,
+    NOPROC,
+    NORMAL,
+    AlreadyStarted,
+    Crash,
+    ExitReason,
+    StartError,
+    reason_of,
+    release_frames,
+)
 from actors.future import LoopFuture
-from actors.guard import pass_interrupt_on
 from actors.mailbox import Mailbox
 from actors.ref import NOTHING, Monitor, Ref, StopRequest, Target
 from actors.scheduler import BlockingOnLoopError, Scheduler
 
 P = TypeVar("P", bound="Process")
+
+EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+
 
 class Process(pykka.Actor):
     """One actor. Subclass `GenServer`; this class itself speaks Pykka (`on_start`, `on_receive`, `on_stop`).
@@ -37,6 +49,7 @@ class Process(pykka.Actor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._kernel = Cell(self, Scheduler.current(), self._create_actor_inbox())
         self._kernel_args = (args, kwargs)
+        self._kernel.inherit_context()
 
     def __str__(self) -> str:
         return repr(self.ref)
@@ -58,6 +71,8 @@ class Process(pykka.Actor):
 
     @label.setter
     def label(self, label: str) -> None:
+        if not isinstance(label, str):
+            raise TypeError(f"a label is a string, got {type(label).__name__}")
         self._kernel.ref.label = label
 
     @property
@@ -105,11 +120,11 @@ class Process(pykka.Actor):
     # What a process may tell of itself.
 
     def checkpoint(self) -> Any:
-        """What the successor shall have when a supervisor restarts this process after an abnormal end.
+        """Return the value passed to `restore` of the process that replaces this one after an abnormal end.
 
-        It is called at that end, on whatever state the crash left, and the successor gets it in `restore`, once: if
-        that fails, the next attempt begins without. By default there is nothing. Neither may wait; those of a
-        `BlockingServer` run on the loop's thread.
+        It is called at that end, on whatever state the crash left, if this process has a parent. `restore` gets the
+        value once: if it fails, the next attempt begins without. An `init` that fails before leaves it to the next
+        attempt. By default there is nothing. Neither may wait; those of a `BlockingServer` run on the loop's thread.
         """
         return NOTHING
 
@@ -134,13 +149,13 @@ class Process(pykka.Actor):
 
     def on_receive(self, message: Any) -> Any:
         """Handle a message; of an `ask` the result is the answer. May be a coroutine, as all of Pykka's callbacks."""
-        log.warning("actor.unexpected_message", actor=str(self), message=repr(message)[:200])
+        log.warning("actor.unexpected_message", actor=str(self), message=message)
 
     # Pykka's hooks for new kinds of actors, and what else it expects of one.
 
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> Ref:
-        """Start a process that is linked to nobody; its `init` has run when this returns.
+        """Start a process that is linked to no other; its `init` has run when this returns.
 
         Raises:
             StartError: if `init` failed.
@@ -151,15 +166,15 @@ class Process(pykka.Actor):
 
     @classmethod
     def _start_now(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ref:
-        process = _made(cls, args, kwargs)
-        process._start_actor_loop()
-        if process._kernel.is_starting():
-            process._kernel.die(KILLED)
+        cell = _made(cls, args, kwargs)
+        cell.process._start_actor_loop()
+        if cell.is_starting():
+            cell.exit_now(KILLED)
             raise BlockingOnLoopError(
                 f"init of {cls.__name__} waits, and start() may not: use `await start({cls.__name__}, ...)`"
             )
-        process._kernel.raise_refusal()
-        return process.ref
+        cell.raise_refusal()
+        return cell.ref
 
     @staticmethod
     def _create_actor_inbox() -> Any:
@@ -204,22 +219,18 @@ class Process(pykka.Actor):
 
     def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         """Handle one message."""
-        is_call = isinstance(message, Call)
-        request = message.request if is_call else message
-        if self._kernel.asks_to_stop(request):
-            self._kernel.stop(request.reason)
-            return None
-        answer = self._kernel_proxied(request) if isinstance(request, PROXY) else self.on_receive(request)
+        return self._kernel_reply(message, self.on_receive(message.request if isinstance(message, Call) else message))
+
+    def _kernel_reply(self, message: Any, answer: Any) -> Coroutine[Any, Any, Any] | None:
+        """Answer `message` now, or return what does it when the answer is there."""
         if type(answer) is CoroutineType:
-            return self._kernel_answer(message, answer)
-        if is_call:
+            return self._kernel_reply_later(message, answer)
+        if isinstance(message, Call):
             message.resolve(answer)
         return None
 
-    async def _kernel_answer(self, message: Any, answer: Coroutine[Any, Any, Any]) -> None:
-        value = await answer
-        if isinstance(message, Call):
-            message.resolve(value)
+    async def _kernel_reply_later(self, message: Any, answer: Coroutine[Any, Any, Any]) -> None:
+        self._kernel_reply(message, await answer)
 
     def _kernel_attributes(self) -> dict[str, Any]:
         """Its state, for people."""
@@ -241,8 +252,12 @@ class Process(pykka.Actor):
             return self.on_failure(type(exception), exception, exception.__traceback__)
         return self.on_stop()
 
+    def _kernel_serve_proxy(self, message: Any, request: Any) -> Coroutine[Any, Any, Any] | None:
+        """Serve `request` of a Pykka proxy, and answer `message`."""
+        return self._kernel_reply(message, self._kernel_proxied(request))
+
     def _kernel_proxied(self, message: Any) -> Any:
-        """Serve a message of a Pykka proxy."""
+        """The value that a Pykka proxy asks for."""
         *path, name = message.attr_path
         owner: Any = self
         for attribute in path:
@@ -287,7 +302,9 @@ class Inbox:
 
 
 async def start(cls: type[P], /, *args: Any, name: str | None = None, label: str | None = None, **kwargs: Any) -> Ref:
-    """Start a process that is linked to nobody, and wait until its `init` is through.
+    """Start a process that is linked to no other, and wait until its `init` is through.
+
+    An `init` whose own parameter is called `name` or `label` gets it by its position.
 
     Args:
         cls: what it runs; `args` and `kwargs` go to its `init`
@@ -295,7 +312,7 @@ async def start(cls: type[P], /, *args: Any, name: str | None = None, label: str
         label: what people call it; the name or the class by default
 
     Raises:
-        StartError: if `init` failed, or with `AlreadyStarted(ref)` if the name is taken.
+        StartError: if its constructor or `init` failed, or with `AlreadyStarted(ref)` if the name is taken.
         Ignored: if `init` declined.
     """
     return await _spawn(None, cls, args, kwargs, name, label)
@@ -312,59 +329,68 @@ async def start_successor(
     predecessor: Ref | None,
     cls: type[P],
     args: tuple[Any, ...] = (),
-    kwargs: Mapping[str, Any] = MappingProxyType({}),
+    kwargs: Mapping[str, Any] = EMPTY,
     *,
     name: str | None = None,
     label: str | None = None,
 ) -> Ref:
     """Start a process as `start_link` does; it gets the checkpoint of `predecessor`, if that left one.
 
-    `args` and `kwargs` are those of `init`: here a keyword of `init` may have the name of any option.
+    Raises:
+        RuntimeError: outside of a process.
+        StartError, Ignored: as `start`; `NOPROC` in a task of a process that has ended.
     """
     caller = Scheduler.current().running
     if caller is None:
         raise RuntimeError("start_link is for callbacks of a process; other code uses start")
-    carried: Any = NOTHING
-    if predecessor is not None:
-        carried, predecessor.carried = predecessor.carried, NOTHING
-    return await _spawn(caller, cls, args, kwargs, name, label, carried)
+    if not caller.ref.is_alive():
+        raise StartError(NOPROC)
+    return await _spawn(caller, cls, args, kwargs, name, label, predecessor)
 
 
 async def _spawn(
     parent: Cell | None,
     cls: type[P],
-    args: Any,
-    kwargs: Any,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
     name: str | None,
     label: str | None,
-    carried: Any = NOTHING,
+    predecessor: Ref | None = None,
 ) -> Ref:
+    # No variable here holds the process itself: the traceback of a failure would, and keep it alive.
     scheduler = Scheduler.current()
     if name is not None and name in scheduler.names:
         raise StartError(AlreadyStarted(scheduler.names[name]))
-    process = _made(cls, args, kwargs)
-    cell = process._kernel
-    cell.carried = carried
+    cell = _made(cls, args, kwargs)
+    cell.predecessor = predecessor
     if label or name:
-        process.label = label or name or ""
+        cell.process.label = label or name or ""
     if name is not None:
         cell.name = name
         scheduler.names[name] = cell.ref
     if parent is not None:
         cell.parent = parent.ref
         cell.join(parent)
-    process._start_actor_loop()
+    cell.process._start_actor_loop()
     await cell.booted()
     return cell.ref
 
 
-def _made(cls: type[P], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> P:
-    """Call the constructor, which is the actor's code: one that fails is a start that fails."""
+def _made(cls: type[P], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Cell:
+    """Make an actor; a constructor that fails is a start that fails.
+
+    Raises:
+        StartError: whatever it raised, but for a `KeyboardInterrupt`.
+    """
     try:
         process = cls(*args, **kwargs)
-        if not isinstance(process, Process) or not hasattr(process, "_kernel"):
-            raise TypeError(f"the constructor of {cls.__qualname__} did not call super().__init__(*args, **kwargs)")
-    except BaseException as exception:  # SystemExit and CancelledError too
-        pass_interrupt_on(exception)
-        raise StartError(Crash(exception)) from exception
-    return process
+    except KeyboardInterrupt:
+        raise
+    except BaseException as exception:
+        release_frames(exception)
+        raise StartError(reason_of(exception)) from exception
+    cell = getattr(process, "_kernel", None)
+    if not isinstance(cell, Cell):
+        mistake = TypeError(f"the constructor of {cls.__name__} does not call super().__init__(*args, **kwargs)")
+        raise StartError(Crash(mistake)) from mistake
+    return cell

@@ -1,11 +1,11 @@
-"""References: what may be known of a process from outside, for ever and from any thread."""
+"""References: what may be known of a process from outside, at any time and from any thread."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self, TypeAlias
 
 import pykka
 
@@ -37,16 +37,34 @@ NOTHING: Final = _Nothing()
 """There is no checkpoint."""
 
 
-class Ref(pykka.ActorRef["Process"]):
+class _Identity:
+    """Something that is equal to itself alone: a copy of it is it, and another Python process cannot have it."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{self!r} cannot be pickled: a reference means a process of this Python process. Send a name in its place"
+        )
+
+
+class Ref(_Identity, pykka.ActorRef["Process"]):
     """A process: one life of an actor, never its successor.
 
-    Equal and hashed by identity. `tell`, `ask`, `stop` and `proxy` are Pykka's and work from any thread. Holding a
-    reference to a dead process keeps nothing else alive.
+    Equal and hashed by identity; a copy of a reference is that reference, and none can be pickled. `tell`, `ask`,
+    `stop` and `proxy` are Pykka's and work from any thread. A reference to a dead process keeps nothing else alive but
+    a checkpoint, until a successor has taken it.
 
     Attributes:
         id: its number, unique in its scheduler
         label: what people call it
-        carried: what its `checkpoint` returned at an abnormal end, for its successor
+        carried: what its `checkpoint` returned at an abnormal end, until a successor has taken it in `restore`
         restarts: how often its supervisor started a process in its place, this one included
     """
 
@@ -122,11 +140,12 @@ class Ref(pykka.ActorRef["Process"]):
 
         Raises:
             BlockingOnLoopError: if it would block the thread that has to compute the answer
-            CallExit: if the process is dead or ends before it answers
+            CallExit: if the process is dead or ends before it answers; `CALLING_SELF` on its own thread; `KILLED` on
+                the thread of a process that is killed
             pykka.Timeout: if there is no answer in time
+            RuntimeError: if the event loop of the process is closed
         """
-        future = self._ask(message, block)
-        return future.get(timeout=timeout) if block else future
+        return self._ask(message, block, timeout)
 
     def stop(self, *, block: bool = True, timeout: float | None = None, reason: ExitReason = NORMAL) -> Any:
         """Ask the process to end with `reason` after the messages that are waiting already.
@@ -134,23 +153,21 @@ class Ref(pykka.ActorRef["Process"]):
         Returns a boolean once it has ended, or a future of one (`block=False`): False if it was dead before.
 
         Raises:
-            BlockingOnLoopError: if it would block the thread on which the process ends
-            pykka.Timeout: if it has not ended in time
+            As `ask`.
         """
-        future = self._ask(StopRequest(reason), block)
-        return future.get(timeout=timeout) if block else future
+        return self._ask(StopRequest(reason), block, timeout)
 
-    def _ask(self, message: Any, block: bool) -> pykka.Future[Any]:
-        from actors.call import ask  # a call holds references, and a reference makes calls
+    def _ask(self, message: Any, block: bool, timeout: float | None) -> Any:
+        from actors.call import ask, ask_and_wait  # a call holds references, and a reference makes calls
 
-        return ask(self, message, block=block)
+        return ask_and_wait(self, message, timeout) if block else ask(self, message)
 
     def proxy(self) -> pykka.ActorProxy[Any]:
         """A Pykka proxy: attribute access and method calls become messages, answered with futures."""
         return pykka.ActorProxy(actor_ref=self)
 
 
-class Monitor:
+class Monitor(_Identity):
     """One monitor, made by `Process.monitor`. Equal and hashed by identity."""
 
     __slots__ = ("target", "watcher")

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-import re
-import reprlib
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from actors.exits import ExitReason
+from actors.describe import (
+    class_name,
+    describe,
+    describe_exception,
+    describe_reason,
+    describe_state,
+    line,
+    outline,
+    outline_state,
+)
+from actors.exits import Crash, ExitReason
+from actors.guard import attempt
+from actors.log import get_logger
 from actors.ref import Ref
+from actors.stacktrace import describe_stacktrace
 
 if TYPE_CHECKING:
     from actors.cell import Cell
@@ -17,22 +31,24 @@ if TYPE_CHECKING:
 KEPT = 50
 """Reports that a scheduler keeps, the last ones."""
 
-HIDDEN = "(hidden)"
-"""Stands for a value that looks secret."""
+LONGEST_STATE = 10_000
+"""Characters of all attributes of one process, and of all messages that were recorded."""
+MOST_ATTRIBUTES = 1_000
+"""Attributes that are looked at."""
+LONGEST_PATH = 100
+"""Levels of the tree above a process."""
 
-_SECRET = re.compile(
-    r"token|secret|passw|passphrase|credential|authori[sz]ation|cookie|session_id|private|api_?key|(^|_)key$", re.I
-)
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 200
-_SHORT.maxdict = _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxset = 20
+log = get_logger("canopy.actors")
 
 
 @dataclass(frozen=True, slots=True)
 class CrashReport:
-    """One abnormal end of a process.
+    """One abnormal end of a process, as text: it keeps nothing of the process alive.
 
     Attributes:
+        reason: what it ended with, on one line
+        error: the class of the exception, if it ended with one
+        traceback: where that was raised and what led to it, without the values of variables
         path: labels from the top of the tree down to the process: who restarts whom
         message: what it was handling
         recent: messages before that, the last one last, if its `history` keeps any
@@ -41,14 +57,17 @@ class CrashReport:
         restarts: how often it had been started again in its place
         number: counts the crashes of a scheduler from 1
         at: when, by the clock of the loop
-        case: a test for pytest that makes such a process crash the same way, as text
+        case: a test for pytest that makes such a process crash the same way
+        facts: what `log_crash` writes: no text of messages or state is in it
     """
 
     ref: Ref
     label: str
     kind: str
     path: tuple[str, ...]
-    reason: ExitReason
+    reason: str
+    error: type[BaseException] | None
+    traceback: str
     message: str
     recent: tuple[str, ...]
     state: dict[str, str]
@@ -57,6 +76,7 @@ class CrashReport:
     number: int
     at: float
     case: str
+    facts: Mapping[str, Any] = field(repr=False)
 
 
 class History:
@@ -75,61 +95,116 @@ class History:
 
 
 def crash_report(cell: Cell, reason: ExitReason) -> CrashReport:
-    """Describe the end of a process that is just about to die."""
+    """Describe the end of a process. Cannot fail, and takes a few milliseconds at most, whatever its state is."""
+    exception = exception_of(reason)
+    traceback = "" if exception is None else describe_stacktrace(exception)
+    attributes = attempt(_attributes, cell, default={})
     history = cell.history
+    state, why = _visible(cell, attributes)
+    before, why_before = (state, why) if history is None else _visible(cell, dict(history.state))
+    path = attempt(_path, cell, default=(cell.ref.label,))
+    text = describe_reason(reason, describe)
+    facts = {
+        "actor": cell.ref,
+        "path": " > ".join(path),
+        "reason": describe_reason(reason),
+        "message": outline(cell.message),
+        "state": attempt(outline_state, state, default=""),
+    }
+    if traceback:
+        facts["exception"] = traceback
     return CrashReport(
         ref=cell.ref,
-        label=cell.ref.label,
-        kind=type(cell.process).__name__,
-        path=_path(cell),
-        reason=reason,
-        message=_SHORT.repr(cell.message),
-        recent=() if history is None else tuple(map(_SHORT.repr, list(history.messages)[:-1])),
-        state=_shown(cell, cell.process._kernel_attributes()),
-        state_before=None if history is None else _shown(cell, history.state),
+        label=_label(cell.ref),
+        kind=class_name(type(cell.process)),
+        path=path,
+        reason=text,
+        error=None if exception is None else type(exception),
+        traceback=traceback,
+        message=describe(cell.message),
+        recent=() if history is None else attempt(_recent, history, default=()),
+        state=_shown(state, why),
+        state_before=None if history is None else _shown(before, why_before),
         restarts=cell.ref.restarts,
         number=cell.scheduler.crashed,
         at=cell.scheduler.loop.time(),
-        case=_case(cell, reason),
+        case=_case(cell, text, before),
+        facts=facts,
     )
 
 
-def is_secret(name: str) -> bool:
-    """Tell whether what is called so should not be shown."""
-    return _SECRET.search(name) is not None
+def log_crash(report: CrashReport) -> None:
+    """Write a crash to the log."""
+    log.error("actor.crashed", **report.facts)
+
+
+def exception_of(reason: ExitReason) -> BaseException | None:
+    """The exception that a process ended with, if that is its reason."""
+    return reason.exception if type(reason) is Crash and issubclass(type(reason.exception), BaseException) else None
 
 
 def shown_state(cell: Cell, state: dict[str, Any]) -> dict[str, Any]:
-    """What of the attributes may be seen: as `format_state` has it; what looks secret and was left as it is, is not."""
-    shown = cell.process.format_state(dict(state))
-    return {
-        name: HIDDEN if is_secret(name) and value is state.get(name) else value for name, value in shown.items()
-    }
+    """What of the attributes may be seen, as `format_state` has it.
+
+    Raises:
+        Exception: what `format_state` raises.
+    """
+    return dict(islice(dict(cell.process.format_state(state)).items(), MOST_ATTRIBUTES))
 
 
-def _shown(cell: Cell, state: dict[str, Any]) -> dict[str, str]:
-    """The state as text; the actor decides what of it may be seen."""
-    try:
-        return {name: _SHORT.repr(value) for name, value in shown_state(cell, state).items()}
-    except Exception as exception:  # noqa: BLE001  # a report that fails must not hide the crash it reports
-        return {"format_state": f"failed: {exception!r}"}
+def _visible(cell: Cell, state: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """As `shown_state`; and if that fails, why."""
+    why: list[str] = []
+    shown = attempt(shown_state, cell, state, default=None, on_failure=lambda error: why.append(describe(error)))
+    return {} if shown is None else shown, " ".join(why)
 
 
-def _case(cell: Cell, reason: ExitReason) -> str:
+def _shown(state: dict[str, Any], why: str) -> dict[str, str]:
+    """A state as text, or why there is none."""
+    if why:
+        return {"format_state": f"failed: {why}"}
+    shown, _ = describe_state(state, size=LONGEST_STATE, seconds=1.0, clock=monotonic)
+    return shown
+
+
+def _attributes(cell: Cell) -> dict[str, Any]:
+    return dict(islice(dict(cell.process._kernel_attributes()).items(), MOST_ATTRIBUTES))
+
+
+def _recent(history: History) -> tuple[str, ...]:
+    """The recorded messages but the last, as far as there is room for them."""
+    shown: deque[str] = deque()
+    left = LONGEST_STATE
+    for message in islice(reversed(history.messages), 1, None):
+        text = describe(message)
+        left -= len(text)
+        if left < 0:
+            break
+        shown.appendleft(text)
+    return tuple(shown)
+
+
+def _case(cell: Cell, reason: str, state: dict[str, Any]) -> str:
     from actors.reproduction import write_case  # it knows all kinds of messages, and their modules know this one
 
-    process, history = cell.process, cell.history
-    state = process._kernel_attributes() if history is None else history.state
-    try:
-        return write_case(type(process), str(reason), cell.message, shown_state(cell, state))
-    except Exception as exception:  # noqa: BLE001  # as above
-        return f"# not to be written: {exception!r}\n"
+    why: list[str] = []
+    case = attempt(
+        write_case, type(cell.process), reason, cell.message, state,
+        default="", on_failure=lambda error: why.append(describe_exception(error)),
+    )  # fmt: skip
+    return case or f"# not to be written: {' '.join(why)}\n"
 
 
 def _path(cell: Cell) -> tuple[str, ...]:
-    labels = [cell.ref.label]
+    labels = [_label(cell.ref)]
     parent = cell.parent
-    while parent is not None:
-        labels.append(parent.label)
+    while parent is not None and len(labels) < LONGEST_PATH:
+        labels.append(_label(parent))
         parent = None if parent._cell is None else parent._cell.parent
     return tuple(reversed(labels))
+
+
+def _label(ref: Ref) -> str:
+    """The label of a process, which may be any value."""
+    label = ref.label
+    return line(label, 200) if issubclass(type(label), str) else outline(label)

@@ -3,49 +3,65 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import queue
 import random
+import sys
 import threading
 from asyncio import get_running_loop
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import AsyncGenerator, Callable
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from actors.deadlines import Deadlines
-from actors.exits import KILLED, ProcessExit
+from actors.exits import KILL, KILLED, ProcessExit
+from actors.guard import attempt, pass_interrupt_on
 from actors.ref import Ref
 from actors.report import KEPT, CrashReport
 
 if TYPE_CHECKING:
+    from actors.call import Call
     from actors.cell import Cell
     from actors.ref import Target
 
 T = TypeVar("T")
 Pick = Callable[["deque[Cell]"], "Cell"]
 
+RUNNING: contextvars.ContextVar[Cell | None] = contextvars.ContextVar("canopy.running", default=None)
+"""The process whose callback runs. Tasks that a callback makes inherit it."""
+
 MESSAGES_PER_TURN = 64
 """After so many messages a process goes to the back of the queue (OTP's reductions)."""
 TURNS_PER_PASS = 64
 """After so many turns the event loop gets to its sockets and timers."""
+CHECK_EVERY = 1.0
+"""Seconds after which a thread that waits for an answer looks whether the loop still exists."""
 
 
 class BlockingOnLoopError(RuntimeError):
-    """A blocking wait was asked for on the thread of the event loop, which it would stop for ever."""
+    """A blocking wait was asked for on the thread of an event loop, which it would stop."""
 
 
 class Scheduler:
     """The processes of one event loop: their run queue, their names, and the way in from other threads.
 
     One per loop, made when it is first asked for with `Scheduler.current()`. All its methods but `post`, `invoke` and
-    `deliver` belong to the loop's thread.
+    `deliver` belong to the loop's thread. When the loop shuts down (`asyncio.run` does that), its processes are killed.
+
+    Contexts: every process has context variables of its own, which survive an await and which no other process sees.
+    Most processes never set one. They share `_shared_context`, in which passes run and which holds `RUNNING` alone. If
+    a turn leaves a variable there, the process keeps that context, and the others get a new one.
 
     Args:
         loop: the event loop
         pick: takes the next process out of the run queue; the oldest by default
         inline_blocking: run blocking processes on the loop's thread too (for simulations)
-        chance: where randomness comes from, for whoever needs some
+        chance: the source of randomness
 
     Attributes:
+        thread: the one that runs the loop, or ran it last
+        outside: the context of callbacks in which no process runs
         used: seconds that living processes have run since `profile` was switched on
         retired: messages that the dead have taken
         restarts: how often supervisors have started a process in the place of another
@@ -53,6 +69,7 @@ class Scheduler:
     """
 
     _of_loop: ClassVar[dict[asyncio.AbstractEventLoop, Scheduler]] = {}
+    _of_loop_lock: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(
         self,
@@ -67,28 +84,31 @@ class Scheduler:
         self.inline_blocking = inline_blocking
         self.processes: dict[int, Cell] = {}
         self.names: dict[str, Ref] = {}
-        self.deadlines = Deadlines(loop)
+        self.outside = contextvars.Context()
+        self.deadlines = Deadlines(loop, self.outside)
         self.crashes: deque[CrashReport] = deque(maxlen=KEPT)
-        self.running: Cell | None = None
         self.turns = 0
         self.retired = 0
         self.restarts = 0
         self.crashed = 0
         self.used: dict[Cell, float] = {}
         self.messages_per_turn = MESSAGES_PER_TURN
+        self.thread = get_ident()
+        self._shared_context = contextvars.Context()
         self._pick = pick
         self._clock: Callable[[], float] | None = None
         self._queue: deque[Cell] = deque()
         self._pass_is_due = False
         self._last_id = 0
-        self.thread = threading.get_ident()
-        self._foreign: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
-        self._foreign_lock = threading.Lock()
+        self._posts: deque[_Post] = deque()
+        self._posts_are_due = False
         self._signals: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._is_signalling = False
-        for other in [other for other in Scheduler._of_loop if other.is_closed()]:
-            del Scheduler._of_loop[other]
-        Scheduler._of_loop[loop] = self
+        self._shutdown_hook: AsyncGenerator[None] | None = None
+        with Scheduler._of_loop_lock:
+            for other in [other for other in Scheduler._of_loop if other.is_closed()]:
+                del Scheduler._of_loop[other]
+            Scheduler._of_loop[loop] = self
 
     @classmethod
     def current(cls) -> Scheduler:
@@ -104,12 +124,20 @@ class Scheduler:
             if isinstance(thread, ProcessThread):
                 return thread.scheduler
             raise RuntimeError("processes live on an event loop: start them from code that runs on one") from None
-        return cls._of_loop.get(loop) or cls(loop)
+        scheduler = cls._of_loop.get(loop) or cls(loop)
+        scheduler.thread = get_ident()  # a loop may have been made, or run before, on another one
+        return scheduler
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> Scheduler:
         """The scheduler of `loop`."""
         return cls._of_loop.get(loop) or cls(loop)
+
+    @property
+    def running(self) -> Cell | None:
+        """The process of this scheduler whose callback runs, or which made the task that runs; None in other code."""
+        cell = RUNNING.get()
+        return cell if cell is not None and cell.scheduler is self else None
 
     @property
     def started(self) -> int:
@@ -132,77 +160,141 @@ class Scheduler:
         return self._last_id
 
     def whereis(self, target: Target) -> Ref | None:
-        """The process that `target` means now, dead or alive, or None for a name that nobody holds."""
+        """The process that `target` means now, dead or alive, or None for a name that no process holds."""
         if type(target) is Ref:
             return target
         if isinstance(target, str):
             return self.names.get(target)
         return target if isinstance(target, Ref) else target.whereis()
 
+    # The end of the loop.
+
+    def watch_loop(self) -> None:
+        """Kill the processes when the loop shuts down: it closes asynchronous generators then, and this is one."""
+        if self._shutdown_hook is None and sys.get_asyncgen_hooks().firstiter is not None:
+            self._shutdown_hook = self._until_shutdown()
+            try:
+                self._shutdown_hook.asend(None).send(None)
+            except StopIteration:  # it has reached its `yield`, and waits there
+                return
+
+    async def _until_shutdown(self) -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            self.kill_all()
+
+    def kill_all(self) -> None:
+        """Kill every process, those too that are started by the end of others, and serve what threads have asked."""
+        while self.processes:
+            for cell in list(self.processes.values()):
+                self.signal(cell.exit_signal, None, KILL, False)
+        self._run_posts()
+
     # The way in.
 
     def on_thread(self) -> bool:
         """Tell whether the caller runs on the loop's thread."""
-        return threading.get_ident() == self.thread
+        return get_ident() == self.thread
 
     def deliver(self, cell: Cell, message: Any) -> None:
         """Put `message` into a mailbox. From any thread; in order for each sender."""
-        if threading.get_ident() == self.thread:
+        if get_ident() == self.thread:
             cell.receive(message)
         else:
             self.post(cell.receive, message)
 
-    def post(self, function: Callable[..., object], *args: Any) -> None:
-        """Have `function(*args)` called on the loop's thread. From any thread; a closed loop drops it.
+    def post(self, function: Callable[..., object], *args: Any, dropped: Callable[[], object] | None = None) -> None:
+        """Have `function(*args)` called on the loop's thread. From any thread.
 
-        What the thread of a process posts that was killed meanwhile goes nowhere.
+        It is dropped if the loop is closed, or if this is the thread of a process that is killed meanwhile; then
+        `dropped` is called, on one of the two threads.
         """
         thread = threading.current_thread()
-        if isinstance(thread, ProcessThread) and thread.is_fenced:
+        post = _Post(function, args, thread if isinstance(thread, ProcessThread) else None, dropped)
+        if post.is_fenced() or self.loop.is_closed():
+            post.drop()
             return
-        with self._foreign_lock:
-            self._foreign.append((function, args))
-            if len(self._foreign) > 1:
-                return
-        try:
-            self.loop.call_soon_threadsafe(self._run_foreign)
-        except RuntimeError:
-            if not self.loop.is_closed():
-                raise
-            self._foreign.clear()
+        self._posts.append(post)  # a deque is safe from every thread, and from a finalizer that posts meanwhile
+        if not self._posts_are_due:
+            self._posts_are_due = True
+            try:
+                self.loop.call_soon_threadsafe(self._run_posts, context=self.outside)
+            except RuntimeError:
+                if not self.loop.is_closed():
+                    raise
+                self._drop_posts()
 
     def invoke(self, function: Callable[..., T], *args: Any) -> T:
         """Return `function(*args)`, called on the loop's thread. From any thread; waits.
 
         Raises:
-            RuntimeError: if the loop is closed.
+            RuntimeError: if the loop is closed, or was before it came to that.
+            BlockingOnLoopError: if this thread runs another loop, which must not wait for this one.
+            ProcessExit: `KILLED`, if this is the thread of a process that was killed.
         """
         if self.on_thread():
             return function(*args)
-        thread = threading.current_thread()
-        if isinstance(thread, ProcessThread) and thread.is_fenced:
-            raise ProcessExit(KILLED)
-        if self.loop.is_closed():
-            raise RuntimeError("the event loop is closed")
-        answer: Future[T] = Future()
+        refuse_to_block("this belongs to another event loop, and must be done there")
+        answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
 
         def run() -> None:
             try:
-                answer.set_result(function(*args))
+                answers.put((function(*args), None))
             except BaseException as exception:  # noqa: BLE001  # it belongs to the thread that asked
-                answer.set_exception(exception)
+                answers.put((None, exception))
 
-        self.post(run)
-        return answer.result()
-
-    def _run_foreign(self) -> None:
-        with self._foreign_lock:
-            batch, self._foreign = self._foreign, []
-        for function, args in batch:
+        self.post(run, dropped=lambda: answers.put((None, self._refusal())))
+        while True:
             try:
-                function(*args)
-            except Exception as exception:  # noqa: BLE001  # its mistake; what others posted is served all the same
-                self.loop.call_exception_handler({"message": f"{function!r} failed", "exception": exception})
+                value, error = answers.get(timeout=CHECK_EVERY)
+            except queue.Empty:
+                self.check_open()
+                continue
+            if error is not None:
+                raise error
+            result: T = value
+            return result
+
+    def check_open(self) -> None:
+        """Check that somebody can still answer.
+
+        Raises:
+            RuntimeError: if the loop is closed.
+        """
+        if self.loop.is_closed():
+            self._drop_posts()
+            raise RuntimeError("the event loop is closed")
+
+    def _refusal(self) -> BaseException:
+        return RuntimeError("the event loop is closed") if self.loop.is_closed() else ProcessExit(KILLED)
+
+    def _run_posts(self) -> None:
+        self._posts_are_due = False
+        posts = self._posts
+        for _ in range(len(posts)):
+            if not posts:
+                return
+            post = posts.popleft()
+            if post.is_fenced():  # looked at here again: the fence is set on this thread
+                post.drop()
+                continue
+            try:
+                post.function(*post.args)
+            except BaseException as exception:  # noqa: BLE001  # its mistake; what others posted is served all the same
+                pass_interrupt_on(exception)
+                self._report(post.function, exception)
+        if posts and not self._posts_are_due:
+            self._posts_are_due = True
+            self.loop.call_soon(self._run_posts, context=self.outside)
+
+    def _drop_posts(self) -> None:
+        while self._posts:
+            self._posts.popleft().drop()
+
+    def _report(self, function: Callable[..., object], exception: BaseException) -> None:
+        context = {"message": f"{function!r} failed", "exception": exception}
+        attempt(self.loop.call_exception_handler, context, default=None)
 
     # Turns.
 
@@ -211,43 +303,44 @@ class Scheduler:
         self._queue.append(cell)
         if not self._pass_is_due:
             self._pass_is_due = True
-            self.loop.call_soon(self._run_pass)
+            self.loop.call_soon(self._run_pass, context=self._shared_context)
 
     def _run_pass(self) -> None:
-        """Give turns to those who waited when the pass began; whoever they wake waits for the next pass."""
+        """Give turns to those who waited when the pass began; those that they wake wait for the next pass."""
         queue, pick, budget = self._queue, self._pick, self.messages_per_turn
+        context, clock = self._shared_context, self._clock
+        self.thread = get_ident()
         turns = min(len(queue), TURNS_PER_PASS)
         try:
-            if self._clock is not None:
-                self._give_timed_turns(turns, self._clock)
-            else:
-                for _ in range(turns):
-                    cell = queue.popleft() if pick is None else pick(queue)
-                    self.running = cell
+            for _ in range(turns):
+                cell = queue.popleft() if pick is None else pick(queue)
+                begin = 0.0 if clock is None else clock()
+                if cell.context is None:
+                    RUNNING.set(cell)
                     cell.turn(budget)
+                    if len(context) > 1:  # it set a variable, and keeps this context: the others get another pass
+                        self._shared_context = contextvars.Context()
+                        if cell.ref.is_alive():
+                            cell.context = context
+                        break
+                else:
+                    cell.context.run(cell.turn, budget)
+                if clock is not None and cell.ref.is_alive():
+                    self.used[cell] = self.used.get(cell, 0.0) + clock() - begin
         finally:
-            self.running = None
             self.turns += turns
             if queue:
-                self.loop.call_soon(self._run_pass)
+                self.loop.call_soon(self._run_pass, context=self._shared_context)
             else:
                 self._pass_is_due = False
-
-    def _give_timed_turns(self, turns: int, clock: Callable[[], float]) -> None:
-        queue, pick, used = self._queue, self._pick, self.used
-        begin = clock()
-        for _ in range(turns):
-            self.running = cell = queue.popleft() if pick is None else pick(queue)
-            cell.turn(self.messages_per_turn)
-            end = clock()
-            if cell.ref.is_alive():
-                used[cell] = used.get(cell, 0.0) + end - begin
-            begin = end
 
     # Signals.
 
     def signal(self, function: Callable[..., object], *args: Any) -> None:
-        """Call `function(*args)` at once, or after the signals that are under way: a chain of links never recurses."""
+        """Call `function(*args)` at once, or after the signals that are under way: a chain of links never recurses.
+
+        One that fails is reported to the loop, and those behind it are served.
+        """
         self._signals.append((function, args))
         if self._is_signalling:
             return
@@ -255,15 +348,65 @@ class Scheduler:
         try:
             while self._signals:
                 function, args = self._signals.popleft()
-                function(*args)
+                try:
+                    function(*args)
+                except BaseException as exception:  # noqa: BLE001  # see above
+                    pass_interrupt_on(exception)
+                    self._report(function, exception)
         finally:
             self._is_signalling = False
 
 
+class _Post:
+    """Something to be called on the loop's thread, for another thread."""
+
+    __slots__ = ("args", "dropped", "function", "thread")
+
+    def __init__(
+        self,
+        function: Callable[..., object],
+        args: tuple[Any, ...],
+        thread: ProcessThread | None,
+        dropped: Callable[[], object] | None,
+    ) -> None:
+        self.function = function
+        self.args = args
+        self.thread = thread
+        self.dropped = dropped
+
+    def is_fenced(self) -> bool:
+        """Tell whether it comes from the thread of a process that was killed."""
+        return self.thread is not None and self.thread.is_fenced
+
+    def drop(self) -> None:
+        """Let it go nowhere, and tell a thread that waits for it."""
+        if self.dropped is not None:
+            self.dropped()
+
+
 class ProcessThread(threading.Thread):
-    """The thread of one blocking process. Fenced when its process is killed: it cannot be stopped, only ignored."""
+    """The thread of one blocking process. Fenced when its process is killed: it cannot be stopped, only ignored.
+
+    Attributes:
+        is_fenced: what it posts goes nowhere
+        asks: the call whose answer it waits for
+    """
 
     def __init__(self, scheduler: Scheduler, target: Callable[[], None], name: str) -> None:
         super().__init__(target=target, name=name, daemon=True)
         self.scheduler = scheduler
         self.is_fenced = False
+        self.asks: Call | None = None
+
+
+def refuse_to_block(remedy: str) -> None:
+    """Check that this thread may wait.
+
+    Raises:
+        BlockingOnLoopError: if it runs an event loop.
+    """
+    try:
+        get_running_loop()
+    except RuntimeError:
+        return
+    raise BlockingOnLoopError(f"this would block the event loop: {remedy}")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from actors.exits import NOPROC, ExitReason, Watcher
 from actors.ref import Ref, Target
 from actors.scheduler import Scheduler
 
+if TYPE_CHECKING:
+    from actors.cell import Cell
+
 
 def self_ref() -> Ref | None:
-    """The process whose callback runs (Erlang's `self/0`), or None in other code."""
+    """The process whose callback runs, or made the task that runs (Erlang's `self/0`); None in other code."""
     running = Scheduler.current().running
     return None if running is None else running.ref
 
@@ -24,23 +28,34 @@ def send(target: Target, message: object) -> None:
 
 
 def send_exit(target: Target, reason: ExitReason) -> None:
-    """Send an exit signal (Erlang's `exit/2`); to the dead it is silently dropped. `KILL` cannot be trapped."""
+    """Send an exit signal (Erlang's `exit/2`); to the dead it is silently dropped. `KILL` cannot be trapped.
+
+    To a process of another event loop it is on its way when this returns.
+    """
     scheduler = Scheduler.current()
-    scheduler.invoke(_send_exit, scheduler, target, reason)
-
-
-def _send_exit(scheduler: Scheduler, target: Target, reason: ExitReason) -> None:
-    ref = scheduler.whereis(target)
+    ref = scheduler.invoke(scheduler.whereis, target)
     cell = None if ref is None else ref._cell
-    if cell is not None:
-        sender = None if scheduler.running is None else scheduler.running.ref
-        scheduler.signal(cell.exit_signal, sender, reason, False)
+    if cell is None:
+        return
+    if cell.scheduler is not scheduler:
+        cell.scheduler.post(_send_exit, cell, None, reason)
+    else:
+        sender = scheduler.running
+        scheduler.invoke(_send_exit, cell, None if sender is None else sender.ref, reason)
+
+
+def _send_exit(cell: Cell, sender: Ref | None, reason: ExitReason) -> None:
+    cell.scheduler.signal(cell.exit_signal, sender, reason, False)
 
 
 def watch(ref: Ref, watcher: Watcher) -> Callable[[], None]:
     """Have `watcher(ref, reason)` called at the end of a process, for code that is no process itself.
 
-    At once with `NOPROC` if it is dead. Returns a function that ends the watch.
+    It is called on the loop of that process; at once with `NOPROC` if it is dead. Its exceptions are logged. Returns a
+    function that ends the watch.
+
+    Raises:
+        BlockingOnLoopError: if the process lives on another event loop than the one that runs; `down` may be used.
     """
     cell = ref._cell
     if cell is None:
@@ -50,22 +65,37 @@ def watch(ref: Ref, watcher: Watcher) -> Callable[[], None]:
 
 
 def _watch(ref: Ref, watcher: Watcher) -> Callable[[], None]:
-    if ref._cell is None:
+    cell = ref._cell
+    if cell is None:
         watcher(ref, NOPROC)
         return lambda: None
-    return ref._cell.watch(watcher)
+    return cell.watch(watcher)
 
 
 def down(ref: Ref) -> asyncio.Future[ExitReason]:
-    """The end of a process, to be awaited: its reason, or `NOPROC` if it is dead already."""
-    ended: asyncio.Future[ExitReason] = Scheduler.current().loop.create_future()
+    """The end of a process, to be awaited: its reason, or `NOPROC` if it is dead already.
+
+    Cancel the future when its result is not needed any more, unless it is awaited itself: `asyncio.wait` does not.
+    """
+    scheduler = Scheduler.current()
+    ended: asyncio.Future[ExitReason] = scheduler.loop.create_future()
 
     def note(_: Ref, reason: ExitReason) -> None:
         if not ended.done():
             ended.set_result(reason)
 
-    unwatch = watch(ref, note)
-    ended.add_done_callback(lambda _: unwatch())  # also if whoever awaits it gives up
+    cell = ref._cell
+    if cell is None or cell.scheduler is scheduler:
+        unwatch = watch(ref, note)
+        ended.add_done_callback(lambda _: unwatch())
+    else:  # of another loop: the watch is set and removed there, and the end is told here
+        home = cell.scheduler
+        watches: list[Callable[[], None]] = []
+        home.post(
+            lambda: watches.append(_watch(ref, lambda *end: scheduler.post(note, *end))),
+            dropped=lambda: note(ref, NOPROC),
+        )
+        ended.add_done_callback(lambda _: home.post(lambda: watches.pop()() if watches else None))
     return ended
 
 
@@ -73,18 +103,23 @@ def register(name: str, target: Ref) -> None:
     """Give a living process a name; it is free again when the process is dead.
 
     Raises:
-        ValueError: if the name is taken, the process is dead, or it has a name already.
+        ValueError: if the name is taken, or the process is dead, has a name already or lives on another loop.
     """
     scheduler = Scheduler.current()
-    scheduler.invoke(_register, scheduler.names, name, target)
+    scheduler.invoke(_register, scheduler, name, target)
 
 
-def _register(names: dict[str, Ref], name: str, target: Ref) -> None:
+def _register(scheduler: Scheduler, name: str, target: Ref) -> None:
+    names = scheduler.names
     cell = target._cell
+    if not isinstance(name, str):
+        raise TypeError(f"a name is a string, got {name!r}")
     if name in names:
         raise ValueError(f"the name {name!r} is held by {names[name]!r}")
     if cell is None:
         raise ValueError(f"{target!r} is dead and cannot be named {name!r}")
+    if cell.scheduler is not scheduler:
+        raise ValueError(f"{target!r} lives on another event loop, and names are those of one loop")
     if cell.name is not None:
         raise ValueError(f"{target!r} has the name {cell.name!r} already")
     cell.name = name
@@ -95,7 +130,7 @@ def unregister(name: str) -> None:
     """Free a name.
 
     Raises:
-        ValueError: if nobody holds it.
+        ValueError: if no process holds it.
     """
     scheduler = Scheduler.current()
     scheduler.invoke(_unregister, scheduler.names, name)
@@ -104,7 +139,7 @@ def unregister(name: str) -> None:
 def _unregister(names: dict[str, Ref], name: str) -> None:
     ref = names.pop(name, None)
     if ref is None:
-        raise ValueError(f"nobody holds the name {name!r}")
+        raise ValueError(f"no process holds the name {name!r}")
     if ref._cell is not None:
         ref._cell.name = None
 

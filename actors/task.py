@@ -1,15 +1,14 @@
-"""One process per task: runs one function, and hands its result to whoever awaits it (Elixir's Task)."""
+"""One process per task: runs one function, and hands its result to those who await it (Elixir's Task)."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from types import CoroutineType
 from typing import Any, Generic, TypeVar
 
 from actors.cell import Stop
-from actors.exits import KILL, NORMAL, SHUTDOWN, TIMEOUT, CallExit, ExitReason
+from actors.exits import KILL, NORMAL, SHUTDOWN, TIMEOUT, CallExit, ExitReason, exception_in
 from actors.gen_server import Continue, GenServer
 from actors.process import start_link
 from actors.ref import Ref
@@ -57,10 +56,13 @@ class Task(Generic[T]):
         if caller is not None:
             caller.unlink(process)
         send_exit(process, SHUTDOWN)
-        await asyncio.wait((ended,), timeout=timeout)
-        if not ended.done():
-            send_exit(process, KILL)
-            await ended
+        try:
+            await asyncio.wait((ended,), timeout=timeout)
+            if not ended.done():
+                send_exit(process, KILL)
+                await ended
+        finally:
+            ended.cancel()
 
 
 class TaskProcess(GenServer):
@@ -80,7 +82,8 @@ class TaskProcess(GenServer):
         kwargs: Any,
         owner: Ref | None = None,
     ) -> Continue:
-        self.label = getattr(function, "__name__", "task")
+        name = getattr(function, "__name__", None)
+        self.label = name if isinstance(name, str) else "task"
         self._outcome = result
         if result is not None:  # before the function runs: it may have failed before anybody else can watch
             watch(self.ref, partial(_tell, result))
@@ -93,7 +96,7 @@ class TaskProcess(GenServer):
         """Run the function."""
         function, args, kwargs = self._job
         value = function(*args, **kwargs)
-        if type(value) is CoroutineType:
+        if asyncio.iscoroutine(value):
             value = await value
         if self._outcome is not None and not self._outcome.done():
             self._outcome.set_result(value)
@@ -104,12 +107,12 @@ def _tell(result: asyncio.Future[Any], ref: Ref, reason: ExitReason) -> None:
     """Let those who wait for a result know that there will be none."""
     if not result.done():
         failure = CallExit(reason, ref)
-        failure.__cause__ = getattr(reason, "exception", None)
+        failure.__cause__ = exception_in(reason)
         result.set_exception(failure)
         result.exception()  # it is no fault if nobody asks
 
 
-async def start_task(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Task[Any]:
+async def start_task(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Task[Any]:
     """Run a function in a process of its own, linked to the calling one (Elixir's `Task.async`).
 
     If it fails, the caller gets its exit signal: a task that may fail belongs under a `TaskSupervisor`.

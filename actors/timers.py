@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from typing import Any
 
-from actors.ref import Target
+from actors.ref import Ref, Target
 from actors.scheduler import Scheduler
 from actors.system import send
 
 
 class Timer:
-    """A message on its way to the future."""
+    """A message that will be sent. One to a reference is cancelled when that process ends, as in Erlang."""
 
-    __slots__ = ("_handle", "_scheduler", "_sent")
+    __slots__ = ("_handle", "_scheduler", "_target")
 
     def __init__(self, scheduler: Scheduler, delay: float, target: Target, message: Any) -> None:
         self._scheduler = scheduler
-        self._sent = False
-        self._handle = scheduler.loop.call_later(delay, self._send, target, message)
+        self._target = target
+        self._handle: asyncio.TimerHandle | None = None
+        if isinstance(target, Ref):
+            cell = target._cell
+            if cell is None:
+                return
+            if cell.scheduler is scheduler:
+                cell.add_timer(self)
+        self._handle = scheduler.loop.call_later(delay, self._send, target, message, context=scheduler.outside)
 
     def _send(self, target: Target, message: Any) -> None:
-        self._sent = True
+        self.drop()
         send(target, message)
 
     def remaining(self) -> float | None:
         """Seconds until the message is sent, or None if it was sent or cancelled."""
-        if self._sent or self._handle.cancelled():
-            return None
-        return max(0.0, self._handle.when() - self._scheduler.loop.time())
+        handle = self._handle
+        return None if handle is None else max(0.0, handle.when() - self._scheduler.loop.time())
 
     def cancel(self) -> float | None:
         """Do not send the message. Returns what `remaining` would."""
@@ -35,11 +43,26 @@ class Timer:
 
     def _cancel(self) -> float | None:
         left = self.remaining()
-        self._handle.cancel()
+        self.drop()
         return left
+
+    def drop(self) -> None:
+        """Let go of the message: it was sent, was cancelled, or its receiver is dead."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.cancel()
+            cell = self._target._cell if isinstance(self._target, Ref) else None
+            if cell is not None:
+                cell.remove_timer(self)
 
 
 def send_after(delay: float, target: Target, message: Any) -> Timer:
-    """Send `message` in `delay` seconds. A name is looked up then; the dead get nothing."""
+    """Send `message` in `delay` seconds. A name is looked up then; the dead get nothing.
+
+    Raises:
+        ValueError, TypeError: if `delay` is no finite number of at least 0.
+    """
+    if not 0 <= delay < math.inf:
+        raise ValueError(f"delay must be a finite number of seconds of at least 0, got {delay!r}")
     scheduler = Scheduler.current()
     return scheduler.invoke(Timer, scheduler, delay, target, message)

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import structlog
-
 from actors import NO_REPLY, Call, GenServer, Target, call, cast, reply
+from actors.log import get_logger
 from canvas.broadcaster import Began, Changed, Refuse
 from canvas.encoder import Encode, NeedStates
 from canvas.grid import Change, Grid
@@ -20,7 +19,7 @@ from canvas.recent import REMEMBERED
 from canvas.store import Append, Committed, Load, Rejected, StoreError
 from canvas.tick import Tick
 
-log = structlog.get_logger("canopy.canvas")
+log = get_logger("canopy.canvas")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from actors.portable import PortableException
 from canvas.area import Area
 from canvas.rate_limit import RateLimit
 from canvas.rules import Cooldown, Rules
@@ -24,7 +25,7 @@ AUTO: Final = "auto"
 """The console's port by default: 8001, or another if that is taken."""
 
 
-class ConfigError(Exception):
+class ConfigError(PortableException):
     """An option has a value that is not allowed; the text names the option, the value and what is allowed."""
 
     def __init__(self, option: str, value: object, allowed: str) -> None:

@@ -8,15 +8,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from actors import Call, GenServer, cast
 from actors.blocking import BlockingServer
+from actors.log import get_logger
 from canvas.area import Area
 from canvas.history import Placed, Selection, Undoing, past_of, undo
 from canvas.store import LookForSnapshot, Reader, Store, StoreError
 
-log = structlog.get_logger("canopy.store")
+log = get_logger("canopy.store")
 
 SNAPSHOT_EVERY = 200_000
 """Changes between two snapshots; a start reads at most so many again, which takes 0.3 s if each came alone."""

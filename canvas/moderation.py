@@ -6,15 +6,14 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import structlog
-
+from actors.log import get_logger
 from canvas.bans import Ban, Bans
 from canvas.room import TOPIC, Viewer
 from protocol import CloseCode, HttpError
 from registry import Table
 from supervision.console import Access, Asked, Parameter, Route
 
-log = structlog.get_logger("canopy.canvas")
+log = get_logger("canopy.canvas")
 
 PATH = "/api/v1/bans"
 

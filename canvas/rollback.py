@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from actors import CallExit, call
+from actors.log import get_logger
 from canvas.area import Area
 from canvas.canvas import Restore
 from canvas.grid import Change
@@ -17,7 +16,7 @@ from canvas.store import StoreError
 from protocol import HttpError
 from supervision.console import Access, Asked, Parameter, Route
 
-log = structlog.get_logger("canopy.canvas")
+log = get_logger("canopy.canvas")
 
 PATH = "/api/v1/rollback"
 USER_ID = "rollback"

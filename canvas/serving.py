@@ -7,11 +7,11 @@ import contextlib
 import gc
 import os
 
-import structlog
 import typer
 import uvloop
 
 from actors import NORMAL, SHUTDOWN, ExitReason, StartError
+from actors.log import get_logger
 from canvas.application import CanvasApplication
 from canvas.bans import BadBans
 from canvas.config import Config
@@ -54,7 +54,7 @@ async def _run(application: CanvasApplication) -> ExitReason:
     url = f"{scheme}://{host}:{application.sockets.port}"
     if application.sockets.port == 0:
         url = f"unix:{application.sockets.listening[0].getsockname()}"
-    structlog.get_logger("canopy").info("canopy.ready", url=url, pid=os.getpid())
+    get_logger("canopy").info("canopy.ready", url=url, pid=os.getpid())
     if application.console.url is not None:
         with contextlib.suppress(OSError):  # the disk that it is written to may be full
             typer.echo(f"console: {application.console.url}", err=True)

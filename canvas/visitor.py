@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
-
 from actors import cast
+from actors.log import get_logger
 from canvas.broadcaster import CursorMoved, Join, Subscribe
 from canvas.canvas import Paint
 from canvas.errors import BadMessage
@@ -28,7 +27,7 @@ from canvas.view import View
 from protocol import Binary, CloseCode, Text
 from supervision.server import Connection
 
-log = structlog.get_logger("canopy.canvas")
+log = get_logger("canopy.canvas")
 
 PATIENCE = RateLimit(per_second=5, burst=100)
 """Offences (bad messages, messages over the limit) that are answered with an `error`; one more closes with 1008."""

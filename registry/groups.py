@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from typing import TypeAlias
+from collections.abc import Callable, Hashable, Iterable
+from typing import Final, TypeAlias
 
 from actors import Ref, Target, watch
+from actors.guard import attempt
 from registry.registry import Keys, Registered, Table, Unregistered
 
 Group: TypeAlias = Hashable
+
+_ALL_GROUPS: Final = object()
+"""The key of those who monitor all groups."""
 
 
 class Groups(Table[int]):
@@ -23,27 +27,31 @@ class Groups(Table[int]):
 
     def __init__(self, name: str = "groups", listeners: Iterable[Target] = ()) -> None:
         super().__init__(name, Keys.DUPLICATE, listeners)
-        self._watchers: dict[Ref, set[Group] | None] = {}  # None: all groups
+        self._watchers = Table[None](f"watchers of {name}", Keys.DUPLICATE)  # registered under each group they monitor
+        self._unwatch: dict[Ref, Callable[[], None]] = {}
 
     def join(self, group: Group, *members: Ref) -> None:
         """Let `members` join; one that is in the group already is in it once more.
 
         Raises:
-            ValueError: if one is dead; those before it have joined.
+            ValueError: if one is dead; then none has joined.
         """
         for member in members:
-            self.register(group, self._joins(group, member) + 1, member)
+            if not member.is_alive():
+                raise ValueError(f"{member!r} is dead and cannot join {group!r}")
+        entry = self._find(group)
+        for member in members:
+            self._put(entry, member, entry.holders.get(member, 0) + 1)
 
     def leave(self, group: Group, *members: Ref) -> bool:
         """Let `members` leave, once for each time they are named; tell whether any was in the group."""
-        found = False
+        entry = self._find(group)
+        found = any(member in entry.holders for member in members)
         for member in members:
-            joins = self._joins(group, member)
-            found = found or joins > 0
-            if joins > 1:
-                self.register(group, joins - 1, member)
+            if entry.holders.get(member, 0) > 1:
+                self._put(entry, member, entry.holders[member] - 1)
             else:
-                self.unregister(group, member)
+                self._drop(entry, member)
         return found
 
     def get_members(self, group: Group) -> list[Ref]:
@@ -56,29 +64,36 @@ class Groups(Table[int]):
 
     def which_groups(self) -> list[Group]:
         """The groups that have a living member."""
-        return list(dict.fromkeys(group for group, ref, _ in self if ref.is_alive()))
+        return [entry.key for entry in self._entries.values() if any(ref.is_alive() for ref in entry.holders)]
 
     def monitor(self, watcher: Ref, *groups: Group) -> dict[Group, list[Ref]]:
         """Have `watcher` told of changes in `groups`, or in all if none is named, until `demonitor` or its end.
 
         It gets `Registered` and `Unregistered`, as listeners do. Returns the members at this moment.
         """
-        if watcher not in self._watchers and watcher.is_alive():
-            watch(watcher, lambda ref, _: self.demonitor(ref))
+        members = {group: self.get_members(group) for group in groups or self.which_groups()}
         if watcher.is_alive():
-            known = self._watchers.get(watcher, set())
-            self._watchers[watcher] = known | set(groups) if groups and known is not None else None
-        return {group: self.get_members(group) for group in groups or self.which_groups()}
+            if watcher not in self._unwatch:
+                self._unwatch[watcher] = watch(watcher, lambda ref, _: self.demonitor(ref))
+            if not groups:
+                self._watchers.forget(watcher)
+            if not self._monitors(watcher, _ALL_GROUPS):
+                for group in groups or (_ALL_GROUPS,):
+                    self._watchers.register(group, None, watcher)
+        return members
 
     def demonitor(self, watcher: Ref) -> None:
         """Tell `watcher` no more."""
-        self._watchers.pop(watcher, None)
+        unwatch = self._unwatch.pop(watcher, None)
+        if unwatch is not None:
+            unwatch()
+            self._watchers.forget(watcher)
 
-    def _joins(self, group: Group, member: Ref) -> int:
-        return self._entries.get(group, {}).get(member, 0)
+    def _monitors(self, watcher: Ref, group: Group) -> bool:
+        return watcher in self._watchers._find(group).holders
 
-    def _tell(self, message: Registered | Unregistered) -> None:
-        super()._tell(message)
-        for watcher, groups in list(self._watchers.items()):
-            if groups is None or message.key in groups:
-                watcher.tell(message)
+    def _notify(self, message: Registered | Unregistered) -> None:
+        super()._notify(message)
+        for group in (message.key, _ALL_GROUPS):
+            for watcher, _ in attempt(self._watchers.lookup, group, default=()):
+                self._send(watcher, message)

@@ -1,6 +1,6 @@
 """Keeping things alive: supervisors, the supervised server, the admin console."""
 
-from supervision.application import Application
+from supervision.application import Application, exit_code
 from supervision.child_spec import (
     BRUTAL_KILL,
     INFINITY,
@@ -16,7 +16,8 @@ from supervision.child_spec import (
     child,
 )
 from supervision.dynamic_supervisor import MAX_CHILDREN, DynamicSupervisor, start_dynamic_child
-from supervision.partition_supervisor import Partition, partition_of, partition_supervisor
+from supervision.partition_key import partition_of
+from supervision.partition_supervisor import Partition, partition_supervisor
 from supervision.requests import (
     ALREADY_PRESENT,
     BAD_ID,
@@ -87,6 +88,7 @@ __all__ = [
     "child",
     "count_children",
     "delete_child",
+    "exit_code",
     "get_childspec",
     "partition_of",
     "partition_supervisor",

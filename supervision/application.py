@@ -4,33 +4,79 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import inspect
 import signal
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import structlog
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
 
 from actors import (
     KILL,
+    KILLED,
+    NORMAL,
     SHUTDOWN,
+    Call,
     CallExit,
     Crash,
     Exit,
     ExitReason,
     GenServer,
+    Ignored,
     Ref,
+    Scheduler,
+    Shutdown,
     StartError,
     Stop,
+    call,
     down,
+    is_clean,
     send_exit,
     start,
     stop,
+    watch,
 )
+from actors.cell import Cell
+from actors.guard import attempt, pass_interrupt_on
+from actors.log import get_logger
 from supervision.base import Child, begin
 from supervision.child_spec import ChildSpec
+from supervision.signals import Signals
+from supervision.strategy import GAVE_UP
 
-log = structlog.get_logger("canopy.application")
+log = get_logger("canopy.application")
+
+LEFTOVERS: Final = 5.0
+"""Seconds that processes have to end whose supervisor died before them: as long as a child has by default."""
+
+
+class State(enum.Enum):
+    """How far an application has come.
+
+    A start leads from NEW or ENDED through STARTING to RUNNING, and to ENDED if it fails. A stop leads from STARTING
+    or RUNNING through STOPPING to ENDED, and so does the end of the tree by itself. A kill ends any state.
+    """
+
+    NEW = "new"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    ENDED = "ended"
+
+
+def exit_code(reason: ExitReason) -> int:
+    """What a program is to exit with when its application ended with `reason`.
+
+    0 after an orderly end; 1 if the tree gave up, was killed (a second signal) or crashed.
+    """
+    return 0 if is_clean(reason) and not has_given_up(reason) else 1
+
+
+def has_given_up(reason: ExitReason) -> bool:
+    """Tell whether `reason` is that of a supervisor which reached its restart limit."""
+    # Foreign details may have a comparison that raises.
+    return isinstance(reason, Shutdown) and isinstance(reason.detail, str) and reason == GAVE_UP
 
 
 class Application:
@@ -43,8 +89,9 @@ class Application:
         stopped: called when an orderly stop is over (OTP's `stop/1`)
         env: settings for `get_env`
 
-    The functions may be coroutine functions. `prepare_stop` or `stopped` failing is logged, and the stop goes
-    on; a start phase that fails is a start that fails.
+    The functions may be coroutine functions. Whatever `prepare_stop` or `stopped` raises is logged, and the stop goes
+    on; a start phase that raises is a start that fails. A kill does not wait for any of them. Neither `prepare_stop`
+    nor `stopped` is called for a start that failed or a tree that ended by itself.
     """
 
     def __init__(
@@ -61,115 +108,302 @@ class Application:
         self._start_phases = dict(start_phases or {})
         self._stopped = stopped
         self.env = dict(env or {})
+        self._state = State.NEW
+        # Of the present life, or the last one.
         self._master: Ref | None = None
+        self._reason: ExitReason = None
+        self._tree: set[Ref] = set()
+        self._work: asyncio.Task[Any] | None = None
+        self._callback: asyncio.Task[BaseException | None] | None = None
+        self._killed: asyncio.Future[None] | None = None
         self._ended: asyncio.Future[ExitReason] | None = None
-
-    async def start(self) -> Ref:
-        """Start the tree, in order; returns the top supervisor.
-
-        Raises:
-            StartError: if a child did not start or a start phase failed; what was started is stopped again.
-        """
-        self._master = await start(ApplicationMaster, self._spec, label=f"{self._spec.id} master")
-        self._ended = down(self._master)
-        master = self._master._process
-        assert isinstance(master, ApplicationMaster)
-        for phase, function in self._start_phases.items():
-            log.info("application.start_phase", application=self._spec.id, phase=phase)
-            try:
-                await _called(function)
-            except Exception as exception:  # a start phase that fails is a start that fails (OTP application)
-                await self._stop_tree(self._master)
-                raise StartError(Crash(exception)) from exception
-        log.info("application.started", application=self._spec.id)
-        return master.root
 
     def get_env(self, name: str, default: Any = None) -> Any:
         """A setting, or `default` (OTP's `get_env/3`)."""
         return self.env.get(name, default)
 
-    async def stop(self) -> None:
-        """Stop the tree in reverse order, and wait for its end, whatever its reason; `wait` returns that."""
-        if self._master is None or not self._master.is_alive():
-            return
-        log.info("application.stopping", application=self._spec.id)
-        await self._attempt("prepare_stop", self._prepare_stop)
-        await self._stop_tree(self._master)
-        await self._attempt("stopped", self._stopped)
-        log.info("application.stopped", application=self._spec.id)
+    async def start(self) -> Ref:
+        """Start the tree, in order; returns the top supervisor.
 
-    async def _stop_tree(self, master: Ref) -> None:
-        with contextlib.suppress(CallExit):  # killed meanwhile, or failed
-            await stop(master, SHUTDOWN)
+        If it is cancelled, the application stops, as by `stop`; cancelled once more, it is killed.
 
-    async def _attempt(self, what: str, function: Callable[[], object]) -> None:
+        Raises:
+            StartError: if a child did not start, a start phase failed, or `stop` or `kill` came meanwhile; nothing of
+                the tree is left.
+            Ignored: if the top supervisor declined to start.
+            RuntimeError: if the application has been started and has not ended; nothing is done.
+        """
+        if self._state not in (State.NEW, State.ENDED):
+            raise RuntimeError(f"the application {self._spec.id!r} is {self._state.value} and cannot be started")
+        self._master = await start(ApplicationMaster, label=f"{self._spec.id} master")
+        loop = asyncio.get_running_loop()
+        self._state = State.STARTING
+        self._tree = {self._master}
+        self._killed = loop.create_future()
+        self._ended = loop.create_future()
+        watch(self._master, self._master_ended)
+        self._work = starting = loop.create_task(self._start(self._master))
         try:
-            await _called(function)
-        except Exception:  # whoever stops the application wants it stopped
-            log.exception("application.callback_failed", application=self._spec.id, callback=what)
+            await asyncio.wait((starting,))
+        except asyncio.CancelledError:
+            await self._give_up_start()
+            raise
+        answer = starting.result()
+        if isinstance(answer, Ref):
+            return answer
+        raise answer
+
+    async def stop(self) -> None:
+        """Stop the tree in reverse order, and wait for its end, whatever its reason; `wait` returns that.
+
+        Several stops at a time are one. During a start, what has not started yet is killed, and its supervisors stop
+        the rest in order. A stop that is cancelled goes on; `kill` ends it.
+        """
+        self._begin_stop()
+        await self._gone()
 
     async def kill(self) -> None:
-        """Be done at once: the tree has no parent any more, and stops behind our back if the loop runs on."""
-        if self._master is not None and self._master.is_alive():
-            ended = down(self._master)
-            send_exit(self._master, KILL)
-            await ended
+        """Kill every process of the tree, and wait for no function of the application."""
+        self._begin_kill()
+        await self._gone()
 
     async def wait(self) -> ExitReason:
-        """Wait for the end of a started tree, by whatever cause; returns its reason."""
+        """Wait for the end of a started application, by whatever cause; returns its reason, see `exit_code`.
+
+        That is the reason of the top supervisor, `KILLED` after a kill, or what the start failed with. No process of
+        the tree is left then.
+        """
         assert self._ended is not None, "the application has not been started"
         return await asyncio.shield(self._ended)
 
     async def run_until_signal(self) -> ExitReason:
-        """Wait for the end of a started tree. SIGINT and SIGTERM stop it in order; a second one kills it."""
-        loop = asyncio.get_running_loop()
-        stopping: list[asyncio.Task[None]] = []
+        """Wait as `wait` does. SIGINT or SIGTERM stop the application in order; a second one kills it.
+
+        The handlers of these signals that were there before are back afterwards; see `Signals`.
+
+        Raises:
+            RuntimeError: off the main thread, where Python delivers no signals.
+        """
+        signals: list[signal.Signals] = []
 
         def on_signal(number: signal.Signals) -> None:
-            log.info("application.signal", signal=number.name, again=bool(stopping))
-            stopping.append(asyncio.ensure_future(self.kill() if stopping else self.stop()))
+            self._log("info", "application.signal", signal=number.name, again=bool(signals))
+            if signals:
+                self._begin_kill()
+            else:
+                self._begin_stop()
+            signals.append(number)
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, on_signal, number)
+        with Signals(on_signal):
+            return await self.wait()
+
+    # Asked for from outside.
+
+    def _begin_stop(self, *, is_asked_for: bool = True) -> None:
+        if self._state is State.STARTING:
+            self._state = State.STOPPING
+            self._interrupt_start()
+        elif self._state is State.RUNNING:
+            assert self._master is not None
+            assert self._ended is not None
+            self._state = State.STOPPING
+            work = self._stop(self._master, is_asked_for=is_asked_for)
+            self._work = self._ended.get_loop().create_task(work)  # the loop may have ended its run
+
+    def _begin_kill(self) -> None:
+        if self._killed is None or self._state is State.ENDED:
+            return
+        if not self._killed.done():
+            self._killed.set_result(None)
+        if self._callback is not None:
+            self._callback.cancel()
+        for cell in self._living():
+            send_exit(cell.ref, KILL)
+
+    async def _gone(self) -> None:
+        if self._ended is not None:
+            await asyncio.wait((self._ended,))
+
+    async def _give_up_start(self) -> None:
         try:
-            reason = await self.wait()
-            for task in stopping:
-                await asyncio.wait((task,))
-            return reason
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
+            await self.stop()
+        except asyncio.CancelledError:
+            await self.kill()
+            raise
+
+    def _interrupt_start(self) -> None:
+        """Let the start fail where it is: in a start phase, or in the `init` of a process that has not started."""
+        if self._callback is not None:
+            self._callback.cancel()
+            return
+        tree = self._living()
+        starting = [cell for cell in tree if cell.is_starting()]
+        supervisors = {cell.parent for cell in starting}
+        for cell in starting:
+            if cell.ref not in supervisors:
+                send_exit(cell.ref, KILL)
+        if len(tree) == 1:  # the top supervisor does not even exist
+            send_exit(tree[0].ref, KILL)
+
+    def _living(self) -> list[Cell]:
+        """The processes of the tree, in the order of their start, those included whose supervisor died before them."""
+        processes = list(Scheduler.current().processes.values())
+        for cell in processes:
+            if cell.parent in self._tree:
+                self._tree.add(cell.ref)
+        return [cell for cell in processes if cell.ref in self._tree]
+
+    # The work of each state.
+
+    async def _start(self, master: Ref) -> Ref | Exception:
+        """Start the tree and run the phases; if that fails, leave nothing of it."""
+        try:
+            root = await self._start_tree(master)
+            refusal = await self._run_phases() if isinstance(root, Ref) else root
+            if self._state is State.STOPPING:
+                refusal = StartError(SHUTDOWN)
+            elif not master.is_alive():
+                refusal = StartError(self._reason)
+            if refusal is None:
+                self._state = State.RUNNING
+                self._log("info", "application.started")
+                return root
+            await self._stop_tree(master)
+        except asyncio.CancelledError:  # the loop shuts down
+            self._begin_kill()
+            refusal = StartError(KILLED)
+        self._finish(refusal.reason if isinstance(refusal, StartError) else NORMAL)
+        return refusal
+
+    async def _start_tree(self, master: Ref) -> Ref | Exception:
+        try:
+            answer: Ref | Exception = await call(master, StartTree(self._spec), timeout=None)
+        except CallExit as failure:
+            return StartError(failure.reason)
+        if isinstance(answer, Ref):
+            self._tree.add(answer)
+        return answer
+
+    async def _run_phases(self) -> StartError | None:
+        for phase, function in self._start_phases.items():
+            self._log("info", "application.start_phase", phase=phase)
+            exception = await self._call(function)
+            if exception is not None:  # a start phase that fails is a start that fails (OTP application)
+                refusal = StartError(Crash(exception))
+                refusal.__cause__ = exception
+                return refusal
+        return None
+
+    async def _stop(self, master: Ref, *, is_asked_for: bool) -> None:
+        """Stop the tree, or see to the rest of one that has ended by itself."""
+        try:
+            if is_asked_for:
+                self._log("info", "application.stopping")
+                await self._attempt("prepare_stop", self._prepare_stop)
+            await self._stop_tree(master)
+            if is_asked_for:
+                await self._attempt("stopped", self._stopped)
+                self._log("info", "application.stopped")
+        except asyncio.CancelledError:  # the loop shuts down
+            self._begin_kill()
+        self._finish(self._reason)
+
+    async def _stop_tree(self, master: Ref) -> None:
+        with contextlib.suppress(CallExit):  # killed meanwhile, or failed
+            await stop(master, SHUTDOWN)
+        await self._clear()
+
+    async def _clear(self) -> None:
+        """Wait for what supervisors that died before their children have left of the tree; kill what takes long."""
+        left = self._living()
+        if left:
+            await asyncio.wait([down(cell.ref) for cell in left], timeout=LEFTOVERS)
+            for cell in self._living():
+                send_exit(cell.ref, KILL)
+
+    def _master_ended(self, master: Ref, reason: ExitReason) -> None:
+        self._reason = reason
+        if self._state is State.RUNNING:
+            self._begin_stop(is_asked_for=False)
+            level, event = ("error", "application.failed") if exit_code(reason) else ("info", "application.ended")
+            self._log(level, event, reason=attempt(str, reason, default=type(reason).__name__))
+        elif self._state is State.STARTING and self._callback is not None:
+            self._callback.cancel()
+
+    def _finish(self, reason: ExitReason) -> None:
+        assert self._ended is not None
+        assert self._killed is not None
+        self._state = State.ENDED
+        self._work = None
+        self._ended.set_result(KILLED if self._killed.done() else reason)
+
+    async def _attempt(self, what: str, function: Callable[[], object]) -> None:
+        """Call a function of the application, unless this is a kill; the stop goes on whatever it raises."""
+        assert self._killed is not None
+        if self._killed.done():
+            return
+        exception = await self._call(function)
+        if exception is not None and not self._killed.done():
+            self._log("error", "application.callback_failed", callback=what, exc_info=exception)
+
+    async def _call(self, function: Callable[[], object]) -> BaseException | None:
+        """Call a function of the application, and wait for its end or for a kill; returns what it raised."""
+        self._callback = callback = asyncio.ensure_future(_outcome(function))
+        assert self._killed is not None
+        await asyncio.wait((callback, self._killed), return_when=asyncio.FIRST_COMPLETED)
+        self._callback = None
+        return callback.result() if callback.done() and not callback.cancelled() else asyncio.CancelledError()
+
+    def _log(self, level: str, event: str, **details: Any) -> None:
+        """Log an event; a log that fails stops nothing."""
+        attempt(partial(getattr(log, level), event, application=self._spec.id, **details), default=None)
 
 
-async def _called(function: Callable[[], object]) -> None:
-    pending = function()
-    if inspect.isawaitable(pending):
-        await pending
+async def _outcome(function: Callable[[], object]) -> BaseException | None:
+    """Call `function`, and await what it returns; returns what it raised."""
+    try:
+        pending = function()
+        if inspect.isawaitable(pending):
+            await pending
+    except BaseException as exception:  # noqa: BLE001  # SystemExit in a task would stop the loop
+        pass_interrupt_on(exception)
+        return exception
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class StartTree:
+    """Asks the master to start the tree; the answer is the top supervisor, or why it did not start."""
+
+    root: ChildSpec
 
 
 class ApplicationMaster(GenServer):
     """The parent of the top supervisor (OTP's application master): ends with it, and stops it."""
 
-    root: Ref
-
-    async def init(self, spec: ChildSpec) -> Stop | None:
+    def init(self) -> None:
         self.trap_exit = True
-        try:
-            self.root = await begin(Child(spec))
-        except StartError as error:
-            return Stop(error.reason)
-        return None
+        self.root: Ref | None = None
+
+    async def handle_call(self, request: Any, from_: Call) -> Any:
+        match request:
+            case StartTree(root):
+                try:
+                    self.root = await begin(Child(root))
+                except (StartError, Ignored) as refusal:
+                    return refusal
+                return self.root
+        return super().handle_call(request, from_)
 
     def handle_info(self, message: Any) -> Any:
         """End when the top supervisor has ended by itself."""
         if isinstance(message, Exit) and message.sender is self.root:
-            log.error("application.failed", reason=str(message.reason))
             return Stop(message.reason)
         return super().handle_info(message)
 
     async def terminate(self, reason: ExitReason) -> None:
         """Stop the tree, with all the time it wants."""
-        if self.root.is_alive():
+        if self.root is not None and self.root.is_alive():
             ended = down(self.root)
             send_exit(self.root, reason)
             await ended

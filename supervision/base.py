@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, Final, TypeAlias
-
-import structlog
 
 from actors import (
     KILL,
@@ -31,14 +28,16 @@ from actors import (
     send_exit,
     start_successor,
 )
-from actors.exits import reason_of
+from actors.describe import outline
+from actors.exits import reason_of, release_frames
 from actors.guard import attempt, pass_interrupt_on
+from actors.log import get_logger
 from supervision import strategy as rules
 from supervision.child_spec import BRUTAL_KILL, INFINITY, ChildId, ChildSpec, Limit, SpecError
 from supervision.requests import RESTARTING, UNKNOWN_REQUEST, ChildInfo, Refused, Request
 from supervision.strategy import GAVE_UP, AutoShutdown
 
-log = structlog.get_logger("canopy.supervision")
+log = get_logger("canopy.supervision")
 
 
 class Inactive(enum.Enum):
@@ -100,7 +99,7 @@ class Child:
         self.restarts = 0
         self.attempts = 0
         self.started = 0.0
-        self.own_restarts: list[float] = []
+        self.own_restarts = None if spec.budget is None else rules.RestartWindow(spec.budget)
 
     @property
     def ref(self) -> Ref | None:
@@ -150,6 +149,7 @@ async def begin(child: Child) -> Ref:
         if caller is None or not caller.is_alive():  # it is the calling process that is unwound
             raise
         pass_interrupt_on(exception)
+        release_frames(exception)
         raise StartError(reason_of(exception)) from exception
     if not isinstance(ref, Ref):
         raise StartError(Crash(TypeError(f"the start function returned a {type(ref).__name__}, not a Ref")))
@@ -169,7 +169,7 @@ class BaseSupervisor(GenServer):
         self.trap_exit = True
         self.limit = Limit(intensity, period)
         self.auto_shutdown = auto_shutdown
-        self.recent_restarts: list[float] = []
+        self.recent_restarts = rules.RestartWindow(self.limit)
         self._by_ref: dict[Ref, Child] = {}  # the active children under the last process they had
         self._significant = 0  # how many of them are significant
 
@@ -184,13 +184,13 @@ class BaseSupervisor(GenServer):
         """Serve the requests of `supervision.requests`."""
         if issubclass(type(request), Request):
             return self._serve(request)
-        self._log("warning", "supervisor.unexpected_call", request=request)
+        log.warning("supervisor.unexpected_call", supervisor=str(self), request=outline(request))
         return Refused(UNKNOWN_REQUEST)
 
     def handle_cast(self, request: Any) -> Any:
         """Begin a restart that is due, unless the child was stopped, started or removed meanwhile."""
         if type(request) is not PendingRestart:
-            self._log("warning", "supervisor.unexpected_cast", request=request)
+            log.warning("supervisor.unexpected_cast", supervisor=str(self), request=outline(request))
         elif request.child.state is request:
             return self._begin_restart(request.child) if request.is_counted else self._restart(request)
         return None
@@ -198,7 +198,7 @@ class BaseSupervisor(GenServer):
     def handle_info(self, message: Any) -> Any:
         """Take the exit of a child; those of others mean nothing to a supervisor."""
         if type(message) is not Exit:
-            self._log("warning", "supervisor.unexpected_message", message=message)
+            log.warning("supervisor.unexpected_message", supervisor=str(self), message=outline(message))
             return None
         sender = message.sender
         child = self.child_of(sender)
@@ -208,11 +208,11 @@ class BaseSupervisor(GenServer):
 
     def handle_continue(self, argument: Any) -> Any:
         """Refuse what only a client can have sent."""
-        self._log("warning", "supervisor.unexpected_message", message=argument)
+        log.warning("supervisor.unexpected_message", supervisor=str(self), message=outline(argument))
 
     def _kernel_proxied(self, message: Any) -> Any:
         """Refuse a Pykka proxy: an attribute that is missing, or a method that raises, would end the supervisor."""
-        self._log("warning", "supervisor.unexpected_call", request=message)
+        log.warning("supervisor.unexpected_call", supervisor=str(self), request=outline(message))
         return Refused(UNKNOWN_REQUEST)
 
     def _serve(self, request: Request) -> Any:
@@ -251,7 +251,7 @@ class BaseSupervisor(GenServer):
             try:
                 await self._start(child)
             except StartError as error:
-                self._log("error", "supervisor.start_failed", child=child.label, reason=error.reason)
+                log.error("supervisor.start_failed", supervisor=str(self), child=child.label, reason=error.reason)
                 pending = PendingRestart(child, error.reason, children[number:])
                 for waiting in (child, *pending.behind):
                     self._set_state(waiting, pending)
@@ -290,10 +290,8 @@ class BaseSupervisor(GenServer):
     async def _restart(self, pending: PendingRestart) -> Stop | None:
         """Count a restart, and begin it, now or after a wait, or give the child up."""
         child = pending.child
-        if child.spec.budget is not None:
-            now = self.scheduler.loop.time()
-            child.own_restarts, is_kept = rules.add_restart(child.own_restarts, now, child.spec.budget)
-            if not is_kept:
+        if child.own_restarts is not None:
+            if not child.own_restarts.add(self.scheduler.loop.time()):
                 await self._give_up(pending)
                 return None
         elif not self._is_within_limit():
@@ -319,19 +317,23 @@ class BaseSupervisor(GenServer):
         child, reason = pending.child, pending.reason
         self._retire(child, GIVEN_UP)
         budget = str(child.spec.budget)
-        self._log("error", "supervisor.child_given_up", child=child.label, reason=reason, budget=budget)
+        log.error("supervisor.child_given_up", supervisor=str(self), child=child.label, reason=reason, budget=budget)
         if child.spec.given_up is not None:
-            on_failure = partial(self._note_given_up_failed, child)
-            attempt(child.spec.given_up, reason, child.args, default=None, on_failure=on_failure)
+            attempt(
+                child.spec.given_up,
+                reason,
+                child.args,
+                default=None,
+                on_failure=lambda _: log.exception(
+                    "supervisor.given_up_failed", supervisor=str(self), child=child.label
+                ),
+            )
         await self._start_in_order([waiting for waiting in pending.behind if waiting.state is pending])
 
-    def _note_given_up_failed(self, child: Child, exception: BaseException) -> None:
-        self._log("error", "supervisor.given_up_failed", child=child.label, exc_info=exception)
-
     def _is_within_limit(self) -> bool:
-        self.recent_restarts, is_kept = rules.add_restart(self.recent_restarts, self.scheduler.loop.time(), self.limit)
+        is_kept = self.recent_restarts.add(self.scheduler.loop.time())
         if not is_kept:
-            self._log("error", "supervisor.limit_reached", limit=str(self.limit))
+            log.error("supervisor.limit_reached", supervisor=str(self), limit=str(self.limit))
         return is_kept
 
     def _delay(self, child: Child) -> float | None:
@@ -349,7 +351,13 @@ class BaseSupervisor(GenServer):
     def _note_restart(self, child: Child, reason: ExitReason) -> None:
         child.restarts += 1
         self.scheduler.restarts += 1
-        self._log("warning", "supervisor.child_restarted", child=child.label, reason=reason, restarts=child.restarts)
+        log.warning(
+            "supervisor.child_restarted",
+            supervisor=str(self),
+            child=child.label,
+            reason=reason,
+            restarts=child.restarts,
+        )
 
     # Stopping.
 
@@ -378,12 +386,8 @@ class BaseSupervisor(GenServer):
             await asyncio.wait(late.values(), timeout=timeout)
             for ref, end in late.items():
                 if not end.done():
-                    self._log("warning", "supervisor.child_killed", child=ref, after=seconds)
+                    log.warning("supervisor.child_killed", supervisor=str(self), child=ref, after=seconds)
                     send_exit(ref, KILL)
         pending = [end for end in ended.values() if not end.done()]
         if pending:
             await asyncio.wait(pending)
-
-    def _log(self, level: str, event: str, **details: Any) -> None:
-        """Log behind the guard: neither a value without a `repr` nor a log that fails may end a supervisor."""
-        attempt(lambda: getattr(log, level)(event, supervisor=str(self), **details), default=None)

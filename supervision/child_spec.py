@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import inspect
 import math
 from collections.abc import Callable, Coroutine, Hashable, Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from actors import ExitReason, Process, Ref
 from actors.guard import attempt
+from actors.portable import PortableException
 
 ChildId: TypeAlias = Hashable
 
@@ -43,11 +45,12 @@ StartFunction: TypeAlias = Callable[..., Coroutine[Any, Any, Ref]]
 ShutdownTime: TypeAlias = float | Literal["brutal_kill"]
 
 
-class SpecError(ValueError):
+class SpecError(PortableException, ValueError):
     """A specification is refused: names the field, its value and what is allowed."""
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
-        super().__init__(f"{field} must be {allowed}, got {value!r}")
+        shown = attempt(repr, value, default=type(value).__name__)
+        super().__init__(f"{field} must be {allowed}, got {shown}")
         self.field = field
         self.value = value
         self.allowed = allowed
@@ -218,14 +221,14 @@ def child(start: type[Process] | StartFunction, /, *args: Any, id: ChildId = Non
     Args:
         start: the class of its process, or a coroutine function that starts it
         args: what its `init` or the function gets
-        id: the name of the class or function by default
+        id: the name of the class or function by default, of a `functools.partial` that of its function
         options: the other fields of `ChildSpec`; keywords of `init` are its `kwargs`
 
     Raises:
-        SpecError: if a field has a value that is not allowed, or the function has no name (`functools.partial`) and
-            there is no `id`.
+        SpecError: if a field has a value that is not allowed, or the function has no name and there is no `id`.
     """
-    id = getattr(start, "__name__", None) if id is None else id
+    named = start.func if isinstance(start, functools.partial) else start
+    id = getattr(named, "__name__", None) if id is None else id
     if id is None and callable(start):
         raise SpecError("id", None, "given, because the start function has no __name__")
     return ChildSpec(id=id, start=start, args=args, **options)

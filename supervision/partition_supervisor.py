@@ -2,40 +2,67 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
+from types import EllipsisType
 from typing import Any
 
-from actors import Ref, whereis
+from actors import Ref, Stop, whereis
 from supervision.child_spec import ChildSpec, ChildType, SpecError, check_spec, child
+from supervision.partition_key import partition_of
 from supervision.strategy import Strategy
 from supervision.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A target for `call`, `cast` and `send`: the child for `key` of the partition supervisor `name`."""
+    """A target for `call`, `cast` and `send`: the child for `key` of the partition supervisor `name`.
+
+    `Partition("counters", key="a")`. With the number of partitions, as in `Partition("counters", 4, "a")`, it needs no
+    look at the supervisor.
+
+    Raises:
+        SpecError: if a value is not allowed.
+    """
 
     name: str
-    partitions: int
-    key: Hashable
+    partitions: int | None = None
+    key: Hashable | EllipsisType = ...
+
+    def __post_init__(self) -> None:
+        if self.partitions is not None:
+            _check_partitions(self.partitions)
+        if self.key is ...:
+            raise SpecError("key", self.key, "given, as in Partition(name, key=key)")
 
     def whereis(self) -> Ref | None:
-        """The child that serves the key now."""
-        return whereis(f"{self.name}.{partition_of(self.key, self.partitions)}")
+        """The process that serves the key now.
+
+        Raises:
+            TypeError: if the key has no partition, see `partition_of`.
+        """
+        partitions = self.partitions or _count_partitions(whereis(self.name))
+        return whereis(f"{self.name}.{partition_of(self.key, partitions)}") if partitions else None
 
 
-def partition_of(key: Hashable, partitions: int) -> int:
-    """The share `key` falls into: the same in every Python process, unlike `hash`.
+class PartitionSupervisor(Supervisor):
+    """A supervisor that tells how many partitions it has."""
 
-    A reference counts by its number, anything else but an integer by its `repr`.
-    """
-    if isinstance(key, Ref):
-        return key.id % partitions
-    if isinstance(key, int):
-        return key % partitions
-    return zlib.crc32(repr(key).encode()) % partitions
+    async def init(self, children: Iterable[ChildSpec] = (), **options: Any) -> Stop | None:
+        children = list(children)
+        self.partitions = len(children)
+        return await super().init(children, **options)
+
+
+def _count_partitions(supervisor: Ref | None) -> int:
+    """How many partitions there are; 0 if `supervisor` is gone or has none."""
+    process = None if supervisor is None else supervisor._process
+    return process.partitions if isinstance(process, PartitionSupervisor) else 0
+
+
+def _check_partitions(partitions: object) -> None:
+    if isinstance(partitions, bool) or not isinstance(partitions, int) or partitions < 1:
+        raise SpecError("partitions", partitions, "an integer of at least 1")
 
 
 def partition_supervisor(name: str, template: ChildSpec, partitions: int, **options: Any) -> ChildSpec:
@@ -54,8 +81,7 @@ def partition_supervisor(name: str, template: ChildSpec, partitions: int, **opti
     check_spec(template)
     if not isinstance(name, str):
         raise SpecError("name", name, "a string")
-    if isinstance(partitions, bool) or not isinstance(partitions, int) or partitions < 1:
-        raise SpecError("partitions", partitions, "an integer of at least 1")
+    _check_partitions(partitions)
     if not isinstance(template.start, type):
         raise SpecError("start", template.start, "a class of processes, to be named by its partition")
     children = [
@@ -63,4 +89,4 @@ def partition_supervisor(name: str, template: ChildSpec, partitions: int, **opti
         for number in range(partitions)
     ]
     options = {"strategy": Strategy.ONE_FOR_ONE, **options}
-    return child(Supervisor, children, id=name, name=name, type=ChildType.SUPERVISOR, kwargs=options)
+    return child(PartitionSupervisor, children, id=name, name=name, type=ChildType.SUPERVISOR, kwargs=options)

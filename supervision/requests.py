@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from actors import ExitReason, Ref, Target, call
+from actors.portable import PortableException
 from supervision.child_spec import ChildId, ChildSpec, ChildType, check_arguments, check_spec
 
 RESTARTING: Final = "restarting"
@@ -29,7 +30,7 @@ class FailedToStart:
     reason: ExitReason
 
 
-class ChildError(Exception):
+class ChildError(PortableException):
     """A request about a child was refused.
 
     `reason` is `NOT_FOUND`, `RUNNING`, `RESTARTING`, `ALREADY_PRESENT`, `BAD_ID`, `DYNAMIC`,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable
 from itertools import dropwhile
 from typing import Final, TypeVar
 
@@ -26,6 +27,27 @@ class Strategy(enum.Enum):
     """All children."""
     REST_FOR_ONE = "rest_for_one"
     """The child and those started after it."""
+
+
+class RestartWindow:
+    """The restarts within the last `limit.period` seconds. Adding one takes the same time however many there are."""
+
+    __slots__ = ("_times", "limit")
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self._times: deque[float] = deque()
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def add(self, now: float) -> bool:
+        """Add a restart at `now`, in seconds that never go back; tell whether the limit is kept."""
+        times = self._times
+        times.append(now)
+        while now - times[0] > self.limit.period:
+            times.popleft()
+        return len(times) <= self.limit.count
 
 
 class AutoShutdown(enum.Enum):
@@ -56,16 +78,6 @@ def is_restarted(restart: Restart, reason: ExitReason) -> bool:
             return not is_clean(reason)
         case Restart.TEMPORARY:
             return False
-
-
-def add_restart(restarts: Sequence[float], now: float, limit: Limit) -> tuple[list[float], bool]:
-    """Add a restart at `now` (seconds).
-
-    Returns the restarts that still count, and whether they keep the limit.
-    """
-    recent = [then for then in restarts if now - then <= limit.period]
-    recent.append(now)
-    return recent, len(recent) <= limit.count
 
 
 def restart_delay(backoff: Backoff, attempt: int, chance: float) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeAlias
 
+from actors.portable import PortableException
 from actors.testing.chance import Decision, Plan
 from actors.testing.kit import Kit, describe_run
 
@@ -25,7 +26,7 @@ replayed_seed: int | None = None
 """The only seed to run; set by `pytest --seed`."""
 
 
-class Found(AssertionError):
+class Found(PortableException, AssertionError):
     """A seed whose run fails.
 
     Attributes:

@@ -7,7 +7,6 @@ import contextlib
 import inspect
 import random
 import re
-import reprlib
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
@@ -17,6 +16,7 @@ import structlog
 
 from actors.call import call, stop
 from actors.cell import Cell
+from actors.describe import describe
 from actors.exits import KILL, SHUTDOWN, ExitReason
 from actors.gen_server import GenServer
 from actors.process import start, start_link
@@ -37,8 +37,6 @@ LINES_OF_LOG = 30
 """So many of the last lines of the log are shown at a failure."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 160
 
 
 class Fault(Exception):
@@ -120,8 +118,7 @@ class Kit:
 
     def _is_mistake(self, report: CrashReport) -> bool:
         """Tell whether a crash is no fault of the kit's, and does not follow from one as a failed call does."""
-        exception = getattr(report.reason, "exception", None)
-        return not self.faults if exception is None else not isinstance(exception, Fault)
+        return not self.faults if report.error is None else not issubclass(report.error, Fault)
 
     # What a test starts.
 
@@ -248,7 +245,7 @@ class Kit:
         items = cell.mailbox.items
         if self._events is not None:
             message = items[0] if items and cell.status.value == "queued" and cell._activity is None else _GOES_ON
-            self.note(f"{cell.ref!r}  {_SHORT.repr(message)}")
+            self.note(f"{cell.ref!r}  {describe(message)}")
         if self._crashes or self._targets:
             self._strike(cell)
         return cell
@@ -263,7 +260,7 @@ class Kit:
             reason = self._targets.pop((cell.ref.label, taken), None)
         if reason is not None:
             self.fault(f"crash {cell.ref!r} with {reason!r} at its message {taken}")
-            self.scheduler.signal(cell.doom, reason)
+            self.scheduler.signal(cell.exit_now, reason)
 
     @contextlib.contextmanager
     def _logging(self) -> Iterator[None]:
@@ -277,9 +274,9 @@ class Kit:
 
     def _keep(self, _logger: Any, level: str, event: Any) -> Any:
         name = event.pop("event")
-        error = event.pop("exc_info", None)
-        facts = " ".join(f"{key}={_SHORT.repr(value)}" for key, value in event.items())
-        line = _plain(f"{level} {name} {facts}" + (f" {error!r}" if isinstance(error, BaseException) else ""))
+        error = str(event.pop("exception", "")).rpartition("\n")[2]  # the last line of the stack trace
+        facts = " ".join(f"{key}={describe(value)}" for key, value in event.items())
+        line = _plain(f"{level} {name} {facts} {error}".rstrip())
         self.log.append(line)
         self.note(line)
         raise structlog.DropEvent
@@ -321,7 +318,7 @@ class Nursery(GenServer):
 def describe_crash(report: CrashReport) -> str:
     """A crash report as text."""
     lines = [
-        f"{' > '.join(report.path)}: {report.kind} {report.ref!r} ended with {_plain(str(report.reason))}",
+        f"{' > '.join(report.path)}: {report.kind} {report.ref!r} ended with {_plain(report.reason)}",
         f"  while it handled {_plain(report.message)}",
         *(f"  {name} = {_plain(value)}" for name, value in report.state.items()),
     ]

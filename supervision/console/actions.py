@@ -9,12 +9,12 @@ from typing import Any, Literal, TypeAlias
 
 from actors import KILL, SHUTDOWN, Ref, debug, self_ref, send_exit
 from actors.debug import force_exit, resume, suspend
+from actors.describe import describe_state
 from actors.report import shown_state
 from protocol import CloseCode, HttpError
 from supervision import Restart
 from supervision.base import BaseSupervisor
 from supervision.console.audit import Audit
-from supervision.console.describe import describe_state
 from supervision.console.model import Done, StateText, TraceState
 from supervision.console.nodes import parents
 from supervision.console.sessions import Visitor

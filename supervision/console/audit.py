@@ -8,12 +8,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import structlog
-
+from actors.log import get_logger
 from protocol import HttpError
 from supervision.console.encoding import to_json
 
-log = structlog.get_logger("canopy.console")
+log = get_logger("canopy.console")
 
 FILE = "audit.log"
 """The audit log's name in the data folder."""

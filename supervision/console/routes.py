@@ -6,8 +6,7 @@ import inspect
 from collections.abc import Awaitable
 from typing import Any
 
-import structlog
-
+from actors.log import get_logger
 from protocol import HttpError, Request, Response
 from supervision.console.encoding import to_json
 from supervision.console.gate import SECURITY_HEADERS, Gate, token_of_form
@@ -16,7 +15,7 @@ from supervision.console.routing import Router
 from supervision.console.sessions import Access, Visitor
 from supervision.server import Answer, WebSocket
 
-log = structlog.get_logger("canopy.console")
+log = get_logger("canopy.console")
 
 _OWNER = Visitor(Access.ADMIN, "owner of the admin socket")
 _SAFE = ("GET", "HEAD")

@@ -6,18 +6,17 @@ in between, so that 10,000 of them hold nobody up.
 
 from __future__ import annotations
 
-import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from actors import Crash, Ref, Scheduler
+from actors import Ref, Scheduler
 from actors.cell import Cell
+from actors.describe import describe
 from actors.mailbox import HIGH_WATER
 from actors.report import CrashReport
 from registry import Keys
 from supervision.base import BaseSupervisor, Child
-from supervision.console.describe import describe
 from supervision.console.history import History, reading
 from supervision.console.machine import Machine, look
 from supervision.console.model import (
@@ -276,7 +275,7 @@ class Snapshot:
             message=report.message,
             recent=list(report.recent),
             state=report.state,
-            traceback=_traceback(report.reason),
+            traceback=report.traceback,
             case=report.case,
         )
 
@@ -288,7 +287,7 @@ class Snapshot:
             ref=str(report.ref.id),
             label=report.label,
             kind=report.kind,
-            reason=str(report.reason),
+            reason=report.reason,
             restarts=report.restarts,
         )
 
@@ -324,7 +323,3 @@ def _spec(cell: Cell) -> Spec | None:
         budget=None if spec.budget is None else f"{spec.budget.count} in {spec.budget.period:g} s",
         backoff=None if spec.backoff is None else describe(spec.backoff),
     )
-
-
-def _traceback(reason: Any) -> str:
-    return "".join(traceback.format_exception(reason.exception)) if isinstance(reason, Crash) else ""

@@ -13,7 +13,7 @@ from typing import Any
 
 from actors import Call, Cast, ExitReason, Ref, Scheduler, watch
 from actors.debug import trace
-from supervision.console.describe import describe
+from actors.describe import describe
 from supervision.console.model import TraceLine, TraceState
 
 MAX_LINES = 1_000

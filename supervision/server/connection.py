@@ -11,10 +11,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
-import structlog
-
 from actors import IGNORE, NORMAL, ExitReason, Stop, is_clean
 from actors.gen_statem import Event, GenStateMachine, Info, Next, StateTimedOut, StateTimeout
+from actors.log import get_logger
 from protocol import (
     Binary,
     CloseCode,
@@ -31,7 +30,7 @@ from protocol import (
 )
 from supervision.server.wire import READABLE, Wire
 
-log = structlog.get_logger("canopy.server")
+log = get_logger("canopy.server")
 
 EVENTS_PER_TURN = 64
 """Events that are handled for one message; the scheduler counts messages, and then lets others have a turn."""

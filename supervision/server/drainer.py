@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 
-import structlog
-
 from actors import ExitReason, GenServer
+from actors.log import get_logger
 from supervision.server.sockets import Sockets
 from supervision.server.wire import Wire
 
-log = structlog.get_logger("canopy.server")
+log = get_logger("canopy.server")
 
 
 class Drainer(GenServer):

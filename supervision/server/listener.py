@@ -12,9 +12,8 @@ import socket
 from dataclasses import dataclass
 from typing import Any, cast
 
-import structlog
-
 from actors import ExitReason, GenServer, Ref, Target, send_after, watch
+from actors.log import get_logger
 from protocol import Response, encode_response
 from supervision import ChildError, start_dynamic_child
 from supervision.server.addresses import LOCAL, plain_address
@@ -22,7 +21,7 @@ from supervision.server.admission import Refusal
 from supervision.server.sockets import Sockets, connect_accepted
 from supervision.server.wire import Wire
 
-log = structlog.get_logger("canopy.server")
+log = get_logger("canopy.server")
 
 ACCEPTS_PER_TURN = 64
 BACK_OFF = 0.2

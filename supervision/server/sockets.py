@@ -9,16 +9,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-import structlog
-
 from actors import Ref
+from actors.log import get_logger
 from protocol import CloseCode, State, format_date
 from supervision.server.admission import Admission, Refusal
 from supervision.server.heartbeat import Heartbeat
 from supervision.server.policy import Policy
 from supervision.server.wire import Wire
 
-log = structlog.get_logger("canopy.server")
+log = get_logger("canopy.server")
 
 GOODBYES = 200
 """WebSockets that are closed before others have a turn."""

@@ -12,16 +12,15 @@ from dataclasses import replace
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import structlog
-
 from actors import ExitReason, Ref, watch
+from actors.log import get_logger
 from protocol import CloseCode, Event, Limits, Pong, Request, Response, Session, SharedMessage, State, Upgrade
 from supervision.server.admission import Refusal
 
 if TYPE_CHECKING:
     from supervision.server.sockets import Sockets
 
-log = structlog.get_logger("canopy.server")
+log = get_logger("canopy.server")
 
 ADOPTION_TIMEOUT = 5.0
 """Seconds in which no wire was adopted, until one that waits for its next owner is closed with 1011."""

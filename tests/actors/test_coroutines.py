@@ -165,7 +165,7 @@ async def test_awaiting_what_asyncio_does_not_know_is_a_crash() -> None:
     with pytest.raises(CallExit) as caught:
         await call(ref, wait)
     assert isinstance(caught.value.reason, Crash)
-    assert "no asyncio future" in str(caught.value.reason)
+    assert "got bad yield" in str(caught.value.reason)
 
 
 @simulated

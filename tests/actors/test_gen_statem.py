@@ -158,10 +158,10 @@ async def test_state_functions_are_called_by_the_name_of_the_state() -> None:
 async def test_an_event_that_no_state_knows_crashes_the_machine() -> None:
     door = await start(Door, 1234)
     ended = down(door)
-    send(door, "what is this")
+    send(door, "what_is_this")
     reason = await ended
     assert isinstance(reason.exception, NotImplementedError)
-    assert "Info(message='what is this') in 'locked'" in str(reason.exception)
+    assert "Info(message='what_is_this') in 'locked'" in str(reason.exception)
 
 
 class Light(enum.Enum):

@@ -1,5 +1,9 @@
 """A mailbox keeps messages in order and costs nothing while it is empty."""
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from actors.mailbox import Mailbox
 
 
@@ -35,6 +39,38 @@ def test_discard_removes_only_the_unwanted() -> None:
     mailbox = filled(1, 2, 3, 4)
     mailbox.discard(lambda message: message % 2 == 0)
     assert list(mailbox.items or ()) == [1, 3]
+
+
+@given(st.lists(st.integers(0, 5), max_size=12), st.integers(0, 5))
+def test_remove_takes_one_message_and_leaves_the_others_in_order(messages: list[int], wanted: int) -> None:
+    mailbox = filled(*messages)
+    mailbox.remove(lambda message: message == wanted)
+    left = list(mailbox.items or ())
+    without = [messages[:place] + messages[place + 1 :] for place, each in enumerate(messages) if each == wanted]
+    assert left in (without or [messages])
+
+
+@pytest.mark.parametrize("place", [0, 3, 500, 996, 999])
+def test_remove_looks_at_no_more_messages_than_there_are_up_to_the_nearer_end(place: int) -> None:
+    looked_at: list[object] = []
+    mailbox = filled(*range(1_000))
+    mailbox.remove(lambda message: looked_at.append(message) or message == place)
+    assert len(mailbox) == 999
+    assert len(looked_at) <= 2 * (min(place, 999 - place) + 1)
+
+
+def test_remove_looks_at_each_message_once_at_most_if_none_is_wanted() -> None:
+    looked_at: list[object] = []
+    mailbox = filled(*range(1_000))
+    mailbox.remove(lambda message: looked_at.append(message) or False)
+    assert len(mailbox) == 1_000
+    assert len(looked_at) <= 1_002
+
+
+def test_remove_from_nothing_is_fine() -> None:
+    mailbox = Mailbox()
+    mailbox.remove(lambda message: True)
+    assert len(mailbox) == 0
 
 
 def test_discard_of_nothing_is_fine() -> None:

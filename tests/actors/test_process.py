@@ -274,7 +274,7 @@ async def test_register_refuses_a_taken_name_the_dead_and_a_second_name() -> Non
     for name, target in (("n", other), ("m", dead), ("m", ref)):
         with pytest.raises(ValueError, match=name):
             register(name, target)
-    with pytest.raises(ValueError, match="nobody"):
+    with pytest.raises(ValueError, match="no process"):
         unregister("m")
 
 

@@ -10,8 +10,8 @@ from tests.support.scenarios import simulated
 
 
 class Vault(GenServer):
-    def init(self, secret: str = "hunter2") -> None:
-        self.secret = secret
+    def init(self, diary: str = "hunter2") -> None:
+        self.diary = diary
         self.opened = 0
 
     def handle_cast(self, request: Any) -> Any:
@@ -23,7 +23,7 @@ class Vault(GenServer):
         return None
 
     def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
-        return {**state, "secret": "***"}
+        return {**state, "diary": "***"}
 
 
 @simulated
@@ -34,7 +34,7 @@ async def test_a_report_holds_message_reason_state_and_restarts() -> None:
         await quiet()
     first, second = debug.crash_reports()[:2]
     assert (first.label, first.kind, first.path) == ("vault", "Vault", ("bank", "vault"))
-    assert str(first.reason) == "ValueError: jammed"
+    assert first.reason == "ValueError: jammed"
     assert first.message == "Cast('crash')"
     assert first.state["opened"] == "1"
     assert (first.restarts, second.restarts) == (0, 1)
@@ -50,9 +50,9 @@ async def test_format_state_decides_what_may_be_seen() -> None:
     cast(ref, "crash")
     await ended
     report = debug.crash_reports()[-1]
-    assert report.state["secret"] == "'***'"
+    assert report.state["diary"] == "'***'"
     assert report.state_before is not None
-    assert report.state_before["secret"] == "'***'"
+    assert report.state_before["diary"] == "'***'"
     assert "hunter2" not in repr(report)
 
 

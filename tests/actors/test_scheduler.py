@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -113,25 +114,27 @@ async def test_invoke_returns_and_raises_what_the_function_does() -> None:
 
 def test_a_closed_loop_drops_messages_and_refuses_to_be_waited_for() -> None:
     async def main() -> Any:
-        return (await puppet())[0]
+        return (await puppet())[0], Scheduler.current()
 
-    ref = asyncio.run(main())
-    scheduler = ref._process.scheduler
+    loop = asyncio.new_event_loop()  # closed without a shutdown, which would kill the process
+    ref, scheduler = loop.run_until_complete(main())
+    loop.close()
     outcomes: list[Any] = []
 
     def talk() -> None:
         ref.tell("hello")
         ref.tell("hello")
-        try:
-            scheduler.invoke(int)
-        except RuntimeError as error:
-            outcomes.append(str(error))
+        for wait in (partial(scheduler.invoke, int), partial(ref.ask, "hello"), ref.stop):
+            try:
+                wait()
+            except RuntimeError as error:
+                outcomes.append(str(error))
 
     thread = threading.Thread(target=talk)
     thread.start()
     thread.join(timeout=10)
-    assert outcomes == ["the event loop is closed"]
-    assert scheduler._foreign == []
+    assert outcomes == ["the event loop is closed"] * 3
+    assert not scheduler._posts
 
 
 def test_closed_loops_are_forgotten() -> None:

@@ -1,5 +1,6 @@
 """Groups of processes, as OTP's pg has them."""
 
+import random
 from typing import Any
 
 import pytest
@@ -98,7 +99,119 @@ async def test_a_monitor_ends_with_its_watcher() -> None:
     await kill(watcher)
     assert here.monitor(watcher) == {}
     here.join("g", one)
-    assert here._watchers == {}
+    assert list(here._watchers) == []
+
+
+@simulated
+async def test_a_monitor_that_ended_leaves_nothing_behind() -> None:
+    here = await groups()
+    [watcher] = await members(1)
+    for number in range(20):
+        here.monitor(watcher, number)
+        here.demonitor(watcher)
+        here.monitor(watcher)
+        here.demonitor(watcher)
+    assert watcher._cell is not None
+    assert not watcher._cell.watchers
+    assert list(here._watchers) == []
+    here.demonitor(watcher)
+
+
+class CountedGroup:
+    """A group that counts how often one is looked up."""
+
+    lookups = 0
+
+    def __hash__(self) -> int:
+        CountedGroup.lookups += 1
+        return id(self)
+
+
+@simulated
+async def test_a_change_costs_the_same_however_many_monitor_other_groups() -> None:
+    here = await groups()
+    watchers = await members(60)
+    for watcher in watchers:
+        here.monitor(watcher, CountedGroup())
+    costs = []
+    for watcher in watchers[:2]:
+        group = CountedGroup()
+        CountedGroup.lookups = 0
+        here.join(group, watcher)
+        here.leave(group, watcher)
+        costs.append(CountedGroup.lookups)
+        for _ in range(10):
+            here.monitor(watcher, CountedGroup())
+    assert costs[0] == costs[1] <= 10
+
+
+@simulated
+async def test_monitors_hear_of_exactly_what_they_monitor_whatever_happens() -> None:
+    rng = random.Random(7)
+    here = await groups()
+    pairs = [await puppet() for _ in range(6)]
+    refs = [ref for ref, _ in pairs]
+    names = ["a", "b", "c"]
+    monitored: dict[Ref, set[str]] = {}
+    joins = {(name, ref): 0 for name in names for ref in refs}
+    expected: dict[Ref, list[Any]] = {ref: [] for ref in refs}
+
+    def changed(name: str, message: Any) -> None:
+        for watcher, its in monitored.items():
+            if name in its:
+                expected[watcher].append(message)
+
+    for _ in range(400):
+        ref, name = rng.choice(refs), rng.choice(names)
+        was = joins[name, ref]
+        match rng.randrange(5):
+            case 0 | 1:
+                here.join(name, ref)
+                joins[name, ref] = was + 1
+                changed(name, Registered("groups", name, ref, was + 1))
+            case 2:
+                assert here.leave(name, ref) == (was > 0)
+                joins[name, ref] = max(0, was - 1)
+                if was > 1:
+                    changed(name, Registered("groups", name, ref, was - 1))
+                elif was == 1:
+                    changed(name, Unregistered("groups", name, ref, 1))
+            case 3:
+                its = set() if rng.random() < 0.3 else {name}
+                here.monitor(ref, *its)
+                monitored[ref] = monitored.get(ref, set()) | (its or set(names))
+            case 4:
+                here.demonitor(ref)
+                monitored.pop(ref, None)
+    await quiet()
+    assert {ref: insides.got for ref, insides in pairs} == expected
+    for name in names:
+        assert sorted(map(str, here.get_members(name))) == sorted(
+            str(ref) for ref in refs for _ in range(joins[name, ref])
+        )
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+@simulated
+async def test_a_dead_member_leaves_as_a_living_one_does(times: int) -> None:
+    here = Groups()  # without a registry that removes the dead
+    one, two = await members(2)
+    here.join("g", two, *[one] * times)
+    await kill(one)
+    for _ in range(times):
+        assert here.leave("g", one)
+    assert not here.leave("g", one)
+    assert list(here) == [("g", two, 1)]
+
+
+@simulated
+async def test_all_join_or_none() -> None:
+    here = await groups()
+    one, dead = await members(2)
+    await kill(dead)
+    with pytest.raises(ValueError, match="is dead"):
+        here.join("g", one, dead)
+    assert list(here) == []
 
 
 @simulated

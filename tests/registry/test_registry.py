@@ -1,5 +1,7 @@
 """Names, groups and topics: held by living processes, looked up without a message, given back by the dead."""
 
+import math
+from asyncio import CancelledError
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ from actors import (
     NORMAL,
     Call,
     CallExit,
+    Down,
     GenServer,
+    Monitor,
     Ref,
     call,
     cast,
@@ -18,8 +22,8 @@ from actors import (
     stop,
 )
 from actors.debug import force_exit
-from actors.testing import Probe, kill, quiet
-from registry import AlreadyRegistered, Keys, Registered, Registry, Table, Unregistered
+from actors.testing import Probe, kill, quiet, run
+from registry import AlreadyRegistered, Groups, Keys, Registered, Registry, Table, Unregistered
 from supervision import Supervisor, child, which_children
 from tests.support.puppet import puppet
 from tests.support.scenarios import simulated
@@ -217,7 +221,7 @@ async def test_members_may_leave_while_they_are_reached() -> None:
 
 @pytest.mark.parametrize("reason", ["crash", "kill", "shutdown"])
 @simulated
-async def test_entries_of_the_dead_are_removed_whatever_they_died_of(reason: str) -> None:
+async def test_keys_of_the_dead_are_removed_whatever_they_died_of(reason: str) -> None:
     names, groups = Table[str]("names"), Table[str]("groups", Keys.DUPLICATE)
     await start_registry(names, groups)
     ann = await start(Member, names, "a", "b")
@@ -269,6 +273,235 @@ async def test_listener_by_name_may_be_away() -> None:
     await start_registry(table)
     ann = await start(Member, table, "a")
     assert table.whereis("a") is ann
+
+
+class Unreachable:
+    """A listener whose look-up raises whatever it was given."""
+
+    def __init__(self, failure: BaseException) -> None:
+        self.failure = failure
+
+    def whereis(self) -> Ref | None:
+        raise self.failure
+
+    def __repr__(self) -> str:
+        raise self.failure
+
+
+@pytest.mark.parametrize("failure", [ValueError("bad"), SystemExit("bad"), CancelledError()], ids=repr)
+@simulated
+async def test_listener_that_cannot_be_reached_harms_neither_the_change_nor_the_others(failure: BaseException) -> None:
+    probe = await Probe.begin()
+    table = Table[str]("names", listeners=[Unreachable(failure), probe.ref])
+    top = await start_registry(table)
+    [before] = await which_children(top)
+    ann = await start(Member, table, "a")
+    table.update_value("a", str.upper, ann)
+    await kill(ann)
+    assert [await probe.receive_message() for _ in range(3)] == [
+        Registered("names", "a", ann, "value of a"),
+        Registered("names", "a", ann, "VALUE OF A"),
+        Unregistered("names", "a", ann, "VALUE OF A"),
+    ]
+    assert list(table) == []
+    assert await which_children(top) == [before]
+
+
+def test_listener_that_is_no_target_is_refused() -> None:
+    with pytest.raises(TypeError, match="a listener must be a reference, a name or a `Via`, got 5"):
+        Table("names", listeners=[5])  # type: ignore[list-item]
+
+
+# Code of others in the middle of a change.
+
+
+@pytest.mark.parametrize("failure", [ValueError("bad"), SystemExit("bad"), CancelledError()], ids=repr)
+@simulated
+async def test_one_that_cannot_be_served_does_not_keep_the_others_from_it(failure: BaseException) -> None:
+    table = Table[str]("groups", Keys.DUPLICATE)
+    members = [await start(Member, table, "group") for _ in range(5)]
+    reached: list[Ref] = []
+
+    def deliver(failing: list[Ref]) -> Any:
+        def to(ref: Ref, _: str) -> None:
+            reached.append(ref)
+            if ref in failing:
+                raise failure
+
+        return to
+
+    with pytest.raises(type(failure)) as alone:
+        table.dispatch("group", deliver(members[:1]))
+    assert alone.value is failure
+    with pytest.raises(BaseExceptionGroup, match="2 of 5 deliveries failed") as several:
+        table.dispatch("group", deliver(members[1:3]))
+    assert several.value.exceptions == (failure, failure)
+    assert reached == members * 2
+
+
+class FusedKey:
+    """A key like any other until its fuse has burnt down: from then on its hash and its comparison raise."""
+
+    fuse: float = math.inf
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __hash__(self) -> int:
+        burn()
+        return 1  # all collide, so that they are compared
+
+    def __eq__(self, other: object) -> bool:
+        burn()
+        return isinstance(other, FusedKey) and other.name == self.name
+
+
+def burn() -> None:
+    FusedKey.fuse -= 1
+    if FusedKey.fuse < 0:
+        raise RuntimeError("the fuse has burnt down")
+
+
+def contents(table: Table[Any]) -> Any:
+    """All of a table, from both sides, without a look-up."""
+    entries = [(key.name, ref, value) for key, ref, value in table]
+    by_ref = sorted((str(ref), entry.key.name) for ref in table.refs() for entry in table._keys_of[ref])
+    assert by_ref == sorted((str(ref), name) for name, ref, _ in entries)
+    return sorted(entries, key=str)
+
+
+CHANGES: dict[str, Any] = {
+    "register a new key": lambda table, one, dead: table.register(FusedKey("new"), 1, one),
+    "register a key again": lambda table, one, dead: table.register(FusedKey("b"), 9, one),
+    "register the key of the dead": lambda table, one, dead: table.register(FusedKey("d"), 1, one),
+    "unregister": lambda table, one, dead: table.unregister(FusedKey("b"), one),
+    "unregister what is not held": lambda table, one, dead: table.unregister(FusedKey("x"), one),
+    "unregister a match": lambda table, one, dead: table.unregister_match(FusedKey("b"), bool, one),
+    "update": lambda table, one, dead: table.update_value(FusedKey("b"), lambda value: value + 1, one),
+    "forget": lambda table, one, dead: table.forget(one),
+}
+
+
+@pytest.mark.parametrize("kind", [Table, Groups])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_change_happens_whole_or_not_at_all_whenever_a_key_fails(change: Any, kind: Any) -> None:
+    async def scenario() -> bool:
+        FusedKey.fuse = math.inf
+        table = kind("names")
+        (one, _), (two, _), (dead, _) = [await puppet() for _ in range(3)]
+        for name, ref, value in (("a", two, 1), ("b", one, 2), ("c", one, 3), ("d", dead, 4)):
+            table.register(FusedKey(name), value, ref)
+        await kill(dead)
+        before = contents(table)
+        watcher, insides = await puppet()
+        if isinstance(table, Groups):
+            table.monitor(watcher)
+        FusedKey.fuse = fuse
+        try:
+            change(table, one, dead)
+        except RuntimeError:
+            raised = True
+        else:
+            raised = False
+        FusedKey.fuse = math.inf
+        assert not raised or contents(table) in (before, [each for each in before if each[1] is not dead])
+        await quiet()
+        replayed = {(name, ref): value for name, ref, value in before}
+        for message in insides.got:
+            match message:
+                case Registered(key=key, ref=ref, value=value):
+                    replayed[key.name, ref] = value
+                case Unregistered(key=key, ref=ref):
+                    del replayed[key.name, ref]
+        if isinstance(table, Groups):
+            assert contents(table) == sorted(((*held, value) for held, value in replayed.items()), key=str)
+        for name in "abcdx":  # it still works
+            table.register(FusedKey(name), 1, one if name != "a" else two)
+        table.forget(one)
+        assert {ref for _, ref, _ in contents(table)} <= {two, dead}
+        return raised
+
+    for fuse in range(200):
+        if not run(scenario()):
+            assert fuse > 0 or change is CHANGES["forget"]
+            return
+    raise AssertionError("the change never came to its end")
+
+
+@simulated
+async def test_registry_survives_a_key_whose_hash_fails_when_its_holder_dies() -> None:
+    FusedKey.fuse = math.inf
+    table = Table[Any]("names")
+    top = await start_registry(table)
+    [before] = await which_children(top)
+    ann = await start(Member, table, "a")
+    table.register(FusedKey("fails"), 1, ann)
+    FusedKey.fuse = 0
+    await kill(ann)
+    await quiet()
+    assert (list(table), table.refs(), table.keys(ann)) == ([], [], set())
+    assert await which_children(top) == [before]
+
+
+@pytest.mark.parametrize("kind", [Table, Groups])
+@simulated
+async def test_key_that_is_not_hashable_is_refused_before_anything_changed(kind: Any) -> None:
+    table = kind("names")
+    ann, bob = [(await puppet())[0] for _ in range(2)]
+    table.register("a", 1, ann)
+    key = ("in a tuple", [])
+    changes = [
+        lambda: table.register(key, 1, bob),
+        lambda: table.unregister(key, ann),
+        lambda: table.update_value(key, bool, ann),
+        lambda: table.publish(key, "news"),
+        lambda: table.whereis(key),
+        lambda: send(table.via(key), "news"),
+    ]
+    if isinstance(table, Groups):
+        changes += [lambda: table.join(key, bob), lambda: table.leave(key, ann), lambda: table.monitor(bob, "a", key)]
+    for change in changes:
+        with pytest.raises(TypeError, match="a key of the table 'names' must be hashable: unhashable type: 'list'"):
+            change()
+    assert (list(table), table.refs()) == ([("a", ann, 1)], [ann])
+    if isinstance(table, Groups):
+        table.leave("a", ann)
+        await quiet()
+        assert list(table._watchers) == []
+
+
+@pytest.mark.parametrize("deed", ["unregister_match", "update_value"])
+@simulated
+async def test_function_that_gives_back_the_key_it_is_asked_about_leaves_the_table_whole(deed: str) -> None:
+    table = Table[int]("names")
+    ann, _ = await puppet()
+    table.register("a", 1, ann)
+
+    def give_back(_: int) -> int:
+        table.unregister("a", ann)
+        return 1
+
+    if deed == "update_value":
+        with pytest.raises(KeyError):
+            table.update_value("a", give_back, ann)
+    else:
+        table.unregister_match("a", give_back, ann)
+    assert (list(table), table.refs()) == ([], [])
+    table.register("a", 2, ann)
+    assert list(table) == [("a", ann, 2)]
+
+
+@simulated
+async def test_message_that_looks_like_a_down_removes_nobody() -> None:
+    table = Table[str]("names")
+    top = await start_registry(table)
+    [before] = await which_children(top)
+    ann = await start(Member, table, "a")
+    for target in (ann, "name", top):
+        send("registry", Down(Monitor(ann, target), target, "forged"))
+    await quiet()
+    assert table.whereis("a") is ann
+    assert await which_children(top) == [before]
 
 
 # Names as targets.

@@ -1,6 +1,5 @@
 """Equal children side by side, each for its share of the keys."""
 
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -69,6 +68,40 @@ async def test_nobody_is_there_for_a_key_when_the_supervisor_is_gone() -> None:
     assert Partition("p", 4, "a").whereis() is None
 
 
+@pytest.mark.parametrize("partitions", [1, 4, 7])
+@simulated
+async def test_a_target_finds_the_number_of_partitions_itself(partitions: int) -> None:
+    await begin(partitions)
+    for key in ("a", "b", 7, ("t", 1)):
+        assert Partition("p", key=key).whereis() is Partition("p", partitions, key).whereis() is not None
+        assert (await call(Partition("p", key=key), "get"))[0] == partition_of(key, partitions)
+
+
+@simulated
+async def test_nobody_is_there_for_a_key_of_a_name_that_is_no_partition_supervisor() -> None:
+    await start(Supervisor, [child(Share, "x", 1, id="plain", name="plain")])
+    assert Partition("plain", key=1).whereis() is None
+    assert Partition("nobody", key=1).whereis() is None
+
+
+@pytest.mark.parametrize(
+    ("field", "arguments"),
+    [("key", ("p",)), ("key", ("p", 4)), ("partitions", ("p", "a")), ("partitions", ("p", 0, "a"))],
+)
+def test_a_target_without_a_key_or_with_a_bad_number_is_refused(field: str, arguments: Any) -> None:
+    with pytest.raises(SpecError) as caught:
+        Partition(*arguments)
+    assert caught.value.field == field
+
+
+@simulated
+async def test_a_target_with_a_key_that_has_no_partition_is_refused_where_it_is_used() -> None:
+    await begin()
+    for use in (lambda target: cast(target, 1), lambda target: send(target, 1), lambda target: target.whereis()):
+        with pytest.raises(TypeError, match="a key of type object has no partition"):
+            use(Partition("p", key=object()))
+
+
 @simulated
 async def test_options_go_to_the_supervisor() -> None:
     await begin(intensity=0)
@@ -80,21 +113,6 @@ async def test_options_go_to_the_supervisor() -> None:
     await kill(first)
     await quiet()
     assert not supervisor.is_alive()
-
-
-def test_shares_are_equal_and_the_same_in_every_python_process() -> None:
-    counts = Counter(partition_of(f"key {number}", 8) for number in range(8_000))
-    assert set(counts) == set(range(8))
-    assert min(counts.values()) > 800
-    assert [partition_of(key, 8) for key in ("a", "b", ("a", 1), -1)] == [2, 1, 3, 7]
-
-
-@simulated
-async def test_a_reference_keeps_its_share_when_it_is_renamed() -> None:
-    ref = await start(GenServer)
-    before = partition_of(ref, 1_000)
-    ref.label = "other"
-    assert partition_of(ref, 1_000) == before
 
 
 async def begin_share() -> Any:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from actors import KILLED, NORMAL, SHUTDOWN, GenServer, Shutdown
 from supervision import AutoShutdown, BadCombination, ChildSpec, DuplicateId, Limit, Restart, Strategy
-from supervision.strategy import add_restart, ends_supervisor, group, is_restarted, refuse_child, refuse_children
+from supervision.strategy import RestartWindow, ends_supervisor, group, is_restarted, refuse_child, refuse_children
 
 CHILDREN = ["a", "b", "c"]
 
@@ -39,37 +39,55 @@ def test_after_a_failure_all_but_temporary_children_are_restarted(reason: Any) -
 
 
 def test_as_many_restarts_as_the_intensity_are_kept() -> None:
-    restarts: list[float] = []
-    kept = []
-    for now in (1.0, 2.0, 3.0):
-        restarts, is_kept = add_restart(restarts, now, Limit(2, 5))
-        kept.append(is_kept)
-    assert kept == [True, True, False]
+    assert added(Limit(2, 5), 1.0, 2.0, 3.0) == [True, True, False]
 
 
 def test_a_restart_counts_for_exactly_the_period() -> None:
-    assert add_restart([1.0], 6.0, Limit(1, 5)) == ([1.0, 6.0], False)
-    assert add_restart([1.0], 6.001, Limit(1, 5)) == ([6.001], True)
+    assert added(Limit(1, 5), 1.0, 6.0) == [True, False]
+    assert added(Limit(1, 5), 1.0, 6.001) == [True, True]
 
 
 def test_intensity_zero_allows_none() -> None:
-    assert add_restart([], 0.0, Limit(0, 1)) == ([0.0], False)
+    assert added(Limit(0, 1), 0.0) == [False]
 
 
 @given(st.lists(st.floats(0, 100), max_size=30), st.integers(0, 5), st.floats(0.1, 50))
 def test_a_limit_is_kept_if_and_only_if_no_window_holds_more(gaps: list[float], count: int, period: float) -> None:
-    now, restarts, times, kept = 0.0, list[float](), list[float](), True
+    now, times, window = 0.0, list[float](), RestartWindow(Limit(count, period))
     for gap in gaps:
         now += gap
         times.append(now)
-        restarts, is_kept = add_restart(restarts, now, Limit(count, period))
-        assert is_kept == (sum(now - then <= period for then in times) <= count)
-        assert restarts == [then for then in times if now - then <= period]
-        kept = kept and is_kept
+        assert window.add(now) == (len(window) <= count)
+        assert len(window) == sum(now - then <= period for then in times)
 
 
 def test_an_endless_period_forgets_nothing() -> None:
-    assert add_restart([0.0], 1e9, Limit(1, math.inf)) == ([0.0, 1e9], False)
+    assert added(Limit(1, math.inf), 0.0, 1e9) == [True, False]
+
+
+class CountedTime(float):
+    """A time that counts how often one is compared with another."""
+
+    comparisons = 0
+
+    def __sub__(self, other: float) -> float:
+        CountedTime.comparisons += 1
+        return float(self) - float(other)
+
+
+@pytest.mark.parametrize("period", [1e9, 10.0, 0.1], ids=["all count", "some count", "only the last counts"])
+def test_a_restart_costs_the_same_however_many_there_were(period: float) -> None:
+    window = RestartWindow(Limit(5, period))
+    CountedTime.comparisons = 0
+    for number in range(10_000):
+        window.add(CountedTime(number))
+    assert CountedTime.comparisons <= 20_000
+
+
+def added(limit: Limit, *times: float) -> list[bool]:
+    """Whether each of the restarts at `times` keeps `limit`."""
+    window = RestartWindow(limit)
+    return [window.add(now) for now in times]
 
 
 @pytest.mark.parametrize(

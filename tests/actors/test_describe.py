@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors.report import HIDDEN, is_secret
-from supervision.console.describe import describe, describe_state
+from actors.describe import HIDDEN, describe, describe_state, is_secret
 
 
 @dataclass

@@ -1,0 +1,120 @@
+"""The stack trace of an exception as text: bounded, and without the values of variables."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import stat
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from types import TracebackType
+from typing import Any
+
+from actors.describe import LONGEST_TEXT, describe_exception, line
+from actors.guard import attempt
+
+FIRST_FRAMES, LAST_FRAMES = 5, 20
+"""Frames of one traceback that are shown."""
+MOST_EXCEPTIONS = 8
+"""Causes, contexts and members of groups that are shown."""
+MOST_LINES = 200
+LARGEST_SOURCE = 4 * 1024 * 1024
+"""Bytes of a source file that is read for its lines."""
+
+# What Python itself has about an exception, although its class may have other ideas.
+_traceback_of: Callable[[BaseException], TracebackType | None] = BaseException.__dict__["__traceback__"].__get__
+_cause_of: Callable[[BaseException], BaseException | None] = BaseException.__dict__["__cause__"].__get__
+_context_of: Callable[[BaseException], BaseException | None] = BaseException.__dict__["__context__"].__get__
+_hides_context: Callable[[BaseException], bool] = BaseException.__dict__["__suppress_context__"].__get__
+_members_of: Callable[[BaseException], tuple[BaseException, ...]] = BaseExceptionGroup.__dict__["exceptions"].__get__
+
+_CAUSE = "The above exception was the direct cause of the following exception:"
+_CONTEXT = "During handling of the above exception, another exception occurred:"
+
+
+def describe_stacktrace(exception: BaseException) -> str:
+    """Show an exception, where it was raised and what led to it, as Python does; the texts are those of the log."""
+    lines = attempt(_whole, exception, default=[describe_exception(exception)])
+    left_out = len(lines) - MOST_LINES
+    if left_out > 0:  # the end says what happened
+        lines = [f"  [{left_out} lines]", *lines[left_out:]]
+    return "\n".join(lines)
+
+
+def _whole(exception: BaseException) -> list[str]:
+    return list(_chain(exception, set()))
+
+
+def _chain(exception: BaseException, seen: set[int]) -> Iterator[str]:
+    """The lines of an exception, behind those of the exceptions that led to it."""
+    chain: list[tuple[BaseException, str | None]] = []
+    following: tuple[BaseException | None, str | None] = exception, None
+    while following[0] is not None and id(following[0]) not in seen and len(seen) < MOST_EXCEPTIONS:
+        current, link = following
+        assert current is not None
+        seen.add(id(current))
+        chain.append((current, link))
+        cause = _cause_of(current)
+        if cause is not None:
+            following = cause, _CAUSE
+        else:
+            following = None if _hides_context(current) else _context_of(current), _CONTEXT
+    for current, link in reversed(chain):
+        yield from _one(current, seen)
+        if link is not None:
+            yield from ("", link, "")
+
+
+def _one(exception: BaseException, seen: set[int]) -> Iterator[str]:
+    trace = _traceback_of(exception)
+    if trace is not None:
+        yield "Traceback (most recent call last):"
+        yield from _frames(trace)
+    yield describe_exception(exception)
+    if issubclass(type(exception), BaseExceptionGroup):
+        members = _members_of(exception)
+        for member in members[:MOST_EXCEPTIONS]:
+            if id(member) not in seen and len(seen) < MOST_EXCEPTIONS:
+                yield from (f"  | {each}" for each in _chain(member, seen))
+        if len(members) > MOST_EXCEPTIONS:
+            yield f"  | [{len(members)} exceptions]"
+
+
+def _frames(trace: TracebackType) -> Iterator[str]:
+    places: list[Any] = []
+    left_out = 0
+    following: TracebackType | None = trace
+    while following is not None:
+        places.append(following)
+        if len(places) > FIRST_FRAMES + LAST_FRAMES:
+            del places[FIRST_FRAMES]
+            left_out += 1
+        following = following.tb_next
+    for index, place in enumerate(places):
+        if left_out and index == FIRST_FRAMES:
+            yield f"  [{left_out} frames]"
+        code = place.tb_frame.f_code
+        file, function = line(code.co_filename, LONGEST_TEXT), line(code.co_name, LONGEST_TEXT)
+        yield f'  File "{file}", line {place.tb_lineno}, in {function}'
+        source = attempt(_source_line, code.co_filename, place.tb_lineno, default="")
+        if source:
+            yield f"    {source}"
+
+
+def _source_line(file: str, number: int) -> str:
+    """One line of a source file, which is read once: `linecache` is not asked to look whether it has changed."""
+    return line(linecache.getline(file, number).strip(), LONGEST_TEXT) if _is_readable(file) else ""
+
+
+@lru_cache(1_024)
+def _is_readable(file: str) -> bool:
+    """Tell whether a file is one that can be read in no time, and neither a pipe nor a device."""
+    if file in linecache.cache:  # as `doctest` and notebooks have it
+        return True
+    if file.startswith("<"):
+        return False
+    try:
+        found = os.stat(file)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST_SOURCE
