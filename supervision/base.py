@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, Final, TypeAlias
 
 from actors import (
@@ -29,7 +28,8 @@ from actors import (
     send_exit,
     start_successor,
 )
-from actors.exits import reason_of
+from actors.describe import outline
+from actors.exits import reason_of, release_frames
 from actors.guard import attempt, pass_interrupt_on
 from actors.log import get_logger
 from supervision import strategy as rules
@@ -40,7 +40,7 @@ from supervision.strategy import GAVE_UP, AutoShutdown
 log = get_logger("canopy.supervision")
 
 
-class Down(enum.Enum):
+class Inactive(enum.Enum):
     """Why a child neither runs nor waits for a restart."""
 
     STOPPED = "stopped"
@@ -49,8 +49,8 @@ class Down(enum.Enum):
     """It exceeded its budget: it is started again on request only."""
 
 
-STOPPED: Final = Down.STOPPED
-GIVEN_UP: Final = Down.GIVEN_UP
+STOPPED: Final = Inactive.STOPPED
+GIVEN_UP: Final = Inactive.GIVEN_UP
 
 
 class PendingRestart:
@@ -72,7 +72,7 @@ class PendingRestart:
         self.is_counted = False
 
 
-ChildState: TypeAlias = Ref | PendingRestart | Down
+ChildState: TypeAlias = Ref | PendingRestart | Inactive
 
 
 class Child:
@@ -112,6 +112,11 @@ class Child:
         return isinstance(self.state, PendingRestart) and self.state.child is self
 
     @property
+    def is_active(self) -> bool:
+        """Tell whether it runs, or waits for a restart of its own."""
+        return self.is_restarting or self.ref is not None
+
+    @property
     def label(self) -> str | None:
         """What people call it."""
         spec = self.spec
@@ -144,6 +149,7 @@ async def begin(child: Child) -> Ref:
         if caller is None or not caller.is_alive():  # it is the calling process that is unwound
             raise
         pass_interrupt_on(exception)
+        release_frames(exception)
         raise StartError(reason_of(exception)) from exception
     if not isinstance(ref, Ref):
         raise StartError(Crash(TypeError(f"the start function returned a {type(ref).__name__}, not a Ref")))
@@ -164,8 +170,8 @@ class BaseSupervisor(GenServer):
         self.limit = Limit(intensity, period)
         self.auto_shutdown = auto_shutdown
         self.recent_restarts = rules.RestartWindow(self.limit)
-        self._by_ref: dict[Ref, Child] = {}  # those that run, and those that wait for a restart under their last
-        self._significant = 0  # children that run or wait for a restart
+        self._by_ref: dict[Ref, Child] = {}  # the active children under the last process they had
+        self._significant = 0  # how many of them are significant
 
     def child_of(self, ref: Ref | None) -> Child | None:
         """What this supervisor knows of a child that runs; None of others' children."""
@@ -178,13 +184,13 @@ class BaseSupervisor(GenServer):
         """Serve the requests of `supervision.requests`."""
         if issubclass(type(request), Request):
             return self._serve(request)
-        self._log("warning", "supervisor.unexpected_call", request=request)
+        log.warning("supervisor.unexpected_call", supervisor=str(self), request=outline(request))
         return Refused(UNKNOWN_REQUEST)
 
     def handle_cast(self, request: Any) -> Any:
         """Begin a restart that is due, unless the child was stopped, started or removed meanwhile."""
         if type(request) is not PendingRestart:
-            self._log("warning", "supervisor.unexpected_cast", request=request)
+            log.warning("supervisor.unexpected_cast", supervisor=str(self), request=outline(request))
         elif request.child.state is request:
             return self._begin_restart(request.child) if request.is_counted else self._restart(request)
         return None
@@ -192,18 +198,21 @@ class BaseSupervisor(GenServer):
     def handle_info(self, message: Any) -> Any:
         """Take the exit of a child; those of others mean nothing to a supervisor."""
         if type(message) is not Exit:
-            self._log("warning", "supervisor.unexpected_message", message=message)
+            log.warning("supervisor.unexpected_message", supervisor=str(self), message=outline(message))
             return None
-        child = self.child_of(message.sender)
-        return None if child is None else self._exited(child, message.reason)
+        sender = message.sender
+        child = self.child_of(sender)
+        if sender is None or child is None or sender.is_alive():  # a signal that a living child has sent is no end
+            return None
+        return self._exited(child, message.reason)
 
     def handle_continue(self, argument: Any) -> Any:
         """Refuse what only a client can have sent."""
-        self._log("warning", "supervisor.unexpected_message", message=argument)
+        log.warning("supervisor.unexpected_message", supervisor=str(self), message=outline(argument))
 
     def _kernel_proxied(self, message: Any) -> Any:
         """Refuse a Pykka proxy: an attribute that is missing, or a method that raises, would end the supervisor."""
-        self._log("warning", "supervisor.unexpected_call", request=message)
+        log.warning("supervisor.unexpected_call", supervisor=str(self), request=outline(message))
         return Refused(UNKNOWN_REQUEST)
 
     def _serve(self, request: Request) -> Any:
@@ -242,7 +251,7 @@ class BaseSupervisor(GenServer):
             try:
                 await self._start(child)
             except StartError as error:
-                self._log("error", "supervisor.start_failed", child=child.label, reason=error.reason)
+                log.error("supervisor.start_failed", supervisor=str(self), child=child.label, reason=error.reason)
                 pending = PendingRestart(child, error.reason, children[number:])
                 for waiting in (child, *pending.behind):
                     self._set_state(waiting, pending)
@@ -250,7 +259,8 @@ class BaseSupervisor(GenServer):
                 return
 
     def _set_state(self, child: Child, state: ChildState) -> None:
-        was_active = child.is_restarting or child.ref is not None
+        """Change the state of `child`, and what is kept beside it."""
+        was_active = child.is_active
         child.state = state
         if child.last is not None and not child.is_restarting:
             self._by_ref.pop(child.last, None)
@@ -258,9 +268,9 @@ class BaseSupervisor(GenServer):
             child.last = state
             self._by_ref[state] = child
         if child.spec.significant:
-            self._significant += (child.is_restarting or child.ref is not None) - was_active
+            self._significant += child.is_active - was_active
 
-    def _retire(self, child: Child, state: Down) -> None:
+    def _retire(self, child: Child, state: Inactive) -> None:
         """Have `child` down and its checkpoint forgotten: started again, it begins anew."""
         self._set_state(child, state)
         child.last = None
@@ -280,9 +290,9 @@ class BaseSupervisor(GenServer):
     async def _restart(self, pending: PendingRestart) -> Stop | None:
         """Count a restart, and begin it, now or after a wait, or give the child up."""
         child = pending.child
-        if child.spec.budget is not None:
-            if not self._is_within_budget(child):
-                await self._give_up(pending, child.spec.budget)
+        if child.own_restarts is not None:
+            if not child.own_restarts.add(self.scheduler.loop.time()):
+                await self._give_up(pending)
                 return None
         elif not self._is_within_limit():
             return Stop(GAVE_UP)
@@ -302,26 +312,29 @@ class BaseSupervisor(GenServer):
         """Stop those who are restarted with `child`, which is down; returns who is to be started, in order."""
         return [child]
 
-    async def _give_up(self, pending: PendingRestart, budget: Limit) -> None:
+    async def _give_up(self, pending: PendingRestart) -> None:
         """Leave a child down that exceeded its budget, and start those without it that were stopped for its sake."""
         child, reason = pending.child, pending.reason
         self._retire(child, GIVEN_UP)
-        self._log("error", "supervisor.child_given_up", child=child.label, reason=reason, budget=str(budget))
+        budget = str(child.spec.budget)
+        log.error("supervisor.child_given_up", supervisor=str(self), child=child.label, reason=reason, budget=budget)
         if child.spec.given_up is not None:
-            failed = partial(self._log, "error", "supervisor.given_up_failed", child=child.label)
             attempt(
-                child.spec.given_up, reason, child.args, default=None, on_failure=lambda error: failed(exc_info=error)
+                child.spec.given_up,
+                reason,
+                child.args,
+                default=None,
+                on_failure=lambda _: log.exception(
+                    "supervisor.given_up_failed", supervisor=str(self), child=child.label
+                ),
             )
         await self._start_in_order([waiting for waiting in pending.behind if waiting.state is pending])
 
     def _is_within_limit(self) -> bool:
         is_kept = self.recent_restarts.add(self.scheduler.loop.time())
         if not is_kept:
-            self._log("error", "supervisor.limit_reached", limit=str(self.limit))
+            log.error("supervisor.limit_reached", supervisor=str(self), limit=str(self.limit))
         return is_kept
-
-    def _is_within_budget(self, child: Child) -> bool:
-        return child.own_restarts is None or child.own_restarts.add(self.scheduler.loop.time())
 
     def _delay(self, child: Child) -> float | None:
         """Seconds that `child` has to wait for its restart, if it has to."""
@@ -338,7 +351,13 @@ class BaseSupervisor(GenServer):
     def _note_restart(self, child: Child, reason: ExitReason) -> None:
         child.restarts += 1
         self.scheduler.restarts += 1
-        self._log("warning", "supervisor.child_restarted", child=child.label, reason=reason, restarts=child.restarts)
+        log.warning(
+            "supervisor.child_restarted",
+            supervisor=str(self),
+            child=child.label,
+            reason=reason,
+            restarts=child.restarts,
+        )
 
     # Stopping.
 
@@ -367,12 +386,8 @@ class BaseSupervisor(GenServer):
             await asyncio.wait(late.values(), timeout=timeout)
             for ref, end in late.items():
                 if not end.done():
-                    self._log("warning", "supervisor.child_killed", child=ref, after=seconds)
+                    log.warning("supervisor.child_killed", supervisor=str(self), child=ref, after=seconds)
                     send_exit(ref, KILL)
         pending = [end for end in ended.values() if not end.done()]
         if pending:
             await asyncio.wait(pending)
-
-    def _log(self, level: str, event: str, **details: Any) -> None:
-        """Log behind the guard: neither a value without a `repr` nor a log that fails may end a supervisor."""
-        attempt(lambda: getattr(log, level)(event, supervisor=str(self), **details), default=None)

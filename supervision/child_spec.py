@@ -90,7 +90,7 @@ class Limit:
     def __post_init__(self) -> None:
         if isinstance(self.count, bool) or not isinstance(self.count, int) or self.count < 0:
             raise SpecError("intensity", self.count, "an integer of at least 0")
-        if isinstance(self.period, bool) or not isinstance(self.period, int | float) or not self.period > 0:
+        if not _is_number(self.period) or not self.period > 0:
             raise SpecError("period", self.period, "a number of seconds above 0")
 
 
@@ -221,12 +221,11 @@ def child(start: type[Process] | StartFunction, /, *args: Any, id: ChildId = Non
     Args:
         start: the class of its process, or a coroutine function that starts it
         args: what its `init` or the function gets
-        id: the name of the class or function by default
+        id: the name of the class or function by default, of a `functools.partial` that of its function
         options: the other fields of `ChildSpec`; keywords of `init` are its `kwargs`
 
     Raises:
-        SpecError: if a field has a value that is not allowed, or the function has no name (`functools.partial`) and
-            there is no `id`.
+        SpecError: if a field has a value that is not allowed, or the function has no name and there is no `id`.
     """
     named = start.func if isinstance(start, functools.partial) else start
     id = getattr(named, "__name__", None) if id is None else id

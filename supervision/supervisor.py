@@ -8,7 +8,7 @@ from typing import Any
 from actors import AlreadyStarted, ExitReason, Ref, Shutdown, StartError, Stop
 from actors.guard import attempt
 from supervision import strategy as rules
-from supervision.base import GIVEN_UP, STOPPED, BaseSupervisor, Child, Down
+from supervision.base import GIVEN_UP, STOPPED, BaseSupervisor, Child, Inactive
 from supervision.child_spec import (
     BadSpecs,
     ChildId,
@@ -155,7 +155,7 @@ class Supervisor(BaseSupervisor):
             if child.spec.restart is Restart.TEMPORARY:
                 self._retire(child, STOPPED)
 
-    def _retire(self, child: Child, state: Down) -> None:
+    def _retire(self, child: Child, state: Inactive) -> None:
         super()._retire(child, state)
         if child.spec.restart is Restart.TEMPORARY:
             self._children.pop(child.spec.id, None)

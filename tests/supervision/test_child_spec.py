@@ -2,12 +2,13 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from actors import GenServer, Process, Ref, start_link
-from supervision import BRUTAL_KILL, INFINITY, ChildSpec, ChildType, Limit, Restart, SpecError, child
+from supervision import BRUTAL_KILL, INFINITY, Backoff, ChildSpec, ChildType, Limit, Restart, SpecError, child
 
 
 async def begin() -> Ref:
@@ -44,12 +45,14 @@ class Unfit:
         ("shutdown", "soon"),
         ("shutdown", [5]),
         ("shutdown", Unfit()),
+        ("shutdown", 10**400),
         ("type", "worker"),
         ("significant", 1),
         ("name", 5),
         ("label", b"bytes"),
         ("budget", 3),
         ("given_up", "call me"),
+        ("given_up", begin),
     ],
 )
 def test_a_bad_value_is_refused_with_field_and_value(field: str, value: Any) -> None:
@@ -79,6 +82,30 @@ def test_a_partial_start_function_has_the_id_of_its_function() -> None:
 def test_what_cannot_be_started_is_refused_without_a_name_too(start: Any) -> None:
     with pytest.raises(SpecError, match="start must be a class of processes or a coroutine function"):
         child(start)
+
+
+class Factory:
+    async def __call__(self) -> Ref:
+        return await start_link(GenServer)
+
+
+@pytest.mark.parametrize("start", [Factory(), functools.partial(Factory())])
+def test_a_start_function_without_a_name_needs_an_id(start: Any) -> None:
+    with pytest.raises(SpecError, match="id must be given, because the start function has no __name__"):
+        child(start)
+
+
+def test_keywords_that_change_later_do_not_change_a_specification() -> None:
+    mine: dict[Any, Any] = {"a": 1}
+    spec = child(GenServer, kwargs=mine)
+    mine[1] = 2
+    assert spec.kwargs == {"a": 1}
+
+
+@pytest.mark.parametrize("make", [lambda number: Limit(1, number), lambda number: Backoff(maximum=number)])
+def test_a_number_too_large_for_a_clock_is_refused(make: Callable[[int], object]) -> None:
+    with pytest.raises(SpecError):
+        make(10**400)
 
 
 @pytest.mark.parametrize("field", ["name", "label"])
