@@ -221,7 +221,7 @@ def test_a_message_without_a_repr_harms_no_trace() -> None:
     kit = Kit(1, traces=True)
     assert len(kit.run(scenario(kit))) == 3
     trace = "\n".join(kit.trace())
-    assert "<Unprintable instance>" in trace
+    assert "<Unprintable>" in trace
     assert "<list whose repr fails>" in trace
 
 
