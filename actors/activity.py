@@ -15,9 +15,10 @@ from asyncio import base_tasks
 from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Callable, Coroutine, Generator
 from types import FrameType
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-Wake = Callable[["asyncio.Future[Any] | None"], None]
+if TYPE_CHECKING:
+    from actors.cell import Cell
 
 class Activity:
     """One coroutine and the future that it waits for.
@@ -26,53 +27,38 @@ class Activity:
 
     Args:
         coroutine: what a callback returned
-        loop: the loop of the process
-        wake: called on that loop when the coroutine can go on; `advance` continues it
-        wake_context: what `wake` is called in: a copy of the present context for each wait would cost time
-        name: the label of the process
+        cell: the process that drives it
     """
 
     __slots__ = (
         "__weakref__",
-        "_asyncio_future_blocking",
         "_cancel_message",
         "_cancel_requests",
+        "_cell",
         "_completion",
         "_coro",
         "_error",
         "_fut_waiter",
-        "_loop",
         "_must_cancel",
         "_name",
-        "_wake",
-        "_wake_context",
     )
 
-    # Names of `asyncio.Task` that anyio reads: `_fut_waiter`, `_must_cancel`; and asyncio itself: `_coro`, `_loop`.
+    # Names of `asyncio.Task` that anyio reads: `_fut_waiter`, `_must_cancel`; and asyncio itself: `_coro`.
+    _asyncio_future_blocking = False
 
-    def __init__(
-        self,
-        coroutine: Coroutine[Any, Any, Any],
-        loop: asyncio.AbstractEventLoop,
-        wake: Wake,
-        wake_context: contextvars.Context,
-        name: str,
-    ) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], cell: Cell) -> None:
         self._coro = coroutine
-        self._loop = loop
-        self._wake = wake
-        self._wake_context = wake_context
-        self._name = name
+        self._cell = cell
+        self._name: str | None = None
         self._fut_waiter: asyncio.Future[Any] | None = None
         self._error: BaseException | None = None  # to be raised in the coroutine at the next step
         self._must_cancel = False
         self._cancel_requests = 0
         self._cancel_message: Any = None
         self._completion: asyncio.Future[Any] | None = None  # made when it is asked for: few are
-        self._asyncio_future_blocking = False
 
     def __repr__(self) -> str:
-        return f"<Activity of {self._name}, {'done' if self.done() else 'pending'}>"
+        return f"<Activity of {self.get_name()}, {'done' if self.done() else 'pending'}>"
 
     # How a process drives it.
 
@@ -81,8 +67,9 @@ class Activity:
         return awaited is self._fut_waiter
 
     def begin(self) -> None:
-        """Have `wake` called soon, for the first step."""
-        self._loop.call_soon(self._wake, None, context=self._wake_context)
+        """Have the process woken soon, for the next step."""
+        scheduler = self._cell.scheduler
+        scheduler.loop.call_soon(self._cell.wake, None, context=scheduler.outside)
 
     def advance(self) -> None:
         """Run the coroutine up to its next wait.
@@ -91,21 +78,23 @@ class Activity:
             StopIteration: with the result, at the end; any other exception is the coroutine's own.
         """
         self._fut_waiter = None
-        error, self._error = self._error, None
-        if self._must_cancel:
-            self._must_cancel = False
-            error = asyncio.CancelledError() if self._cancel_message is None else self._cancelled_error()
-        _enter_task(self._loop, cast(Any, self))
+        loop = self._cell.scheduler.loop
+        _enter_task(loop, cast(Any, self))
         try:
-            awaited = self._coro.send(None) if error is None else self._coro.throw(error)
+            if self._must_cancel or self._error is not None:
+                awaited = self._coro.throw(self._due_error())
+            else:
+                awaited = self._coro.send(None)
         except BaseException as outcome:
             if self._completion is not None:
                 self._complete(outcome)
             raise
         finally:
-            _leave_task(self._loop, cast(Any, self))
-            error = None
-        self._wait_for(awaited)
+            _leave_task(loop, cast(Any, self))
+        if awaited is None:  # asyncio.sleep(0)
+            self.begin()
+        else:
+            self._wait_for(awaited)
 
     def unwind(self) -> None:
         """Cancel what the coroutine waits for, raise `CancelledError` in it, and end it where it waits again.
@@ -116,16 +105,17 @@ class Activity:
             RuntimeError: if it waits after its cancellation, which cuts its cleanup short.
             BaseException: what its cleanup raised.
         """
-        current = asyncio.current_task(self._loop)
+        loop = self.get_loop()
+        current = asyncio.current_task(loop)
         if current is not None:  # the code that killed the process: for the time being, this coroutine is the task
-            _leave_task(self._loop, current)
-        _enter_task(self._loop, cast(Any, self))
+            _leave_task(loop, current)
+        _enter_task(loop, cast(Any, self))
         try:
             self._unwind()
         finally:
-            _leave_task(self._loop, cast(Any, self))
+            _leave_task(loop, cast(Any, self))
             if current is not None:
-                _enter_task(self._loop, current)
+                _enter_task(loop, current)
             if self._completion is not None:
                 self._completion.cancel()
 
@@ -147,24 +137,23 @@ class Activity:
 
     def _let_go_of(self, awaited: asyncio.Future[Any] | None) -> None:
         if awaited is not None:
-            awaited.remove_done_callback(self._wake)
+            awaited.remove_done_callback(self._cell.wake)
             if awaited.cancel() and not awaited.done():
-                awaited.add_done_callback(_take_outcome, context=self._wake_context)
+                awaited.add_done_callback(_take_outcome, context=self._cell.scheduler.outside)
 
     def _wait_for(self, awaited: Any) -> None:
         """Note what the coroutine yielded; what is no future of this loop is an error raised in it."""
-        if awaited is None:  # asyncio.sleep(0)
-            self.begin()
-        elif not getattr(awaited, "_asyncio_future_blocking", None):
+        scheduler = self._cell.scheduler
+        if not getattr(awaited, "_asyncio_future_blocking", None):
             self._fail(RuntimeError(f"{self!r} got bad yield: {awaited!r}"))
-        elif awaited.get_loop() is not self._loop:
+        elif awaited.get_loop() is not scheduler.loop:
             awaited._asyncio_future_blocking = False
             self._fail(RuntimeError(f"{self!r} got Future {awaited!r} attached to a different loop"))
         elif awaited is self:
             self._fail(RuntimeError(f"{self!r} cannot await itself"))
         else:
             awaited._asyncio_future_blocking = False
-            awaited.add_done_callback(self._wake, context=self._wake_context)
+            awaited.add_done_callback(self._cell.wake, context=scheduler.outside)
             self._fut_waiter = awaited
             if self._must_cancel and awaited.cancel(msg=self._cancel_message):
                 self._must_cancel = False
@@ -173,8 +162,14 @@ class Activity:
         self._error = error
         self.begin()
 
-    def _cancelled_error(self) -> asyncio.CancelledError:
-        return asyncio.CancelledError(self._cancel_message)
+    def _due_error(self) -> BaseException:
+        """What is to be raised in the coroutine: a cancellation comes before all else."""
+        error, self._error = self._error, None
+        if self._must_cancel or error is None:
+            self._must_cancel = False
+            message = self._cancel_message
+            return asyncio.CancelledError() if message is None else asyncio.CancelledError(message)
+        return error
 
     # The interface of `asyncio.Task`.
 
@@ -237,11 +232,11 @@ class Activity:
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """The loop of its process."""
-        return self._loop
+        return self._cell.scheduler.loop
 
     def get_name(self) -> str:
         """The label of its process, unless `set_name` changed it."""
-        return self._name
+        return self._cell.ref.label if self._name is None else self._name
 
     def set_name(self, value: object) -> None:
         """Change its name."""
@@ -252,8 +247,8 @@ class Activity:
         return self._coro
 
     def get_context(self) -> contextvars.Context:
-        """A copy of the context that runs: its process has one for all its callbacks."""
-        return contextvars.copy_context()
+        """The context of its process; a copy of the one that runs, if the process has set no variable."""
+        return contextvars.copy_context() if self._cell.context is None else self._cell.context
 
     def get_stack(self, *, limit: int | None = None) -> list[FrameType]:
         """The frames of the coroutine, as `asyncio.Task.get_stack` gives them."""
@@ -275,7 +270,7 @@ class Activity:
     def _completed(self) -> asyncio.Future[Any]:
         """The future of its end."""
         if self._completion is None:
-            self._completion = self._loop.create_future()
+            self._completion = self.get_loop().create_future()
             if self.done():
                 self._completion.set_result(None)
         return self._completion

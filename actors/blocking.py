@@ -18,6 +18,7 @@ from types import CoroutineType
 from typing import Any
 
 from actors.call import refuse
+from actors.cell import FOR_KERNEL
 from actors.exits import ExitReason
 from actors.gen_server import GenServer
 from actors.ref import Ref
@@ -57,6 +58,9 @@ class BlockingServer(GenServer):
         return self._kernel_on_thread(super()._kernel_init)
 
     def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
+        return self._kernel.serve(message) if type(message) in FOR_KERNEL else self._kernel_take(message)
+
+    def _kernel_take(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         if self._kernel_thread is None:
             return self._kernel_settled(message, _plain(self._kernel_dispatch, message))
         return self._kernel_settle_later(message, self._kernel_on_thread(self._kernel_dispatch, message))

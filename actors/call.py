@@ -6,7 +6,7 @@ import asyncio
 import math
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 from pykka import messages as pykka_messages
@@ -15,7 +15,7 @@ from actors.exits import CALLING_SELF, KILLED, NOPROC, NORMAL, TIMEOUT, CallExit
 from actors.future import LoopFuture
 from actors.guard import attempt
 from actors.ref import Ref, StopRequest, Target
-from actors.scheduler import ProcessThread, Scheduler, refuse_to_block
+from actors.scheduler import RUNNING, ProcessThread, Scheduler, refuse_to_block
 from actors.system import down
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 PROXY = (pykka_messages.ProxyCall, pykka_messages.ProxyGetAttr, pykka_messages.ProxySetAttr)
 """What Pykka's proxies send."""
+
+
+FAR: Final = 1e12
+"""Seconds from which on a timeout is looked at more closely: it may be infinite, or an integer beyond all clocks."""
 
 
 class Call:
@@ -51,12 +55,8 @@ class Call:
     def __repr__(self) -> str:
         return f"Call({self.request!r})"
 
-    def submit(self) -> None:
-        """Put the call into the mailbox of its server, and have it fail when the server ends."""
-        server = self.server._cell
-        if server is None:
-            self.bounce()
-            return
+    def submit(self, server: Cell) -> None:
+        """Put the call into the mailbox of `server`, and have it fail when the server ends."""
         if server.callers is None:
             server.callers = {}
         server.callers[self] = None
@@ -167,20 +167,20 @@ async def call(target: Target, request: Any, timeout: float | None = 5.0) -> Any
     ref = target if type(target) is Ref else scheduler.whereis(target)
     if ref is None or (server := ref._cell) is None:
         raise CallExit(NOPROC, target)
-    if timeout is not None:
+    if timeout is not None and not 0 <= timeout < FAR:
         timeout = checked_timeout(timeout)
     if server.scheduler is not scheduler:
         return await _call_across(ref, request, timeout)
-    caller = scheduler.running
-    answer: asyncio.Future[Any] = scheduler.loop.create_future()
-    call = Call(request, answer, ref, scheduler)
+    call = Call(request, scheduler.loop.create_future(), ref, scheduler)
+    caller = RUNNING.get()
     if caller is not None and caller.is_running():  # and not a task that it made, which blocks nothing
         if caller is server:
             raise CallExit(CALLING_SELF, target)
         call.caller = caller.ref
-    call.submit()
+    call.submit(server)
     if timeout is not None:
         scheduler.deadlines.add(call, timeout)
+    answer: asyncio.Future[Any] = call._answer
     try:
         return await answer
     except BaseException:
@@ -281,10 +281,18 @@ def submit(server: Cell, message: Any, future: pykka.Future[Any]) -> Ask:
     kind = KernelAsk if isinstance(message, (StopRequest, *PROXY)) else Ask
     call = kind(message, future, server.ref, server.scheduler)
     if server.scheduler.on_thread():
-        call.submit()
+        _submit(call)
     else:
-        server.scheduler.post(call.submit, dropped=lambda: refuse(call))
+        server.scheduler.post(_submit, call, dropped=lambda: refuse(call))
     return call
+
+
+def _submit(call: Ask) -> None:
+    server = call.server._cell
+    if server is None:
+        call.bounce()
+    else:
+        call.submit(server)
 
 
 def refuse(call: Call) -> None:

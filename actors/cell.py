@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +26,7 @@ from actors.exits import (
     KILLED,
     NOPROC,
     NORMAL,
+    Crash,
     Down,
     Exit,
     ExitReason,
@@ -33,7 +34,6 @@ from actors.exits import (
     ProcessExit,
     StartError,
     Watcher,
-    exception_in,
     is_atom,
     is_clean,
     reason_of,
@@ -142,7 +142,7 @@ class Cell:
 
     Attributes:
         status: what it does now
-        context: its context variables, if it has set one or was started where one was set; see `Scheduler`
+        context: its context variables; None before its first turn, unless it was started where some were set
         handled: messages it has taken
         message: what it handles, or handled last
         tracer, history: who is told of each message before it is handled, for `debug`
@@ -425,26 +425,29 @@ class Cell:
             if self.is_observed:
                 self._observe(message)
             try:
-                outcome = self._serve(message) if type(message) in FOR_KERNEL else handle(message)
+                outcome = handle(message)
             except BaseException as exception:  # noqa: BLE001  # the kernel's turn: it ends this process alone
                 self._failed(exception)
             else:
                 if outcome is not None:
-                    self._activity = self._activity_of(outcome)
-                    self._advance(self._activity)
+                    self._activity = activity = Activity(outcome, self)
+                    self._advance(activity)
         del handle  # this frame may stay in a traceback, and would keep the process
         self.handled += begin - budget
         self._settle_down()
 
-    def _serve(self, message: Any) -> Any:
-        """Serve a message of the kernel's: an order to stop, or a request of a Pykka proxy."""
+    def serve(self, message: Any) -> Coroutine[Any, Any, Any] | None:
+        """Serve a message of `FOR_KERNEL`: an order to stop, a request of a Pykka proxy, or an exit signal.
+
+        Every kind of process brings such messages here, and gets back the signals that are for itself.
+        """
         request = message.request if type(message) is KernelAsk else message
         if self._is_order_to_stop(request):
             self.stop(request.reason)
             return None
         if type(request) in PROXY:
             return self.process._kernel_serve_proxy(message, request)
-        return self.process._kernel_handle(message)
+        return self.process._kernel_take(message)
 
     def observe(self, *, tracer: Callable[[Any], None] | None = None, history: History | None = None) -> None:
         """Replace who is told of messages."""
@@ -501,16 +504,12 @@ class Cell:
             self._failed(exception)
         else:
             if type(outcome) is CoroutineType:
-                self._activity = self._activity_of(outcome)
+                self._activity = Activity(outcome, self)
                 self._activity.begin()
             else:
                 self._completed(outcome)
         finally:
             callback = args = None  # type: ignore[assignment]  # as in `turn`
-
-    def _activity_of(self, coroutine: Any) -> Activity:
-        scheduler = self.scheduler
-        return Activity(coroutine, scheduler.loop, self._wake, scheduler.outside, self.ref.label)
 
     def _advance(self, activity: Activity) -> None:
         """Run `activity` up to its next wait, or to its end."""
@@ -523,7 +522,7 @@ class Cell:
             self._activity = None
             self._failed(exception)
 
-    def _wake(self, awaited: asyncio.Future[Any] | None) -> None:
+    def wake(self, awaited: asyncio.Future[Any] | None) -> None:
         """What the coroutine awaited is there: give it a turn, unless the process was killed meanwhile."""
         if self._activity is None or self.status is not _WAITING or not self._activity.is_waiting_for(awaited):
             return
@@ -558,8 +557,9 @@ class Cell:
         """Enter the process table and run `init`, up to its first wait."""
         scheduler = self.scheduler
         scheduler.processes[self.ref.id] = self
-        scheduler.watch_loop()
-        context = contextvars.Context() if self.context is None else self.context
+        if not scheduler.watches_loop:
+            scheduler.watch_loop()
+        context = contextvars.copy_context()  # it begins with the variables of its starter, as a task does
         context.run(self._boot)
         if len(context) > 1 and self.status is not _DEAD:
             self.context = context
@@ -569,12 +569,11 @@ class Cell:
         self._run(self.process._kernel_init)
         self._settle_down()
 
-    def inherit_context(self) -> None:
-        """Begin with the context variables of the starter, as a task does, if there are any."""
-        context = contextvars.copy_context()
-        if len(context) > (RUNNING in context):
-            context.run(RUNNING.set, self)
-            self.context = context
+    def make_context(self) -> contextvars.Context:
+        """Give this process a context for its turns: most are never needed, and take a fifth of an idle process."""
+        self.context = context = contextvars.Context()
+        context.run(RUNNING.set, self)
+        return context
 
     async def booted(self) -> None:
         """Wait until `init` is through.
@@ -709,14 +708,16 @@ class Cell:
             self._never_lived(reason)
         elif self.parent is not None and not is_clean(reason):
             self._call_guarded(self._take_checkpoint, "actor.checkpoint_failed")
-        self._stop_waiting()
+        if self._idle is not None:
+            self._stop_waiting()
         for timer in tuple(self.timers or ()):
             timer.drop()
         if self._activity is not None:
             self._call_guarded(self._activity.unwind, "actor.cleanup_failed")
             self._activity = None
         self.process._kernel_died()
-        attempt(release_frames, exception_in(reason), default=None)
+        if type(reason) is Crash:
+            attempt(release_frames, reason.exception, default=None)
         self.mailbox.items = self.message = self.history = self.tracer = self.timers = self._pending_exit = None
         scheduler.signal(self._notify, reason)
 
@@ -733,8 +734,7 @@ class Cell:
         if self.scheduler.running is self:
             run()
             return
-        context = contextvars.Context() if self.context is None else self.context
-        context.run(RUNNING.set, self)
+        context = self.make_context() if self.context is None else self.context
         context.run(run)
 
     def _take_checkpoint(self) -> None:

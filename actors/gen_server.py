@@ -11,7 +11,7 @@ from types import CoroutineType
 from typing import Any, Final
 
 from actors.call import Ask, Call, checked_timeout
-from actors.cell import IGNORE, Directive, Stop, log
+from actors.cell import FOR_KERNEL, IGNORE, Directive, Stop, log
 from actors.describe import outline
 from actors.exits import TIMEOUT, ExitReason
 from actors.process import Process
@@ -78,7 +78,9 @@ class Reply(Directive):
         self.then = then
 
 
-_CALLS = frozenset((Call, Ask))
+CALLS = frozenset((Call, Ask))
+_SPECIAL = FOR_KERNEL | CALLS | {Continue}
+"""The messages that are neither casts nor plain."""
 
 
 class GenServer(Process):
@@ -142,19 +144,30 @@ class GenServer(Process):
         return self.terminate(reason)
 
     def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
-        result = self._kernel_dispatch(message)
-        return None if result is None and type(message) not in _CALLS else self._kernel_settled(message, result)
+        kind = type(message)
+        if kind is Cast:  # most messages are this, or plain: without a further call
+            result = self.handle_cast(message.request)
+        elif kind not in _SPECIAL:
+            result = self.handle_info(message)
+        elif kind in FOR_KERNEL:
+            return self._kernel.serve(message)
+        else:
+            return self._kernel_settled(message, self._kernel_dispatch(message))
+        return None if result is None else self._kernel_settled(message, result)
 
     def _kernel_dispatch(self, message: Any) -> Any:
         """Call the callback that `message` is for."""
         kind = type(message)
         if kind is Cast:
             return self.handle_cast(message.request)
-        if kind in _CALLS:
+        if kind in CALLS:
             return self.handle_call(message.request, message)
         if kind is Continue:
             return self.handle_continue(message.argument)
         return self.handle_info(message)
+
+    def _kernel_take(self, message: Any) -> Coroutine[Any, Any, Any] | None:
+        return self._kernel_settled(message, self._kernel_dispatch(message))
 
     def _kernel_settled(self, message: Any, result: Any) -> Coroutine[Any, Any, Any] | None:
         """Settle `message` now, or return what does it when the result is there."""

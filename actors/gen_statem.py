@@ -15,7 +15,7 @@ from types import CoroutineType
 from typing import Any, ClassVar, TypeAlias
 
 from actors.call import Ask, Call
-from actors.cell import IGNORE, Stop
+from actors.cell import FOR_KERNEL, IGNORE, Stop
 from actors.describe import outline
 from actors.gen_server import Cast, GenServer
 from actors.scheduler import MESSAGES_PER_TURN
@@ -265,14 +265,27 @@ class GenStateMachine(GenServer):
                 return None
         elif kind is _Begin:
             return _driven(self._kernel_begin(message.first))
+        elif kind in FOR_KERNEL:
+            return self._kernel.serve(message)
         else:
             event = Info(message)
+        return self._kernel_handle_event(event)
+
+    def _kernel_take(self, message: Any) -> Any:
+        return self._kernel_handle_event(Info(message))
+
+    def _kernel_handle_event(self, event: Event) -> Coroutine[Any, Any, None] | None:
         if self._kernel_timers:
             self._kernel_interrupt(event)
         result = self._kernel_callback(event)
-        if result is None:  # the common case, without a detour: an event that leaves everything as it is
+        if result is None:
             return None
-        return _driven(self._kernel_go_on(event, result))
+        if self.state_enter or type(result) is CoroutineType:
+            return _driven(self._kernel_go_on(event, result))
+        transition = self._kernel_begin_transition(event, result)  # most events wait for nothing: without a coroutine
+        if transition is not None:
+            self._kernel_end_transition(event, transition)
+        return _driven(self._kernel_work_off()) if self._kernel_events or self._kernel_due else None
 
     async def _kernel_begin(self, first: Next) -> None:
         if POSTPONE in first.actions:
@@ -332,15 +345,23 @@ class GenStateMachine(GenServer):
         if type(result) is CoroutineType:
             await self._kernel_as_activity()
             result = await result
+        transition = self._kernel_begin_transition(event, result)
+        if transition is not None:
+            if self.state_enter and (transition.is_change or isinstance(result, Repeat)):
+                await self._kernel_enter(transition.old, transition.timeouts)
+            self._kernel_end_transition(event, transition)
+
+    def _kernel_begin_transition(self, event: Event, result: Any) -> _Transition | None:
+        """Change the state and send replies, as a callback's result says; None if nothing is left to be done."""
         old = self._kernel_state
         match result:
             case None:
-                return
+                return None
             case Stop():
                 if isinstance(event, Call) and result.reply is not IGNORE:
                     event.resolve(result.reply)  # before `terminate`, other than a server (OTP: stop_and_reply)
                 self._kernel.stop(result.reason)
-                return
+                return None
             case Next():
                 self._kernel_state = result.state
             case Keep():
@@ -349,19 +370,21 @@ class GenStateMachine(GenServer):
                 raise TypeError(
                     f"{self} returned {outline(result)}; see GenStateMachine for what a callback may return"
                 )
-        is_change = bool(old != self._kernel_state)
         timeouts: Timeouts = {}
         following = self._kernel_act(result.actions, timeouts)
-        if self.state_enter and (is_change or isinstance(result, Repeat)):
-            await self._kernel_enter(old, timeouts)
-        if POSTPONE in result.actions:
+        return _Transition(old, bool(old != self._kernel_state), result.actions, following, timeouts)
+
+    def _kernel_end_transition(self, event: Event, transition: _Transition) -> None:
+        """Postpone the event, bring back postponed ones if the state changed, and set the timeouts."""
+        if POSTPONE in transition.actions:
             self._kernel_postponed.append(event)
-        if is_change:
+        if transition.is_change:
             self._kernel_cancel(_STATE)
-            self._kernel_put_first(self._kernel_postponed)
-            self._kernel_postponed.clear()
-        self._kernel_put_first(following)
-        self._kernel_set(timeouts)
+            if self._kernel_postponed:
+                self._kernel_put_first(self._kernel_postponed)
+                self._kernel_postponed.clear()
+        self._kernel_put_first(transition.following)
+        self._kernel_set(transition.timeouts)
 
     async def _kernel_enter(self, old: State, timeouts: Timeouts) -> None:
         """Call the state with `Enter`; its actions count as if they stood behind those that led there."""
@@ -448,6 +471,21 @@ Timeouts: TypeAlias = dict[Hashable, tuple[float | None, Event]]
 _EVENT = object()
 _STATE = object()
 _NAMED = object()
+
+
+class _Transition:
+    """What is left to be done of a callback's result when replies are sent and the state is the new one."""
+
+    __slots__ = ("actions", "following", "is_change", "old", "timeouts")
+
+    def __init__(
+        self, old: State, is_change: bool, actions: tuple[Action, ...], following: list[Event], timeouts: Timeouts
+    ) -> None:
+        self.old = old
+        self.is_change = is_change
+        self.actions = actions
+        self.following = following
+        self.timeouts = timeouts
 
 
 class _Begin:

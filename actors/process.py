@@ -15,7 +15,7 @@ from pykka import messages as pykka_messages
 from pykka._envelope import Envelope
 
 from actors.call import Call, submit
-from actors.cell import Cell, log
+from actors.cell import FOR_KERNEL, Cell, log
 from actors.exits import (
     KILLED,
     NOPROC,
@@ -49,7 +49,6 @@ class Process(pykka.Actor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._kernel = Cell(self, Scheduler.current(), self._create_actor_inbox())
         self._kernel_args = (args, kwargs)
-        self._kernel.inherit_context()
 
     def __str__(self) -> str:
         return repr(self.ref)
@@ -221,6 +220,10 @@ class Process(pykka.Actor):
 
     def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         """Handle one message."""
+        return self._kernel.serve(message) if type(message) in FOR_KERNEL else self._kernel_take(message)
+
+    def _kernel_take(self, message: Any) -> Coroutine[Any, Any, Any] | None:
+        """Handle one message that is not for the kernel."""
         return self._kernel_reply(message, self.on_receive(message.request if isinstance(message, Call) else message))
 
     def _kernel_reply(self, message: Any, answer: Any) -> Coroutine[Any, Any, Any] | None:
@@ -392,7 +395,7 @@ def _made(cls: type[P], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Cel
         release_frames(exception)
         raise StartError(reason_of(exception)) from exception
     cell = getattr(process, "_kernel", None)
-    if not isinstance(cell, Cell):
+    if type(cell) is not Cell:
         mistake = TypeError(f"the constructor of {cls.__name__} does not call super().__init__(*args, **kwargs)")
         raise StartError(Crash(mistake)) from mistake
     return cell

@@ -12,6 +12,7 @@ import threading
 from asyncio import get_running_loop
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
@@ -54,10 +55,6 @@ class Scheduler:
     One per loop, made when it is first asked for with `Scheduler.current()`. All its methods but `post`, `invoke` and
     `deliver` belong to the loop's thread. When the loop shuts down (`asyncio.run` does that), its processes are killed.
 
-    Contexts: every process has context variables of its own, which survive an await and which no other process sees.
-    Most processes never set one. They share `_shared_context`, in which passes run and which holds `RUNNING` alone. If
-    a turn leaves a variable there, the process keeps that context, and the others get a new one.
-
     Args:
         loop: the event loop
         pick: takes the next process out of the run queue; the oldest by default
@@ -67,6 +64,7 @@ class Scheduler:
     Attributes:
         thread: the one that runs the loop, or ran it last
         outside: the context of callbacks in which no process runs
+        watches_loop: whether it hears of the end of the loop
         used: seconds that living processes have run since `profile` was switched on
         retired: messages that the dead have taken
         restarts: how often supervisors have started a process in the place of another
@@ -99,7 +97,6 @@ class Scheduler:
         self.used: dict[Cell, float] = {}
         self.messages_per_turn = MESSAGES_PER_TURN
         self.thread = get_ident()
-        self._shared_context = contextvars.Context()
         self._pick = pick
         self._clock: Callable[[], float] | None = None
         self._queue: deque[Cell] = deque()
@@ -109,6 +106,7 @@ class Scheduler:
         self._foreign_is_due = False
         self._signals: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._is_signalling = False
+        self.watches_loop = False
         self._shutdown_hook: AsyncGenerator[None] | None = None
         with Scheduler._of_loop_lock:
             for other in [other for other in Scheduler._of_loop if other.is_closed()]:
@@ -129,9 +127,7 @@ class Scheduler:
             if isinstance(thread, ProcessThread):
                 return thread.scheduler
             raise RuntimeError("processes live on an event loop: start them from code that runs on one") from None
-        scheduler = cls._of_loop.get(loop) or cls(loop)
-        scheduler.thread = get_ident()  # a loop may have been made, or run before, on another one
-        return scheduler
+        return cls._of_loop.get(loop) or cls(loop)
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> Scheduler:
@@ -176,7 +172,9 @@ class Scheduler:
 
     def watch_loop(self) -> None:
         """Kill the processes when the loop shuts down: it closes asynchronous generators then, and this is one."""
-        if self._shutdown_hook is None and sys.get_asyncgen_hooks().firstiter is not None:
+        if sys.get_asyncgen_hooks().firstiter is not None:
+            self.thread = get_ident()
+            self.watches_loop = True
             self._shutdown_hook = self._until_shutdown()
             try:
                 self._shutdown_hook.asend(None).send(None)
@@ -201,6 +199,16 @@ class Scheduler:
     def on_thread(self) -> bool:
         """Tell whether the caller runs on the loop's thread."""
         return get_ident() == self.thread
+
+    def _has_moved_here(self) -> bool:
+        """Note that this thread runs the loop now, if so: another one made it, or ran it before."""
+        try:
+            is_here = get_running_loop() is self.loop
+        except RuntimeError:
+            return False
+        if is_here:
+            self.thread = get_ident()
+        return is_here
 
     def deliver(self, cell: Cell, message: Any) -> None:
         """Put `message` into a mailbox. From any thread; in order for each sender."""
@@ -238,7 +246,7 @@ class Scheduler:
             BlockingOnLoopError: if this thread runs another loop, which must not wait for this one.
             ProcessExit: `KILLED`, if this is the thread of a process that was killed.
         """
-        if self.on_thread():
+        if self.on_thread() or self._has_moved_here():
             return function(*args)
         refuse_to_block("this belongs to another event loop, and must be done there")
         answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
@@ -317,36 +325,34 @@ class Scheduler:
         self._queue.append(cell)
         if not self._pass_is_due:
             self._pass_is_due = True
-            self.loop.call_soon(self._run_pass, context=self._shared_context)
+            self.loop.call_soon(self._run_pass, context=self.outside)
 
     def _run_pass(self) -> None:
         """Give turns to those who waited when the pass began; those that they wake wait for the next pass."""
-        queue, pick, budget = self._queue, self._pick, self.messages_per_turn
-        context, clock = self._shared_context, self._clock
-        self.thread = get_ident()
-        turns = min(len(queue), TURNS_PER_PASS)
+        queue, pick, budget, is_timed = self._queue, self._pick, self.messages_per_turn, self._clock is not None
+        waiting = len(queue)
+        turns = waiting if waiting < TURNS_PER_PASS else TURNS_PER_PASS
         try:
             for _ in range(turns):
                 cell = queue.popleft() if pick is None else pick(queue)
-                begin = 0.0 if clock is None else clock()
-                if cell.context is None:
-                    RUNNING.set(cell)
-                    cell.turn(budget)
-                    if len(context) > 1:  # it set a variable, and keeps this context: the others get another pass
-                        self._shared_context = contextvars.Context()
-                        if cell.ref.is_alive():
-                            cell.context = context
-                        break
-                else:
-                    cell.context.run(cell.turn, budget)
-                if clock is not None and cell.ref.is_alive():
-                    self.used[cell] = self.used.get(cell, 0.0) + clock() - begin
+                context = cell.context
+                if context is None:
+                    context = cell.make_context()
+                context.run(partial(self._timed_turn, cell) if is_timed else cell.turn, budget)
         finally:
             self.turns += turns
             if queue:
-                self.loop.call_soon(self._run_pass, context=self._shared_context)
+                self.loop.call_soon(self._run_pass, context=self.outside)
             else:
                 self._pass_is_due = False
+
+    def _timed_turn(self, cell: Cell, budget: int) -> None:
+        clock = self._clock
+        assert clock is not None
+        begin = clock()
+        cell.turn(budget)
+        if cell.ref.is_alive():
+            self.used[cell] = self.used.get(cell, 0.0) + clock() - begin
 
     # Signals.
 
