@@ -295,7 +295,7 @@ class _Writer:
             return f"{name}({self._items([attribute_of(value, each) for each in matched[:MOST_ITEMS]], level)})"
         if not self._shows_text or level < OPAQUE_BELOW:
             return f"<{name}>"
-        attributes = _attributes_of(value)
+        attributes = attributes_of(value)
         entries = self._entries(attributes.items(), len(attributes), level)
         return f"<{name} {entries}>" if entries else f"<{name}>"
 
@@ -499,7 +499,7 @@ def attribute_of(value: Any, name: str) -> Any:
     return found if type(found) in (NoneType, bool, int, float, str) else None  # the default of a field
 
 
-def _attributes_of(value: Any) -> dict[str, Any]:
+def attributes_of(value: Any) -> dict[str, Any]:
     """Attributes by name, at least as many as are shown."""
     shown = dict(islice(dict.items(_dictionary_of(value)), MOST_ITEMS + 1))
     for base in _bases_of(type(value)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from types import CoroutineType, MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import pykka
 from pykka import messages as pykka_messages
@@ -42,6 +42,9 @@ class Process(pykka.Actor):
 
     Its state is its attributes, under any names but those of this class; the kernel's own begin with `_kernel`.
     """
+
+    is_reproducible: ClassVar[bool] = True
+    """Whether a crash can be repeated with the attributes and the message alone. Crash reports write a test if so."""
 
     # Without Pykka's constructor: a uuid and an Event for each actor would cost more than all the rest.
     __slots__ = ("_kernel", "_kernel_args")
@@ -139,6 +142,10 @@ class Process(pykka.Actor):
         Leave out or replace what is secret or long.
         """
         return state
+
+    def set_message(self, message: Any) -> None:
+        """Name the message in hand for crash reports, in place of the one from the mailbox that told of it."""
+        self._kernel.message = message
 
     def stop(self) -> None:
         """End with reason `normal` after the messages that are waiting already."""

@@ -58,7 +58,7 @@ class CrashReport:
         restarts: how often it had been started again in its place
         number: counts the crashes of a scheduler from 1
         at: when, by the clock of the loop
-        case: a test for pytest that makes such a process crash the same way
+        case: a test for pytest that makes such a process crash the same way, or a comment that says why there is none
         facts: what `log_crash` writes: no text of messages or state is in it
     """
 
@@ -186,6 +186,8 @@ def _recent(history: History) -> tuple[str, ...]:
 
 
 def _case(cell: Cell, reason: str, state: dict[str, Any]) -> str:
+    if not type(cell.process).is_reproducible:
+        return f"# No test repeats this: a {class_name(type(cell.process))} depends on more than its attributes.\n"
     from actors.reproduction import write_case  # it knows all kinds of messages, and their modules know this one
 
     why: list[str] = []

@@ -145,7 +145,7 @@ class CanvasApplication(Application):
             # For people who crash things for fun: five random crashes a second are 50 in 10 s.
             kwargs={"strategy": Strategy.REST_FOR_ONE, "intensity": 200, "period": 10.0},
         )
-        super().__init__(tree, prepare_stop=self._prepare_stop)
+        super().__init__(tree)
 
     def top(self) -> Ref:
         """The top supervisor."""
@@ -158,7 +158,7 @@ class CanvasApplication(Application):
         return self._top
 
     def close(self) -> None:
-        """Close the sockets, after the tree has stopped."""
+        """Release everything, after the tree has stopped or when it was never started."""
         self.sockets.close()
         self.console.close()
         self.store.close()
@@ -166,7 +166,7 @@ class CanvasApplication(Application):
 
     async def drain(self) -> None:
         """Let nobody in any more, and say goodbye to those who are there; the rest goes on until the stop."""
-        self.sockets.drain()
+        self.sockets.prepare_stop()
         await self.sockets.say_goodbye()
 
     def _sources(
@@ -194,7 +194,3 @@ class CanvasApplication(Application):
         """The visitor at the other end."""
         keys = () if wire.owner is None else self.room.users.keys(wire.owner)
         return next(map(str, keys), None)
-
-    def _prepare_stop(self) -> None:
-        self.sockets.drain()
-        self.console.prepare_stop()

@@ -99,9 +99,11 @@ def encode_response(
     """Encode a response.
 
     `head_only` answers HEAD: the length of the body without the body (RFC 9110 §9.3.2). 1xx, 204 and 304 carry
-    neither (RFC 9110 §8.6). A body given to one of them is the caller's bug and raises ValueError, as does a header
-    that would break out of its line or contradict the encoder's.
+    neither (RFC 9110 §8.6). A body given to one of them is the caller's bug and raises ValueError, as does a status of
+    other than three digits, or a header that would break out of its line or contradict the encoder's. What has a wrong
+    type raises TypeError.
     """
+    _check_types(response)
     status, bodiless = response.status, response.status < 200 or response.status in (204, 304)
     if bodiless and response.body:
         raise ValueError(f"a {status} response has no body")
@@ -174,6 +176,21 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _RENAMED = {413: "Content Too Large", 414: "URI Too Long"}  # RFC 9110 §15.5; Python 3.13 is the first to know
 _ENCODERS_OWN = frozenset({"content-length", "transfer-encoding", "date"})
+
+
+def _check_types(response: Response) -> None:
+    """Refuse what could otherwise be encoded by accident: a mapping with names of two letters, a text for HEAD."""
+    if not isinstance(response.status, int) or isinstance(response.status, bool):
+        raise TypeError(f"a status is an int, not a {type(response.status).__name__}")
+    if not 100 <= response.status <= 599:  # RFC 9110 §15
+        raise ValueError(f"not a status of HTTP: {response.status}")
+    if not isinstance(response.headers, tuple | list):
+        raise TypeError(f"headers are a tuple of pairs, not a {type(response.headers).__name__}")
+    for field in response.headers:
+        if not isinstance(field, tuple | list) or len(field) != 2 or not all(isinstance(part, str) for part in field):
+            raise TypeError("a header is a name and a value, both str")
+    if not isinstance(response.body, bytes | bytearray):
+        raise TypeError(f"a body is bytes, not {type(response.body).__name__}")
 
 
 def _phrase(status: int) -> str:

@@ -9,6 +9,7 @@ import inspect
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from actors import (
@@ -37,13 +38,13 @@ from actors import (
     watch,
 )
 from actors.cell import Cell
-from actors.describe import describe_reason
-from actors.guard import pass_interrupt_on
+from actors.describe import class_name, describe_reason
+from actors.guard import attempt, pass_interrupt_on
 from actors.log import get_logger
 from actors.portable import PortableException
 from actors.stacktrace import describe_stacktrace
 from supervision.base import Child, begin
-from supervision.child_spec import ChildId, ChildSpec
+from supervision.child_spec import ChildId, ChildSpec, Resource, resources_of
 from supervision.signals import Signals
 from supervision.strategy import GAVE_UP
 
@@ -99,6 +100,10 @@ class Application:
     `stopped` raises is logged, and the stop goes on; a start phase that raises is a start that fails. A kill does not
     wait for any of them. Neither `prepare_stop` nor `stopped` is called for a start that failed or a tree that ended by
     itself.
+
+    The resources of the tree (`ChildSpec.resources`), such as the sockets of a `server`, are prepared for an orderly
+    stop after `prepare_stop`, and closed at every end, also that of a start that failed. Sockets cannot be opened
+    again: then the next start fails, and a new application is needed.
     """
 
     def __init__(
@@ -111,6 +116,7 @@ class Application:
         env: Mapping[str, Any] | None = None,
     ) -> None:
         self._spec = root
+        self._resources = resources_of(root)
         self._prepare_stop = prepare_stop
         self._start_phases = dict(start_phases or {})
         self._stopped = stopped
@@ -123,6 +129,7 @@ class Application:
         self._tree: set[Ref] = set()
         self._work: asyncio.Task[Any] | None = None
         self._callback: asyncio.Task[BaseException | None] | None = None
+        self._unprepared: tuple[Resource, ...] = ()
         self._killed: asyncio.Future[None] | None = None
         self._ended: asyncio.Future[ExitReason] | None = None
 
@@ -148,6 +155,7 @@ class Application:
         self._state = State.STARTING
         self._tree = {self._master}
         self._is_end_asked_for = False
+        self._unprepared = self._resources
         self._killed = loop.create_future()
         self._ended = loop.create_future()
         watch(self._master, self._master_ended)
@@ -218,6 +226,7 @@ class Application:
         if self._state is State.STARTING:
             self._state = State.STOPPING
             self._is_end_asked_for = True
+            self._prepare_resources()
             self._interrupt_start()
         elif self._state is State.RUNNING:
             self._is_end_asked_for = True
@@ -332,6 +341,7 @@ class Application:
         self._finish(self._reason)
 
     async def _stop_tree(self, master: Ref) -> None:
+        self._prepare_resources()
         with contextlib.suppress(CallExit):  # killed meanwhile, or failed
             await stop(master, SHUTDOWN)
         await self._clear()
@@ -356,9 +366,22 @@ class Application:
     def _finish(self, reason: ExitReason) -> None:
         assert self._ended is not None
         assert self._killed is not None
+        for resource in reversed(self._resources):
+            self._release(resource.close, f"{class_name(type(resource))}.close")
         self._state = State.ENDED
         self._work = None
         self._ended.set_result(KILLED if self._killed.done() and self._is_end_asked_for else reason)
+
+    def _prepare_resources(self) -> None:
+        """Get the resources ready for the stop, unless this is a kill; once for each start."""
+        assert self._killed is not None
+        resources, self._unprepared = () if self._killed.done() else self._unprepared, ()
+        for resource in resources:
+            self._release(resource.prepare_stop, f"{class_name(type(resource))}.prepare_stop")
+
+    def _release(self, function: Callable[[], object], what: str) -> None:
+        """Call a function of a resource; the stop goes on whatever it raises."""
+        attempt(function, default=None, on_failure=partial(self._log_failure, what))
 
     async def _attempt(self, what: str, function: Callable[[], object]) -> None:
         """Call a function of the application, unless this is a kill; the stop goes on whatever it raises."""
@@ -367,8 +390,11 @@ class Application:
             return
         exception = await self._call(function)
         if exception is not None and not self._killed.done():
-            trace = describe_stacktrace(exception)
-            log.error("application.callback_failed", application=self._spec.id, callback=what, exception=trace)
+            self._log_failure(what, exception)
+
+    def _log_failure(self, what: str, exception: BaseException) -> None:
+        trace = describe_stacktrace(exception)
+        log.error("application.callback_failed", application=self._spec.id, callback=what, exception=trace)
 
     async def _call(self, function: Callable[[], object]) -> BaseException | None:
         """Call a function of the application, and wait for its end or for a kill; returns what it raised."""

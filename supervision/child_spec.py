@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Coroutine, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import NoneType
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from actors import ExitReason, Process, Ref
 from actors.guard import attempt
@@ -116,6 +116,20 @@ class Backoff:
             raise SpecError("jitter", self.jitter, "a number from 0 to 1")
 
 
+@runtime_checkable
+class Resource(Protocol):
+    """What outlives the processes that use it and ends with their application: the sockets of a server, for example.
+
+    Both are plain functions, and may be called more than once.
+    """
+
+    def prepare_stop(self) -> object:
+        """Get ready for an orderly stop. Called before the tree stops."""
+
+    def close(self) -> object:
+        """Release everything. Called when no process of the tree is left, however the application ended."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
     """How to start one child, and what to do when it ends.
@@ -135,6 +149,8 @@ class ChildSpec:
             count for the supervisor
         backoff: beyond OTP: how long to wait before a restart; its siblings of a group run on meanwhile
         given_up: beyond OTP: called with the last reason and `args` when the child is given up
+        resources: beyond OTP: what an `Application` closes after its tree, beside the resources of the specifications
+            in `args` and `kwargs`. It does not know those of children that a process specifies itself
     """
 
     id: ChildId
@@ -150,6 +166,7 @@ class ChildSpec:
     budget: Limit | None = None
     backoff: Backoff | None = None
     given_up: Callable[[ExitReason, tuple[Any, ...]], None] | None = None
+    resources: tuple[Resource, ...] = ()
 
     def __post_init__(self) -> None:
         if self.shutdown is None and isinstance(self.type, ChildType):
@@ -177,6 +194,8 @@ class ChildSpec:
         yield "budget", self.budget is None or isinstance(self.budget, Limit), "a Limit or None"
         yield "backoff", self.backoff is None or isinstance(self.backoff, Backoff), "a Backoff or None"
         yield "given_up", self.given_up is None or _is_plain_function(self.given_up), "a plain function or None"
+        is_tuple = isinstance(self.resources, tuple)
+        yield "resources", is_tuple and all(map(_is_resource, self.resources)), "a tuple of resources (see Resource)"
 
 
 def _is_number(value: object) -> bool:
@@ -191,6 +210,23 @@ def _is_shutdown_time(value: Any) -> bool:
 
 def _is_plain_function(value: object) -> bool:
     return callable(value) and not inspect.iscoroutinefunction(value)
+
+
+def _is_resource(value: object) -> bool:
+    return isinstance(value, Resource) and _is_plain_function(value.prepare_stop) and _is_plain_function(value.close)
+
+
+def resources_of(spec: ChildSpec) -> tuple[Resource, ...]:
+    """The resources of a specification and of those among its arguments, each once, in start order."""
+    return tuple({id(each): each for each in _all_resources(spec)}.values())
+
+
+def _all_resources(spec: ChildSpec) -> Iterator[Resource]:
+    for argument in (*spec.args, *spec.kwargs.values()):
+        for each in argument if isinstance(argument, list | tuple) else (argument,):
+            if isinstance(each, ChildSpec):
+                yield from _all_resources(each)
+    yield from spec.resources
 
 
 def check_arguments(args: object, kwargs: object) -> None:

@@ -45,7 +45,7 @@ class Supervisor(BaseSupervisor):
     Start it with its children, or subclass it and give them in `init`:
 
         class Pipeline(Supervisor):
-            async def init(self):
+            async def init(self) -> Stop | None:  # type: ignore[override]  # it takes no children
                 return await super().init([child(Source), child(Sink)], strategy=Strategy.REST_FOR_ONE)
 
     `init` takes the children in start order and, beside them:

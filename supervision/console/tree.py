@@ -53,7 +53,7 @@ class Door:
 
 
 class Console:
-    """The console of one application. Made before its tree is started, closed after it has stopped.
+    """The console of one application. Made before its tree is started; the `Application` closes its sockets after it.
 
     Args:
         sources: what it looks at, and what it may do
@@ -148,14 +148,8 @@ class Console:
         scheme = "http" if self._door.tls is None else "https"
         return f"{scheme}://{host}:{self.web.port}/?token={self.tokens.admin}"
 
-    def prepare_stop(self) -> None:
-        """Let nobody in any more."""
-        self.admin.drain()
-        if self.web is not None:
-            self.web.drain()
-
     def close(self) -> None:
-        """Close its sockets."""
+        """Close its sockets; for a console that was never started."""
         self.admin.close()
         if self.web is not None:
             self.web.close()

@@ -2,7 +2,8 @@
 
 from supervision.server.addresses import Proxies
 from supervision.server.admission import Refusal
-from supervision.server.connection import Answer, Connection, Handler, Phase, Routes, WebSocket
+from supervision.server.connection import Answer, Connection, Phase, Routes, WebSocket
+from supervision.server.handler import Handler
 from supervision.server.listening import inherited, listen, listen_unix
 from supervision.server.origins import ANY_ORIGIN, SAME_HOST, Origins
 from supervision.server.policy import Policy

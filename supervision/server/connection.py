@@ -7,12 +7,14 @@ incarnation. It closes the wire itself when it ends by its own decision.
 from __future__ import annotations
 
 import enum
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeAlias
+from types import CoroutineType
+from typing import Any, ClassVar, TypeAlias
 
 from actors import IGNORE, NORMAL, ExitReason, Stop, is_clean
-from actors.describe import outline
+from actors.describe import attributes_of, class_name, line, outline
 from actors.gen_statem import Event, GenStateMachine, Info, Next, StateTimedOut, StateTimeout
 from actors.log import get_logger
 from protocol import (
@@ -25,10 +27,10 @@ from protocol import (
     Response,
     State,
     Text,
-    Upgrade,
     choose_subprotocol,
     validate,
 )
+from supervision.server.handler import Handler, check_handler, check_result
 from supervision.server.wire import READABLE, Wire
 
 log = get_logger("canopy.server")
@@ -61,34 +63,13 @@ _PHASES = {
 _OPEN, _ACTIVE = State.OPEN, Phase.ACTIVE  # a member looked up on its class costs 40 ns
 
 
-class Handler(Protocol):
-    """The application's side of one WebSocket. Made anew for every incarnation of its connection actor.
-
-    An exception in any of these crashes the connection actor, not the socket.
-    """
-
-    def opened(self) -> None:
-        """The WebSocket is there, or is there again after a crash."""
-
-    def received(self, message: Text | Binary) -> None:
-        """Take a message of the peer."""
-
-    def drained(self) -> None:
-        """All messages that came together have been received."""
-
-    def informed(self, message: Any) -> None:
-        """Take a message that another actor sent to the connection."""
-
-    def closed(self, code: int, reason: str) -> None:
-        """The WebSocket has ended; what the peer said, or 1006."""
-
-
 @dataclass(frozen=True, slots=True)
 class WebSocket:
     """A route's answer: make this request a WebSocket.
 
-    `handler` is called with the connection for each incarnation; what it closes over outlives crashes. `limits` hold
-    in place of the server's. `headers` go into the 101.
+    `handler` is called with the connection for each incarnation; what it closes over outlives crashes. The first call
+    is before the 101, so that the client gets a 500 if it raises: nothing can be sent before `opened`. `limits` hold in
+    place of the server's. `headers` go into the 101.
     """
 
     handler: Callable[[Connection], Handler]
@@ -111,12 +92,14 @@ class Connection(GenStateMachine):
         wire: what it owns
     """
 
+    is_reproducible: ClassVar[bool] = False  # without its socket it does something else
+
     wire: Wire
 
     def init(self, routes: Routes, wire: Wire) -> Any:
         self._routes = routes
         self.wire = wire
-        self._handler: Handler | None = None
+        self._handler: Any = None  # a Handler that has been checked; what it returns is checked each time
         self.label = f"connection #{wire.id}"
         if wire.owner is not None or (wire.is_closed and not wire.events):
             return IGNORE
@@ -124,7 +107,8 @@ class Connection(GenStateMachine):
         if wire.session.state is State.FINISHING and not wire.events:
             wire.finish()  # the last incarnation crashed on the last event
         if isinstance(wire.keepsake, WebSocket) and wire.session.state in (State.OPEN, State.FINISHING):
-            self._begin(wire.keepsake)
+            self._make_handler(wire.keepsake)
+            self._call("opened")
         elif wire.session.awaits_answer and not wire.events:
             wire.fail()  # its request was being served when the last incarnation crashed
         return Next(_PHASES[wire.session.state], *self._deadline())
@@ -150,7 +134,7 @@ class Connection(GenStateMachine):
             case Info(message) if message is READABLE:
                 return self._read()
             case Info(message) if self._handler is not None:
-                self._handler.informed(message)
+                self._call("informed", message)
                 return self._after()
         return self._unexpected(event)
 
@@ -164,8 +148,16 @@ class Connection(GenStateMachine):
 
     def terminate(self, reason: ExitReason) -> None:
         """Close the wire, unless this is a crash: then the next incarnation takes it over."""
-        if is_clean(reason):
+        if is_clean(reason) and self.wire.session.awaits_answer:  # a route ended this process, or somebody stopped it
+            self.wire.fail()
+        elif is_clean(reason):
             self.wire.close(CloseCode.GOING_AWAY if self._handler else CloseCode.NORMAL)
+
+    def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Show the attributes of the handler beside its own."""
+        attributes = attributes_of(state.get("_handler"))
+        own = {name: value for name, value in state.items() if name != "_handler"}
+        return {**own, **{f"handler.{name}": value for name, value in attributes.items()}}
 
     # Sending, for the handler.
 
@@ -196,6 +188,7 @@ class Connection(GenStateMachine):
                     return self._after()
                 if isinstance(event, Request):
                     request = wire.identify(event)
+                    self.set_message(request)
                     pending = self._answer(request)
                     if pending is not None:
                         return self._answer_later(request, pending)
@@ -204,50 +197,76 @@ class Connection(GenStateMachine):
             wire.uncork()
         return self._after()
 
-    def _answer(self, request: Request) -> Awaitable[Answer] | None:
+    def _answer(self, request: Request) -> Awaitable[Any] | None:
         """Answer `request`, or return what its answer will come from."""
+        answer: Any
         try:
             answer = self._routes(request)
-            if not isinstance(answer, Response | WebSocket):
-                return answer
-            self._respond(request, answer)
         except HttpError as error:
-            self.wire.respond(error.response)
+            answer = error.response
+        if not isinstance(answer, Response | WebSocket) and inspect.isawaitable(answer):
+            return answer
+        self._respond(request, answer)
         return None
 
-    async def _answer_later(self, request: Request, pending: Awaitable[Answer]) -> Any:
+    async def _answer_later(self, request: Request, pending: Awaitable[Any]) -> Any:
         try:
-            self._respond(request, await pending)
+            answer = await pending
         except HttpError as error:
-            self.wire.respond(error.response)
+            answer = error.response
+        self._respond(request, answer)
         self.ref.tell(READABLE)
         return self._after()
 
-    def _respond(self, request: Request, answer: Answer) -> None:
+    def _respond(self, request: Request, answer: object) -> None:
+        if not isinstance(answer, Response | WebSocket):
+            if isinstance(answer, CoroutineType):
+                answer.close()  # Python would warn that nothing has awaited it
+            returned, asked = class_name(type(answer)), f"{request.method} {line(request.path, 100)}"
+            raise TypeError(
+                f"the route {outline(self._routes)} returned {returned} for {asked}, not a Response or WebSocket"
+            )
         if self.wire.is_closed:  # nobody would tell the books of admission, or the heartbeat, that it is gone
             return
         if isinstance(answer, Response):
             self.wire.respond(answer)
+        else:
+            self._upgrade(request, answer)
+
+    def _upgrade(self, request: Request, websocket: WebSocket) -> None:
+        """Make `request` a WebSocket, unless the handshake is wrong or not admitted."""
+        try:
+            upgrade = validate(request)
+            refusal = self.wire.admit(request, upgrade.origin)
+            if refusal is not None:
+                raise HttpError(refusal.status, refusal.text, refusal.headers)
+        except HttpError as error:
+            self.wire.respond(error.response)
             return
-        upgrade: Upgrade = validate(request)
-        refusal = self.wire.admit(request, upgrade.origin)
-        if refusal is not None:
-            raise HttpError(refusal.status, refusal.text, refusal.headers)
-        self.wire.keepsake = replace(answer, headers=())  # they are sent once, and would stay as long as the wire
-        subprotocol = choose_subprotocol(upgrade.subprotocols, answer.subprotocols)
-        self.wire.accept(upgrade, subprotocol, answer.headers, answer.limits)
-        self._begin(answer)
+        self.wire.keepsake = replace(websocket, headers=())  # they are sent once, and would stay as long as the wire
+        self._make_handler(websocket)
+        subprotocol = choose_subprotocol(upgrade.subprotocols, websocket.subprotocols)
+        self.wire.accept(upgrade, subprotocol, websocket.headers, websocket.limits)
+        self._call("opened")
 
     # Private: WebSocket.
 
-    def _begin(self, websocket: WebSocket) -> None:
+    def _make_handler(self, websocket: WebSocket) -> None:
         self.label = f"{websocket.label} #{self.wire.id}"
-        self._handler = websocket.handler(self)
-        self._handler.opened()
+        handler = websocket.handler(self)
+        check_handler(handler)
+        self._handler = handler
+
+    def _call(self, callback: str, *args: Any) -> None:
+        """Call the handler."""
+        result = getattr(self._handler, callback)(*args)
+        if result is not None:
+            check_result(self._handler, callback, result)
 
     def _read(self) -> Any:
         """Pass the messages that are there to the handler, and at most so many that others get their turn."""
         wire, handler = self.wire, self._handler
+        event: Any = None
         wire.cork()
         try:
             for _ in range(EVENTS_PER_TURN):
@@ -256,13 +275,21 @@ class Connection(GenStateMachine):
                     break
                 if type(event) is Text or type(event) is Binary:
                     if handler is not None:
-                        handler.received(event)
+                        result = handler.received(event)
+                        if result is not None:
+                            check_result(handler, "received", result)
                 elif isinstance(event, Closed):
                     return self._finish(event)
             else:
                 self.ref.tell(READABLE)
             if handler is not None:
-                handler.drained()
+                result = handler.drained()
+                if result is not None:
+                    check_result(handler, "drained", result)
+        except BaseException:
+            if event is not None:
+                self.set_message(event)
+            raise
         finally:
             wire.uncork()
         return self._after()
@@ -270,8 +297,8 @@ class Connection(GenStateMachine):
     def _finish(self, event: Closed) -> Stop:
         """Answer the close of the peer, after what it said before."""
         if self._handler is not None:
-            self._handler.drained()
-            self._handler.closed(event.code, event.reason)
+            self._call("drained")
+            self._call("closed", event.code, event.reason)
         self.wire.finish()
         self.wire.count_closing(event.code)
         return Stop(NORMAL)

@@ -51,13 +51,15 @@ class Listener(GenServer):
     """
 
     async def init(self, sockets: Sockets, connections: Target) -> None:
+        if sockets.is_closed:
+            raise RuntimeError("these Sockets are closed, because their application has ended: listen with new ones")
         self._sockets = sockets
         self._connections = connections
         self._dismissed: set[asyncio.Task[None]] = set()
         loop, listening = self.scheduler.loop, sockets.listening
 
         def stop_listening(_ref: Ref, _reason: ExitReason) -> None:
-            if not sockets.is_draining:  # then they are closed
+            if sockets.is_listening:
                 for door in listening:
                     loop.remove_reader(door)
 

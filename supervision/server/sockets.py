@@ -19,12 +19,13 @@ from supervision.server.wire import Wire
 
 log = get_logger("canopy.server")
 
+GOODBYE = "the server is going away"
 GOODBYES = 200
 """WebSockets that are closed before others have a turn."""
 
 
 class Sockets:
-    """The sockets of one server. Made before its tree is started, closed after it has stopped.
+    """The sockets of one server. Made before its tree is started; its `Application` closes them after the tree.
 
     Args:
         listening: bound and listening; see `listen`, `listen_unix` and `inherited`
@@ -35,7 +36,9 @@ class Sockets:
         wires: the open ones by their id
         connecting: wires that have not begun yet, and what connects them; it outlives the listener that accepted them
         listener: the process that hears of new wires
+        is_listening: the listening sockets are open
         is_draining: the application is about to stop; nobody new is let in
+        is_closed: the application has ended; nothing can be served with these sockets any more
         accepted: connections so far
         adopted_at: when the last wire got an owner, in seconds of the loop's clock
         refused: connections and handshakes turned away, by `Refusal.name` in lower case
@@ -55,7 +58,9 @@ class Sockets:
         self.wires: dict[int, Wire] = {}
         self.connecting: dict[Wire, asyncio.Task[None]] = {}
         self.listener: Ref | None = None
+        self.is_listening = True
         self.is_draining = False
+        self.is_closed = False
         self.accepted = 0
         self.adopted_at = float("-inf")
         self.refused: Counter[str] = Counter()
@@ -161,9 +166,12 @@ class Sockets:
         name = self.listening[0].getsockname()
         return int(name[1]) if isinstance(name, tuple) else 0
 
-    def drain(self) -> None:
-        """Let nobody new in: who knocks from now on is refused by the system, and finds another server sooner."""
+    def prepare_stop(self) -> None:
+        """Let nobody new in: the system refuses new connections from now on. The drainer says goodbye to the others."""
         self.is_draining = True
+        if not self.is_listening:
+            return
+        self.is_listening = False
         loop = asyncio.get_running_loop()
         for listening in self.listening:
             loop.remove_reader(listening)
@@ -173,16 +181,21 @@ class Sockets:
         """Close every WebSocket with 1001, and return them. Who asks over HTTP is still told that we are not ready."""
         websockets = [wire for wire in self.wires.values() if wire.session.state is not State.HTTP]
         for number, wire in enumerate(websockets, start=1):
-            wire.close(CloseCode.GOING_AWAY, "the server is going away")
+            wire.close(CloseCode.GOING_AWAY, GOODBYE)
             if number % GOODBYES == 0:
                 await asyncio.sleep(0)
         return websockets
 
     def close(self) -> None:
-        """Close the listening sockets, and drop what is still connected."""
+        """Close the listening sockets, and drop what is still connected: WebSockets with 1001, and no more waiting."""
+        self.is_draining = self.is_closed = True
+        self.is_listening = False
         for listening in self.listening:
             listening.close()
+        for connecting in self.connecting.values():
+            connecting.cancel()
         for wire in list(self.wires.values()):
+            wire.close(CloseCode.GOING_AWAY, GOODBYE)
             wire.abort()
 
 

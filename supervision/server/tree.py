@@ -23,7 +23,7 @@ def server(
 
     Args:
         name: unique among the servers of an application; its processes are registered under it
-        sockets: what it listens on, and whose wires outlive its actors
+        sockets: what it listens on, and whose wires outlive its actors; the `Application` closes them at its end
         routes: the application
         crash_budget: how often one connection may crash before it is closed with 1011
         drain_timeout: seconds that clients have to go when the application stops
@@ -51,4 +51,5 @@ def server(
         label=name,
         type=ChildType.SUPERVISOR,
         kwargs={"strategy": Strategy.REST_FOR_ONE, "intensity": intensity, "period": period},
+        resources=(sockets,),
     )

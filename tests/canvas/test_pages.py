@@ -213,7 +213,7 @@ async def test_ready_until_the_server_drains(tmp_path: Path) -> None:
     async with running(new_application(tmp_path)) as application, await RawSocket.open(application.sockets.port) as raw:
         raw.send(request("GET", "/readyz"))
         assert (await raw.answer()).status == 200
-        application.sockets.is_draining = True
+        application.sockets.prepare_stop()
         raw.send(request("GET", "/readyz"))
         answer = await raw.answer()
         assert (answer.status, json.loads(answer.body)) == (503, {"status": "draining"})

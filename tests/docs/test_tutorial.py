@@ -24,7 +24,6 @@ async def chat() -> AsyncIterator[tuple[str, Application, Sockets]]:
         yield f"ws://127.0.0.1:{sockets.port}/chat", application, sockets
     finally:
         await application.stop()
-        sockets.close()
 
 
 @live

@@ -90,3 +90,29 @@ def test_a_decoded_path_never_has_a_dot_segment(path: str) -> None:
         return
     assert not {".", ".."} & set(decoded.split("/"))
     assert "\\" not in decoded
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        Response(None),  # type: ignore[arg-type]
+        Response("200"),  # type: ignore[arg-type]
+        Response(True),
+        Response(200, {"TE": "x"}),  # type: ignore[arg-type]
+        Response(200, ("AB",)),  # type: ignore[arg-type]
+        Response(200, ((b"A", b"x"),)),  # type: ignore[arg-type]
+        Response(200, (), "text"),  # type: ignore[arg-type]
+        Response(200, (), None),  # type: ignore[arg-type]
+        Response(204, (), None),  # type: ignore[arg-type]
+    ],
+)
+@pytest.mark.parametrize("head_only", [False, True])
+def test_a_response_of_wrong_types_is_refused(response: Response, head_only: bool) -> None:
+    with pytest.raises(TypeError):
+        encode_response(response, head_only=head_only)
+
+
+@pytest.mark.parametrize("status", [-1, 0, 99, 600, 1000])
+def test_a_status_is_one_of_http(status: int) -> None:
+    with pytest.raises(ValueError, match=f"not a status of HTTP: {status}"):
+        encode_response(Response(status))

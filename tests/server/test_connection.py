@@ -59,6 +59,13 @@ class Parrot:
         self.diary.append((code, reason))
 
 
+class Stillborn(Parrot):
+    """Fails as soon as its WebSocket is open."""
+
+    def opened(self) -> None:
+        raise RuntimeError("not today")
+
+
 class Aviary:
     """Routes to parrots, and to plain answers; remembers every parrot there was, and how it went."""
 
@@ -80,7 +87,7 @@ class Aviary:
             case "/":
                 return WebSocket(lambda connection: Parrot(connection, self.diary), label="parrot")
             case "/stillborn":
-                return WebSocket(self._refuse_to_open)
+                return WebSocket(lambda connection: Stillborn(connection, self.diary))
             case "/spoken":
                 return WebSocket(lambda connection: Parrot(connection, self.diary), subprotocols=("squawk", "chirp"))
             case "/plain":
@@ -94,9 +101,6 @@ class Aviary:
             case "/later/refused":
                 return self._refuse_later()
         raise HttpError(404, f"there is no {request.path}")
-
-    def _refuse_to_open(self, connection: Connection) -> Parrot:
-        raise RuntimeError("not today")
 
     async def asked(self) -> None:
         """Wait until a request to `/later` is being served."""

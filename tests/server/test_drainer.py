@@ -139,7 +139,7 @@ async def test_handshake_that_arrives_during_the_stop_opens_nothing() -> None:
     async with simulated_server(Office()) as server:
         early = VirtualBrowser(server.door)
         await quiet()
-        server.sockets.is_draining = True
+        server.sockets.prepare_stop()
         early.send_bytes(
             b"GET / HTTP/1.1\r\nHost: canopy\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"

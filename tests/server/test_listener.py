@@ -124,7 +124,7 @@ async def test_unknown_error_crashes_the_listener_and_its_successor_lets_them_in
 @simulated
 async def test_nobody_is_let_in_while_the_server_drains() -> None:
     async with simulated_server(answer) as server:
-        server.sockets.is_draining = True
+        server.sockets.prepare_stop()
         browser = VirtualBrowser(server.door)
         browser.send_bytes(REQUEST)
         await settle(60.0)

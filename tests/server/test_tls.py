@@ -70,11 +70,10 @@ class Site:
 async def serving(authority: trustme.CA, **rules: Any) -> AsyncIterator[Site]:
     """Run a site, and check that it leaves nothing behind."""
     site = Site(authority, **rules)
-    application = Application(server("server", site.sockets, routes), prepare_stop=site.sockets.drain)
+    application = Application(server("server", site.sockets, routes))
     await application.start()
     yield site
     await application.stop()
-    site.sockets.close()
     assert (site.sockets.wires, site.sockets.connecting, processes()) == ({}, {}, [])
 
 

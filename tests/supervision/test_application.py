@@ -1,7 +1,7 @@
 """An application: start phases, settings, what goes with its stop, and what ends it wherever it hangs."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -490,3 +490,121 @@ async def test_a_failed_start_says_where_in_the_tree_and_why() -> None:
 )  # fmt: skip
 def test_a_failed_start_without_a_tree_says_its_reason(reason: ExitReason, text: str) -> None:
     assert str(StartError(reason)) == text
+
+
+# Resources.
+
+
+class Door:
+    """Notes what it is asked for, and which processes there were then; raises whatever it likes."""
+
+    def __init__(self) -> None:
+        self.log: list[tuple[str, bool]] = []
+
+    def prepare_stop(self) -> None:
+        self.log.append(("prepare_stop", whereis("leaf") is not None))
+        raise SystemExit(3)
+
+    def close(self) -> None:
+        self.log.append(("close", any(process.kind != "ApplicationMaster" for process in processes())))
+        raise SystemExit(3)
+
+
+ORDERLY = [("prepare_stop", True), ("close", False)]
+CLOSED = [("close", False)]
+
+
+async def stopped_in_order(door: Door) -> Application:
+    application = Application(top(child(Puppet, name="leaf", resources=(door,))))
+    await application.start()
+    await asyncio.gather(application.stop(), application.stop())
+    return application
+
+
+async def killed(door: Door) -> Application:
+    application = Application(top(child(Puppet, name="leaf", resources=(door,))))
+    await application.start()
+    await application.kill()
+    return application
+
+
+async def killed_in_a_stop(door: Door) -> Application:
+    application = Application(top(child(Puppet, name="leaf", resources=(door,))), prepare_stop=hang)
+    await application.start()
+    stopping = asyncio.ensure_future(application.stop())
+    await asyncio.sleep(1)
+    await application.kill()
+    await stopping
+    return application
+
+
+async def ended_by_itself(door: Door) -> Application:
+    application = Application(top(child(Puppet, name="leaf", resources=(door,))))
+    force_exit(await application.start(), "crash")
+    await application.wait()
+    return application
+
+
+async def not_started_whole(door: Door) -> Application:
+    broken = child(Puppet, lambda _: fail(), id="broken")
+    application = Application(top(child(Puppet, name="leaf", resources=(door,)), broken))
+    with pytest.raises(StartError):
+        await application.start()
+    return application
+
+
+async def failed_in_a_start_phase(door: Door) -> Application:
+    application = Application(top(child(Puppet, name="leaf", resources=(door,))), start_phases={"only": fail})
+    with pytest.raises(StartError):
+        await application.start()
+    return application
+
+
+async def stopped_during_the_start(door: Door) -> Application:
+    hanging = child(Puppet, hang, id="hanging")
+    application = Application(top(child(Puppet, name="leaf", resources=(door,)), hanging))
+    starting = asyncio.ensure_future(application.start())
+    await asyncio.sleep(1)
+    await application.stop()
+    with pytest.raises(StartError):
+        await starting
+    return application
+
+
+async def given_up_during_the_start(door: Door) -> Application:
+    hanging = child(Puppet, hang, id="hanging")
+    application = Application(top(child(Puppet, name="leaf", resources=(door,)), hanging))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await application.start()
+    return application
+
+
+ENDS = {
+    stopped_in_order: ORDERLY,
+    killed: CLOSED,
+    killed_in_a_stop: CLOSED,
+    ended_by_itself: CLOSED,
+    not_started_whole: [("prepare_stop", False), ("close", False)],
+    failed_in_a_start_phase: ORDERLY,
+    stopped_during_the_start: ORDERLY,
+    given_up_during_the_start: ORDERLY,
+}
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
+@simulated
+async def test_resources_are_prepared_before_a_stop_and_closed_after_every_end(
+    end: Callable[[Door], Awaitable[Application]],
+) -> None:
+    door = Door()
+    with capture_logs() as logs:
+        application = await end(door)
+    assert processes() == []
+    failed = [entry["callback"] for entry in logs if entry["event"] == "application.callback_failed"]
+    assert failed == [f"Door.{name}" for name, _ in door.log]
+    assert door.log == ENDS[end]
+    before = len(door.log)
+    await application.stop()
+    await application.kill()
+    assert len(door.log) == before

@@ -8,7 +8,20 @@ from typing import Any
 import pytest
 
 from actors import GenServer, Process, Ref, start_link
-from supervision import BRUTAL_KILL, INFINITY, Backoff, ChildSpec, ChildType, Limit, Restart, SpecError, child
+from supervision import (
+    BRUTAL_KILL,
+    INFINITY,
+    Backoff,
+    ChildSpec,
+    ChildType,
+    DynamicSupervisor,
+    Limit,
+    Restart,
+    SpecError,
+    Supervisor,
+    child,
+)
+from supervision.child_spec import resources_of
 
 
 async def begin() -> Ref:
@@ -23,6 +36,16 @@ class Unfit:
 
     def __eq__(self, other: object) -> bool:
         raise SystemExit("no")
+
+
+class Door:
+    def prepare_stop(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class WaitingDoor(Door):
+    async def close(self) -> None: ...  # type: ignore[override]
 
 
 @pytest.mark.parametrize(
@@ -53,6 +76,10 @@ class Unfit:
         ("budget", 3),
         ("given_up", "call me"),
         ("given_up", begin),
+        ("resources", [Door()]),
+        ("resources", Door()),
+        ("resources", (5,)),
+        ("resources", (WaitingDoor(),)),
     ],
 )
 def test_a_bad_value_is_refused_with_field_and_value(field: str, value: Any) -> None:
@@ -150,3 +177,12 @@ def test_any_kind_of_process_and_id_is_allowed() -> None:
 
     assert child(Own, id=("a", 1)).id == ("a", 1)
     assert child(begin).id == "begin"
+
+
+def test_a_specification_has_the_resources_of_those_in_its_arguments() -> None:
+    first, second, third, fourth = (Door() for _ in range(4))
+    one = child(Supervisor, [child(GenServer, resources=(first,)), child(GenServer, id="b")], resources=(second,))
+    two = child(Supervisor, kwargs={"children": (child(GenServer, resources=(third, first)),)})
+    three = child(DynamicSupervisor, child(GenServer, resources=(fourth,)))
+    assert resources_of(child(Supervisor, [one, two, three], resources=(second,))) == (first, second, third, fourth)
+    assert resources_of(child(GenServer)) == ()

@@ -64,7 +64,7 @@ async def simulated_server(routes: Routes, **options: Any) -> AsyncIterator["Ser
     rules = {field.name: options.pop(field.name) for field in fields(Policy) if field.name in options}
     sockets = Sockets([door.as_socket()], Policy(**{"max_connections": 100, **rules}))
 
-    application = Application(server("server", sockets, routes, **options), prepare_stop=sockets.drain)
+    application = Application(server("server", sockets, routes, **options))
     await application.start()
     yield ServerSimulation(application, sockets, door)
     await application.stop()
