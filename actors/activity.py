@@ -219,6 +219,14 @@ class Activity:
         """What the coroutine raised, otherwise as `result`."""
         return self._completed().exception()
 
+    def set_result(self, result: Any) -> None:
+        """Refuse: a coroutine gives its own result."""
+        raise RuntimeError("an Activity does not support set_result")
+
+    def set_exception(self, exception: Any) -> None:
+        """Refuse: a coroutine raises its own exceptions."""
+        raise RuntimeError("an Activity does not support set_exception")
+
     def add_done_callback(self, fn: Callable[[Any], object], *, context: contextvars.Context | None = None) -> None:
         """Have `fn(self)` called soon after the end of the coroutine."""
         self._completed().add_done_callback(_ForActivity(fn, self), context=context)

@@ -638,7 +638,7 @@ class Cell:
     def _refuse(self, refusal: StartError | Ignored, cause: BaseException | None = None) -> None:
         """Die before having lived."""
         refusal.__cause__ = cause
-        release_frames(cause)
+        attempt(release_frames, cause, default=None)
         self.refusal = refusal
         self._end(refusal.reason if isinstance(refusal, StartError) else NORMAL)
 
@@ -716,7 +716,7 @@ class Cell:
             self._call_guarded(self._activity.unwind, "actor.cleanup_failed")
             self._activity = None
         self.process._kernel_died()
-        release_frames(exception_in(reason))
+        attempt(release_frames, exception_in(reason), default=None)
         self.mailbox.items = self.message = self.history = self.tracer = self.timers = self._pending_exit = None
         scheduler.signal(self._notify, reason)
 

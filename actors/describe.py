@@ -43,6 +43,10 @@ MOST_ITEMS = 8
 """Items of one collection, or attributes of one object, that are shown."""
 DEEPEST = 5
 """Levels of a nested value that are shown."""
+OPAQUE_BELOW = DEEPEST - 1
+"""Levels at which an object shows its attributes: below, they are the insides of something else."""
+MOST_SORTED = 100
+"""Members up to which a set is shown in a fixed order, which differs between Python processes otherwise."""
 MOST_BITS = 512
 """Above so many an integer is not written out: Python refuses to above 4,300 digits."""
 MOST_CAUSES = 5
@@ -281,14 +285,15 @@ class _Writer:
             if issubclass(kind, base):
                 return self._collection(value, base, name, level)
         if issubclass(kind, BaseException):
-            return f"{name}({self._items(_arguments_of(value), level)})" if level > 0 else name
+            arguments = _arguments_of(value)
+            return f"{name}({self._items(arguments[:MOST_ITEMS], level, len(arguments))})" if level > 0 else name
         fields = fields_of(kind)
         if fields is not None:
             return self._record(name, _values(value, [each.name for each in fields if each.repr]), level)
         matched = _lookup(kind, "__match_args__")
         if type(matched) is tuple and matched and level > 0:
             return f"{name}({self._items([attribute_of(value, each) for each in matched[:MOST_ITEMS]], level)})"
-        if not self._shows_text or level <= 0:
+        if not self._shows_text or level < OPAQUE_BELOW:
             return f"<{name}>"
         attributes = _attributes_of(value)
         entries = self._entries(attributes.items(), len(attributes), level)
@@ -318,7 +323,9 @@ class _Writer:
             return f"{name}({size})"
         if level <= 0:
             return f"{name}(...)" if size else f"{name}()"
-        items = self._items(islice(base.__iter__(value), MOST_ITEMS), level, size, ordered=base not in (set, frozenset))
+        is_ordered = base not in (set, frozenset)
+        shown = MOST_ITEMS if is_ordered or size > MOST_SORTED else size
+        items = self._items(islice(base.__iter__(value), shown), level, size, ordered=is_ordered)
         match base.__name__ if type(value) is base else "":
             case "tuple":
                 return f"({items},)" if size == 1 else f"({items})"
@@ -333,11 +340,11 @@ class _Writer:
     def _items(self, items: Iterable[Any], level: int, size: int | None = None, *, ordered: bool = True) -> str:
         """Items, but for one behind a secret's name: `("authorization", ...)`, `["--password", ...]`."""
         texts, hides = [], False
-        for item in islice(items, MOST_ITEMS):
+        for item in items:
             texts.append(HIDDEN if hides and ordered else self.write(item, level - 1))
             hides = is_secret(item)
         if not ordered:
-            texts.sort()
+            texts = sorted(texts)[:MOST_ITEMS]
         return _joined(texts, len(texts) if size is None else size)
 
     def _record(self, name: str, entries: list[tuple[str, Any]], level: int) -> str:

@@ -185,7 +185,9 @@ class Process(pykka.Actor):
         return LoopFuture()
 
     def _start_actor_loop(self) -> None:
-        self._kernel.boot()
+        cell = self._kernel
+        del self  # this frame may stay in a traceback, and would keep the process
+        cell.boot()
 
     @property
     def actor_ref(self) -> Any:

@@ -108,7 +108,7 @@ def test_an_exception_gets_across_with_the_text_of_what_cannot(kind: type[BaseEx
         ref = await start(GenServer)
         for value, text in (
             (ref, str(ref)),
-            (CallFailure("timeout", ref), f"call to {ref} failed: timeout"),
+            (CallFailure("timeout", ref), f"call to {ref!r} failed: timeout"),
             (Unpicklable(), "Unpicklable"),
             (Unloadable(1, 2), "1"),
             (Crash(Unloadable(1, 2)), "Unloadable: 1"),

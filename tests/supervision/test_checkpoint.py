@@ -138,6 +138,28 @@ async def test_a_poisoned_checkpoint_is_dropped_at_the_second_attempt() -> None:
 
 
 @simulated
+@pytest.mark.parametrize("failures", [1, 3])
+async def test_a_checkpoint_survives_an_init_that_fails_before_it_is_restored(failures: int) -> None:
+    left = [0]
+
+    class Reconnecting(Heir):
+        def init(self, starts: list[Any], number: int = 0) -> None:
+            super().init(starts, number)
+            if left[0]:
+                left[0] -= 1
+                raise ConnectionError("the database is away")
+
+    await start(Supervisor, [child(Reconnecting, [], name="h")], intensity=10)
+    cast("h", 6)
+    assert await call("h", "count") == 6
+    left[0] = failures
+    await kill(whereis("h"))  # type: ignore[arg-type]
+    await quiet()
+    assert await call("h", "count") == 6
+    assert left == [0]
+
+
+@simulated
 async def test_a_checkpoint_that_fails_is_reported_and_nothing_is_handed_over() -> None:
     class Broken(Heir):
         def checkpoint(self) -> int:
