@@ -434,7 +434,8 @@ class Cell:
                 if outcome is not None:
                     self._activity = activity = Activity(outcome, self)
                     self._advance(activity)
-        del handle  # this frame may stay in a traceback, and would keep the process
+        del handle  # this frame may stay in a traceback, and would keep the process and its message
+        message = outcome = None
         self.handled += begin - budget
         self._settle_down()
 
