@@ -56,8 +56,12 @@ async def _run(application: CanvasApplication) -> ExitReason:
     url = f"{scheme}://{host}:{application.sockets.port}"
     if application.sockets.port == 0:
         url = f"unix:{application.sockets.listening[0].getsockname()}"
-    get_logger("canopy").info("canopy.ready", url=url, pid=os.getpid())
-    if application.console.url is not None:
+    log = get_logger("canopy")
+    log.info("canopy.ready", url=url, pid=os.getpid())
+    console = application.console.url
+    if console is not None and config.log_format == "json":  # a line for programs, and without the token
+        log.info("canopy.console", url=console)
+    elif console is not None:
         with contextlib.suppress(OSError):  # the disk that it is written to may be full
-            typer.echo(f"console: {application.console.url}", err=True)
+            typer.echo(f"console: {console}", err=True)
     return await ended

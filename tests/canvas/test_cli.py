@@ -100,7 +100,7 @@ class Instance:
             command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
         )
         self.log = ""
-        url = re.search(r"url=(\S+)", self.wait_for("canopy.ready"))
+        url = re.search(r'url(?:=|": ")([^\s"]+)', self.wait_for("canopy.ready"))
         assert url is not None
         self.url = url[1]
         self.port = int(self.url.rpartition(":")[2]) if self.url.startswith("http") else 0
@@ -350,6 +350,17 @@ def get(address: socket.socket) -> bytes:
     with address:
         address.sendall(b"GET /healthz HTTP/1.1\r\nHost: canopy\r\nConnection: close\r\n\r\n")
         return b"".join(iter(lambda: address.recv(4096), b""))
+
+
+def test_every_line_of_a_json_log_is_an_object_and_none_shows_the_token(tmp_path: Path) -> None:
+    with started(tmp_path / "data", "--log-format", "json", "--console-port", "0") as it:
+        it.wait_for("canopy.console")
+        it.process.send_signal(signal.SIGTERM)
+        assert it.end() == 0
+        events = {line["event"]: line for line in map(json.loads, it.log.splitlines())}
+        assert list(events)[-1] == "application.stopped"
+        assert events["canopy.console"]["url"].startswith("http://127.0.0.1:")
+        assert (tmp_path / "data" / "console-token").read_text().strip() not in it.log
 
 
 def test_instance_on_a_unix_socket_answers_and_removes_it(tmp_path: Path) -> None:

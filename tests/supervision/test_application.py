@@ -488,13 +488,30 @@ async def test_a_failed_start_says_where_in_the_tree_and_why() -> None:
     assert str(caught.value) == f"branch > leaf: its name was held by {holder!r}"
 
 
+@simulated
+async def test_a_failed_restart_is_logged_with_where_in_the_tree_and_why() -> None:
+    outcomes = iter([None, ValueError("no")])
+
+    def begin(_: Puppet) -> None:
+        outcome = next(outcomes, None)
+        if outcome is not None:
+            raise outcome
+
+    await start(Supervisor, [top(child(Puppet, begin, id="leaf"), id="branch")])
+    with capture_logs() as logs:
+        send_exit(next(each.ref for each in processes() if each.label == "branch"), KILL)
+        await asyncio.sleep(1)
+    (failed,) = (log for log in logs if log["event"] == "supervisor.start_failed")
+    assert (failed["child"], failed["reason"]) == ("branch", "leaf: ValueError: no")
+
+
 @pytest.mark.parametrize(
     ("reason", "text"),
     [
         ("taken", "taken"),
         (Crash(ValueError("no")), "ValueError: no"),
         (Shutdown("done"), "Shutdown(detail='done')"),
-        (Unprintable(), "a Unprintable that cannot be printed"),
+        (Unprintable(), "Unprintable"),
     ],
     ids=["string", "crash", "shutdown", "unprintable"],
 )  # fmt: skip
