@@ -14,6 +14,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from canvas.application import CanvasApplication
 from canvas.cli import main
 from canvas.doors import OTHER_FILES
 from supervision import GAVE_UP
+from tests.support.full_pipe import FullPipe
 from tests.support.instance import new_application, running
 from tests.support.scenarios import live
 
@@ -342,6 +344,19 @@ def test_an_instance_that_ends_by_itself_exits_with_1_and_one_line_unless_that_i
     assert "Traceback" not in outcome.errors
 
 
+def test_version_is_printed(command: Command) -> None:
+    outcome = command("--version")
+    assert (outcome.code, outcome.output, outcome.errors) == (0, f"canopy {version('canopy')}\n", "")
+
+
+def test_unknown_variable_is_told_in_one_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANOPY_PROT", "80")
+    outcome = command("run")
+    assert outcome.code == 2
+    assert outcome.error.startswith("a variable CANOPY_... of the environment must be one of CANOPY_BACKGROUND, ")
+    assert "did you mean CANOPY_PORT" in outcome.error
+
+
 # What it listens on.
 
 
@@ -388,6 +403,57 @@ def test_instance_with_a_certificate_speaks_tls(tmp_path: Path) -> None:
             assert response.status == 200
 
 
+def write_certificate(authority: trustme.CA, folder: Path) -> bytes:
+    """Write cert.pem and key.pem; returns the certificate as a client sees it."""
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    return ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode())
+
+
+def certificate_at(port: int, trust: ssl.SSLContext) -> bytes | None:
+    """The certificate that a server shows."""
+    with (
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        trust.wrap_socket(plain, server_hostname="127.0.0.1") as client,
+    ):
+        return client.getpeercert(binary_form=True)
+
+
+def test_sighup_reloads_the_certificate_and_ends_nothing(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    first = write_certificate(authority, tmp_path)
+    options = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
+    with started(tmp_path / "data", *options) as running:
+        plain = socket.create_connection(("127.0.0.1", running.port))
+        with trust.wrap_socket(plain, server_hostname="127.0.0.1") as before:
+            assert before.getpeercert(binary_form=True) == first
+
+            second = write_certificate(authority, tmp_path)
+            running.process.send_signal(signal.SIGHUP)
+            running.wait_for("canopy.reloaded")
+            assert certificate_at(running.port, trust) == second != first
+
+            (tmp_path / "key.pem").write_text("no key")
+            running.process.send_signal(signal.SIGHUP)
+            assert "--tls-cert" in running.wait_for("canopy.not_reloaded")
+            assert certificate_at(running.port, trust) == second
+
+            before.sendall(b"GET /healthz HTTP/1.1\r\nHost: canopy\r\nConnection: close\r\n\r\n")
+            assert before.recv(4096).startswith(b"HTTP/1.1 200 OK")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.end() == 0
+
+
+def test_sighup_ends_no_instance_without_a_certificate(instance: Instance) -> None:
+    instance.process.send_signal(signal.SIGHUP)
+    instance.wait_for("canopy.reloaded")
+    instance.process.send_signal(signal.SIGTERM)
+    assert instance.end() == 0
+
+
 def test_instance_takes_over_the_socket_that_systemd_has_bound(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as door:
         number = door.fileno()
@@ -403,6 +469,92 @@ def test_instance_takes_over_the_socket_that_systemd_has_bound(tmp_path: Path) -
             assert get(socket.create_connection(door.getsockname())).startswith(b"HTTP/1.1 200 OK")
 
 
+# A log that is not read.
+
+
+@contextlib.contextmanager
+def unread(data: Path, stderr: int | None, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Any]]:
+    """Run an instance without reading its log; yields its process and its address.
+
+    Its socket is handed over as systemd does it: a client can connect before the process listens, and waits until then.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        number = door.fileno()
+        command = [sys.executable, "-m", "canvas", "run", "--data", str(data), "--console-port", "off", *arguments]
+
+        def hand_over() -> None:
+            os.dup2(number, 3)
+            if stderr is None:
+                os.close(2)
+            environment = {**CLEAN, "LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
+            os.execve(sys.executable, command, environment)
+
+        process = subprocess.Popen(command, cwd=ROOT, preexec_fn=hand_over, pass_fds=(number, 3), stderr=stderr)
+        try:
+            yield process, door.getsockname()
+        finally:
+            process.kill()
+            process.wait()
+
+
+def metrics(data: Path) -> str:
+    """The metrics of a running instance."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(data / "admin.sock"))
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: canopy\r\nConnection: close\r\n\r\n")
+        return b"".join(iter(lambda: client.recv(65_536), b"")).decode()
+
+
+def is_healthy(address: Any) -> bool:
+    """Tell whether an instance that will listen there, or does, answers."""
+    return get(socket.create_connection(address, timeout=60)).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_instance_whose_log_nobody_reads_serves_and_stops(tmp_path: Path) -> None:
+    full = FullPipe()
+    with unread(tmp_path, full.writing, "--log-level", "debug") as (process, address):
+        assert is_healthy(address)
+        waiting = re.search(r'canopy_limit_used_ratio\{limit="log"\} (\S+)', metrics(tmp_path))
+        assert waiting is not None
+        assert float(waiting[1]) > 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert full.read() == b""
+
+
+def test_log_of_an_instance_flows_again_when_it_is_read(tmp_path: Path) -> None:
+    full = FullPipe()
+    with unread(tmp_path, full.writing) as (process, address):
+        assert is_healthy(address)
+        process.send_signal(signal.SIGTERM)
+        log = full.read()
+        assert process.wait(60) == 0
+    assert b"canopy.ready" in log
+    assert b"server.draining" in log
+
+
+def test_instance_without_a_stderr_serves_and_stops(tmp_path: Path) -> None:
+    with unread(tmp_path, None) as (process, address):
+        assert is_healthy(address)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def test_lines_that_a_full_disk_does_not_take_are_in_the_metrics(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as disk, unread(tmp_path, disk.fileno()) as (process, address):
+        assert is_healthy(address)
+        assert re.search(r"canopy_log_lines_dropped_total [1-9]", metrics(tmp_path))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def test_command_that_fails_ends_with_its_exit_code_if_nobody_reads_why(tmp_path: Path) -> None:
+    full = FullPipe()
+    with unread(tmp_path, full.writing, "--tick", "never") as (process, _):
+        assert process.wait(60) == 2
+    full.close()
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
@@ -411,9 +563,7 @@ def test_instance_takes_over_the_socket_that_systemd_has_bound(tmp_path: Path) -
         (["--unix", "no/such/folder.sock"], "--unix no/such/folder.sock cannot be used: No such file or directory"),
     ],
 )
-def test_door_that_cannot_be_opened_is_told_with_the_option(
-    command: Command, arguments: list[str], error: str
-) -> None:
+def test_door_that_cannot_be_opened_is_told_with_the_option(command: Command, arguments: list[str], error: str) -> None:
     outcome = command("run", "--port", "0", *arguments)
     assert (outcome.code, outcome.error) == (2, error)
 
@@ -556,9 +706,7 @@ def test_watching_goes_on_until_it_is_interrupted(instance: Instance) -> None:
 
 
 @pytest.mark.parametrize("answer", ["y", "n"])
-def test_terminal_is_asked(
-    instance: Instance, command: Command, monkeypatch: pytest.MonkeyPatch, answer: str
-) -> None:
+def test_terminal_is_asked(instance: Instance, command: Command, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     (top,) = [json.loads(command("tree", "--json", "--data", str(instance.data)).output)]
     (store,) = [child["ref"] for child in top["children"] if child["label"] == "store"]
     terminal = io.StringIO(f"{answer}\n")
