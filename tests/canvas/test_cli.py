@@ -34,6 +34,7 @@ from canvas.application import CanvasApplication
 from canvas.cli import main
 from canvas.doors import OTHER_FILES
 from supervision import GAVE_UP
+from supervision.console.client import ask_admin
 from tests.support.full_pipe import FullPipe
 from tests.support.instance import new_application, running
 from tests.support.scenarios import live
@@ -447,6 +448,23 @@ def test_sighup_reloads_the_certificate_and_ends_nothing(tmp_path: Path) -> None
         assert running.end() == 0
 
 
+@live
+async def test_reloading_gives_the_new_certificate_to_the_console_too(tmp_path: Path) -> None:
+    write_certificate(trustme.CA(), tmp_path)
+    options = {"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"}
+    application = new_application(tmp_path / "data", console_host="0.0.0.0", console_port=0, **options)
+    async with running(application):
+        assert application.console.web is not None
+        servers = (application.sockets, application.console.web)
+        before = [sockets.policy.tls for sockets in servers]
+        write_certificate(trustme.CA(), tmp_path)
+        application.reload_certificates()
+        after = [sockets.policy.tls for sockets in servers]
+        assert None not in before + after
+        assert set(before).isdisjoint(after)
+        assert application.console.admin.policy.tls is None
+
+
 def test_sighup_ends_no_instance_without_a_certificate(instance: Instance) -> None:
     instance.process.send_signal(signal.SIGHUP)
     instance.wait_for("canopy.reloaded")
@@ -497,55 +515,54 @@ def unread(data: Path, stderr: int | None, *arguments: str) -> Iterator[tuple[su
             process.wait()
 
 
-def metrics(data: Path) -> str:
-    """The metrics of a running instance."""
-    with socket.socket(socket.AF_UNIX) as client:
-        client.connect(str(data / "admin.sock"))
-        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: canopy\r\nConnection: close\r\n\r\n")
-        return b"".join(iter(lambda: client.recv(65_536), b"")).decode()
-
-
 def is_healthy(address: Any) -> bool:
     """Tell whether an instance that will listen there, or does, answers."""
     return get(socket.create_connection(address, timeout=60)).startswith(b"HTTP/1.1 200 OK")
 
 
-def test_instance_whose_log_nobody_reads_serves_and_stops(tmp_path: Path) -> None:
+def log_usage(data: Path) -> float:
+    """How full the queue of the log is, from 0 to 1."""
+    limits = ask_admin(data, "GET", "/api/v1/overview")["limits"]
+    return float(next(usage["share"] for usage in limits if usage["name"] == "log"))
+
+
+def test_instance_starts_if_nobody_reads_its_log(tmp_path: Path) -> None:
     full = FullPipe()
-    with unread(tmp_path, full.writing, "--log-level", "debug") as (process, address):
+    with unread(tmp_path, full.writing) as (_, address):
         assert is_healthy(address)
-        waiting = re.search(r'canopy_limit_used_ratio\{limit="log"\} (\S+)', metrics(tmp_path))
-        assert waiting is not None
-        assert float(waiting[1]) > 0
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
     assert full.read() == b""
 
 
-def test_log_of_an_instance_flows_again_when_it_is_read(tmp_path: Path) -> None:
-    full = FullPipe()
-    with unread(tmp_path, full.writing) as (process, address):
+def test_instance_starts_without_a_stderr(tmp_path: Path) -> None:
+    with unread(tmp_path, None) as (_, address):
         assert is_healthy(address)
-        process.send_signal(signal.SIGTERM)
-        log = full.read()
-        assert process.wait(60) == 0
-    assert b"canopy.ready" in log
-    assert b"server.draining" in log
 
 
-def test_instance_without_a_stderr_serves_and_stops(tmp_path: Path) -> None:
-    with unread(tmp_path, None) as (process, address):
+def test_instance_whose_log_is_no_longer_read_serves_and_stops(tmp_path: Path) -> None:
+    pipe = FullPipe()
+    with unread(tmp_path, pipe.writing) as (process, address):
+        pipe.read_until(b"canopy.ready")
+        pipe.fill()
+        for level in ("debug", "info"):
+            ask_admin(tmp_path, "POST", "/api/v1/log-level", {"level": level})
         assert is_healthy(address)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
-
-
-def test_lines_that_a_full_disk_does_not_take_are_in_the_metrics(tmp_path: Path) -> None:
-    with open("/dev/full", "w") as disk, unread(tmp_path, disk.fileno()) as (process, address):
-        assert is_healthy(address)
-        assert re.search(r"canopy_log_lines_dropped_total [1-9]", metrics(tmp_path))
+        assert log_usage(tmp_path) > 0
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
+    pipe.close()
+
+
+def test_log_flows_again_when_it_is_read(tmp_path: Path) -> None:
+    pipe = FullPipe()
+    with unread(tmp_path, pipe.writing) as (process, _):
+        pipe.read_until(b"canopy.ready")
+        pipe.fill()
+        ask_admin(tmp_path, "POST", "/api/v1/log-level", {"level": "debug"})
+        pipe.read_until(b"console.action")
+        process.send_signal(signal.SIGTERM)
+        pipe.read_until(b"server.draining")
+        assert process.wait(60) == 0
+    pipe.close()
 
 
 def test_command_that_fails_ends_with_its_exit_code_if_nobody_reads_why(tmp_path: Path) -> None:
