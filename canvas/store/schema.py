@@ -9,7 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors.log import get_logger
 from canvas.store.interface import Durability, UnusableStore
+
+log = get_logger("canopy.store")
 
 APPLICATION_ID = 0x43414E4F
 """Tells our files from other SQLite files (PRAGMA application_id)."""
@@ -129,14 +132,7 @@ def check(path: Path) -> None:
         UnusableStore: if it is not.
     """
     with explained(path), connected(path) as connection:
-        if _pragma(connection, "application_id") != APPLICATION_ID:
-            raise UnusableStore(f"{path} is no canvas of canopy: it was left as it is")
-        version = _pragma(connection, "user_version")
-        if not 1 <= version <= len(VERSIONS):
-            raise UnusableStore(
-                f"{path} has version {version}, and this canopy knows versions up to {len(VERSIONS)}: "
-                "use the canopy that wrote it, or a later one"
-            )
+        _version(path, connection)
         if path.stat().st_size <= CHECKED_WHOLE:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
@@ -150,10 +146,11 @@ def migrate(path: Path) -> None:
         UnusableStore: if that cannot be written.
     """
     with explained(path), connected(path, writes=True) as connection:
-        version = _pragma(connection, "user_version")
+        version = _version(path, connection)
         if version < len(VERSIONS):
             with transaction(connection):
                 _advance(connection, version)
+            log.info("store.migrated", path=str(path), version=len(VERSIONS), earlier=version)
 
 
 def renew(path: Path, durability: Durability, epoch: str) -> None:
@@ -184,8 +181,12 @@ def require_current(path: Path, connection: sqlite3.Connection) -> None:
     Raises:
         UnusableStore: if it has not.
     """
-    if _pragma(connection, "user_version") != len(VERSIONS):
-        raise UnusableStore(f"{path} has an older version: `canopy run` brings it up to date")
+    version = _version(path, connection)
+    if version < len(VERSIONS):
+        raise UnusableStore(
+            f"{path} has version {version}, and this canopy reads {len(VERSIONS)}: `canopy run` migrates it;"
+            " to export it before that, use the canopy that wrote it"
+        )
 
 
 @contextlib.contextmanager
@@ -221,6 +222,25 @@ def _advance(connection: sqlite3.Connection, version: int) -> None:
         for statement in statements:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(VERSIONS)}")
+
+
+def _version(path: Path, connection: sqlite3.Connection) -> int:
+    """The version of a file of ours: 1 to the last one we know.
+
+    Raises:
+        UnusableStore: if it is not ours, or of a later version.
+    """
+    if _pragma(connection, "application_id") != APPLICATION_ID:
+        raise UnusableStore(f"{path} is no canvas of canopy: it was left as it is")
+    version = _pragma(connection, "user_version")
+    if version < 1:
+        raise damaged(path, f"version {version} does not exist")
+    if version > len(VERSIONS):
+        raise UnusableStore(
+            f"{path} has version {version}, and this canopy knows versions up to {len(VERSIONS)}: "
+            "a later canopy wrote it; use that one, or one after it"
+        )
+    return version
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
