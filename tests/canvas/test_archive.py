@@ -361,7 +361,9 @@ def test_import_into_a_full_disk_leaves_nothing_or_the_whole_canvas(tmp_path: Pa
 def test_disk_that_is_full_at_the_last_moment_fails_the_import(
     tmp_path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle, reached = schema.settle, []
+    settle, close = schema.settle, SqliteStore.close
+    reached: list[str] = []
+    left_open: list[SqliteStore] = []
 
     def settle_when_full(path: Path) -> None:
         reached.append(path.name)
@@ -371,10 +373,11 @@ def test_disk_that_is_full_at_the_last_moment_fails_the_import(
         else:
             settle(path)
 
-    monkeypatch.setattr(SqliteStore, "close", lambda store: None)  # as one whose last checkpoint fails without a word
+    monkeypatch.setattr(SqliteStore, "close", left_open.append)  # as one whose last checkpoint fails without a word
     monkeypatch.setattr(schema, "settle", settle_when_full)
-    with pytest.raises(UnusableStore, match="disk I/O error|full"):
+    with pytest.raises(UnusableStore, match=r"disk I/O error|full"):
         imported(tmp_path / "canvas.db", whole)
+    close(*left_open)
     assert reached[-1] == "canvas.db-import"
     assert list(tmp_path.iterdir()) == []
 
