@@ -189,9 +189,12 @@ class Scheduler:
 
     def kill_all(self) -> None:
         """Kill every process, those too that are started by the end of others, and serve what threads have asked."""
-        while self.processes:
-            for cell in list(self.processes.values()):
+        left: list[Cell] = []
+        while left != list(self.processes.values()):  # the end of one may start another
+            left = list(self.processes.values())
+            for cell in left:
                 self.signal(cell.exit_signal, None, KILL, False)
+            left = [cell for cell in left if cell.ref.is_alive()]  # one that runs dies when its callback returns
         self._run_posts()
 
     # The way in.

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import pytest
 from structlog.testing import capture_logs
 
@@ -311,8 +313,6 @@ async def test_the_task_of_a_callback_does_what_libraries_ask_of_a_task() -> Non
 
 @live
 async def test_anyio_works_in_a_callback() -> None:
-    anyio = pytest.importorskip("anyio", reason="anyio is in the dev extra: make test installs it")
-
     async def use(_: Puppet) -> Any:
         with pytest.raises(TimeoutError), anyio.fail_after(0.01):
             await anyio.sleep(60)
