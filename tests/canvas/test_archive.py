@@ -373,7 +373,7 @@ def test_disk_that_is_full_at_the_last_moment_fails_the_import(
         else:
             settle(path)
 
-    monkeypatch.setattr(SqliteStore, "close", left_open.append)  # as one whose last checkpoint fails without a word
+    monkeypatch.setattr(SqliteStore, "close", lambda store: left_open.append(store))  # as if its checkpoint failed
     monkeypatch.setattr(schema, "settle", settle_when_full)
     with pytest.raises(UnusableStore, match=r"disk I/O error|full"):
         imported(tmp_path / "canvas.db", whole)
