@@ -28,7 +28,7 @@ app = typer.Typer(
 app.command()(archive_cli.snapshot)
 app.command()(archive_cli.timelapse)
 app.command()(archive_cli.export)
-app.command("import")(archive_cli.import_archive)
+app.command("import")(archive_cli.import_)
 app.command()(archive_cli.rollback)
 app.command()(moderation_cli.ban)
 app.command()(moderation_cli.unban)
