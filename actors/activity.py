@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 if TYPE_CHECKING:
     from actors.cell import Cell
 
+
 class Activity:
     """One coroutine and the future that it waits for.
 
@@ -131,15 +132,19 @@ class Activity:
             awaited = self._coro.throw(asyncio.CancelledError())
         except (StopIteration, asyncio.CancelledError):
             return
-        self._let_go_of(awaited)
-        self._coro.close()
+        try:
+            self._let_go_of(awaited)
+        finally:
+            self._coro.close()
         raise RuntimeError("the cleanup of a process that has ended may not wait")
 
-    def _let_go_of(self, awaited: asyncio.Future[Any] | None) -> None:
-        if awaited is not None:
+    def _let_go_of(self, awaited: Any) -> None:
+        """Cancel what the coroutine waits for, if it is a future of this loop."""
+        scheduler = self._cell.scheduler
+        if asyncio.isfuture(awaited) and awaited.get_loop() is scheduler.loop:
             awaited.remove_done_callback(self._cell.wake)
             if awaited.cancel() and not awaited.done():
-                awaited.add_done_callback(_take_outcome, context=self._cell.scheduler.outside)
+                awaited.add_done_callback(_take_outcome, context=scheduler.outside)
 
     def _wait_for(self, awaited: Any) -> None:
         """Note what the coroutine yielded; what is no future of this loop is an error raised in it."""
@@ -149,8 +154,9 @@ class Activity:
         elif awaited.get_loop() is not scheduler.loop:
             awaited._asyncio_future_blocking = False
             self._fail(RuntimeError(f"{self!r} got Future {awaited!r} attached to a different loop"))
-        elif awaited is self:
-            self._fail(RuntimeError(f"{self!r} cannot await itself"))
+        elif self._completion is not None and awaited is self._completion:
+            awaited._asyncio_future_blocking = False
+            self._fail(RuntimeError(f"Task cannot await on itself: {self!r}"))
         else:
             awaited._asyncio_future_blocking = False
             awaited.add_done_callback(self._cell.wake, context=scheduler.outside)
@@ -201,6 +207,9 @@ class Activity:
     def cancelled(self) -> bool:
         """Tell whether it ended with a `CancelledError`."""
         return self._completion is not None and self._completion.cancelled()
+
+    def _make_cancelled_error(self) -> asyncio.CancelledError:  # called by `asyncio.gather`
+        return asyncio.CancelledError()
 
     def result(self) -> Any:
         """What the coroutine returned, if somebody asked for it before its end.

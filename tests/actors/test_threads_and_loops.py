@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -159,6 +160,8 @@ DEEDS_OF_THE_FENCED: dict[str, Callable[[Any, Ref], Any]] = {
     "ask": lambda self, other: other.ask("?"),
     "ask with a timeout": lambda self, other: other.ask("?", timeout=PATIENCE),
     "stop": lambda self, other: other.stop(),
+    "future": lambda self, other: other.ask("?", block=False).get(),
+    "derived future": lambda self, other: other.ask("?", block=False).map(str).get(),
     "link": lambda self, other: self.link(other),
     "monitor": lambda self, other: self.monitor(other),
     "register": lambda self, other: register("fenced", other),
@@ -470,6 +473,16 @@ async def test_a_timeout_that_is_none_is_refused_before_anything_is_sent(timeout
             await wait(timeout=timeout)
     await asyncio.sleep(1)
     assert ref.is_alive()
+    assert insides.got == []
+    assert not ref._cell.callers  # type: ignore[union-attr]
+
+
+@simulated
+async def test_a_timeout_that_no_clock_takes_is_refused_before_anything_is_sent() -> None:
+    ref, insides = await puppet()
+    with pytest.raises(TypeError):
+        await call(ref, lambda self: self.got.append("called"), timeout=Decimal(1))  # type: ignore[arg-type]
+    await asyncio.sleep(1)
     assert insides.got == []
     assert not ref._cell.callers  # type: ignore[union-attr]
 

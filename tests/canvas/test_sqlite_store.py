@@ -6,9 +6,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from canvas.grid import Change
 from canvas.store import About, SqliteReader, SqliteStore, Store, StoreError, UnusableStore, rows, schema
@@ -256,7 +258,12 @@ def test_file_of_version_1_is_brought_up_to_date_and_keeps_all(path: Path, monke
         connection.execute("INSERT INTO users VALUES (7, 'ann')")
         rows.insert(connection, 1, AT, None, records)
 
-    store = SqliteStore.open(path)
+    with pytest.raises(UnusableStore, match="has version 1, and this canopy reads 2: `canopy run` migrates it"):
+        SqliteReader(path)
+    with capture_logs() as logs:
+        store = SqliteStore.open(path)
+    (event,) = logs
+    assert (event["event"], event["earlier"], event["version"]) == ("store.migrated", 1, len(schema.VERSIONS))
     assert store.epoch == "an epoch"
     with closing(store.reader()) as reader:
         assert past(reader) == [(1, 1, 2, 0xABCDEF, "ann", AT)]
@@ -357,6 +364,29 @@ def test_missing_change_is_found(path: Path) -> None:
         SqliteStore.open(path)
 
 
+@pytest.mark.parametrize("part", [0, 0.2, 0.4, 0.6, 0.8])
+@pytest.mark.parametrize("use", [SqliteStore.open, SqliteReader], ids=lambda use: use.__qualname__)
+def test_no_connection_stays_open_to_a_file_that_cannot_be_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch, use: Callable[[Path], object], part: float
+) -> None:
+    whole = written(path)
+    path.write_bytes(whole[: int(part * len(whole))])
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def recorded(*args: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(connect(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", recorded)
+    with pytest.raises(UnusableStore):
+        use(path)
+    assert opened
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+
+
 def test_database_of_somebody_else_is_refused_and_left_as_it_is(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE canvas (epoch, width, height, background)")
@@ -367,13 +397,24 @@ def test_database_of_somebody_else_is_refused_and_left_as_it_is(path: Path) -> N
     assert path.read_bytes() == before
 
 
-def test_file_of_a_later_version_is_refused_and_left_as_it_is(path: Path) -> None:
+@pytest.mark.parametrize("open_it", [SqliteStore.open, SqliteReader])
+@pytest.mark.parametrize(
+    ("version", "error"),
+    [
+        (3, r"has version 3, and this canopy knows versions up to 2: a later canopy wrote it"),
+        (0, r"is damaged \(version 0 does not exist\)"),
+        (-1, r"is damaged \(version -1 does not exist\)"),
+    ],
+)
+def test_file_of_an_unknown_version_is_refused_and_left_as_it_is(
+    path: Path, open_it: Callable[[Path], object], version: int, error: str
+) -> None:
     written(path)
     with schema.connected(path, writes=True) as connection:
-        connection.execute(f"PRAGMA user_version = {len(schema.VERSIONS) + 1}")
+        connection.execute(f"PRAGMA user_version = {version}")
     before = path.read_bytes()
-    with pytest.raises(UnusableStore, match="has version 3, and this canopy knows versions up to 2"):
-        SqliteStore.open(path)
+    with pytest.raises(UnusableStore, match=error):
+        open_it(path)
     assert path.read_bytes() == before
 
 
