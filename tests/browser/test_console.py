@@ -17,6 +17,7 @@ from tests.support.instance import connection_of
 from tests.support.scenarios import live
 from tests.support.websocket_client import WebSocketClient
 
+expect.set_options(timeout=30_000)  # the slower the server answers, the more rarely a page asks it
 IMG = "<img src=x onerror=alert(1)>"
 PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
 VIEWS = ("overview", "tree", "actors", "connections", "names", "crashes", "store", "pages/canvas", "pages/groups")

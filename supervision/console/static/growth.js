@@ -8,6 +8,7 @@
  * @typedef {{key: string, path: string, node: Node, level: number, isOpen: boolean, isFresh: boolean, position: number,
  *   size: number, hidden: number}} Row hidden: children that the server did not tell
  */
+import { Fresh } from "./fresh.js";
 
 /** Children that are shown of a node which nobody has unfolded. */
 const FEW = 12;
@@ -20,15 +21,14 @@ export class Growth {
   #folds = new Map();
   /** The place among its siblings that each path was first seen at. @type {Map<string, number>} */
   #places = new Map();
-  /** Numbers of those that were restarted lately -> until when that is shown. @type {Map<string, number>} */
-  #fresh = new Map();
+  #fresh = new Fresh();
 
   /**
    * @param {string[]} refs that were started in the place of others
-   * @param {number} until
+   * @param {number} now
    */
-  restarted(refs, until) {
-    for (const ref of refs) this.#fresh.set(ref, until);
+  restarted(refs, now) {
+    this.#fresh.add(refs, now);
   }
 
   /** @param {string} path @param {boolean} isOpen */
@@ -44,14 +44,13 @@ export class Growth {
    * @returns {{rows: Row[], isCut: boolean}}
    */
   rows(top, now, isSearch = false) {
-    for (const [ref, until] of this.#fresh) if (until <= now) this.#fresh.delete(ref);
     /** @type {Row[]} */
     const rows = [];
     const places = new Map();
     const add = (node, path, level, position, size) => {
       const isOpen = this.#isOpen(node, path, level, isSearch);
       const children = this.#ordered(node, path, places);
-      const isFresh = isOpen ? this.#fresh.has(node.ref) : this.#hasFresh(node);
+      const isFresh = isOpen ? this.#fresh.shows(node.ref, now) : this.#hasFresh(node, now);
       const hidden = node.count - node.children.length;
       if (rows.length < MAX_ROWS) rows.push({ key: path, path, node, level, isOpen, isFresh, position, size, hidden });
       if (!isOpen || rows.length >= MAX_ROWS) return;
@@ -80,7 +79,7 @@ export class Growth {
     return children.sort(([, one], [, other]) => places.get(one) - places.get(other));
   }
 
-  #hasFresh(node) {
-    return this.#fresh.has(node.ref) || node.children.some((child) => this.#hasFresh(child));
+  #hasFresh(node, now) {
+    return this.#fresh.shows(node.ref, now) || node.children.some((child) => this.#hasFresh(child, now));
   }
 }

@@ -3,12 +3,11 @@
  */
 import { h, reconcile, setLink, setText } from "../dom.js";
 import { count } from "../format.js";
+import { Fresh } from "../fresh.js";
 import { href, toActor } from "../router.js";
 
 /** Actors that are offered. */
 const OFFERED = 5;
-/** Milliseconds for which a restart is shown. */
-const FRESH = 4000;
 
 export class TryCard {
   element;
@@ -17,8 +16,7 @@ export class TryCard {
   #list = h("ul");
   /** What runs right below the top supervisor, but for supervisors. @type {any[]} */
   #actors = [];
-  /** Label -> until when its restart is shown. */
-  #fresh = new Map();
+  #fresh = new Fresh();
 
   /** @param {import("../app.js").Context} context */
   constructor(context) {
@@ -43,9 +41,8 @@ export class TryCard {
     this.#render();
   }
 
-  changed({ started, restarted }) {
-    const until = performance.now() + FRESH;
-    for (const { ref, label } of started) if (restarted.includes(ref)) this.#fresh.set(label, until);
+  changed({ restarted }) {
+    this.#fresh.add(restarted, performance.now());
     if (restarted.length) this.#context.hurry();
     else this.#render();
   }
@@ -53,7 +50,7 @@ export class TryCard {
   #render() {
     const actors = [...this.#actors].sort((one, other) => one.label.localeCompare(other.label));
     reconcile(this.#list, actors, ({ label }) => label, (actor) => this.#row(actor.label), (row, { ref, label, restarts }) => {
-      const isFresh = (this.#fresh.get(label) ?? 0) > performance.now();
+      const isFresh = this.#fresh.shows(ref, performance.now());
       row.classList.toggle("fresh", isFresh);
       setLink(row.children[0], toActor(ref), label);
       setText(row.children[1], `${isFresh ? "came back as " : ""}${ref}${restarts ? `, ↻ ${count(restarts)}` : ""}`);

@@ -10,8 +10,6 @@ import { toActor } from "../router.js";
 const CHILDREN = 50;
 const MAX_CHILDREN = 300;
 const DEPTH = 12;
-/** Milliseconds for which a restart is shown. */
-const FRESH = 4000;
 const FILTERS = { "": "Everything", supervisors: "Supervisors", restarted: "Restarted", waiting: "With messages waiting", suspended: "Suspended" };
 const TYPING = 200;
 
@@ -67,7 +65,7 @@ export class TreeView {
 
   changed({ type, started, ended, restarted, is_cut }) {
     if (type !== "live") return;
-    this.#growth.restarted(restarted, performance.now() + FRESH);
+    this.#growth.restarted(restarted, performance.now());
     if (started.length || ended.length || is_cut) this.#context.hurry();
     else if (this.#rows.some(({ isFresh }) => isFresh)) this.#render();
   }
