@@ -84,6 +84,7 @@ def _fill(store: SqliteStore, changes: Iterable[tuple[float, Change]]) -> int:
             store.append(batch, at)
             seq = batch[-1].seq
     with closing(store.reader()) as reader:
+        reader.fold()
         reader.take_snapshot()
     return seq
 

@@ -142,12 +142,12 @@ class SqliteReader:
         return self.seq() - (last or 0)
 
     def take_snapshot(self) -> None:
-        """See `Reader.take_snapshot`. Folds the history up to there as well.
+        """See `Reader.take_snapshot`.
 
         The lock is held for the writes alone, which do not wait for the disk.
         """
         grid = self.grid()
-        colors = zlib.compress(grid.colors.astype("<u4").tobytes(), COMPRESSION)
+        colors = zlib.compress(grid.colors.astype("<u4", copy=False).data, COMPRESSION)
         with _told(), connected(self._path, writes=True) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
             with self._turn, transaction(connection):
@@ -156,7 +156,12 @@ class SqliteReader:
                     "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
                     (KEPT_SNAPSHOTS,),
                 )
-            rows.fold(connection, grid.seq, self._turn)
+
+    def fold(self) -> None:
+        """See `Reader.fold`. The lock is held for some thousand changes at a time."""
+        with _told(), connected(self._path, writes=True) as connection:
+            connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
+            rows.fold(connection, self._turn)
 
     def close(self) -> None:
         """See `Reader.close`."""
@@ -178,7 +183,7 @@ class SqliteReader:
             return Grid(self.width, self.height, self.background)
         seq, compressed = row
         try:
-            colors = np.frombuffer(zlib.decompress(compressed), "<u4").astype(np.uint32)
+            colors = np.frombuffer(zlib.decompress(compressed), "<u4").astype(np.uint32, copy=False)
             return Grid.restored(colors.reshape(self.height, self.width), self.background, seq)
         except (zlib.error, ValueError) as error:
             raise StoreError(f"the snapshot of change {seq} is not whole: {error}") from error
