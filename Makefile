@@ -12,8 +12,8 @@ SEEDS ?= 10000
 run: $(RUN_STAMP)  ## serve the canvas on http://127.0.0.1:8000; ARGS="--port 9000" for options
 	@exec $(BIN)/canopy run $(ARGS)
 
-test: $(DEV_STAMP)  ## the whole suite
-	$(BIN)/python -m pytest $(ARGS)
+test: $(DEV_STAMP)  ## the whole suite, on all processors; ARGS="-n 0" for one process
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: lint types test  ## what CI runs
 

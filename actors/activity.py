@@ -154,8 +154,9 @@ class Activity:
         elif awaited.get_loop() is not scheduler.loop:
             awaited._asyncio_future_blocking = False
             self._fail(RuntimeError(f"{self!r} got Future {awaited!r} attached to a different loop"))
-        elif awaited is self:
-            self._fail(RuntimeError(f"{self!r} cannot await itself"))
+        elif self._completion is not None and awaited is self._completion:
+            awaited._asyncio_future_blocking = False
+            self._fail(RuntimeError(f"Task cannot await on itself: {self!r}"))
         else:
             awaited._asyncio_future_blocking = False
             awaited.add_done_callback(self._cell.wake, context=scheduler.outside)
@@ -206,6 +207,9 @@ class Activity:
     def cancelled(self) -> bool:
         """Tell whether it ended with a `CancelledError`."""
         return self._completion is not None and self._completion.cancelled()
+
+    def _make_cancelled_error(self) -> asyncio.CancelledError:  # called by `asyncio.gather`
+        return asyncio.CancelledError()
 
     def result(self) -> Any:
         """What the coroutine returned, if somebody asked for it before its end.

@@ -177,9 +177,9 @@ async def call(target: Target, request: Any, timeout: float | None = 5.0) -> Any
         if caller is server:
             raise CallExit(CALLING_SELF, target)
         call.caller = caller.ref
-    call.submit(server)
-    if timeout is not None:
+    if timeout is not None:  # before anything is sent: it may be a number that no clock takes, such as a Decimal
         scheduler.deadlines.add(call, timeout)
+    call.submit(server)
     answer: asyncio.Future[Any] = call._answer
     try:
         return await answer

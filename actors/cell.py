@@ -26,7 +26,6 @@ from actors.exits import (
     KILLED,
     NOPROC,
     NORMAL,
-    Crash,
     Down,
     Exit,
     ExitReason,
@@ -34,6 +33,7 @@ from actors.exits import (
     ProcessExit,
     StartError,
     Watcher,
+    exception_in,
     is_atom,
     is_clean,
     reason_of,
@@ -127,7 +127,7 @@ class _PendingExit:
 
 
 class _IdleTimeout:
-    """A message to itself if no other comes within `seconds`. `timer` is None while the process is suspended."""
+    """A message to itself if no other comes within `seconds`."""
 
     __slots__ = ("message", "seconds", "timer")
 
@@ -311,8 +311,7 @@ class Cell:
 
     def receive(self, message: Any) -> None:
         """Put `message` into the mailbox and have it handled."""
-        status = self.status
-        if status is _DEAD:
+        if self.status is _DEAD:
             if isinstance(message, Call):
                 message.bounce()
             return
@@ -321,6 +320,7 @@ class Cell:
             mailbox.append(message)
         else:  # without the call: the busiest line of the kernel
             mailbox.items.append(message)
+        status = self.status  # now: a finalizer may have sent another message meanwhile
         if status is _IDLE or (status is _SUSPENDED and self._is_order_to_stop(message)):
             self.status = _QUEUED
             self.scheduler.enqueue(self)
@@ -354,6 +354,8 @@ class Cell:
         self.is_observed = True
 
     def _start_idle_timer(self, idle: _IdleTimeout) -> None:
+        if idle.timer is not None:
+            idle.timer.cancel()
         scheduler = self.scheduler
         idle.timer = scheduler.loop.call_later(idle.seconds, self._expected, idle, context=scheduler.outside)
 
@@ -407,7 +409,7 @@ class Cell:
         """Handle at most `budget` messages. Runs in the context of this process."""
         if self.status is _DEAD:
             return
-        if self._is_suspended and self._phase is not _STARTING and not self._is_ordered_to_stop():
+        if self._is_suspended and self._phase is _LIVING and not self._is_ordered_to_stop():
             self.status = _SUSPENDED
             return
         self.status = _RUNNING
@@ -540,6 +542,8 @@ class Cell:
     def _failed(self, exception: BaseException) -> None:
         """An exception left a callback."""
         pass_interrupt_on(exception)  # it struck this process by chance, and is meant for the program
+        if self.status is _DEAD:  # it ended with its loop
+            return
         reason = reason_of(exception)
         pending = self._pending_exit
         if self._phase is _STARTING and pending is None:
@@ -557,6 +561,9 @@ class Cell:
     def boot(self) -> None:
         """Enter the process table and run `init`, up to its first wait."""
         scheduler = self.scheduler
+        if scheduler.is_ending:
+            self._refuse(StartError(KILLED))
+            return
         scheduler.processes[self.ref.id] = self
         if not scheduler.watches_loop:
             scheduler.watch_loop()
@@ -665,6 +672,10 @@ class Cell:
         elif self._pending_exit is None or self._pending_exit.runs_terminate:
             self._pending_exit = _PendingExit(reason, False)
 
+    def end_with_loop(self) -> None:
+        """Die now, whatever this process does: an interrupt may have left it in the middle of a turn for good."""
+        self._end(KILLED)
+
     def crash(self, reason: ExitReason) -> None:
         """Die as by `exit_now`, and report it as a crash."""
         if self.status is not _DEAD and self._pending_exit is None:
@@ -717,8 +728,7 @@ class Cell:
             self._call_guarded(self._activity.unwind, "actor.cleanup_failed")
             self._activity = None
         self.process._kernel_died()
-        if type(reason) is Crash:
-            attempt(release_frames, reason.exception, default=None)
+        attempt(release_frames, exception_in(reason), default=None)
         self.mailbox.items = self.message = self.history = self.tracer = self.timers = self._pending_exit = None
         scheduler.signal(self._notify, reason)
 
@@ -736,7 +746,10 @@ class Cell:
             run()
             return
         context = self.make_context() if self.context is None else self.context
-        context.run(run)
+        try:
+            context.run(run)
+        except RuntimeError:  # it is entered already: what ends this process was called by a task in its very context
+            context.copy().run(run)
 
     def _take_checkpoint(self) -> None:
         """Keep what the actor wants its successor to have."""

@@ -162,8 +162,8 @@ def reason_of(exception: BaseException) -> ExitReason:
 
 
 def exception_in(reason: ExitReason) -> BaseException | None:
-    """The exception of a `Crash`, or None for every other reason."""
-    return reason.exception if type(reason) is Crash else None
+    """The exception of a `Crash`, or None for every other reason; a program may have put any value into one."""
+    return reason.exception if type(reason) is Crash and issubclass(type(reason.exception), BaseException) else None
 
 
 def release_frames(exception: BaseException | None) -> None:

@@ -29,17 +29,18 @@ class Mailbox:
 
     def append(self, message: Any) -> None:
         """Add a message. This alone does not wake the process."""
-        if self.items is None:
-            self.items = deque((message,))
-        else:
-            self.items.append(message)
+        self._opened().append(message)
 
     def prepend(self, message: Any) -> None:
         """Add a message before all others."""
+        self._opened().appendleft(message)
+
+    def _opened(self) -> deque[Any]:
         if self.items is None:
-            self.items = deque((message,))
-        else:
-            self.items.appendleft(message)
+            fresh: deque[Any] = deque()  # to make one may run finalizers, which may send messages to this mailbox
+            if self.items is None:
+                self.items = fresh
+        return self.items
 
     def is_high(self) -> bool:
         """Note the length at the start of a turn; tell whether it passed the high-water mark, once per doubling."""

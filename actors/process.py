@@ -24,6 +24,7 @@ from actors.exits import (
     Crash,
     ExitReason,
     StartError,
+    exception_in,
     reason_of,
     release_frames,
 )
@@ -259,8 +260,8 @@ class Process(pykka.Actor):
 
     def _kernel_finish(self, reason: ExitReason) -> Any:
         """Run before an end that the process itself chose, or that an exception in it brought."""
-        if isinstance(reason, Crash):
-            exception = reason.exception
+        exception = exception_in(reason)
+        if exception is not None:
             return self.on_failure(type(exception), exception, exception.__traceback__)
         return self.on_stop()
 

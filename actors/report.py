@@ -20,7 +20,7 @@ from actors.describe import (
     outline,
     outline_state,
 )
-from actors.exits import Crash, ExitReason
+from actors.exits import ExitReason, exception_in
 from actors.guard import attempt
 from actors.log import get_logger
 from actors.ref import Ref
@@ -97,7 +97,7 @@ class History:
 
 def crash_report(cell: Cell, reason: ExitReason) -> CrashReport:
     """Describe the end of a process. Cannot fail, and takes a few milliseconds at most, whatever its state is."""
-    exception = exception_of(reason)
+    exception = exception_in(reason)
     traceback = "" if exception is None else describe_stacktrace(exception)
     attributes = attempt(_attributes, cell, default={})
     history = cell.history
@@ -137,11 +137,6 @@ def crash_report(cell: Cell, reason: ExitReason) -> CrashReport:
 def log_crash(report: CrashReport) -> None:
     """Write a crash to the log."""
     log.error("actor.crashed", **report.facts)
-
-
-def exception_of(reason: ExitReason) -> BaseException | None:
-    """The exception that a process ended with, if that is its reason."""
-    return reason.exception if type(reason) is Crash and issubclass(type(reason.exception), BaseException) else None
 
 
 def shown_state(cell: Cell, state: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from actors.deadlines import Deadlines
-from actors.exits import KILL, KILLED, ProcessExit
+from actors.exits import KILLED, ProcessExit
 from actors.guard import attempt, pass_interrupt_on
 from actors.ref import Ref
 from actors.report import KEPT, CrashReport
@@ -65,6 +65,7 @@ class Scheduler:
         thread: the one that runs the loop, or ran it last
         outside: the context of callbacks in which no process runs
         watches_loop: whether it hears of the end of the loop
+        is_ending: whether all processes are being killed, so that none starts
         used: seconds that living processes have run since `profile` was switched on
         retired: messages that the dead have taken
         restarts: how often supervisors have started a process in the place of another
@@ -107,6 +108,7 @@ class Scheduler:
         self._signals: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._is_signalling = False
         self.watches_loop = False
+        self.is_ending = False
         self._shutdown_hook: AsyncGenerator[None] | None = None
         with Scheduler._of_loop_lock:
             for other in [other for other in Scheduler._of_loop if other.is_closed()]:
@@ -176,22 +178,24 @@ class Scheduler:
             self.thread = get_ident()
             self.watches_loop = True
             self._shutdown_hook = self._until_shutdown()
-            try:
-                self._shutdown_hook.asend(None).send(None)
-            except StopIteration:  # it has reached its `yield`, and waits there
-                return
+            # With a `StopIteration` it has reached its `yield`, and waits there. Python may warn that it comes late.
+            attempt(self._shutdown_hook.asend(None).send, None, default=None)
 
     async def _until_shutdown(self) -> AsyncGenerator[None]:
         try:
             yield
         finally:
+            self.watches_loop = False  # the loop may go on, and shut down once more
             self.kill_all()
 
     def kill_all(self) -> None:
-        """Kill every process, those too that are started by the end of others, and serve what threads have asked."""
-        while self.processes:
+        """Kill every process, and serve what threads have asked. What is started meanwhile does not start."""
+        self.is_ending = True
+        try:
             for cell in list(self.processes.values()):
-                self.signal(cell.exit_signal, None, KILL, False)
+                self.signal(cell.end_with_loop)
+        finally:
+            self.is_ending = False
         self._run_posts()
 
     # The way in.

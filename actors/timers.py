@@ -20,13 +20,12 @@ class Timer:
         self._scheduler = scheduler
         self._target = target
         self._handle: asyncio.TimerHandle | None = None
-        if isinstance(target, Ref):
-            cell = target._cell
-            if cell is None:
-                return
-            if cell.scheduler is scheduler:
-                cell.add_timer(self)
+        cell = target._cell if isinstance(target, Ref) else None
+        if cell is None and isinstance(target, Ref):
+            return
         self._handle = scheduler.loop.call_later(delay, self._send, target, message, context=scheduler.outside)
+        if cell is not None and cell.scheduler is scheduler:
+            cell.add_timer(self)
 
     def _send(self, target: Target, message: Any) -> None:
         self.drop()

@@ -39,6 +39,7 @@ from actors import (
 )
 from actors.cell import Cell
 from actors.describe import class_name, describe_reason
+from actors.exits import exception_in
 from actors.guard import attempt, pass_interrupt_on
 from actors.log import get_logger
 from actors.portable import PortableException
@@ -216,8 +217,7 @@ class Application:
         with Signals(on_signal):
             reason = await self.wait()
         if not self._is_end_asked_for and not _is_orderly(reason):
-            cause = reason.exception if isinstance(reason, Crash) else None
-            raise ApplicationFailed(self._spec.id, reason) from cause
+            raise ApplicationFailed(self._spec.id, reason) from exception_in(reason)
         return reason
 
     # Asked for from outside.

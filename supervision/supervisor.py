@@ -114,7 +114,8 @@ class Supervisor(BaseSupervisor):
             case RestartChild():
                 return self._start_on_request(child)
             case _:
-                del self._children[child.spec.id]
+                self._retire(child, STOPPED)  # if it waits for another's restart, it does so no longer
+                self._children.pop(child.spec.id, None)
                 return None
 
     async def _add(self, spec: ChildSpec) -> Ref | Refused | None:

@@ -68,11 +68,22 @@ def connect(path: Path, *, writes: bool = False, durability: Durability = "full"
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
     if writes:
-        connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'OFF'}")
-        connection.execute("PRAGMA fullfsync = 1")  # where fsync alone does not reach the disk (macOS)
-        connection.execute("PRAGMA checkpoint_fullfsync = 1")
-        connection.execute(f"PRAGMA journal_size_limit = {CHECKED_WHOLE}")
+        with closed_on_failure(connection):
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'OFF'}")
+            connection.execute("PRAGMA fullfsync = 1")  # where fsync alone does not reach the disk (macOS)
+            connection.execute("PRAGMA checkpoint_fullfsync = 1")
+            connection.execute(f"PRAGMA journal_size_limit = {CHECKED_WHOLE}")
     return connection
+
+
+@contextlib.contextmanager
+def closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
+    """Close a connection if what a block does with it fails."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 @contextlib.contextmanager

@@ -39,8 +39,9 @@ class SqliteReader:
         self._turn = turn or nullcontext()
         with explained(path):
             self._connection = schema.connect(path)
-            schema.require_current(path, self._connection)
-            self.about = schema.read_about(self._connection)
+            with schema.closed_on_failure(self._connection):
+                schema.require_current(path, self._connection)
+                self.about = schema.read_about(self._connection)
         self.epoch = self.about.epoch
         self.width = self.about.width
         self.height = self.about.height

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from actors import (
     KILL,
     KILLED,
+    NO_REPLY,
     Call,
     CallExit,
+    CallFailure,
     Crash,
     Down,
     Exit,
@@ -23,6 +25,7 @@ from actors import (
     Ref,
     Scheduler,
     Shutdown,
+    StartError,
     Stop,
     call,
     cast,
@@ -395,3 +398,37 @@ def test_the_tables_name_every_place() -> None:
     assert passed >= set(PLACES) - {
         "repr of the message", "repr of the state", "class of the message", "equality of the reason",
     }  # fmt: skip
+
+
+@simulated
+@pytest.mark.parametrize("reason", [Crash("text"), Crash([]), Crash(ValueError), Shutdown(Crash(1)), CallFailure(1, 2)])  # type: ignore[arg-type]
+async def test_any_value_may_be_a_reason(reason: Any) -> None:
+    for end in (lambda ref: send_exit(ref, reason), lambda ref: cast(ref, lambda _: Stop(reason))):
+        victim, _ = await puppet()
+        peer = await start(Peer, victim)
+        ended = down(victim)
+        waiting = asyncio.ensure_future(outcome(call(victim, lambda _: NO_REPLY)))
+        await asyncio.sleep(1)
+        end(victim)
+        assert await ended is reason
+        assert (await waiting).reason is reason
+        assert [message.reason for message in await call(peer, "heard")] == [reason, reason]
+
+
+@simulated
+async def test_a_task_in_the_context_of_a_process_may_call_what_ends_that_process() -> None:
+    victim, _ = await puppet()
+    ended = down(victim)
+
+    async def end() -> None:
+        with pytest.raises(StartError, match="over"):
+            Puppet.start(lambda _: (send_exit(victim, KILL), Stop("over"))[1])
+
+    async def wait(_: Puppet) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        await asyncio.gather(asyncio.create_task(end(), context=task.get_context()), asyncio.sleep(1_000))
+
+    cast(victim, wait)
+    async with asyncio.timeout(1):
+        assert await ended == KILLED

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors import CallExit, Exit, Scheduler, call, debug, down, send, send_exit, start, stop
+from actors import CallExit, Exit, Idle, Scheduler, Stop, call, debug, down, send, send_exit, start, stop
 from actors.testing import kill, quiet
 from tests.support.puppet import Puppet, puppet
 from tests.support.scenarios import simulated
@@ -98,6 +98,28 @@ async def test_a_suspended_process_can_be_stopped_and_killed() -> None:
     debug.suspend(ref)
     send_exit(ref, "boom")
     assert not ref.is_alive()
+
+
+@simulated
+async def test_a_process_that_is_suspended_while_it_terminates_ends() -> None:
+    ref, _ = await puppet(end=lambda _: asyncio.sleep(1))
+    ended = down(ref)
+    send(ref, lambda _: Stop("over"))
+    await asyncio.sleep(0.5)
+    debug.suspend(ref)
+    async with asyncio.timeout(1):
+        assert await ended == "over"
+
+
+@simulated
+async def test_a_process_that_is_resumed_twice_waits_once_for_a_message() -> None:
+    ref, insides = await puppet(lambda _: Idle(10))
+    await asyncio.sleep(5)
+    debug.resume(ref)
+    debug.resume(ref)
+    send(ref, "message")
+    await asyncio.sleep(20)
+    assert insides.got == ["message"]
 
 
 @simulated

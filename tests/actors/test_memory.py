@@ -298,6 +298,19 @@ async def test_a_reference_keeps_a_checkpoint_only_for_a_parent() -> None:
     assert len(HELD) == 0
 
 
+@live
+async def test_a_callback_that_shuts_its_loop_down_ends_every_process() -> None:
+    class Last(GenServer):
+        async def handle_cast(self, request: object) -> None:
+            await asyncio.get_running_loop().shutdown_asyncgens()
+
+    refs = [await start(Last), await start(Holder)]
+    ended = down(refs[0])
+    cast(refs[0], "go")
+    await ended
+    assert not any(ref.is_alive() for ref in refs)
+
+
 @simulated
 async def test_an_ended_scheduler_holds_no_process() -> None:
     refs: list[Ref] = [await start(Holder) for _ in range(3)]

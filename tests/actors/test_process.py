@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import weakref
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -465,3 +466,29 @@ async def test_an_idle_process_keeps_no_message() -> None:
     del message
     await quiet()
     assert kept() is None
+
+
+@simulated
+async def test_a_message_of_a_finalizer_arrives_wherever_the_collector_strikes() -> None:
+    class Garbage:
+        def __init__(self) -> None:
+            self.cycle = self
+
+        def __del__(self) -> None:
+            send(ref, "finalizer")
+
+    ref, insides = await puppet()
+    before = gc.get_threshold()
+    gc.collect()
+    gc.set_threshold(1)
+    try:
+        for _ in range(100):
+            Garbage()
+            send(ref, "message")
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+    finally:
+        gc.set_threshold(*before)
+    gc.collect()
+    await quiet()
+    assert Counter(insides.got) == {"message": 100, "finalizer": 100}

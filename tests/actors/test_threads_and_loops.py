@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -470,6 +471,16 @@ async def test_a_timeout_that_is_none_is_refused_before_anything_is_sent(timeout
             await wait(timeout=timeout)
     await asyncio.sleep(1)
     assert ref.is_alive()
+    assert insides.got == []
+    assert not ref._cell.callers  # type: ignore[union-attr]
+
+
+@simulated
+async def test_a_timeout_that_no_clock_takes_is_refused_before_anything_is_sent() -> None:
+    ref, insides = await puppet()
+    with pytest.raises(TypeError):
+        await call(ref, lambda self: self.got.append("called"), timeout=Decimal(1))  # type: ignore[arg-type]
+    await asyncio.sleep(1)
     assert insides.got == []
     assert not ref._cell.callers  # type: ignore[union-attr]
 

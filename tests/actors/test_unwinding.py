@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import pytest
 from structlog.testing import capture_logs
 
-from actors import KILL, Call, CallExit, GenServer, Scheduler, call, cast, down, send_exit, start
+from actors import KILL, Call, CallExit, GenServer, Ref, Scheduler, call, cast, down, send_exit, start, watch
+from actors.cell import Cell
 from actors.testing import run
-from tests.support.puppet import Puppet, puppet
+from tests.support.puppet import Puppet, nothing, puppet
 from tests.support.scenarios import live, simulated
 
 Waiting = Callable[[list[str]], Awaitable[Any]]
@@ -265,6 +268,64 @@ def test_the_end_of_a_loop_restarts_nothing() -> None:
     assert not scheduler.processes
 
 
+def test_the_end_of_a_loop_ends_also_what_starts_again_at_every_end() -> None:
+    starts: list[Ref] = []
+
+    def again(*_: Any) -> None:
+        starts.append(Puppet.start())
+        watch(starts[-1], again)
+
+    async def main() -> Scheduler:
+        again()
+        return Scheduler.current()
+
+    with capture_logs() as logs:
+        assert not asyncio.run(main()).processes
+    assert len(starts) == 1
+    assert [entry["event"] for entry in logs] == ["actor.watcher_failed"]
+
+
+def test_the_end_of_a_loop_ends_a_process_that_an_interrupt_left_in_the_middle_of_a_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    schedulers: list[Scheduler] = []
+
+    def strike(_: Cell) -> None:
+        raise KeyboardInterrupt
+
+    async def main() -> None:
+        ref, _ = await puppet()
+        schedulers.append(Scheduler.current())
+        monkeypatch.setattr(Cell, "_settle_down", strike)
+        cast(ref, nothing)
+        await asyncio.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(main())
+    assert not schedulers[0].processes
+
+
+def test_a_loop_that_goes_on_after_its_end_ends_its_processes_again() -> None:
+    notes: list[str] = []
+
+    async def begin() -> Ref:
+        ref, _ = await puppet()
+        cast(ref, lambda _: in_cleanup(notes))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return ref
+
+    async def main() -> None:
+        first = await begin()
+        await asyncio.get_running_loop().shutdown_asyncgens()
+        assert not first.is_alive()
+        with pytest.warns(ResourceWarning, match="after loop.shutdown_asyncgens"):
+            await begin()
+
+    asyncio.run(main())
+    assert notes == ["cleaned", "cleaned"]
+
+
 # The interface of a task.
 
 
@@ -311,8 +372,6 @@ async def test_the_task_of_a_callback_does_what_libraries_ask_of_a_task() -> Non
 
 @live
 async def test_anyio_works_in_a_callback() -> None:
-    anyio = pytest.importorskip("anyio", reason="anyio is in the dev extra: make test installs it")
-
     async def use(_: Puppet) -> Any:
         with pytest.raises(TimeoutError), anyio.fail_after(0.01):
             await anyio.sleep(60)
@@ -362,3 +421,30 @@ async def test_a_future_of_another_loop_is_refused_as_a_task_refuses_it() -> Non
     with pytest.raises(CallExit, match="attached to a different loop"):
         await call(ref, wait)
     other.close()
+
+
+@simulated
+async def test_a_callback_cannot_await_itself() -> None:
+    async def wait(_: Puppet) -> None:
+        await asyncio.current_task()  # type: ignore[misc]
+
+    ref, _ = await puppet()
+    with pytest.raises(CallExit, match="cannot await on itself"):
+        await call(ref, wait)
+
+
+@simulated
+async def test_who_gathers_the_task_of_a_callback_hears_of_its_end() -> None:
+    tasks: list[Any] = []
+
+    async def wait(_: Puppet) -> None:
+        tasks.append(asyncio.current_task())
+        await asyncio.sleep(10)
+
+    ref, _ = await puppet()
+    cast(ref, wait)
+    await asyncio.sleep(1)
+    gathered = asyncio.gather(*tasks)
+    send_exit(ref, KILL)
+    with pytest.raises(asyncio.CancelledError):
+        await gathered

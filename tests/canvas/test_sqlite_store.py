@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -441,6 +442,29 @@ def test_missing_change_is_found(path: Path) -> None:
         connection.execute("DELETE FROM batches WHERE first_seq = 5")
     with pytest.raises(UnusableStore, match=r"is damaged \(change 5 is missing\)"):
         SqliteStore.open(path)
+
+
+@pytest.mark.parametrize("part", [0, 0.2, 0.4, 0.6, 0.8])
+@pytest.mark.parametrize("use", [SqliteStore.open, SqliteReader], ids=lambda use: use.__qualname__)
+def test_no_connection_stays_open_to_a_file_that_cannot_be_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch, use: Callable[[Path], object], part: float
+) -> None:
+    whole = written(path)
+    path.write_bytes(whole[: int(part * len(whole))])
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def recorded(*args: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(connect(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", recorded)
+    with pytest.raises(UnusableStore):
+        use(path)
+    assert opened
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
 
 
 def test_database_of_somebody_else_is_refused_and_left_as_it_is(path: Path) -> None:

@@ -129,8 +129,8 @@ def text_of(facts: Facts) -> str:
 
 
 def cells(rows: Rows, column: str) -> list[str]:
-    """What a column of a table shows."""
-    return [cell.plain for cell in rows.get_column(column)]
+    """What a column of a table shows: nothing before the table is loaded, when it has no columns either."""
+    return [cell.plain for cell in rows.get_column(column)] if rows.row_count else []
 
 
 def labels(tree: LiveTree) -> list[str]:

@@ -531,6 +531,33 @@ async def test_a_sibling_that_was_terminated_while_it_waited_stays_down_when_the
 
 
 @simulated
+async def test_a_sibling_that_was_deleted_while_it_waited_is_gone_when_the_child_is_given_up() -> None:
+    requests: list[asyncio.Future[None]] = []
+    started: list[Ref] = []
+
+    async def fail_after_a_request(_: Puppet) -> None:
+        if is_broken:
+            requests.append(asyncio.ensure_future(delete_child(supervisor, "after")))
+            await asyncio.sleep(1)
+            raise ValueError("no")
+
+    is_broken = False
+    specs = [
+        child(Puppet, fail_after_a_request, id="x", name="x", budget=Limit(1, 60)),
+        child(Puppet, lambda self: started.append(self.ref), id="after"),
+        named("last"),
+    ]
+    supervisor = await start(Supervisor, specs, strategy=Strategy.REST_FOR_ONE)
+    is_broken = True
+    await kill(holder("x"))
+    await quiet()
+    await requests[0]
+    rows = {info.id: info.ref for info in await which_children(supervisor)}
+    assert rows == {"x": None, "last": holder("last")}
+    assert [ref.is_alive() for ref in started] == [False]
+
+
+@simulated
 async def test_siblings_that_fail_when_they_are_started_without_a_child_are_tried_again() -> None:
     script: list[type[BaseException]] = []
     other: list[type[BaseException]] = []

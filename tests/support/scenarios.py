@@ -13,8 +13,8 @@ from actors.testing import run
 
 SEEDS = (None, 1, 2, 3)
 """First come, first served, and three run orders drawn from a seed."""
-PATIENCE = 30.0
-"""Seconds after which a live scenario waits for what will never come."""
+PATIENCE = 180.0
+"""Seconds after which a live scenario waits for what will never come, even on a machine that is busy elsewhere."""
 
 Scenario = Callable[..., Coroutine[Any, Any, None]]
 

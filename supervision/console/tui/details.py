@@ -110,8 +110,8 @@ class ActorScreen(Details):
                 raise
             await self._look_for_successor(link)
             return
-        self.seen = seen
         family = await link.get("tree", ref=self.ref, depth=1, limit=MAX_CHILDREN)
+        self.seen = seen
         self.title_with(f"{text.actor_name(seen['actor'])}{self._note}")
         self._related.show(_related(seen, family))
         self.refresh_bindings()
