@@ -48,20 +48,21 @@ class SqliteReader:
         self.background = self.about.background
         self.replayed = 0
 
-    def verify(self) -> None:
-        """Read what a start needs, and all of a small file.
+    def verify(self) -> Grid:
+        """Read what a start needs, and all of a small file; returns the canvas.
 
         Raises:
             UnusableStore: if something of it is damaged.
         """
         with explained(self._path):
             try:
-                self.grid()
+                grid = self.grid()
                 if self._path.stat().st_size <= CHECKED_WHOLE:
-                    for _ in self.chunks():
-                        pass
+                    for _ in self.chunks(until=grid.seq - self.replayed):
+                        pass  # the later ones have just been read
             except StoreError as error:
                 raise damaged(self._path, str(error)) from error
+        return grid
 
     def seq(self) -> int:
         """See `Reader.seq`."""

@@ -164,6 +164,30 @@ def test_a_start_after_ten_million_changes_reads_a_snapshot_and_no_history(path:
     again.close()
 
 
+@pytest.mark.parametrize("snapshot_after", [None, 7])
+def test_a_start_reads_each_row_once(path: Path, snapshot_after: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SqliteStore.open(path, "none", new=ABOUT)
+    for number in range(20):
+        store.append(changes(2, after=2 * number, color=number), AT)
+        if number == snapshot_after:
+            with closing(store.reader()) as reader:
+                reader.take_snapshot()
+    expected = store.load().rgb()
+    store.close()
+
+    read: list[int] = []
+    join = rows.join
+    monkeypatch.setattr(rows, "join", lambda found, due: [read.extend(row.first for row in found), join(found, due)][1])
+    again = SqliteStore.open(path)
+    loaded = again.load()
+    assert (loaded.seq, loaded.rgb()) == (40, expected)
+    assert sorted(set(read)) == list(range(1, 41, 2))
+    assert len(read) <= 20 + (snapshot_after is not None)  # one looks whether the snapshot's last row goes on behind it
+    loaded.apply(changes(1, after=40, color=0xABCDEF))
+    assert again.load().rgb() == expected
+    again.close()
+
+
 def test_old_snapshots_go(store: SqliteStore) -> None:
     reader = store.reader()
     for number in range(12):
