@@ -132,7 +132,7 @@ class StartError(PortableException):
                 cell = ref._cell
                 text = f"its name was held by {ref!r}" if cell is None else f"the name {cell.name!r} is held by {ref!r}"
             case _:
-                text = attempt(str, reason, default=f"a {type(reason).__name__} that cannot be printed")
+                text = _described(reason)
         return f"{' > '.join(path)}: {text}" if path else text
 
 

@@ -34,6 +34,7 @@ class LoopFuture(pykka.ThreadingFuture[Any]):
             BlockingOnLoopError: on a thread that runs an event loop, unless the value is there already.
             pykka.Timeout: if it does not come in time.
             RuntimeError: if the loop is closed that had to answer.
+            ProcessExit: `KILLED`, on the thread of a process that was killed.
         """
         if self._result is None and self._get_hook is None:
             refuse_to_block("use `await call(ref, message)` instead")

@@ -1,4 +1,4 @@
-"""The log: structured events through structlog, and no failure of it reaches whoever writes one. Thread-safe.
+"""The log: structured events through structlog. It never blocks or fails for those who write. Thread-safe.
 
 A program that has not configured structlog gets its events as plain lines on stderr.
 """
@@ -16,6 +16,7 @@ from structlog.typing import Processor
 from actors.describe import describe_exception, describe_reason, hide_in_text, line
 from actors.guard import attempt
 from actors.stacktrace import describe_stacktrace
+from actors.stderr import LineWriter, Stderr
 
 LONGEST_FACT = 1_000
 """Characters of one text in an event, but for a stack trace."""
@@ -83,26 +84,6 @@ def fact(value: Any) -> str | int | float | bool | None:
     return describe_reason(value)
 
 
-class Stderr:
-    """The standard error as it is now; a write that fails harms nobody: the disk may be full, or the pipe closed."""
-
-    def write(self, text: str) -> None:
-        attempt(self._write, text, default=None)
-
-    def flush(self) -> None:
-        """Nothing is left to flush."""
-
-    def _write(self, text: str) -> None:
-        stream = sys.stderr
-        if stream is None:
-            return
-        try:
-            stream.write(text)
-        except UnicodeError:
-            stream.write(text.encode("ascii", "backslashreplace").decode("ascii"))
-        stream.flush()
-
-
 def show_exception(_logger: Any, _method: str, event: Any) -> Any:
     """Replace the exception of an event by its stack trace as text: bounded, without variables. A processor."""
     given = event.pop("exc_info", None)
@@ -147,10 +128,22 @@ def console_renderer(*, colors: bool) -> Processor:
     return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
 
 
+def stderr(stream: TextIO | None = None) -> TextIO:
+    """The standard error, or `stream` that is one, on which no write blocks or fails; see `Stderr`."""
+    return cast(TextIO, Stderr(stderr_lines, stream))
+
+
 def stderr_logger() -> structlog.WriteLogger:
     """What writes lines to the standard error."""
-    return structlog.WriteLogger(cast(TextIO, Stderr()))
+    return structlog.WriteLogger(stderr())
 
+
+def _report_dropped(lines: int) -> None:
+    get_logger("canopy.log").warning("log.lines_dropped", lines=lines)
+
+
+stderr_lines = LineWriter(2, _report_dropped)
+"""What waits for the standard error of the process, and what it has not taken."""
 
 _default = structlog.wrap_logger(
     stderr_logger(),
@@ -163,4 +156,4 @@ _default = structlog.wrap_logger(
 
 def _complain(failure: BaseException) -> None:
     """Say that the log fails, where that can still be said."""
-    Stderr().write(f"an event could not be logged: {describe_exception(failure)}\n")
+    stderr().write(f"an event could not be logged: {describe_exception(failure)}\n")

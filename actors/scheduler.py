@@ -278,14 +278,18 @@ class Scheduler:
         return self.loop.is_closed() or self.thread == NO_THREAD
 
     def check_open(self) -> None:
-        """Check that somebody can still answer.
+        """Check that this thread may still wait for an answer.
 
         Raises:
             RuntimeError: if the loop is closed, or runs in the parent of a fork.
+            ProcessExit: `KILLED`, if this is the thread of a process that was killed.
         """
         if self.is_gone():
             self._drop_posts()
             raise self.gone()
+        thread = threading.current_thread()
+        if isinstance(thread, ProcessThread) and thread.is_fenced:
+            raise ProcessExit(KILLED)
 
     def gone(self) -> RuntimeError:
         """The error of a thread that wants something of a scheduler that is gone."""

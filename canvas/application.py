@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from actors import Ref
@@ -15,7 +16,7 @@ from canvas.bans import Bans
 from canvas.broadcaster import Broadcaster
 from canvas.canvas import Canvas
 from canvas.config import Config
-from canvas.doors import open_console, open_doors, policy_of
+from canvas.doors import load_tls, open_console, open_doors, policy_of
 from canvas.encoder import Encoder
 from canvas.folder import Folder
 from canvas.historian import BlockingHistorian, Historian
@@ -163,6 +164,17 @@ class CanvasApplication(Application):
         self.console.close()
         self.store.close()
         self._folder.release()
+
+    def reload_certificates(self) -> None:
+        """Read the certificate and its key again, for connections from now on.
+
+        Raises:
+            DoorError: if they cannot be used; the earlier ones stay in use.
+        """
+        tls = load_tls(self.config)
+        for sockets in (self.sockets, self.console.web):
+            if sockets is not None and sockets.policy.tls is not None:
+                sockets.policy = replace(sockets.policy, tls=tls)
 
     async def drain(self) -> None:
         """Let nobody in any more, and say goodbye to those who are there; the rest goes on until the stop."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from canvas.config import MAX_SIDE
+from canvas.files import STREAM, writing
 from canvas.folder import Folder
 from canvas.store import DATABASE, Reader, StoreError, UnusableStore
 from canvas.terminal import (
@@ -42,11 +45,11 @@ def snapshot(
         fail(f"the file must end in .png, got {str(out)!r}")
     from canvas import timelapse as moving  # what draws is loaded by the commands that draw
 
-    time = moment("--at", at)
+    until = moment("--at", at)
     with reading(data) as reader:
-        grid = reader.grid(None if time is None else reader.seq_at(time))
-        with working_on(out, "written"):
-            moving.picture(grid).save(out, "PNG")
+        grid = reader.grid(None if until is None else reader.seq_at(until))
+        with working_on(out, "written"), writing(out) as output:
+            moving.picture(grid).save(output, "PNG")
 
 
 def timelapse(
@@ -69,31 +72,38 @@ def timelapse(
         if begin > end:
             fail("--from must not be later than --to")
         count = max(1, round(fps * seconds))
-        with working_on(out, "written"), progress(f"{count} frames", count) as advance:
-            moving.write(out, _told(moving.frames(reader, begin, end, count), advance), count, fps)
+        kind = moving.FORMATS[out.suffix.lower()]
+        with working_on(out, "written"), writing(out) as output, progress(f"{count} frames", count) as advance:
+            moving.write(output, kind, _told(moving.frames(reader, begin, end, count), advance), count, fps)
 
 
 def export(
-    file: Annotated[Path, typer.Argument(help="The file to write; - for the standard output.")] = Path("-"),
+    file: Annotated[Path, typer.Argument(help="The file to write; - for the standard output.")] = STREAM,
     data: Data = None,
 ) -> None:
     """Write the canvas and its whole history as JSON lines."""
     from canvas.archive import export_lines
 
-    with reading(data) as reader, working_on(file, "written"), _opened(file, "wb") as output:
-        with progress("changes", reader.seq()) as advance:
-            for count, lines in export_lines(reader):
-                output.write(lines)
-                advance(count)
-        output.flush()
+    with (
+        reading(data) as reader,
+        working_on(file, "written"),
+        writing(file) as output,
+        progress("changes", reader.seq()) as advance,
+    ):
+        for count, lines in export_lines(reader):
+            output.write(lines)
+            advance(count)
 
 
-def import_archive(
+def import_(
     file: Annotated[Path, typer.Argument(help="What `canopy export` has written; - for the standard input.")],
+    width: Annotated[int | None, typer.Option(help="Of the new canvas.", min=1, max=MAX_SIDE)] = None,
+    height: Annotated[int | None, typer.Option(help="Of the new canvas.", min=1, max=MAX_SIDE)] = None,
+    redate: Annotated[bool, typer.Option("--redate", help="Changes that are later than now get the time now.")] = False,
     data: Data = None,
 ) -> None:
     """Make the canvas of a data folder of an archive; there must be none in it, or one that nobody has painted on."""
-    from canvas.archive import BadArchive, import_lines
+    from canvas.archive import BadArchive, import_archive
 
     settings = read_settings({"data": data})
     path = settings.data / DATABASE
@@ -106,15 +116,22 @@ def import_archive(
             with reading(data) as reader:
                 if reader.seq():
                     fail(f"{path} has {reader.seq()} changes already: import into an empty folder")
-        with working_on(file, "read"), _opened(file, "rb") as lines:
-            count = import_lines(path, lines)
+        with working_on(file, "read"):
+            opened = contextlib.nullcontext(sys.stdin.buffer) if file == STREAM else file.open("rb")
+        with opened as archive:
+            done = import_archive(path, archive, time.time(), width=width, height=height, redate=redate)
     except BadArchive as error:
         fail(f"{file}: {error}")
-    except (StoreError, UnusableStore) as error:
-        fail(f"{path} cannot be written: {error}", code=1)
+    except (OSError, StoreError, UnusableStore) as error:
+        fail(f"{path} was not written: {error}", code=1)
     finally:
         folder.release()
-    typer.echo(f"{count} changes imported into {path}", err=True)
+    if not done.is_checked:
+        typer.echo(f"canopy: {file} has no end record, as those of an older canopy: it may be incomplete", err=True)
+    if done.late:
+        advice = "they got the time now" if redate else "--redate gives them the time now"
+        typer.echo(f"canopy: {done.late} changes are later than now: {advice}", err=True)
+    typer.echo(f"{done.changes} changes imported into {path}", err=True)
 
 
 def rollback(
@@ -157,9 +174,3 @@ def _told(images: Iterator[Image], advance: Callable[[int], object]) -> Iterator
     for image in images:
         yield image
         advance(1)
-
-
-def _opened(file: Path, mode: Literal["rb", "wb"]) -> contextlib.AbstractContextManager[IO[bytes]]:
-    if str(file) != "-":
-        return file.open(mode)
-    return contextlib.nullcontext(sys.stdin.buffer if mode == "rb" else sys.stdout.buffer)

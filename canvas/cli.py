@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ import uvloop
 from canvas import archive_cli, console_cli, moderation_cli
 from canvas.chaos import crash_at_random
 from canvas.load import paint
-from canvas.terminal import Data, fail, read_settings
+from canvas.terminal import Data, fail, read_settings, unblocked_stderr
 from supervision.console.client import AdminError
 
 app = typer.Typer(
@@ -27,12 +28,27 @@ app = typer.Typer(
 app.command()(archive_cli.snapshot)
 app.command()(archive_cli.timelapse)
 app.command()(archive_cli.export)
-app.command("import")(archive_cli.import_archive)
+app.command("import")(archive_cli.import_)
 app.command()(archive_cli.rollback)
 app.command()(moderation_cli.ban)
 app.command()(moderation_cli.unban)
 app.command()(moderation_cli.bans)
 console_cli.register(app)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"canopy {version('canopy')}")
+        raise typer.Exit
+
+
+@app.callback()
+def canopy(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Look at options that come before the command."""
 
 
 @app.command()
@@ -133,7 +149,7 @@ def run(
     ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
 ) -> None:
-    """Run the canvas until SIGINT or SIGTERM; a second signal ends it at once.
+    """Run the canvas until SIGINT or SIGTERM; a second signal ends it at once. SIGHUP reloads the certificates.
 
     Every option can also be set as CANOPY_... in the environment or in the file of --config.
     """
@@ -179,10 +195,11 @@ def chaos(
 
 def main() -> None:
     """Run the command line; a bad one ends with 2 and one line."""
-    try:
-        code = app(standalone_mode=False)
-    except typer.TyperException as error:
-        fail(" ".join(error.format_message().split()))
-    except typer.Abort:
-        sys.exit(130)
+    with unblocked_stderr():
+        try:
+            code = app(standalone_mode=False)
+        except typer.TyperException as error:
+            fail(" ".join(error.format_message().split()))
+        except typer.Abort:
+            sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)

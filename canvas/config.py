@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -24,6 +25,13 @@ LOG_FORMATS = ("console", "json")
 MAX_SIDE = 10_000
 AUTO: Final = "auto"
 """The console's port by default: 8001, or another if that is taken."""
+PREFIX: Final = "CANOPY_"
+"""What the names of our variables in the environment begin with."""
+
+_SERVICE_LINK = re.compile(
+    rf"{PREFIX}(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+)
+_SERVICE_URL = re.compile(r"(?:tcp|udp|sctp)://")
 
 
 class ConfigError(PortableException):
@@ -101,23 +109,44 @@ def read_config(
         file: what the TOML file says, option -> value
 
     Raises:
-        ConfigError: for an unknown option in the file, or a value that is not allowed.
+        ConfigError: for an unknown option in the file or the environment, or a value that is not allowed.
     """
     known = set(_READERS)
     given: dict[str, tuple[str, Any]] = {}
     for name, value in (file or {}).items():
         option = name.replace("-", "_")
         if option not in known:
-            raise ConfigError("a name in the configuration file", name, "one of " + ", ".join(sorted(known)))
+            raise _unknown("a name in the configuration file", name, sorted(known))
         given[option] = (name, value)
+    variables = {PREFIX + option.upper(): option for option in sorted(known)}
+    for variable, value in sorted(environment.items()):
+        if not variable.startswith(PREFIX) or _is_service_link(variable, value):
+            continue
+        if variable not in variables:
+            raise _unknown(f"a variable {PREFIX}... of the environment", variable, list(variables))
+        given[variables[variable]] = (variable, value)
     for option in known:
-        variable = f"CANOPY_{option.upper()}"
-        if variable in environment:
-            given[option] = (variable, environment[variable])
         if flags.get(option) is not None:
             given[option] = ("--" + option.replace("_", "-"), flags[option])
     values = {option: _READERS[option](name, value) for option, (name, value) in given.items()}
     return Config(**values, given={option: name for option, (name, _) in given.items()})
+
+
+def _is_service_link(variable: str, value: str) -> bool:
+    """Tell whether Kubernetes or Docker made a variable for a service called `canopy` or `canopy-...`.
+
+    Such as CANOPY_SERVICE_HOST, CANOPY_PORT_8000_TCP_ADDR, and CANOPY_PORT=tcp://10.0.0.1:8000 (Kubernetes: Service,
+    environment variables).
+    """
+    is_url = variable.endswith("PORT") and _SERVICE_URL.match(value)
+    return bool(is_url or _SERVICE_LINK.fullmatch(variable))
+
+
+def _unknown(what: str, name: str, known: Sequence[str]) -> ConfigError:
+    """A name that is not known, with those that look like it. What all names begin with makes none of them alike."""
+    short = {each.removeprefix(PREFIX): each for each in known}
+    near = " or ".join(short[each] for each in difflib.get_close_matches(name.removeprefix(PREFIX), short))
+    return ConfigError(what, name, f"one of {', '.join(known)}" + (f" (did you mean {near}?)" if near else ""))
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import resource
 import socket
 import ssl
 from collections.abc import Mapping
-from pathlib import Path
 
 from canvas.config import AUTO, Config, is_loopback
 from protocol import Compression, Limits
@@ -63,7 +62,7 @@ def open_console(config: Config) -> Door | None:
         if port != AUTO or error.errno != errno.EADDRINUSE:
             raise DoorError(_explain_console(error, config)) from None
         listening = listen(host, 0)
-    tls = None if is_loopback(host) else _tls(config.tls_cert, config.tls_key)
+    tls = None if is_loopback(host) else load_tls(config)
     return Door(listening, (host, *config.console_names), tls)
 
 
@@ -88,7 +87,7 @@ def policy_of(config: Config) -> Policy:
         max_arrivals=config.max_new_connections_per_ip,
         limits=Limits(message=config.max_message_size),
         compression=Compression() if config.compression else None,
-        tls=_tls(config.tls_cert, config.tls_key),
+        tls=load_tls(config),
         proxies=config.trusted_proxy,
         origins=config.origin,
         request_timeout=config.request_timeout,
@@ -98,7 +97,13 @@ def policy_of(config: Config) -> Policy:
     )
 
 
-def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+def load_tls(config: Config) -> ssl.SSLContext | None:
+    """Read the certificate and its key; None without `--tls-cert`.
+
+    Raises:
+        DoorError: if they cannot be used.
+    """
+    certificate, key = config.tls_cert, config.tls_key
     if certificate is None:
         if key is not None:
             raise DoorError(f"--tls-key {key} needs --tls-cert")

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
+from collections.abc import Iterator
 
 import typer
 import uvloop
@@ -19,10 +21,28 @@ from canvas.doors import DoorError, make_room
 from canvas.store import UnusableStore
 from canvas.terminal import explain_folder, fail
 from supervision import ApplicationFailed, configure_logging
+from supervision.signals import Signals
+
+log = get_logger("canopy")
 
 
 def serve(config: Config) -> None:
-    """Run the canvas until SIGINT or SIGTERM; what is wrong ends the program."""
+    """Run the canvas until SIGINT or SIGTERM; what is wrong ends the program. SIGHUP reloads the certificates."""
+    with _ignored_hangups():
+        _serve(config)
+
+
+@contextlib.contextmanager
+def _ignored_hangups() -> Iterator[None]:
+    """Ignore SIGHUP while nothing can be reloaded: at the beginning and at the end."""
+    earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, earlier)
+
+
+def _serve(config: Config) -> None:
     threshold = configure_logging(config.log_level, config.log_format)
     make_room(config.max_connections)
     try:
@@ -46,6 +66,21 @@ def serve(config: Config) -> None:
 
 
 async def _run(application: CanvasApplication) -> ExitReason:
+    with Signals(lambda _: _reload(application), (signal.SIGHUP,)):
+        return await _run_until_signal(application)
+
+
+def _reload(application: CanvasApplication) -> None:
+    """Read the certificates again. No file is kept open that somebody may rotate: the audit log is opened per line."""
+    try:
+        application.reload_certificates()
+    except DoorError as error:
+        log.error("canopy.not_reloaded", error=str(error))
+    else:
+        log.info("canopy.reloaded")
+
+
+async def _run_until_signal(application: CanvasApplication) -> ExitReason:
     # The modules stay: going through them would stop everybody for 40 ms, again and again. The tree does not: what is
     # frozen is never collected, and a process that has crashed is in cycles.
     gc.collect()
@@ -59,8 +94,11 @@ async def _run(application: CanvasApplication) -> ExitReason:
     url = f"{scheme}://{host}:{application.sockets.port}"
     if application.sockets.port == 0:
         url = f"unix:{application.sockets.listening[0].getsockname()}"
-    get_logger("canopy").info("canopy.ready", url=url, pid=os.getpid())
-    if application.console.url is not None:
+    log.info("canopy.ready", url=url, pid=os.getpid())
+    console = application.console.url
+    if console is not None and config.log_format == "json":  # a line for programs, and without the token
+        log.info("canopy.console", url=console)
+    elif console is not None:
         with contextlib.suppress(OSError):  # the disk that it is written to may be full
-            typer.echo(f"console: {application.console.url}", err=True)
+            typer.echo(f"console: {console}", err=True)
     return await ended

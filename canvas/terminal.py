@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from actors.log import stderr
 from canvas.config import Config, ConfigError, read_config, read_toml
 from canvas.store import DATABASE, Reader, SqliteReader, StoreError, UnusableStore
 from supervision.console.client import AdminError, ask_admin
@@ -36,6 +37,16 @@ def fail(text: str, code: int = 2) -> NoReturn:
     """End the program with one line."""
     typer.echo(f"canopy: {text}", err=True)
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def unblocked_stderr() -> Iterator[None]:
+    """Have all that is written to stderr wait in the log's queue, also what asyncio and Python have to say."""
+    if sys.stderr is None:  # the process was started without one
+        yield
+        return
+    with contextlib.redirect_stderr(stderr(sys.stderr)):
+        yield
 
 
 def read_settings(flags: dict[str, Any], config: Path | None = None) -> Config:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image
@@ -32,11 +32,12 @@ def picture(grid: Grid) -> Image.Image:
     return Image.frombytes("RGB", (grid.width, grid.height), grid.rgb())
 
 
-def write(path: Path, images: Iterator[Image.Image], count: int, fps: float) -> None:
+def write(file: IO[bytes], kind: str, images: Iterator[Image.Image], count: int, fps: float) -> None:
     """Write frames, one after the other for ever.
 
     Args:
-        path: where; its ending names one of `FORMATS`
+        file: where
+        kind: one of `FORMATS`
         images: at least one
         count: how many they are
         fps: frames a second; a GIF counts in hundredths of a second
@@ -44,14 +45,12 @@ def write(path: Path, images: Iterator[Image.Image], count: int, fps: float) -> 
     Raises:
         OSError: if it cannot be written.
     """
-    kind = FORMATS[path.suffix.lower()]
     if kind == "PNG":
-        with path.open("wb") as file:
-            file.writelines(apng.encode(images, count, round(1000 / fps)))
+        file.writelines(apng.encode(images, count, round(1000 / fps)))
         return
     options = {"lossless": True} if kind == "WEBP" else {}
     first = next(images)
-    first.save(path, kind, save_all=True, append_images=images, duration=1000 / fps, loop=0, **options)
+    first.save(file, kind, save_all=True, append_images=images, duration=1000 / fps, loop=0, **options)
 
 
 def _scaled(image: Image.Image) -> Image.Image:

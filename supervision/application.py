@@ -38,7 +38,7 @@ from actors import (
     watch,
 )
 from actors.cell import Cell
-from actors.describe import class_name, describe_reason
+from actors.describe import class_name, describe_reason, outline
 from actors.exits import exception_in
 from actors.guard import attempt, pass_interrupt_on
 from actors.log import get_logger
@@ -46,6 +46,7 @@ from actors.portable import PortableException
 from actors.stacktrace import describe_stacktrace
 from supervision.base import Child, begin
 from supervision.child_spec import ChildId, ChildSpec, Resource, resources_of
+from supervision.requests import UNKNOWN_REQUEST, Refused
 from supervision.signals import Signals
 from supervision.strategy import GAVE_UP
 
@@ -434,27 +435,46 @@ class StartTree:
 
 
 class ApplicationMaster(GenServer):
-    """The parent of the top supervisor (OTP's application master): ends with it, and stops it."""
+    """The parent of the top supervisor (OTP's application master): ends with it, and stops it.
+
+    No client and no child can end it: what it does not know is logged, or refused.
+    """
 
     def init(self) -> None:
         self.trap_exit = True
         self.root: Ref | None = None
 
     async def handle_call(self, request: Any, from_: Call) -> Any:
-        match request:
-            case StartTree(root):
-                try:
-                    self.root = await begin(Child(root))
-                except (StartError, Ignored) as refusal:
-                    return refusal
-                return self.root
-        return super().handle_call(request, from_)
+        if type(request) is not StartTree or self.root is not None:
+            return self._refused(request)
+        try:
+            self.root = await begin(Child(request.root))
+        except (StartError, Ignored) as refusal:
+            return refusal
+        return self.root
+
+    def handle_cast(self, request: Any) -> None:
+        """Refuse what only a client can have sent."""
+        self._refused(request)
+
+    def handle_continue(self, argument: Any) -> None:
+        """Refuse what only a client can have sent."""
+        self._refused(argument)
 
     def handle_info(self, message: Any) -> Any:
-        """End when the top supervisor has ended by itself."""
-        if isinstance(message, Exit) and message.sender is self.root:
+        """End when the top supervisor has ended by itself; a signal that it has sent while it lives is no end."""
+        if type(message) is not Exit:
+            self._refused(message)
+        elif message.sender is self.root is not None and not self.root.is_alive():
             return Stop(message.reason)
-        return super().handle_info(message)
+        return None
+
+    def _kernel_proxied(self, message: Any) -> Any:
+        return self._refused(message)
+
+    def _refused(self, message: Any) -> Refused:
+        log.warning("application.unexpected_message", master=str(self), message=outline(message))
+        return Refused(UNKNOWN_REQUEST)
 
     async def terminate(self, reason: ExitReason) -> None:
         """Stop the tree, with all the time it wants."""

@@ -251,7 +251,7 @@ class BaseSupervisor(GenServer):
             try:
                 await self._start(child)
             except StartError as error:
-                log.error("supervisor.start_failed", supervisor=str(self), child=child.label, reason=error.reason)
+                log.error("supervisor.start_failed", supervisor=str(self), child=child.label, reason=str(error))
                 pending = PendingRestart(child, error.reason, children[number:])
                 for waiting in (child, *pending.behind):
                     self._set_state(waiting, pending)

@@ -43,7 +43,7 @@ _NUMBERS = {level: logging.getLevelNamesMapping()[level.upper()] for level in LE
 def configure_logging(level: str = "info", format: Literal["console", "json"] = "console") -> LogLevel:
     """Log to stderr: the framework's events and those of every logger of structlog.
 
-    No variables are shown, and a stderr that cannot be written to harms nobody.
+    No variables are shown. A stderr that is full, slow or closed blocks and ends nothing; see `docs/operations.md`.
 
     Args:
         level: debug, info, warning or error

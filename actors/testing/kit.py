@@ -21,7 +21,7 @@ from actors.describe import describe
 from actors.exits import KILL, SHUTDOWN, ExitReason
 from actors.gen_server import GenServer
 from actors.guard import pass_interrupt_on
-from actors.process import start, start_link
+from actors.process import start, start_link, start_successor
 from actors.ref import Ref
 from actors.report import CrashReport
 from actors.scheduler import Scheduler
@@ -123,7 +123,7 @@ class Kit:
 
     # What a test starts.
 
-    async def start_supervised(self, spec: Any, *args: Any, **kwargs: Any) -> Ref:
+    async def start_supervised(self, spec: Any, /, *args: Any, **kwargs: Any) -> Ref:
         """Start a process that ends with the test: in reverse order, as a supervisor does. It is not restarted.
 
         Args:
@@ -428,7 +428,7 @@ def _starter(spec: Any) -> Callable[[], Coroutine[Any, Any, Ref]]:
     if inspect.iscoroutinefunction(spec.start):
         return partial(spec.start, *spec.args, **spec.kwargs)
     label = spec.label or spec.name or (spec.id if isinstance(spec.id, str) else None)
-    return partial(start_link, spec.start, *spec.args, name=spec.name, label=label, **spec.kwargs)
+    return partial(start_successor, None, spec.start, spec.args, spec.kwargs, name=spec.name, label=label)
 
 
 def _is_of(label: str, report: CrashReport) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors.log import get_logger
+from canvas.files import sync
 from canvas.store.interface import Durability, UnusableStore
+
+log = get_logger("canopy.store")
 
 APPLICATION_ID = 0x43414E4F
 """Tells our files from other SQLite files (PRAGMA application_id)."""
@@ -102,42 +105,69 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def create(path: Path, about: About) -> None:
     """Make a new file. It gets its name when it is complete, so that none is ever found half made."""
     unfinished = path.with_name(f"{path.name}-new")
-    for leftover in (unfinished, *(unfinished.with_name(unfinished.name + tail) for tail in ("-wal", "-journal"))):
-        leftover.unlink(missing_ok=True)
-    unfinished.touch()
-    with connected(unfinished, writes=True) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        with transaction(connection):
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            _advance(connection, 0)
-            values = (about.epoch, about.width, about.height, about.background)
-            connection.execute("INSERT INTO canvas VALUES (?, ?, ?, ?)", values)
-    publish(unfinished, path)
+    remove(unfinished)
+    try:
+        unfinished.touch()
+        with explained(path), connected(unfinished, writes=True) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            with transaction(connection):
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                _advance(connection, 0)
+                values = (about.epoch, about.width, about.height, about.background)
+                connection.execute("INSERT INTO canvas VALUES (?, ?, ?, ?)", values)
+        settle(unfinished)
+        publish(unfinished, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            remove(unfinished)
+        raise
+
+
+def settle(path: Path) -> None:
+    """Make a file that nobody uses whole without its log.
+
+    Closing the last connection does so too, but hides a failure.
+
+    Raises:
+        UnusableStore: if that cannot be written.
+    """
+    with explained(path), connected(path, writes=True) as connection:
+        (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if is_busy:
+            raise UnusableStore(f"{path} cannot be written: another process uses it")
 
 
 def publish(unfinished: Path, path: Path) -> None:
-    """Give a file that is complete and closed its name, for good: both reach the disk."""
-    _sync(unfinished)
+    """Give a file that is complete and closed its name, for good: both reach the disk.
+
+    It replaces a file that is settled, or none.
+    """
+    sync(unfinished)
+    for each in (unfinished, path):
+        _remove_log(each)  # or SQLite would take the old log for one of the new file
     unfinished.rename(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
-def check(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, if it is there; its log goes first, so that it never belongs to another."""
+    _remove_log(path)
+    path.unlink(missing_ok=True)
+
+
+def check(path: Path, *, whole: bool = False) -> None:
     """Look, without changing anything, whether this is a whole file of ours, of this version or an older one.
+
+    Args:
+        path: the file
+        whole: read all of it, however large it is
 
     Raises:
         UnusableStore: if it is not.
     """
     with explained(path), connected(path) as connection:
-        if _pragma(connection, "application_id") != APPLICATION_ID:
-            raise UnusableStore(f"{path} is no canvas of canopy: it was left as it is")
-        version = _pragma(connection, "user_version")
-        if not 1 <= version <= len(VERSIONS):
-            raise UnusableStore(
-                f"{path} has version {version}, and this canopy knows versions up to {len(VERSIONS)}: "
-                "use the canopy that wrote it, or a later one"
-            )
-        if path.stat().st_size <= CHECKED_WHOLE:
+        _version(path, connection)
+        if whole or path.stat().st_size <= CHECKED_WHOLE:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise damaged(path, " ".join(str(verdict).split()))
@@ -150,10 +180,11 @@ def migrate(path: Path) -> None:
         UnusableStore: if that cannot be written.
     """
     with explained(path), connected(path, writes=True) as connection:
-        version = _pragma(connection, "user_version")
+        version = _version(path, connection)
         if version < len(VERSIONS):
             with transaction(connection):
                 _advance(connection, version)
+            log.info("store.migrated", path=str(path), version=len(VERSIONS), earlier=version)
 
 
 def renew(path: Path, durability: Durability, epoch: str) -> None:
@@ -184,8 +215,12 @@ def require_current(path: Path, connection: sqlite3.Connection) -> None:
     Raises:
         UnusableStore: if it has not.
     """
-    if _pragma(connection, "user_version") != len(VERSIONS):
-        raise UnusableStore(f"{path} has an older version: `canopy run` brings it up to date")
+    version = _version(path, connection)
+    if version < len(VERSIONS):
+        raise UnusableStore(
+            f"{path} has version {version}, and this canopy reads {len(VERSIONS)}: `canopy run` migrates it;"
+            " to export it before that, use the canopy that wrote it"
+        )
 
 
 @contextlib.contextmanager
@@ -208,12 +243,9 @@ def damaged(path: Path, how: str) -> UnusableStore:
     return UnusableStore(f"{path} is damaged ({how}): it was left as it is; restore it from a backup, or move it away")
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _remove_log(path: Path) -> None:
+    for tail in ("-wal", "-shm", "-journal"):
+        path.with_name(path.name + tail).unlink(missing_ok=True)
 
 
 def _advance(connection: sqlite3.Connection, version: int) -> None:
@@ -221,6 +253,25 @@ def _advance(connection: sqlite3.Connection, version: int) -> None:
         for statement in statements:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(VERSIONS)}")
+
+
+def _version(path: Path, connection: sqlite3.Connection) -> int:
+    """The version of a file of ours: 1 to the last one we know.
+
+    Raises:
+        UnusableStore: if it is not ours, or of a later version.
+    """
+    if _pragma(connection, "application_id") != APPLICATION_ID:
+        raise UnusableStore(f"{path} is no canvas of canopy: it was left as it is")
+    version = _pragma(connection, "user_version")
+    if version < 1:
+        raise damaged(path, f"version {version} does not exist")
+    if version > len(VERSIONS):
+        raise UnusableStore(
+            f"{path} has version {version}, and this canopy knows versions up to {len(VERSIONS)}: "
+            "a later canopy wrote it; use that one, or one after it"
+        )
+    return version
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from actors.log import stderr_lines
 from supervision.console.snapshot import Snapshot
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -49,6 +50,7 @@ class Metrics(Collector):
         yield _counter("canopy_turns", "Turns that actors had on the run queue.", seen.turns)
         yield _gauge("canopy_mailbox_messages", "Messages that wait in all mailboxes.", seen.waiting)
         yield _gauge("canopy_event_loop_lag_seconds", "How late the event loop was lately.", seen.loop_lag or 0.0)
+        yield _counter("canopy_log_lines_dropped", "Lines of the log that stderr did not take.", stderr_lines.dropped)
         yield from self._servers()
         limits = GaugeMetricFamily("canopy_limit_used_ratio", "How full a limit is.", labels=["limit"])
         for usage in seen.limits:

@@ -13,8 +13,10 @@ from typing import Any
 from actors import Ref, Scheduler
 from actors.cell import Cell
 from actors.describe import describe
+from actors.log import stderr_lines
 from actors.mailbox import HIGH_WATER
 from actors.report import CrashReport
+from actors.stderr import MAX_WAITING
 from registry import Keys
 from supervision.base import BaseSupervisor, Child
 from supervision.console.history import History, reading
@@ -122,6 +124,7 @@ class Snapshot:
             for name, sockets in self.sources.all_servers().items()
         ]
         limits.append(_usage("longest mailbox", 0 if longest is None else len(longest.mailbox), HIGH_WATER))
+        limits.append(_usage("log", stderr_lines.waiting, MAX_WAITING))
         if machine.fds is not None and machine.fd_limit is not None:
             limits.append(_usage("file descriptors", machine.fds, machine.fd_limit))
         return sorted(limits, key=lambda usage: usage.share, reverse=True)

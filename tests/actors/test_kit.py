@@ -69,6 +69,24 @@ async def fails() -> Ref:
     raise ValueError("no")
 
 
+@pytest.mark.parametrize("keyword", ["name", "label", "cls", "spec", "predecessor", "args", "kwargs"])
+async def test_a_keyword_of_a_specification_may_have_any_name(kit: Kit, keyword: str) -> None:
+    ref = await kit.start_supervised(child(Keywords, 1, kwargs={keyword: 2}))
+    assert await call(ref, None) == ((1,), {keyword: 2})
+    if keyword not in ("name", "label"):  # start's own: a class is started as by `start`
+        assert await call(await kit.start_supervised(Keywords, **{keyword: 2}), None) == ((), {keyword: 2})
+
+
+class Keywords(GenServer):
+    """Takes any keywords, and tells which it got."""
+
+    def init(self, *args: Any, **kwargs: Any) -> None:
+        self.got = (args, kwargs)
+
+    def handle_call(self, request: Any, from_: Any) -> Any:
+        return self.got
+
+
 def test_a_crash_that_is_not_expected_fails_the_test_with_its_report() -> None:
     async def scenario(kit: Kit) -> None:
         ref = await kit.start_supervised(Puppet, label="clumsy")

@@ -160,6 +160,8 @@ DEEDS_OF_THE_FENCED: dict[str, Callable[[Any, Ref], Any]] = {
     "ask": lambda self, other: other.ask("?"),
     "ask with a timeout": lambda self, other: other.ask("?", timeout=PATIENCE),
     "stop": lambda self, other: other.stop(),
+    "future": lambda self, other: other.ask("?", block=False).get(),
+    "derived future": lambda self, other: other.ask("?", block=False).map(str).get(),
     "link": lambda self, other: self.link(other),
     "monitor": lambda self, other: self.monitor(other),
     "register": lambda self, other: register("fenced", other),

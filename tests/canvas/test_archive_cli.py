@@ -1,10 +1,13 @@
 """The commands about the past: pictures, moving pictures, export and import, rollback. On folders that run or not."""
 
+import hashlib
 import io
 import json
 import re
 import signal
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from PIL import Image
 
 from canvas.folder import Folder
 from canvas.grid import Change
-from canvas.store import DATABASE, About, SqliteStore
+from canvas.store import DATABASE, About, SqliteReader, SqliteStore
 from canvas.terminal import read_moment
 from tests.canvas import test_cli
 from tests.canvas.test_cli import Command, Instance
@@ -37,13 +40,28 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-EXPORT = """\
-{"canopy":1,"epoch":"an epoch","width":8,"height":4,"background":"#FFFFFF"}
+CHANGES = """\
 {"seq":1,"x":0,"y":0,"color":"#FF0000","user":"ann","at":1769860800.0}
 {"seq":2,"x":1,"y":0,"color":"#FF0000","user":"ann","at":1769860800.0}
 {"seq":3,"x":7,"y":3,"color":"#FF0000","user":"ann","at":1769860860.5}
 {"seq":4,"x":0,"y":0,"color":"#00FF00","user":"Björn \\"b\\"","at":1769864400.0}
 """
+
+
+def archive(changes: str = CHANGES, epoch: str = "an epoch", size: tuple[int, int] = (8, 4)) -> str:
+    """What the export of a white canvas is."""
+    head = f'{{"canopy":2,"epoch":"{epoch}","width":{size[0]},"height":{size[1]},"background":"#FFFFFF"}}\n'
+    checksum = hashlib.sha256((head + changes).encode()).hexdigest()
+    return f'{head}{changes}{{"end":{len(changes.splitlines())},"sha256":"{checksum}"}}\n'
+
+
+EXPORT = archive()
+
+
+def epoch_in(data: Path) -> str:
+    """The epoch of a canvas that does not run."""
+    with closing(SqliteReader(data / DATABASE)) as reader:
+        return reader.epoch
 
 
 def painted(picture: Image.Image) -> dict[tuple[int, int], int]:
@@ -135,22 +153,61 @@ def test_export_is_one_line_for_the_canvas_and_one_for_each_change(command: Comm
     assert all(json.loads(line) for line in outcome.output.splitlines())
 
 
-def test_what_was_imported_is_exported_again(command: Command, data: Path) -> None:
+def test_what_was_imported_is_exported_again_under_another_epoch(command: Command, data: Path) -> None:
     assert command("export", "a.jsonl", "--data", str(data)).code == 0
     assert Path("a.jsonl").read_text() == EXPORT
-    assert command("import", "a.jsonl", "--data", "copy").code == 0
+    imported = command("import", "a.jsonl", "--data", "copy")
+    assert (imported.code, imported.errors) == (0, "4 changes imported into copy/canvas.db\n")
+    epoch = epoch_in(Path("copy"))
+    assert epoch != "an epoch"
     assert command("export", "b.jsonl", "--data", "copy").code == 0
-    assert Path("b.jsonl").read_bytes() == Path("a.jsonl").read_bytes()
+    assert Path("b.jsonl").read_text() == archive(epoch=epoch)
     store = SqliteStore.open(Path("copy") / DATABASE)
-    assert (store.epoch, store.width, store.height, store.load().color(0, 0)) == ("an epoch", 8, 4, GREEN)
+    assert (store.width, store.height, store.load().color(0, 0)) == (8, 4, GREEN)
     store.close()
+    assert command("import", "a.jsonl", "--data", "restored").code == 0
+    assert epoch_in(Path("restored")) not in ("an epoch", epoch)
+
+
+def test_import_makes_a_canvas_of_another_size_under_another_epoch(command: Command, data: Path) -> None:
+    Path("a.jsonl").write_text(EXPORT)
+    assert command("import", "a.jsonl", "--width", "9", "--height", "40", "--data", "copy").code == 0
+    epoch = epoch_in(Path("copy"))
+    assert epoch != "an epoch"
+    assert command("export", "--data", "copy").output == archive(epoch=epoch, size=(9, 40))
+    narrow = command("import", "a.jsonl", "--width", "7", "--data", "narrow")
+    assert (narrow.code, narrow.error) == (2, "a.jsonl: line 4 is no change of a canvas of 7 x 4 pixels")
+
+
+def test_archive_without_an_end_record_is_imported_with_a_warning(command: Command) -> None:
+    Path("a.jsonl").write_text("".join(EXPORT.replace('"canopy":2', '"canopy":1').splitlines(keepends=True)[:-1]))
+    imported = command("import", "a.jsonl", "--data", "copy")
+    assert (imported.code, imported.errors) == (
+        0,
+        "canopy: a.jsonl has no end record, as those of an older canopy: it may be incomplete\n"
+        "4 changes imported into copy/canvas.db\n",
+    )
+    assert command("export", "--data", "copy").output == archive(epoch=epoch_in(Path("copy")))
+
+
+def test_changes_that_are_later_than_now_are_told_and_can_be_redated(command: Command) -> None:
+    Path("a.jsonl").write_text(archive(CHANGES.replace("1769864400.0", "95617584000.0")))
+    kept = command("import", "a.jsonl", "--data", "kept")
+    assert kept.code == 0
+    assert "canopy: 1 changes are later than now: --redate gives them the time now\n" in kept.errors
+    assert '"at":95617584000.0' in command("export", "--data", "kept").output
+    began = time.time()
+    redated = command("import", "a.jsonl", "--redate", "--data", "redated")
+    assert "canopy: 1 changes are later than now: they got the time now\n" in redated.errors
+    last = json.loads(command("export", "--data", "redated").output.splitlines()[-2])
+    assert began <= last["at"] <= time.time()
 
 
 def test_import_replaces_a_canvas_that_nobody_has_painted_on(command: Command, tmp_path: Path) -> None:
     SqliteStore.open(tmp_path / DATABASE, new=About("another", 5, 5, 0)).close()
     (tmp_path / "a.jsonl").write_text(EXPORT)
     assert command("import", "a.jsonl", "--data", str(tmp_path)).code == 0
-    assert command("export", "--data", str(tmp_path)).output == EXPORT
+    assert command("export", "--data", str(tmp_path)).output == archive(epoch=epoch_in(tmp_path))
 
 
 def test_import_never_touches_a_canvas_that_somebody_has_painted_on(command: Command, data: Path) -> None:
@@ -184,9 +241,10 @@ def line(number: int, old: str, new: str) -> Callable[[str], str]:
     ("damage", "words"),
     [
         (lambda text: "", "line 1 is no JSON"),
-        (lambda text: text[: len(text) // 2], "line 3 is no JSON"),
+        (lambda text: text[: len(text) // 2], "line 4 is no JSON"),
+        (lambda text: text[: text.rindex("{")], "line 5 is the last one, and no end record: the rest is missing"),
         (line(1, '"width":8', '"width":0'), "line 1 does not say what canvas this is"),
-        (line(1, '"canopy":1', '"canopy":2'), "line 1 does not say what canvas this is"),
+        (line(1, '"canopy":2', '"canopy":3'), "line 1 does not say what canvas this is"),
         (line(2, '"x":0', '"x":8'), "line 2 is no change of a canvas of 8 x 4 pixels"),
         (line(3, '"y":0', '"y":-1'), "line 3 is no change"),
         (line(3, "#FF0000", "red"), "line 3 is no change"),
@@ -285,8 +343,8 @@ def test_past_of_a_running_canvas_can_be_read_and_undone(
 
     done = command("rollback", "--user", "ann", "--yes", "--data", data)
     assert (done.code, done.output) == (0, preview + "2 pixels restored\n")
-    added = command("export", "--data", data).output.removeprefix(EXPORT)
-    assert re.sub(r'"at":[0-9.]+', '"at":T', added) == (
+    added = command("export", "--data", data).output.splitlines(keepends=True)[5:-1]
+    assert re.sub(r'"at":[0-9.]+', '"at":T', "".join(added)) == (
         '{"seq":5,"x":1,"y":0,"color":"#FFFFFF","user":"rollback","at":T}\n'
         '{"seq":6,"x":7,"y":3,"color":"#FFFFFF","user":"rollback","at":T}\n'
     )

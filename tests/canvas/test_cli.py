@@ -14,6 +14,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ from canvas.application import CanvasApplication
 from canvas.cli import main
 from canvas.doors import OTHER_FILES
 from supervision import GAVE_UP
+from supervision.console.client import ask_admin
+from tests.support.full_pipe import FullPipe
 from tests.support.instance import new_application, running
 from tests.support.scenarios import live
 
@@ -100,7 +103,7 @@ class Instance:
             command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
         )
         self.log = ""
-        url = re.search(r"url=(\S+)", self.wait_for("canopy.ready"))
+        url = re.search(r'url(?:=|": ")([^\s"]+)', self.wait_for("canopy.ready"))
         assert url is not None
         self.url = url[1]
         self.port = int(self.url.rpartition(":")[2]) if self.url.startswith("http") else 0
@@ -342,6 +345,19 @@ def test_an_instance_that_ends_by_itself_exits_with_1_and_one_line_unless_that_i
     assert "Traceback" not in outcome.errors
 
 
+def test_version_is_printed(command: Command) -> None:
+    outcome = command("--version")
+    assert (outcome.code, outcome.output, outcome.errors) == (0, f"canopy {version('canopy')}\n", "")
+
+
+def test_unknown_variable_is_told_in_one_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANOPY_PROT", "80")
+    outcome = command("run")
+    assert outcome.code == 2
+    assert outcome.error.startswith("a variable CANOPY_... of the environment must be one of CANOPY_BACKGROUND, ")
+    assert "did you mean CANOPY_PORT" in outcome.error
+
+
 # What it listens on.
 
 
@@ -350,6 +366,17 @@ def get(address: socket.socket) -> bytes:
     with address:
         address.sendall(b"GET /healthz HTTP/1.1\r\nHost: canopy\r\nConnection: close\r\n\r\n")
         return b"".join(iter(lambda: address.recv(4096), b""))
+
+
+def test_every_line_of_a_json_log_is_an_object_and_none_shows_the_token(tmp_path: Path) -> None:
+    with started(tmp_path / "data", "--log-format", "json", "--console-port", "0") as it:
+        it.wait_for("canopy.console")
+        it.process.send_signal(signal.SIGTERM)
+        assert it.end() == 0
+        events = {line["event"]: line for line in map(json.loads, it.log.splitlines())}
+        assert list(events)[-1] == "application.stopped"
+        assert events["canopy.console"]["url"].startswith("http://127.0.0.1:")
+        assert (tmp_path / "data" / "console-token").read_text().strip() not in it.log
 
 
 def test_instance_on_a_unix_socket_answers_and_removes_it(tmp_path: Path) -> None:
@@ -388,6 +415,74 @@ def test_instance_with_a_certificate_speaks_tls(tmp_path: Path) -> None:
             assert response.status == 200
 
 
+def write_certificate(authority: trustme.CA, folder: Path) -> bytes:
+    """Write cert.pem and key.pem; returns the certificate as a client sees it."""
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    return ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode())
+
+
+def certificate_at(port: int, trust: ssl.SSLContext) -> bytes | None:
+    """The certificate that a server shows."""
+    with (
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        trust.wrap_socket(plain, server_hostname="127.0.0.1") as client,
+    ):
+        return client.getpeercert(binary_form=True)
+
+
+def test_sighup_reloads_the_certificate_and_ends_nothing(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    first = write_certificate(authority, tmp_path)
+    options = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
+    with started(tmp_path / "data", *options) as running:
+        plain = socket.create_connection(("127.0.0.1", running.port))
+        with trust.wrap_socket(plain, server_hostname="127.0.0.1") as before:
+            assert before.getpeercert(binary_form=True) == first
+
+            second = write_certificate(authority, tmp_path)
+            running.process.send_signal(signal.SIGHUP)
+            running.wait_for("canopy.reloaded")
+            assert certificate_at(running.port, trust) == second != first
+
+            (tmp_path / "key.pem").write_text("no key")
+            running.process.send_signal(signal.SIGHUP)
+            assert "--tls-cert" in running.wait_for("canopy.not_reloaded")
+            assert certificate_at(running.port, trust) == second
+
+            before.sendall(b"GET /healthz HTTP/1.1\r\nHost: canopy\r\nConnection: close\r\n\r\n")
+            assert before.recv(4096).startswith(b"HTTP/1.1 200 OK")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.end() == 0
+
+
+@live
+async def test_reloading_gives_the_new_certificate_to_the_console_too(tmp_path: Path) -> None:
+    write_certificate(trustme.CA(), tmp_path)
+    options = {"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"}
+    application = new_application(tmp_path / "data", console_host="0.0.0.0", console_port=0, **options)
+    async with running(application):
+        assert application.console.web is not None
+        servers = (application.sockets, application.console.web)
+        before = [sockets.policy.tls for sockets in servers]
+        write_certificate(trustme.CA(), tmp_path)
+        application.reload_certificates()
+        after = [sockets.policy.tls for sockets in servers]
+        assert None not in before + after
+        assert set(before).isdisjoint(after)
+        assert application.console.admin.policy.tls is None
+
+
+def test_sighup_ends_no_instance_without_a_certificate(instance: Instance) -> None:
+    instance.process.send_signal(signal.SIGHUP)
+    instance.wait_for("canopy.reloaded")
+    instance.process.send_signal(signal.SIGTERM)
+    assert instance.end() == 0
+
+
 def test_instance_takes_over_the_socket_that_systemd_has_bound(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as door:
         number = door.fileno()
@@ -403,6 +498,91 @@ def test_instance_takes_over_the_socket_that_systemd_has_bound(tmp_path: Path) -
             assert get(socket.create_connection(door.getsockname())).startswith(b"HTTP/1.1 200 OK")
 
 
+# A log that is not read.
+
+
+@contextlib.contextmanager
+def unread(data: Path, stderr: int | None, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Any]]:
+    """Run an instance without reading its log; yields its process and its address.
+
+    Its socket is handed over as systemd does it: a client can connect before the process listens, and waits until then.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        number = door.fileno()
+        command = [sys.executable, "-m", "canvas", "run", "--data", str(data), "--console-port", "off", *arguments]
+
+        def hand_over() -> None:
+            os.dup2(number, 3)
+            if stderr is None:
+                os.close(2)
+            environment = {**CLEAN, "LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
+            os.execve(sys.executable, command, environment)
+
+        process = subprocess.Popen(command, cwd=ROOT, preexec_fn=hand_over, pass_fds=(number, 3), stderr=stderr)
+        try:
+            yield process, door.getsockname()
+        finally:
+            process.kill()
+            process.wait()
+
+
+def is_healthy(address: Any) -> bool:
+    """Tell whether an instance that will listen there, or does, answers."""
+    return get(socket.create_connection(address, timeout=60)).startswith(b"HTTP/1.1 200 OK")
+
+
+def log_usage(data: Path) -> float:
+    """How full the queue of the log is, from 0 to 1."""
+    limits = ask_admin(data, "GET", "/api/v1/overview")["limits"]
+    return float(next(usage["share"] for usage in limits if usage["name"] == "log"))
+
+
+def test_instance_starts_if_nobody_reads_its_log(tmp_path: Path) -> None:
+    full = FullPipe()
+    with unread(tmp_path, full.writing) as (_, address):
+        assert is_healthy(address)
+    assert full.read() == b""
+
+
+def test_instance_starts_without_a_stderr(tmp_path: Path) -> None:
+    with unread(tmp_path, None) as (_, address):
+        assert is_healthy(address)
+
+
+def test_instance_whose_log_is_no_longer_read_serves_and_stops(tmp_path: Path) -> None:
+    pipe = FullPipe()
+    with unread(tmp_path, pipe.writing) as (process, address):
+        pipe.read_until(b"canopy.ready")
+        pipe.fill()
+        for level in ("debug", "info"):
+            ask_admin(tmp_path, "POST", "/api/v1/log-level", {"level": level})
+        assert is_healthy(address)
+        assert log_usage(tmp_path) > 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    pipe.close()
+
+
+def test_log_flows_again_when_it_is_read(tmp_path: Path) -> None:
+    pipe = FullPipe()
+    with unread(tmp_path, pipe.writing) as (process, _):
+        pipe.read_until(b"canopy.ready")
+        pipe.fill()
+        ask_admin(tmp_path, "POST", "/api/v1/log-level", {"level": "debug"})
+        pipe.read_until(b"console.action")
+        process.send_signal(signal.SIGTERM)
+        pipe.read_until(b"server.draining")
+        assert process.wait(60) == 0
+    pipe.close()
+
+
+def test_command_that_fails_ends_with_its_exit_code_if_nobody_reads_why(tmp_path: Path) -> None:
+    full = FullPipe()
+    with unread(tmp_path, full.writing, "--tick", "never") as (process, _):
+        assert process.wait(60) == 2
+    full.close()
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
@@ -411,9 +591,7 @@ def test_instance_takes_over_the_socket_that_systemd_has_bound(tmp_path: Path) -
         (["--unix", "no/such/folder.sock"], "--unix no/such/folder.sock cannot be used: No such file or directory"),
     ],
 )
-def test_door_that_cannot_be_opened_is_told_with_the_option(
-    command: Command, arguments: list[str], error: str
-) -> None:
+def test_door_that_cannot_be_opened_is_told_with_the_option(command: Command, arguments: list[str], error: str) -> None:
     outcome = command("run", "--port", "0", *arguments)
     assert (outcome.code, outcome.error) == (2, error)
 
@@ -556,9 +734,7 @@ def test_watching_goes_on_until_it_is_interrupted(instance: Instance) -> None:
 
 
 @pytest.mark.parametrize("answer", ["y", "n"])
-def test_terminal_is_asked(
-    instance: Instance, command: Command, monkeypatch: pytest.MonkeyPatch, answer: str
-) -> None:
+def test_terminal_is_asked(instance: Instance, command: Command, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     (top,) = [json.loads(command("tree", "--json", "--data", str(instance.data)).output)]
     (store,) = [child["ref"] for child in top["children"] if child["label"] == "store"]
     terminal = io.StringIO(f"{answer}\n")

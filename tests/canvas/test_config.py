@@ -48,7 +48,42 @@ def test_overridden_value_is_not_judged() -> None:
 
 
 def test_other_variables_of_the_environment_mean_nothing() -> None:
-    assert read_config({}, {"PORT": "1", "CANOPY_": "1", "CANOPY_NOSUCH": "1", "canopy_port": "1"}) == Config()
+    assert read_config({}, {"PORT": "1", "CANOPY": "1", "canopy_port": "1", "MY_CANOPY_PORT": "1"}) == Config()
+
+
+@pytest.mark.parametrize(
+    ("variable", "near"),
+    [
+        ("CANOPY_PROT", "CANOPY_PORT"),
+        ("CANOPY_PINGINTERVAL", "CANOPY_PING_INTERVAL"),
+        ("CANOPY_MAX_CONNECTION", "CANOPY_MAX_CONNECTIONS"),
+        ("CANOPY_rate_limit", None),
+        ("CANOPY_NOSUCHTHING", None),
+        ("CANOPY_", None),
+    ],
+)
+def test_unknown_variable_is_refused_with_the_known_ones_and_the_near(variable: str, near: str | None) -> None:
+    with pytest.raises(ConfigError, match=r"must be one of CANOPY_BACKGROUND, CANOPY_COMPRESSION, ") as caught:
+        read_config({}, {variable: "1"})
+    assert str(caught.value).endswith(f", got {variable!r}")
+    assert ("did you mean" in str(caught.value)) == (near is not None)
+    assert near is None or re.search(rf"did you mean .*{near}\b.*\?", str(caught.value))
+
+
+@pytest.mark.parametrize("service", ["CANOPY", "CANOPY_WEB", "CANOPY_CONSOLE"])
+def test_variables_that_a_service_of_our_name_puts_in_the_environment_mean_nothing(service: str) -> None:
+    variables = {
+        "SERVICE_HOST": "10.0.0.1",
+        "SERVICE_PORT": "8000",
+        "SERVICE_PORT_HTTP": "8000",
+        "PORT": "tcp://10.0.0.1:8000",
+        "PORT_8000_TCP": "tcp://10.0.0.1:8000",
+        "PORT_8000_TCP_PROTO": "tcp",
+        "PORT_8000_TCP_PORT": "8000",
+        "PORT_8000_TCP_ADDR": "10.0.0.1",
+        "PORT_53_UDP": "udp://10.0.0.1:53",
+    }
+    assert read_config({}, {f"{service}_{name}": value for name, value in variables.items()}) == Config()
 
 
 @pytest.mark.parametrize("name", ["rate-limit", "rate_limit"])

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from actors import call, cast, start
 from canvas.grid import Change
@@ -367,7 +368,12 @@ def test_file_of_version_1_is_brought_up_to_date_and_keeps_all(path: Path, monke
         connection.execute("INSERT INTO users VALUES (7, 'ann')")
         rows.insert(connection, 1, AT, None, records)
 
-    store = SqliteStore.open(path)
+    with pytest.raises(UnusableStore, match="has version 1, and this canopy reads 2: `canopy run` migrates it"):
+        SqliteReader(path)
+    with capture_logs() as logs:
+        store = SqliteStore.open(path)
+    (event,) = logs
+    assert (event["event"], event["earlier"], event["version"]) == ("store.migrated", 1, len(schema.VERSIONS))
     assert store.epoch == "an epoch"
     with closing(store.reader()) as reader:
         assert past(reader) == [(1, 1, 2, 0xABCDEF, "ann", AT)]
@@ -501,13 +507,24 @@ def test_database_of_somebody_else_is_refused_and_left_as_it_is(path: Path) -> N
     assert path.read_bytes() == before
 
 
-def test_file_of_a_later_version_is_refused_and_left_as_it_is(path: Path) -> None:
+@pytest.mark.parametrize("open_it", [SqliteStore.open, SqliteReader])
+@pytest.mark.parametrize(
+    ("version", "error"),
+    [
+        (3, r"has version 3, and this canopy knows versions up to 2: a later canopy wrote it"),
+        (0, r"is damaged \(version 0 does not exist\)"),
+        (-1, r"is damaged \(version -1 does not exist\)"),
+    ],
+)
+def test_file_of_an_unknown_version_is_refused_and_left_as_it_is(
+    path: Path, open_it: Callable[[Path], object], version: int, error: str
+) -> None:
     written(path)
     with schema.connected(path, writes=True) as connection:
-        connection.execute(f"PRAGMA user_version = {len(schema.VERSIONS) + 1}")
+        connection.execute(f"PRAGMA user_version = {version}")
     before = path.read_bytes()
-    with pytest.raises(UnusableStore, match="has version 3, and this canopy knows versions up to 2"):
-        SqliteStore.open(path)
+    with pytest.raises(UnusableStore, match=error):
+        open_it(path)
     assert path.read_bytes() == before
 
 

@@ -292,6 +292,17 @@ async def test_every_action_is_in_the_audit_log_with_who_and_on_whom(tmp_path: P
 
 
 @live
+async def test_audit_log_that_was_moved_away_is_made_anew(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        await ann.ask("POST", f"actors/{named('images').id}/crash")
+        await mended(ann.application)
+        (tmp_path / "audit.log").rename(tmp_path / "audit.log.1")
+        await ann.ask("POST", "drain")
+        assert [entry["action"] for entry in audit(tmp_path)] == ["drain"]
+        assert stat.S_IMODE((tmp_path / "audit.log").stat().st_mode) == 0o600
+
+
+@live
 async def test_label_cannot_forge_a_line_of_the_audit_log(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
         clerk = await start(Clerk)

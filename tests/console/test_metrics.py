@@ -4,9 +4,12 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from actors import Ref, whereis
+from actors.log import stderr_lines
+from actors.stderr import MAX_WAITING
 from tests.support.console import Asker, console
 from tests.support.instance import mended
 from tests.support.scenarios import live
@@ -60,6 +63,16 @@ async def test_counters_never_fall_when_actors_and_connections_end(tmp_path: Pat
         for name, value in before.items():
             if "_total" in name:
                 assert (name, after[name] >= value) == (name, True)
+
+
+@live
+async def test_lines_of_the_log_that_were_dropped_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stderr_lines, "dropped", 7)
+    monkeypatch.setattr(stderr_lines, "waiting", MAX_WAITING // 2)
+    async with console(tmp_path) as ann:
+        found = await scrape(ann.reader())
+        assert found["canopy_log_lines_dropped_total"] == 7
+        assert found["canopy_limit_used_ratio limit=log"] == 0.5
 
 
 @live

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from actors import call, cast, start, whereis
-from actors.testing import kill, replaced
-from supervision import Supervisor, child
+from actors.testing import kill, replaced, settle
+from supervision import Application, Supervisor, child, which_children
 from tests.docs.pages import ROOT, blocks, module
 from tests.support.scenarios import live, simulated
 
@@ -33,6 +33,19 @@ async def test_a_ledger_and_a_checkpoint_survive_a_crash() -> None:
     cast("cashier", 2)
     assert await call("counter", "read") == 5
     assert ledger.total == 7
+
+
+@simulated
+async def test_a_room_is_opened_on_demand_and_restarted_with_its_arguments() -> None:
+    guide = module("docs/guides/actors-on-demand.md", "actors_on_demand")
+    await Application(guide.tree).start()
+    room = await guide.open_room("lobby")
+    assert await call(room, "read the sign") == "Welcome to the lobby"
+    await kill(room)
+    await settle(1)
+    (info,) = await which_children("rooms")
+    assert info.ref != room
+    assert await call(info.ref, "read the sign") == "Welcome to the lobby"
 
 
 @live

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from pykka.messages import ProxyGetAttr
 from structlog.testing import capture_logs
 
 from actors import (
@@ -13,18 +14,27 @@ from actors import (
     KILLED,
     NORMAL,
     SHUTDOWN,
+    Cast,
+    Continue,
     Crash,
+    Exit,
     ExitReason,
     Ignored,
     Shutdown,
     StartError,
+    call,
+    debug,
+    send,
     send_exit,
     start,
     stop,
     whereis,
 )
 from actors.debug import force_exit, processes
+from actors.testing import quiet
 from supervision import GAVE_UP, INFINITY, Application, ApplicationFailed, ChildSpec, ChildType, Supervisor, child
+from supervision.application import StartTree
+from supervision.requests import Refused
 from tests.support.puppet import Puppet
 from tests.support.scenarios import simulated
 
@@ -478,13 +488,30 @@ async def test_a_failed_start_says_where_in_the_tree_and_why() -> None:
     assert str(caught.value) == f"branch > leaf: its name was held by {holder!r}"
 
 
+@simulated
+async def test_a_failed_restart_is_logged_with_where_in_the_tree_and_why() -> None:
+    outcomes = iter([None, ValueError("no")])
+
+    def begin(_: Puppet) -> None:
+        outcome = next(outcomes, None)
+        if outcome is not None:
+            raise outcome
+
+    await start(Supervisor, [top(child(Puppet, begin, id="leaf"), id="branch")])
+    with capture_logs() as logs:
+        send_exit(next(each.ref for each in processes() if each.label == "branch"), KILL)
+        await asyncio.sleep(1)
+    (failed,) = (log for log in logs if log["event"] == "supervisor.start_failed")
+    assert (failed["child"], failed["reason"]) == ("branch", "leaf: ValueError: no")
+
+
 @pytest.mark.parametrize(
     ("reason", "text"),
     [
         ("taken", "taken"),
         (Crash(ValueError("no")), "ValueError: no"),
         (Shutdown("done"), "Shutdown(detail='done')"),
-        (Unprintable(), "a Unprintable that cannot be printed"),
+        (Unprintable(), "Unprintable"),
     ],
     ids=["string", "crash", "shutdown", "unprintable"],
 )  # fmt: skip
@@ -608,3 +635,23 @@ async def test_resources_are_prepared_before_a_stop_and_closed_after_every_end(
     await application.stop()
     await application.kill()
     assert len(door.log) == before
+
+
+@simulated
+async def test_no_client_and_no_child_ends_the_master_of_an_application() -> None:
+    application = Application(child(Supervisor, [child(Puppet)], id="root", type=ChildType.SUPERVISOR))
+    root = await application.start()
+    master = debug.info(root).parent  # type: ignore[union-attr]
+    assert master is not None
+    messages: list[Any] = ["?", Continue(), Exit(root, "boom"), Exit(None, "boom"), Exit(master, "boom"), Cast("?")]
+    with capture_logs():
+        for message in messages:
+            send(master, message)
+        assert await call(master, "?") == Refused("unknown_request")
+        assert await call(master, StartTree(child(Puppet))) == Refused("unknown_request")
+        assert await master.ask(ProxyGetAttr(attr_path=("missing",)), block=False) == Refused("unknown_request")
+    await quiet()
+    assert master.is_alive()
+    assert root.is_alive()
+    await application.stop()
+    assert await application.wait() == SHUTDOWN
