@@ -252,6 +252,7 @@ def _write(path: Path, about: About, changes: Iterable[tuple[float, Change]]) ->
                 for c in batch:
                     digest.update(_change_line(c.seq, c.x, c.y, c.color, orjson.dumps(c.user_id), at))
         with closing(store.reader()) as reader:
+            reader.fold()
             reader.take_snapshot()
     schema.settle(path)
     return digest.digest()

@@ -92,7 +92,7 @@ class Canvas(GenServer):
     async def init(
         self, store: Target, encoder: Target, broadcaster: Target, tick: float, wall_clock: Callable[[], float]
     ) -> None:
-        loaded = await call(store, Load(recent=REMEMBERED))
+        loaded = await call(store, Load(recent=REMEMBERED), timeout=None)  # it takes longer the larger the canvas is
         self._store = store
         self._encoder = encoder
         self._broadcaster = broadcaster

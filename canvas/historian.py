@@ -18,9 +18,10 @@ from canvas.store import LookForSnapshot, Reader, Store, StoreError
 log = get_logger("canopy.store")
 
 SNAPSHOT_EVERY = 200_000
-"""Changes between two snapshots; a start reads at most so many again, which takes 0.3 s if each came alone."""
+"""Changes between two snapshots: a start reads at most so many again, and `LOOK_EVERY` more."""
 PIXELS_PER_CHANGE = 50
-"""A large canvas has a snapshot after so many of its pixels were painted: it costs as much as it has pixels."""
+"""A large canvas has a snapshot after one change for so many of its pixels: a snapshot costs as much as there are
+pixels, and reading so many folded changes costs less than reading the snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +80,18 @@ class Historian(GenServer):
                 return error
 
     def handle_cast(self, request: Any) -> Any:
-        """See whether a snapshot is due."""
+        """Keep the next start short: take a snapshot if one is due, and fold what has come since the last look."""
         if not isinstance(request, LookForSnapshot):
             return super().handle_cast(request)
         with closing(self._store.reader()) as reader:
-            if reader.since_snapshot() >= self._snapshot_every:
-                self._take_snapshot(reader)
+            try:
+                if reader.since_snapshot() >= self._snapshot_every:
+                    reader.take_snapshot()
+                    log.debug("store.snapshot", seq=reader.seq())
+                reader.fold()
+            except StoreError as error:  # the disk is full; the history is still there, and the next look comes
+                log.warning("store.no_snapshot", error=error)
         return None
-
-    def _take_snapshot(self, reader: Reader) -> None:
-        try:
-            reader.take_snapshot()
-        except StoreError as error:  # the disk is full; the history is still there, and the next look comes
-            log.warning("store.no_snapshot", error=error)
-        else:
-            log.debug("store.snapshot", seq=reader.seq())
 
 
 class BlockingHistorian(Historian, BlockingServer):

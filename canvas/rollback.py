@@ -23,7 +23,6 @@ USER_ID = "rollback"
 """Who has painted what a rollback restored."""
 AT_ONCE = 10_000
 """Pixels that are committed together: those who paint meanwhile wait no longer than for these."""
-TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ async def _restore(undoing: Undoing) -> int:
 
 async def _ask(name: str, request: Any) -> Any:
     try:
-        answer = await call(name, request, timeout=TIMEOUT)
+        answer = await call(name, request, timeout=None)  # it takes longer the longer the history is
     except CallExit as error:
         raise HttpError(503, f"the {name} did not answer ({error}): look, and try again") from None
     if isinstance(answer, StoreError):

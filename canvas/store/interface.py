@@ -129,6 +129,14 @@ class Reader(Protocol):
         """How many changes would be read again, one after the other, to load the canvas."""
         ...
 
+    def fold(self) -> None:
+        """Rewrite what was committed in small batches so that it can be read as fast as if it had come in large ones.
+
+        Raises:
+            StoreError: if that cannot be read or written.
+        """
+        ...
+
     def take_snapshot(self) -> None:
         """Note the whole canvas, so that it can be loaded without its history.
 

@@ -141,6 +141,9 @@ class MemoryReader:
         """None: the canvas is at hand."""
         return 0
 
+    def fold(self) -> None:
+        """Nothing is read from a disk."""
+
     def take_snapshot(self) -> None:
         """The canvas is at hand."""
 

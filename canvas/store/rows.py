@@ -1,7 +1,7 @@
 """The rows of the history in an SQLite file: a batch each, or many batches of long ago folded into one.
 
-A question to the past reads all rows, and a quiet canvas commits each change alone: ten million rows take half a minute
-to read, and folded a second.
+A question to the past reads all rows, and a start those since the last snapshot. A quiet canvas commits each change
+alone: ten million rows take half a minute to read, and folded a second.
 """
 
 from __future__ import annotations
@@ -62,9 +62,7 @@ def insert(connection: sqlite3.Connection, first: int, at: float, times: bytes |
     connection.execute(f"INSERT INTO batches ({COLUMNS}) VALUES (?, ?, ?, ?, ?)", values)
 
 
-def read(
-    connection: sqlite3.Connection, condition: str, *parameters: object, changes: int = READ_CHANGES
-) -> list[Row]:
+def read(connection: sqlite3.Connection, condition: str, *parameters: object, changes: int = READ_CHANGES) -> list[Row]:
     """As many of the rows that fulfil `condition`, in its order, as are read at once, or as make so many changes."""
     rows: list[Row] = []
     with closing(connection.execute(f"SELECT {COLUMNS} FROM batches WHERE {condition}", parameters)) as cursor:
@@ -86,17 +84,17 @@ def join(rows: Sequence[Row], wanted: int) -> Chunk:
     if not rows:
         raise StoreError(f"change {wanted} is missing")
     expected = rows[0].first
+    counts: list[int] = []
+    times: list[float] = []
     for row in rows:
         if row.first != expected:
             raise StoreError(f"change {expected} is missing")
         if _checksum(row.times, row.records) != row.checksum or len(row.records) % RECORD.itemsize:
             raise StoreError(f"change {row.first} is not what was written")
-        expected += row.size
-    counts: list[int] = []
-    times: list[float] = []
-    for row in rows:
+        size = row.size
+        expected += size
         if row.times is None:
-            counts.append(row.size)
+            counts.append(size)
             times.append(row.at)
         else:
             runs = row.runs()
@@ -106,36 +104,50 @@ def join(rows: Sequence[Row], wanted: int) -> Chunk:
     return Chunk(rows[0].first, np.repeat(times, counts), records)
 
 
-def fold(connection: sqlite3.Connection, until: int, turn: AbstractContextManager[object]) -> None:
-    """Fold the batches up to change `until` that are not yet, some at each `turn`."""
-    first = 0
-    while group := _next_group(connection, first, until):
+def fold(connection: sqlite3.Connection, turn: AbstractContextManager[object]) -> None:
+    """Fold the batches that came since the last folded row, a row at each `turn`.
+
+    The last ones stay as they are until so many have followed that they make a whole row. So it is always the same
+    batches that make a row, whoever folds them, and when.
+
+    Raises:
+        StoreError: if a batch is missing or not what was written, or another one has folded it meanwhile.
+    """
+    first = _folded_until(connection) + 1
+    while group := _next_group(connection, first):
         chunk = join(group, first)
         runs = np.concatenate([row.runs() for row in group])
         with turn, transaction(connection):
-            connection.execute("DELETE FROM batches WHERE first_seq BETWEEN ? AND ?", (group[0].first, group[-1].first))
+            remove = "DELETE FROM batches WHERE first_seq BETWEEN ? AND ?"
+            if connection.execute(remove, (group[0].first, group[-1].first)).rowcount != len(group):
+                raise StoreError(f"change {chunk.first} was folded by somebody else")
             insert(connection, chunk.first, group[-1].at, runs.tobytes(), chunk.records.tobytes())
         first = chunk.last + 1
 
 
-def _next_group(connection: sqlite3.Connection, first: int, until: int) -> list[Row]:
-    """The next batches that make one folded row."""
-    small = "times IS NULL AND length(records) < ? AND first_seq BETWEEN ? AND ?"
-    size = FOLDED * RECORD.itemsize
+def _folded_until(connection: sqlite3.Connection) -> int:
+    """The last change in a folded row; the rows are folded in order, so no batch before it has to be."""
+    query = "SELECT first_seq, length(records) FROM batches WHERE times IS NOT NULL ORDER BY first_seq DESC LIMIT 1"
+    row = connection.execute(query).fetchone()
+    return 0 if row is None else row[0] + row[1] // RECORD.itemsize - 1
+
+
+def _next_group(connection: sqlite3.Connection, first: int) -> list[Row]:
+    """The next batches from change `first` on that make one folded row; empty if that row is not full yet."""
     found = connection.execute(
-        f"SELECT first_seq FROM batches WHERE {small} ORDER BY first_seq LIMIT 1", (size, first, until)
+        "SELECT first_seq FROM batches WHERE length(records) < ? AND first_seq >= ? ORDER BY first_seq LIMIT 1",
+        (FOLDED * RECORD.itemsize, first),
     ).fetchone()
     if found is None:
         return []
     group: list[Row] = []
     changes = 0
-    condition = "first_seq BETWEEN ? AND ? ORDER BY first_seq"
-    for row in read(connection, condition, found[0], until, changes=FOLDED):
-        if row.times is not None or changes + row.size > FOLDED:
-            break
-        group.append(row)
+    for row in read(connection, "first_seq >= ? ORDER BY first_seq", found[0], changes=FOLDED):
         changes += row.size
-    return group
+        if changes > FOLDED:
+            return group
+        group.append(row)
+    return group if changes == FOLDED or len(group) == READ_ROWS else []
 
 
 def _checksum(times: bytes | None, records: bytes) -> int:

@@ -29,6 +29,7 @@ class _File:
     path: Path
     about: About
     durability: Durability
+    checked: Grid | None = None  # the canvas as it was found, for the first who loads it
     turn: threading.Lock = field(default_factory=threading.Lock)
     owner: SqliteStore | None = None
 
@@ -81,8 +82,8 @@ class SqliteStore:
         if next_epoch is not None:
             schema.renew(path, durability, next_epoch)
         with closing(SqliteReader(path)) as reader:
-            reader.verify()
-            return cls(_File(path, reader.about, durability))
+            grid = reader.verify()
+            return cls(_File(path, reader.about, durability, grid))
 
     def take_over(self) -> SqliteStore:
         """See `Store.take_over`."""
@@ -94,8 +95,9 @@ class SqliteStore:
 
     def load(self) -> Grid:
         """See `Store.load`."""
+        grid, self._file.checked = self._file.checked, None
         with closing(self.reader()) as reader:
-            return reader.grid()
+            return grid if grid is not None and grid.seq == reader.seq() else reader.grid()
 
     def since(self, seq: int) -> list[Change] | None:
         """See `Store.since`."""

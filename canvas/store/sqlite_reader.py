@@ -48,20 +48,21 @@ class SqliteReader:
         self.background = self.about.background
         self.replayed = 0
 
-    def verify(self) -> None:
-        """Read what a start needs, and all of a small file.
+    def verify(self) -> Grid:
+        """Read what a start needs, and all of a small file; returns the canvas.
 
         Raises:
             UnusableStore: if something of it is damaged.
         """
         with explained(self._path):
             try:
-                self.grid()
+                grid = self.grid()
                 if self._path.stat().st_size <= CHECKED_WHOLE:
-                    for _ in self.chunks():
-                        pass
+                    for _ in self.chunks(until=grid.seq - self.replayed):
+                        pass  # the later ones have just been read
             except StoreError as error:
                 raise damaged(self._path, str(error)) from error
+        return grid
 
     def seq(self) -> int:
         """See `Reader.seq`."""
@@ -143,12 +144,12 @@ class SqliteReader:
         return self.seq() - (last or 0)
 
     def take_snapshot(self) -> None:
-        """See `Reader.take_snapshot`. Folds the history up to there as well.
+        """See `Reader.take_snapshot`.
 
         The lock is held for the writes alone, which do not wait for the disk.
         """
         grid = self.grid()
-        colors = zlib.compress(grid.colors.astype("<u4").tobytes(), COMPRESSION)
+        colors = zlib.compress(grid.colors.astype("<u4", copy=False).data, COMPRESSION)
         with _told(), connected(self._path, writes=True) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
             with self._turn, transaction(connection):
@@ -157,7 +158,12 @@ class SqliteReader:
                     "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
                     (KEPT_SNAPSHOTS,),
                 )
-            rows.fold(connection, grid.seq, self._turn)
+
+    def fold(self) -> None:
+        """See `Reader.fold`. The lock is held for some thousand changes at a time."""
+        with _told(), connected(self._path, writes=True) as connection:
+            connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
+            rows.fold(connection, self._turn)
 
     def close(self) -> None:
         """See `Reader.close`."""
@@ -179,7 +185,7 @@ class SqliteReader:
             return Grid(self.width, self.height, self.background)
         seq, compressed = row
         try:
-            colors = np.frombuffer(zlib.decompress(compressed), "<u4").astype(np.uint32)
+            colors = np.frombuffer(zlib.decompress(compressed), "<u4").astype(np.uint32, copy=False)
             return Grid.restored(colors.reshape(self.height, self.width), self.background, seq)
         except (zlib.error, ValueError) as error:
             raise StoreError(f"the snapshot of change {seq} is not whole: {error}") from error

@@ -225,6 +225,7 @@ class StoreContract(ABC):
         store.append(changes(5), AT)
         reader = store.reader()
         reader.take_snapshot()
+        reader.fold()
         assert reader.since_snapshot() == 0
         store.append(changes(2, after=5, color=0xABCDEF), AT)
         assert (store.load().seq, store.load().color(5, 0)) == (7, 0xABCDEF)

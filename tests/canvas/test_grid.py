@@ -1,6 +1,7 @@
 """The colours of a canvas: changes go in whole and in order, and every view shows the same picture."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,6 +121,31 @@ def test_grid_is_restored_from_its_colours_and_from_columns(dots: list[tuple[int
     assert grid.seq == other.seq == restored.seq == len(dots)
     assert np.array_equal(grid.colors, other.colors)
     assert np.array_equal(grid.colors, restored.colors)
+
+
+class Counted(np.ndarray[Any, np.dtype[Any]]):
+    """Counts the elements that are computed with it, and with all that comes of it."""
+
+    computed = 0
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        plain = [value.view(np.ndarray) if isinstance(value, Counted) else value for value in inputs]
+        Counted.computed += max(map(np.size, plain))
+        result = getattr(ufunc, method)(*plain, **options)
+        return result.view(Counted) if isinstance(result, np.ndarray) else result
+
+
+def test_columns_are_computed_with_as_often_on_many_tiles_as_on_one() -> None:
+    count = 4_096
+    computed = []
+    for side in (TILE, 64 * TILE):
+        places = np.linspace(0, side - 1, count, dtype=np.uint32)
+        grid = Grid(side, side, BACKGROUND)
+        Counted.computed = 0
+        grid.apply_columns(places.view(Counted), places[::-1].view(Counted), np.arange(count, dtype=np.uint32))
+        computed.append(Counted.computed)
+        assert grid.color(0, side - 1) == 0
+    assert computed[0] == computed[1] > 0
 
 
 def test_largest_canvas_takes_memory_only_where_somebody_has_painted() -> None:

@@ -1,6 +1,8 @@
 """The SQLite store keeps what every store promises, and its file: over owners, versions, damage and a full disk."""
 
+import contextlib
 import itertools
+import random
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -12,10 +14,27 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from actors import call, cast, start
 from canvas.grid import Change
-from canvas.store import About, SqliteReader, SqliteStore, Store, StoreError, UnusableStore, rows, schema
+from canvas.historian import AskPast, Historian
+from canvas.store import (
+    About,
+    Append,
+    Load,
+    SqliteReader,
+    SqliteStore,
+    Store,
+    StoreError,
+    StoreServer,
+    UnusableStore,
+    rows,
+    schema,
+    server,
+)
 from canvas.store.chunk import RECORD
 from tests.canvas.store_contract import AT, BACKGROUND, HEIGHT, WIDTH, StoreContract, changes, past
+from tests.support.puppet import Puppet
+from tests.support.scenarios import simulated
 
 ABOUT = About("an epoch", WIDTH, HEIGHT, BACKGROUND)
 
@@ -146,6 +165,30 @@ def test_a_start_after_ten_million_changes_reads_a_snapshot_and_no_history(path:
     again.close()
 
 
+@pytest.mark.parametrize("snapshot_after", [None, 7])
+def test_a_start_reads_each_row_once(path: Path, snapshot_after: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SqliteStore.open(path, "none", new=ABOUT)
+    for number in range(20):
+        store.append(changes(2, after=2 * number, color=number), AT)
+        if number == snapshot_after:
+            with closing(store.reader()) as reader:
+                reader.take_snapshot()
+    expected = store.load().rgb()
+    store.close()
+
+    read: list[int] = []
+    join = rows.join
+    monkeypatch.setattr(rows, "join", lambda found, due: [read.extend(row.first for row in found), join(found, due)][1])
+    again = SqliteStore.open(path)
+    loaded = again.load()
+    assert (loaded.seq, loaded.rgb()) == (40, expected)
+    assert sorted(set(read)) == list(range(1, 41, 2))
+    assert len(read) <= 20 + (snapshot_after is not None)  # one looks whether the snapshot's last row goes on behind it
+    loaded.apply(changes(1, after=40, color=0xABCDEF))
+    assert again.load().rgb() == expected
+    again.close()
+
+
 def test_old_snapshots_go(store: SqliteStore) -> None:
     reader = store.reader()
     for number in range(12):
@@ -185,11 +228,11 @@ def test_folded_history_is_the_same_in_fewer_rows(small_batches: SqliteStore) ->
 
     with closing(small_batches.reader()) as reader:
         before = look(reader)
-        reader.take_snapshot()
+        reader.fold()
         assert look(reader) == before
         assert count_rows(small_batches) == 8
         small_batches.append(changes(1, after=sum(SIZES)), AT + 100)
-        reader.take_snapshot()
+        reader.fold()
         assert len(past(reader)) == sum(SIZES) + 1
     assert small_batches.load().seq == sum(SIZES) + 1
 
@@ -201,9 +244,76 @@ def test_history_that_is_folded_while_it_is_read_is_read_whole(
     with closing(small_batches.reader()) as reader:
         everything, backwards = reader.chunks(), reader.chunks_back()
         first, last = next(everything), next(backwards)
-        reader.take_snapshot()
+        reader.fold()
         assert sum(map(len, everything)) == sum(SIZES) - len(first)
         assert sum(map(len, backwards)) == sum(SIZES) - len(last)
+
+
+def all_rows(path: Path) -> list[tuple[object, ...]]:
+    with schema.connected(path) as connection:
+        return connection.execute(f"SELECT {rows.COLUMNS} FROM batches ORDER BY first_seq").fetchall()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_same_batches_make_a_row_whenever_they_are_folded(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "FOLDED", 10)
+    chance = random.Random(seed)
+    often, once = (SqliteStore.open(tmp_path / name, "none", new=ABOUT) for name in ("often.db", "once.db"))
+    with closing(often.reader()) as folding, closing(once.reader()) as reader:
+        for number in range(60):
+            batch = changes(chance.choice((1, 1, 1, 2, 3, 10, 15)), after=folding.seq(), color=number)
+            for store in (often, once):
+                store.append(batch, AT + number)
+            if chance.random() < 0.3:
+                folding.fold()
+        assert past(folding) == past(reader)
+        folding.fold()
+        reader.fold()
+        assert past(folding) == past(reader)
+    assert all_rows(tmp_path / "often.db") == all_rows(tmp_path / "once.db")
+    often.close()
+    once.close()
+
+
+def test_history_that_two_fold_at_once_loses_nothing(small_batches: SqliteStore) -> None:
+    with closing(small_batches.reader()) as reader, closing(small_batches.reader()) as other:
+        before = past(reader)
+
+        class OtherIsFirst(contextlib.AbstractContextManager[None]):
+            def __exit__(self, *_: object) -> None:
+                pass
+
+            def __enter__(self) -> None:
+                other.fold()
+
+        reader._turn = OtherIsFirst()
+        with pytest.raises(StoreError, match="change 1 was folded by somebody else"):
+            reader.fold()
+        assert past(reader) == before
+        assert count_rows(small_batches) == 8
+
+
+@simulated
+async def test_start_reads_few_rows_however_quiet_the_canvas_was(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Changes that come alone, on a canvas so large that no snapshot is due for a long time."""
+    monkeypatch.setattr(rows, "FOLDED", 10)
+    monkeypatch.setattr(server, "LOOK_EVERY", 20)
+    store = SqliteStore.open(tmp_path_factory.mktemp("data") / "canvas.db", "none", new=About("e", 10_000, 10_000, 0))
+    history = await start(Historian, store)
+    committing = await start(StoreServer, store, history)
+    painter = await start(Puppet)
+    for seq in range(1, 1001):
+        cast(committing, Append([Change(seq, seq, seq, "ann", seq)], AT + seq, painter))
+    assert (await call(committing, Load())).grid.seq == 1000
+    await call(history, AskPast(0, 0, 1))
+    with closing(store.reader()) as reader:
+        assert reader.grid().seq == reader.replayed == 1000
+    assert count_rows(store) <= 1000 / 10 + 20
+    store.close()
 
 
 # Owners.

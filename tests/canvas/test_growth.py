@@ -1,0 +1,62 @@
+"""A start takes as long as it takes, and what has ended is let go of."""
+
+import asyncio
+import gc
+from pathlib import Path
+from typing import Any
+
+from actors import SHUTDOWN, Call, ExitReason, GenServer, Ref, call, start
+from canvas.application import CanvasApplication
+from canvas.canvas import Canvas, CanvasStatus, GetStatus
+from canvas.config import Config
+from canvas.grid import Grid
+from canvas.serving import _run
+from canvas.store import Loaded
+from tests.support.instance import SMALL
+from tests.support.scenarios import live, simulated
+
+
+class SlowStore(GenServer):
+    """Takes an hour to load the canvas; whatever it is told it ignores."""
+
+    async def handle_call(self, request: Any, from_: Call) -> Any:
+        await asyncio.sleep(3_600)
+        return Loaded("an epoch", Grid(10, 10), ())
+
+    def handle_cast(self, request: Any) -> None:
+        pass
+
+
+@simulated
+async def test_canvas_waits_as_long_as_its_store_takes_to_load() -> None:
+    store = await start(SlowStore)
+    canvas = await start(Canvas, store, store, store, 0.01, lambda: 0.0)
+    assert await call(canvas, GetStatus()) == CanvasStatus("an epoch", 0, 0)
+
+
+class Freezing(CanvasApplication):
+    """Notes what the garbage collector leaves alone when the tree starts, and when it has started; then it ends."""
+
+    async def start(self) -> Ref:
+        self.frozen = [gc.get_freeze_count()]
+        return await super().start()
+
+    async def run_until_signal(self) -> ExitReason:
+        self.frozen.append(gc.get_freeze_count())
+        await self.stop()
+        return SHUTDOWN
+
+
+def test_no_process_is_kept_from_the_garbage_collector(tmp_path: Path) -> None:
+    @live
+    async def scenario() -> None:
+        application = Freezing(Config(data=tmp_path, **SMALL))
+        try:
+            await _run(application)
+            before, after = application.frozen
+            assert before >= after > 0
+        finally:
+            application.close()
+            gc.unfreeze()
+
+    scenario()
