@@ -1,5 +1,6 @@
 """The code in the docs passes `mypy --strict`, as a reader's own does that is made of it."""
 
+import inspect
 import os
 import re
 import subprocess
@@ -38,8 +39,8 @@ def mypy(code: list[str], folder: Path) -> str:
 
 def test_the_code_in_the_docs_passes_mypy_strict(tmp_path: Path) -> None:
     code = ["\n".join(blocks(str(page))) for page in PAGES]
-    about = Supervisor.__doc__ or ""
-    (example,) = re.findall(r"^        class Pipeline.*?(?=^    \S)", about, re.MULTILINE | re.DOTALL)
+    about = inspect.getdoc(Supervisor) or ""
+    (example,) = re.findall(r"^    class Pipeline.*?(?=^\S)", about, re.MULTILINE | re.DOTALL)
     code.append(BEFORE_THE_SUPERVISOR + textwrap.dedent(example))
     said = mypy(code, tmp_path)
     assert said.startswith("Success: no issues found in"), said
