@@ -17,10 +17,9 @@ from functools import partial
 from types import CoroutineType
 from typing import Any
 
-from actors.call import refuse
-from actors.cell import FOR_KERNEL
 from actors.exits import ExitReason
 from actors.gen_server import GenServer
+from actors.process import Process
 from actors.ref import Ref
 from actors.scheduler import ProcessThread, Scheduler
 from actors.system import watch
@@ -57,8 +56,7 @@ class BlockingServer(GenServer):
         thread.start()
         return self._kernel_on_thread(super()._kernel_init)
 
-    def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
-        return self._kernel.serve(message) if type(message) in FOR_KERNEL else self._kernel_take(message)
+    _kernel_handle = Process._kernel_handle  # the short cut of a `GenServer` calls callbacks on the loop
 
     def _kernel_take(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         if self._kernel_thread is None:
@@ -95,7 +93,7 @@ class _Fence:
         self._thread.is_fenced = True
         self._jobs.put(None)
         if self._thread.asks is not None:
-            refuse(self._thread.asks)
+            self._thread.asks.refuse()
 
 
 def _work(jobs: queue.SimpleQueue[Job | None], scheduler: Scheduler) -> None:

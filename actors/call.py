@@ -118,7 +118,7 @@ class Call:
         if not answer.done():
             answer.set_result(value)
 
-    def _set_error(self, answer: Any, error: CallExit) -> None:
+    def _set_error(self, answer: Any, error: Exception) -> None:
         if not answer.done():
             answer.set_exception(error)
 
@@ -135,13 +135,20 @@ class Ask(Call):
         if isinstance(self._answer, LoopFuture):
             self._answer.when_set(tell)
 
+    def refuse(self) -> None:
+        """Let a thread go on whose call leads nowhere: the loop is closed, or its own process was killed."""
+        answer = self._close()
+        if answer is not None:
+            scheduler = self.scheduler
+            self._set_error(answer, scheduler.gone() if scheduler.is_gone() else CallExit(KILLED, self.server))
+
     # A future may be of another kind than ours, and may have been set already: that is no error of the server.
 
     def _set(self, answer: Any, value: Any) -> None:
         attempt(answer.set, value, default=None)
 
-    def _set_error(self, answer: Any, error: CallExit) -> None:
-        attempt(answer.set_exception, (CallExit, error, None), default=None)
+    def _set_error(self, answer: Any, error: Exception) -> None:
+        attempt(answer.set_exception, (type(error), error, None), default=None)
 
 
 class KernelAsk(Ask):
@@ -211,12 +218,14 @@ async def _call_across(ref: Ref, request: Any, timeout: float | None) -> Any:
             call.scheduler.post(call.withdraw)
 
 
-def checked_timeout(timeout: float) -> float | None:
-    """`timeout` in seconds, or None for an infinite one.
+def checked_timeout(timeout: float | None) -> float | None:
+    """`timeout` in seconds; None stands for an infinite one.
 
     Raises:
         ValueError, TypeError: if it is no number of at least 0.
     """
+    if timeout is None:
+        return None
     if not timeout >= 0:
         raise ValueError(f"timeout must be a number of seconds of at least 0, or None, got {timeout!r}")
     try:
@@ -239,8 +248,7 @@ def ask_and_wait(ref: Ref, message: Any, timeout: float | None) -> Any:
         CallExit, pykka.Timeout, RuntimeError, ValueError: see `Ref.ask`.
     """
     refuse_to_block("use `await call(ref, message)` instead")
-    if timeout is not None:
-        timeout = checked_timeout(timeout)
+    timeout = checked_timeout(timeout)
     thread = threading.current_thread()
     asks = thread if isinstance(thread, ProcessThread) else None
     if asks is not None and asks.scheduler.running is ref._cell is not None:
@@ -251,7 +259,7 @@ def ask_and_wait(ref: Ref, message: Any, timeout: float | None) -> Any:
     if asks is not None:
         asks.asks = call
         if asks.is_fenced:  # it was killed in between, and nothing else will wake this thread
-            refuse(call)
+            call.refuse()
     try:
         return future.get(timeout=timeout)
     except pykka.Timeout:
@@ -283,7 +291,7 @@ def submit(server: Cell, message: Any, future: pykka.Future[Any]) -> Ask:
     if server.scheduler.on_thread():
         _submit(call)
     else:
-        server.scheduler.post(_submit, call, dropped=lambda: refuse(call))
+        server.scheduler.post(_submit, call, dropped=call.refuse)
     return call
 
 
@@ -293,16 +301,6 @@ def _submit(call: Ask) -> None:
         call.bounce()
     else:
         call.submit(server)
-
-
-def refuse(call: Call) -> None:
-    """Let a thread go on whose call leads nowhere: the loop is closed, or its own process was killed."""
-    answer = call._close()
-    if answer is None:
-        return
-    gone = call.scheduler.is_gone()
-    error: BaseException = call.scheduler.gone() if gone else CallExit(KILLED, call.server)
-    attempt(answer.set_exception, (type(error), error, None), default=None)
 
 
 async def stop(target: Target, reason: ExitReason = NORMAL, timeout: float | None = None) -> None:
@@ -315,8 +313,7 @@ async def stop(target: Target, reason: ExitReason = NORMAL, timeout: float | Non
     ref = scheduler.whereis(target)
     if ref is None or not ref.is_alive():
         raise CallExit(NOPROC, target)
-    if timeout is not None:
-        timeout = checked_timeout(timeout)
+    timeout = checked_timeout(timeout)
     caller = scheduler.running
     if caller is not None and caller is ref._cell and caller.is_running():
         raise CallExit(CALLING_SELF, target)

@@ -65,7 +65,7 @@ class Idle(Directive):
     __slots__ = ("timeout",)
 
     def __init__(self, timeout: float | None) -> None:
-        self.timeout = None if timeout is None else checked_timeout(timeout)
+        self.timeout = checked_timeout(timeout)
 
 
 class Reply(Directive):

@@ -23,7 +23,7 @@ from actors.ref import Ref
 from actors.report import KEPT, CrashReport
 
 if TYPE_CHECKING:
-    from actors.call import Call
+    from actors.call import Ask
     from actors.cell import Cell
     from actors.ref import Target
 
@@ -424,7 +424,7 @@ class ProcessThread(threading.Thread):
         super().__init__(target=target, name=name, daemon=True)
         self.scheduler = scheduler
         self.is_fenced = False
-        self.asks: Call | None = None
+        self.asks: Ask | None = None
 
 
 def _forget_after_fork() -> None:
