@@ -217,7 +217,7 @@ class Cell:
     def __str__(self) -> str:
         return repr(self.ref)
 
-    # Links and monitors. What the cleanup of a dead process asks for goes nowhere.
+    # Links and monitors. A dead process, in its cleanup, can make neither.
 
     def link(self, target: Target) -> None:
         """See `Process.link`."""

@@ -259,7 +259,7 @@ def _write(path: Path, about: About, changes: Iterable[tuple[float, Change]]) ->
 
 
 def _verify(path: Path, checksum: bytes) -> None:
-    """Read a store as whoever opens it next will, and compare its changes with those that were written.
+    """Read a store as the next process that opens it will, and compare its changes with those that were written.
 
     Raises:
         StoreError: if they are others.

@@ -124,7 +124,7 @@ def create(path: Path, about: About) -> None:
 
 
 def settle(path: Path) -> None:
-    """Make a file that nobody uses whole without its log.
+    """Make a file whole without its log; no process may have it open.
 
     Closing the last connection does so too, but hides a failure.
 
