@@ -39,7 +39,7 @@ from canvas.store import (
     UnusableStore,
 )
 from registry import Keys, Registry, Table
-from supervision import Application, ChildType, Strategy, Supervisor, child
+from supervision import Application, Backoff, ChildType, Strategy, Supervisor, child
 from supervision.console import Console, Sources
 from supervision.server import Sockets, Wire, server
 
@@ -127,6 +127,20 @@ class CanvasApplication(Application):
             opened.pop_all()
         room, blocks = self.room, self.store.blocks
         store_server, historian = (BlockingStoreServer, BlockingHistorian) if blocks else (StoreServer, Historian)
+        # What answers questions. All others can do without it, so it stands last; and if it keeps on crashing, that
+        # costs 50 restarts and then a pause, again and again, and never the limit of the tree.
+        on_demand = child(
+            Supervisor,
+            [
+                child(historian, self.store, id="history", name="history"),
+                child(Images, id="images", name="images"),
+            ],
+            id="on_demand",
+            label="on_demand",
+            type=ChildType.SUPERVISOR,
+            kwargs={"intensity": 50, "period": 10.0},
+            backoff=Backoff(first=0.05, maximum=30.0),
+        )
         tree = child(
             Supervisor,
             [
@@ -135,10 +149,9 @@ class CanvasApplication(Application):
                 child(Encoder, id="encoder", name="encoder"),
                 child(Broadcaster, room, id="broadcaster", name="broadcaster"),
                 child(Canvas, "store", "encoder", "broadcaster", config.tick, wall_clock, id="canvas", name="canvas"),
-                child(historian, self.store, id="history", name="history"),
-                child(Images, id="images", name="images"),
                 server("server", self.sockets, routes, drain_timeout=config.drain_timeout),
                 self.console.spec(),
+                on_demand,
             ],
             id="canopy",
             label="canopy",

@@ -15,7 +15,7 @@ import typer
 from canvas.config import MAX_SIDE
 from canvas.files import STREAM, writing
 from canvas.folder import Folder
-from canvas.store import DATABASE, Reader, StoreError, UnusableStore
+from canvas.store import DATABASE, Reader, StoreError
 from canvas.terminal import (
     Data,
     Moment,
@@ -122,7 +122,7 @@ def import_(
             done = import_archive(path, archive, time.time(), width=width, height=height, redate=redate)
     except BadArchive as error:
         fail(f"{file}: {error}")
-    except (OSError, StoreError, UnusableStore) as error:
+    except (OSError, StoreError) as error:
         fail(f"{path} was not written: {error}", code=1)
     finally:
         folder.release()

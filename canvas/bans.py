@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from canvas.files import writing
 
 FILE = "bans.json"
 
@@ -94,12 +95,8 @@ class Bans:
 
     def _keep(self, bans: list[Ban]) -> None:
         """Write the file anew: whoever reads it finds the old bans or the new ones."""
-        draft = self._path.with_suffix(".new")
-        with draft.open("wb") as file:
+        with writing(self._path) as file:
             file.write(orjson.dumps([asdict(ban) for ban in bans], option=orjson.OPT_INDENT_2))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
         self._remember(bans)
 
     def _remember(self, bans: list[Ban]) -> None:

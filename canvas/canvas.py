@@ -6,17 +6,18 @@ before it is committed, and everybody sees the same order.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from actors import NO_REPLY, Call, GenServer, Target, call, cast, reply
+from actors import NO_REPLY, Call, GenServer, Target, call, cast, reply, send_after
 from actors.log import get_logger
 from canvas.broadcaster import Began, Changed, Refuse
 from canvas.encoder import Encode, NeedStates
 from canvas.grid import Change, Grid
 from canvas.recent import REMEMBERED
-from canvas.store import Append, Committed, Load, Rejected, StoreError
+from canvas.store import Append, Committed, Load, Loaded, Rejected, StoreError
 from canvas.tick import Tick
 
 log = get_logger("canopy.canvas")
@@ -31,7 +32,7 @@ class Paint:
 
 @dataclass(frozen=True, slots=True)
 class GetPicture:
-    """Call: all colours. Answered with `Picture`."""
+    """Call: all colours. Answered with `Picture`, or with a `StoreError` while the canvas cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +61,31 @@ class GetStatus:
 
 @dataclass(frozen=True, slots=True)
 class CanvasStatus:
-    """The last committed change, and how many pixels wait for the store."""
+    """How far the canvas has come.
+
+    Attributes:
+        epoch, seq: of the last committed change; "" and 0 while the canvas cannot be read
+        waiting: how many pixels wait for the store
+        error: why the canvas cannot be read; None if it can
+    """
 
     epoch: str
     seq: int
     waiting: int
+    error: str | None
 
 
-class _Flush:
-    def __repr__(self) -> str:
-        return "FLUSH"
+class _Order(enum.Enum):
+    """What the canvas tells itself."""
 
+    FLUSH = enum.auto()
+    LOAD = enum.auto()
 
-FLUSH: Final = _Flush()
 
 MAX_WAITING = 100_000
 """Painted pixels that wait for the store; more are refused at once."""
+LOAD_AGAIN = 1.0
+"""Seconds after which a canvas that could not be read is read again."""
 
 
 class Canvas(GenServer):
@@ -92,38 +102,41 @@ class Canvas(GenServer):
     async def init(
         self, store: Target, encoder: Target, broadcaster: Target, tick: float, wall_clock: Callable[[], float]
     ) -> None:
-        loaded = await call(store, Load(recent=REMEMBERED), timeout=None)  # it takes longer the larger the canvas is
         self._store = store
         self._encoder = encoder
         self._broadcaster = broadcaster
         self._wall_clock = wall_clock
-        self._epoch: str = loaded.epoch
-        self._grid = loaded.grid
+        self._epoch = ""
+        self._grid: Grid | None = None
+        self._load_error = StoreError("the canvas has not been read yet")
         self._painted: list[Change] = []
         self._waiting: list[tuple[Call, int]] = []  # who asked for some of what is painted, and for how many
         self._committing: list[tuple[Call, int]] = []
         self._is_committing = False
         self._is_refusing = False
-        self._tick = Tick(self.ref, tick, FLUSH)
-        cast(broadcaster, Began(self._epoch, self._grid.seq, loaded.recent))
+        self._tick = Tick(self.ref, tick, _Order.FLUSH)
+        await self._load()
 
     def handle_cast(self, request: Any) -> Any:
         """Collect what is painted, or have states of the canvas encoded."""
         if type(request) is Paint:
             self._paint(request.changes)
         elif type(request) is NeedStates:
-            cast(self._encoder, Encode(self._grid.copy(), self._epoch, request.wants, self._broadcaster))
+            if self._grid is not None:  # otherwise `Began` will come, and the broadcaster asks again
+                cast(self._encoder, Encode(self._grid.copy(), self._epoch, request.wants, self._broadcaster))
         else:
             return super().handle_cast(request)
         return None
 
     def handle_info(self, message: Any) -> Any:
         """Commit a batch, or show what has been committed."""
-        if message is FLUSH:
+        if message is _Order.FLUSH:
             self._tick.begin()
-            self._flush()
+            self._flush(self._loaded())
+        elif message is _Order.LOAD:
+            return self._load()
         elif type(message) is Committed:
-            self._grid.apply(message.changes)
+            self._loaded().apply(message.changes)
             cast(self._broadcaster, Changed(message.changes))
             self._commit_more(None)
         elif type(message) is Rejected:
@@ -137,15 +150,37 @@ class Canvas(GenServer):
 
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Hand out the picture, tell what waits, or paint with an answer."""
-        if isinstance(request, GetPicture):
-            return Picture(self._epoch, self._grid.copy())
+        grid = self._grid
         if isinstance(request, GetStatus):
-            return CanvasStatus(self._epoch, self._grid.seq, len(self._painted))
-        if isinstance(request, Restore):
-            return self._restore(request, from_)
-        return super().handle_call(request, from_)
+            if grid is None:
+                return CanvasStatus("", 0, 0, str(self._load_error))
+            return CanvasStatus(self._epoch, grid.seq, len(self._painted), None)
+        if not isinstance(request, GetPicture | Restore):
+            return super().handle_call(request, from_)
+        if grid is None:
+            return self._load_error
+        return Picture(self._epoch, grid.copy()) if isinstance(request, GetPicture) else self._restore(request, from_)
+
+    async def _load(self) -> None:
+        """Read the canvas; one that cannot be read is read again later, and refuses changes meanwhile."""
+        request = Load(recent=REMEMBERED)  # it takes longer the larger the canvas is
+        loaded: Loaded | StoreError = await call(self._store, request, timeout=None)
+        if isinstance(loaded, Loaded):
+            self._epoch, self._grid = loaded.epoch, loaded.grid
+            cast(self._broadcaster, Began(loaded.epoch, loaded.grid.seq, loaded.recent))
+            return
+        self._load_error = loaded
+        log.error("canvas.not_loaded", error=str(loaded), retry_in=LOAD_AGAIN)
+        send_after(LOAD_AGAIN, self.ref, _Order.LOAD)
+
+    def _loaded(self) -> Grid:
+        assert self._grid is not None, "nothing is committed before the canvas has been read"
+        return self._grid
 
     def _paint(self, changes: list[Change]) -> None:
+        if self._grid is None:
+            cast(self._broadcaster, Refuse(changes, str(self._load_error)))
+            return
         if len(self._painted) + len(changes) > MAX_WAITING:
             cast(self._broadcaster, Refuse(changes, f"{len(self._painted)} pixels wait for the store"))
             return
@@ -154,7 +189,7 @@ class Canvas(GenServer):
             self._tick.request()
 
     def _restore(self, request: Restore, from_: Call) -> Any:
-        color = self._grid.color
+        color = self._loaded().color
         pairs = zip(request.changes, request.seen, strict=True)
         changes = [change for change, seen in pairs if color(change.x, change.y) == seen]
         if not changes:
@@ -165,10 +200,10 @@ class Canvas(GenServer):
             self._tick.request()
         return NO_REPLY
 
-    def _flush(self) -> None:
+    def _flush(self, grid: Grid) -> None:
         changes, self._painted = self._painted, []
         self._committing, self._waiting = self._waiting, []
-        for seq, change in enumerate(changes, start=self._grid.seq + 1):
+        for seq, change in enumerate(changes, start=grid.seq + 1):
             change.seq = seq
         self._is_committing = True
         cast(self._store, Append(changes, self._wall_clock(), self.ref))
@@ -176,7 +211,7 @@ class Canvas(GenServer):
     def _commit_more(self, error: StoreError | None) -> None:
         self._is_committing = False
         if self._is_refusing and error is None:
-            log.info("canvas.committed_again", seq=self._grid.seq)
+            log.info("canvas.committed_again", seq=self._loaded().seq)
         self._is_refusing = error is not None
         for from_, count in self._committing:
             reply(from_, count if error is None else error)

@@ -73,24 +73,24 @@ class Historian(GenServer):
         """Answer a question."""
         if not isinstance(request, AskPast | AskUndo):
             return super().handle_call(request, from_)
-        with closing(self._store.reader()) as reader:
-            try:
+        try:
+            with closing(self._store.reader()) as reader:
                 return _past(reader, request) if isinstance(request, AskPast) else _undoing(reader, request)
-            except StoreError as error:
-                return error
+        except StoreError as error:
+            return error
 
     def handle_cast(self, request: Any) -> Any:
         """Keep the next start short: take a snapshot if one is due, and fold what has come since the last look."""
         if not isinstance(request, LookForSnapshot):
             return super().handle_cast(request)
-        with closing(self._store.reader()) as reader:
-            try:
+        try:
+            with closing(self._store.reader()) as reader:
                 if reader.since_snapshot() >= self._snapshot_every:
                     reader.take_snapshot()
                     log.debug("store.snapshot", seq=reader.seq())
                 reader.fold()
-            except StoreError as error:  # the disk is full; the history is still there, and the next look comes
-                log.warning("store.no_snapshot", error=error)
+        except StoreError as error:  # the disk is full, say; the history is still there, and the next look comes
+            log.warning("store.no_snapshot", error=str(error))
         return None
 
 

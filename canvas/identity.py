@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 from urllib.parse import parse_qs
 
+from canvas.files import sync
 from protocol import HttpError, Request
 
 COOKIE = "canopy"
@@ -39,7 +40,9 @@ def read_key(folder: Path) -> bytes:
         draft.unlink(missing_ok=True)
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(key)
+        sync(draft)
         draft.rename(path)
+        sync(folder)
     if len(key) != _KEY_SIZE:
         raise OSError(0, f"has {len(key)} bytes, where a key has {_KEY_SIZE}: delete it to have a new one", str(path))
     return key

@@ -45,6 +45,8 @@ class CanvasPage:
         status = await _ask(room.canvas, GetStatus())
         if isinstance(status, CanvasStatus):
             values |= {"epoch": status.epoch, "seq": status.seq, "pixels waiting for the store": status.waiting}
+            if status.error is not None:
+                values["state"] = status.error
         else:
             values["state"] = status
         return PageContent(self.id, self.title, values, [])
@@ -60,12 +62,23 @@ async def look_at_store(store: Store, server: Target, canvas: Target) -> dict[st
             "commits": health.commits,
             "last commit (ms)": None if health.commits == 0 else round(health.last_commit * 1000, 3),
             "bytes on disk": health.bytes,
-            "last error": health.error,
+            "last error": health.lost or health.error,
         }
     else:
         values["state"] = health
     values["pixels waiting"] = status.waiting if isinstance(status, CanvasStatus) else status
     return values
+
+
+async def what_is_wrong(server: Target, canvas: Target) -> str | None:
+    """Why the canvas can be neither painted nor shown until somebody mends it, or None.
+
+    A full disk or a slow one is no such reason: viewing goes on.
+    """
+    health, status = await asyncio.gather(_ask(server, GetHealth()), _ask(canvas, GetStatus()))
+    if isinstance(health, Health) and health.lost is not None:
+        return health.lost
+    return status.error if isinstance(status, CanvasStatus) else None
 
 
 async def _ask(target: Target, question: object) -> Any:

@@ -21,9 +21,10 @@ from canvas.config import Config
 from canvas.echo import Echo
 from canvas.identity import Identities, read_name
 from canvas.images import EncodePng
+from canvas.pages import what_is_wrong
 from canvas.pixel import PixelRoute
 from canvas.room import Room
-from canvas.store import Store
+from canvas.store import Store, StoreError
 from canvas.view import open_view
 from canvas.visitor import Visitor
 from protocol import HttpError, Limits, Request, Response, choose_subprotocol, decode_path
@@ -33,6 +34,7 @@ ECHO_LIMITS = Limits(message=16 * 1024 * 1024, fragments=131_072)
 """The largest messages of the Autobahn test suite."""
 SUBPROTOCOLS = (SUBPROTOCOL,)
 MAX_STEP = 100
+LATER = (("Retry-After", "1"),)
 STATIC = Path(__file__).parent / "static"
 
 _PAGE_HEADERS = (
@@ -115,7 +117,7 @@ class Routes:
             raise HttpError(405, "only GET and HEAD are allowed here", (("Allow", "GET, HEAD"),))
         match path:
             case "/healthz":
-                return _json(200, {"status": "ok", "store": self._store.kind, "durability": self._store.durability})
+                return self._health()
             case "/readyz" if self._sockets.is_draining:
                 return _json(503, {"status": "draining"})
             case "/readyz":
@@ -129,6 +131,13 @@ class Routes:
             raise HttpError(404, f"there is no {path}")
         headers = (("Content-Type", file.content_type), *_PAGE_HEADERS)
         return _cached(request, file.etag, headers, file.content)
+
+    async def _health(self) -> Response:
+        about: dict[str, object] = {"store": self._store.kind, "durability": self._store.durability}
+        wrong = await what_is_wrong("store", self._room.canvas)
+        if wrong is not None:
+            return _json(503, {"status": "failing", **about, "error": wrong})
+        return _json(200, {"status": "ok", **about})
 
     def _visit(self, request: Request) -> WebSocket:
         known = self._identities.read(request)
@@ -156,10 +165,12 @@ class Routes:
     async def _picture(self, request: Request) -> Response:
         step = _step(request.query)
         try:
-            picture: Picture = await call(self._room.canvas, GetPicture())
+            picture: Picture | StoreError = await call(self._room.canvas, GetPicture())
+            if isinstance(picture, StoreError):
+                raise HttpError(503, str(picture), LATER)
             png: bytes = await call("images", EncodePng(picture, step), timeout=30.0)
         except CallExit:  # restarting; the connection need not crash with them
-            raise HttpError(503, "the canvas is being restarted", (("Retry-After", "1"),)) from None
+            raise HttpError(503, "the canvas is being restarted", LATER) from None
         headers = (
             ("Content-Type", "image/png"),
             ("Cache-Control", "no-cache"),

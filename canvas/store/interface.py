@@ -13,10 +13,10 @@ Durability = Literal["full", "none"]
 
 
 class StoreError(Exception):
-    """The store cannot do it now; nothing was changed."""
+    """The store cannot do what it was asked to, and changed nothing. All errors of a store are of this class."""
 
 
-class UnusableStore(Exception):
+class UnusableStore(StoreError):
     """The store cannot be used at all, and was left as it is; the text is for the user."""
 
 
@@ -45,15 +45,27 @@ class Store(Protocol):
         ...
 
     def reader(self) -> Reader:
-        """A look at the past. Belongs to who asked for it, and never holds up commits."""
+        """A look at the past. Belongs to who asked for it, and never holds up commits.
+
+        Raises:
+            StoreError: if it cannot be opened. So does whatever is asked of the reader, if it cannot be read.
+        """
         ...
 
     def load(self) -> Grid:
-        """The canvas with all committed changes; a copy of the caller's own."""
+        """The canvas with all committed changes; a copy of the caller's own.
+
+        Raises:
+            StoreError: if it cannot be read.
+        """
         ...
 
     def since(self, seq: int) -> list[Change] | None:
-        """All committed changes after number `seq`, in order; None if it does not remember that far."""
+        """All committed changes after number `seq`, in order; None if it does not remember that far.
+
+        Raises:
+            StoreError: if they cannot be read.
+        """
         ...
 
     def append(self, changes: Sequence[Change], at: float) -> None:
@@ -65,6 +77,14 @@ class Store(Protocol):
         Raises:
             StoreError: if they cannot be kept.
             ValueError: if their numbers do not follow on the last committed one.
+        """
+        ...
+
+    def verify(self) -> None:
+        """Check that what is committed now would be found by the next start.
+
+        Raises:
+            StoreError: if its files were deleted, moved or replaced; the text says which.
         """
         ...
 

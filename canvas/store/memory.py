@@ -72,6 +72,9 @@ class MemoryStore:
         while self._grid.seq - batches[0].changes[-1].seq >= REMEMBERED:
             self._oldest.apply(batches.popleft().changes)
 
+    def verify(self) -> None:
+        """There are no files."""
+
     def size(self) -> int:
         """Nothing is on disk."""
         return 0

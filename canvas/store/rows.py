@@ -42,6 +42,15 @@ class Row(NamedTuple):
         """How many changes it has."""
         return len(self.records) // RECORD.itemsize
 
+    def verify(self) -> None:
+        """Check that it is what was written.
+
+        Raises:
+            StoreError: if it is not.
+        """
+        if _checksum(self.times, self.records) != self.checksum or len(self.records) % RECORD.itemsize:
+            raise StoreError(f"change {self.first} is not what was written")
+
     def runs(self) -> NDArray[np.void]:
         """When they were made."""
         if self.times is None:
@@ -79,9 +88,9 @@ def join(rows: Sequence[Row], wanted: int) -> Chunk:
     """One chunk of rows that follow on each other.
 
     Raises:
-        StoreError: if one is missing or not what was written; `wanted` is missing if there are none.
+        StoreError: if one is missing or not what was written. Change `wanted` is in the first one.
     """
-    if not rows:
+    if not rows or not rows[0].first <= wanted:
         raise StoreError(f"change {wanted} is missing")
     expected = rows[0].first
     counts: list[int] = []
@@ -89,8 +98,7 @@ def join(rows: Sequence[Row], wanted: int) -> Chunk:
     for row in rows:
         if row.first != expected:
             raise StoreError(f"change {expected} is missing")
-        if _checksum(row.times, row.records) != row.checksum or len(row.records) % RECORD.itemsize:
-            raise StoreError(f"change {row.first} is not what was written")
+        row.verify()
         size = row.size
         expected += size
         if row.times is None:
@@ -115,7 +123,7 @@ def fold(connection: sqlite3.Connection, turn: AbstractContextManager[object]) -
     """
     first = _folded_until(connection) + 1
     while group := _next_group(connection, first):
-        chunk = join(group, first)
+        chunk = join(group, group[0].first)
         runs = np.concatenate([row.runs() for row in group])
         with turn, transaction(connection):
             remove = "DELETE FROM batches WHERE first_seq BETWEEN ? AND ?"

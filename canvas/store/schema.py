@@ -10,7 +10,7 @@ from pathlib import Path
 
 from actors.log import get_logger
 from canvas.files import sync
-from canvas.store.interface import Durability, UnusableStore
+from canvas.store.interface import Durability, StoreError, UnusableStore
 
 log = get_logger("canopy.store")
 
@@ -205,8 +205,15 @@ def renew(path: Path, durability: Durability, epoch: str) -> None:
 
 
 def read_about(connection: sqlite3.Connection) -> About:
-    """What the file says of its canvas."""
-    return About(*connection.execute("SELECT epoch, width, height, background FROM canvas").fetchone())
+    """What the file says of its canvas.
+
+    Raises:
+        StoreError: if it does not say it.
+    """
+    row = connection.execute("SELECT epoch, width, height, background FROM canvas").fetchone()
+    if row is None:
+        raise StoreError("the file does not say what canvas it holds")
+    return About(*row)
 
 
 def require_current(path: Path, connection: sqlite3.Connection) -> None:
@@ -234,7 +241,7 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise UnusableStore(f"{path} cannot be opened: {error}") from error
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error as error:
         raise damaged(path, str(error)) from error
 
 

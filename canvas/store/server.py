@@ -18,7 +18,7 @@ LOOK_EVERY = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Call: the canvas as it is committed. Answered with `Loaded`."""
+    """Call: the canvas as it is committed. Answered with `Loaded`, or with a `StoreError`."""
 
     recent: int = 0
     """How many of the last changes to send along, if they are remembered."""
@@ -77,6 +77,7 @@ class Health:
         last_commit: seconds that the last one took
         bytes: on disk
         error: why the last commit failed; None if it did not
+        lost: what has become of its files, if they are not where they were opened
     """
 
     kind: str
@@ -86,6 +87,7 @@ class Health:
     last_commit: float
     bytes: int
     error: str | None
+    lost: str | None
 
 
 class StoreServer(GenServer):
@@ -112,12 +114,17 @@ class StoreServer(GenServer):
         store = self._store
         match request:
             case Load(recent):
-                grid = store.load()
-                self._seq = grid.seq
-                return Loaded(store.epoch, grid, store.since(max(0, grid.seq - recent)) or () if recent else ())
+                return self._load(recent)
             case GetHealth():
                 return Health(
-                    store.kind, store.durability, self._seq, self._commits, self._last_commit, store.size(), self._error
+                    store.kind,
+                    store.durability,
+                    self._seq,
+                    self._commits,
+                    self._last_commit,
+                    store.size(),
+                    self._error,
+                    self._lost(),
                 )
         return super().handle_call(request, from_)
 
@@ -135,6 +142,23 @@ class StoreServer(GenServer):
             request.reply_to.tell(Committed(request.changes))
             self._note(len(request.changes), self._clock() - began)
         return None
+
+    def _lost(self) -> str | None:
+        try:
+            self._store.verify()
+        except StoreError as error:
+            return str(error)
+        return None
+
+    def _load(self, recent: int) -> Loaded | StoreError:
+        store = self._store
+        try:
+            grid = store.load()
+            changes = store.since(max(0, grid.seq - recent)) or () if recent else ()
+        except StoreError as error:
+            return error
+        self._seq = grid.seq
+        return Loaded(store.epoch, grid, changes)
 
     def _note(self, changes: int, seconds: float) -> None:
         self._seq += changes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -22,6 +23,25 @@ KNOWN_USERS = 100_000
 """Numbers of painters that are kept at hand."""
 
 
+Identity = tuple[int, int]
+"""Device and inode: tells one file from another, whatever their names."""
+
+
+def identify(path: Path) -> Identity | None:
+    """Which file a path leads to; None if it leads to none.
+
+    Raises:
+        StoreError: if that cannot be told.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"{path.name} cannot be found: {error.strerror}") from error
+    return found.st_dev, found.st_ino
+
+
 @dataclass(slots=True)
 class _File:
     """What the owners of a store share: the file, and whose turn it is."""
@@ -29,9 +49,25 @@ class _File:
     path: Path
     about: About
     durability: Durability
+    identity: Identity | None
     checked: Grid | None = None  # the canvas as it was found, for the first who loads it
     turn: threading.Lock = field(default_factory=threading.Lock)
     owner: SqliteStore | None = None
+    is_doubtful: bool = False  # a write has failed, and some of it may be in the log
+
+    @property
+    def log(self) -> Path:
+        """SQLite's write-ahead log."""
+        return self.path.with_name(self.path.name + "-wal")
+
+    def verify(self) -> None:
+        """Check that the path still leads to the file that was opened.
+
+        Raises:
+            StoreError: if it does not.
+        """
+        if identify(self.path) != self.identity:
+            raise StoreError(f"{self.path.name} was deleted, moved or replaced while it was in use")
 
 
 class SqliteStore:
@@ -47,6 +83,7 @@ class SqliteStore:
     def __init__(self, file: _File) -> None:
         self._file = file
         self._connection: sqlite3.Connection | None = None
+        self._log: Identity | None = None  # the log that the connection writes to, once it has
         self._users: dict[str, int] = {}
         self._last: tuple[int, float] | None = None  # the last commit's seq and time, once they are known
         with file.turn:
@@ -83,7 +120,7 @@ class SqliteStore:
             schema.renew(path, durability, next_epoch)
         with closing(SqliteReader(path)) as reader:
             grid = reader.verify()
-            return cls(_File(path, reader.about, durability, grid))
+            return cls(_File(path, reader.about, durability, identify(path), grid))
 
     def take_over(self) -> SqliteStore:
         """See `Store.take_over`."""
@@ -91,6 +128,7 @@ class SqliteStore:
 
     def reader(self) -> SqliteReader:
         """See `Store.reader`."""
+        self._file.verify()
         return SqliteReader(self._file.path, self._file.turn)
 
     def load(self) -> Grid:
@@ -115,25 +153,61 @@ class SqliteStore:
             if self._file.owner is not self:
                 raise StoreError("the store has another owner")
             try:
+                self._verify()
+                if self._file.is_doubtful:
+                    self._reopen()
                 self._commit(changes, at)
-            except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+                self._verify()
+            except sqlite3.Error as error:
                 self._users.clear()  # some may have been in what was rolled back
                 self._last = None
                 if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InternalError)):
                     raise
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+                    self._file.is_doubtful = True
+                    with contextlib.suppress(sqlite3.Error):  # then before the next commit
+                        self._reopen()
                 raise StoreError(str(error)) from error
+
+    def verify(self) -> None:
+        """See `Store.verify`."""
+        self._file.verify()
+        if self._log is not None and identify(self._file.log) != self._log:
+            raise StoreError(f"{self._file.log.name} was deleted, moved or replaced while it was in use")
 
     def size(self) -> int:
         """See `Store.size`."""
-        path = self._file.path
-        files = (path, path.with_name(path.name + "-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
+        return sum(file.stat().st_size for file in (self._file.path, self._file.log) if file.exists())
 
     def close(self) -> None:
         """See `Store.close`: whoever the owner is."""
         with self._file.turn:
             if self._file.owner is not None:
                 self._file.owner._disconnect()
+
+    def _verify(self) -> None:
+        """Check the files; what was in a lost log is saved, and the next commit has a new one."""
+        try:
+            self.verify()
+        except StoreError:
+            self._last = None
+            if self._connection is not None and identify(self._file.path) == self._file.identity:
+                is_busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                if not is_busy:
+                    self._disconnect()
+            raise
+
+    def _reopen(self) -> None:
+        """Trust nothing that was open when a write failed, and leave nothing of that write.
+
+        Its fsync may have failed when all of it was in the log already: the next start would find it there. So another
+        transaction takes its place.
+        """
+        self._disconnect()
+        connection = self._connected()
+        with transaction(connection):
+            connection.execute(f"PRAGMA user_version = {len(schema.VERSIONS)}")
+        self._file.is_doubtful = False
 
     def _commit(self, changes: Sequence[Change], at: float) -> None:
         connection = self._connected()
@@ -148,6 +222,8 @@ class SqliteStore:
             records = pack(changes, self._number).tobytes()
             rows.insert(connection, seq + 1, at, None, records)
         self._last = (seq + len(changes), at)
+        if self._log is None:
+            self._log = identify(self._file.log)
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -157,7 +233,7 @@ class SqliteStore:
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection = self._log = None
 
     def _number(self, user_id: str) -> int:
         number = self._users.get(user_id)

@@ -94,7 +94,7 @@ class SqliteReader:
         before = self.seq() + 1
         while before > 1:
             found = self._read("first_seq < ? ORDER BY first_seq DESC", before)
-            chunk = rows.join(found[::-1], before).between(0, before - 1)  # it may have been folded meanwhile
+            chunk = rows.join(found[::-1], before - 1).between(0, before - 1)  # it may have been folded meanwhile
             if chunk.last != before - 1:
                 raise StoreError(f"change {before - 1} is missing")
             before = chunk.first
@@ -114,24 +114,35 @@ class SqliteReader:
         """See `Reader.seq_at`: halves the history until it knows, for time never goes back in it."""
         low, high = 0, self.seq()
         while low < high:
-            first, at, size = self._one(
+            middle = (low + high + 1) // 2
+            row = self._one(
                 "SELECT first_seq, at, length(records) FROM batches WHERE first_seq <= ?"
                 " ORDER BY first_seq DESC LIMIT 1",
-                (low + high + 1) // 2,
+                middle,
             )
+            first, at, size = row or (0, 0.0, 0)
+            last = first + size // RECORD.itemsize - 1
+            if last < middle:
+                raise StoreError(f"change {middle} is missing")
             if at <= time:
-                low = min(high, first + size // RECORD.itemsize - 1)
+                low = min(high, last)
             else:
                 high = first - 1
         for row in self._read("first_seq = ? AND times IS NOT NULL", low + 1):
+            row.verify()
             runs = row.runs()
             low += int(runs["count"][runs["at"] <= time].sum())
         return low
 
     def names(self, users: Iterable[int]) -> dict[int, str]:
         """See `Reader.names`."""
-        find = "SELECT name FROM users WHERE id = ?"
-        return {user: self._one(find, user)[0] for user in users}
+        names: dict[int, str] = {}
+        for user in users:
+            row = self._one("SELECT name FROM users WHERE id = ?", user)
+            if row is None:
+                raise StoreError(f"painter {user} is missing")
+            names[user] = row[0]
+        return names
 
     def number(self, user_id: str) -> int | None:
         """See `Reader.number`."""
@@ -195,6 +206,6 @@ class SqliteReader:
 def _told() -> Iterator[None]:
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error as error:
         raise StoreError(str(error)) from error
 

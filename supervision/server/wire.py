@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = get_logger("canopy.server")
 
 ADOPTION_TIMEOUT = 5.0
-"""Seconds in which no wire was adopted, until one that waits for its next owner is closed with 1011."""
+"""Seconds in which the listener ran and no wire was adopted, until one without an owner is closed with 1011."""
 MIN_TAKEN = 16 * 1024
 """Bytes that a peer has to take in a timeout to be given as much time again."""
 LONG_READ = 64 * 1024
@@ -509,10 +509,14 @@ class Wire(asyncio.Protocol):
             self._orphan_timer = asyncio.get_running_loop().call_later(ADOPTION_TIMEOUT, self._give_up)
 
     def _give_up(self) -> None:
-        """Close a wire that nobody wants, unless the others are still being adopted: they may be thousands."""
+        """Close a wire that nobody wants, unless the others are still being adopted: they may be thousands.
+
+        Without a listener the server is being restarted, and that waits for those before it, a slow disk for example.
+        """
         self._orphan_timer = None
-        loop = asyncio.get_running_loop()
-        due = self._sockets.adopted_at + ADOPTION_TIMEOUT
+        loop, listener = asyncio.get_running_loop(), self._sockets.listener
+        is_served = listener is not None and listener.is_alive()
+        due = (self._sockets.adopted_at if is_served else loop.time()) + ADOPTION_TIMEOUT
         if self.owner is None and due > loop.time():
             self._orphan_timer = loop.call_at(due, self._give_up)
         elif self.owner is None:

@@ -256,8 +256,8 @@ def test_instance_is_shown_hurt_and_stopped(instance: Instance, command: Command
     assert shown.code == 0
     lines = shown.output.splitlines()
     assert re.fullmatch(r"canopy <\d+>  Supervisor, \w+, 0 restarts, 0 waiting", lines[0])
-    assert [line.strip("│├└─ ").split(" <")[0] for line in lines][1:8] == [
-        "registry", "store", "encoder", "broadcaster", "canvas", "history", "images"
+    assert [line.strip("│├└─ ").split(" <")[0] for line in lines][1:7] == [
+        "registry", "store", "encoder", "broadcaster", "canvas", "server"
     ]  # fmt: skip
 
     top = json.loads(command("tree", "--json", "--data", data).output)
@@ -268,8 +268,8 @@ def test_instance_is_shown_hurt_and_stopped(instance: Instance, command: Command
     assert (crashed.code, crashed.output) == (0, f"crashed canvas <{children['canvas']['ref']}>\n")
     again = json.loads(command("tree", "--json", "--data", data).output)
     assert {child["label"]: child["restarts"] for child in again["children"]} == {
-        "registry": 0, "store": 0, "encoder": 0, "broadcaster": 0, "canvas": 1, "history": 0, "images": 0, "server": 0,
-        "console": 0,
+        "registry": 0, "store": 0, "encoder": 0, "broadcaster": 0, "canvas": 1, "server": 0, "console": 0,
+        "on_demand": 0,
     }  # fmt: skip
 
     refused = command("crash", top["ref"], "--data", data)

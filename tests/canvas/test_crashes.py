@@ -23,7 +23,13 @@ from tests.support.scenarios import simulated
 from tests.support.virtual_network import VirtualClient
 
 NAMED = ["registry", "store", "broadcaster", "canvas", "history", "images", "server.connections", "admin.connections"]
-OTHERS = [("canopy", "server"), ("server", "listener"), ("server", "drainer"), ("canopy", "console")]
+OTHERS = [
+    ("canopy", "server"),
+    ("server", "listener"),
+    ("server", "drainer"),
+    ("canopy", "console"),
+    ("canopy", "on_demand"),
+]
 MAX_CRASHES_OF_A_CONNECTION = 5
 """One more within 10 s, and it is given up."""
 

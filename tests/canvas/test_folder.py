@@ -1,16 +1,21 @@
 """A data folder belongs to one process at a time, and outlives it."""
 
 import errno
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from canvas.application import CanvasApplication
+from canvas.bans import FILE as BANS
+from canvas.bans import Bans
 from canvas.config import Config
 from canvas.folder import Folder
-from canvas.store import UnusableStore
+from canvas.identity import KEY, read_key
+from canvas.store import DATABASE, About, SqliteStore, UnusableStore
 from tests.support.instance import SMALL, new_application
 
 ROOT = Path(__file__).parent.parent.parent
@@ -59,3 +64,26 @@ def test_stored_canvas_keeps_its_size_unless_another_is_asked_for(tmp_path: Path
             CanvasApplication(Config(**options, given={name: f"--{name}"}))
         path = tmp_path / "canvas.db"
         assert str(refusal.value) == f"--{name} is {asked}, but the {name} of the canvas in {path} is {has}"
+
+
+MAKERS: dict[str, Callable[[Path], object]] = {
+    KEY: lambda path: read_key(path.parent),
+    BANS: lambda path: Bans(path, lambda: 0.0).add("eve"),
+    DATABASE: lambda path: SqliteStore.open(path, new=About("an epoch", 9, 9, 0)).close(),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_is_to_outlive_a_power_cut_reaches_the_disk_before_and_after_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path, synced = tmp_path / name, list[tuple[int, bool]]()
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_ino, path.exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    MAKERS[name](path)
+    assert synced == [(path.stat().st_ino, False), (tmp_path.stat().st_ino, True)]

@@ -31,7 +31,7 @@ class SlowStore(GenServer):
 async def test_canvas_waits_as_long_as_its_store_takes_to_load() -> None:
     store = await start(SlowStore)
     canvas = await start(Canvas, store, store, store, 0.01, lambda: 0.0)
-    assert await call(canvas, GetStatus()) == CanvasStatus("an epoch", 0, 0)
+    assert await call(canvas, GetStatus()) == CanvasStatus("an epoch", 0, 0, None)
 
 
 class Freezing(CanvasApplication):

@@ -209,6 +209,27 @@ async def test_health_tells_what_runs(tmp_path: Path) -> None:
 
 
 @live
+async def test_health_is_503_while_the_database_is_lost_and_painting_is_refused(tmp_path: Path) -> None:
+    database, away = tmp_path / "canvas.db", tmp_path / "away.db"
+    async with running(new_application(tmp_path, store="sqlite")) as application:
+        port = application.sockets.port
+        ann = await WebSocketClient.open(application)
+        ann.paint(1, 1, "#FF0000")
+        await ann.until(lambda: ann.screen.seq == 1)
+        assert (await get(port, "/healthz")).status == 200
+        database.rename(away)
+        answer = await get(port, "/healthz")
+        assert answer.status == 503
+        assert json.loads(answer.body)["error"] == "canvas.db was deleted, moved or replaced while it was in use"
+        ann.paint(2, 1, "#FF0000")
+        assert (await ann.error())["code"] == "store_unavailable"
+        away.rename(database)
+        assert (await get(port, "/healthz")).status == 200
+        ann.paint(3, 1, "#FF0000")
+        await ann.until(lambda: ann.screen.pixels == {(1, 1): "#FF0000", (3, 1): "#FF0000"})
+
+
+@live
 async def test_ready_until_the_server_drains(tmp_path: Path) -> None:
     async with running(new_application(tmp_path)) as application, await RawSocket.open(application.sockets.port) as raw:
         raw.send(request("GET", "/readyz"))

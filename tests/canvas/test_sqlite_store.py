@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from canvas.store import (
     schema,
     server,
 )
-from canvas.store.chunk import RECORD
+from canvas.store.chunk import RECORD, pack
 from tests.canvas.store_contract import AT, BACKGROUND, HEIGHT, WIDTH, StoreContract, changes, past
 from tests.support.puppet import Puppet
 from tests.support.scenarios import simulated
@@ -466,12 +467,60 @@ def test_one_changed_colour_is_found(path: Path, store: SqliteStore) -> None:
     assert path.read_bytes() == before
 
 
-def test_missing_change_is_found(path: Path) -> None:
+@pytest.mark.parametrize("seq", [1, 5])
+def test_missing_change_is_found(path: Path, seq: int) -> None:
     written(path)
     with schema.connected(path, writes=True) as connection:
-        connection.execute("DELETE FROM batches WHERE first_seq = 5")
-    with pytest.raises(UnusableStore, match=r"is damaged \(change 5 is missing\)"):
+        connection.execute("DELETE FROM batches WHERE first_seq = ?", (seq,))
+    with pytest.raises(UnusableStore, match=rf"is damaged \(change {seq} is missing\)"):
         SqliteStore.open(path)
+
+
+DAMAGING = (
+    "DELETE FROM batches WHERE first_seq = 1",
+    "DELETE FROM users",
+    "UPDATE batches SET times = x'00' WHERE times IS NOT NULL",
+    "UPDATE batches SET records = x'00'",
+    "UPDATE snapshots SET colors = x'00'",
+)
+LOOKS: dict[str, Callable[[SqliteReader], object]] = {
+    "past": past,
+    "backwards": lambda reader: [reader.names(chunk.users()) for chunk in reader.chunks_back()],
+    "grid": lambda reader: [reader.grid().rgb(), reader.grid(5).rgb()],
+    "time": lambda reader: [reader.seq_at(AT + number / 2) for number in range(-1, 30)],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGING)
+def test_damage_that_is_met_while_it_is_used_is_a_store_error_or_changes_nothing(
+    small_batches: SqliteStore, damage: str
+) -> None:
+    with closing(small_batches.reader()) as reader:
+        reader.take_snapshot()
+        reader.fold()
+        before = {name: look(reader) for name, look in LOOKS.items()}
+        with schema.connected(small_batches._file.path, writes=True) as connection:
+            connection.execute(damage)
+        found = 0
+        for name, look in LOOKS.items():
+            try:
+                assert look(reader) == before[name]
+            except StoreError:
+                found += 1
+        assert found
+
+
+def test_file_that_cannot_be_opened_is_a_store_error_whatever_is_asked(path: Path) -> None:
+    written(path)
+    store = SqliteStore.open(path)
+    path.rename(path.with_name("away.db"))
+    for ask in (store.reader, store.load, lambda: store.since(0), lambda: store.append(changes(1, after=12), AT)):
+        with pytest.raises(StoreError):
+            ask()
+    path.with_name("away.db").rename(path)
+    store.append(changes(1, after=12), AT)
+    assert store.load().seq == 13
+    store.close()
 
 
 @pytest.mark.parametrize("part", [0, 0.2, 0.4, 0.6, 0.8])
@@ -572,3 +621,94 @@ def test_snapshot_that_cannot_be_written_is_no_harm(store: SqliteStore, monkeypa
             reader.take_snapshot()
         other.execute("ROLLBACK")
         assert (store.load().seq, reader.since_snapshot()) == (3, 3)
+
+
+# Files that are lost, and writes that fail.
+
+
+LOSSES: dict[str, Callable[[Path], object]] = {
+    "deleted": lambda path: path.unlink(),
+    "moved": lambda path: path.rename(path.with_name("away")),
+    "replaced": lambda path: path.with_name("copy").write_bytes(path.read_bytes())
+    and path.with_name("copy").replace(path),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+def test_nothing_is_committed_to_a_file_that_is_lost(
+    path: Path, store: SqliteStore, loss: Callable[[Path], object]
+) -> None:
+    store.append(changes(2), AT)
+    store.verify()
+    loss(path)
+    for ask in (store.verify, store.reader, store.load, lambda: store.append(changes(1, after=2), AT)):
+        with pytest.raises(StoreError, match=r"canvas\.db was deleted, moved or replaced while it was in use"):
+            ask()
+    if path.with_name("away").exists():
+        path.with_name("away").rename(path)
+        store.append(changes(1, after=2, color=7), AT)
+        assert [change.color for change in store.since(2) or ()] == [7]
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+def test_lost_log_costs_one_refusal_and_no_change(
+    path: Path, store: SqliteStore, loss: Callable[[Path], object]
+) -> None:
+    store.append(changes(2), AT)
+    loss(path.with_name("canvas.db-wal"))
+    with pytest.raises(StoreError, match=r"canvas\.db-wal was deleted, moved or replaced while it was in use"):
+        store.append(changes(1, after=2), AT)
+    store.append(changes(1, after=2, color=7), AT)
+    store.verify()
+    assert [change.seq for change in store.since(0) or ()] == [1, 2, 3]
+    store.close()
+    assert len(read_all(path)) == 2 + 3
+
+
+class FailingConnection(sqlite3.Connection):
+    """A connection whose next commits fail as if fsync did: what they wrote is in the log, with its end mark."""
+
+    failures: list[Callable[[], None]] = []  # of the class: each does what the commit would leave
+
+    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:  # type: ignore[override]
+        if sql == "COMMIT" and self.failures:
+            super().execute("ROLLBACK")
+            self.failures.pop()()
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC  # type: ignore[misc]
+            raise error
+        return super().execute(sql, *parameters)  # type: ignore[arg-type]
+
+
+def test_change_whose_fsync_failed_does_not_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, twin, later = (tmp_path / name / "canvas.db" for name in ("first", "twin", "later"))
+    for each in (path, twin, later):
+        each.parent.mkdir()
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=FailingConnection))
+    store = SqliteStore.open(path, new=ABOUT)
+    store.append(changes(2), AT)
+
+    def copy(source: Path, target: Path) -> None:
+        for tail in ("", "-wal"):
+            target.with_name(target.name + tail).write_bytes(source.with_name(source.name + tail).read_bytes())
+
+    copy(path, twin)
+    with schema.connected(twin, writes=True) as other:  # where it succeeds: these bytes are what it leaves in the log
+        with schema.transaction(other):
+            rows.insert(other, 3, AT, None, pack(changes(1, after=2), lambda name: 1).tobytes())
+        whole = twin.with_name("canvas.db-wal").read_bytes()
+
+    def leave() -> None:
+        log = path.with_name("canvas.db-wal")
+        with log.open("r+b") as file:
+            file.write(whole)
+
+    FailingConnection.failures.append(leave)
+    with pytest.raises(StoreError, match="disk I/O error"):
+        store.append(changes(1, after=2), AT)
+    copy(path, later)  # as after a kill
+    assert len(read_all(later)) == 2 + 2
+    store.append(changes(1, after=2, color=7), AT)
+    assert [change.color for change in store.since(2) or ()] == [7]
+    store.close()

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from actors import Ignored, send, send_exit, start, stop
-from actors.debug import force_exit
+from actors.debug import force_exit, processes
 from actors.testing import Probe, kill, quiet, settle
 from protocol import Binary, Compression, HttpError, Opcode, Request, Response, Text, encode_frame
-from supervision import Limit
+from supervision import Limit, restart_child, terminate_child
 from supervision.server import Answer, Connection, Policy, Proxies, WebSocket
 from supervision.server.wire import (
     ADOPTION_TIMEOUT,
@@ -375,6 +375,25 @@ async def test_wire_that_nobody_adopts_is_closed_with_1011() -> None:
         force_exit(server.connections()[0], "crash")  # its wire is gone, so nobody follows it
         await quiet()
         assert server.connections() == []
+
+
+@simulated
+async def test_wire_waits_for_its_owner_as_long_as_its_server_is_being_restarted() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        (wire,) = server.sockets.wires.values()
+        (supervisor,) = (process.parent for process in processes() if process.kind == "Listener")
+        assert supervisor is not None
+        await terminate_child(supervisor, "listener")
+        probe = await Probe.begin()
+        wire.adopt(probe.ref)
+        await kill(probe.ref)
+        await settle(20.0 * ADOPTION_TIMEOUT)  # as long as those before it take to start
+        assert peer.closed is None
+        await restart_child(supervisor, "listener")
+        await quiet()
+        peer.send_text("after the restart")
+        await peer.until(lambda: "after the restart" in peer.received)
 
 
 @simulated

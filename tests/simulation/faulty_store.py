@@ -42,6 +42,10 @@ class FaultyStore:
         """See `Store.reader`."""
         return self._inner.reader()
 
+    def verify(self) -> None:
+        """See `Store.verify`."""
+        self._inner.verify()
+
     def size(self) -> int:
         """See `Store.size`."""
         return self._inner.size()

@@ -1,5 +1,6 @@
 """A whole canvas for one test: started, stopped, and checked for what it left behind."""
 
+import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from typing import Any
 
 from actors import CallExit, Ref, whereis
 from actors.debug import processes
+from actors.testing import VirtualLoop
 from canvas.application import CanvasApplication
 from canvas.config import Config
 from supervision import Application, which_children
@@ -132,12 +134,14 @@ async def mended(application: CanvasApplication) -> None:
 
     A supervisor answers only after it has dealt with the exits that came before, so nothing is polled.
     """
+    is_virtual = isinstance(asyncio.get_running_loop(), VirtualLoop)
     while not await _is_whole():
         assert application.top().is_alive()
+        await asyncio.sleep(0.01 if is_virtual else 0.0)  # some wait before a restart
 
 
 async def _is_whole() -> bool:
-    for label in ("canopy", "server", "console", "admin", "server.connections", "admin.connections"):
+    for label in ("canopy", "server", "console", "on_demand", "admin", "server.connections", "admin.connections"):
         ref = whereis(label) or _find_supervisor(label)
         if ref is None:
             return False
