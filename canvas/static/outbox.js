@@ -2,7 +2,8 @@
  * What this page sends: own pixels and the own cursor, under the server's rate limit.
  *
  * A pixel goes out in the same task in which it was painted while there is allowance; after that, as fast as the limit
- * gives. The cursor takes only what pixels leave over.
+ * gives. The cursor takes only what pixels leave over. Until the page has caught up with the server, pixels wait: only
+ * then is it known which of those that were under way have arrived.
  */
 import { Pace } from "./pace.js";
 import { MAX_PIXELS, encodeCursor, encodePixels } from "./protocol.js";
@@ -22,6 +23,8 @@ export class Outbox {
   #connection;
   #pending;
   #width = 1;
+  /** Whether the page has yet to catch up. */
+  #isHeld = true;
   #pumpTimer = 0;
   #cursorTimer = 0;
   #cursorAt = 0;
@@ -38,17 +41,33 @@ export class Outbox {
     this.#connection = connection;
     this.#pending = pending;
     setInterval(() => {
-      if (!connection.live || pending.size === 0) return;
+      if (!this.#maySend || pending.size === 0) return;
       const dropped = pending.expire(performance.now());
       if (dropped.length) ondropped(dropped);
       this.pump();
     }, EXPIRY_INTERVAL);
   }
 
+  get #maySend() {
+    return this.#connection.live && !this.#isHeld;
+  }
+
   /** A new socket has a new allowance, and has not heard of our cursor. */
   reset() {
     this.#pace.refill();
     this.#cursorSent = "";
+    this.hold();
+  }
+
+  /** Send no pixels until `release`. */
+  hold() {
+    this.#isHeld = true;
+  }
+
+  /** The page has caught up: send what waits. */
+  release() {
+    this.#isHeld = false;
+    this.pump();
   }
 
   /**
@@ -73,7 +92,7 @@ export class Outbox {
   /** Send what may be sent now, and come back for the rest. */
   pump() {
     clearTimeout(this.#pumpTimer);
-    if (!this.#connection.live) return;
+    if (!this.#maySend) return;
     const now = performance.now();
     let pixels = this.#take(now);
     while (pixels.length) {

@@ -171,6 +171,7 @@ export class Session {
     this.#cooldown.adopt(welcome.rules.cooldown);
     if (this.#rules.adopt(welcome.rules)) this.onrules(welcome.background);
     this.epoch = welcome.epoch;
+    this.#outbox.hold();
     if (welcome.resumed) {
       this.seq = welcome.seq;
       this.#head = welcome.head;
@@ -227,7 +228,7 @@ export class Session {
     if (this.#head === null || this.seq < this.#head) return;
     this.#head = null;
     this.#pending.settle((index) => this.#picture.confirmed(index));
-    this.#outbox.pump();
+    this.#outbox.release();
   }
 
   #fail(error) {
