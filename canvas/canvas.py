@@ -47,6 +47,8 @@ class Picture:
 class Restore:
     """Call: paint these pixels, but only those that still have the colour in `seen`, in the same order.
 
+    A pixel for which a newer change waits to be committed is left alone as well.
+
     Answered when they are committed, with how many they were, or with the `StoreError` that came instead.
     """
 
@@ -110,6 +112,7 @@ class Canvas(GenServer):
         self._grid: Grid | None = None
         self._load_error = StoreError("the canvas has not been read yet")
         self._painted: list[Change] = []
+        self._sent: list[Change] = []  # to the store, which has not answered yet
         self._waiting: list[tuple[Call, int]] = []  # who asked for some of what is painted, and for how many
         self._committing: list[tuple[Call, int]] = []
         self._is_committing = False
@@ -190,8 +193,11 @@ class Canvas(GenServer):
 
     def _restore(self, request: Restore, from_: Call) -> Any:
         color = self._loaded().color
+        newer = {(change.x, change.y) for change in (*self._sent, *self._painted)}
         pairs = zip(request.changes, request.seen, strict=True)
-        changes = [change for change, seen in pairs if color(change.x, change.y) == seen]
+        changes = [
+            change for change, seen in pairs if color(change.x, change.y) == seen and (change.x, change.y) not in newer
+        ]
         if not changes:
             return 0
         self._painted.extend(changes)
@@ -206,6 +212,7 @@ class Canvas(GenServer):
         for seq, change in enumerate(changes, start=grid.seq + 1):
             change.seq = seq
         self._is_committing = True
+        self._sent = changes
         cast(self._store, Append(changes, self._wall_clock(), self.ref))
 
     def _commit_more(self, error: StoreError | None) -> None:
@@ -215,6 +222,6 @@ class Canvas(GenServer):
         self._is_refusing = error is not None
         for from_, count in self._committing:
             reply(from_, count if error is None else error)
-        self._committing = []
+        self._committing, self._sent = [], []
         if self._painted:
             self._tick.request()

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from actors import call, cast, whereis
+from actors.debug import resume, suspend
 from actors.testing import quiet, settle
-from canvas.canvas import GetStatus, Paint
+from canvas.canvas import GetStatus, Paint, Restore
 from canvas.grid import Change
 from canvas.store import GetHealth, Health, MemoryStore, StoreError
 from supervision.console.client import AdminError, ask_admin
@@ -198,6 +199,27 @@ async def test_painting_is_refused_when_too_much_waits_for_the_store(
         await ann.until(lambda: ann.screen.seq == 7)
         ann.paint(0, 3, GREEN)
         await ann.until(lambda: ann.screen.seq == 8)
+
+
+@pytest.mark.parametrize("has_been_sent", [False, True])
+@simulated
+async def test_rollback_leaves_a_newer_pixel_that_waits_to_be_committed(tmp_path: Path, has_been_sent: bool) -> None:
+    """The newer pixel waits for the next batch, or is with a store that has not answered yet."""
+    async with simulation(tmp_path, tick=1.0) as canvas:
+        ann = await canvas.join()
+        cast("canvas", Paint([Change(x, 1, 0xFF0000, "mallory") for x in range(3)]))
+        await ann.until(lambda: ann.screen.seq == 3)
+        suspend("store")
+        cast("canvas", Paint([Change(1, 1, 0x00FF00, "bob"), Change(2, 1, 0xFF0000, "bob")]))
+        await settle(2.0 if has_been_sent else 0.1)
+        assert (await call("canvas", GetStatus())).waiting == (0 if has_been_sent else 2)
+        undoing = Restore([Change(x, 1, 0xFFFFFF, "rollback") for x in range(3)], [0xFF0000] * 3)
+        answer = asyncio.ensure_future(call("canvas", undoing))
+        await settle(0.1)
+        resume("store")
+        assert await answer == 1
+        await ann.until(lambda: ann.screen.seq == 6)
+        assert ann.screen.pixels == {(1, 1): GREEN, (2, 1): RED}
 
 
 @simulated
