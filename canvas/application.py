@@ -127,8 +127,8 @@ class CanvasApplication(Application):
             opened.pop_all()
         room, blocks = self.room, self.store.blocks
         store_server, historian = (BlockingStoreServer, BlockingHistorian) if blocks else (StoreServer, Historian)
-        # What answers questions. All others can do without it, so it stands last; and if it keeps on crashing, that
-        # costs 50 restarts and then a pause, again and again, and never the limit of the tree.
+        # These only answer questions, and no other process depends on them, so they start last. If they keep crashing,
+        # they are restarted 50 times, then after a pause, and so on; the limit of the tree does not count that.
         on_demand = child(
             Supervisor,
             [

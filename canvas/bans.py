@@ -94,7 +94,7 @@ class Bans:
         return ban.until is None or self._wall_clock() < ban.until
 
     def _keep(self, bans: list[Ban]) -> None:
-        """Write the file anew: whoever reads it finds the old bans or the new ones."""
+        """Replace the file: a reader finds the old bans or the new ones."""
         with writing(self._path) as file:
             file.write(orjson.dumps([asdict(ban) for ban in bans], option=orjson.OPT_INDENT_2))
         self._remember(bans)

@@ -71,9 +71,9 @@ async def look_at_store(store: Store, server: Target, canvas: Target) -> dict[st
 
 
 async def what_is_wrong(server: Target, canvas: Target) -> str | None:
-    """Why the canvas can be neither painted nor shown until somebody mends it, or None.
+    """Tell why the canvas can be neither painted nor shown until an operator repairs it; None if it can.
 
-    A full disk or a slow one is no such reason: viewing goes on.
+    A full or slow disk does not count: viewing goes on.
     """
     health, status = await asyncio.gather(_ask(server, GetHealth()), _ask(canvas, GetStatus()))
     if isinstance(health, Health) and health.lost is not None:

@@ -45,10 +45,10 @@ class Store(Protocol):
         ...
 
     def reader(self) -> Reader:
-        """A look at the past. Belongs to who asked for it, and never holds up commits.
+        """Open a look at the past. It belongs to the caller, and never holds up commits.
 
         Raises:
-            StoreError: if it cannot be opened. So does whatever is asked of the reader, if it cannot be read.
+            StoreError: if it cannot be opened. Each method of the reader raises it too, if the history cannot be read.
         """
         ...
 

@@ -180,7 +180,7 @@ class SqliteStore:
         return sum(file.stat().st_size for file in (self._file.path, self._file.log) if file.exists())
 
     def close(self) -> None:
-        """See `Store.close`: whoever the owner is."""
+        """See `Store.close`; any owner may call it."""
         with self._file.turn:
             if self._file.owner is not None:
                 self._file.owner._disconnect()

@@ -509,7 +509,7 @@ class Wire(asyncio.Protocol):
             self._orphan_timer = asyncio.get_running_loop().call_later(ADOPTION_TIMEOUT, self._give_up)
 
     def _give_up(self) -> None:
-        """Close a wire that nobody wants, unless the others are still being adopted: they may be thousands.
+        """Close a wire that no process has adopted, unless others are still being adopted: there may be thousands.
 
         Without a listener the server is being restarted, and that waits for those before it, a slow disk for example.
         """
