@@ -23,7 +23,7 @@ from canvas.historian import BlockingHistorian, Historian
 from canvas.identity import Identities, read_key
 from canvas.images import Images
 from canvas.moderation import Moderation
-from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store
+from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store, measure_store
 from canvas.rollback import ROUTE as ROLLBACK
 from canvas.room import Room, Viewer
 from canvas.routes import Routes
@@ -209,6 +209,7 @@ class CanvasApplication(Application):
             routes=(*self.moderation.routes(), ROLLBACK),
             user_of=self._user_of,
             store=partial(look_at_store, store, "store", "canvas"),
+            metrics=partial(measure_store, store),
             ban=lambda address, seconds: self.moderation.ban(address, seconds=seconds),
             drain=self.drain,
             set_log_level=set_log_level,

@@ -24,7 +24,7 @@ from canvas.images import EncodePng
 from canvas.pages import what_is_wrong
 from canvas.pixel import PixelRoute
 from canvas.room import Room
-from canvas.store import Store, StoreError
+from canvas.store import SLOW_WRITE, Store, StoreError
 from canvas.view import open_view
 from canvas.visitor import Visitor
 from protocol import HttpError, Limits, Request, Response, choose_subprotocol, decode_path
@@ -134,6 +134,9 @@ class Routes:
 
     async def _health(self) -> Response:
         about: dict[str, object] = {"store": self._store.kind, "durability": self._store.durability}
+        seconds = self._store.pace().seconds
+        if seconds >= SLOW_WRITE:
+            about["slow_write"] = round(seconds, 1)
         wrong = await what_is_wrong("store", self._room.canvas)
         if wrong is not None:
             return _json(503, {"status": "failing", **about, "error": wrong})

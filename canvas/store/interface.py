@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from canvas.grid import Change, Grid
 from canvas.store.chunk import Chunk
+from canvas.store.turn import Pace
 
 Durability = Literal["full", "none"]
 """What a commit survives: `full` a loss of power, `none` nothing for certain."""
@@ -86,6 +87,10 @@ class Store(Protocol):
         Raises:
             StoreError: if its files were deleted, moved or replaced; the text says which.
         """
+        ...
+
+    def pace(self) -> Pace:
+        """How long the write under way has taken, and how many were slow. Any thread may ask."""
         ...
 
     def size(self) -> int:

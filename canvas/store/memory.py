@@ -12,6 +12,7 @@ import numpy as np
 from canvas.grid import Change, Grid
 from canvas.store.chunk import Chunk, pack
 from canvas.store.interface import Durability, StoreError
+from canvas.store.turn import Pace
 
 REMEMBERED = 100_000
 """Changes that can be read again one by one: the older ones are in the picture and nowhere else."""
@@ -74,6 +75,10 @@ class MemoryStore:
 
     def verify(self) -> None:
         """There are no files."""
+
+    def pace(self) -> Pace:
+        """Nothing is written anywhere."""
+        return Pace(0.0, 0)
 
     def size(self) -> int:
         """Nothing is on disk."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import threading
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from canvas.store.chunk import pack
 from canvas.store.interface import Durability, StoreError
 from canvas.store.schema import About, transaction
 from canvas.store.sqlite_reader import SqliteReader
+from canvas.store.turn import Pace, Turn
 
 DATABASE = "canvas.db"
 """The file's name in the data folder."""
@@ -51,7 +51,7 @@ class _File:
     durability: Durability
     identity: Identity | None
     checked: Grid | None = None  # the canvas as it was found, for the first who loads it
-    turn: threading.Lock = field(default_factory=threading.Lock)
+    turn: Turn = field(default_factory=Turn)
     owner: SqliteStore | None = None
     is_doubtful: bool = False  # a write has failed, and some of it may be in the log
 
@@ -174,6 +174,10 @@ class SqliteStore:
         self._file.verify()
         if self._log is not None and identify(self._file.log) != self._log:
             raise StoreError(f"{self._file.log.name} was deleted, moved or replaced while it was in use")
+
+    def pace(self) -> Pace:
+        """See `Store.pace`."""
+        return self._file.turn.pace()
 
     def size(self) -> int:
         """See `Store.size`."""
