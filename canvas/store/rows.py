@@ -71,6 +71,11 @@ def insert(connection: sqlite3.Connection, first: int, at: float, times: bytes |
     connection.execute(f"INSERT INTO batches ({COLUMNS}) VALUES (?, ?, ?, ?, ?)", values)
 
 
+def remove(connection: sqlite3.Connection, first: int) -> None:
+    """Remove the row that begins with change `first`."""
+    connection.execute("DELETE FROM batches WHERE first_seq = ?", (first,))
+
+
 def read(connection: sqlite3.Connection, condition: str, *parameters: object, changes: int = READ_CHANGES) -> list[Row]:
     """As many of the rows that fulfil `condition`, in its order, as are read at once, or as make so many changes."""
     rows: list[Row] = []

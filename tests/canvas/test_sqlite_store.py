@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import random
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -651,18 +652,104 @@ def test_nothing_is_committed_to_a_file_that_is_lost(
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
-def test_lost_log_costs_one_refusal_and_no_change(
-    path: Path, store: SqliteStore, loss: Callable[[Path], object]
+def test_lost_log_costs_nothing(
+    path: Path, tmp_path: Path, store: SqliteStore, loss: Callable[[Path], object]
 ) -> None:
     store.append(changes(2), AT)
     loss(path.with_name("canvas.db-wal"))
     with pytest.raises(StoreError, match=r"canvas\.db-wal was deleted, moved or replaced while it was in use"):
-        store.append(changes(1, after=2), AT)
-    store.append(changes(1, after=2, color=7), AT)
+        store.verify()
+    with capture_logs() as logs:
+        store.append(changes(1, after=2, color=7), AT)
+    assert [log["event"] for log in logs] == ["store.log_lost"]
     store.verify()
-    assert [change.seq for change in store.since(0) or ()] == [1, 2, 3]
+    assert past_of_copy(path, tmp_path) == [1, 2, 3]
+    store.append(changes(1, after=3), AT)
     store.close()
-    assert len(read_all(path)) == 2 + 3
+    assert len(read_all(path)) == 2 + 4
+
+
+def past_of_copy(path: Path, tmp_path: Path) -> list[int]:
+    """The changes that would be found if the process were killed now."""
+    copy = tmp_path / "killed" / path.name
+    shutil.rmtree(copy.parent, ignore_errors=True)
+    copy.parent.mkdir()
+    for tail in ("", "-wal"):
+        if (file := path.with_name(path.name + tail)).exists():
+            shutil.copyfile(file, copy.with_name(copy.name + tail))
+    with closing(SqliteReader(copy)) as reader:
+        return [seq for seq, *_ in past(reader)]
+
+
+class HookedConnection(sqlite3.Connection):
+    """A connection whose next commit runs a function before it, or behind it."""
+
+    before: Callable[[], object] | None = None  # of the class
+    behind: Callable[[], object] | None = None
+
+    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:  # type: ignore[override]
+        if sql != "COMMIT":
+            return super().execute(sql, *parameters)  # type: ignore[arg-type]
+        kind = HookedConnection
+        before, kind.before = kind.before, None
+        behind, kind.behind = kind.behind, None
+        if before is not None:
+            before()
+        cursor = super().execute(sql)
+        if behind is not None:
+            behind()
+        return cursor
+
+
+@pytest.fixture
+def hooked(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteStore]:
+    """An empty store whose connections are `HookedConnection`s."""
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=HookedConnection))
+    store = SqliteStore.open(path, new=ABOUT)
+    yield store
+    HookedConnection.before = HookedConnection.behind = None
+    store.close()
+
+
+@pytest.mark.parametrize("earlier", [0, 2], ids="after {} changes".format)
+@pytest.mark.parametrize("moment", ["before", "behind"])
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+def test_log_that_is_lost_in_the_middle_of_a_commit_costs_nothing(
+    path: Path, tmp_path: Path, hooked: SqliteStore, loss: Callable[[Path], object], moment: str, earlier: int
+) -> None:
+    hooked.append(changes(earlier), AT)
+    setattr(HookedConnection, moment, lambda: loss(path.with_name("canvas.db-wal")))
+    hooked.append(changes(1, after=earlier), AT)
+    assert past_of_copy(path, tmp_path) == list(range(1, earlier + 2))
+    hooked.append(changes(1, after=earlier + 1), AT)
+    hooked.close()
+    assert len(read_all(path)) == 2 + earlier + 2
+
+
+@pytest.mark.parametrize("moment", ["before", "behind"])
+@pytest.mark.parametrize("what", ["canvas.db", "canvas.db-wal"])
+def test_change_that_was_refused_for_a_lost_file_does_not_come_back_with_it(
+    path: Path, hooked: SqliteStore, moment: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log that is lost cannot be saved either: somebody reads in the old one."""
+    lost, away = path.with_name(what), path.with_name("away")
+    monkeypatch.setattr(schema, "BUSY_TIMEOUT", 0.0)
+    hooked.append(changes(2), AT)
+    with schema.connected(path) as reading:
+        reading.execute("BEGIN")
+        reading.execute("SELECT count(*) FROM batches").fetchone()
+        setattr(HookedConnection, moment, lambda: lost.rename(away))
+        with pytest.raises(StoreError, match="was deleted, moved or replaced while it was in use"):
+            hooked.append([Change(0, 0, 0xBAD, "mallory", 3)], AT)
+        with pytest.raises(StoreError):
+            hooked.append([Change(0, 0, 0xBAD, "mallory", 3)], AT)
+    away.rename(lost)
+    hooked.append([Change(0, 0, 7, "bob", 3)], AT)
+    hooked.append([Change(0, 0, 8, "mallory", 4)], AT)
+    hooked.close()
+    with closing(SqliteStore.open(path).reader()) as reader:
+        assert [(color, user) for _, _, _, color, user, _ in past(reader, after=2)] == [(7, "bob"), (8, "mallory")]
 
 
 class FailingConnection(sqlite3.Connection):
