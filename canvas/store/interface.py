@@ -73,7 +73,8 @@ class Store(Protocol):
         """Commit changes that were made at `at` (seconds since 1970): all of them or none.
 
         When this returns they are as durable as this store can make them. Time never goes back in a store: an `at`
-        before the last one counts as that.
+        up to a minute before the last one counts as that, and so does one before 2020. Any other says that the clock
+        was ahead: changes that are later get this time.
 
         Raises:
             StoreError: if they cannot be kept.

@@ -11,6 +11,7 @@ import numpy as np
 
 from canvas.grid import Change, Grid
 from canvas.store.chunk import Chunk, pack
+from canvas.store.dating import was_ahead
 from canvas.store.interface import Durability, StoreError
 from canvas.store.turn import Pace
 
@@ -69,6 +70,8 @@ class MemoryStore:
         if not changes:
             return
         batches = self._batches
+        if batches and was_ahead(at, batches[-1].at):
+            self._batches = batches = deque(_Batch(min(at, batch.at), batch.changes) for batch in batches)
         batches.append(_Batch(max(at, batches[-1].at) if batches else at, changes))
         while self._grid.seq - batches[0].changes[-1].seq >= REMEMBERED:
             self._oldest.apply(batches.popleft().changes)

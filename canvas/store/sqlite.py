@@ -7,12 +7,14 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from actors.log import get_logger
 from canvas.grid import Change, Grid
 from canvas.store import rows, schema
 from canvas.store.chunk import pack
+from canvas.store.dating import was_ahead
 from canvas.store.interface import Durability, StoreError
 from canvas.store.schema import About, transaction
 from canvas.store.sqlite_reader import SqliteReader
@@ -229,10 +231,15 @@ class SqliteStore:
                 raise ValueError(f"change {change.seq} cannot follow {expected - 1}")
         if not changes:
             return
-        at = max(at, time)
+        batches = 0
         with transaction(connection):
+            if was_ahead(at, time):
+                batches, time = rows.redate(connection, at), at
+            at = max(at, time)
             records = pack(changes, self._number).tobytes()
             rows.insert(connection, seq + 1, at, None, records)
+        if batches:
+            log.warning("store.redated", batches=batches, to=datetime.fromtimestamp(at, UTC).isoformat("T", "seconds"))
         self._last = (seq + len(changes), at)
         try:
             self._verify()
