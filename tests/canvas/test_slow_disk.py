@@ -120,6 +120,24 @@ async def test_commit_that_takes_long_is_logged_while_it_does(tmp_path: Path) ->
             assert len(logs) == 1
 
 
+@simulated
+async def test_commit_that_ended_before_the_canvas_looked_is_not_logged(tmp_path: Path) -> None:
+    """Its timer went off when the store's answer was in the mailbox."""
+    async with simulation(tmp_path) as canvas:
+        ann = await canvas.join()
+        with capture_logs() as logs:
+            suspend("store")
+            ann.paint(1, 1, RED)
+            await settle(SLOW_WRITE * 0.9)
+            suspend("canvas")
+            resume("store")
+            await settle(SLOW_WRITE)
+            resume("canvas")
+            await ann.until(lambda: ann.screen.seq == 1)
+            await quiet()
+        assert logs == []
+
+
 @live
 async def test_write_that_takes_long_is_seen_in_health_the_console_and_the_metrics(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:

@@ -97,7 +97,10 @@ def test_everything_is_there_when_it_is_opened_again(path: Path) -> None:
 
 
 def test_closed_store_is_one_file(path: Path, store: SqliteStore) -> None:
-    store.append(changes(3), AT)
+    with capture_logs() as logs:
+        store.append(changes(3), AT)
+        store.append(changes(1, after=3), AT)
+    assert logs == []
     assert path.with_name("canvas.db-wal").exists()
     assert store.size() > path.stat().st_size
     store.close()
@@ -851,6 +854,22 @@ def test_log_that_is_lost_in_the_middle_of_a_commit_costs_nothing(
     hooked.append(changes(1, after=earlier + 1), AT)
     hooked.close()
     assert len(read_all(path)) == 2 + earlier + 2
+
+
+def test_log_that_is_lost_as_soon_as_it_is_opened_costs_nothing(
+    path: Path, tmp_path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = rows.last
+
+    def look_and_lose(connection: sqlite3.Connection) -> tuple[int, float]:
+        found = last(connection)
+        path.with_name("canvas.db-wal").unlink()
+        monkeypatch.undo()
+        return found
+
+    monkeypatch.setattr(rows, "last", look_and_lose)
+    store.append(changes(2), AT)
+    assert past_of_copy(path, tmp_path) == [1, 2]
 
 
 @pytest.mark.parametrize("moment", ["before", "behind"])
