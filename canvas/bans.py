@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from canvas.files import writing
+from supervision.server import HandshakeRefused
 
 FILE = "bans.json"
 
@@ -27,9 +29,10 @@ class Ban:
     until: float | None = None
 
     @property
-    def notice(self) -> str:
-        """What they are told."""
-        return f"you are banned: {self.reason}" if self.reason else "you are banned"
+    def refusal(self) -> HandshakeRefused:
+        """What they are told: until when, and why."""
+        until = "" if self.until is None else f" until {datetime.fromtimestamp(self.until, UTC):%Y-%m-%d %H:%M} UTC"
+        return HandshakeRefused(403, f"you are banned{until}" + (f": {self.reason}" if self.reason else ""))
 
 
 class BadBans(Exception):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from actors.log import get_logger
 from canvas.bans import Ban, Bans
 from canvas.room import TOPIC, Viewer
-from protocol import CloseCode, HttpError
+from protocol import HttpError
 from registry import Table
 from supervision.console import Access, Asked, Parameter, Route
 
@@ -38,7 +38,7 @@ class Moderation:
         self._viewers = viewers
 
     def ban(self, whom: str, reason: str = "", seconds: float | None = None) -> Ban:
-        """Keep a user, an address or a network out, and send away whoever of them is there, with 1008.
+        """Keep a user, an address or a network out, and send away whoever of them is there.
 
         Raises:
             OSError: if it cannot be kept; then it does not hold.
@@ -47,7 +47,7 @@ class Moderation:
         log.warning("moderation.banned", whom=ban.whom, reason=reason, seconds=seconds)
         for viewer in list(self._viewers.values(TOPIC)):
             if self._bans.find(viewer.user_id, viewer.wire.address) == ban:
-                viewer.wire.close(CloseCode.POLICY_VIOLATION, ban.notice)
+                viewer.wire.close(ban.refusal.close_code, ban.refusal.message)
         return ban
 
     def routes(self) -> Iterator[Route]:

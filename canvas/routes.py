@@ -143,7 +143,7 @@ class Routes:
         known = self._identities.read(request)
         ban = self._bans.find(known, request.remote)
         if ban is not None:
-            raise HttpError(403, ban.notice)
+            raise ban.refusal
         user_id = known or self._free_user_id()
         headers = () if known else (self._identities.header(user_id, is_secure=request.is_secure),)
         name = read_name(request.query)

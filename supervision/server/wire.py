@@ -18,6 +18,7 @@ from protocol import CloseCode, Event, Limits, Pong, Request, Response, Session,
 from supervision.server.admission import Refusal
 
 if TYPE_CHECKING:
+    from supervision.server.origins import Origins
     from supervision.server.sockets import Sockets
 
 log = get_logger("canopy.server")
@@ -360,6 +361,11 @@ class Wire(asyncio.Protocol):
     def count_closing(self, code: int) -> None:
         """Note how the WebSocket has ended."""
         self._sockets.closings[code] += 1
+
+    @property
+    def origins(self) -> Origins:
+        """The pages that may open a WebSocket."""
+        return self._policy.origins
 
     @property
     def request_timeout(self) -> float:

@@ -83,7 +83,7 @@ async def test_banned_user_is_sent_away_and_kept_out_and_others_never_notice(tmp
     async with simulation(tmp_path) as canvas:
         ann, bob = await canvas.join(), await canvas.join()
         ask(canvas, "POST", "whom=user1&reason=paints%20over%20others")
-        assert await ann.end() == (1008, "you are banned: paints over others")
+        assert await ann.end() == (4403, "you are banned: paints over others")
         peer = VirtualPeer()
         peer.begin(canvas.door, headers=(f"Cookie: {cookie_of(ann)}",))
         await peer.until(lambda: bool(peer.response), "for the answer")
@@ -100,7 +100,7 @@ async def test_banned_address_is_sent_away_until_the_ban_is_lifted(tmp_path: Pat
         client.begin(canvas.door)
         await client.until(lambda: client.screen.states > 0)
         ask(canvas, "POST", "whom=192.0.2.0/24&seconds=3600")
-        assert (await client.end())[0] == 1008
+        assert (await client.end())[0] == 4403
         ask(canvas, "DELETE", "whom=192.0.2.0/24")
         again = VirtualClient("192.0.2.7")
         again.begin(canvas.door)
