@@ -22,7 +22,8 @@ KEY = "identity.key"
 MAX_NAME = 32
 """Characters in the name that somebody gives themselves."""
 _KEY_SIZE = 32
-_COOKIE = re.compile(r"([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{22})")
+_USER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_COOKIE = re.compile(rf"({_USER_ID.pattern})\.([A-Za-z0-9_-]{{22}})")
 
 
 def read_key(folder: Path) -> bytes:
@@ -58,6 +59,11 @@ def read_name(query: str) -> str:
     if len(name) > MAX_NAME or not name.isprintable():
         raise HttpError(400, f"a name has at most {MAX_NAME} characters, and none that control anything")
     return name
+
+
+def is_user_id(text: str) -> bool:
+    """Tell whether `text` has the form of the id of a user."""
+    return _USER_ID.fullmatch(text) is not None
 
 
 class Identities:
