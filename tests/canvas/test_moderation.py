@@ -354,9 +354,12 @@ async def test_guest_is_forgotten_when_many_have_come_since(tmp_path: Path, monk
         await ann.leave()
         await bob.leave()
         await (await join_with(canvas, cookie)).leave()
-        await canvas.join()
+        for name in ("Carl", "Dora"):
+            await come(canvas, path=f"/ws?name={name}")
+        await (await join_with(canvas, cookie)).leave()
         await ask(canvas, "POST", whom="user1")
         await ask(canvas, "POST", whom="user2", status=404)
+        assert (await ask(canvas, "POST", whom="Carl"))["sent_away"] == 1  # forgotten as well, but connected
 
 
 @simulated

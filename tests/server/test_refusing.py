@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from protocol import HttpError, Request
+from actors.testing import quiet, settle
+from protocol import HttpError, Opcode, Request, encode_frame
 from supervision.server import Answer, HandshakeRefused, Proxies, WebSocket
 from supervision.server.listener import LINGER
 from tests.server.test_drainer import Listener
 from tests.support.instance import ServerSimulation, simulated_server
 from tests.support.scenarios import simulated
-from tests.support.virtual_network import EOF, VirtualBrowser, VirtualPeer
+from tests.support.virtual_network import EOF, MASK, VirtualBrowser, VirtualPeer
 
 PAGE, FOREIGN = "Origin: http://canopy", "Origin: http://evil.example"
 FULL = (503, "too many connections, try again later")
@@ -109,6 +110,29 @@ async def test_refusal_of_anything_but_a_handshake_is_an_answer_also_to_a_page()
         assert peer.response.startswith(b"HTTP/1.1 403 ")
 
 
+@simulated
+async def test_page_that_closes_with_its_handshake_is_counted_once() -> None:
+    async with simulated_server(answer) as server:
+        browser = VirtualBrowser(server.door)
+        browser.send_bytes(HANDSHAKE.replace(b"/ws", b"/closed") + encode_frame(Opcode.CLOSE, b"", mask=MASK))
+        await browser.end()
+        await quiet()
+        assert server.sockets.closings.total() == 1
+
+
+@simulated
+async def test_page_that_is_cut_off_before_it_is_refused_leaves_nothing_behind() -> None:
+    async with simulated_server(answer_later) as server:
+        peer = VirtualPeer()
+        peer.begin(server.door, "/closed", (PAGE,))
+        await settle(0.5)
+        (wire,) = server.sockets.wires.values()
+        wire.abort()
+        await settle(2.0)
+        assert not server.sockets.heartbeat.is_beating
+        assert server.connections() == []
+
+
 # Before the server lets anybody in.
 
 HANDSHAKE = (
@@ -149,3 +173,14 @@ async def test_refused_client_that_sends_no_whole_request_is_told_in_time(said: 
         assert loop.time() - began <= LINGER
         browser.hang_up(EOF)
         await browser.end()
+
+
+@simulated
+async def test_refused_client_that_goes_on_sending_is_dropped_in_time() -> None:
+    async with simulated_server(answer, max_connections=0) as server:
+        browser = VirtualBrowser(server.door)
+        browser.send_bytes(HANDSHAKE + encode_frame(Opcode.CLOSE, b"", mask=MASK))
+        for _ in range(8):
+            await settle(LINGER / 4)
+            browser.send_bytes(b"more")
+        assert browser.closed is not None
