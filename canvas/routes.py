@@ -148,7 +148,7 @@ class Routes:
         if ban is not None:
             raise ban.refusal
         user_id = known or self._free_user_id()
-        headers = () if known else (self._identities.header(user_id, is_secure=request.is_secure),)
+        cookie = self._identities.header(user_id, is_secure=request.is_secure)  # at each visit, so that it never ends
         name = read_name(request.query)
         offered = request.headers.tokens("Sec-WebSocket-Protocol")
         codec = BINARY if choose_subprotocol(offered, SUBPROTOCOLS) else JSON
@@ -158,7 +158,7 @@ class Routes:
             Visit(self._room, user_id, name, view),
             SUBPROTOCOLS,
             label=f"visitor {user_id}",
-            headers=headers,
+            headers=(cookie,),
         )
 
     def _free_user_id(self) -> str:

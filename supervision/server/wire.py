@@ -246,7 +246,10 @@ class Wire(asyncio.Protocol):
         """Say who sent a request, as far as proxies that are trusted tell."""
         forwarded = request.headers.tokens("X-Forwarded-For")
         self.address = self._policy.proxies.client(self._peer_address, forwarded)
-        return replace(request, remote=self.address, is_secure=self.is_secure)
+        is_secure = self.is_secure or self._policy.proxies.speaks_tls(
+            self._peer_address, request.headers.tokens("X-Forwarded-Proto")
+        )
+        return replace(request, remote=self.address, is_secure=is_secure)
 
     def admit(self, request: Request, origin: str | None) -> Refusal | None:
         """Let a request open a WebSocket, or say why not. The peer itself was admitted when it connected."""
