@@ -52,7 +52,7 @@ _LOOKALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK"})
 def clean_name(text: str) -> str:
     """Return the name that `text` gives somebody, as others see it; empty for none."""
     name = text
-    while (cleaned := _clean_once(name)) != name:  # what was left out may have kept two marks from making one
+    while (cleaned := _clean_once(name)) != name:  # what was left out may have stood between what belongs together
         name = cleaned
     return "" if name.casefold() in RESERVED or _imitates(name) else name
 
@@ -69,7 +69,7 @@ def _clean_once(text: str) -> str:
         if size > MAX_NAME:
             break
         kept.append(" " if part.isspace() else part)
-    return "".join(kept).rstrip(" " + _JOINERS)
+    return "".join(kept).rstrip(" ")
 
 
 def _is_never_seen(char: str) -> bool:
@@ -87,7 +87,7 @@ def _may_follow(kept: list[str], char: str, following: str) -> bool:
     if char in _JOINERS:
         return _joins(kept, char, following)
     if char == _EMOJI_STYLE:
-        return bool(kept) and _is_emoji(kept[-1]) and kept[-1] != _EMOJI_STYLE
+        return bool(kept) and _is_emoji(kept[-1])
     if category in ("Mn", "Mc"):
         return _is_carried(kept, char)
     return category != "Me" and not _is_tag(char)
