@@ -18,6 +18,7 @@ from protocol import CloseCode, Event, Limits, Pong, Request, Response, Session,
 from supervision.server.admission import Refusal
 
 if TYPE_CHECKING:
+    from supervision.server.origins import Origins
     from supervision.server.sockets import Sockets
 
 log = get_logger("canopy.server")
@@ -245,7 +246,10 @@ class Wire(asyncio.Protocol):
         """Say who sent a request, as far as proxies that are trusted tell."""
         forwarded = request.headers.tokens("X-Forwarded-For")
         self.address = self._policy.proxies.client(self._peer_address, forwarded)
-        return replace(request, remote=self.address, is_secure=self.is_secure)
+        is_secure = self.is_secure or self._policy.proxies.speaks_tls(
+            self._peer_address, request.headers.tokens("X-Forwarded-Proto")
+        )
+        return replace(request, remote=self.address, is_secure=is_secure)
 
     def admit(self, request: Request, origin: str | None) -> Refusal | None:
         """Let a request open a WebSocket, or say why not. The peer itself was admitted when it connected."""
@@ -360,6 +364,11 @@ class Wire(asyncio.Protocol):
     def count_closing(self, code: int) -> None:
         """Note how the WebSocket has ended."""
         self._sockets.closings[code] += 1
+
+    @property
+    def origins(self) -> Origins:
+        """The pages that may open a WebSocket."""
+        return self._policy.origins
 
     @property
     def request_timeout(self) -> float:
