@@ -65,6 +65,7 @@ class Listener(GenServer):
 
         watch(self.ref, stop_listening)
         sockets.listener = self.ref  # from here on it hears of new wires; those before are orphans
+        sockets.deadlines.adoption.postpone()
         for wire in sockets.orphans():
             await self._hand_over(wire)
         for door in listening:

@@ -7,7 +7,7 @@ import pytest
 from actors.testing import quiet, settle
 from protocol import Opcode, encode_frame
 from supervision.server import WebSocket
-from supervision.server.heartbeat import BATCH
+from supervision.server.deadlines import BATCH
 from tests.server.test_drainer import Listener
 from tests.support.instance import simulated_server
 from tests.support.scenarios import simulated
@@ -107,5 +107,5 @@ async def test_nothing_is_remembered_of_those_who_have_gone() -> None:
         for peer in peers:
             peer.say_goodbye()
             await peer.end()
-        heartbeat = server.sockets.heartbeat
-        assert (len(heartbeat._pings), len(heartbeat._pongs), heartbeat._timer) == (0, 0, None)
+        assert server.sockets.deadlines.is_idle
+        assert server.sockets.deadlines._timer is None
