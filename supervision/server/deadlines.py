@@ -139,7 +139,7 @@ class Deadlines:
     def _wait(self, due: float) -> None:
         """Have the next beat when somebody is due, at the latest; if anything is owed, at the next pulse."""
         loop = asyncio.get_running_loop()
-        at = min(due, loop.time() + PULSE) if any(self._owed) else due
+        at = max(loop.time(), min(due, loop.time() + PULSE) if any(self._owed) else due)
         if self._timer is not None and self._at <= at:
             return
         if self._timer is not None:
@@ -148,16 +148,16 @@ class Deadlines:
         self._timer = loop.call_at(at, self._beat)
 
     def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
         self._timer = None
-        if loop.time() - self._at > LATE:
-            for deadline in self._owed:
-                deadline.begin_anew(loop.time())
         # What has arrived counts, but libuv serves timers and what was called soon before it looks at the sockets.
-        loop.call_soon(loop.call_soon, self._judge)
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._judge, self._at)
 
-    def _judge(self) -> None:
+    def _judge(self, planned: float) -> None:
         now = asyncio.get_running_loop().time()
+        if now - planned > LATE:
+            for deadline in self._owed:
+                deadline.begin_anew(now)
         for deadline in (*self._owed, self.pings):
             deadline.judge(now)
         due = [at for deadline in (*self._owed, self.pings) if (at := deadline.next_at) is not None]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from actors import Ref
 from protocol import Event, Pong, Request, Session, State
-from supervision.server.outgoing import Outgoing
+from supervision.server.outgoing import MIN_RATE, Outgoing
 
 if TYPE_CHECKING:
     from supervision.server.sockets import Sockets
@@ -62,6 +62,8 @@ class Incoming(Outgoing):
         "_stride",
         "_unheard",
         "_untaken_from",
+        "_written_at_ping",
+        "_written_at_pong",
         "bytes_in",
         "events",
         "owner",
@@ -84,6 +86,8 @@ class Incoming(Outgoing):
         self._is_notified = False
         self._pinged_at: float | None = None
         self._heard_at_ping = 0
+        self._written_at_ping = 0
+        self._written_at_pong = 0  # at the last ping that was answered: the peer has read so much
         self._ping_waits = False  # behind something that the peer has not taken
         self.round_trip: float | None = None
 
@@ -234,22 +238,23 @@ class Incoming(Outgoing):
             return False
         now = asyncio.get_running_loop().time()
         self._look_ahead_of_ping()
-        self._pinged_at, self._heard_at_ping = now, self.bytes_in
+        self._pinged_at, self._heard_at_ping, self._written_at_ping = now, self.bytes_in, self.bytes_out
         self.write(self.session.ping(_NUMBER.pack(now)))
         return True
 
     def pong_overdue(self) -> None:
-        """Drop a peer that has said nothing since the last ping, though it had read all before it, and we listened."""
-        if self.bytes_in != self._heard_at_ping:
+        """Drop a peer that has said nothing since the last ping, though it has had the time to read up to it."""
+        if self.bytes_in != self._heard_at_ping or self._pinged_at is None:
             return
-        if self._ping_waits or not self._is_reading:
+        reads_until = self._pinged_at + (self._written_at_ping - self._written_at_pong) / MIN_RATE
+        if self._ping_waits or not self._is_reading or asyncio.get_running_loop().time() < reads_until:
             self._look_ahead_of_ping()
             self._sockets.deadlines.pongs.start(self._wire)
         else:
             self.cut_off("no_pong")
 
     def _look_ahead_of_ping(self) -> None:
-        """See whether the peer has something else to take before the ping; as long as it takes some, it is alive."""
+        """See whether the peer has something else to take before the ping; while it takes some, it is alive."""
         self._ping_waits = self.unacknowledged > 0
         if self._ping_waits:
             self._expect_taking()
@@ -266,4 +271,5 @@ class Incoming(Outgoing):
         if any(type(event) is Pong and event.data == expected for event in events):
             self.round_trip = asyncio.get_running_loop().time() - self._pinged_at
             self._pinged_at = None
+            self._written_at_pong = self._written_at_ping
             self._sockets.deadlines.pongs.stop(self._wire)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 log = get_logger("canopy.server")
 
+MIN_RATE = 5_000
+"""Bytes a second: a peer that reads so many is alive, however much the buffers on the way hold."""
 MAX_CORKED = 64 * 1024
 """Bytes that a corked connection keeps; beyond them it writes, to learn whether the peer reads."""
 
@@ -40,6 +42,7 @@ class Outgoing(asyncio.Protocol):
         "_is_corked",
         "_is_cut_off",
         "_policy",
+        "_reads_until",
         "_sockets",
         "_transport",
         "_when_drained",
@@ -67,7 +70,8 @@ class Outgoing(asyncio.Protocol):
         self._corked: list[bytes] = []
         self._corked_size = 0
         self._congested_from = 0
-        self._acknowledged = 0  # at the last look, which is no position in the stream
+        self._acknowledged = 0  # at the last look; no position in the stream
+        self._reads_until = 0.0  # what it took before the last look, if it reads at the least rate
         self._transport: asyncio.Transport | None = None
         self._when_drained: Callable[[], object] | None = None
 
@@ -150,16 +154,27 @@ class Outgoing(asyncio.Protocol):
     def _expect_taking(self) -> None:
         """From now on, the peer has to take something in every stall timeout, until it has taken all."""
         if self._transport is not None and self._wire not in self._sockets.deadlines.taking:
-            self._acknowledged = progress_of(self._transport).acknowledged(self.bytes_out - self.backlog)
+            self._acknowledged = self._count_acknowledged(self._transport)
             self._sockets.deadlines.taking.start(self._wire)
 
     def taking_overdue(self) -> None:
-        """A stall timeout has passed: drop a peer that has bytes to take and has taken none."""
-        before = self._acknowledged
-        if self.unacknowledged:
-            self._expect_taking()
-            if self._acknowledged == before:
-                self.cut_off("stalled")
+        """Drop a peer that has bytes to take and has taken none, unless it may be reading what it took before.
+
+        The buffers behind the acknowledgement may be large, and tell of no reader until much of them is free.
+        """
+        if self._transport is None or not self.unacknowledged:
+            return
+        now, before = asyncio.get_running_loop().time(), self._acknowledged
+        self._acknowledged = self._count_acknowledged(self._transport)
+        if self._acknowledged != before:
+            self._reads_until = now + (self._acknowledged - before) / MIN_RATE
+        elif now >= self._reads_until:
+            self.cut_off("stalled")
+            return
+        self._sockets.deadlines.taking.start(self._wire)
+
+    def _count_acknowledged(self, transport: asyncio.Transport) -> int:
+        return progress_of(transport).acknowledged(self.bytes_out - self.backlog)
 
     # The end.
 
