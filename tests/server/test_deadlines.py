@@ -167,7 +167,7 @@ async def test_websocket_that_reads_slowly_behind_a_large_buffer_is_alive(rate: 
     async with simulated_server(listen_to) as server:
         peer = FarReader()
         peer.begin(server.door, "/")
-        await settle()
+        await quiet()
         peer.read(1_000)
         (wire,) = server.sockets.wires.values()
         for _ in range(3):
@@ -178,7 +178,7 @@ async def test_websocket_that_reads_slowly_behind_a_large_buffer_is_alive(rate: 
         assert len(peer.received) == 3
         assert (peer.closed, server.sockets.cut_off) == (None, {})
         peer.say_goodbye()
-        await settle()
+        await quiet()
         peer.read(1_000)
 
 
@@ -190,7 +190,7 @@ async def test_websocket_that_is_sent_much_and_never_answers_is_dropped(far: boo
         peer = FarReader() if far else VirtualPeer()
         peer.is_mute = True
         peer.begin(server.door, "/")
-        await settle()
+        await quiet()
         (wire,) = server.sockets.wires.values()
         began, sent = loop.time(), 0
         while not wire.is_closed:
