@@ -28,8 +28,6 @@ BACK_OFF = 0.2
 """Seconds to wait when the system has no file descriptor or memory left for another socket."""
 LINGER = 1.0
 """Seconds a refused client has to read why."""
-MAX_DISMISSALS = 256
-"""Refused clients that may be reading why at a time; the next one is dropped without a word."""
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _GONE = {errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.EHOSTDOWN, errno.ENETUNREACH}
@@ -133,7 +131,7 @@ class Listener(GenServer):
 
     def _dismiss(self, accepted: socket.socket, refusal: Refusal) -> None:
         """Tell somebody why not, if not too many are being told."""
-        if len(self._dismissed) >= MAX_DISMISSALS:
+        if len(self._dismissed) >= self._sockets.policy.max_dismissals:
             accepted.close()
             return
         task = self.scheduler.loop.create_task(_dismiss(accepted, refusal, self._sockets))

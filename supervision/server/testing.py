@@ -171,6 +171,10 @@ class Accepted:
     def setblocking(self, flag: bool) -> None:
         """It never blocks."""
 
+    def close(self) -> None:
+        """Drop the client without a word."""
+        self.client.lost()
+
 
 class VirtualTransport(asyncio.Transport):
     """The server's end of one connection.

@@ -27,12 +27,14 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from hypothesis import given
+from hypothesis.strategies import integers
 
 from actors import SHUTDOWN, GenServer, Ref, start
 from actors.debug import force_exit
 from canvas.application import CanvasApplication
 from canvas.cli import main
-from canvas.doors import OTHER_FILES
+from canvas.doors import MAX_DISMISSALS, OTHER_FILES, Room
 from supervision import GAVE_UP
 from supervision.console.client import ask_admin
 from tests.support.full_pipe import FullPipe
@@ -399,6 +401,35 @@ def test_instance_may_have_a_file_for_every_connection(tmp_path: Path) -> None:
         assert resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE) == (500 + OTHER_FILES, 1_000)
     with started(tmp_path / "data", "--max-connections", "5000", preexec_fn=few) as running:
         assert resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE) == (1_000, 1_000)
+
+
+def test_crowd_leaves_the_application_the_files_it_needs(tmp_path: Path) -> None:
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+
+    with started(tmp_path / "data", preexec_fn=few) as running, contextlib.ExitStack() as stack:
+        address = "127.0.0.1", running.port
+        visitor, *crowd = (stack.enter_context(socket.create_connection(address)) for _ in range(160))
+        crowd[-1].recv(1_000)  # by now everybody was let in, or refused
+        paths = ("/healthz", "/api/pixel?x=1&y=5", "/api/canvas.png?every=50")
+        for path in paths:
+            visitor.sendall(f"GET {path} HTTP/1.1\r\nHost: canopy\r\n\r\n".encode())
+        visitor.shutdown(socket.SHUT_WR)
+        answers = b"".join(iter(lambda: visitor.recv(65_536), b""))
+        assert answers.count(b"HTTP/1.1 200 OK\r\n") == len(paths)
+        running.process.send_signal(signal.SIGTERM)
+        running.end()
+    (line,) = (line for line in running.log.splitlines() if "canopy.fewer_connections" in line)
+    assert "max_connections=50" in line
+
+
+@given(files=integers(8, 2_000_000))
+def test_room_leaves_files_for_what_is_no_client(files: int) -> None:
+    room = Room.of(files)
+    rest = files - room.connections - room.dismissals
+    assert rest == min(OTHER_FILES - MAX_DISMISSALS, files // 2 - files // 8)
+    assert room.connections >= files // 2
+    assert 0 < room.dismissals <= MAX_DISMISSALS
 
 
 def test_instance_with_a_certificate_speaks_tls(tmp_path: Path) -> None:
