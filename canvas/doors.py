@@ -46,7 +46,7 @@ def open_doors(config: Config, environment: Mapping[str, str] = os.environ) -> l
         return handed_over
     try:
         if config.unix is not None:
-            return [listen_unix(config.unix)]
+            return [listen_unix(config.unix, config.unix_mode)]
         return listen(config.host, config.port)
     except OSError as error:
         raise DoorError(_explain(error, config)) from None

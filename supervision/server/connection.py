@@ -157,16 +157,19 @@ class Connection(GenStateMachine):
     # Sending, for the handler.
 
     def send_text(self, data: str | bytes) -> None:
-        """Send a text message; what is sent in one callback goes out in one write."""
-        self.wire.send_text(data)
+        """Send a text message; what is sent in one callback goes out in one write. Nothing after its death."""
+        if self.wire.owner is self.ref:
+            self.wire.send_text(data)
 
     def send_binary(self, data: bytes) -> None:
-        """Send a binary message."""
-        self.wire.send_binary(data)
+        """Send a binary message. Nothing after its death."""
+        if self.wire.owner is self.ref:
+            self.wire.send_binary(data)
 
     def close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake."""
-        self.wire.close(code, reason)
+        """Begin the closing handshake. Nothing after its death."""
+        if self.wire.owner is self.ref:
+            self.wire.close(code, reason)
 
     # Private: HTTP.
 

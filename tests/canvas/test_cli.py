@@ -10,6 +10,7 @@ import resource
 import signal
 import socket
 import ssl
+import stat
 import subprocess
 import sys
 import urllib.request
@@ -163,6 +164,7 @@ def started(data: Path, *arguments: str, **options: Any) -> Iterator[Instance]:
         (["--tick", "soon"], "--tick must be a number from 0 to 10000, got 'soon'"),
         (["--rate-limit", "much"], "--rate-limit must be a number per second like 100/s, or off, got 'much'"),
         (["--max-connections", "0"], "--max-connections must be an integer from 1 to 1000000, got '0'"),
+        (["--unix-mode", "rw"], "--unix-mode must be the permissions of a file like 0660, as a text, got 'rw'"),
         (["--log-level", "loud"], "--log-level must be one of debug, info, warning, error, got 'loud'"),
         (["--config", "missing.toml"],
          "--config must be a readable file (No such file or directory), got 'missing.toml'"),
@@ -383,8 +385,9 @@ def test_every_line_of_a_json_log_is_an_object_and_none_shows_the_token(tmp_path
 
 def test_instance_on_a_unix_socket_answers_and_removes_it(tmp_path: Path) -> None:
     path = tmp_path / "canopy.sock"
-    with started(tmp_path / "data", "--unix", str(path)) as running:
+    with started(tmp_path / "data", "--unix", str(path), "--unix-mode", "0660") as running:
         assert running.url == f"unix:{path}"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
         client = socket.socket(socket.AF_UNIX)
         client.connect(str(path))
         assert get(client).startswith(b"HTTP/1.1 200 OK")

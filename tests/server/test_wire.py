@@ -190,6 +190,23 @@ async def test_close_frame_is_answered_though_nobody_owns_the_wire() -> None:
         assert server.sockets.cut_off == {}
 
 
+@simulated
+async def test_nothing_is_written_for_an_owner_that_is_dead() -> None:
+    async with simulated_server(aviary := Aviary()) as server:
+        peer = await greeted(await server.join())
+        (wire,) = server.sockets.wires.values()
+        ghost = aviary.diary[0].connection
+        force_exit(server.connections()[0], "crash")
+        ghost.send_text("boo")  # before the next one has it
+        await greeted(peer)
+        ghost.send_text("boo")
+        ghost.send_binary(b"boo")
+        ghost.close(1000, "boo")
+        peer.send_text("still there?")
+        assert await peer.message() == "still there?"
+        assert not wire.is_closed
+
+
 # Any order of events.
 
 
