@@ -30,6 +30,8 @@ class Body(Protocol):
 class SizedBody:
     """A body with a Content-Length, or none at all."""
 
+    __slots__ = ("_size",)
+
     def __init__(self, size: int) -> None:
         self._size = size
 
@@ -52,6 +54,8 @@ class _Part(Enum):
 
 class ChunkedBody:
     """A body in chunks. Extensions and trailers are checked and dropped (RFC 9112 §7.1.1, RFC 9110 §6.5.1)."""
+
+    __slots__ = ("_data", "_limit", "_part", "_rest", "_room")
 
     def __init__(self, limits: Limits) -> None:
         self._limit = limits.body

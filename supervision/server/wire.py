@@ -147,13 +147,12 @@ class Wire(Incoming):
         limits: Limits | None = None,
     ) -> None:
         """Answer the request that waits with 101; what follows it are WebSocket events."""
-        deadlines = self._sockets.deadlines
-        deadlines.requests.stop(self)
-        deadlines.pings.start(self)
         compression = self._policy.compression
         events = self.session.accept(
             upgrade, subprotocol=subprotocol, headers=headers, compression=compression, limits=limits
         )
+        self._sockets.deadlines.requests.stop(self)
+        self._sockets.deadlines.pings.start(self)
         self._stride = COSTLY_READ if self.session.is_compressed else LONG_READ
         self._absorb(events)
         self._read_on()
