@@ -195,8 +195,11 @@ def _step(query: str) -> int:
 
 
 def _cached(request: Request, etag: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Response:
-    """Send `body`, or 304 if the client has it (RFC 9110 §13.1.2)."""
+    """Send `body`, or 304 if the client has it, or 412 if it wants another (RFC 9110 §13.2.2)."""
     headers = (("ETag", etag), *headers)
+    wanted = request.headers.tokens("If-Match")
+    if wanted and "*" not in wanted and etag not in wanted:
+        raise HttpError(412, "No representation has a tag of If-Match (RFC 9110 §13.1.1)", (("ETag", etag),))
     known = request.headers.tokens("If-None-Match")
     if "*" in known or any(tag.removeprefix("W/") == etag for tag in known):
         return Response(304, headers)

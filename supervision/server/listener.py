@@ -30,8 +30,6 @@ BACK_OFF = 0.2
 """Seconds to wait when the system has no file descriptor or memory left for another socket."""
 LINGER = 1.0
 """Seconds a refused client has to send its request, and then to read why."""
-MAX_DISMISSALS = 256
-"""Refused clients that may be reading why at a time; the next one is dropped without a word."""
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _GONE = {errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.EHOSTDOWN, errno.ENETUNREACH}
@@ -67,6 +65,7 @@ class Listener(GenServer):
 
         watch(self.ref, stop_listening)
         sockets.listener = self.ref  # from here on it hears of new wires; those before are orphans
+        sockets.deadlines.adoption.postpone()
         for wire in sockets.orphans():
             await self._hand_over(wire)
         for door in listening:
@@ -134,7 +133,7 @@ class Listener(GenServer):
 
     def _dismiss(self, accepted: socket.socket, refusal: Refusal) -> None:
         """Tell somebody why not, if not too many are being told."""
-        if len(self._dismissed) >= MAX_DISMISSALS:
+        if len(self._dismissed) >= self._sockets.policy.max_dismissals:
             accepted.close()
             return
         task = self.scheduler.loop.create_task(_dismiss(accepted, refusal, self._sockets))

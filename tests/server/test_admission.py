@@ -144,3 +144,13 @@ async def test_page_of_another_host_gets_403() -> None:
             await peer.until(lambda peer=peer: bool(peer.response), "for the handshake")
             assert peer.response[9:12] == status
         assert server.sockets.refused == {"origin": 2}
+
+
+@simulated
+async def test_so_many_are_told_why_at_a_time_and_the_others_are_dropped() -> None:
+    async with simulated_server(answer, max_connections=1, max_dismissals=2) as server:
+        crowd = [ask(server, ANN) for _ in range(6)]
+        for client in crowd[1:]:
+            await client.end()
+        assert [client.answers[:12] for client in crowd] == [b"HTTP/1.1 200"] + 2 * [b"HTTP/1.1 503"] + 3 * [b""]
+        await crowd[0].leave()
