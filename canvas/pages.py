@@ -132,7 +132,12 @@ class BansPage:
         """Read the bans that hold, the last one first."""
         bans = self._bans.all()
         rows = [
-            [ban.whom, ban.reason, _moment(ban.at), "for good" if ban.until is None else _moment(ban.until)]
+            [
+                " ".join((ban.whom, *ban.addresses)),
+                ban.reason,
+                _moment(ban.at),
+                "for good" if ban.until is None else _moment(ban.until),
+            ]
             for ban in reversed(bans[-MAX_ROWS:])
         ]
         table = PageTable("Kept out", ["who", "reason", "since", "until"], rows)

@@ -151,6 +151,14 @@ class Reader(Protocol):
         """The number of a painter in chunks; None if it has never painted."""
         ...
 
+    def painters(self, beginning: str, limit: int) -> list[str]:
+        """The first `limit` ids of painters that begin so, in order.
+
+        Raises:
+            StoreError: if they cannot be read.
+        """
+        ...
+
     def since_snapshot(self) -> int:
         """How many changes would be read again, one after the other, to load the canvas."""
         ...

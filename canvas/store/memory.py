@@ -148,6 +148,11 @@ class MemoryReader:
         changes = (change for batch in self._store._batches for change in batch.changes)
         return self._number(user_id) if any(change.user_id == user_id for change in changes) else None
 
+    def painters(self, beginning: str, limit: int) -> list[str]:
+        """See `Reader.painters`."""
+        found = {change.user_id for batch in self._store._batches for change in batch.changes}
+        return sorted(user_id for user_id in found if user_id.startswith(beginning))[:limit]
+
     def since_snapshot(self) -> int:
         """None: the canvas is at hand."""
         return 0

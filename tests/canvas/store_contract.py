@@ -257,6 +257,18 @@ class StoreContract(ABC):
         assert reader.number("nobody") is None
         reader.close()
 
+    def test_painters_are_found_by_how_their_id_begins(self) -> None:
+        store = self.open_store()
+        users = ["bob", "anna", "ann", "an%b", "an_c", "Ann"]
+        store.append([Change(0, 0, seq, user, seq) for seq, user in enumerate(users, start=1)], AT)
+        reader = store.reader()
+        assert reader.painters("ann", 10) == ["ann", "anna"]
+        assert reader.painters("ann", 1) == ["ann"]
+        assert reader.painters("an%", 10) == ["an%b"]
+        assert reader.painters("", 10) == sorted(users)
+        assert reader.painters("eve", 10) == []
+        reader.close()
+
     def test_snapshot_changes_nothing_that_can_be_seen(self) -> None:
         store = self.open_store()
         store.append(changes(5), AT)
