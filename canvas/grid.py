@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,17 +53,19 @@ class Grid:
         return f"<grid of {self.width} x {self.height} after {self.seq}>"
 
     @classmethod
-    def restored(cls, colors: NDArray[np.uint32], background: int, seq: int) -> Grid:
-        """A grid with these colours, row by row."""
-        height, width = colors.shape
+    def restored(
+        cls, width: int, height: int, background: int, seq: int, bands: Iterable[NDArray[np.uint32]]
+    ) -> Grid:
+        """A grid with the colours in `bands`: `TILE` rows each, and those that are left in the last one."""
         grid = cls(width, height, background)
         grid.seq = seq
-        for number in range(len(grid._tiles)):
-            area = tile_area(number, width, height)
-            part = colors[area.y : area.y + area.height, area.x : area.x + area.width]
-            if np.any(part != background):
-                grid._make_own(number)
-                grid._tiles[number][: area.height, : area.width] = part  # type: ignore[index]
+        for first, band in zip(range(0, len(grid._tiles), grid.columns), bands, strict=True):
+            for number in range(first, first + grid.columns):
+                area = tile_area(number, width, height)
+                part = band[:, area.x : area.x + area.width]
+                if np.any(part != background):
+                    grid._make_own(number)
+                    grid._tiles[number][: area.height, : area.width] = part  # type: ignore[index]
         return grid
 
     def copy(self) -> Grid:

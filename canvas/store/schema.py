@@ -31,6 +31,16 @@ VERSIONS: Sequence[Sequence[str]] = (
         # All colours after change `seq`: four bytes each, row by row, compressed with zlib.
         "CREATE TABLE snapshots (seq INTEGER PRIMARY KEY, colors BLOB NOT NULL)",
     ),
+    (
+        # The same in bands of some rows, compressed one by one: a large canvas would hold up commits for seconds. A
+        # snapshot without a row in `snapshots` is not finished, or is being removed.
+        "CREATE TABLE bands (seq INTEGER NOT NULL, number INTEGER NOT NULL, colors BLOB NOT NULL,"
+        " PRIMARY KEY (seq, number))",
+        "INSERT INTO bands SELECT seq, 0, colors FROM snapshots",
+        "DROP TABLE snapshots",
+        "CREATE TABLE snapshots (seq INTEGER PRIMARY KEY)",
+        "INSERT INTO snapshots SELECT seq FROM bands",
+    ),
 )
 """What each version of the schema adds. A file's version is `PRAGMA user_version`; the last one here is ours."""
 VOLATILE = "~"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from canvas.area import TILE, Area
 from canvas.grid import Grid
 from canvas.store import rows, schema
 from canvas.store.chunk import RECORD, Chunk
@@ -165,18 +168,35 @@ class SqliteReader:
     def take_snapshot(self) -> None:
         """See `Reader.take_snapshot`.
 
-        The lock is held for the writes alone, which do not wait for the disk.
+        The lock is held for the writes of one band after the other, which do not wait for the disk.
         """
         grid = self.grid()
-        colors = zlib.compress(grid.colors.astype("<u4", copy=False).data, COMPRESSION)
         with _told(), connected(self._path, writes=True) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
+            if connection.execute("SELECT 1 FROM snapshots WHERE seq = ?", (grid.seq,)).fetchone():
+                return
+            self._remove_bands(connection)
+            count = 0
+            for count, colors in enumerate(_packed(grid), start=1):
+                with self._turn, transaction(connection):
+                    connection.execute("INSERT INTO bands VALUES (?, ?, ?)", (grid.seq, count, colors))
             with self._turn, transaction(connection):
-                connection.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?)", (grid.seq, colors))
+                (written,) = connection.execute("SELECT count(*) FROM bands WHERE seq = ?", (grid.seq,)).fetchone()
+                if written != count:
+                    raise StoreError(f"the snapshot of change {grid.seq} was removed while it was written")
+                connection.execute("INSERT INTO snapshots VALUES (?)", (grid.seq,))
                 connection.execute(
                     "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
                     (KEPT_SNAPSHOTS,),
                 )
+            self._remove_bands(connection)
+
+    def _remove_bands(self, connection: sqlite3.Connection) -> None:
+        """Remove what is left of snapshots that were not finished, or are not kept."""
+        query = "SELECT rowid FROM bands WHERE seq NOT IN (SELECT seq FROM snapshots)"
+        for band in connection.execute(query).fetchall():
+            with self._turn, transaction(connection):
+                connection.execute("DELETE FROM bands WHERE rowid = ?", band)
 
     def fold(self) -> None:
         """See `Reader.fold`. The lock is held for some thousand changes at a time."""
@@ -198,16 +218,37 @@ class SqliteReader:
 
     def _snapshot(self, until: int) -> Grid:
         """The last snapshot up to change `until`; without one, the canvas as it was before the first change."""
-        query = "SELECT seq, colors FROM snapshots WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
-        row = self._one(query, until)
-        if row is None:
-            return Grid(self.width, self.height, self.background)
-        seq, compressed = row
-        try:
-            colors = np.frombuffer(zlib.decompress(compressed), "<u4").astype(np.uint32, copy=False)
-            return Grid.restored(colors.reshape(self.height, self.width), self.background, seq)
-        except (zlib.error, ValueError) as error:
-            raise StoreError(f"the snapshot of change {seq} is not whole: {error}") from error
+        query = (
+            "SELECT seq, colors FROM bands WHERE seq = (SELECT max(seq) FROM snapshots WHERE seq <= ?) ORDER BY number"
+        )
+        with _told(), closing(self._connection.execute(query, (until,))) as cursor:
+            first = cursor.fetchone()
+            if first is None:
+                return Grid(self.width, self.height, self.background)
+            seq = first[0]
+            bands = _unpacked((colors for _, colors in chain([first], cursor)), self.width)
+            try:
+                return Grid.restored(self.width, self.height, self.background, seq, bands)
+            except (zlib.error, ValueError) as error:
+                raise StoreError(f"the snapshot of change {seq} is not whole: {error}") from error
+
+
+def _packed(grid: Grid) -> Iterator[bytes]:
+    """All colours in bands of `TILE` rows, each compressed."""
+    for y in range(0, grid.height, TILE):
+        band = grid.colors_in(Area(0, y, grid.width, min(TILE, grid.height - y)))
+        yield zlib.compress(band.astype("<u4", copy=False).data, COMPRESSION)
+
+
+def _unpacked(packed: Iterable[bytes], width: int) -> Iterator[NDArray[np.uint32]]:
+    """The colours that were packed, `TILE` rows at a time; earlier versions packed all of them as one band.
+
+    Raises:
+        zlib.error, ValueError: if they are not whole rows.
+    """
+    for each in packed:
+        rows = np.frombuffer(zlib.decompress(each), "<u4").astype(np.uint32, copy=False).reshape(-1, width)
+        yield from (rows[y : y + TILE] for y in range(0, len(rows), TILE))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import random
 import shutil
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -195,6 +196,105 @@ def test_a_start_reads_each_row_once(path: Path, snapshot_after: int | None, mon
     again.close()
 
 
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (256, 256), (257, 255), (300, 513), (10, 1000)])
+def test_snapshot_has_all_colours_and_nothing_else(path: Path, width: int, height: int) -> None:
+    store = SqliteStore.open(path, "none", new=About("e", width, height, BACKGROUND))
+    chance = random.Random(1)
+    places = [(chance.randrange(width), chance.randrange(height)) for _ in range(500)]
+    store.append([Change(x, y, chance.randrange(1 << 24), "ann", seq) for seq, (x, y) in enumerate(places, 1)], AT)
+    with closing(store.reader()) as reader, schema.connected(path, writes=True) as connection:
+        expected = reader.grid().rgb()
+        for _ in range(2):
+            reader.take_snapshot()
+            grid = reader.grid()
+            assert (reader.replayed, grid.seq, grid.rgb()) == (0, 500, expected)
+        bands = connection.execute("SELECT number, colors FROM bands ORDER BY number").fetchall()
+        assert b"".join(zlib.decompress(colors) for _, colors in bands) == grid.colors.astype("<u4").tobytes()
+        number, last = bands[-1]
+        more = zlib.compress(zlib.decompress(last) + bytes(4 * width))
+        for damaged in (b"", last[:-1], last[: len(last) // 2], more, zlib.compress(b""), zlib.compress(bytes(3))):
+            connection.execute("UPDATE bands SET colors = ? WHERE number = ?", (damaged, number))
+            with pytest.raises(StoreError, match="the snapshot of change 500 is not whole"):
+                reader.grid()
+    store.close()
+
+
+@pytest.fixture
+def tall(path: Path) -> Iterator[SqliteStore]:
+    """A store whose snapshots have four bands, with two changes."""
+    store = SqliteStore.open(path, "none", new=About("e", 5, 1000, BACKGROUND))
+    store.append([Change(1, 999, 7, "ann", 1), Change(1, 0, 8, "ann", 2)], AT)
+    yield store
+    store.close()
+
+
+class FailingTurn(contextlib.AbstractContextManager[None]):
+    """A lock that lets so many in, and then does something before it lets in the next."""
+
+    def __init__(self, left: int, act: Callable[[], object]) -> None:
+        self._left = left
+        self._act = act
+
+    def __enter__(self) -> None:
+        self._left -= 1
+        if self._left == -1:
+            self._act()
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def fail() -> None:
+    raise sqlite3.OperationalError("disk I/O error")
+
+
+@pytest.mark.parametrize("bands", range(5))
+def test_snapshot_that_is_not_finished_is_none_and_is_removed(tall: SqliteStore, bands: int) -> None:
+    with closing(tall.reader()) as reader, schema.connected(tall._file.path) as connection:
+        reader._turn = FailingTurn(bands, fail)
+        with pytest.raises(StoreError, match="disk I/O error"):
+            reader.take_snapshot()
+        assert reader.since_snapshot() == 2
+        assert (reader.grid().color(1, 999), reader.replayed) == (7, 2)
+        tall.append([Change(1, 1, 9, "ann", 3)], AT)
+        reader._turn = contextlib.nullcontext()
+        reader.take_snapshot()
+        assert (reader.grid().color(1, 1), reader.replayed) == (9, 0)
+        assert connection.execute("SELECT DISTINCT seq FROM bands").fetchall() == [(3,)]
+
+
+@pytest.mark.parametrize("bands", range(5))
+def test_two_who_take_a_snapshot_at_once_leave_a_whole_one(tall: SqliteStore, bands: int) -> None:
+    """One of them belongs to a process that was killed; its thread goes on."""
+    with closing(tall.reader()) as killed, closing(tall.reader()) as successor:
+        killed._turn = FailingTurn(bands, successor.take_snapshot)
+        with contextlib.suppress(StoreError):
+            killed.take_snapshot()
+        for seq in (2, 3):
+            assert (successor.grid().color(1, 999), successor.replayed) == (7, 0)
+            tall.append([Change(1, seq, 9, "ann", seq + 1)], AT)
+            successor.take_snapshot()
+
+
+def test_commits_wait_for_one_band_of_a_snapshot_and_not_for_all(tall: SqliteStore) -> None:
+    with closing(tall.reader()) as reader:
+        seqs = []
+
+        class Between(contextlib.AbstractContextManager[None]):
+            def __enter__(self) -> None:
+                seqs.append(reader.seq())
+
+            def __exit__(self, *_: object) -> None:
+                tall.append([Change(2, 2, 9, "ann", reader.seq() + 1)], AT)
+
+        reader._turn = Between()
+        reader.take_snapshot()
+        assert seqs == [2, 3, 4, 5, 6]
+        reader._turn = contextlib.nullcontext()
+        assert reader.grid(2).color(2, 2) == BACKGROUND
+        assert reader.replayed == 0
+
+
 def test_old_snapshots_go(store: SqliteStore) -> None:
     reader = store.reader()
     for number in range(12):
@@ -203,6 +303,7 @@ def test_old_snapshots_go(store: SqliteStore) -> None:
     reader.close()
     with schema.connected(store._file.path) as connection:
         assert connection.execute("SELECT min(seq), max(seq), count(*) FROM snapshots").fetchone() == (5, 12, 8)
+        assert connection.execute("SELECT min(seq), max(seq), count(*) FROM bands").fetchone() == (5, 12, 8)
 
 
 # Folding.
@@ -452,12 +553,13 @@ def test_file_of_version_1_is_brought_up_to_date_and_keeps_all(path: Path, monke
         connection.execute("INSERT INTO users VALUES (7, 'ann')")
         rows.insert(connection, 1, AT, None, records)
 
-    with pytest.raises(UnusableStore, match="has version 1, and this canopy reads 2: `canopy run` migrates it"):
+    ours = len(schema.VERSIONS)
+    with pytest.raises(UnusableStore, match=f"has version 1, and this canopy reads {ours}: `canopy run` migrates it"):
         SqliteReader(path)
     with capture_logs() as logs:
         store = SqliteStore.open(path)
     (event,) = logs
-    assert (event["event"], event["earlier"], event["version"]) == ("store.migrated", 1, len(schema.VERSIONS))
+    assert (event["event"], event["earlier"], event["version"]) == ("store.migrated", 1, ours)
     assert store.epoch == "an epoch"
     with closing(store.reader()) as reader:
         assert past(reader) == [(1, 1, 2, 0xABCDEF, "ann", AT)]
@@ -466,6 +568,26 @@ def test_file_of_version_1_is_brought_up_to_date_and_keeps_all(path: Path, monke
     store.close()
     with schema.connected(path) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (len(schema.VERSIONS),)
+
+
+def test_snapshots_of_version_2_are_read_in_this_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There all colours were in one row."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "VERSIONS", schema.VERSIONS[:2])
+        schema.create(path, About("e", 300, 600, BACKGROUND))
+    colors = np.arange(600 * 300, dtype="<u4").reshape(600, 300)
+    records = np.array([(1, 2, 0xABCDEF, 7), (1, 2, 0xABCDEF, 7)], RECORD).tobytes()
+    with schema.connected(path, writes=True) as connection:
+        connection.execute("INSERT INTO users VALUES (7, 'ann')")
+        rows.insert(connection, 1, AT, None, records)
+        connection.execute("INSERT INTO snapshots VALUES (?, ?)", (1, zlib.compress(colors.tobytes())))
+    store = SqliteStore.open(path)
+    with closing(store.reader()) as reader:
+        grid = reader.grid()
+        assert (reader.replayed, grid.color(299, 599), grid.color(1, 2)) == (1, 600 * 300 - 1, 0xABCDEF)
+        reader.take_snapshot()
+        assert (reader.grid().rgb(), reader.replayed) == (grid.rgb(), 0)
+    store.close()
 
 
 def test_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -564,7 +686,7 @@ DAMAGING = (
     "DELETE FROM users",
     "UPDATE batches SET times = x'00' WHERE times IS NOT NULL",
     "UPDATE batches SET records = x'00'",
-    "UPDATE snapshots SET colors = x'00'",
+    "UPDATE bands SET colors = x'00'",
 )
 LOOKS: dict[str, Callable[[SqliteReader], object]] = {
     "past": past,
@@ -656,11 +778,14 @@ def test_database_of_somebody_else_is_refused_and_left_as_it_is(path: Path) -> N
     assert path.read_bytes() == before
 
 
+OURS = len(schema.VERSIONS)
+
+
 @pytest.mark.parametrize("open_it", [SqliteStore.open, SqliteReader])
 @pytest.mark.parametrize(
     ("version", "error"),
     [
-        (3, r"has version 3, and this canopy knows versions up to 2: a later canopy wrote it"),
+        (OURS + 1, rf"has version {OURS + 1}, and this canopy knows versions up to {OURS}: a later canopy wrote it"),
         (0, r"is damaged \(version 0 does not exist\)"),
         (-1, r"is damaged \(version -1 does not exist\)"),
     ],
