@@ -32,6 +32,7 @@ from protocol import (
 )
 from supervision.server.handler import Handler, check_handler, check_result
 from supervision.server.incoming import READABLE
+from supervision.server.refusing import HandshakeRefused, first_subprotocol, page_handshake
 from supervision.server.wire import Wire
 
 log = get_logger("canopy.server")
@@ -82,7 +83,7 @@ class WebSocket:
 
 Answer: TypeAlias = Response | WebSocket
 Routes: TypeAlias = Callable[[Request], "Answer | Awaitable[Answer]"]
-"""The application: what is the answer to a request. Raises `HttpError` to refuse one."""
+"""The application: the answer to a request. To refuse, it raises `HttpError`, or for a WebSocket `HandshakeRefused`."""
 
 
 class Connection(GenStateMachine):
@@ -179,7 +180,7 @@ class Connection(GenStateMachine):
         wire.cork()
         try:
             for _ in range(EVENTS_PER_TURN):
-                if self._handler is not None:  # the last request made it a WebSocket
+                if wire.session.state is not State.HTTP:  # the last request made it a WebSocket
                     break
                 event = wire.take()
                 if event is None:
@@ -201,7 +202,8 @@ class Connection(GenStateMachine):
         try:
             answer = self._routes(request)
         except HttpError as error:
-            answer = error.response
+            self._refuse(request, error)
+            return None
         if not isinstance(answer, Response | WebSocket) and inspect.isawaitable(answer):
             return answer
         self._respond(request, answer)
@@ -211,8 +213,9 @@ class Connection(GenStateMachine):
         try:
             answer = await pending
         except HttpError as error:
-            answer = error.response
-        self._respond(request, answer)
+            self._refuse(request, error)
+        else:
+            self._respond(request, answer)
         self.ref.tell(READABLE)
         return self._after()
 
@@ -237,15 +240,28 @@ class Connection(GenStateMachine):
             upgrade = validate(request)
             refusal = self.wire.admit(request, upgrade.origin)
             if refusal is not None:
-                raise HttpError(refusal.status, refusal.text, refusal.headers)
+                raise refusal.error
         except HttpError as error:
-            self.wire.respond(error.response)
+            self._refuse(request, error)
             return
         self.wire.keepsake = replace(websocket, headers=())  # they are sent once, and would stay as long as the wire
         self._make_handler(websocket)
         subprotocol = choose_subprotocol(upgrade.subprotocols, websocket.subprotocols)
         self.wire.accept(upgrade, subprotocol, websocket.headers, websocket.limits)
         self._call("opened")
+
+    def _refuse(self, request: Request, error: HttpError) -> None:
+        """Answer `request` with `error`; a page whose handshake is refused is told by a close code."""
+        wire = self.wire
+        if wire.is_closed:
+            return
+        refused = error if isinstance(error, HandshakeRefused) else None
+        upgrade = None if refused is None else page_handshake(request, wire.origins)
+        if refused is None or upgrade is None:
+            wire.respond(error.response)
+        else:
+            wire.accept(upgrade, first_subprotocol(upgrade))
+            wire.close(refused.close_code, refused.message)
 
     # Private: WebSocket.
 

@@ -19,6 +19,7 @@ from supervision.server.admission import Refusal
 from supervision.server.incoming import COSTLY_READ, LONG_READ, Incoming
 
 if TYPE_CHECKING:
+    from supervision.server.origins import Origins
     from supervision.server.sockets import Sockets
 
 log = get_logger("canopy.server")
@@ -123,7 +124,10 @@ class Wire(Incoming):
         """Say who sent a request, as far as proxies that are trusted tell."""
         forwarded = request.headers.tokens("X-Forwarded-For")
         self.address = self._policy.proxies.client(self._peer_address, forwarded)
-        return replace(request, remote=self.address, is_secure=self.is_secure)
+        is_secure = self.is_secure or self._policy.proxies.speaks_tls(
+            self._peer_address, request.headers.tokens("X-Forwarded-Proto")
+        )
+        return replace(request, remote=self.address, is_secure=is_secure)
 
     def admit(self, request: Request, origin: str | None) -> Refusal | None:
         """Let a request open a WebSocket, or say why not. The peer itself was admitted when it connected."""
@@ -227,6 +231,11 @@ class Wire(Incoming):
     def count_closing(self, code: int) -> None:
         """Note how the WebSocket has ended."""
         self._sockets.closings[code] += 1
+
+    @property
+    def origins(self) -> Origins:
+        """The pages that may open a WebSocket."""
+        return self._policy.origins
 
     @property
     def is_draining(self) -> bool:

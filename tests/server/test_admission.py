@@ -125,6 +125,17 @@ async def test_stranger_who_claims_to_be_somebody_else_is_not_believed() -> None
 
 
 @simulated
+async def test_request_is_secure_if_a_proxy_that_is_trusted_says_so() -> None:
+    def is_secure(request: Request) -> Response:
+        return Response(200, (), f"{request.is_secure}".encode())
+
+    async with simulated_server(is_secure, proxies=Proxies.parse(["10.0.0.0/8"])) as server:
+        assert (await ask(server, ANN, "X-Forwarded-Proto: https").answer()).endswith(b"False")
+        assert (await ask(server, "10.0.0.1", "X-Forwarded-Proto: https").answer()).endswith(b"True")
+        assert (await ask(server, "10.0.0.1").answer()).endswith(b"False")
+
+
+@simulated
 async def test_page_of_another_host_gets_403() -> None:
     async with simulated_server(lambda request: WebSocket(Listener)) as server:
         for origin, status in (("http://evil.example", b"403"), ("http://canopy", b"101"), ("null", b"403")):
