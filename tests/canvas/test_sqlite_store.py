@@ -22,15 +22,18 @@ from canvas.store import (
     About,
     Append,
     Load,
+    LookForSnapshot,
     SqliteReader,
     SqliteStore,
     Store,
     StoreError,
     StoreServer,
     UnusableStore,
+    places,
     rows,
     schema,
     server,
+    sqlite_reader,
 )
 from canvas.store.chunk import RECORD, pack
 from tests.canvas.store_contract import AT, BACKGROUND, HEIGHT, WIDTH, StoreContract, changes, past
@@ -42,7 +45,10 @@ ABOUT = About("an epoch", WIDTH, HEIGHT, BACKGROUND)
 
 class TestSqliteStore(StoreContract):
     @pytest.fixture(autouse=True)
-    def _take_folder(self, tmp_path: Path) -> Iterator[None]:
+    def _take_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        monkeypatch.setattr(places, "SEGMENT", 5)
+        monkeypatch.setattr(places, "READ_ROWS", 2)
+        monkeypatch.setattr(sqlite_reader, "MOST_SEGMENTS", 99)
         self._numbers = itertools.count(1)
         self._folder = tmp_path
         self._stores: list[SqliteStore] = []
@@ -243,11 +249,10 @@ def test_history_that_is_folded_while_it_is_read_is_read_whole(
 ) -> None:
     monkeypatch.setattr(rows, "READ_ROWS", 3)
     with closing(small_batches.reader()) as reader:
-        everything, backwards = reader.chunks(), reader.chunks_back()
-        first, last = next(everything), next(backwards)
+        everything = reader.chunks()
+        first = next(everything)
         reader.fold()
         assert sum(map(len, everything)) == sum(SIZES) - len(first)
-        assert sum(map(len, backwards)) == sum(SIZES) - len(last)
 
 
 def all_rows(path: Path) -> list[tuple[object, ...]]:
@@ -317,6 +322,83 @@ async def test_start_reads_few_rows_however_quiet_the_canvas_was(
     store.close()
 
 
+# The index by place.
+
+
+def indexed(store: SqliteStore) -> tuple[int, int]:
+    """How many changes are indexed, and how many by name."""
+    with schema.connected(store._file.path) as connection:
+        names = connection.execute("SELECT count(DISTINCT first_seq) FROM places").fetchone()
+        return places.last(connection), names[0]
+
+
+@simulated
+async def test_history_of_an_earlier_version_is_indexed_between_the_questions(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 10)
+    store = SqliteStore.open(tmp_path_factory.mktemp("data") / "canvas.db", "none", new=ABOUT)
+    for number in range(12):
+        store.append(changes(10, after=10 * number), AT + number)
+    with capture_logs() as logs:
+        history = await start(Historian, store)
+        answer = await call(history, AskPast(0, 0, 1))
+        assert isinstance(answer, StoreError)
+        assert str(answer) == "the history is being indexed, 110 changes are left: ask again in a minute"
+        for _ in range(20):
+            answer = await call(history, AskPast(0, 0, 1))
+        assert [placed.seq for placed in answer.changes] == [97]
+    assert indexed(store) == (120, 12)
+    assert [event["event"] for event in logs if "index" in event["event"]] == ["store.indexing", "store.indexed"]
+    store.append(changes(9, after=120), AT + 20)
+    cast(history, LookForSnapshot())
+    assert [placed.seq for placed in (await call(history, AskPast(5, 1, 2))).changes] == [108, 84]
+    assert indexed(store) == (120, 12)
+    store.append(changes(1, after=129), AT + 21)
+    cast(history, LookForSnapshot())
+    await call(history, AskPast(0, 0, 1))
+    assert indexed(store) == (130, 13)
+    store.close()
+
+
+def test_history_that_two_index_at_once_is_indexed_once(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 10)
+    store.append(changes(25), AT)
+    with closing(store.reader()) as reader, closing(store.reader()) as other:
+
+        class OtherIsFirst(contextlib.AbstractContextManager[None]):
+            def __exit__(self, *_: object) -> None:
+                pass
+
+            def __enter__(self) -> None:
+                other.index()
+
+        reader._turn = OtherIsFirst()
+        with pytest.raises(StoreError, match="change 1 was indexed by somebody else"):
+            reader.index()
+        assert indexed(store) == (10, 1)
+        assert reader.seqs_of(0, 0, 9) == [25, 1]
+
+
+def test_index_that_is_damaged_is_found_by_a_start(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 10)
+    store.append(changes(10), AT)
+    with closing(store.reader()) as reader:
+        reader.index()
+    store.close()
+    with schema.connected(path, writes=True) as connection:
+        connection.execute("UPDATE places SET users = zeroblob(length(users))")
+    with pytest.raises(UnusableStore, match=r"is damaged \(the index of change 1 is not what was written\)"):
+        SqliteStore.open(path)
+
+
+@pytest.mark.parametrize(("width", "height", "expected"), [(1000, 1000, 100_000), (10_000, 10_000, 500_000)])
+def test_large_canvas_is_indexed_in_longer_segments(width: int, height: int, expected: int) -> None:
+    assert places.segment_of(width, height) == expected
+
+
 # Owners.
 
 
@@ -369,7 +451,7 @@ def test_file_of_version_1_is_brought_up_to_date_and_keeps_all(path: Path, monke
         connection.execute("INSERT INTO users VALUES (7, 'ann')")
         rows.insert(connection, 1, AT, None, records)
 
-    with pytest.raises(UnusableStore, match="has version 1, and this canopy reads 2: `canopy run` migrates it"):
+    with pytest.raises(UnusableStore, match="has version 1, and this canopy reads 3: `canopy run` migrates it"):
         SqliteReader(path)
     with capture_logs() as logs:
         store = SqliteStore.open(path)
@@ -482,10 +564,27 @@ DAMAGING = (
     "UPDATE batches SET times = x'00' WHERE times IS NOT NULL",
     "UPDATE batches SET records = x'00'",
     "UPDATE snapshots SET colors = x'00'",
+    "UPDATE places SET cells = x'00'",
+    "UPDATE places SET cells = zeroblob(length(cells))",
+    "UPDATE places SET gaps = substr(gaps, 1, length(gaps) - 1) || x'FF'",
+    "UPDATE places SET painters = zeroblob(length(painters))",
+    "UPDATE places SET colors = x''",
 )
+
+
+def on_tiles(reader: SqliteReader, user: int | None) -> object:
+    return [
+        [local.seqs.tolist(), local.cells.tolist(), local.colors.tolist(), local.users.tolist()]
+        for _, changes in reader.by_tile([(0, None)], user)
+        for local in changes
+    ]
+
+
 LOOKS: dict[str, Callable[[SqliteReader], object]] = {
     "past": past,
-    "backwards": lambda reader: [reader.names(chunk.users()) for chunk in reader.chunks_back()],
+    "places": lambda reader: [reader.seqs_of(seq % WIDTH, seq // WIDTH % HEIGHT, 9) for seq in range(20)],
+    "tiles": lambda reader: on_tiles(reader, None),
+    "painter": lambda reader: on_tiles(reader, 1),
     "grid": lambda reader: [reader.grid().rgb(), reader.grid(5).rgb()],
     "time": lambda reader: [reader.seq_at(AT + number / 2) for number in range(-1, 30)],
 }
@@ -493,11 +592,14 @@ LOOKS: dict[str, Callable[[SqliteReader], object]] = {
 
 @pytest.mark.parametrize("damage", DAMAGING)
 def test_damage_that_is_met_while_it_is_used_is_a_store_error_or_changes_nothing(
-    small_batches: SqliteStore, damage: str
+    small_batches: SqliteStore, damage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 20)
     with closing(small_batches.reader()) as reader:
         reader.take_snapshot()
         reader.fold()
+        while reader.index():
+            pass
         before = {name: look(reader) for name, look in LOOKS.items()}
         with schema.connected(small_batches._file.path, writes=True) as connection:
             connection.execute(damage)
@@ -560,7 +662,7 @@ def test_database_of_somebody_else_is_refused_and_left_as_it_is(path: Path) -> N
 @pytest.mark.parametrize(
     ("version", "error"),
     [
-        (3, r"has version 3, and this canopy knows versions up to 2: a later canopy wrote it"),
+        (4, r"has version 4, and this canopy knows versions up to 3: a later canopy wrote it"),
         (0, r"is damaged \(version 0 does not exist\)"),
         (-1, r"is damaged \(version -1 does not exist\)"),
     ],
@@ -629,8 +731,9 @@ def test_snapshot_that_cannot_be_written_is_no_harm(store: SqliteStore, monkeypa
 LOSSES: dict[str, Callable[[Path], object]] = {
     "deleted": lambda path: path.unlink(),
     "moved": lambda path: path.rename(path.with_name("away")),
-    "replaced": lambda path: path.with_name("copy").write_bytes(path.read_bytes())
-    and path.with_name("copy").replace(path),
+    "replaced": lambda path: (
+        path.with_name("copy").write_bytes(path.read_bytes()) and path.with_name("copy").replace(path)
+    ),
 }
 
 
