@@ -24,6 +24,7 @@ from canvas.identity import Identities, read_key
 from canvas.images import Images
 from canvas.moderation import Moderation
 from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store
+from canvas.pixel import MOST_WAITING, SHARE
 from canvas.rollback import ROUTE as ROLLBACK
 from canvas.room import Room, Viewer
 from canvas.routes import Routes
@@ -38,6 +39,7 @@ from canvas.store import (
     StoreServer,
     UnusableStore,
 )
+from canvas.waiting import Waiting
 from registry import Keys, Registry, Table
 from supervision import Application, Backoff, ChildType, Strategy, Supervisor, child
 from supervision.console import Console, Sources
@@ -121,8 +123,9 @@ class CanvasApplication(Application):
                 cooldowns=None if rules.cooldown is None else Cooldowns(rules.cooldown),
             )
             self.moderation = Moderation(bans, self.room.viewers)
+            self._waiting = Waiting(MOST_WAITING, SHARE)
             self.console = Console(self._sources(bans, set_log_level, wall_clock), config.data, open_console(config))
-            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, self.store)
+            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, self.store, self._waiting)
             self._top: Ref | None = None
             opened.pop_all()
         room, blocks = self.room, self.store.blocks
@@ -205,7 +208,7 @@ class CanvasApplication(Application):
             root=self.top,
             servers={"server": self.sockets},
             tables=tables,
-            pages=(CanvasPage(room), PresencePage(room), GroupsPage(tables), BansPage(bans)),
+            pages=(CanvasPage(room, self._waiting), PresencePage(room), GroupsPage(tables), BansPage(bans)),
             routes=(*self.moderation.routes(), ROLLBACK),
             user_of=self._user_of,
             store=partial(look_at_store, store, "store", "canvas"),

@@ -88,6 +88,8 @@ class Historian(GenServer):
         """Answer a question, unless its caller has left."""
         if not isinstance(request, AskPast | AskUndo):
             return super().handle_call(request, from_)
+        if from_.is_given_up():
+            return NO_REPLY
         try:
             with closing(self._store.reader()) as reader:
                 if isinstance(request, AskPast):

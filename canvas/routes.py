@@ -20,13 +20,14 @@ from canvas.codec import BINARY, JSON
 from canvas.config import Config
 from canvas.echo import Echo
 from canvas.identity import Identities, read_name
-from canvas.images import EncodePng
+from canvas.images import EncodePng, Png
 from canvas.pages import what_is_wrong
 from canvas.pixel import PixelRoute
 from canvas.room import Room
 from canvas.store import Store, StoreError
 from canvas.view import open_view
 from canvas.visitor import Visitor
+from canvas.waiting import Waiting
 from protocol import HttpError, Limits, Request, Response, choose_subprotocol, decode_path
 from supervision.server import Answer, Sockets, WebSocket
 
@@ -84,6 +85,7 @@ class Routes:
         identities: know a visitor again
         bans: keep some out
         store: tells what it promises
+        waiting: the questions to the past that wait
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Routes:
         identities: Identities,
         bans: Bans,
         store: Store,
+        waiting: Waiting,
     ) -> None:
         self._config = config
         self._room = room
@@ -104,7 +107,7 @@ class Routes:
         self._bans = bans
         self._store = store
         self._static = load_static()
-        self._pixel = PixelRoute(room)
+        self._pixel = PixelRoute(room, waiting)
 
     def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request."""
@@ -168,32 +171,36 @@ class Routes:
             picture: Picture | StoreError = await call(self._room.canvas, GetPicture())
             if isinstance(picture, StoreError):
                 raise HttpError(503, str(picture), LATER)
-            png: bytes = await call("images", EncodePng(picture, step), timeout=30.0)
+            etag = f'"{picture.epoch}-{picture.grid.seq}-{step}"'
+            if _is_known(request, etag):
+                return Response(304, _picture_headers(etag, picture.grid.seq))
+            png: Png = await call("images", EncodePng(picture, step), timeout=30.0)
         except CallExit:  # restarting; the connection need not crash with them
             raise HttpError(503, "the canvas is being restarted", LATER) from None
-        headers = (
-            ("Content-Type", "image/png"),
-            ("Cache-Control", "no-cache"),
-            ("X-Canvas-Seq", str(picture.grid.seq)),
-        )
-        return _cached(request, f'"{picture.epoch}-{picture.grid.seq}-{step}"', headers, png)
+        return Response(200, _picture_headers(f'"{png.epoch}-{png.seq}-{step}"', png.seq), png.content)
 
 
 def _step(query: str) -> int:
     """Read `every=10`: every tenth pixel of every tenth row."""
     (text,) = parse_qs(query).get("every", ["1"])[-1:]
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= MAX_STEP):
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_STEP):
         raise HttpError(400, f"every must be an integer from 1 to {MAX_STEP}")
-    return int(text[:4])
+    return int(text)
 
 
 def _cached(request: Request, etag: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Response:
     """Send `body`, or 304 if the client has it (RFC 9110 §13.1.2)."""
     headers = (("ETag", etag), *headers)
+    return Response(304, headers) if _is_known(request, etag) else Response(200, headers, body)
+
+
+def _is_known(request: Request, etag: str) -> bool:
     known = request.headers.tokens("If-None-Match")
-    if "*" in known or any(tag.removeprefix("W/") == etag for tag in known):
-        return Response(304, headers)
-    return Response(200, headers, body)
+    return "*" in known or any(tag.removeprefix("W/") == etag for tag in known)
+
+
+def _picture_headers(etag: str, seq: int) -> tuple[tuple[str, str], ...]:
+    return (("ETag", etag), ("Content-Type", "image/png"), ("Cache-Control", "no-cache"), ("X-Canvas-Seq", str(seq)))
 
 
 def _json(status: int, value: dict[str, object]) -> Response:
