@@ -380,6 +380,25 @@ def test_history_that_two_index_at_once_is_indexed_once(store: SqliteStore, monk
         assert reader.seqs_of(0, 0, 9) == [25, 1]
 
 
+def test_log_stays_small_while_the_history_of_an_earlier_version_is_indexed(path: Path) -> None:
+    about = About("an epoch", 1000, 1000, 0)
+    store = SqliteStore.open(path, "none", new=about)
+    records = np.zeros(1_000_000, RECORD)
+    records["x"], records["y"] = np.arange(len(records)) % 1000, np.arange(len(records)) // 1000
+    with schema.connected(path, writes=True, durability="none") as connection:
+        rows.insert(connection, 1, AT, None, records.tobytes())
+    store.close()
+    store = SqliteStore.open(path, "none")
+    store.load()
+    is_more = True
+    while is_more:
+        with closing(store.reader()) as reader:
+            is_more = reader.index()
+    assert indexed(store)[0] == 1_000_000
+    assert path.with_name("canvas.db-wal").stat().st_size < 4096 * 1_300  # SQLite's limit is 1,000 pages
+    store.close()
+
+
 def test_index_that_is_damaged_is_found_by_a_start(
     path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
