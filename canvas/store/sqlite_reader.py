@@ -211,7 +211,9 @@ class SqliteReader:
             connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
             with self._turn, transaction(connection):
                 if places.last(connection) != after:
-                    raise StoreError(f"change {after + 1} was indexed by somebody else")
+                    raise StoreError(f"change {after + 1} was indexed by another process")
+                if rows.last(connection)[0] < until:  # it was refused after all
+                    raise StoreError(f"change {until} was taken back")
                 places.insert(connection, chunk, columns_of(self.width))
         return last >= until + self._segment
 

@@ -374,10 +374,30 @@ def test_history_that_two_index_at_once_is_indexed_once(store: SqliteStore, monk
                 other.index()
 
         reader._turn = OtherIsFirst()
-        with pytest.raises(StoreError, match="change 1 was indexed by somebody else"):
+        with pytest.raises(StoreError, match="change 1 was indexed by another process"):
             reader.index()
         assert indexed(store) == (10, 1)
         assert reader.seqs_of(0, 0, 9) == [25, 1]
+
+
+def test_change_that_is_taken_back_is_not_indexed(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 10)
+    store.append(changes(9), AT)
+    store.append(changes(1, after=9), AT)
+    with closing(store.reader()) as reader:
+
+        class TakenBack(contextlib.AbstractContextManager[None]):
+            def __exit__(self, *_: object) -> None:
+                pass
+
+            def __enter__(self) -> None:
+                with schema.connected(store._file.path, writes=True) as connection:
+                    connection.execute("DELETE FROM batches WHERE first_seq = 10")
+
+        reader._turn = TakenBack()
+        with pytest.raises(StoreError, match="change 10 was taken back"):
+            reader.index()
+        assert indexed(store) == (0, 0)
 
 
 def test_log_stays_small_while_the_history_of_an_earlier_version_is_indexed(path: Path) -> None:
