@@ -176,7 +176,7 @@ class StoreContract(ABC):
         reader.close()
 
     def test_changes_are_found_by_place_and_painter_whatever_was_folded_and_indexed(self) -> None:
-        @settings(max_examples=40)
+        @settings(max_examples=25)
         @given(log=_LOG, cells=st.none() | st.frozensets(st.integers(0, 5)), painter=st.sampled_from([None, *"abc"]))
         def check(log: list[tuple[list[Placed], bool]], cells: frozenset[int] | None, painter: str | None) -> None:
             store = self.open_store()
