@@ -19,11 +19,12 @@ from canvas.config import Config
 from canvas.doors import load_tls, open_console, open_doors, policy_of
 from canvas.encoder import Encoder
 from canvas.folder import Folder
+from canvas.guests import Guests
 from canvas.historian import BlockingHistorian, Historian
 from canvas.identity import Identities, read_key
 from canvas.images import Images
 from canvas.moderation import Moderation
-from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store
+from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store, measure_store
 from canvas.pixel import MOST_WAITING, SHARE
 from canvas.rollback import ROUTE as ROLLBACK
 from canvas.room import Room, Viewer
@@ -122,10 +123,12 @@ class CanvasApplication(Application):
                 rules=rules,
                 cooldowns=None if rules.cooldown is None else Cooldowns(rules.cooldown),
             )
-            self.moderation = Moderation(bans, self.room.viewers)
-            self._waiting = Waiting(MOST_WAITING, SHARE)
-            self.console = Console(self._sources(bans, set_log_level, wall_clock), config.data, open_console(config))
-            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, self.store, self._waiting)
+            guests = Guests()
+            self.moderation = Moderation(bans, guests, self.sockets)
+            waiting = Waiting(MOST_WAITING, SHARE)
+            sources = self._sources(bans, waiting, set_log_level, wall_clock)
+            self.console = Console(sources, config.data, open_console(config))
+            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, guests, self.store, waiting)
             self._top: Ref | None = None
             opened.pop_all()
         room, blocks = self.room, self.store.blocks
@@ -198,7 +201,11 @@ class CanvasApplication(Application):
         await self.sockets.say_goodbye()
 
     def _sources(
-        self, bans: Bans, set_log_level: Callable[[str], object] | None, wall_clock: Callable[[], float]
+        self,
+        bans: Bans,
+        waiting: Waiting,
+        set_log_level: Callable[[str], object] | None,
+        wall_clock: Callable[[], float],
     ) -> Sources:
         """What the console looks at, and what it may do."""
         room, store = self.room, self.store
@@ -208,11 +215,12 @@ class CanvasApplication(Application):
             root=self.top,
             servers={"server": self.sockets},
             tables=tables,
-            pages=(CanvasPage(room, self._waiting), PresencePage(room), GroupsPage(tables), BansPage(bans)),
+            pages=(CanvasPage(room, waiting), PresencePage(room), GroupsPage(tables), BansPage(bans)),
             routes=(*self.moderation.routes(), ROLLBACK),
             user_of=self._user_of,
             store=partial(look_at_store, store, "store", "canvas"),
-            ban=lambda address, seconds: self.moderation.ban(address, seconds=seconds),
+            metrics=partial(measure_store, store),
+            ban=self.moderation.ban_address,
             drain=self.drain,
             set_log_level=set_log_level,
             wall_clock=wall_clock,

@@ -61,6 +61,12 @@ class AskUndo:
     until: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class AskPainters:
+    """Call: the first `limit` ids of painters that begin so, in order. Answered with a list, or a `StoreError`."""
+
+    beginning: str
+    limit: int
 class _Order(enum.Enum):
     """What the historian tells itself."""
 
@@ -86,12 +92,14 @@ class Historian(GenServer):
 
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Answer a question, unless its caller has left."""
-        if not isinstance(request, AskPast | AskUndo):
+        if not isinstance(request, AskPast | AskUndo | AskPainters):
             return super().handle_call(request, from_)
         if from_.is_given_up():
             return NO_REPLY
         try:
             with closing(self._store.reader()) as reader:
+                if isinstance(request, AskPainters):
+                    return reader.painters(request.beginning, request.limit)
                 if isinstance(request, AskPast):
                     return _past(reader, request, from_)
                 return _undoing(reader, request, from_)
