@@ -25,6 +25,7 @@ from canvas.identity import Identities, read_key
 from canvas.images import Images
 from canvas.moderation import Moderation
 from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store, measure_store
+from canvas.pixel import MOST_WAITING, SHARE
 from canvas.rollback import ROUTE as ROLLBACK
 from canvas.room import Room, Viewer
 from canvas.routes import Routes
@@ -39,6 +40,7 @@ from canvas.store import (
     StoreServer,
     UnusableStore,
 )
+from canvas.waiting import Waiting
 from registry import Keys, Registry, Table
 from supervision import Application, Backoff, ChildType, Strategy, Supervisor, child
 from supervision.console import Console, Sources
@@ -123,8 +125,10 @@ class CanvasApplication(Application):
             )
             guests = Guests()
             self.moderation = Moderation(bans, guests, self.sockets)
-            self.console = Console(self._sources(bans, set_log_level, wall_clock), config.data, open_console(config))
-            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, guests, self.store)
+            waiting = Waiting(MOST_WAITING, SHARE)
+            sources = self._sources(bans, waiting, set_log_level, wall_clock)
+            self.console = Console(sources, config.data, open_console(config))
+            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, guests, self.store, waiting)
             self._top: Ref | None = None
             opened.pop_all()
         room, blocks = self.room, self.store.blocks
@@ -197,7 +201,11 @@ class CanvasApplication(Application):
         await self.sockets.say_goodbye()
 
     def _sources(
-        self, bans: Bans, set_log_level: Callable[[str], object] | None, wall_clock: Callable[[], float]
+        self,
+        bans: Bans,
+        waiting: Waiting,
+        set_log_level: Callable[[str], object] | None,
+        wall_clock: Callable[[], float],
     ) -> Sources:
         """What the console looks at, and what it may do."""
         room, store = self.room, self.store
@@ -207,7 +215,7 @@ class CanvasApplication(Application):
             root=self.top,
             servers={"server": self.sockets},
             tables=tables,
-            pages=(CanvasPage(room), PresencePage(room), GroupsPage(tables), BansPage(bans)),
+            pages=(CanvasPage(room, waiting), PresencePage(room), GroupsPage(tables), BansPage(bans)),
             routes=(*self.moderation.routes(), ROLLBACK),
             user_of=self._user_of,
             store=partial(look_at_store, store, "store", "canvas"),

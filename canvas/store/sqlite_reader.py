@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from canvas.area import TILE, Area
+from canvas.area import SHIFT, TILE, Area, columns_of
 from canvas.grid import Grid
-from canvas.store import rows, schema
-from canvas.store.chunk import RECORD, Chunk
+from canvas.store import places, rows, schema
+from canvas.store.chunk import RECORD, Cells, Chunk, Local, chosen, join
 from canvas.store.interface import StoreError
 from canvas.store.rows import Row
 from canvas.store.schema import CHECKED_WHOLE, connected, damaged, explained, transaction
 
 KEPT_SNAPSHOTS = 8
+MOST_SEGMENTS = 3
+"""Of changes that are not indexed yet and are searched nevertheless: so many may come while one is written."""
 _LAST = chr(0x10FFFF)
 """Behind all that may follow in a text."""
 COMPRESSION = 1
@@ -52,6 +54,7 @@ class SqliteReader:
         self.height = self.about.height
         self.background = self.about.background
         self.replayed = 0
+        self._segment = places.segment_of(self.width, self.height)
 
     def verify(self) -> Grid:
         """Read what a start needs, and all of a small file; returns the canvas.
@@ -65,6 +68,7 @@ class SqliteReader:
                 if self._path.stat().st_size <= CHECKED_WHOLE:
                     for _ in self.chunks(until=grid.seq - self.replayed):
                         pass  # the later ones have just been read
+                    places.verify(self._connection)
             except StoreError as error:
                 raise damaged(self._path, str(error)) from error
         return grid
@@ -94,16 +98,33 @@ class SqliteReader:
             after = chunk.last
             yield chunk
 
-    def chunks_back(self) -> Iterator[Chunk]:
-        """See `Reader.chunks_back`."""
-        before = self.seq() + 1
-        while before > 1:
-            found = self._read("first_seq < ? ORDER BY first_seq DESC", before)
-            chunk = rows.join(found[::-1], before - 1).between(0, before - 1)  # it may have been folded meanwhile
-            if chunk.last != before - 1:
-                raise StoreError(f"change {before - 1} is missing")
-            before = chunk.first
-            yield chunk
+    def seqs_of(self, x: int, y: int, limit: int) -> list[int]:
+        """See `Reader.seqs_of`."""
+        recent = self._not_indexed()
+        (indices,) = np.nonzero((recent.records["x"] == x) & (recent.records["y"] == y))
+        found: list[int] = (recent.first + indices[::-1][:limit]).tolist()
+        if len(found) < limit:
+            tile, cell = (y >> SHIFT) * columns_of(self.width) + (x >> SHIFT), (y & TILE - 1) << SHIFT | x & TILE - 1
+            with _told():
+                found += places.seqs(self._connection, tile, cell, recent.first - 1, limit - len(found))
+        return found
+
+    def by_tile(
+        self, tiles: Iterable[tuple[int, Cells | None]], user: int | None = None
+    ) -> Iterator[tuple[int, Iterable[Local]]]:
+        """See `Reader.by_tile`."""
+        chunk = self._not_indexed()
+        indexed, recent = chunk.first - 1, chunk.by_tile(columns_of(self.width))
+        for tile, cells in tiles:
+            local = recent.get(tile)
+            painted = None
+            if user is not None:
+                painted = self._painted_by(user, tile, indexed)
+                if local is not None:
+                    painted |= local.painted_by(user)
+            wanted = chosen(cells, painted)
+            if wanted is None or wanted.any():
+                yield tile, self._on_tile(tile, wanted, indexed, local)
 
     def grid(self, seq: int | None = None) -> Grid:
         """See `Reader.grid`."""
@@ -204,6 +225,25 @@ class SqliteReader:
             connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
             rows.fold(connection, self._turn)
 
+    def index(self) -> bool:
+        """See `Reader.index`. The lock is held while some dozen rows are written."""
+        with _told():
+            after = places.last(self._connection)
+        until = after + self._segment
+        last = self.seq()
+        if last < until:
+            return False
+        chunk = join(after, self.chunks(after, until))
+        with _told(), connected(self._path, writes=True) as connection:
+            connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
+            with self._turn, transaction(connection):
+                if places.last(connection) != after:
+                    raise StoreError(f"change {after + 1} was indexed by another process")
+                if rows.last(connection)[0] < until:  # it was refused after all
+                    raise StoreError(f"change {until} was taken back")
+                places.insert(connection, chunk, columns_of(self.width))
+        return last >= until + self._segment
+
     def close(self) -> None:
         """See `Reader.close`."""
         self._connection.close()
@@ -215,6 +255,29 @@ class SqliteReader:
     def _read(self, condition: str, *parameters: object) -> list[Row]:
         with _told():
             return rows.read(self._connection, condition, *parameters)
+
+    def _not_indexed(self) -> Chunk:
+        """The changes after the last indexed one; it takes as long as there are of them.
+
+        Raises:
+            StoreError: if they are many, in a file of an earlier version.
+        """
+        with _told():
+            indexed = places.last(self._connection)
+        last = self.seq()
+        if last - indexed > MOST_SEGMENTS * self._segment:
+            raise StoreError(f"the history is being indexed, {last - indexed} changes are left: ask again in a minute")
+        return join(indexed, self.chunks(indexed, last))
+
+    def _painted_by(self, user: int, tile: int, until: int) -> Cells:
+        with _told():
+            return places.painted_by(self._connection, user, tile, until)
+
+    def _on_tile(self, tile: int, wanted: Cells | None, indexed: int, recent: Local | None) -> Iterator[Local]:
+        with _told():
+            yield from places.read(self._connection, tile, wanted, indexed)
+        if recent is not None:
+            yield recent if wanted is None else recent.on(wanted)
 
     def _snapshot(self, until: int) -> Grid:
         """The last snapshot up to change `until`; without one, the canvas as it was before the first change."""
@@ -257,4 +320,3 @@ def _told() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StoreError(str(error)) from error
-

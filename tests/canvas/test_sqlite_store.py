@@ -24,6 +24,7 @@ from canvas.store import (
     About,
     Append,
     Load,
+    LookForSnapshot,
     SqliteReader,
     SqliteStore,
     Store,
@@ -31,9 +32,11 @@ from canvas.store import (
     StoreServer,
     UnusableStore,
     dating,
+    places,
     rows,
     schema,
     server,
+    sqlite_reader,
 )
 from canvas.store.chunk import RECORD, RUN, pack
 from tests.canvas.store_contract import AT, BACKGROUND, HEIGHT, WIDTH, StoreContract, changes, past
@@ -45,7 +48,10 @@ ABOUT = About("an epoch", WIDTH, HEIGHT, BACKGROUND)
 
 class TestSqliteStore(StoreContract):
     @pytest.fixture(autouse=True)
-    def _take_folder(self, tmp_path: Path) -> Iterator[None]:
+    def _take_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        monkeypatch.setattr(places, "SEGMENT", 5)
+        monkeypatch.setattr(places, "READ_ROWS", 2)
+        monkeypatch.setattr(sqlite_reader, "MOST_SEGMENTS", 99)
         self._numbers = itertools.count(1)
         self._folder = tmp_path
         self._stores: list[SqliteStore] = []
@@ -349,11 +355,10 @@ def test_history_that_is_folded_while_it_is_read_is_read_whole(
 ) -> None:
     monkeypatch.setattr(rows, "READ_ROWS", 3)
     with closing(small_batches.reader()) as reader:
-        everything, backwards = reader.chunks(), reader.chunks_back()
-        first, last = next(everything), next(backwards)
+        everything = reader.chunks()
+        first = next(everything)
         reader.fold()
         assert sum(map(len, everything)) == sum(SIZES) - len(first)
-        assert sum(map(len, backwards)) == sum(SIZES) - len(last)
 
 
 def all_rows(path: Path) -> list[tuple[object, ...]]:
@@ -499,6 +504,122 @@ async def test_start_reads_few_rows_however_quiet_the_canvas_was(
         assert reader.grid().seq == reader.replayed == 1000
     assert count_rows(store) <= 1000 / 10 + 20
     store.close()
+
+
+# The index by place.
+
+
+def indexed(store: SqliteStore) -> tuple[int, int]:
+    """How many changes are indexed, and how many by name."""
+    with schema.connected(store._file.path) as connection:
+        names = connection.execute("SELECT count(DISTINCT first_seq) FROM places").fetchone()
+        return places.last(connection), names[0]
+
+
+@simulated
+async def test_history_of_an_earlier_version_is_indexed_between_the_questions(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 10)
+    store = SqliteStore.open(tmp_path_factory.mktemp("data") / "canvas.db", "none", new=ABOUT)
+    for number in range(12):
+        store.append(changes(10, after=10 * number), AT + number)
+    with capture_logs() as logs:
+        history = await start(Historian, store)
+        answer = await call(history, AskPast(0, 0, 1))
+        assert isinstance(answer, StoreError)
+        assert str(answer) == "the history is being indexed, 110 changes are left: ask again in a minute"
+        for _ in range(20):
+            answer = await call(history, AskPast(0, 0, 1))
+        assert [placed.seq for placed in answer.changes] == [97]
+    assert indexed(store) == (120, 12)
+    assert [event["event"] for event in logs if "index" in event["event"]] == ["store.indexing", "store.indexed"]
+    store.append(changes(9, after=120), AT + 20)
+    cast(history, LookForSnapshot())
+    assert [placed.seq for placed in (await call(history, AskPast(5, 1, 2))).changes] == [108, 84]
+    assert indexed(store) == (120, 12)
+    store.append(changes(1, after=129), AT + 21)
+    cast(history, LookForSnapshot())
+    await call(history, AskPast(0, 0, 1))
+    assert indexed(store) == (130, 13)
+    store.close()
+
+
+def test_history_that_two_index_at_once_is_indexed_once(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 10)
+    store.append(changes(25), AT)
+    with closing(store.reader()) as reader, closing(store.reader()) as other:
+
+        class OtherIsFirst(contextlib.AbstractContextManager[None]):
+            def __exit__(self, *_: object) -> None:
+                pass
+
+            def __enter__(self) -> None:
+                other.index()
+
+        reader._turn = OtherIsFirst()
+        with pytest.raises(StoreError, match="change 1 was indexed by another process"):
+            reader.index()
+        assert indexed(store) == (10, 1)
+        assert reader.seqs_of(0, 0, 9) == [25, 1]
+
+
+def test_change_that_is_taken_back_is_not_indexed(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 10)
+    store.append(changes(9), AT)
+    store.append(changes(1, after=9), AT)
+    with closing(store.reader()) as reader:
+
+        class TakenBack(contextlib.AbstractContextManager[None]):
+            def __exit__(self, *_: object) -> None:
+                pass
+
+            def __enter__(self) -> None:
+                with schema.connected(store._file.path, writes=True) as connection:
+                    connection.execute("DELETE FROM batches WHERE first_seq = 10")
+
+        reader._turn = TakenBack()
+        with pytest.raises(StoreError, match="change 10 was taken back"):
+            reader.index()
+        assert indexed(store) == (0, 0)
+
+
+def test_log_stays_small_while_the_history_of_an_earlier_version_is_indexed(path: Path) -> None:
+    about = About("an epoch", 1000, 1000, 0)
+    store = SqliteStore.open(path, "none", new=about)
+    records = np.zeros(1_000_000, RECORD)
+    records["x"], records["y"] = np.arange(len(records)) % 1000, np.arange(len(records)) // 1000
+    with schema.connected(path, writes=True, durability="none") as connection:
+        rows.insert(connection, 1, AT, None, records.tobytes())
+    store.close()
+    store = SqliteStore.open(path, "none")
+    store.load()
+    is_more = True
+    while is_more:
+        with closing(store.reader()) as reader:
+            is_more = reader.index()
+    assert indexed(store)[0] == 1_000_000
+    assert path.with_name("canvas.db-wal").stat().st_size < 4096 * 1_300  # SQLite's limit is 1,000 pages
+    store.close()
+
+
+def test_index_that_is_damaged_is_found_by_a_start(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 10)
+    store.append(changes(10), AT)
+    with closing(store.reader()) as reader:
+        reader.index()
+    store.close()
+    with schema.connected(path, writes=True) as connection:
+        connection.execute("UPDATE places SET users = zeroblob(length(users))")
+    with pytest.raises(UnusableStore, match=r"is damaged \(the index of change 1 is not what was written\)"):
+        SqliteStore.open(path)
+
+
+@pytest.mark.parametrize(("width", "height", "expected"), [(1000, 1000, 100_000), (10_000, 10_000, 500_000)])
+def test_large_canvas_is_indexed_in_longer_segments(width: int, height: int, expected: int) -> None:
+    assert places.segment_of(width, height) == expected
 
 
 # Owners.
@@ -687,10 +808,27 @@ DAMAGING = (
     "UPDATE batches SET times = x'00' WHERE times IS NOT NULL",
     "UPDATE batches SET records = x'00'",
     "UPDATE bands SET colors = x'00'",
+    "UPDATE places SET cells = x'00'",
+    "UPDATE places SET cells = zeroblob(length(cells))",
+    "UPDATE places SET gaps = substr(gaps, 1, length(gaps) - 1) || x'FF'",
+    "UPDATE places SET painters = zeroblob(length(painters))",
+    "UPDATE places SET colors = x''",
 )
+
+
+def on_tiles(reader: SqliteReader, user: int | None) -> object:
+    return [
+        [local.seqs.tolist(), local.cells.tolist(), local.colors.tolist(), local.users.tolist()]
+        for _, changes in reader.by_tile([(0, None)], user)
+        for local in changes
+    ]
+
+
 LOOKS: dict[str, Callable[[SqliteReader], object]] = {
     "past": past,
-    "backwards": lambda reader: [reader.names(chunk.users()) for chunk in reader.chunks_back()],
+    "places": lambda reader: [reader.seqs_of(seq % WIDTH, seq // WIDTH % HEIGHT, 9) for seq in range(20)],
+    "tiles": lambda reader: on_tiles(reader, None),
+    "painter": lambda reader: on_tiles(reader, 1),
     "grid": lambda reader: [reader.grid().rgb(), reader.grid(5).rgb()],
     "time": lambda reader: [reader.seq_at(AT + number / 2) for number in range(-1, 30)],
 }
@@ -698,11 +836,14 @@ LOOKS: dict[str, Callable[[SqliteReader], object]] = {
 
 @pytest.mark.parametrize("damage", DAMAGING)
 def test_damage_that_is_met_while_it_is_used_is_a_store_error_or_changes_nothing(
-    small_batches: SqliteStore, damage: str
+    small_batches: SqliteStore, damage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 20)
     with closing(small_batches.reader()) as reader:
         reader.take_snapshot()
         reader.fold()
+        while reader.index():
+            pass
         before = {name: look(reader) for name, look in LOOKS.items()}
         with schema.connected(small_batches._file.path, writes=True) as connection:
             connection.execute(damage)
@@ -725,7 +866,7 @@ def test_changed_byte_of_the_times_of_a_folded_row_is_found(small_batches: Sqlit
         for place in range(len(times)):
             damaged = bytes(byte ^ (1 << place % 8 if number == place else 0) for number, byte in enumerate(times))
             other.execute("UPDATE batches SET times = ? WHERE first_seq = ?", (damaged, first))
-            for look in (past, LOOKS["backwards"]):
+            for look in (past, LOOKS["grid"]):
                 with pytest.raises(StoreError, match=f"change {first} is not what was written"):
                     look(reader)
         other.execute("UPDATE batches SET times = ? WHERE first_seq = ?", (times, first))
@@ -884,8 +1025,9 @@ def test_snapshot_that_cannot_be_written_is_no_harm(store: SqliteStore, monkeypa
 LOSSES: dict[str, Callable[[Path], object]] = {
     "deleted": lambda path: path.unlink(),
     "moved": lambda path: path.rename(path.with_name("away")),
-    "replaced": lambda path: path.with_name("copy").write_bytes(path.read_bytes())
-    and path.with_name("copy").replace(path),
+    "replaced": lambda path: (
+        path.with_name("copy").write_bytes(path.read_bytes()) and path.with_name("copy").replace(path)
+    ),
 }
 
 
