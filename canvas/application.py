@@ -27,9 +27,8 @@ from canvas.moderation import Moderation
 from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store, measure_store
 from canvas.pixel import MOST_WAITING, SHARE
 from canvas.rollback import ROUTE as ROLLBACK
-from canvas.room import Room, Viewer
+from canvas.room import Allowances, Room, Viewer
 from canvas.routes import Routes
-from canvas.rules import Cooldowns
 from canvas.store import (
     DATABASE,
     About,
@@ -121,7 +120,7 @@ class CanvasApplication(Application):
                 height=self.store.height,
                 background=self.store.background,
                 rules=rules,
-                cooldowns=None if rules.cooldown is None else Cooldowns(rules.cooldown),
+                allowances=Allowances(rules),
             )
             guests = Guests()
             self.moderation = Moderation(bans, guests, self.sockets)
@@ -154,7 +153,7 @@ class CanvasApplication(Application):
                 child(store_server, self.store, "history", id="store", name="store"),
                 child(Encoder, id="encoder", name="encoder"),
                 child(Broadcaster, room, id="broadcaster", name="broadcaster"),
-                child(Canvas, "store", "encoder", "broadcaster", config.tick, wall_clock, id="canvas", name="canvas"),
+                child(Canvas, room, "store", "encoder", config.tick, wall_clock, id="canvas", name="canvas"),
                 server("server", self.sockets, routes, drain_timeout=config.drain_timeout),
                 self.console.spec(),
                 on_demand,
