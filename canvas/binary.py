@@ -49,6 +49,7 @@ class ServerKind(IntEnum):
     CURSORS = 0x85
     ERROR = 0x86
     USER_COUNT = 0x87
+    HEARTBEAT = 0x8A
 
 
 _PIXEL = Struct("<HHBBB")
@@ -201,6 +202,11 @@ def server_cursors(cursors: Sequence[tuple[str, int, int]]) -> bytes:
     """Tell where pointers are: user id, x and y of each."""
     told = [_PLACE.pack(x, y) + _short(user_id) for user_id, x, y in cursors]
     return _PRESENCE.pack(ServerKind.CURSORS, len(told)) + b"".join(told)
+
+
+def server_heartbeat() -> bytes:
+    """Tell that the connection is alive."""
+    return bytes((ServerKind.HEARTBEAT,))
 
 
 def server_error(code: str, message: str, field: str | None = None) -> bytes:

@@ -256,6 +256,11 @@ def server_cursor_moved(user_id: str, x: int, y: int) -> bytes:
     return orjson.dumps({"type": "cursor_moved", "x": x, "y": y, "user_id": user_id})
 
 
+def server_heartbeat() -> bytes:
+    """Tell that the connection is alive."""
+    return b'{"type":"heartbeat"}'
+
+
 def server_error(code: str, message: str, field: str | None = None) -> bytes:
     """Tell the client what is wrong with what it sent."""
     error = {"type": "error", "code": code, "message": message}

@@ -114,7 +114,7 @@ class Visitor:
             self._cursor = CursorMoved(self._user_id, message.x, message.y)
         elif isinstance(message, ClientSubscribe):
             self._spend(self._cursors, "cursor moves and subscriptions")
-            self._viewer.view.wanted = message.area
+            self._viewer.view.subscribed = message.area
             cast(self._room.broadcaster, Subscribe(self._viewer))
 
     def _paint(self, pixel: ClientPixelUpdate) -> None:

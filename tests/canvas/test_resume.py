@@ -10,7 +10,7 @@ import pytest
 from actors import Ref, whereis
 from actors.debug import force_exit
 from actors.testing import quiet
-from canvas import broadcaster, recent
+from canvas import recent, states
 from tests.support.instance import Simulation, connection_of, mended, simulation
 from tests.support.scenarios import simulated
 from tests.support.screen import Screen
@@ -122,7 +122,7 @@ async def test_client_too_far_behind_gets_a_state(
 
 @simulated
 async def test_long_way_is_gone_in_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broadcaster, "PORTION", 10)
+    monkeypatch.setattr(recent, "RUN", 10)
     monkeypatch.setattr(recent, "ENCODED", 5)
     async with simulation(tmp_path) as canvas:
         ann, bob = await canvas.join(), await canvas.join()
@@ -180,8 +180,8 @@ async def test_crash_shows_a_client_that_did_not_say_where_it_was_the_whole_canv
 async def test_newcomers_to_a_large_canvas_share_a_state_and_get_what_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcaster, "LARGE_STATE", 0)
-    monkeypatch.setattr(broadcaster, "BYTES_PER_CHANGE", 1)
+    monkeypatch.setattr(states, "LARGE_STATE", 0)
+    monkeypatch.setattr(states, "BYTES_PER_CHANGE", 1)
     async with simulation(tmp_path) as canvas:
         ann = await canvas.join()
         await paint(ann, 50)

@@ -65,6 +65,7 @@ class BinaryScreen(Screen):
             0x85: self._cursors_of,
             0x86: self._error_of,
             0x87: lambda read: [{"type": "user_count", "count": read.take("I")}],
+            0x8A: lambda read: [{"type": "heartbeat"}],
         }[kind]
         told: list[dict[str, Any]] = parse(read)
         assert read.position == len(data), "bytes are left"

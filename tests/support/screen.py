@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-FIELDS = {
+FIELDS: dict[str, set[str]] = {
     "welcome": {
         "user_id", "width", "height", "background", "epoch", "seq", "head", "resumed", "users", "user_count",
         "rate_limit", "names", "read_only", "palette", "cooldown", "locked",
@@ -14,6 +14,7 @@ FIELDS = {
     "user_left": {"user_id"},
     "user_count": {"count"},
     "cursor_moved": {"x", "y", "user_id"},
+    "heartbeat": set(),
     "error": {"code", "message"},
 }  # fmt: skip
 OPTIONAL = {
@@ -37,6 +38,7 @@ class Screen:
         skipped: changes it was not told of
         own: own changes that were acknowledged, oldest first
         history: the messages about people, oldest first
+        heartbeats: how many have come
     """
 
     def __init__(self) -> None:
@@ -55,6 +57,7 @@ class Screen:
         self.states = self.resumes = self.skipped = 0
         self.own: list[tuple[int, int, str]] = []
         self.history: list[tuple[str, str]] = []
+        self.heartbeats = 0
         self.head = 0
         self._welcome: dict[str, Any] | None = None
 
@@ -142,6 +145,9 @@ class Screen:
 
     def _show_cursor_moved(self, message: dict[str, Any]) -> None:
         self.cursors[message["user_id"]] = (message["x"], message["y"])
+
+    def _show_heartbeat(self, message: dict[str, Any]) -> None:
+        self.heartbeats += 1
 
     def _show_error(self, message: dict[str, Any]) -> None:
         self.errors.append(message)
