@@ -11,6 +11,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Any
 
 from actors import GenServer, Scheduler, cast, send_after
@@ -123,10 +124,12 @@ class Broadcaster(GenServer):
 
     Args (of `init`):
         room: whose viewers
+        silence: seconds without a message after which a viewer is sent a heartbeat; `inf` for none
     """
 
-    def init(self, room: Room) -> None:
+    def init(self, room: Room, silence: float) -> None:
         self._room = room
+        self._silence = silence
         self._columns = columns_of(room.width)
         self._loop = Scheduler.current().loop
         self._epoch = ""  # until the canvas has begun
@@ -134,7 +137,7 @@ class Broadcaster(GenServer):
         self._presence = Presence()
         self._tick = Tick(self.ref, PRESENCE_INTERVAL, _Order.SHOW_PRESENCE)
         self._beat = Tick(self.ref, BEAT, _Order.BEAT)
-        self._shown_at = float("-inf")  # when the last batch was
+        self._shown_at = -inf  # when the last batch was
         self._states = States(room.whole)
 
     def handle_cast(self, request: Any) -> Any:
@@ -265,7 +268,7 @@ class Broadcaster(GenServer):
             view, wire = viewer.view, viewer.wire
             is_sent_all = view.phase is _LIVE and not view.tiles
             sent_at = max(view.sent_at, self._shown_at) if is_sent_all else view.sent_at
-            if now - sent_at >= SILENCE and not wire.is_congested and is_there(viewer):
+            if now - sent_at >= self._silence and not wire.is_congested and is_there(viewer):
                 view.sent_at = now
                 send(viewer, view.codec.heartbeat())
             is_resuming = is_resuming or view.phase is Phase.RESUMING
@@ -273,7 +276,7 @@ class Broadcaster(GenServer):
             self._recent.forget_messages()
         states.release(now)
         self._ask_for_states()
-        if len(viewers) or states.is_in_use:
+        if (len(viewers) and self._silence < inf) or states.is_in_use:
             self._beat.request()
 
     def _left(self, viewer: Viewer) -> None:
@@ -381,7 +384,6 @@ class Broadcaster(GenServer):
         state = self._states.find(viewer, recent.seq)
         if state is None or not recent.covers(state.seq):
             self._states.wait(viewer, recent.seq)
-            self._beat.request()
             self._ask_for_states()
             return False
         self._states.leave(viewer)
@@ -420,6 +422,7 @@ class Broadcaster(GenServer):
         if request.epoch != self._epoch:
             return  # the canvas has begun again, and has been asked again
         self._states.keep(request.seq, request.frames, self._loop.time())
+        self._beat.request()
         for viewer in self._states.waiting:
             self._advance(viewer)
         self._ask_for_states()

@@ -84,8 +84,8 @@ class States:
 
     @property
     def is_in_use(self) -> bool:
-        """Whether there are any, or someone waits for one."""
-        return bool(self._kept or self._read or self._waiting)
+        """Whether there are any in memory."""
+        return bool(self._kept or self._read)
 
     @property
     def size(self) -> int:

@@ -7,6 +7,7 @@ import asyncio
 import itertools
 import tempfile
 from collections import Counter
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ class Canopy:
             store=self.store,
             identity_key=b"k" * 32,
             wall_clock=lambda: asyncio.get_running_loop().time(),
+            silence=inf,
         )
         self.network = VirtualNetwork(Weather(kit))
         self.door = self.network.listen(self.application.sockets)
