@@ -42,7 +42,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
         canvas: {"REMEMBERED": 120},
         broadcaster: {"MAX_BEHIND": 60, "PORTION": 8},
         states: {"BYTES_PER_CHANGE": 60, "BYTES_PER_TILE": 250},
-        testing: {"HIGH_WATER": 600},
+        testing: {"HIGH_WATER": 300},
         binary_screen: {"TILE": 8},
     }.items():
         for name, value in values.items():
@@ -104,7 +104,7 @@ class People:
         elif what == "pan":  # while much is left unread
             client.stall()
             for _ in range(chance.randrange(1, 8)):
-                self.paint(10)
+                self.paint(chance.choice([5, 20]))
                 await settle(0.001)
             self.subscribe(client)
             if chance.random() < 0.3:
