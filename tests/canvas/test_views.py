@@ -133,10 +133,7 @@ class People:
     def subscribe(self, client: VirtualClient) -> None:
         """Ask for another part, or for all."""
         part = self.areas[client] = self.area()
-        if isinstance(client, BinaryClient):
-            client.subscribe(*part)
-        else:
-            client.send(type="subscribe", **dict(zip(("x", "y", "width", "height"), part, strict=True)))
+        client.subscribe(*part)
 
     def crash_connection(self, client: VirtualClient) -> None:
         """Crash the actor of a client's connection."""
