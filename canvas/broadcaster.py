@@ -38,6 +38,8 @@ SILENCE = 20.0
 """Seconds without a message after which a viewer is sent a heartbeat."""
 BEAT = 1.0
 """Seconds between two looks at who is due."""
+MESSAGES_KEPT_FOR = 30.0
+"""Seconds for which the messages of old changes are kept for the next client that resumes: in JSON they take 8 MB."""
 RETURN_TIMEOUT = 6.0
 """Seconds after which somebody whose connection crashed has left, unless the wire still waits for its next owner."""
 PORTION = 5_000
@@ -138,6 +140,7 @@ class Broadcaster(GenServer):
         self._tick = Tick(self.ref, PRESENCE_INTERVAL, _Order.SHOW_PRESENCE)
         self._beat = Tick(self.ref, BEAT, _Order.BEAT)
         self._shown_at = -inf  # when the last batch was
+        self._resumed_at = -inf  # when a client was last shown old changes
         self._states = States(room.whole)
 
     def handle_cast(self, request: Any) -> Any:
@@ -263,7 +266,7 @@ class Broadcaster(GenServer):
 
     def _look_after_all(self) -> None:
         """Send a heartbeat to those who have not been sent anything for long, and forget what nobody needs any more."""
-        now, states, viewers, is_resuming = self._loop.time(), self._states, self._room.viewers, False
+        now, states, viewers = self._loop.time(), self._states, self._room.viewers
         for viewer in [*viewers.values(TOPIC), *states.waiting]:
             view, wire = viewer.view, viewer.wire
             is_sent_all = view.phase is _LIVE and not view.tiles
@@ -271,8 +274,7 @@ class Broadcaster(GenServer):
             if now - sent_at >= self._silence and not wire.is_congested and is_there(viewer):
                 view.sent_at = now
                 send(viewer, view.codec.heartbeat())
-            is_resuming = is_resuming or view.phase is Phase.RESUMING
-        if not is_resuming:
+        if now - self._resumed_at >= MESSAGES_KEPT_FOR:
             self._recent.forget_messages()
         states.release(now)
         self._ask_for_states()
@@ -358,6 +360,7 @@ class Broadcaster(GenServer):
         batches = None if view.tiles else recent.batches(view.seq)
         if batches is None:  # otherwise the messages are there, or will be needed again
             batches = [recent.following(view.seq)]
+            self._resumed_at = self._loop.time()
         for batch in batches:
             if view.tiles:
                 self._show_part(batch, viewer, {})
