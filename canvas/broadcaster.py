@@ -310,6 +310,7 @@ class Broadcaster(GenServer):
             case Phase.LIVE | Phase.TOO_LARGE:
                 return  # until something happens
             case Phase.JOINING if self._may_resume(view):
+                self._states.leave(viewer)  # it may have come before the canvas could be read
                 self._welcome(viewer, told_of(view), resumed=True)
                 view.phase = Phase.RESUMING if view.shown is view.subscribed else Phase.NEEDS_STATE
             case Phase.JOINING | Phase.NEEDS_STATE:
