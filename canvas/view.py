@@ -32,7 +32,7 @@ class Phase(enum.Enum):
 class View:
     """What one client has been shown. It outlives the connection actor.
 
-    The broadcaster alone changes it, except for `subscribed`.
+    The broadcaster alone changes it, except for `subscribed` and `is_dismissed`.
 
     Attributes:
         codec: how to speak to the client
@@ -45,6 +45,7 @@ class View:
         told: the last change that was shown, of a client with a part; for others that is `seq`
         phase: what it is to be given next
         sent_at: when the broadcaster last sent it a message, as far as the view knows; infinite until it is welcomed
+        is_dismissed: nothing is heard of the client any more, whose connection is being closed for what it has done
     """
 
     codec: Codec
@@ -57,6 +58,7 @@ class View:
     told: int = -1
     phase: Phase = Phase.JOINING
     sent_at: float = inf
+    is_dismissed: bool = False
 
 
 def open_view(codec: Codec, query: str, width: int, height: int) -> View:
