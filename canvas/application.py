@@ -13,7 +13,7 @@ from functools import partial
 from actors import Ref
 from canvas.bans import FILE as BANS
 from canvas.bans import Bans
-from canvas.broadcaster import Broadcaster
+from canvas.broadcaster import SILENCE, Broadcaster
 from canvas.canvas import Canvas
 from canvas.config import Config
 from canvas.doors import load_tls, open_console, open_doors, policy_of
@@ -83,6 +83,7 @@ class CanvasApplication(Application):
         wall_clock: seconds since 1970
         set_log_level: logs from a level on
         identity_key: signs who visitors are, in place of the key in the data folder
+        silence: seconds without a message after which a viewer is sent a heartbeat; `inf` for none
 
     Attributes:
         sockets: the server's; they are open from the beginning, so that a port in use is found before anything starts
@@ -98,8 +99,10 @@ class CanvasApplication(Application):
         wall_clock: Callable[[], float] = time.time,
         set_log_level: Callable[[str], object] | None = None,
         identity_key: bytes | None = None,
+        silence: float = SILENCE,
     ) -> None:
         self.config = config
+        self._silence = silence
         with contextlib.ExitStack() as opened:
             policy = policy_of(config)
             self.sockets = Sockets(open_doors(config), policy)
@@ -152,7 +155,7 @@ class CanvasApplication(Application):
                 child(Registry, room.users, room.viewers, id="registry", name="registry"),
                 child(store_server, self.store, "history", id="store", name="store"),
                 child(Encoder, id="encoder", name="encoder"),
-                child(Broadcaster, room, id="broadcaster", name="broadcaster"),
+                child(Broadcaster, room, self._silence, id="broadcaster", name="broadcaster"),
                 child(Canvas, room, "store", "encoder", config.tick, wall_clock, id="canvas", name="canvas"),
                 server("server", self.sockets, routes, drain_timeout=config.drain_timeout),
                 self.console.spec(),
