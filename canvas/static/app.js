@@ -34,6 +34,9 @@ const REFUSALS = {
 /** Cells smaller than this, in CSS pixels, cannot be aimed at: a press moves the view, and a tap zooms in. */
 const AIMABLE = { touch: 3, pen: 1, mouse: 1 };
 
+/** Room for the zoom buttons beside the dock; without it, the corners rise above the dock. */
+const CORNER = 215;
+
 const element = (id) => document.getElementById(id);
 const board = element("board");
 const dock = element("dock");
@@ -136,6 +139,7 @@ function layOut() {
     bottom: innerHeight - dock.offsetTop + (narrow && innerWidth < innerHeight ? 68 : 16), // there the zoom buttons stand
     left: margin,
   };
+  document.documentElement.classList.toggle("crowded", dock.offsetWidth > innerWidth - 2 * CORNER);
   document.documentElement.style.setProperty("--dock-top", `${innerHeight - dock.offsetTop}px`);
   const { clientWidth: width, clientHeight: height } = board;
   camera.resize({ width, height }, insets);
@@ -145,8 +149,11 @@ function layOut() {
 function resize([{ devicePixelContentBoxSize: exact }]) {
   layOut();
   const ratio = devicePixelRatio || 1;
-  const rounded = { width: Math.round(board.clientWidth * ratio), height: Math.round(board.clientHeight * ratio) };
-  renderer.resize(exact ? { width: exact[0].inlineSize, height: exact[0].blockSize } : rounded, ratio);
+  // Only the browser knows how it has rounded; Safari does not tell, and an emulated screen tells CSS pixels.
+  const whole = (side, told) => (Math.abs(side * ratio - told) < 1 ? told : Math.round(side * ratio));
+  const width = whole(board.clientWidth, exact?.[0].inlineSize);
+  const height = whole(board.clientHeight, exact?.[0].blockSize);
+  renderer.resize({ width, height }, ratio);
 }
 
 function watchSize() {
@@ -154,17 +161,8 @@ function watchSize() {
   try {
     observer.observe(board, { box: "device-pixel-content-box" });
   } catch {
-    observer.observe(board); // Safari: no exact size, and no word when only the ratio changes
-    watchRatio();
+    observer.observe(board); // Safari
   }
-}
-
-function watchRatio() {
-  const onchange = () => {
-    resize([{}]);
-    watchRatio();
-  };
-  matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", onchange, { once: true });
 }
 
 // Drawing
@@ -359,6 +357,7 @@ for (const panel of [dock, document.querySelector(".zoom")]) {
 
 addEventListener("resize", layOut);
 watchSize();
+renderer.onratio = () => resize([{}]);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   picture.refresh(); // bitmaps may have been dropped meanwhile

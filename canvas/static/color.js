@@ -77,6 +77,7 @@ export function describe(packed) {
   const hue = (sextant * 60 + 360) % 360;
   const name = HUES.find(([end]) => hue < end)[1];
   if (name === "orange" && lightness < 0.4) return lightness < 0.22 ? "dark brown" : "brown";
+  if (name === "red" && lightness > 0.72) return "light pink";
   const shade = lightness < 0.3 ? "dark " : lightness > 0.72 ? "light " : "";
   return shade + name;
 }

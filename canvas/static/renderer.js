@@ -25,6 +25,8 @@ export class Renderer {
   target = null;
   /** Cells were drawn in new colours. */
   onpicture = () => {};
+  /** The window is on another monitor, with other pixels: `resize` has to be called. */
+  onratio = () => {};
   /** Where nobody may paint: hatched. @type {import("./protocol.js").Area[]} */
   locked = [];
 
@@ -108,6 +110,7 @@ export class Renderer {
   #draw(now) {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
+    if (this.#ratio !== (devicePixelRatio || 1)) return this.onratio(); // no event tells of it if the size stays
     this.#camera.step(now);
     const moving = this.#cursors.step(now);
     const changed = this.#picture.flush();
