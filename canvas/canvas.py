@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from actors import NO_REPLY, Call, GenServer, Target, call, cast, reply, send_after
+from actors import NO_REPLY, Call, GenServer, Target, Timer, call, cast, reply, send_after
 from actors.log import get_logger
 from canvas.broadcaster import Began, Changed, Refuse
 from canvas.encoder import Encode, NeedStates
 from canvas.grid import Change, Grid
 from canvas.recent import REMEMBERED
-from canvas.store import Append, Committed, Load, Loaded, Rejected, StoreError
+from canvas.store import SLOW_WRITE, Append, Committed, Load, Loaded, Rejected, StoreError
 from canvas.tick import Tick
 
 log = get_logger("canopy.canvas")
@@ -84,6 +84,13 @@ class _Order(enum.Enum):
     LOAD = enum.auto()
 
 
+@dataclass(frozen=True, slots=True)
+class _Slow:
+    """The store has had these changes for `SLOW_WRITE` seconds."""
+
+    changes: list[Change]
+
+
 MAX_WAITING = 100_000
 """Painted pixels that wait for the store; more are refused at once."""
 LOAD_AGAIN = 1.0
@@ -113,6 +120,7 @@ class Canvas(GenServer):
         self._load_error = StoreError("the canvas has not been read yet")
         self._painted: list[Change] = []
         self._sent: list[Change] = []  # to the store, which has not answered yet
+        self._slow: Timer | None = None
         self._waiting: list[tuple[Call, int]] = []  # who asked for some of what is painted, and for how many
         self._committing: list[tuple[Call, int]] = []
         self._is_committing = False
@@ -147,6 +155,9 @@ class Canvas(GenServer):
                 log.error("canvas.not_committed", changes=len(message.changes), error=message.error)
             cast(self._broadcaster, Refuse(message.changes, str(message.error)))
             self._commit_more(message.error)
+        elif type(message) is _Slow:
+            if message.changes is self._sent:
+                log.warning("canvas.commit_slow", changes=len(message.changes), seconds=SLOW_WRITE)
         else:
             return super().handle_info(message)
         return None
@@ -213,10 +224,13 @@ class Canvas(GenServer):
             change.seq = seq
         self._is_committing = True
         self._sent = changes
+        self._slow = send_after(SLOW_WRITE, self.ref, _Slow(changes))
         cast(self._store, Append(changes, self._wall_clock(), self.ref))
 
     def _commit_more(self, error: StoreError | None) -> None:
         self._is_committing = False
+        if self._slow is not None:
+            self._slow.cancel()
         if self._is_refusing and error is None:
             log.info("canvas.committed_again", seq=self._loaded().seq)
         self._is_refusing = error is not None

@@ -45,7 +45,6 @@ class Visitor:
         "_cursor",
         "_cursors",
         "_decode",
-        "_is_banned",
         "_painted",
         "_patience",
         "_pixels",
@@ -68,7 +67,6 @@ class Visitor:
         self._pixels = None if limit is None else TokenBucket(limit, now)
         self._cursors = None if limit is None else TokenBucket(limit, now)
         self._patience = TokenBucket(PATIENCE, now)
-        self._is_banned = False
         self._painted: list[Change] = []
         self._cursor: CursorMoved | None = None
 
@@ -79,7 +77,7 @@ class Visitor:
 
     def received(self, message: Text | Binary) -> None:
         """Take one message."""
-        if self._is_banned:
+        if self._viewer.view.is_dismissed:
             return
         try:
             self._obey(self._decode(message, self._room.width, self._room.height))
@@ -137,6 +135,6 @@ class Visitor:
         if self._patience.take(self._clock()):
             self._connection.wire.send(self._codec.error(error.code, error.message, error.field))
             return
-        self._is_banned = True
+        self._viewer.view.is_dismissed = True
         log.info("visitor.banned", user_id=self._user_id, code=error.code)
         self._connection.close(CloseCode.POLICY_VIOLATION, f"too many bad messages, the last one: {error.code}")
