@@ -31,6 +31,12 @@ const REFUSALS = {
   area_locked: "This part of the canvas is locked",
 };
 
+/** Cells smaller than this, in CSS pixels, cannot be aimed at: a press moves the view, and a tap zooms in. */
+const AIMABLE = { touch: 3, pen: 1, mouse: 1 };
+
+/** Room for the zoom buttons beside the dock; without it, the corners rise above the dock. */
+const CORNER = 215;
+
 const element = (id) => document.getElementById(id);
 const board = element("board");
 const dock = element("dock");
@@ -74,6 +80,7 @@ connection.onstate = (state) => {
 session.onchange = () => renderer.redrawPicture();
 lookout.onoverview = () => renderer.redraw();
 renderer.onpicture = () => tell();
+picture.onlost = () => renderer.redrawPicture();
 author.onanswer = () => tell(target?.keyboard);
 session.onload = (resized) => {
   if (resized) {
@@ -105,6 +112,8 @@ session.onrefusal = (why) => {
   if (why === "cooldown") cooldown.nudge();
   else toasts.say(REFUSALS[why]);
 };
+cooldown.onover = () => element("current-color").classList.add("ready");
+element("current-color").addEventListener("animationend", (event) => event.currentTarget.classList.remove("ready"));
 cursors.onchange = () => renderer.redrawOverlay();
 people.onchoose = (userId) => {
   const cursor = cursors.find(userId);
@@ -117,6 +126,7 @@ people.onchoose = (userId) => {
 camera.onchange = () => {
   renderer.redraw();
   lookout.look();
+  board.classList.toggle("far", camera.view.zoom < AIMABLE.mouse);
   element("zoom-level").textContent = `${Math.round(camera.view.zoom * 100)}%`;
 };
 
@@ -129,10 +139,30 @@ function layOut() {
     bottom: innerHeight - dock.offsetTop + (narrow && innerWidth < innerHeight ? 68 : 16), // there the zoom buttons stand
     left: margin,
   };
+  document.documentElement.classList.toggle("crowded", dock.offsetWidth > innerWidth - 2 * CORNER);
   document.documentElement.style.setProperty("--dock-top", `${innerHeight - dock.offsetTop}px`);
   const { clientWidth: width, clientHeight: height } = board;
   camera.resize({ width, height }, insets);
-  renderer.resize(width, height);
+}
+
+/** The board has another size, or another number of device pixels: another window, zoom or monitor. */
+function resize([{ devicePixelContentBoxSize: exact }]) {
+  layOut();
+  const ratio = devicePixelRatio || 1;
+  // Only the browser knows how it has rounded; Safari does not tell, and an emulated screen tells CSS pixels.
+  const whole = (side, told) => (Math.abs(side * ratio - told) < 1 ? told : Math.round(side * ratio));
+  const width = whole(board.clientWidth, exact?.[0].inlineSize);
+  const height = whole(board.clientHeight, exact?.[0].blockSize);
+  renderer.resize({ width, height }, ratio);
+}
+
+function watchSize() {
+  const observer = new ResizeObserver(resize);
+  try {
+    observer.observe(board, { box: "device-pixel-content-box" });
+  } catch {
+    observer.observe(board); // Safari
+  }
 }
 
 // Drawing
@@ -162,31 +192,46 @@ function pick(cell) {
   else toasts.say(REFUSALS.color_not_allowed);
 }
 
-/** Once: whoever paints dots smaller than a screen pixel may not know that there is a zoom. */
-let hinted = false;
-function hintAtZoom(cell) {
-  if (picture.contains(cell.x, cell.y) && !picture.knows(cell.y * picture.width + cell.x)) {
-    toasts.say("Zoom in to paint here");
-    return;
-  }
-  if (hinted || !strokes.active || camera.view.zoom >= 1) return;
-  hinted = true;
-  const gesture = matchMedia("(pointer: coarse)").matches ? "Pinch with two fingers" : "Turn the wheel";
-  toasts.say(`${gesture} to zoom in and paint single pixels`);
+/** Whether cells are too small to be aimed at. */
+function isFar(event) {
+  return camera.view.zoom < AIMABLE[event.pointerType];
 }
 
-new Pointer(board, {
-  mode: (event) => (grabbing || toolbox.tool === "hand" ? "pan" : event.altKey ? "pick" : toolbox.tool),
+function modeOf(event) {
+  if (grabbing || toolbox.tool === "hand") return "pan";
+  if (event.altKey || toolbox.tool === "pick") return "pick";
+  if (!isFar(event)) return toolbox.tool;
+  hintAtZoom(event);
+  return "pan";
+}
+
+/** Once: a press that does not draw needs a reason. */
+let hinted = false;
+function hintAtZoom(event) {
+  if (hinted) return;
+  hinted = true;
+  toasts.say(event.pointerType === "touch" ? "Tap to zoom in and paint" : "Click to zoom in and paint");
+}
+
+function tap(at, event) {
+  if (toolbox.tool !== "hand" && !grabbing && event.button === 0 && !event.ctrlKey && isFar(event)) camera.approach(at);
+  else pointAt(camera.cellAt(at));
+}
+
+const pointer = new Pointer(board, {
+  mode: modeOf,
   begin(at, mode, straight) {
     const cell = camera.cellAt(at);
     pointAt(cell);
     if (mode === "pick") pick(cell);
     else strokes.begin(cell, inkFor(mode), straight);
-    hintAtZoom(cell);
+    const { x, y } = cell;
+    if (picture.contains(x, y) && !picture.knows(y * picture.width + x)) toasts.say("Zoom in to paint here");
   },
-  move(points, mode) {
-    if (mode === "pick") pick(camera.cellAt(points.at(-1)));
-    else for (const point of points) strokes.to(camera.cellAt(point));
+  move(from, points, mode) {
+    if (mode === "pick") return pick(camera.cellAt(points.at(-1)));
+    strokes.jump(camera.cellAt(from)); // the view may have moved meanwhile
+    for (const point of points) strokes.to(camera.cellAt(point));
   },
   end(mode) {
     strokes.end();
@@ -194,7 +239,7 @@ new Pointer(board, {
   },
   cancel: () => strokes.cancel(),
   hover: (at) => pointAt(at && camera.cellAt(at)),
-  tap: (at) => pointAt(camera.cellAt(at)),
+  tap,
   pan: (dx, dy) => camera.pan(dx, dy),
   zoom: (factor, at) => camera.zoomBy(factor, at),
 });
@@ -229,7 +274,12 @@ function penDown() {
 
 function undo() {
   if (cooldown.left > 0) return cooldown.nudge();
-  if (!strokes.active && !strokes.undo()) toasts.say("Nothing to undo");
+  if (!strokes.undo()) toasts.say("Nothing to undo");
+}
+
+function redo() {
+  if (cooldown.left > 0) return cooldown.nudge();
+  if (!strokes.redo()) toasts.say("Nothing to redo");
 }
 
 function toggleGrid() {
@@ -241,7 +291,7 @@ function toggleGrid() {
 async function share() {
   const words = camera.fitted ? "Link copied" : "Link to this view copied";
   try {
-    await navigator.clipboard.writeText(location.href);
+    await navigator.clipboard.writeText(camera.link());
     toasts.say(words);
   } catch {
     toasts.say("Copy the link from the address bar: it leads to this view");
@@ -264,6 +314,7 @@ new Keyboard(board, {
   },
   escape: () => people.close() || (target?.keyboard && pointAt(null)),
   undo,
+  redo,
   shortcuts: {
     ...digits,
     b: () => toolbox.take("draw"),
@@ -287,6 +338,9 @@ palette.onchoose = () => toolbox.readyToDraw();
 toolbox.onchange = () => (board.dataset.inHand = toolbox.tool);
 toolbox.onchange();
 element("undo").addEventListener("click", undo);
+element("redo").addEventListener("click", redo);
+// A finger that asks for the pencil wants to draw, whatever a pen did before.
+element("tools").addEventListener("click", (event) => event.pointerType === "touch" && pointer.trustFingers());
 element("zoom-in").addEventListener("click", () => camera.zoomStep(1));
 element("zoom-out").addEventListener("click", () => camera.zoomStep(-1));
 element("zoom-fit").addEventListener("click", () => camera.fit());
@@ -302,11 +356,23 @@ for (const panel of [dock, document.querySelector(".zoom")]) {
 // The window
 
 addEventListener("resize", layOut);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => renderer.restyle());
+watchSize();
+renderer.onratio = () => resize([{}]);
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  picture.refresh(); // bitmaps may have been dropped meanwhile
+  renderer.redraw();
+});
+for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
+  matchMedia(query).addEventListener("change", () => renderer.restyle());
+}
 layOut();
 renderer.restyle();
 tell();
-connection.start();
+if ("DecompressionStream" in window) {
+  element("unsupported").remove();
+  connection.start();
+} else element("unsupported").classList.remove("late");
 
 /**
  * The page's test surface, read-only but for `paint`, which does what a pen does.

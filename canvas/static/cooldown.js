@@ -38,6 +38,8 @@ export function format(ms) {
 export class Cooldown {
   /** @type {{shortest: number, longest: number} | null} */
   #rule = null;
+  /** The wait is over. */
+  onover = () => {};
   /** When the wait is over, in `Date.now()` milliseconds. */
   #until = 0;
   #from = 0;
@@ -104,6 +106,7 @@ export class Cooldown {
       return;
     }
     if (this.#from >= LONG) this.#announcer.textContent = "You can paint again";
+    if (this.#from > 0) this.onover();
     this.#from = 0;
   }
 }
