@@ -70,10 +70,11 @@ export class Cooldown {
   /**
    * A pixel was painted, or the server says that it came too early.
    * @param {number} people how many are here
+   * @param {number | null} [left] milliseconds, when the server has said how long the wait is
    */
-  begin(people) {
+  begin(people, left = null) {
     if (this.#rule === null) return;
-    this.#until = Date.now() + wait(this.#rule, people) + MARGIN;
+    this.#until = Date.now() + (left ?? wait(this.#rule, people)) + MARGIN;
     remember(this.#until);
     this.#show();
   }

@@ -226,42 +226,6 @@ async def test_page_that_comes_back_is_sent_what_it_missed_and_no_snapshot(
         await bob.leave()
 
 
-OUTBOX = """async () => {
-  const { Outbox } = await import("/static/outbox.js");
-  const { Pending } = await import("/static/pending.js");
-  const sent = [];
-  const connection = { live: true, backlog: 0, send: (frame) => sent.push(frame) };
-  const pending = new Pending();
-  const looks = [];
-  const setInterval = window.setInterval;
-  window.setInterval = (look) => looks.push(look);
-  const outbox = new Outbox(connection, pending, () => {});
-  window.setInterval = setInterval;
-  outbox.configure(100, null);
-  const counts = [];
-  for (const begin of [() => outbox.reset(), () => outbox.hold()]) {
-    begin();
-    pending.put(7, 0xff0000, 0);
-    outbox.pump();
-    for (const look of looks) look(); // the timer that sends lost pixels again
-    counts.push(sent.length);
-    pending.settle(() => 0);
-    outbox.release();
-    counts.push(sent.length);
-    pending.acknowledge(7, 0xff0000);
-  }
-  return [...counts, pending.size, looks.length];
-}"""
-
-
-@live
-async def test_own_pixels_wait_until_the_page_has_caught_up(tmp_path: Path, chromium: dict[str, Any]) -> None:
-    """A pixel that was sent before would count as lost once the page has caught up, and be painted twice."""
-    async with browser_and_canvas(tmp_path, chromium) as (browser, application):
-        page = await open_page(browser, application)
-        assert await page.evaluate(OUTBOX) == [0, 1, 1, 2, 0, 1]
-
-
 @live
 async def test_page_knows_of_a_large_canvas_what_it_looks_at(tmp_path: Path, chromium: dict[str, Any]) -> None:
     async with browser_and_canvas(tmp_path, chromium, width=10_000, height=10_000) as (browser, application):
