@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { clock, settled, sockets } from "./browser.mjs";
 import { SIZE, ack, changes, messages, newPage, refusal, snapshot, welcome } from "./server.mjs";
 
-const SEEDS = 150;
+const SEEDS = Number(process.env.SEEDS ?? 60);
 const STEPS = 120;
 const REFUSALS = ["area_locked", "store_unavailable", "rate_limited", "cooldown"];
 
@@ -121,6 +121,8 @@ async function run(seed) {
   const page = newPage();
   const wanted = new Map();
   let reported = 0;
+  let isInflated = () => true;
+  let isCalm = false;
   const revert = page.session.revert.bind(page.session);
   page.session.revert = (indexes, code) => {
     reported += indexes.length;
@@ -138,10 +140,13 @@ async function run(seed) {
     const frame = server.outgoing.shift();
     if (frame === undefined) return;
     const isSnapshot = new Uint8Array(frame)[0] === 0x82;
+    const { generation } = page.connection;
     let isLoaded = false;
     page.session.onload = () => (isLoaded = true);
     server.socket.tell(frame);
-    if (isSnapshot && random.of(0.9)) await settled(() => isLoaded); // or the next ones come while it is inflated
+    if (!isSnapshot) return;
+    isInflated = () => isLoaded || page.connection.generation !== generation;
+    if (random.of(0.9) || isCalm) await settled(isInflated); // or the next ones come meanwhile
   };
   const steps = {
     paint() {
@@ -181,7 +186,9 @@ async function run(seed) {
   connect();
   for (let i = 0; i < STEPS; i++) await steps[random.pick(plan)]();
   // From here on all goes well.
-  server.random = { ...random, of: (probability) => probability > 0.5, pick: random.pick, below: () => 0 };
+  isCalm = true;
+  server.random = { of: (probability) => probability > 0.5 };
+  await settled(isInflated);
   for (let i = 0; i < 200 && (page.pending.size || !page.connection.live || server.outgoing.length || i < 3); i++) {
     connect();
     while (server.socket && messages(server.socket).length > server.read) server.serve();
