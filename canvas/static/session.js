@@ -261,8 +261,8 @@ export class Session {
     this.onload(isFirst);
     this.onchange();
     this.#waiting = null;
-    for (let message; (message = waiting.shift()); ) {
-      this.#receive(message);
+    while (waiting.length && generation === this.#connection.generation) {
+      this.#receive(waiting.shift());
       if (this.#waiting) return void this.#waiting.push(...waiting); // it was another snapshot
     }
   }
