@@ -13,9 +13,11 @@ from functools import partial
 from typing import Any, Final
 
 from actors import GenServer, cast, send_after
+from canvas.answers import Answer, send_answers
 from canvas.area import columns_of
 from canvas.codec import Codec
 from canvas.encoder import Encoded, NeedStates
+from canvas.errors import BadMessage
 from canvas.grid import Change
 from canvas.messages import Welcome
 from canvas.presence import Presence
@@ -75,11 +77,10 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Refuse:
-    """Cast: tell the painters of `changes` that they could not be committed."""
+class Answers:
+    """Cast: tell painters what became of their messages."""
 
-    changes: Sequence[Change]
-    error: str
+    answers: Sequence[Answer]
 
 
 @dataclass(slots=True)
@@ -145,8 +146,8 @@ class Broadcaster(GenServer):
             self._subscribe(request.viewer)
         elif kind is Encoded:
             self._hand_out(request)
-        elif kind is Refuse:
-            self._tell_refused(request)
+        elif kind is Answers:
+            send_answers(request.answers)
         elif kind is Began:
             self._begin(request)
         else:
@@ -220,12 +221,6 @@ class Broadcaster(GenServer):
         if part is not None:
             message, view.told = part
             viewer.wire.send_frames(message.encoded(viewer.wire.session.variant))
-
-    def _tell_refused(self, request: Refuse) -> None:
-        for user_id in dict.fromkeys(change.user_id for change in request.changes):  # a set's order is no seed's
-            text = f"the pixel could not be kept: {request.error}"
-            for viewer in self._presence.find(user_id):
-                send(viewer, viewer.view.codec.error("store_unavailable", text))
 
     def _show_presence(self) -> None:
         news = self._presence.take_news()
@@ -386,7 +381,7 @@ class Broadcaster(GenServer):
         view.epoch, view.seq, view.told = self._epoch, seq, seq
         if frames is None:
             view.need, view.known, view.seq = Need.STATE, None, -1
-            send(viewer, view.codec.error("canvas_too_large", "subscribe to a part of the canvas"))
+            send(viewer, view.codec.error(BadMessage("canvas_too_large", "subscribe to a part of the canvas")))
             return
         viewer.wire.send_frames(frames)
         view.need, view.known = Need.NOTHING, view.area or self._room.whole

@@ -7,16 +7,19 @@ before it is committed, and everybody sees the same order.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from actors import NO_REPLY, Call, GenServer, Target, call, cast, reply, send_after
 from actors.log import get_logger
-from canvas.broadcaster import Began, Changed, Refuse
+from canvas.answers import Answer
+from canvas.broadcaster import Answers, Began, Changed
 from canvas.encoder import Encode, NeedStates
+from canvas.errors import BadMessage
 from canvas.grid import Change, Grid
 from canvas.recent import REMEMBERED
+from canvas.room import Viewer
 from canvas.store import Append, Committed, Load, Loaded, Rejected, StoreError
 from canvas.tick import Tick
 
@@ -25,9 +28,16 @@ log = get_logger("canopy.canvas")
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """Cast: paint these pixels, in this order."""
+    """Cast: paint these pixels, in this order. One that has its colour already is left alone.
+
+    Attributes:
+        viewer: who is told which of them are refused; None if nobody is
+        id: what the viewer calls its message, which is acknowledged; None for messages without
+    """
 
     changes: list[Change]
+    viewer: Viewer | None = None
+    id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class CanvasStatus:
 
     Attributes:
         epoch, seq: of the last committed change; "" and 0 while the canvas cannot be read
-        waiting: how many pixels wait for the store
+        waiting: how many pixels wait for their turn
         error: why the canvas cannot be read; None if it can
     """
 
@@ -85,7 +95,7 @@ class _Order(enum.Enum):
 
 
 MAX_WAITING = 100_000
-"""Painted pixels that wait for the store; more are refused at once."""
+"""Painted pixels that wait for their turn; more are refused at once."""
 LOAD_AGAIN = 1.0
 """Seconds after which a canvas that could not be read is read again."""
 
@@ -111,8 +121,10 @@ class Canvas(GenServer):
         self._epoch = ""
         self._grid: Grid | None = None
         self._load_error = StoreError("the canvas has not been read yet")
-        self._painted: list[Change] = []
-        self._sent: list[Change] = []  # to the store, which has not answered yet
+        self._painted: list[Paint] = []
+        self._waiting_pixels = 0  # in these
+        self._sent: Sequence[Change] = ()  # to the store, which has not answered yet
+        self._settling: list[tuple[Paint, int]] = []  # whose changes those are, each with the number of its last one
         self._waiting: list[tuple[Call, int]] = []  # who asked for some of what is painted, and for how many
         self._committing: list[tuple[Call, int]] = []
         self._is_committing = False
@@ -123,7 +135,7 @@ class Canvas(GenServer):
     def handle_cast(self, request: Any) -> Any:
         """Collect what is painted, or have states of the canvas encoded."""
         if type(request) is Paint:
-            self._paint(request.changes)
+            self._paint(request)
         elif type(request) is NeedStates:
             if self._grid is not None:  # otherwise `Began` will come, and the broadcaster asks again
                 cast(self._encoder, Encode(self._grid.copy(), self._epoch, request.wants, self._broadcaster))
@@ -141,12 +153,11 @@ class Canvas(GenServer):
         elif type(message) is Committed:
             self._loaded().apply(message.changes)
             cast(self._broadcaster, Changed(message.changes))
-            self._commit_more(None)
+            self._settle(None)
         elif type(message) is Rejected:
             if not self._is_refusing:
                 log.error("canvas.not_committed", changes=len(message.changes), error=message.error)
-            cast(self._broadcaster, Refuse(message.changes, str(message.error)))
-            self._commit_more(message.error)
+            self._settle(message.error)
         else:
             return super().handle_info(message)
         return None
@@ -157,7 +168,7 @@ class Canvas(GenServer):
         if isinstance(request, GetStatus):
             if grid is None:
                 return CanvasStatus("", 0, 0, str(self._load_error))
-            return CanvasStatus(self._epoch, grid.seq, len(self._painted), None)
+            return CanvasStatus(self._epoch, grid.seq, self._waiting_pixels, None)
         if not isinstance(request, GetPicture | Restore):
             return super().handle_call(request, from_)
         if grid is None:
@@ -180,48 +191,88 @@ class Canvas(GenServer):
         assert self._grid is not None, "nothing is committed before the canvas has been read"
         return self._grid
 
-    def _paint(self, changes: list[Change]) -> None:
+    def _paint(self, paint: Paint) -> None:
         if self._grid is None:
-            cast(self._broadcaster, Refuse(changes, str(self._load_error)))
-            return
-        if len(self._painted) + len(changes) > MAX_WAITING:
-            cast(self._broadcaster, Refuse(changes, f"{len(self._painted)} pixels wait for the store"))
-            return
-        self._painted.extend(changes)
+            self._answer([_answer(paint, 0, str(self._load_error))])
+        elif self._waiting_pixels + len(paint.changes) > MAX_WAITING:
+            self._answer([_answer(paint, self._grid.seq, f"{self._waiting_pixels} pixels wait for the store")])
+        else:
+            self._take(paint)
+
+    def _take(self, paint: Paint) -> None:
+        self._painted.append(paint)
+        self._waiting_pixels += len(paint.changes)
         if not self._is_committing:
             self._tick.request()
 
     def _restore(self, request: Restore, from_: Call) -> Any:
         color = self._loaded().color
-        newer = {(change.x, change.y) for change in (*self._sent, *self._painted)}
+        newer = {(change.x, change.y) for paint in self._painted for change in paint.changes}
+        newer.update((change.x, change.y) for change in self._sent)
         pairs = zip(request.changes, request.seen, strict=True)
         changes = [
             change for change, seen in pairs if color(change.x, change.y) == seen and (change.x, change.y) not in newer
         ]
         if not changes:
             return 0
-        self._painted.extend(changes)
         self._waiting.append((from_, len(changes)))
-        if not self._is_committing:
-            self._tick.request()
+        self._take(Paint(changes))
         return NO_REPLY
 
     def _flush(self, grid: Grid) -> None:
-        changes, self._painted = self._painted, []
+        """Send what was painted to the store, but for pixels that have their colour already."""
+        paints, self._painted, self._waiting_pixels = self._painted, [], 0
         self._committing, self._waiting = self._waiting, []
-        for seq, change in enumerate(changes, start=grid.seq + 1):
-            change.seq = seq
+        colors: dict[tuple[int, int], int] = {}
+        changes: list[Change] = []
+        seq = grid.seq
+        for paint in paints:
+            for change in paint.changes:
+                place = change.x, change.y
+                color = colors.get(place)
+                if change.color == (grid.color(*place) if color is None else color):
+                    continue
+                colors[place] = change.color
+                seq += 1
+                change.seq = seq
+                changes.append(change)
+            if paint.viewer is not None:
+                self._settling.append((paint, seq))
+        if not changes:
+            self._settle(None)
+            return
         self._is_committing = True
         self._sent = changes
         cast(self._store, Append(changes, self._wall_clock(), self.ref))
 
-    def _commit_more(self, error: StoreError | None) -> None:
+    def _settle(self, error: StoreError | None) -> None:
+        """Answer those whose pixels were in the batch that has been committed, or has not; go on with the next one."""
+        grid = self._loaded()
+        if self._is_committing:
+            if self._is_refusing and error is None:
+                log.info("canvas.committed_again", seq=grid.seq)
+            self._is_refusing = error is not None
         self._is_committing = False
-        if self._is_refusing and error is None:
-            log.info("canvas.committed_again", seq=self._loaded().seq)
-        self._is_refusing = error is not None
         for from_, count in self._committing:
             reply(from_, count if error is None else error)
-        self._committing, self._sent = [], []
+        if error is None:
+            self._answer([Answer(p.viewer, p.id, seq) for p, seq in self._settling if p.viewer and p.id is not None])
+        else:
+            self._answer([_answer(paint, grid.seq, str(error)) for paint, _ in self._settling])
+        self._committing, self._sent, self._settling = [], (), []
         if self._painted:
             self._tick.request()
+
+    def _answer(self, answers: Sequence[Answer | None]) -> None:
+        given = [answer for answer in answers if answer is not None]
+        if given:
+            cast(self._broadcaster, Answers(given))
+
+
+def _answer(paint: Paint, seq: int, error: str) -> Answer | None:
+    """Refuse all of a message."""
+    if paint.viewer is None:
+        return None
+    refused = BadMessage("store_unavailable", f"the pixel could not be kept: {error}")
+    refused.id, refused.pixels = paint.id, tuple((change.x, change.y) for change in paint.changes)
+    return Answer(paint.viewer, paint.id, seq, refused if paint.changes else None)

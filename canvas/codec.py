@@ -47,8 +47,12 @@ class Codec(Protocol):
         """Tell where pointers are: user id, x and y of each."""
         ...
 
-    def error(self, code: str, message: str, field: str | None = None) -> SharedMessage:
+    def error(self, error: BadMessage) -> SharedMessage:
         """Tell a client what is wrong."""
+        ...
+
+    def ack(self, *acks: tuple[int, int]) -> SharedMessage:
+        """Tell a painter which of its messages have been dealt with: the id of each, and after which change."""
         ...
 
 
@@ -88,9 +92,13 @@ class JsonCodec:
         """See `Codec`."""
         return SharedMessage.text(*[messages.server_cursor_moved(*cursor) for cursor in cursors])
 
-    def error(self, code: str, message: str, field: str | None = None) -> SharedMessage:
+    def error(self, error: BadMessage) -> SharedMessage:
         """See `Codec`."""
-        return SharedMessage.text(messages.server_error(code, message, field))
+        return SharedMessage.text(*messages.server_error(error))
+
+    def ack(self, *acks: tuple[int, int]) -> SharedMessage:
+        """See `Codec`."""
+        return SharedMessage.text(*[messages.server_ack(*ack) for ack in acks])
 
 
 class BinaryCodec:
@@ -129,9 +137,13 @@ class BinaryCodec:
         """See `Codec`."""
         return SharedMessage.binary(binary.server_cursors(cursors))
 
-    def error(self, code: str, message: str, field: str | None = None) -> SharedMessage:
+    def error(self, error: BadMessage) -> SharedMessage:
         """See `Codec`."""
-        return SharedMessage.binary(binary.server_error(code, message, field))
+        return SharedMessage.binary(*binary.server_error(error))
+
+    def ack(self, *acks: tuple[int, int]) -> SharedMessage:
+        """See `Codec`."""
+        return SharedMessage.binary(*[binary.server_ack(*ack) for ack in acks])
 
 
 JSON: Final = JsonCodec()

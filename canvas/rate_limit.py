@@ -32,3 +32,7 @@ class TokenBucket:
             return False
         self._tokens -= 1.0
         return True
+
+    def wait(self, now: float) -> float:
+        """Seconds until there is a token again."""
+        return max(0.0, (1.0 - self._tokens) / self._limit.per_second - (now - self._updated))

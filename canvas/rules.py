@@ -83,7 +83,8 @@ class Cooldowns:
         self._forget(now)
         until = self._until.get(user_id, now)
         if until > now:
-            raise BadMessage("cooldown", f"wait {until - now:.1f} s before the next pixel")
+            wait = until - now
+            raise BadMessage("cooldown", f"wait {wait:.1f} s before the next pixel", retry_after=wait)
         self._until[user_id] = now + self._cooldown.seconds(people)
         self._until.move_to_end(user_id)
 

@@ -6,6 +6,7 @@ the visitor keeps its WebSocket and sees the canvas again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from actors import cast
@@ -46,7 +47,7 @@ class Visitor:
         "_cursors",
         "_decode",
         "_is_banned",
-        "_painted",
+        "_paints",
         "_patience",
         "_pixels",
         "_room",
@@ -69,7 +70,7 @@ class Visitor:
         self._cursors = None if limit is None else TokenBucket(limit, now)
         self._patience = TokenBucket(PATIENCE, now)
         self._is_banned = False
-        self._painted: list[Change] = []
+        self._paints: list[Paint] = []
         self._cursor: CursorMoved | None = None
 
     def opened(self) -> None:
@@ -85,12 +86,16 @@ class Visitor:
             self._obey(self._decode(message, self._room.width, self._room.height))
         except BadMessage as error:
             self._complain(error)
+            if error.paints and error.id is not None:
+                self._changes_for(error.id)  # there are none, but the message is acknowledged
 
     def drained(self) -> None:
         """Pass on what came together."""
-        if self._painted:
-            cast(self._room.canvas, Paint(self._painted))
-            self._painted = []
+        if self._paints:
+            for paint in self._paints:
+                if paint.changes or paint.id is not None:
+                    cast(self._room.canvas, paint)
+            self._paints = []
         if self._cursor is not None:
             cast(self._room.broadcaster, self._cursor)
             self._cursor = None
@@ -105,19 +110,34 @@ class Visitor:
 
     def _obey(self, message: ClientMessage) -> None:
         if type(message) is ClientPixelUpdate:
-            self._paint(message)
+            self._paint((message,), message.id)
         elif isinstance(message, ClientPixels):
-            for pixel in message.pixels:
-                self._paint(pixel)
+            self._paint(message.pixels, message.id)
         elif isinstance(message, ClientCursorMove):
-            self._spend(self._cursors, "cursor moves")
+            self._spend(self._cursors, "cursor moves", message.id)
             self._cursor = CursorMoved(self._user_id, message.x, message.y)
         elif isinstance(message, ClientSubscribe):
-            self._spend(self._cursors, "cursor moves and subscriptions")
+            self._spend(self._cursors, "cursor moves and subscriptions", message.id)
             self._viewer.view.wanted = message.area
             cast(self._room.broadcaster, Subscribe(self._viewer))
 
-    def _paint(self, pixel: ClientPixelUpdate) -> None:
+    def _paint(self, pixels: Sequence[ClientPixelUpdate], id_: int | None) -> None:
+        changes = self._changes_for(id_)
+        for number, pixel in enumerate(pixels):
+            try:
+                self._permit(pixel)
+            except BadMessage as error:
+                error.id, error.pixels = id_, tuple((refused.x, refused.y) for refused in pixels[number:])
+                raise
+            changes.append(Change(pixel.x, pixel.y, pixel.color, self._user_id))
+
+    def _changes_for(self, id_: int | None) -> list[Change]:
+        """Where to put what a message paints. Messages without an id that come in a row share one `Paint`."""
+        if id_ is not None or not self._paints or self._paints[-1].id is not None:
+            self._paints.append(Paint([], self._viewer, id_))
+        return self._paints[-1].changes
+
+    def _permit(self, pixel: ClientPixelUpdate) -> None:
         room = self._room
         if self._check is not None:
             self._check(pixel.x, pixel.y, pixel.color)
@@ -125,17 +145,21 @@ class Visitor:
             self._spend(self._pixels, "pixel updates")
         if room.cooldowns is not None:
             room.cooldowns.begin(self._user_id, len(room.viewers), self._clock())
-        self._painted.append(Change(pixel.x, pixel.y, pixel.color, self._user_id))
 
-    def _spend(self, bucket: TokenBucket | None, what: str) -> None:
-        if bucket is not None and not bucket.take(self._clock()):
-            limit = self._room.rules.rate_limit
-            assert limit is not None
-            raise BadMessage("rate_limited", f"at most {limit.per_second:g} {what} a second, {limit.burst} at once")
+    def _spend(self, bucket: TokenBucket | None, what: str, id_: int | None = None) -> None:
+        now = self._clock()
+        if bucket is None or bucket.take(now):
+            return
+        limit = self._room.rules.rate_limit
+        assert limit is not None
+        text = f"at most {limit.per_second:g} {what} a second, {limit.burst} at once"
+        error = BadMessage("rate_limited", text, retry_after=bucket.wait(now))
+        error.id = id_
+        raise error
 
     def _complain(self, error: BadMessage) -> None:
         if self._patience.take(self._clock()):
-            self._connection.wire.send(self._codec.error(error.code, error.message, error.field))
+            self._connection.wire.send(self._codec.error(error))
             return
         self._is_banned = True
         log.info("visitor.banned", user_id=self._user_id, code=error.code)
