@@ -129,7 +129,7 @@ class Wire(asyncio.Protocol):
         self._untaken_from = 0  # of the bytes that came in, those whose events have been taken
         self._pinged_at: float | None = None
         self._heard_at_ping = 0
-        self._admitted: str | None = None  # whose WebSocket it is, if that is counted beside the peer's connection
+        self._admitted: str | None = None  # whose WebSocket it is, once it may be opened
         self._peer_address = address
         self._transport: asyncio.Transport | None = None
         self._unwatch: Callable[[], None] | None = None
@@ -186,7 +186,7 @@ class Wire(asyncio.Protocol):
         self._sockets.forget(self)
         self._sockets.admission.leave(self._peer_address)
         if self._admitted is not None:
-            self._sockets.admission.leave(self._admitted)
+            self._sockets.admission.close(self._admitted)
         for timer in (self._orphan_timer, self._close_timer, self._stall_timer):
             if timer is not None:
                 timer.cancel()
@@ -248,14 +248,14 @@ class Wire(asyncio.Protocol):
         return replace(request, remote=self.address, is_secure=self.is_secure)
 
     def admit(self, request: Request, origin: str | None) -> Refusal | None:
-        """Let a request open a WebSocket, or say why not. The peer itself was admitted when it connected."""
+        """Let a request open a WebSocket, or say why not."""
         sockets, refusal = self._sockets, None
         if sockets.is_draining:  # the drainer may have passed already, and nobody would say goodbye
             refusal = Refusal.DRAINING
         elif not self._policy.origins.permit(origin, request.host):
             refusal = Refusal.ORIGIN
-        elif self.address != self._peer_address:
-            refusal = sockets.admission.enter(self.address, asyncio.get_running_loop().time())
+        else:
+            refusal = sockets.admission.open(self.address, asyncio.get_running_loop().time())
             self._admitted = None if refusal else self.address
         if refusal is not None:
             sockets.refuse(refusal)
