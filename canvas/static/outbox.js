@@ -40,8 +40,8 @@ export class Outbox {
   /**
    * @param {import("./connection.js").Connection} connection
    * @param {import("./pending.js").Pending} pending
-   * @param {(indexes: number[], code: string, message?: string) => void} ondropped own pixels that will not come, and
-   *   why: the server's code and message, or "lost"
+   * @param {(indexes: number[], code: string, message: string) => void} ondropped own pixels that the server refused,
+   *   and its words
    */
   constructor(connection, pending, ondropped) {
     this.#connection = connection;
@@ -65,10 +65,9 @@ export class Outbox {
     this.#isHeld = true;
   }
 
-  /** The page has caught up: what was under way has arrived or is sent again, and what waits is sent. */
+  /** The page has caught up: send what waits. */
   release() {
     this.#isHeld = false;
-    this.#drop(this.#pending.settle(), "lost");
     this.pump();
   }
 
@@ -91,7 +90,7 @@ export class Outbox {
     if (code === "rate_limited") {
       this.slowDown(retryAfter);
       this.#pending.postpone(id, indexes, now);
-    } else this.#drop(this.#pending.refuse(id, indexes, now), code, message);
+    } else this.#ondropped(this.#pending.refuse(id, indexes, now), code, message);
     this.pump();
   }
 
@@ -134,10 +133,6 @@ export class Outbox {
   #watch() {
     if (!this.#maySend || this.#connection.loading) return;
     if (this.#pending.isOverdue(performance.now())) this.#connection.lose();
-  }
-
-  #drop(indexes, code, message) {
-    if (indexes.length) this.#ondropped(indexes, code, message);
   }
 
   /**

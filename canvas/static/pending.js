@@ -187,6 +187,16 @@ export class Pending {
   }
 
   /**
+   * Give up pixels that wait in the queue.
+   * @param {Iterable<number>} indexes
+   */
+  forget(indexes) {
+    for (const index of indexes) {
+      if (this.#queue.delete(index)) this.#entries.delete(index);
+    }
+  }
+
+  /**
    * Whether the server has been silent about what is under way for too long.
    * @param {number} now
    */

@@ -148,6 +148,7 @@ export class Session {
    * @param {string} [message] the same for people
    */
   revert(indexes, code, message = "") {
+    if (!indexes.length) return;
     this.#reveal(indexes);
     this.ondropped(indexes.length, code, message);
   }
@@ -289,7 +290,24 @@ export class Session {
     if (this.#head === null || this.seq < this.#head) return;
     this.#head = null;
     this.#reveal(this.#pending.reach(Infinity)); // what was acknowledged is part of any later state
+    this.revert(this.#pending.settle(), "lost");
+    this.#sift();
     this.#outbox.release();
+  }
+
+  /** Give up own pixels that the rules do not allow any more: the server would refuse those behind them, too. */
+  #sift() {
+    /** @type {Map<string, number[]>} */
+    const refused = new Map();
+    for (const [index, color] of this.#pending.colors()) {
+      const x = index % this.#picture.width;
+      const why = this.#rules.refusal(x, (index - x) / this.#picture.width, color);
+      if (why !== null) refused.set(why, refused.get(why) ?? []).get(why).push(index);
+    }
+    for (const [why, indexes] of refused) {
+      this.#pending.forget(indexes);
+      this.revert(indexes, why);
+    }
   }
 
   #acknowledge({ id, seq }) {

@@ -77,11 +77,12 @@ class Frame {
 
 export const SIZE = { width: 512, height: 256 };
 
-export function welcome({ epoch = "E", seq = 0, head = seq, resumed = false, size = SIZE, userId = "me", limit = null }) {
+export function welcome(greeting) {
+  const { epoch = "E", seq = 0, head = seq, resumed = false, size = SIZE, userId = "me", limit = null, locked = [] } = greeting;
   const frame = new Frame(0x81).u8((resumed ? 1 : 0) | (limit ? 2 : 0)).u16(size.width, size.height).u32(0xffffff);
   frame.u64(seq, head).u8(...new Uint8Array(Float64Array.of(limit?.perSecond ?? 0).buffer)).u32(limit?.burst ?? 0, 1);
   frame.short(epoch).short(userId).u16(1).short(userId);
-  return frame.text(JSON.stringify({ names: {}, read_only: false, palette: null, cooldown: null, locked: [] })).buffer;
+  return frame.text(JSON.stringify({ names: {}, read_only: false, palette: null, cooldown: null, locked })).buffer;
 }
 
 /** @param {Record<number, number[]>} tiles their one colour (red, green, blue) by number, or all their bytes */

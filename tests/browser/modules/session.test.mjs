@@ -304,6 +304,18 @@ test("erasures that wait outlive a look at another part of a large canvas, and a
   assert.equal([...page.picture.tiles()].length, 0, "no tile is kept for what is not looked at");
 });
 
+test("pixels that new rules forbid are given up alone, and the others are sent", async () => {
+  const page = newPage();
+  await serve(page, { seq: 10 });
+  socket().end();
+  for (let x = 0; x < 10; x++) page.session.paint(x, 0, RED);
+  clock.advance(1000);
+  await serve(page, { seq: 10, locked: [{ x: 2, y: 0, width: 3, height: 1 }] });
+  assert.deepEqual(page.dropped, [[3, "area_locked"]]);
+  assert.deepEqual(messages(socket())[0].pixels.map(([x]) => x), [0, 1, 5, 6, 7, 8, 9]);
+  assert.equal(page.picture.at(3, 0), WHITE);
+});
+
 test("a slow uplink holds pixels back here: what is under way has a bound", async () => {
   const page = newPage();
   await serve(page, { seq: 0 });
