@@ -43,9 +43,9 @@ class Refusal(Enum):
 class Admission:
     """Keeps the books. Time is passed in, in seconds of any clock that does not go back.
 
-    The limits of an address count its WebSockets. Its connections have the same limits and `PAGE` more, so that a browser
-    can load a page whatever the limits are. Proxies are one address with many people behind it: their connections are
-    counted only in all, and the WebSockets of the people by their own addresses.
+    The limits of an address count its WebSockets. Its connections have the same limits and `PAGE` more, so that a
+    browser can load a page whatever the limits are. Proxies are one address with many people behind it: their
+    connections are counted only in all, and the WebSockets of the people by their own addresses.
 
     Attributes:
         connections: of each address with a limit
