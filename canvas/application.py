@@ -25,9 +25,8 @@ from canvas.images import Images
 from canvas.moderation import Moderation
 from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store
 from canvas.rollback import ROUTE as ROLLBACK
-from canvas.room import Room, Viewer
+from canvas.room import Allowances, Room, Viewer
 from canvas.routes import Routes
-from canvas.rules import Cooldowns
 from canvas.store import (
     DATABASE,
     About,
@@ -118,7 +117,7 @@ class CanvasApplication(Application):
                 height=self.store.height,
                 background=self.store.background,
                 rules=rules,
-                cooldowns=None if rules.cooldown is None else Cooldowns(rules.cooldown),
+                allowances=Allowances(rules),
             )
             self.moderation = Moderation(bans, self.room.viewers)
             self.console = Console(self._sources(bans, set_log_level, wall_clock), config.data, open_console(config))
@@ -148,7 +147,7 @@ class CanvasApplication(Application):
                 child(store_server, self.store, "history", id="store", name="store"),
                 child(Encoder, id="encoder", name="encoder"),
                 child(Broadcaster, room, id="broadcaster", name="broadcaster"),
-                child(Canvas, "store", "encoder", "broadcaster", config.tick, wall_clock, id="canvas", name="canvas"),
+                child(Canvas, room, "store", "encoder", config.tick, wall_clock, id="canvas", name="canvas"),
                 server("server", self.sockets, routes, drain_timeout=config.drain_timeout),
                 self.console.spec(),
                 on_demand,

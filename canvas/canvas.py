@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from actors import NO_REPLY, Call, GenServer, Target, call, cast, reply, send_after
+from actors import NO_REPLY, Call, GenServer, Scheduler, Target, call, cast, reply, send_after
 from actors.log import get_logger
 from canvas.answers import Answer
 from canvas.broadcaster import Answers, Began, Changed
@@ -19,7 +19,7 @@ from canvas.encoder import Encode, NeedStates
 from canvas.errors import BadMessage
 from canvas.grid import Change, Grid
 from canvas.recent import REMEMBERED
-from canvas.room import Viewer
+from canvas.room import Room, Viewer
 from canvas.store import Append, Committed, Load, Loaded, Rejected, StoreError
 from canvas.tick import Tick
 
@@ -87,6 +87,23 @@ class CanvasStatus:
     error: str | None
 
 
+@dataclass(slots=True)
+class Settling:
+    """What becomes of a message of a viewer.
+
+    Attributes:
+        seq: the change after which the canvas shows what was not refused
+        refused: those that come too early, and why
+        waits: seconds that the painter has begun to wait for the pixels that are kept
+    """
+
+    paint: Paint
+    viewer: Viewer
+    seq: int = 0
+    refused: BadMessage | None = None
+    waits: list[float] = field(default_factory=list)
+
+
 class _Order(enum.Enum):
     """What the canvas tells itself."""
 
@@ -104,19 +121,20 @@ class Canvas(GenServer):
     """The writer of the grid.
 
     Args (of `init`):
+        room: whose pixels; its broadcaster shows them
         store: the process that commits
         encoder: the process that encodes states
-        broadcaster: the process that shows
         tick: seconds between two batches of a busy canvas; an idle one commits at once
         wall_clock: seconds since 1970, when a change was made
     """
 
     async def init(
-        self, store: Target, encoder: Target, broadcaster: Target, tick: float, wall_clock: Callable[[], float]
+        self, room: Room, store: Target, encoder: Target, tick: float, wall_clock: Callable[[], float]
     ) -> None:
+        self._room = room
         self._store = store
         self._encoder = encoder
-        self._broadcaster = broadcaster
+        self._broadcaster = room.broadcaster
         self._wall_clock = wall_clock
         self._epoch = ""
         self._grid: Grid | None = None
@@ -124,7 +142,7 @@ class Canvas(GenServer):
         self._painted: list[Paint] = []
         self._waiting_pixels = 0  # in these
         self._sent: Sequence[Change] = ()  # to the store, which has not answered yet
-        self._settling: list[tuple[Paint, int]] = []  # whose changes those are, each with the number of its last one
+        self._settling: list[Settling] = []  # whose changes those are
         self._waiting: list[tuple[Call, int]] = []  # who asked for some of what is painted, and for how many
         self._committing: list[tuple[Call, int]] = []
         self._is_committing = False
@@ -193,9 +211,9 @@ class Canvas(GenServer):
 
     def _paint(self, paint: Paint) -> None:
         if self._grid is None:
-            self._answer([_answer(paint, 0, str(self._load_error))])
+            self._answer([self._refuse(paint, 0, self._load_error)])
         elif self._waiting_pixels + len(paint.changes) > MAX_WAITING:
-            self._answer([_answer(paint, self._grid.seq, f"{self._waiting_pixels} pixels wait for the store")])
+            self._answer([self._refuse(paint, self._grid.seq, f"{self._waiting_pixels} pixels wait for the store")])
         else:
             self._take(paint)
 
@@ -207,8 +225,9 @@ class Canvas(GenServer):
 
     def _restore(self, request: Restore, from_: Call) -> Any:
         color = self._loaded().color
-        newer = {(change.x, change.y) for paint in self._painted for change in paint.changes}
-        newer.update((change.x, change.y) for change in self._sent)
+        newer = {(change.x, change.y) for change in self._sent}
+        for paint in self._painted:
+            newer.update((c.x, c.y) for c in paint.changes if c.color != color(c.x, c.y))
         pairs = zip(request.changes, request.seen, strict=True)
         changes = [
             change for change, seen in pairs if color(change.x, change.y) == seen and (change.x, change.y) not in newer
@@ -225,25 +244,41 @@ class Canvas(GenServer):
         self._committing, self._waiting = self._waiting, []
         colors: dict[tuple[int, int], int] = {}
         changes: list[Change] = []
-        seq = grid.seq
         for paint in paints:
+            settling = None if paint.viewer is None else Settling(paint, paint.viewer)
             for change in paint.changes:
                 place = change.x, change.y
                 color = colors.get(place)
                 if change.color == (grid.color(*place) if color is None else color):
                     continue
+                if settling is not None and not self._charge(settling, place):
+                    continue
                 colors[place] = change.color
-                seq += 1
-                change.seq = seq
                 changes.append(change)
-            if paint.viewer is not None:
-                self._settling.append((paint, seq))
+                change.seq = grid.seq + len(changes)
+            if settling is not None:
+                settling.seq = grid.seq + len(changes)
+                self._settling.append(settling)
         if not changes:
             self._settle(None)
             return
         self._is_committing = True
         self._sent = changes
         cast(self._store, Append(changes, self._wall_clock(), self.ref))
+
+    def _charge(self, settling: Settling, place: tuple[int, int]) -> bool:
+        """Have a painter wait for a pixel that becomes a change; or note that it comes too early."""
+        cooldowns = self._room.allowances.cooldowns
+        if cooldowns is None:
+            return True
+        try:
+            wait = cooldowns.begin(settling.viewer.painter, self._room.people, self._now())
+        except BadMessage as error:
+            refused = settling.refused = settling.refused or error
+            refused.id, refused.pixels = settling.paint.id, (*refused.pixels, place)
+            return False
+        settling.waits.append(wait)
+        return True
 
     def _settle(self, error: StoreError | None) -> None:
         """Answer those whose pixels were in the batch that has been committed, or has not; go on with the next one."""
@@ -256,23 +291,40 @@ class Canvas(GenServer):
         for from_, count in self._committing:
             reply(from_, count if error is None else error)
         if error is None:
-            self._answer([Answer(p.viewer, p.id, seq) for p, seq in self._settling if p.viewer and p.id is not None])
+            self._answer(
+                [
+                    Answer(s.viewer, s.paint.id, s.seq, s.refused)
+                    for s in self._settling
+                    if s.refused or s.paint.id is not None
+                ]
+            )
         else:
-            self._answer([_answer(paint, grid.seq, str(error)) for paint, _ in self._settling])
+            self._answer([self._refuse(s.paint, grid.seq, error, s) for s in self._settling])
         self._committing, self._sent, self._settling = [], (), []
         if self._painted:
             self._tick.request()
+
+    def _refuse(self, paint: Paint, seq: int, reason: object, settling: Settling | None = None) -> Answer | None:
+        """Refuse all of a message: it costs nothing."""
+        viewer = paint.viewer
+        if viewer is None:
+            return None
+        error = None
+        if paint.changes:
+            error = BadMessage("store_unavailable", f"the pixel could not be kept: {reason}")
+            error.id, error.pixels = paint.id, tuple((change.x, change.y) for change in paint.changes)
+        allowances, now = self._room.allowances, self._now()
+        if allowances.pixels is not None:
+            allowances.pixels.give_back(viewer.painter, now, len(paint.changes))
+        if allowances.cooldowns is not None and settling is not None:
+            for wait in settling.waits:
+                allowances.cooldowns.undo(viewer.painter, wait, now)
+        return Answer(viewer, paint.id, seq, error)
+
+    def _now(self) -> float:
+        return Scheduler.current().loop.time()
 
     def _answer(self, answers: Sequence[Answer | None]) -> None:
         given = [answer for answer in answers if answer is not None]
         if given:
             cast(self._broadcaster, Answers(given))
-
-
-def _answer(paint: Paint, seq: int, error: str) -> Answer | None:
-    """Refuse all of a message."""
-    if paint.viewer is None:
-        return None
-    refused = BadMessage("store_unavailable", f"the pixel could not be kept: {error}")
-    refused.id, refused.pixels = paint.id, tuple((change.x, change.y) for change in paint.changes)
-    return Answer(paint.viewer, paint.id, seq, refused if paint.changes else None)

@@ -12,6 +12,7 @@ from typing import Any
 from actors import cast
 from actors.describe import outline
 from actors.log import get_logger
+from canvas.area import columns_of
 from canvas.broadcaster import CursorMoved, Join, Subscribe
 from canvas.canvas import Paint
 from canvas.errors import BadMessage
@@ -23,7 +24,7 @@ from canvas.messages import (
     ClientPixelUpdate,
     ClientSubscribe,
 )
-from canvas.rate_limit import RateLimit, TokenBucket
+from canvas.rate_limit import Allowance
 from canvas.room import Room, Viewer
 from canvas.view import View
 from protocol import Binary, CloseCode, Text
@@ -31,25 +32,24 @@ from supervision.server import Connection
 
 log = get_logger("canopy.canvas")
 
-PATIENCE = RateLimit(per_second=5, burst=100)
-"""Offences (bad messages, messages over the limit) that are answered with an `error`; one more closes with 1008."""
+TILES_PER_MOVE = 16
+"""Tiles of an area that count as one cursor move: to encode them takes the server some milliseconds."""
 
 
 class Visitor:
     """One visitor. Its view outlives it."""
 
     __slots__ = (
+        "_allowances",
         "_check",
         "_clock",
         "_codec",
         "_connection",
         "_cursor",
-        "_cursors",
         "_decode",
         "_is_banned",
+        "_painter",
         "_paints",
-        "_patience",
-        "_pixels",
         "_room",
         "_user_id",
         "_viewer",
@@ -63,12 +63,9 @@ class Visitor:
         self._decode = view.codec.decode
         self._viewer = Viewer(user_id, name, connection.ref, connection.wire, view)
         self._clock = connection.scheduler.loop.time
-        now = self._clock()
         self._check = room.rules.check if room.rules.are_strict else None
-        limit = room.rules.rate_limit
-        self._pixels = None if limit is None else TokenBucket(limit, now)
-        self._cursors = None if limit is None else TokenBucket(limit, now)
-        self._patience = TokenBucket(PATIENCE, now)
+        self._painter = self._viewer.painter
+        self._allowances = room.allowances
         self._is_banned = False
         self._paints: list[Paint] = []
         self._cursor: CursorMoved | None = None
@@ -83,6 +80,7 @@ class Visitor:
         if self._is_banned:
             return
         try:
+            self._spend(self._allowances.bytes, "bytes of messages", len(message.data))  # before it is decoded
             self._obey(self._decode(message, self._room.width, self._room.height))
         except BadMessage as error:
             self._complain(error)
@@ -114,10 +112,12 @@ class Visitor:
         elif isinstance(message, ClientPixels):
             self._paint(message.pixels, message.id)
         elif isinstance(message, ClientCursorMove):
-            self._spend(self._cursors, "cursor moves", message.id)
+            self._spend(self._allowances.cursors, "cursor moves", 1, message.id)
             self._cursor = CursorMoved(self._user_id, message.x, message.y)
         elif isinstance(message, ClientSubscribe):
-            self._spend(self._cursors, "cursor moves and subscriptions", message.id)
+            tiles = sum(1 for _ in message.area.tiles(columns_of(self._room.width)))
+            moves = max(1.0, tiles / TILES_PER_MOVE)
+            self._spend(self._allowances.cursors, "cursor moves and subscriptions", moves, message.id)
             self._viewer.view.wanted = message.area
             cast(self._room.broadcaster, Subscribe(self._viewer))
 
@@ -141,24 +141,23 @@ class Visitor:
         room = self._room
         if self._check is not None:
             self._check(pixel.x, pixel.y, pixel.color)
-        if self._pixels is not None:
-            self._spend(self._pixels, "pixel updates")
-        if room.cooldowns is not None:
-            room.cooldowns.begin(self._user_id, len(room.viewers), self._clock())
+        if self._allowances.cooldowns is not None:  # which the canvas begins, if the pixel becomes a change
+            self._allowances.cooldowns.check(self._painter, room.people, self._clock())
+        self._spend(self._allowances.pixels, "pixel updates", 1)
 
-    def _spend(self, bucket: TokenBucket | None, what: str, id_: int | None = None) -> None:
-        now = self._clock()
-        if bucket is None or bucket.take(now):
+    def _spend(self, allowance: Allowance | None, what: str, count: float, id_: int | None = None) -> None:
+        if allowance is None:
             return
-        limit = self._room.rules.rate_limit
-        assert limit is not None
-        text = f"at most {limit.per_second:g} {what} a second, {limit.burst} at once"
-        error = BadMessage("rate_limited", text, retry_after=bucket.wait(now))
-        error.id = id_
-        raise error
+        wait = allowance.take(self._painter, self._clock(), count)
+        if wait > 0.0:
+            limit = allowance.limit
+            text = f"at most {limit.per_second:g} {what} a second, {limit.burst} at once"
+            error = BadMessage("rate_limited", text, retry_after=wait)
+            error.id = id_
+            raise error
 
     def _complain(self, error: BadMessage) -> None:
-        if self._patience.take(self._clock()):
+        if self._allowances.patience.take(self._painter, self._clock()) == 0.0:
             self._connection.wire.send(self._codec.error(error))
             return
         self._is_banned = True
