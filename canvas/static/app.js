@@ -36,6 +36,7 @@ const REFUSALS = {
   lost: "The server lost them again and again",
   replaced: "The canvas was replaced by one of another size",
 };
+const TITLE = document.title;
 /** Milliseconds after which we ask again for what was asked for too fast. */
 const LATER = 1000;
 
@@ -116,6 +117,10 @@ session.onrules = (background) => {
 session.onrefusal = (why) => {
   if (why === "cooldown") cooldown.nudge();
   else toasts.say(REFUSALS[why]);
+};
+cooldown.onready = () => {
+  toasts.say("You can paint again");
+  if (document.hidden) document.title = `You can paint again · ${TITLE}`;
 };
 cursors.onchange = () => renderer.redrawOverlay();
 people.onchoose = (userId) => {
@@ -313,6 +318,7 @@ for (const panel of [dock, document.querySelector(".zoom")]) {
 
 // The window
 
+document.addEventListener("visibilitychange", () => document.hidden || (document.title = TITLE));
 addEventListener("beforeunload", (event) => pending.size > 0 && event.preventDefault());
 addEventListener("resize", layOut);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => renderer.restyle());

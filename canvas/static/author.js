@@ -59,12 +59,11 @@ export class Author {
     this.#timer = setTimeout(ask, REST);
   }
 
-  /** The colour of a cell that somebody may have painted; most cells have the background because nobody has. */
+  /** The colour of a cell that somebody may have painted, or erased. */
   #colorOf({ x, y }) {
     const picture = this.#picture;
     if (!picture.ready || !picture.contains(x, y) || !picture.knows(y * picture.width + x)) return null;
-    const color = picture.at(x, y);
-    return color === picture.background ? null : color;
+    return picture.at(x, y);
   }
 
   async #ask({ x, y }, color, place) {

@@ -9,7 +9,7 @@ const STORED = "canopy.wait";
 const CROWD = 1000;
 /** Two pixels may arrive closer together than they were sent. */
 const MARGIN = 250;
-/** A wait that is worth telling a screen reader the end of, in milliseconds. */
+/** A wait that is worth telling the end of, in milliseconds. */
 const LONG = 3000;
 
 /**
@@ -36,6 +36,9 @@ export function format(ms) {
 }
 
 export class Cooldown {
+  /** A long wait is over. */
+  onready = () => {};
+
   /** @type {{shortest: number, longest: number} | null} */
   #rule = null;
   /** When the wait is over, in `Date.now()` milliseconds. */
@@ -44,7 +47,6 @@ export class Cooldown {
   #timer = 0;
   #dock;
   #label;
-  #announcer = /** @type {HTMLElement} */ (document.getElementById("announcer"));
 
   /**
    * @param {HTMLElement} dock what is subdued meanwhile
@@ -104,7 +106,7 @@ export class Cooldown {
       this.#timer = setTimeout(() => this.#show(), left % 1000 || 1000);
       return;
     }
-    if (this.#from >= LONG) this.#announcer.textContent = "You can paint again";
+    if (this.#from >= LONG) this.onready();
     this.#from = 0;
   }
 }

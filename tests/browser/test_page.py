@@ -416,5 +416,8 @@ async def test_who_rests_on_a_pixel_is_told_who_painted_it_and_when(tmp_path: Pa
         await bob.get_by_label("Move around", exact=True).tap()
         await bob.touchscreen.tap(195, 300)
         await bob.locator("[data-testid=readout]", has_text="user1, just now").wait_for()
+        for x, y in ((x, y) for x in range(8) for y in range(8)):
+            await bob.evaluate("([x, y]) => window.canopy.paint(x, y, '#FFFFFF')", [x, y])  # back to the background
+        await ann.locator("[data-testid=readout]", has_text="user2, just now").wait_for()
         for page in (ann, bob):
             await check_undisturbed(page)
