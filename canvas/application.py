@@ -19,11 +19,12 @@ from canvas.config import Config
 from canvas.doors import load_tls, open_console, open_doors, policy_of
 from canvas.encoder import Encoder
 from canvas.folder import Folder
+from canvas.guests import Guests
 from canvas.historian import BlockingHistorian, Historian
 from canvas.identity import Identities, read_key
 from canvas.images import Images
 from canvas.moderation import Moderation
-from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store
+from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store, measure_store
 from canvas.rollback import ROUTE as ROLLBACK
 from canvas.room import Allowances, Room, Viewer
 from canvas.routes import Routes
@@ -119,9 +120,10 @@ class CanvasApplication(Application):
                 rules=rules,
                 allowances=Allowances(rules),
             )
-            self.moderation = Moderation(bans, self.room.viewers)
+            guests = Guests()
+            self.moderation = Moderation(bans, guests, self.sockets)
             self.console = Console(self._sources(bans, set_log_level, wall_clock), config.data, open_console(config))
-            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, self.store)
+            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, guests, self.store)
             self._top: Ref | None = None
             opened.pop_all()
         room, blocks = self.room, self.store.blocks
@@ -208,7 +210,8 @@ class CanvasApplication(Application):
             routes=(*self.moderation.routes(), ROLLBACK),
             user_of=self._user_of,
             store=partial(look_at_store, store, "store", "canvas"),
-            ban=lambda address, seconds: self.moderation.ban(address, seconds=seconds),
+            metrics=partial(measure_store, store),
+            ban=self.moderation.ban_address,
             drain=self.drain,
             set_log_level=set_log_level,
             wall_clock=wall_clock,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from actors import NO_REPLY, Call, GenServer, Scheduler, Target, call, cast, reply, send_after
+from actors import NO_REPLY, Call, GenServer, Scheduler, Target, Timer, call, cast, reply, send_after
 from actors.log import get_logger
 from canvas.answers import Answer
 from canvas.broadcaster import Answers, Began, Changed
@@ -20,7 +20,7 @@ from canvas.errors import BadMessage
 from canvas.grid import Change, Grid
 from canvas.recent import REMEMBERED
 from canvas.room import Room, Viewer
-from canvas.store import Append, Committed, Load, Loaded, Rejected, StoreError
+from canvas.store import SLOW_WRITE, Append, Committed, Load, Loaded, Rejected, StoreError
 from canvas.tick import Tick
 
 log = get_logger("canopy.canvas")
@@ -111,6 +111,13 @@ class _Order(enum.Enum):
     LOAD = enum.auto()
 
 
+@dataclass(frozen=True, slots=True)
+class _Slow:
+    """The store has had these changes for `SLOW_WRITE` seconds."""
+
+    changes: list[Change]
+
+
 MAX_WAITING = 100_000
 """Painted pixels that wait for their turn; more are refused at once."""
 LOAD_AGAIN = 1.0
@@ -143,6 +150,7 @@ class Canvas(GenServer):
         self._waiting_pixels = 0  # in these
         self._sent: Sequence[Change] = ()  # to the store, which has not answered yet
         self._settling: list[Settling] = []  # whose changes those are
+        self._slow: Timer | None = None
         self._waiting: list[tuple[Call, int]] = []  # who asked for some of what is painted, and for how many
         self._committing: list[tuple[Call, int]] = []
         self._is_committing = False
@@ -176,6 +184,9 @@ class Canvas(GenServer):
             if not self._is_refusing:
                 log.error("canvas.not_committed", changes=len(message.changes), error=message.error)
             self._settle(message.error)
+        elif type(message) is _Slow:
+            if message.changes is self._sent:
+                log.warning("canvas.commit_slow", changes=len(message.changes), seconds=SLOW_WRITE)
         else:
             return super().handle_info(message)
         return None
@@ -264,6 +275,7 @@ class Canvas(GenServer):
             return
         self._is_committing = True
         self._sent = changes
+        self._slow = send_after(SLOW_WRITE, self.ref, _Slow(changes))
         cast(self._store, Append(changes, self._wall_clock(), self.ref))
 
     def _charge(self, settling: Settling, place: tuple[int, int]) -> bool:
@@ -288,6 +300,8 @@ class Canvas(GenServer):
                 log.info("canvas.committed_again", seq=grid.seq)
             self._is_refusing = error is not None
         self._is_committing = False
+        if self._slow is not None:
+            self._slow.cancel()
         for from_, count in self._committing:
             reply(from_, count if error is None else error)
         if error is None:

@@ -89,6 +89,9 @@ def run(
     ] = None,
     read_only: Annotated[bool | None, typer.Option("--read-only/--writable", help="Let nobody paint.")] = None,
     unix: Annotated[Path | None, typer.Option(help="Listen on a unix socket, in place of host and port.")] = None,
+    unix_mode: Annotated[
+        str | None, typer.Option(metavar="MODE", help="Who may use the unix socket, like 0660. (default 0600)")
+    ] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Speak TLS, with this certificate chain (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key, if the file of --tls-cert has none.")] = None,
     trusted_proxy: Annotated[

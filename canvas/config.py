@@ -61,6 +61,7 @@ class Config:
     locked: tuple[Area, ...] = ()
     read_only: bool = False
     unix: Path | None = None
+    unix_mode: int = 0o600
     tls_cert: Path | None = None
     tls_key: Path | None = None
     trusted_proxy: Proxies = Proxies()  # noqa: RUF009  # immutable
@@ -298,6 +299,12 @@ def read_rate_limit(option: str, value: Any) -> RateLimit | None:
     return RateLimit(rate, max(1, round(2 * rate)))
 
 
+def _mode(option: str, value: Any) -> int:
+    if isinstance(value, str) and re.fullmatch("0?[0-7]{3}", value):
+        return int(value, 8)
+    raise ConfigError(option, value, "the permissions of a file like 0660, as a text")
+
+
 def _colors(texts: list[str]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(_color("palette", text) for text in texts))
 
@@ -333,6 +340,7 @@ _READERS: dict[str, Any] = {
     "locked": _listed(_areas, "areas like 0,0,100,50;200,0,10,10", ";"),
     "read_only": _switch,
     "unix": _path,
+    "unix_mode": _mode,
     "tls_cert": _path,
     "tls_key": _path,
     "trusted_proxy": _listed(Proxies.parse, "addresses or networks like 10.0.0.0/8, or unix"),

@@ -8,8 +8,11 @@ import os
 import resource
 import socket
 import ssl
+import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from actors.log import get_logger
 from canvas.config import AUTO, Config, is_loopback
 from protocol import Compression, Limits
 from supervision.console import Door
@@ -19,6 +22,10 @@ CONSOLE_PORT = 8001
 """The console's port by default."""
 OTHER_FILES = 300
 """File descriptors for what is no client: the store, the console, and those who are told that there is no room."""
+MAX_DISMISSALS = 200
+"""Of these, those for clients who are told that there is no room."""
+
+log = get_logger("canopy")
 
 
 class DoorError(Exception):
@@ -39,7 +46,7 @@ def open_doors(config: Config, environment: Mapping[str, str] = os.environ) -> l
         return handed_over
     try:
         if config.unix is not None:
-            return [listen_unix(config.unix)]
+            return [listen_unix(config.unix, config.unix_mode)]
         return listen(config.host, config.port)
     except OSError as error:
         raise DoorError(_explain(error, config)) from None
@@ -66,6 +73,25 @@ def open_console(config: Config) -> Door | None:
     return Door(listening, (host, *config.console_names), tls)
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many clients this process has file descriptors for, without those that the application itself needs.
+
+    Attributes:
+        connections: how many clients
+        dismissals: how many of those who are refused may be told so at a time
+    """
+
+    connections: int
+    dismissals: int
+
+    @classmethod
+    def of(cls, files: int) -> Room:
+        """Divide so many descriptors up: at least a half for clients, 300 at most for everything else."""
+        dismissals = min(MAX_DISMISSALS, files // 8)
+        return cls(files - dismissals - min(OTHER_FILES - MAX_DISMISSALS, files // 2 - dismissals), dismissals)
+
+
 def make_room(connections: int) -> None:
     """Let this process have a file descriptor for each of so many, as far as the system's hard limit allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -73,16 +99,27 @@ def make_room(connections: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(OSError, ValueError):  # macOS has yet another limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    files = _file_limit()
+    if Room.of(files).connections < connections:
+        room = Room.of(files)
+        log.warning("canopy.fewer_connections", wanted=connections, max_connections=room.connections, open_files=files)
+
+
+def _file_limit() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 def policy_of(config: Config) -> Policy:
-    """What the server allows its clients.
+    """What the server allows its clients: no more connections than this process has file descriptors for.
 
     Raises:
         DoorError: if there is no TLS with this certificate and key.
     """
+    room = Room.of(_file_limit())
     return Policy(
-        max_connections=config.max_connections,
+        max_connections=min(config.max_connections, room.connections),
+        max_dismissals=room.dismissals,
         max_per_address=config.max_connections_per_ip,
         max_arrivals=config.max_new_connections_per_ip,
         limits=Limits(message=config.max_message_size),

@@ -57,6 +57,14 @@ class AskUndo:
     until: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class AskPainters:
+    """Call: the first `limit` ids of painters that begin so, in order. Answered with a list, or a `StoreError`."""
+
+    beginning: str
+    limit: int
+
+
 class Historian(GenServer):
     """Looks into the past of one store.
 
@@ -71,10 +79,12 @@ class Historian(GenServer):
 
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Answer a question."""
-        if not isinstance(request, AskPast | AskUndo):
+        if not isinstance(request, AskPast | AskUndo | AskPainters):
             return super().handle_call(request, from_)
         try:
             with closing(self._store.reader()) as reader:
+                if isinstance(request, AskPainters):
+                    return reader.painters(request.beginning, request.limit)
                 return _past(reader, request) if isinstance(request, AskPast) else _undoing(reader, request)
         except StoreError as error:
             return error

@@ -12,17 +12,18 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from canvas.files import sync
-from protocol import HttpError, Request
+from canvas.names import clean_name
+from protocol import Request
 
 COOKIE = "canopy"
+"""The cookie's name begins so. Earlier versions called it so: it is still read."""
 MAX_AGE = 365 * 24 * 3600
 """Seconds a browser keeps it."""
 KEY = "identity.key"
 """The file in the data folder with the key that signs."""
-MAX_NAME = 32
-"""Characters in the name that somebody gives themselves."""
 _KEY_SIZE = 32
-_COOKIE = re.compile(r"([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{22})")
+_USER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_COOKIE = re.compile(rf"({_USER_ID.pattern})\.([A-Za-z0-9_-]{{22}})")
 
 
 def read_key(folder: Path) -> bytes:
@@ -49,36 +50,39 @@ def read_key(folder: Path) -> bytes:
 
 
 def read_name(query: str) -> str:
-    """Read the name that somebody gives themselves, `/ws?name=Ann`; without one it is empty.
+    """Read the name that somebody gives themselves, `/ws?name=Ann`, as `clean_name` leaves it; empty for none."""
+    return clean_name(parse_qs(query).get("name", [""])[-1])
 
-    Raises:
-        HttpError: 400 if it is none to show to others.
-    """
-    name = parse_qs(query).get("name", [""])[-1].strip()
-    if len(name) > MAX_NAME or not name.isprintable():
-        raise HttpError(400, f"a name has at most {MAX_NAME} characters, and none that control anything")
-    return name
+
+def is_user_id(text: str) -> bool:
+    """Tell whether `text` has the form of the id of a user."""
+    return _USER_ID.fullmatch(text) is not None
 
 
 class Identities:
-    """Signs ids, and reads back those that it signed."""
+    """Signs ids, and reads back those that it signed.
+
+    The cookie's name comes from the key as well: cookies know no ports, so two canvases on one host would overwrite
+    each other's cookie under the same name.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self.cookie = f"{COOKIE}_{hmac.digest(key, b'the name of the cookie', hashlib.sha256)[:4].hex()}"
 
     def read(self, request: Request) -> str | None:
-        """Tell who sends a request; None if it does not say, or somebody made the cookie up."""
+        """Tell who sends a request; None if it does not say, or the cookie was made up or signed with another key."""
         for line in request.headers.get_all("Cookie"):
             for pair in line.split(";"):
                 name, _, value = pair.strip().partition("=")
-                match = _COOKIE.fullmatch(value) if name == COOKIE else None
+                match = _COOKIE.fullmatch(value) if name in (self.cookie, COOKIE) else None
                 if match is not None and hmac.compare_digest(self._sign(match[1]), match[2]):
                     return match[1]
         return None
 
     def header(self, user_id: str, *, is_secure: bool) -> tuple[str, str]:
-        """The header that has a browser remember who it is."""
-        value = f"{COOKIE}={user_id}.{self._sign(user_id)}; Path=/; Max-Age={MAX_AGE}; HttpOnly; SameSite=Lax"
+        """The header that has a browser remember who it is, for `MAX_AGE` from now on."""
+        value = f"{self.cookie}={user_id}.{self._sign(user_id)}; Path=/; Max-Age={MAX_AGE}; HttpOnly; SameSite=Lax"
         return "Set-Cookie", value + ("; Secure" if is_secure else "")
 
     def _sign(self, user_id: str) -> str:

@@ -11,29 +11,40 @@ import typer
 from canvas.terminal import Data, ask_api, fail, read_settings, read_span
 from supervision.console.text import clean
 
-Whom = Annotated[str, typer.Argument(help="A user id, an address, or a network like 192.0.2.0/24.")]
+Whom = Annotated[
+    str,
+    typer.Argument(
+        help="A user: the id, the first 6 characters of it or more, or the name of somebody who is here; "
+        "an address, or a network like 192.0.2.0/24."
+    ),
+]
 
 
 def ban(
     whom: Whom,
     reason: Annotated[str, typer.Option(help="Why; they are told.")] = "",
     span: Annotated[str | None, typer.Option("--for", metavar="SPAN", help="For how long, like 30m or 1d12h.")] = None,
+    with_address: Annotated[
+        bool, typer.Option("--with-address", help="Keep out the addresses of a user as well.")
+    ] = False,
     data: Data = None,
 ) -> None:
-    """Keep a user or an address out of a running canvas, and send away whoever of them is there."""
-    query = {"whom": whom, "reason": reason}
+    """Keep a user or an address out of a running canvas, and close their connections."""
+    query = {"whom": whom, "reason": reason, "with_address": str(int(with_address))}
     if span is not None:
         seconds = read_span(span)
         if seconds is None:
             fail(f"--for must be a span like 30m or 1d12h, got {span!r}")
         query["seconds"] = str(seconds)
-    typer.echo(_describe(_ask(data, "POST", query)))
+    made = _ask(data, "POST", query)
+    count = made["sent_away"]
+    typer.echo(f"{_describe(made)} ({count} connection{'s' * (count != 1)} closed)")
 
 
 def unban(whom: Whom, data: Data = None) -> None:
     """Let a user or an address in again."""
-    _ask(data, "DELETE", {"whom": whom})
-    typer.echo(f"{clean(whom)} may come in again")
+    lifted = _ask(data, "DELETE", {"whom": whom})
+    typer.echo(f"{clean(lifted['unbanned'])} may come in again")
 
 
 def bans(data: Data = None) -> None:
@@ -48,4 +59,5 @@ def _ask(data: Path | None, method: str, query: dict[str, str]) -> Any:
 
 def _describe(ban: dict[str, Any]) -> str:
     until = "for good" if ban["until"] is None else f"until {datetime.fromtimestamp(ban['until']):%Y-%m-%d %H:%M:%S}"
-    return f"{clean(ban['whom'])} is banned {until}" + (f": {clean(ban['reason'])}" if ban["reason"] else "")
+    whom = " with ".join(filter(None, [clean(ban["whom"]), ", ".join(ban["addresses"])]))
+    return f"{whom} is banned {until}" + (f": {clean(ban['reason'])}" if ban["reason"] else "")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from actors import CallExit, Target, call
 from canvas.bans import Bans
 from canvas.canvas import CanvasStatus, GetStatus
 from canvas.room import Room
-from canvas.store import GetHealth, Health, Store
+from canvas.store import SLOW_WRITE, GetHealth, Health, Store
 from registry import Table
 from supervision.console import PageContent, PageTable
 
@@ -55,6 +57,8 @@ class CanvasPage:
 async def look_at_store(store: Store, server: Target, canvas: Target) -> dict[str, Any]:
     """The store, as far as its process answers, and what the canvas has for it."""
     values: dict[str, Any] = {"kind": store.kind, "durability": store.durability, "epoch": store.epoch}
+    pace = store.pace()
+    values |= {"write under way (s)": round(pace.seconds, 1), "slow writes": pace.slow}
     health, status = await asyncio.gather(_ask(server, GetHealth()), _ask(canvas, GetStatus()))
     if isinstance(health, Health):
         values |= {
@@ -68,6 +72,15 @@ async def look_at_store(store: Store, server: Target, canvas: Target) -> dict[st
         values["state"] = health
     values["pixels waiting"] = status.waiting if isinstance(status, CanvasStatus) else status
     return values
+
+
+def measure_store(store: Store) -> Iterator[Metric]:
+    """What Prometheus sees of the store."""
+    pace = store.pace()
+    about = "How long the write under way has taken; 0 if there is none."
+    yield GaugeMetricFamily("canopy_store_write_seconds", about, value=pace.seconds)
+    about = f"Writes that took longer than {SLOW_WRITE:g} s."
+    yield CounterMetricFamily("canopy_store_slow_writes", about, value=pace.slow)
 
 
 async def what_is_wrong(server: Target, canvas: Target) -> str | None:
@@ -119,7 +132,12 @@ class BansPage:
         """Read the bans that hold, the last one first."""
         bans = self._bans.all()
         rows = [
-            [ban.whom, ban.reason, _moment(ban.at), "for good" if ban.until is None else _moment(ban.until)]
+            [
+                " ".join((ban.whom, *ban.addresses)),
+                ban.reason,
+                _moment(ban.at),
+                "for good" if ban.until is None else _moment(ban.until),
+            ]
             for ban in reversed(bans[-MAX_ROWS:])
         ]
         table = PageTable("Kept out", ["who", "reason", "since", "until"], rows)

@@ -6,7 +6,6 @@ import hashlib
 import mimetypes
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -19,14 +18,15 @@ from canvas.canvas import GetPicture, Picture
 from canvas.codec import BINARY, JSON
 from canvas.config import Config
 from canvas.echo import Echo
+from canvas.guests import Guest, Guests
 from canvas.identity import Identities, read_name
 from canvas.images import EncodePng
 from canvas.pages import what_is_wrong
 from canvas.pixel import PixelRoute
 from canvas.room import Room
-from canvas.store import Store, StoreError
+from canvas.store import SLOW_WRITE, Store, StoreError
 from canvas.view import open_view
-from canvas.visitor import Visitor
+from canvas.visit import Visit
 from protocol import HttpError, Limits, Request, Response, choose_subprotocol, decode_path
 from supervision.server import Answer, Sockets, WebSocket
 
@@ -83,6 +83,7 @@ class Routes:
         new_user_id: names a new visitor
         identities: know a visitor again
         bans: keep some out
+        guests: are told who comes
         store: tells what it promises
     """
 
@@ -94,6 +95,7 @@ class Routes:
         new_user_id: Callable[[], str],
         identities: Identities,
         bans: Bans,
+        guests: Guests,
         store: Store,
     ) -> None:
         self._config = config
@@ -102,6 +104,7 @@ class Routes:
         self._new_user_id = new_user_id
         self._identities = identities
         self._bans = bans
+        self._guests = guests
         self._store = store
         self._static = load_static()
         self._pixel = PixelRoute(room)
@@ -134,6 +137,9 @@ class Routes:
 
     async def _health(self) -> Response:
         about: dict[str, object] = {"store": self._store.kind, "durability": self._store.durability}
+        seconds = self._store.pace().seconds
+        if seconds >= SLOW_WRITE:
+            about["slow_write"] = round(seconds, 1)
         wrong = await what_is_wrong("store", self._room.canvas)
         if wrong is not None:
             return _json(503, {"status": "failing", **about, "error": wrong})
@@ -143,18 +149,19 @@ class Routes:
         known = self._identities.read(request)
         ban = self._bans.find(known, request.remote)
         if ban is not None:
-            raise HttpError(403, ban.notice)
+            raise ban.refusal
         user_id = known or self._free_user_id()
-        headers = () if known else (self._identities.header(user_id, is_secure=request.is_secure),)
+        cookie = self._identities.header(user_id, is_secure=request.is_secure)  # at each visit, so that it never ends
         name = read_name(request.query)
         offered = request.headers.tokens("Sec-WebSocket-Protocol")
         codec = BINARY if choose_subprotocol(offered, SUBPROTOCOLS) else JSON
         view = open_view(codec, request.query, self._room.width, self._room.height)
+        self._guests.saw(Guest(user_id, name, request.remote))
         return WebSocket(
-            partial(Visitor, room=self._room, user_id=user_id, name=name, view=view),
+            Visit(self._room, user_id, name, view),
             SUBPROTOCOLS,
             label=f"visitor {user_id}",
-            headers=headers,
+            headers=(cookie,),
         )
 
     def _free_user_id(self) -> str:
@@ -188,8 +195,11 @@ def _step(query: str) -> int:
 
 
 def _cached(request: Request, etag: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Response:
-    """Send `body`, or 304 if the client has it (RFC 9110 §13.1.2)."""
+    """Send `body`, or 304 if the client has it, or 412 if it wants another (RFC 9110 §13.2.2)."""
     headers = (("ETag", etag), *headers)
+    wanted = request.headers.tokens("If-Match")
+    if wanted and "*" not in wanted and etag not in wanted:
+        raise HttpError(412, "No representation has a tag of If-Match (RFC 9110 §13.1.1)", (("ETag", etag),))
     known = request.headers.tokens("If-None-Match")
     if "*" in known or any(tag.removeprefix("W/") == etag for tag in known):
         return Response(304, headers)

@@ -16,6 +16,7 @@ from actors import ExitReason, StartError, is_clean
 from actors.log import get_logger
 from canvas.application import CanvasApplication
 from canvas.bans import BadBans
+from canvas.clock import WallClock
 from canvas.config import Config
 from canvas.doors import DoorError, make_room
 from canvas.store import UnusableStore
@@ -46,7 +47,7 @@ def _serve(config: Config) -> None:
     threshold = configure_logging(config.log_level, config.log_format)
     make_room(config.max_connections)
     try:
-        application = CanvasApplication(config, set_log_level=threshold.set)
+        application = CanvasApplication(config, wall_clock=WallClock(), set_log_level=threshold.set)
     except DoorError as error:
         fail(str(error))
     except OSError as error:

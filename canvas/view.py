@@ -22,7 +22,8 @@ class Need(enum.Enum):
 
 @dataclass(slots=True, eq=False)
 class View:
-    """What one client has been shown. It outlives the connection actor; the broadcaster alone changes it, but `wanted`.
+    """What one client has been shown. It outlives the connection actor; the broadcaster alone changes it, but `wanted`
+    and `is_dismissed`.
 
     Attributes:
         codec: how to speak to the client
@@ -36,6 +37,7 @@ class View:
         need: what it has to be given before changes
         is_waiting: that is being made
         is_slow: it has left so much unread that what was painted over meanwhile is left out
+        is_dismissed: nothing is heard of the client any more, whose connection is being closed for what it has done
     """
 
     codec: Codec = JSON
@@ -50,6 +52,7 @@ class View:
     need: Need = Need.WELCOME
     is_waiting: bool = False
     is_slow: bool = False
+    is_dismissed: bool = False
 
 
 def open_view(codec: Codec, query: str, width: int, height: int) -> View:

@@ -47,7 +47,6 @@ class Visitor:
         "_connection",
         "_cursor",
         "_decode",
-        "_is_banned",
         "_painter",
         "_paints",
         "_room",
@@ -66,7 +65,6 @@ class Visitor:
         self._check = room.rules.check if room.rules.are_strict else None
         self._painter = self._viewer.painter
         self._allowances = room.allowances
-        self._is_banned = False
         self._paints: list[Paint] = []
         self._cursor: CursorMoved | None = None
 
@@ -77,7 +75,7 @@ class Visitor:
 
     def received(self, message: Text | Binary) -> None:
         """Take one message."""
-        if self._is_banned:
+        if self._viewer.view.is_dismissed:
             return
         try:
             self._spend(self._allowances.bytes, "bytes of messages", len(message.data))  # before it is decoded
@@ -160,6 +158,6 @@ class Visitor:
         if self._allowances.patience.take(self._painter, self._clock()) == 0.0:
             self._connection.wire.send(self._codec.error(error))
             return
-        self._is_banned = True
+        self._viewer.view.is_dismissed = True
         log.info("visitor.banned", user_id=self._user_id, code=error.code)
         self._connection.close(CloseCode.POLICY_VIOLATION, f"too many bad messages, the last one: {error.code}")

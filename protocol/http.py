@@ -39,7 +39,8 @@ class HttpError(Exception):
 class Request:
     """One complete request.
 
-    `remote` and `is_secure` are for who holds the socket to fill in: the client's address, and whether it speaks TLS.
+    `remote` and `is_secure` are for the holder of the socket to fill in: the client's address, and whether it speaks
+    TLS, with us or with a proxy that is trusted.
     """
 
     method: str

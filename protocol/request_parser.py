@@ -8,9 +8,11 @@ lengths, two hosts) is refused: request smuggling lives on that difference.
 import re
 from enum import Enum
 
+from protocol.body import NOT_IN_FIELD_LINE, Body, ChunkedBody, SizedBody
 from protocol.headers import Headers
 from protocol.http import ABSOLUTE_FORM, TOKEN, HttpError, Request, is_authority
 from protocol.limits import Limits
+from protocol.line_buffer import LineBuffer
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """What we recognise; any other method is 501 (RFC 9110 §9.1)."""
@@ -27,20 +29,18 @@ class RequestParser:
 
     __slots__ = (
         "_blank_line_seen",
-        "_body_length",
+        "_body",
         "_buffer",
         "_fields",
         "_head",
         "_header_bytes",
         "_limits",
-        "_scanned",
         "_started",
     )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._buffer = bytearray()
-        self._scanned = 0  # bytes of the buffer known to hold no LF, so that a trickle is not searched twice
+        self._buffer = LineBuffer()
         self._reset()
 
     def _reset(self) -> None:
@@ -49,18 +49,15 @@ class RequestParser:
         self._fields: list[tuple[str, str]] = []
         self._header_bytes = 0
         self._head: Request | None = None
-        self._body_length = 0
+        self._body: Body = SizedBody(0)
 
     def feed(self, data: bytes) -> None:
         """Append what the peer sent."""
-        self._buffer += data
+        self._buffer.feed(data)
 
     def take_rest(self) -> bytes:
         """Hand over the bytes behind the last request, for another protocol to read."""
-        rest = bytes(self._buffer)
-        self._buffer.clear()
-        self._scanned = 0
-        return rest
+        return self._buffer.take(len(self._buffer))
 
     @property
     def has_begun(self) -> bool:
@@ -81,33 +78,30 @@ class RequestParser:
             head = self._next_head()
             if head is None:
                 return None
-            self._body_length = _body_length(head, self._limits.body)
+            self._body = _body_of(head, self._limits)
             self._head = head
-            if _expects_continue(head) and self._body_length:
+            if _expects_continue(head) and not self._body.is_empty:
                 return Interim.CONTINUE
-        if len(self._buffer) < self._body_length:
+        body = self._body.read(self._buffer)
+        if body is None:
             return None
-        return self._finish(self._head)
-
-    def _finish(self, head: Request) -> Request:
-        body = bytes(self._buffer[: self._body_length])
-        del self._buffer[: self._body_length]
+        head = self._head
         self._reset()
         return Request(head.method, head.target, head.version, head.headers, body) if body else head
 
     def _next_head(self) -> Request | None:
         if self._started is None:
-            line = self._next_line(self._limits.request_line, _NOT_IN_REQUEST_LINE, _LINE_TOO_LONG)
+            line = self._buffer.take_line(self._limits.request_line, _NOT_IN_REQUEST_LINE, _LINE_TOO_LONG)
             if line == b"" and not self._blank_line_seen:
                 # One empty line before a request is ignored (RFC 9112 §2.2).
                 self._blank_line_seen = True
-                line = self._next_line(self._limits.request_line, _NOT_IN_REQUEST_LINE, _LINE_TOO_LONG)
+                line = self._buffer.take_line(self._limits.request_line, _NOT_IN_REQUEST_LINE, _LINE_TOO_LONG)
             if line is None:
                 return None
             self._started = _parse_request_line(line)
         while True:
             room = self._limits.header_bytes - self._header_bytes
-            line = self._next_line(room, _NOT_IN_FIELD_LINE, _HEADERS_TOO_LONG)
+            line = self._buffer.take_line(room, NOT_IN_FIELD_LINE, _HEADERS_TOO_LONG)
             if line is None:
                 return None
             if not line:
@@ -121,29 +115,10 @@ class RequestParser:
         _check_host(request)
         return request
 
-    def _next_line(self, limit: int, forbidden: re.Pattern[bytes], too_long: tuple[int, str]) -> bytes | None:
-        """Take one line off the buffer, without its CRLF. Its bytes are judged before its end has come."""
-        end = self._buffer.find(b"\n", self._scanned)
-        length = (end if end >= 0 else len(self._buffer)) - 1
-        if forbidden.search(self._buffer, self._scanned, min(length, limit) + 2):  # TLS, for one, has no lines
-            raise HttpError(400, "A line must be text without control characters (RFC 9112 §3, RFC 9110 §5.5)")
-        if length > limit:
-            raise HttpError(*too_long)
-        if end < 0:
-            self._scanned = len(self._buffer)
-            return None
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        self._scanned = 0
-        if line.find(b"\r") != len(line) - 1 or not line:
-            raise HttpError(400, "A line must end in CRLF and hold no other CR or LF (RFC 9112 §2.2)")
-        return line[:-1]
-
 
 _TOKEN = re.compile(TOKEN.encode())
 _REQUEST_LINE = re.compile(rf"({TOKEN}) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])".encode())
 _NOT_IN_REQUEST_LINE = re.compile(rb"[^\x20-\x7e\r\n]")
-_NOT_IN_FIELD_LINE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LINE_TOO_LONG = (414, "The request line is too long (RFC 9110 §15.5.15)")
 _HEADERS_TOO_LONG = (431, "The header fields are too long (RFC 6585 §5)")
 
@@ -192,34 +167,34 @@ def _check_host(request: Request) -> None:
         raise HttpError(400, "Host must be a name or an address with an optional port (RFC 9110 §7.2)")
 
 
-def _body_length(request: Request, limit: int) -> int:
+def _body_of(request: Request, limits: Limits) -> Body:
     """Judge the framing of the body from the head (RFC 9112 §6)."""
     lengths = request.headers.get_all("content-length")
     if "transfer-encoding" in request.headers:
-        raise _transfer_encoding_error(request, with_length=bool(lengths))
+        _check_transfer_encoding(request, with_length=bool(lengths))
+        return ChunkedBody(limits)
     if not lengths:
-        return 0
+        return SizedBody(0)
     if len(lengths) > 1 or not (lengths[0].isascii() and lengths[0].isdigit()):
         raise HttpError(400, "Content-Length must be one decimal number (RFC 9112 §6.3)")
     digits = lengths[0].lstrip("0")
     # Compared by length first: int() refuses thousands of digits.
-    if len(digits) > len(str(limit)) or int(digits or "0") > limit:
-        raise HttpError(413, f"The body is larger than the {limit} bytes allowed here (RFC 9110 §15.5.14)")
-    return int(digits or "0")
+    if len(digits) > len(str(limits.body)) or int(digits or "0") > limits.body:
+        raise HttpError(413, f"The body is larger than the {limits.body} bytes allowed here (RFC 9110 §15.5.14)")
+    return SizedBody(int(digits or "0"))
 
 
-def _transfer_encoding_error(request: Request, *, with_length: bool) -> HttpError:
-    """Say why a Transfer-Encoding is refused; every one is, because no route here takes a body of unknown length."""
+def _check_transfer_encoding(request: Request, *, with_length: bool) -> None:
+    """Refuse every Transfer-Encoding but chunked alone (RFC 9112 §6.1)."""
     codings = [coding.lower() for coding in request.headers.tokens("transfer-encoding")]
     if with_length:
-        return HttpError(400, "Content-Length and Transfer-Encoding exclude each other (RFC 9112 §6.3)")
+        raise HttpError(400, "Content-Length and Transfer-Encoding exclude each other (RFC 9112 §6.3)")
     if request.version < (1, 1):
-        return HttpError(400, "HTTP/1.0 has no Transfer-Encoding (RFC 9112 §6.1)")
+        raise HttpError(400, "HTTP/1.0 has no Transfer-Encoding (RFC 9112 §6.1)")
     if any(coding != "chunked" for coding in codings):
-        return HttpError(501, "Unknown transfer coding (RFC 9112 §6.1)")
+        raise HttpError(501, "Unknown transfer coding (RFC 9112 §6.1)")
     if len(codings) != 1:
-        return HttpError(400, "Transfer-Encoding must name chunked exactly once (RFC 9112 §6.1)")
-    return HttpError(411, "A body is taken only with a Content-Length (RFC 9112 §6.3)")
+        raise HttpError(400, "Transfer-Encoding must name chunked exactly once (RFC 9112 §6.1)")
 
 
 def _expects_continue(request: Request) -> bool:

@@ -1,5 +1,6 @@
 """What all test suites share: their options, plain logs, and that nothing is skipped in CI."""
 
+import gc
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -9,6 +10,7 @@ import structlog
 from hypothesis import settings
 
 pytest_plugins = ["actors.testing.plugin"]  # an installed canopy brings it along
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options of `tests/otp` here, where pytest finds them whatever it is asked to run."""
@@ -23,6 +25,12 @@ def pytest_configure() -> None:
     settings.load_profile("untimed")
     renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.processors.add_log_level, renderer])
+
+
+def pytest_collection_finish() -> None:
+    """Keep modules and test items out of garbage collection: it takes a quarter of the time of some tests otherwise."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

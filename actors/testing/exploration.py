@@ -21,7 +21,7 @@ from actors.testing.kit import Kit, describe_run
 Simulated: TypeAlias = Callable[[Kit], Coroutine[Any, Any, Any]]
 
 SHRINKING_RUNS = 250
-"""Runs that making a failure small may take."""
+"""How many runs `explore` spends by default on making a failure small."""
 LINES_OF_TRACE = 120
 """So many of the last lines of the trace are shown."""
 SEEDS_SHOWN = 10
@@ -74,7 +74,13 @@ class _Result:
     interrupted: int | None = None
 
 
-def explore(test: Simulated, seeds: int | Iterable[int] = 100, *, jobs: int | None = None, shrinks: bool = True) -> int:
+def explore(
+    test: Simulated,
+    seeds: int | Iterable[int] = 100,
+    *,
+    jobs: int | None = None,
+    shrinking_runs: int = SHRINKING_RUNS,
+) -> int:
     """Run `test` with each of `seeds`; returns how many runs that were.
 
     Even seeds draw any process that could run, odd ones give processes priorities (PCT). A run that skips, as with
@@ -84,7 +90,7 @@ def explore(test: Simulated, seeds: int | Iterable[int] = 100, *, jobs: int | No
         test: called with the kit of each run
         seeds: how many, or which
         jobs: processes that share the work; one for each processor by default
-        shrinks: make the first failure small before it is shown
+        shrinking_runs: how many runs may be spent on making the first failure small; 0 shows it as it was found
 
     Raises:
         Found: if a run fails, whatever it raises, with the seed and how to run it again
@@ -99,7 +105,7 @@ def explore(test: Simulated, seeds: int | Iterable[int] = 100, *, jobs: int | No
         attempt(test, result.interrupted)  # for what it raised, which is still in the other process
         raise KeyboardInterrupt
     if result.failed is not None:
-        raise _found(test, result.failed, shrinks)
+        raise _found(test, result.failed, shrinking_runs)
     if result.skipped is not None and result.runs == 0:
         raise attempt(test, result.skipped)[1] or AssertionError(_not_again(result.skipped, "skipped"))
     return result.runs
@@ -207,12 +213,12 @@ def _not_again(seed: int, what: str) -> str:
     return f"seed {seed} {what} only once: something in the test is not drawn from the seed"
 
 
-def _found(test: Simulated, seed: int, shrinks: bool) -> Found:
+def _found(test: Simulated, seed: int, shrinking_runs: int) -> Found:
     kit, failure = attempt(test, seed)
     if failure is None or isinstance(failure, skips):
         raise AssertionError(_not_again(seed, "failed"))
     whole = kit.chance.plan()
-    plan = shrink(test, seed, whole, failure) if shrinks else whole
+    plan = shrink(test, seed, whole, failure, runs=shrinking_runs) if shrinking_runs else whole
     small, failure_of_small = attempt(test, seed, plan, traces=True)
     if failure_of_small is None or isinstance(failure_of_small, skips):
         failure_of_small = failure
@@ -242,7 +248,7 @@ def describe_plan(plan: Plan) -> str:
     return ", ".join(f"{name}[{at}]={taken}" for (name, at), taken in sorted(plan.items())[:40]) or "none"
 
 
-def shrink(test: Simulated, seed: int, plan: Plan, failure: BaseException, *, runs: int = SHRINKING_RUNS) -> Plan:
+def shrink(test: Simulated, seed: int, plan: Plan, failure: BaseException, *, runs: int) -> Plan:
     """Find fewer decisions with which `test` fails in the same way: with whole streams less, then with parts less.
 
     (ddmin: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002)
@@ -260,7 +266,7 @@ def shrink(test: Simulated, seed: int, plan: Plan, failure: BaseException, *, ru
         return plan
     for stream in sorted({name for name, _ in kept}):
         without = [decision for decision in kept if decision[0] != stream]
-        if len(without) < len(kept) and fails(without):
+        if left > 0 and len(without) < len(kept) and fails(without):
             kept = without
     size = (len(kept) + 1) // 2
     while kept and size >= 1 and left > 0:

@@ -239,20 +239,26 @@ class Kit:
         return list(self._events or ())
 
     def leaks(self) -> list[str]:
-        """What is left: processes, names, timers that are set; and monitors that somebody has of one process twice."""
+        """What is left: processes, names, timers that are set, and what `dangling` lists."""
         scheduler = self.scheduler
         left = [f"process {process}" for process in scheduler.processes.values()]
         left += [f"name {name}" for name in scheduler.names]
         left += [f"timer {_plain(timer)}" for timer in self.loop.timers()]
-        return left + self.surplus_monitors()
+        return left + self.dangling()
 
-    def surplus_monitors(self) -> list[str]:
-        """Monitors that a process has beside another one of the same process: somebody forgets to demonitor."""
+    def dangling(self) -> list[str]:
+        """Links and monitors between a living process and a dead one, and second monitors of the same process."""
         left = []
+        living = set(self.scheduler.processes.values())
         for cell in self.scheduler.processes.values():
+            left += [f"link of {cell} to the dead {peer}" for peer in cell.links or () if peer not in living]
             for watched, count in Counter((cell.monitors or {}).values()).items():
                 if count > 1:
                     left.append(f"{count} monitors of {watched} by {cell}")
+                if watched not in living:
+                    left.append(f"monitor of the dead {watched} by {cell}")
+            watchers = Counter((cell.monitored_by or {}).values())
+            left += [f"monitor of {cell} by the dead {watcher}" for watcher in watchers if watcher not in living]
         return left
 
     # Private.

@@ -18,9 +18,11 @@ from canvas.store.server import (
 )
 from canvas.store.sqlite import DATABASE, SqliteStore
 from canvas.store.sqlite_reader import SqliteReader
+from canvas.store.turn import SLOW_WRITE, Pace
 
 __all__ = [
     "DATABASE",
+    "SLOW_WRITE",
     "About",
     "Append",
     "BlockingStoreServer",
@@ -33,6 +35,7 @@ __all__ = [
     "Loaded",
     "LookForSnapshot",
     "MemoryStore",
+    "Pace",
     "Reader",
     "Rejected",
     "SqliteReader",

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from canvas.grid import Change, Grid
 from canvas.store.chunk import Chunk
+from canvas.store.turn import Pace
 
 Durability = Literal["full", "none"]
 """What a commit survives: `full` a loss of power, `none` nothing for certain."""
@@ -72,7 +73,8 @@ class Store(Protocol):
         """Commit changes that were made at `at` (seconds since 1970): all of them or none.
 
         When this returns they are as durable as this store can make them. Time never goes back in a store: an `at`
-        before the last one counts as that.
+        up to a minute before the last one counts as that, and so does one before 2020. Any other says that the clock
+        was ahead: changes that are later get this time.
 
         Raises:
             StoreError: if they cannot be kept.
@@ -86,6 +88,10 @@ class Store(Protocol):
         Raises:
             StoreError: if its files were deleted, moved or replaced; the text says which.
         """
+        ...
+
+    def pace(self) -> Pace:
+        """How long the write under way has taken, and how many were slow. Any thread may ask."""
         ...
 
     def size(self) -> int:
@@ -143,6 +149,14 @@ class Reader(Protocol):
 
     def number(self, user_id: str) -> int | None:
         """The number of a painter in chunks; None if it has never painted."""
+        ...
+
+    def painters(self, beginning: str, limit: int) -> list[str]:
+        """The first `limit` ids of painters that begin so, in order.
+
+        Raises:
+            StoreError: if they cannot be read.
+        """
         ...
 
     def since_snapshot(self) -> int:

@@ -11,7 +11,9 @@ import numpy as np
 
 from canvas.grid import Change, Grid
 from canvas.store.chunk import Chunk, pack
+from canvas.store.dating import was_ahead
 from canvas.store.interface import Durability, StoreError
+from canvas.store.turn import Pace
 
 REMEMBERED = 100_000
 """Changes that can be read again one by one: the older ones are in the picture and nowhere else."""
@@ -68,12 +70,18 @@ class MemoryStore:
         if not changes:
             return
         batches = self._batches
+        if batches and was_ahead(at, batches[-1].at):
+            self._batches = batches = deque(_Batch(min(at, batch.at), batch.changes) for batch in batches)
         batches.append(_Batch(max(at, batches[-1].at) if batches else at, changes))
         while self._grid.seq - batches[0].changes[-1].seq >= REMEMBERED:
             self._oldest.apply(batches.popleft().changes)
 
     def verify(self) -> None:
         """There are no files."""
+
+    def pace(self) -> Pace:
+        """Nothing is written anywhere."""
+        return Pace(0.0, 0)
 
     def size(self) -> int:
         """Nothing is on disk."""
@@ -139,6 +147,11 @@ class MemoryReader:
         """See `Reader.number`."""
         changes = (change for batch in self._store._batches for change in batch.changes)
         return self._number(user_id) if any(change.user_id == user_id for change in changes) else None
+
+    def painters(self, beginning: str, limit: int) -> list[str]:
+        """See `Reader.painters`."""
+        found = {change.user_id for batch in self._store._batches for change in batch.changes}
+        return sorted(user_id for user_id in found if user_id.startswith(beginning))[:limit]
 
     def since_snapshot(self) -> int:
         """None: the canvas is at hand."""

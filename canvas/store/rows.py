@@ -6,6 +6,7 @@ alone: ten million rows take half a minute to read, and folded a second.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import zlib
 from collections.abc import Sequence
@@ -71,6 +72,28 @@ def insert(connection: sqlite3.Connection, first: int, at: float, times: bytes |
     connection.execute(f"INSERT INTO batches ({COLUMNS}) VALUES (?, ?, ?, ?, ?)", values)
 
 
+def remove(connection: sqlite3.Connection, first: int) -> None:
+    """Remove the row that begins with change `first`."""
+    connection.execute("DELETE FROM batches WHERE first_seq = ?", (first,))
+
+
+def redate(connection: sqlite3.Connection, at: float) -> int:
+    """Date the changes that are later than `at` to that; returns how many rows have some.
+
+    A folded row that is not what was written keeps its checksum, so that this is still noticed.
+    """
+    folded = connection.execute("SELECT first_seq FROM batches WHERE at > ? AND times IS NOT NULL", (at,)).fetchall()
+    for (first,) in folded:
+        (row,) = read(connection, "first_seq = ?", first)
+        with contextlib.suppress(StoreError):
+            row.verify()
+            runs = row.runs().copy()
+            runs["at"] = np.minimum(runs["at"], at)
+            values = (runs.tobytes(), _checksum(runs.tobytes(), row.records), first)
+            connection.execute("UPDATE batches SET times = ?, checksum = ? WHERE first_seq = ?", values)
+    return connection.execute("UPDATE batches SET at = ? WHERE at > ?", (at, at)).rowcount
+
+
 def read(connection: sqlite3.Connection, condition: str, *parameters: object, changes: int = READ_CHANGES) -> list[Row]:
     """As many of the rows that fulfil `condition`, in its order, as are read at once, or as make so many changes."""
     rows: list[Row] = []
@@ -126,9 +149,11 @@ def fold(connection: sqlite3.Connection, turn: AbstractContextManager[object]) -
         chunk = join(group, group[0].first)
         runs = np.concatenate([row.runs() for row in group])
         with turn, transaction(connection):
+            at = connection.execute("SELECT at FROM batches WHERE first_seq = ?", (group[-1].first,)).fetchone()
             remove = "DELETE FROM batches WHERE first_seq BETWEEN ? AND ?"
-            if connection.execute(remove, (group[0].first, group[-1].first)).rowcount != len(group):
-                raise StoreError(f"change {chunk.first} was folded by somebody else")
+            removed = connection.execute(remove, (group[0].first, group[-1].first)).rowcount
+            if removed != len(group) or at != (group[-1].at,):
+                raise StoreError(f"change {chunk.first} was folded by somebody else, or dated anew")
             insert(connection, chunk.first, group[-1].at, runs.tobytes(), chunk.records.tobytes())
         first = chunk.last + 1
 

@@ -36,7 +36,7 @@ VERSIONS: Sequence[Sequence[str]] = (
 VOLATILE = "~"
 """Ends the epoch of a run with durability `none`: what it has shown may be gone after a power cut."""
 BUSY_TIMEOUT = 30.0
-"""Seconds that a commit waits for another writer, which is a snapshot: that takes some milliseconds."""
+"""Seconds that a commit waits for another process that writes, such as `sqlite3`; ours take turns."""
 CHECKED_WHOLE = 64 * 1024 * 1024
 """A file up to so many bytes is read through at the start, in less than a second. Of a larger one only what is needed:
 the start would take longer with every change."""

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import threading
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
+from actors.log import get_logger
 from canvas.grid import Change, Grid
 from canvas.store import rows, schema
 from canvas.store.chunk import pack
+from canvas.store.dating import was_ahead
 from canvas.store.interface import Durability, StoreError
 from canvas.store.schema import About, transaction
 from canvas.store.sqlite_reader import SqliteReader
+from canvas.store.turn import Pace, Turn
+
+log = get_logger("canopy.store")
 
 DATABASE = "canvas.db"
 """The file's name in the data folder."""
@@ -51,7 +56,7 @@ class _File:
     durability: Durability
     identity: Identity | None
     checked: Grid | None = None  # the canvas as it was found, for the first who loads it
-    turn: threading.Lock = field(default_factory=threading.Lock)
+    turn: Turn = field(default_factory=Turn)
     owner: SqliteStore | None = None
     is_doubtful: bool = False  # a write has failed, and some of it may be in the log
 
@@ -83,9 +88,10 @@ class SqliteStore:
     def __init__(self, file: _File) -> None:
         self._file = file
         self._connection: sqlite3.Connection | None = None
-        self._log: Identity | None = None  # the log that the connection writes to, once it has
+        self._log: Identity | None = None  # the log that the connection writes to
+        # What is known of the file while it is connected: painters' numbers; the seq and the time of the last commit.
         self._users: dict[str, int] = {}
-        self._last: tuple[int, float] | None = None  # the last commit's seq and time, once they are known
+        self._last: tuple[int, float] | None = None
         with file.turn:
             predecessor, file.owner = file.owner, self
             if predecessor is not None:
@@ -157,10 +163,8 @@ class SqliteStore:
                 if self._file.is_doubtful:
                     self._reopen()
                 self._commit(changes, at)
-                self._verify()
             except sqlite3.Error as error:
-                self._users.clear()  # some may have been in what was rolled back
-                self._last = None
+                self._forget()  # some painters may have been in what was rolled back
                 if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InternalError)):
                     raise
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
@@ -172,8 +176,13 @@ class SqliteStore:
     def verify(self) -> None:
         """See `Store.verify`."""
         self._file.verify()
-        if self._log is not None and identify(self._file.log) != self._log:
+        found = identify(self._file.log)
+        if self._connection is not None and (found is None or found != self._log):
             raise StoreError(f"{self._file.log.name} was deleted, moved or replaced while it was in use")
+
+    def pace(self) -> Pace:
+        """See `Store.pace`."""
+        return self._file.turn.pace()
 
     def size(self) -> int:
         """See `Store.size`."""
@@ -186,16 +195,21 @@ class SqliteStore:
                 self._file.owner._disconnect()
 
     def _verify(self) -> None:
-        """Check the files; what was in a lost log is saved, and the next commit has a new one."""
+        """Check the files. All that is in a lost log is written to the database, and the next commit has a new log.
+
+        Raises:
+            StoreError: if that cannot be done, or the database is lost.
+        """
+        self._file.verify()
         try:
             self.verify()
-        except StoreError:
-            self._last = None
-            if self._connection is not None and identify(self._file.path) == self._file.identity:
-                is_busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                if not is_busy:
-                    self._disconnect()
-            raise
+        except StoreError as error:
+            assert self._connection is not None, "without a connection there is no log"
+            is_busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if is_busy:
+                raise
+            log.warning("store.log_lost", error=str(error))
+            self._disconnect()
 
     def _reopen(self) -> None:
         """Trust nothing that was open when a write failed, and leave nothing of that write.
@@ -217,23 +231,43 @@ class SqliteStore:
                 raise ValueError(f"change {change.seq} cannot follow {expected - 1}")
         if not changes:
             return
-        at = max(at, time)
+        batches = 0
         with transaction(connection):
+            if was_ahead(at, time):
+                batches, time = rows.redate(connection, at), at
+            at = max(at, time)
             records = pack(changes, self._number).tobytes()
             rows.insert(connection, seq + 1, at, None, records)
+        if batches:
+            log.warning("store.redated", batches=batches, to=datetime.fromtimestamp(at, UTC).isoformat("T", "seconds"))
         self._last = (seq + len(changes), at)
-        if self._log is None:
-            self._log = identify(self._file.log)
+        try:
+            self._verify()
+        except (StoreError, sqlite3.Error):
+            # They will be refused, so they must not be there when the file is found again.
+            self._last = None
+            with transaction(connection):
+                rows.remove(connection, seq + 1)
+            raise
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = schema.connect(self._file.path, writes=True, durability=self._file.durability)
+            connection = schema.connect(self._file.path, writes=True, durability=self._file.durability)
+            with schema.closed_on_failure(connection):
+                rows.last(connection)  # only what is read opens the log
+                self._log = identify(self._file.log)
+            self._connection = connection
         return self._connection
 
     def _disconnect(self) -> None:
+        self._forget()
         if self._connection is not None:
             self._connection.close()
             self._connection = self._log = None
+
+    def _forget(self) -> None:
+        self._users.clear()
+        self._last = None
 
     def _number(self, user_id: str) -> int:
         number = self._users.get(user_id)

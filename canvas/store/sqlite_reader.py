@@ -19,6 +19,8 @@ from canvas.store.rows import Row
 from canvas.store.schema import CHECKED_WHOLE, connected, damaged, explained, transaction
 
 KEPT_SNAPSHOTS = 8
+_LAST = chr(0x10FFFF)
+"""Behind all that may follow in a text."""
 COMPRESSION = 1
 """Of snapshots. A picture of 1000 x 1000 takes 30 ms; the best compression takes twenty times that for a tenth less."""
 
@@ -148,6 +150,12 @@ class SqliteReader:
         """See `Reader.number`."""
         row = self._one("SELECT id FROM users WHERE name = ?", user_id)
         return None if row is None else row[0]
+
+    def painters(self, beginning: str, limit: int) -> list[str]:
+        """See `Reader.painters`."""
+        query = "SELECT name FROM users WHERE name >= ? AND name < ? ORDER BY name LIMIT ?"
+        with _told():
+            return [name for (name,) in self._connection.execute(query, (beginning, beginning + _LAST, limit))]
 
     def since_snapshot(self) -> int:
         """See `Reader.since_snapshot`."""

@@ -42,7 +42,7 @@ def schema_of(kind: Any, definitions: dict[str, Schema]) -> Schema:
         return {"anyOf": [schema_of(each, definitions) for each in args]}
     if origin is Literal:
         return {"enum": list(args)}
-    if origin is list:
+    if origin in (list, tuple):  # of a tuple: of any length, with items of one type
         return {"type": "array", "items": schema_of(args[0], definitions)}
     if origin is dict:
         return {"type": "object", "additionalProperties": schema_of(args[1], definitions)}

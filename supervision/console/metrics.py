@@ -56,6 +56,7 @@ class Metrics(Collector):
         for usage in seen.limits:
             limits.add_metric([usage.name], usage.share)
         yield limits
+        yield from self._snapshot.sources.metrics()
 
     def _servers(self) -> Iterator[Metric]:
         servers = self._snapshot.sources.all_servers()

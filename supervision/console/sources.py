@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
+
+from prometheus_client.core import Metric
 
 from actors import Ref
 from registry import Table
@@ -42,6 +44,7 @@ class Sources:
         routes: what it adds to the API
         user_of: who is at the other end of a wire
         store: what is known of the store: name -> value
+        metrics: what the application adds for Prometheus
         ban: keep an address out for so many seconds; None if the application cannot
         drain: let nobody in any more, and say goodbye to those who are there; None if the application cannot
         set_log_level: log from this level on; None if the application cannot
@@ -58,6 +61,7 @@ class Sources:
     routes: Sequence[Route] = ()
     user_of: Callable[[Wire], str | None] = lambda wire: None
     store: Callable[[], dict[str, Any] | Awaitable[dict[str, Any]]] = dict
+    metrics: Callable[[], Iterable[Metric]] = tuple
     ban: Callable[[str, float], object] | None = None
     drain: Callable[[], object] | None = None
     set_log_level: Callable[[str], object] | None = None

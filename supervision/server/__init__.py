@@ -7,6 +7,7 @@ from supervision.server.handler import Handler
 from supervision.server.listening import inherited, listen, listen_unix
 from supervision.server.origins import ANY_ORIGIN, SAME_HOST, Origins
 from supervision.server.policy import Policy
+from supervision.server.refusing import HandshakeRefused
 from supervision.server.sockets import Sockets
 from supervision.server.tree import server
 from supervision.server.wire import Wire
@@ -17,6 +18,7 @@ __all__ = [
     "Answer",
     "Connection",
     "Handler",
+    "HandshakeRefused",
     "Origins",
     "Phase",
     "Policy",

@@ -60,6 +60,13 @@ class Proxies:
             address = str(ip)
         return address
 
+    def speaks_tls(self, peer: str, forwarded: Iterable[str]) -> bool:
+        """Tell whether a client speaks TLS with the proxy `peer`, whose X-Forwarded-Proto has these members.
+
+        The first one is the client's, where several proxies have added theirs.
+        """
+        return peer in self and next(iter(forwarded), "").lower() == "https"
+
 
 def household(address: str) -> str:
     """Tell what counts as one peer: an IPv4 address, but a whole /64 of IPv6, which is what one subscriber has."""

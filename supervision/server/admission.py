@@ -7,6 +7,7 @@ from enum import Enum
 
 from supervision.server.addresses import household
 from supervision.server.policy import Policy
+from supervision.server.refusing import HandshakeRefused
 
 RETRY_AFTER = 5
 """Seconds after which a refused client is told to try again."""
@@ -38,6 +39,11 @@ class Refusal(Enum):
     def headers(self) -> tuple[tuple[str, str], ...]:
         """When it is worth another try, if it is."""
         return () if self is Refusal.ORIGIN else (("Retry-After", str(RETRY_AFTER)),)
+
+    @property
+    def error(self) -> HandshakeRefused:
+        """What refuses a handshake."""
+        return HandshakeRefused(self.status, self.text, self.headers)
 
 
 class Admission:

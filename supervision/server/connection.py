@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from actors import IGNORE, NORMAL, ExitReason, Stop, is_clean
 from actors.describe import attributes_of, class_name, line, outline
-from actors.gen_statem import Event, GenStateMachine, Info, Next, StateTimedOut, StateTimeout
+from actors.gen_statem import Event, GenStateMachine, Info, Next
 from actors.log import get_logger
 from protocol import (
     Binary,
@@ -31,7 +31,9 @@ from protocol import (
     validate,
 )
 from supervision.server.handler import Handler, check_handler, check_result
-from supervision.server.wire import READABLE, Wire
+from supervision.server.incoming import READABLE
+from supervision.server.refusing import HandshakeRefused, first_subprotocol, page_handshake
+from supervision.server.wire import Wire
 
 log = get_logger("canopy.server")
 
@@ -81,7 +83,7 @@ class WebSocket:
 
 Answer: TypeAlias = Response | WebSocket
 Routes: TypeAlias = Callable[[Request], "Answer | Awaitable[Answer]"]
-"""The application: what is the answer to a request. Raises `HttpError` to refuse one."""
+"""The application: the answer to a request. To refuse, it raises `HttpError`, or for a WebSocket `HandshakeRefused`."""
 
 
 class Connection(GenStateMachine):
@@ -101,7 +103,7 @@ class Connection(GenStateMachine):
         self.wire = wire
         self._handler: Any = None  # a Handler that has been checked; what it returns is checked each time
         self.label = f"connection #{wire.id}"
-        if wire.owner is not None or (wire.is_closed and not wire.events):
+        if wire.owner is not None or wire.is_exhausted:
             return IGNORE
         wire.adopt(self.ref)
         if wire.session.state is State.FINISHING and not wire.events:
@@ -111,21 +113,15 @@ class Connection(GenStateMachine):
             self._call("opened")
         elif wire.session.awaits_answer and not wire.events:
             wire.fail()  # its request was being served when the last incarnation crashed
-        return Next(_PHASES[wire.session.state], *self._deadline())
+        return Next(_PHASES[wire.session.state])
 
     # States.
 
     def open(self, event: Event) -> Any:
-        """Answer requests. A client that sends none, or only a part of one, is cut off in time."""
+        """Answer requests. The wire ends if none comes in time."""
         match event:
             case Info(message) if message is READABLE:
                 return self._serve()
-            case StateTimedOut() if self.wire.session.awaits_answer:
-                return None  # it came in the last moment: READABLE is behind this message
-            case StateTimedOut():
-                log.info("connection.idle", connection=self.label, peer=self.wire.peer)
-                self.wire.expire()
-                return Stop(NORMAL)
         return self._unexpected(event)
 
     def active(self, event: Event) -> Any:
@@ -162,16 +158,19 @@ class Connection(GenStateMachine):
     # Sending, for the handler.
 
     def send_text(self, data: str | bytes) -> None:
-        """Send a text message; what is sent in one callback goes out in one write."""
-        self.wire.send_text(data)
+        """Send a text message; what is sent in one callback goes out in one write. Nothing after its death."""
+        if self.wire.owner is self.ref:
+            self.wire.send_text(data)
 
     def send_binary(self, data: bytes) -> None:
-        """Send a binary message."""
-        self.wire.send_binary(data)
+        """Send a binary message. Nothing after its death."""
+        if self.wire.owner is self.ref:
+            self.wire.send_binary(data)
 
     def close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake."""
-        self.wire.close(code, reason)
+        """Begin the closing handshake. Nothing after its death."""
+        if self.wire.owner is self.ref:
+            self.wire.close(code, reason)
 
     # Private: HTTP.
 
@@ -181,7 +180,7 @@ class Connection(GenStateMachine):
         wire.cork()
         try:
             for _ in range(EVENTS_PER_TURN):
-                if self._handler is not None:  # the last request made it a WebSocket
+                if wire.session.state is not State.HTTP:  # the last request made it a WebSocket
                     break
                 event = wire.take()
                 if event is None:
@@ -203,7 +202,8 @@ class Connection(GenStateMachine):
         try:
             answer = self._routes(request)
         except HttpError as error:
-            answer = error.response
+            self._refuse(request, error)
+            return None
         if not isinstance(answer, Response | WebSocket) and inspect.isawaitable(answer):
             return answer
         self._respond(request, answer)
@@ -213,8 +213,9 @@ class Connection(GenStateMachine):
         try:
             answer = await pending
         except HttpError as error:
-            answer = error.response
-        self._respond(request, answer)
+            self._refuse(request, error)
+        else:
+            self._respond(request, answer)
         self.ref.tell(READABLE)
         return self._after()
 
@@ -226,7 +227,7 @@ class Connection(GenStateMachine):
             raise TypeError(
                 f"the route {outline(self._routes)} returned {returned} for {asked}, not a Response or WebSocket"
             )
-        if self.wire.is_closed:  # nobody would tell the books of admission, or the heartbeat, that it is gone
+        if self.wire.is_closed:  # nobody would tell the books of admission, or the deadlines, that it is gone
             return
         if isinstance(answer, Response):
             self.wire.respond(answer)
@@ -239,15 +240,28 @@ class Connection(GenStateMachine):
             upgrade = validate(request)
             refusal = self.wire.admit(request, upgrade.origin)
             if refusal is not None:
-                raise HttpError(refusal.status, refusal.text, refusal.headers)
+                raise refusal.error
         except HttpError as error:
-            self.wire.respond(error.response)
+            self._refuse(request, error)
             return
         self.wire.keepsake = replace(websocket, headers=())  # they are sent once, and would stay as long as the wire
         self._make_handler(websocket)
         subprotocol = choose_subprotocol(upgrade.subprotocols, websocket.subprotocols)
         self.wire.accept(upgrade, subprotocol, websocket.headers, websocket.limits)
         self._call("opened")
+
+    def _refuse(self, request: Request, error: HttpError) -> None:
+        """Answer `request` with `error`; a page whose handshake is refused is told by a close code."""
+        wire = self.wire
+        if wire.is_closed:
+            return
+        refused = error if isinstance(error, HandshakeRefused) else None
+        upgrade = None if refused is None else page_handshake(request, wire.origins)
+        if refused is None or upgrade is None:
+            wire.respond(error.response)
+        else:
+            wire.accept(upgrade, first_subprotocol(upgrade))
+            wire.close(refused.close_code, refused.message)
 
     # Private: WebSocket.
 
@@ -310,16 +324,10 @@ class Connection(GenStateMachine):
         wire = self.wire
         if wire.session.state is _OPEN and self.state is _ACTIVE and not wire.is_closed:
             return None  # as after almost every message
-        if wire.is_closed and not wire.events:
+        if wire.is_exhausted:
             return Stop(NORMAL)
         phase = _PHASES[wire.session.state]
-        if phase is not self.state or phase is Phase.OPEN:
-            return Next(phase, *self._deadline())
-        return None
-
-    def _deadline(self) -> tuple[StateTimeout, ...]:
-        """How long the present phase may last: only HTTP is limited here, WebSockets by their wire."""
-        return (StateTimeout(self.wire.request_timeout),) if self.wire.session.state is State.HTTP else ()
+        return None if phase is self.state else Next(phase)
 
     def _unexpected(self, event: Event) -> None:
         log.warning("actor.unexpected_message", actor=self.ref, message=outline(event))

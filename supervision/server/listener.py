@@ -14,10 +14,12 @@ from typing import Any, cast
 
 from actors import ExitReason, GenServer, Ref, Target, send_after, watch
 from actors.log import get_logger
-from protocol import Response, encode_response
+from protocol import Request, Session, encode_response
 from supervision import ChildError, start_dynamic_child
 from supervision.server.addresses import LOCAL, plain_address
 from supervision.server.admission import Refusal
+from supervision.server.policy import Policy
+from supervision.server.refusing import first_subprotocol, page_handshake
 from supervision.server.sockets import Sockets, connect_accepted
 from supervision.server.wire import Wire
 
@@ -27,9 +29,7 @@ ACCEPTS_PER_TURN = 64
 BACK_OFF = 0.2
 """Seconds to wait when the system has no file descriptor or memory left for another socket."""
 LINGER = 1.0
-"""Seconds a refused client has to read why."""
-MAX_DISMISSALS = 256
-"""Refused clients that may be reading why at a time; the next one is dropped without a word."""
+"""Seconds a refused client has to send its request, and then to read why."""
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _GONE = {errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.EHOSTDOWN, errno.ENETUNREACH}
@@ -65,6 +65,7 @@ class Listener(GenServer):
 
         watch(self.ref, stop_listening)
         sockets.listener = self.ref  # from here on it hears of new wires; those before are orphans
+        sockets.deadlines.adoption.postpone()
         for wire in sockets.orphans():
             await self._hand_over(wire)
         for door in listening:
@@ -132,7 +133,7 @@ class Listener(GenServer):
 
     def _dismiss(self, accepted: socket.socket, refusal: Refusal) -> None:
         """Tell somebody why not, if not too many are being told."""
-        if len(self._dismissed) >= MAX_DISMISSALS:
+        if len(self._dismissed) >= self._sockets.policy.max_dismissals:
             accepted.close()
             return
         task = self.scheduler.loop.create_task(_dismiss(accepted, refusal, self._sockets))
@@ -150,7 +151,7 @@ class Listener(GenServer):
 
 
 async def _dismiss(accepted: socket.socket, refusal: Refusal, sockets: Sockets) -> None:
-    farewell = Farewell(refusal)
+    farewell = Farewell(refusal, sockets.policy)
     try:
         await connect_accepted(lambda: farewell, accepted, sockets.policy)
         await farewell.ended
@@ -159,26 +160,58 @@ async def _dismiss(accepted: socket.socket, refusal: Refusal, sockets: Sockets) 
 
 
 class Farewell(asyncio.Protocol):
-    """A connection that is not wanted: it is told so, and dropped."""
+    """A connection that is not wanted: its first request gets the refusal for an answer, and it is dropped.
 
-    def __init__(self, refusal: Refusal) -> None:
+    One that sends no whole request in time is told as well.
+    """
+
+    def __init__(self, refusal: Refusal, policy: Policy) -> None:
         self._refusal = refusal
+        self._origins = policy.origins
+        self._session = Session(policy.limits)
+        self._has_told = False
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say why at once; a request that is still on its way would otherwise be answered with a reset."""
-        transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
-        headers = (("Content-Type", "text/plain"), *self._refusal.headers)
-        response = Response(self._refusal.status, headers, f"{self._refusal.text}\n".encode())
-        transport.write(encode_response(response, connection="close"))
-        if transport.can_write_eof():
-            transport.write_eof()
-        else:
-            transport.close()
-        self._linger = asyncio.get_running_loop().call_later(LINGER, transport.abort)
+        """Wait for its request, which shows whether a page has sent it."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
+        self._linger = asyncio.get_running_loop().call_later(LINGER, self._tell_unasked)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer the first request; what follows is thrown away, since a closed socket would answer with a reset."""
+        if self._has_told:
+            return
+        for event in self._session.receive(data):
+            if isinstance(event, Request):
+                self._refuse(event)
+        if self._session.should_close:
+            self._tell(self._session.output())
 
     def connection_lost(self, error: Exception | None) -> None:
         """The client has read it, or is gone."""
         self._linger.cancel()
         if not self.ended.done():
             self.ended.set_result(None)
+
+    def _refuse(self, request: Request) -> None:
+        error, session = self._refusal.error, self._session
+        upgrade = page_handshake(request, self._origins)
+        if upgrade is None:
+            session.respond(error.response, close=True)
+        else:
+            session.accept(upgrade, subprotocol=first_subprotocol(upgrade))
+            self._tell(session.close(error.close_code, error.message))
+
+    def _tell_unasked(self) -> None:
+        self._tell(encode_response(self._refusal.error.response, connection="close"))
+
+    def _tell(self, said: bytes) -> None:
+        """Say why, end our side, and give it time to read."""
+        self._has_told = True
+        self._linger.cancel()
+        self._transport.write(said)
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+        self._linger = asyncio.get_running_loop().call_later(LINGER, self._transport.abort)

@@ -16,6 +16,7 @@ class Policy:
 
     Attributes:
         max_connections: how many there may be at a time; the next one is refused with 503
+        max_dismissals: refused clients that are told why at a time; the next one is dropped without a word
         max_per_address: how many WebSockets there may be of one address; the next one is refused with 429
         max_arrivals: new WebSockets of one address in a second; the next one is refused with 429
         limits: what one peer may make us hold
@@ -23,16 +24,18 @@ class Policy:
         tls: speaks TLS with everybody
         proxies: whose word is taken for the address of a client
         origins: which pages may open a WebSocket
-        request_timeout: for a whole request, after the client connected (TLS included) or was answered
+        request_timeout: for a whole request, after the client connected (TLS included) or took its answer
         ping_interval: between two pings of an open WebSocket
-        pong_timeout: for the answer, or any other sign of life, until the connection is dropped
-        close_timeout: for the answer to our close frame, or the end of the peer's side
+        pong_timeout: for the answer, or any other sign of life, until the connection is dropped. It begins when the
+            peer has taken what was written before the ping, and has had the time to read it at 5 kB/s
+        close_timeout: for the answer to our close frame, or the end of the peer's side, after it took the rest
         stall_timeout: after which a peer is cut off that takes nothing of what waits for it
         max_backlog: bytes a peer may leave unread, beyond what it had when the wire became congested, before it is
             cut off
     """
 
     max_connections: int = 15_000
+    max_dismissals: int = 200
     max_per_address: int | None = None
     max_arrivals: int | None = None
     limits: Limits = Limits()  # noqa: RUF009  # immutable

@@ -13,13 +13,15 @@ from actors import Ref
 from actors.log import get_logger
 from protocol import CloseCode, State, format_date
 from supervision.server.admission import Admission, Refusal
-from supervision.server.heartbeat import Heartbeat
+from supervision.server.deadlines import Deadlines
 from supervision.server.policy import Policy
 from supervision.server.wire import Wire
 
 log = get_logger("canopy.server")
 
 GOODBYE = "the server is going away"
+NO_TIMEOUT = 1e6
+"""Seconds; the event loops take neither None nor infinity."""
 GOODBYES = 200
 """WebSockets that are closed before others have a turn."""
 
@@ -40,7 +42,6 @@ class Sockets:
         is_draining: the application is about to stop; nobody new is let in
         is_closed: the application has ended; nothing can be served with these sockets any more
         accepted: connections so far
-        adopted_at: when the last wire got an owner, in seconds of the loop's clock
         refused: connections and handshakes turned away, by `Refusal.name` in lower case
         cut_off: connections that we dropped, by the reason: `request`, `no_pong`, `stalled`, `backlog`, `close`, `tls`
         closings: how WebSockets have ended, by close code
@@ -62,11 +63,10 @@ class Sockets:
         self.is_draining = False
         self.is_closed = False
         self.accepted = 0
-        self.adopted_at = float("-inf")
         self.refused: Counter[str] = Counter()
         self.cut_off: Counter[str] = Counter()
         self.closings: Counter[int] = Counter()
-        self.heartbeat = Heartbeat(policy.ping_interval, policy.pong_timeout)
+        self.deadlines = Deadlines(policy)
         self.admission = Admission(policy)
         self._past_bytes_in = 0
         self._past_bytes_out = 0
@@ -131,7 +131,7 @@ class Sockets:
         if self.wires.pop(wire.id, None) is not None:
             self._past_bytes_in += wire.bytes_in
             self._past_bytes_out += wire.bytes_out
-        self.heartbeat.forget(wire)
+        self.deadlines.forget(wire)
         for awaited, tell in tuple(self._when_gone):
             awaited.discard(wire)
             if not awaited:
@@ -209,5 +209,6 @@ async def connect_accepted(factory: Callable[[], asyncio.Protocol], accepted: so
     if policy.tls is None:
         await loop.connect_accepted_socket(factory, accepted)
     else:
-        timeouts = {"ssl_handshake_timeout": policy.request_timeout, "ssl_shutdown_timeout": policy.close_timeout}
+        # How long a peer may take for what was written before the end is for the deadlines, which look at its progress.
+        timeouts = {"ssl_handshake_timeout": policy.request_timeout, "ssl_shutdown_timeout": NO_TIMEOUT}
         await loop.connect_accepted_socket(factory, accepted, ssl=policy.tls, **timeouts)

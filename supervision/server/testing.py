@@ -66,11 +66,13 @@ class VirtualNetwork:
 
     Attributes:
         passes: of the event loop, that an accepted socket takes to become a transport
+        system_buffer: bytes that the system holds for each client that does not take them
         transports: the server's ends of all connections there were
     """
 
     def __init__(self, weather: Weather | None = None) -> None:
         self.passes = 1
+        self.system_buffer = 0
         self.weather = weather
         self.transports: list[VirtualTransport] = []
         self.loop = cast(Any, asyncio.get_running_loop())
@@ -169,6 +171,10 @@ class Accepted:
     def setblocking(self, flag: bool) -> None:
         """It never blocks."""
 
+    def close(self) -> None:
+        """Drop the client without a word."""
+        self.client.lost()
+
 
 class VirtualTransport(asyncio.Transport):
     """The server's end of one connection.
@@ -180,6 +186,7 @@ class VirtualTransport(asyncio.Transport):
 
     def __init__(self, network: VirtualNetwork, protocol: asyncio.Protocol, client: VirtualEndpoint) -> None:
         super().__init__()
+        self._network = network
         self._loop = network.loop
         self._weather = network.weather
         self._protocol = protocol
@@ -191,6 +198,7 @@ class VirtualTransport(asyncio.Transport):
         self._is_lost = False
         self._is_half_closed = False
         self._is_congested = False
+        self._taken = 0
         self._last_in = self._last_out = 0.0
         self.writes: list[bytes] = []
         self.ends = 0
@@ -234,15 +242,32 @@ class VirtualTransport(asyncio.Transport):
     def drain(self) -> None:
         """The client takes what waits for it."""
         while self._outgoing and not self._client.is_stalled:
+            self._deliver_out(self._outgoing.popleft())
+        self._after_draining()
+
+    def give(self, size: int) -> None:
+        """The client takes so many bytes of what waits for it."""
+        while self._outgoing and size:
             data = self._outgoing.popleft()
-            if self._weather is None:
-                self._client.feed(data)
-            else:
-                for piece in self._weather.pieces(data):
-                    self._send(self._client.feed, piece)
+            if len(data) > size:
+                self._outgoing.appendleft(data[size:])
+                data = data[:size]
+            size -= len(data)
+            self._deliver_out(data)
+        self._after_draining()
+
+    def _deliver_out(self, data: bytes) -> None:
+        self._taken += len(data)
+        if self._weather is None:
+            self._client.feed(data)
+        else:
+            for piece in self._weather.pieces(data):
+                self._send(self._client.feed, piece)
+
+    def _after_draining(self) -> None:
         if self._is_half_closed and not self._outgoing and not self._client.is_stalled:
             self.arrive(EOF)  # a client that is told no more has nothing to say either
-        if self._is_congested and not self._outgoing:
+        if self._is_congested and not self.get_write_buffer_size():
             self._is_congested = False
             self._protocol.resume_writing()
         if self._is_closing and not self._outgoing:
@@ -275,8 +300,16 @@ class VirtualTransport(asyncio.Transport):
     # The server's side.
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Nothing is known."""
-        return default
+        """Only `progress` is known."""
+        return self if name == "progress" else default
+
+    def held(self) -> int:
+        """Bytes that the system holds, because the client has not taken them."""
+        return min(sum(map(len, self._outgoing)), self._network.system_buffer)
+
+    def acknowledged(self, written: int) -> int:
+        """Bytes that the client has taken."""
+        return self._taken
 
     def is_closing(self) -> bool:
         """Whether it has been closed."""
@@ -292,8 +325,8 @@ class VirtualTransport(asyncio.Transport):
         self._loop.call_soon(self._deliver)
 
     def get_write_buffer_size(self) -> int:
-        """Bytes that the client has not taken."""
-        return sum(map(len, self._outgoing))
+        """Bytes that the system has not taken."""
+        return max(0, sum(map(len, self._outgoing)) - self._network.system_buffer)
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Send bytes to the client."""
@@ -359,6 +392,11 @@ class VirtualEndpoint:
         self.is_stalled = False
         if self._transport is not None:
             self._transport.drain()
+
+    def sip(self, size: int) -> None:
+        """Take so many bytes from the network, although it is stalled."""
+        if self._transport is not None:
+            self._transport.give(size)
 
     @property
     def writes(self) -> list[bytes]:

@@ -106,7 +106,7 @@ def test_shrinking_keeps_the_kind_of_failure() -> None:
 
     kit, failure = attempt(two_bugs, 1)
     assert isinstance(failure, KeyError)
-    assert len(shrink(two_bugs, 1, kit.chance.plan(), failure)) == 2
+    assert len(shrink(two_bugs, 1, kit.chance.plan(), failure, runs=100)) == 2
 
 
 def test_what_is_not_drawn_from_the_seed_is_noticed() -> None:

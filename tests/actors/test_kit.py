@@ -293,7 +293,7 @@ def test_what_never_ends_is_a_livelock() -> None:
 
 
 class Forgetful(GenServer):
-    """Monitors whoever greets it, again and again."""
+    """Monitors each process that greets it, again and again."""
 
     def handle_cast(self, request: Ref) -> None:
         self.monitor(request)

@@ -1,5 +1,7 @@
 """Exit signals go along links, monitors tell of ends, and neither outlives its process."""
 
+import asyncio
+
 import pytest
 
 from actors import (
@@ -8,6 +10,7 @@ from actors import (
     NOPROC,
     NORMAL,
     SHUTDOWN,
+    CallExit,
     Crash,
     Down,
     Exit,
@@ -20,8 +23,9 @@ from actors import (
     send_exit,
     watch,
 )
-from actors.testing import kill, quiet
-from tests.support.puppet import Puppet, puppet
+from actors.debug import resume, suspend
+from actors.testing import kill, quiet, settle
+from tests.support.puppet import Puppet, nothing, puppet
 from tests.support.scenarios import simulated
 
 
@@ -217,6 +221,65 @@ async def test_the_end_of_a_watcher_means_nothing_to_the_watched() -> None:
     await call(ref, lambda self: self.monitor(watched))
     await kill(ref, "boom")
     assert watched.is_alive()
+
+
+@simulated
+async def test_a_thousand_watchers_that_die_leave_nothing_with_the_watched() -> None:
+    watched, _ = await puppet(trap_exit=True)
+
+    def ties(self: Puppet) -> None:
+        self.link(watched)
+        self.monitor(watched)
+        self.demonitor(self.monitor(watched))
+        self.monitor(watched)
+
+    watchers = [(await puppet(ties))[0] for _ in range(1_000)]
+    cell = watched._cell
+    assert cell is not None
+    assert (len(cell.links or ()), len(cell.monitored_by or ())) == (1_000, 2_000)
+    for watcher in watchers:
+        send_exit(watcher, KILL)
+    await quiet()
+    assert not any((cell.links, cell.monitored_by, cell.monitors, cell.watchers, cell.callers))
+
+
+@simulated
+async def test_the_watched_that_die_leave_nothing_with_their_watcher() -> None:
+    ref, insides = await puppet(trap_exit=True)
+    targets = [(await puppet())[0] for _ in range(100)]
+
+    def tie(self: Puppet) -> None:
+        for target in targets:
+            self.link(target)
+            self.monitor(target)
+
+    await call(ref, tie)
+    for target in targets:
+        send_exit(target, KILL)
+    await quiet()
+    cell = ref._cell
+    assert cell is not None
+    assert not any((cell.links, cell.monitors))
+    assert len(insides.got) == 200
+
+
+@simulated
+async def test_callers_that_give_up_leave_nothing_with_whom_they_called() -> None:
+    called, _ = await puppet()
+    suspend(called)
+    cell = called._cell
+    assert cell is not None
+    waiting = [asyncio.ensure_future(call(called, nothing, timeout=None)) for _ in range(50)]
+    timed = [asyncio.ensure_future(call(called, nothing, timeout=1.0)) for _ in range(50)]
+    await quiet()
+    assert len(cell.callers or ()) == 100
+    for each in waiting:
+        each.cancel()
+    await settle(1.0)
+    assert not cell.callers
+    resume(called)
+    for ended in await asyncio.gather(*waiting, *timed, return_exceptions=True):
+        assert isinstance(ended, asyncio.CancelledError | CallExit)
 
 
 @simulated

@@ -1,6 +1,7 @@
 """What every store promises. A store's own test inherits `StoreContract` and says how to open one."""
 
 from abc import ABC, abstractmethod
+from contextlib import closing
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from canvas.grid import Change, Grid
 from canvas.store import Reader, Store
+from canvas.store.dating import MOST_BACK, NOT_BEFORE
 
 WIDTH, HEIGHT, BACKGROUND = 6, 4, 0x101010
 AT = 1_700_000_000.0
@@ -203,11 +205,46 @@ class StoreContract(ABC):
     def test_time_never_goes_back_in_the_past(self) -> None:
         store = self.open_store()
         store.append(changes(1), AT)
-        store.append(changes(1, after=1), AT - 3600)
+        store.append(changes(1, after=1), AT - MOST_BACK)
         store.append(changes(1, after=2), AT + 1)
         reader = store.reader()
         assert [at for *_, at in past(reader)] == [AT, AT, AT + 1]
         reader.close()
+
+    @pytest.mark.parametrize("ahead", [2 * MOST_BACK, 86_400.0, 10 * 365 * 86_400.0])
+    def test_clock_that_was_ahead_for_a_while_leaves_all_other_times_as_they_are(self, ahead: float) -> None:
+        store = self.open_store()
+        wrong = (2, 3)
+        for seq in range(1, 8):
+            store.append(changes(1, after=seq - 1), AT + 10 * seq + (ahead if seq in wrong else 0.0))
+        reader = store.reader()
+        assert [at for *_, at in past(reader)] == [AT + 10 * seq for seq in (1, 4, 4, 4, 5, 6, 7)]
+        assert [reader.seq_at(AT + 10 * seq) for seq in range(8)] == [0, 1, 1, 1, 4, 5, 6, 7]
+        reader.close()
+
+    def test_clock_that_lost_its_battery_changes_no_time(self) -> None:
+        store = self.open_store()
+        for seq, at in enumerate((AT, 0.0, NOT_BEFORE - 1, AT + 5), start=1):
+            store.append(changes(1, after=seq - 1), at)
+        reader = store.reader()
+        assert [at for *_, at in past(reader)] == [AT, AT, AT, AT + 5]
+        reader.close()
+
+    def test_whatever_the_clock_says_times_are_in_order_and_the_last_one_is_right(self) -> None:
+        @settings(max_examples=20)
+        @given(readings=st.lists(st.integers(-200, 200), min_size=1, max_size=12))
+        def check(readings: list[int]) -> None:
+            store = self.open_store()
+            for seq, reading in enumerate(readings, start=1):
+                store.append(changes(1, after=seq - 1), AT + reading)
+            with closing(store.reader()) as reader:
+                times = [at for *_, at in past(reader)]
+                assert times == sorted(times)
+                assert AT + readings[-1] <= times[-1] <= AT + readings[-1] + MOST_BACK
+                for number, at in enumerate(times):
+                    assert reader.seq_at(at) > number
+
+        check()
 
     def test_painter_has_one_number_and_a_stranger_has_none(self) -> None:
         store = self.open_store()
@@ -218,6 +255,18 @@ class StoreContract(ABC):
         assert first == third != second
         assert (reader.number("ann"), reader.number("bob")) == (first, second)
         assert reader.number("nobody") is None
+        reader.close()
+
+    def test_painters_are_found_by_how_their_id_begins(self) -> None:
+        store = self.open_store()
+        users = ["bob", "anna", "ann", "an%b", "an_c", "Ann"]
+        store.append([Change(0, 0, seq, user, seq) for seq, user in enumerate(users, start=1)], AT)
+        reader = store.reader()
+        assert reader.painters("ann", 10) == ["ann", "anna"]
+        assert reader.painters("ann", 1) == ["ann"]
+        assert reader.painters("an%", 10) == ["an%b"]
+        assert reader.painters("", 10) == sorted(users)
+        assert reader.painters("eve", 10) == []
         reader.close()
 
     def test_snapshot_changes_nothing_that_can_be_seen(self) -> None:

@@ -10,6 +10,7 @@ import resource
 import signal
 import socket
 import ssl
+import stat
 import subprocess
 import sys
 import urllib.request
@@ -27,12 +28,14 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from hypothesis import given
+from hypothesis.strategies import integers
 
 from actors import SHUTDOWN, GenServer, Ref, start
 from actors.debug import force_exit
 from canvas.application import CanvasApplication
 from canvas.cli import main
-from canvas.doors import OTHER_FILES
+from canvas.doors import MAX_DISMISSALS, OTHER_FILES, Room
 from supervision import GAVE_UP
 from supervision.console.client import ask_admin
 from tests.support.full_pipe import FullPipe
@@ -161,6 +164,7 @@ def started(data: Path, *arguments: str, **options: Any) -> Iterator[Instance]:
         (["--tick", "soon"], "--tick must be a number from 0 to 10000, got 'soon'"),
         (["--rate-limit", "much"], "--rate-limit must be a number per second like 100/s, or off, got 'much'"),
         (["--max-connections", "0"], "--max-connections must be an integer from 1 to 1000000, got '0'"),
+        (["--unix-mode", "rw"], "--unix-mode must be the permissions of a file like 0660, as a text, got 'rw'"),
         (["--log-level", "loud"], "--log-level must be one of debug, info, warning, error, got 'loud'"),
         (["--config", "missing.toml"],
          "--config must be a readable file (No such file or directory), got 'missing.toml'"),
@@ -381,8 +385,9 @@ def test_every_line_of_a_json_log_is_an_object_and_none_shows_the_token(tmp_path
 
 def test_instance_on_a_unix_socket_answers_and_removes_it(tmp_path: Path) -> None:
     path = tmp_path / "canopy.sock"
-    with started(tmp_path / "data", "--unix", str(path)) as running:
+    with started(tmp_path / "data", "--unix", str(path), "--unix-mode", "0660") as running:
         assert running.url == f"unix:{path}"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
         client = socket.socket(socket.AF_UNIX)
         client.connect(str(path))
         assert get(client).startswith(b"HTTP/1.1 200 OK")
@@ -399,6 +404,35 @@ def test_instance_may_have_a_file_for_every_connection(tmp_path: Path) -> None:
         assert resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE) == (500 + OTHER_FILES, 1_000)
     with started(tmp_path / "data", "--max-connections", "5000", preexec_fn=few) as running:
         assert resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE) == (1_000, 1_000)
+
+
+def test_crowd_leaves_the_application_the_files_it_needs(tmp_path: Path) -> None:
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+
+    with started(tmp_path / "data", preexec_fn=few) as running, contextlib.ExitStack() as stack:
+        address = "127.0.0.1", running.port
+        visitor, *crowd = (stack.enter_context(socket.create_connection(address)) for _ in range(160))
+        crowd[-1].recv(1_000)  # by now everybody was let in, or refused
+        paths = ("/healthz", "/api/pixel?x=1&y=5", "/api/canvas.png?every=50")
+        for path in paths:
+            visitor.sendall(f"GET {path} HTTP/1.1\r\nHost: canopy\r\n\r\n".encode())
+        visitor.shutdown(socket.SHUT_WR)
+        answers = b"".join(iter(lambda: visitor.recv(65_536), b""))
+        assert answers.count(b"HTTP/1.1 200 OK\r\n") == len(paths)
+        running.process.send_signal(signal.SIGTERM)
+        running.end()
+    (line,) = (line for line in running.log.splitlines() if "canopy.fewer_connections" in line)
+    assert "max_connections=50" in line
+
+
+@given(files=integers(8, 2_000_000))
+def test_room_leaves_files_for_what_is_no_client(files: int) -> None:
+    room = Room.of(files)
+    rest = files - room.connections - room.dismissals
+    assert rest == min(OTHER_FILES - MAX_DISMISSALS, files // 2 - files // 8)
+    assert room.connections >= files // 2
+    assert 0 < room.dismissals <= MAX_DISMISSALS
 
 
 def test_instance_with_a_certificate_speaks_tls(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def test_every_option_is_read_and_has_a_flag() -> None:
         "tick": "1", "rate_limit": "1", "max_connections": "1", "drain_timeout": "1", "log_level": "error",
         "log_format": "json",
         "compression": "on", "echo": "on", "console_host": "::1", "console_port": "off", "console_names": "a,b",
-        "console_insecure": "on", "unix": "u", "tls_cert": "c", "tls_key": "k",
+        "console_insecure": "on", "unix": "u", "unix_mode": "0660", "tls_cert": "c", "tls_key": "k",
         "trusted_proxy": "10.0.0.0/8,unix", "origin": "https://example.org,same", "max_connections_per_ip": "5",
         "max_new_connections_per_ip": "off",
         "max_message_size": "2000", "request_timeout": "1", "ping_interval": "0", "pong_timeout": "1",

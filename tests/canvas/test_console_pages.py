@@ -82,13 +82,15 @@ async def test_store_that_does_not_answer_does_not_hold_up_its_page_and_shows_wh
 @live
 async def test_bans_are_shown_and_lifted_over_the_api(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
-        await ann.ask("POST", "bans?whom=%3Cb%3EEve&reason=rude&seconds=60")
+        eve = await WebSocketClient.open(ann.application)
+        await ann.ask("POST", "bans?whom=user1&reason=%3Cb%3Erude&seconds=60&with_address=1")
+        assert (await eve.end())[0] == 4403
         await ann.ask("POST", "bans?whom=192.0.2.0/24")
         (table,) = (await page(ann, "bans"))["tables"]
         assert [(row[0], row[1], row[3] == "for good") for row in table["rows"]] == [
-            ("192.0.2.0/24", "", True), ("<b>Eve", "rude", False),
+            ("192.0.2.0/24", "", True), ("user1 127.0.0.1", "<b>rude", False),
         ]  # fmt: skip
-        assert [ban["whom"] for ban in await ann.reader().get("bans")] == ["<b>Eve", "192.0.2.0/24"]
+        assert [ban["whom"] for ban in await ann.reader().get("bans")] == ["user1", "192.0.2.0/24"]
         await ann.reader().ask("DELETE", "bans?whom=192.0.2.0/24", status=403)
         await ann.ask("DELETE", "bans?whom=192.0.2.0/24")
         assert len((await page(ann, "bans"))["tables"][0]["rows"]) == 1
@@ -97,8 +99,9 @@ async def test_bans_are_shown_and_lifted_over_the_api(tmp_path: Path) -> None:
 @live
 async def test_bans_and_rollbacks_are_in_the_audit_log(tmp_path: Path) -> None:
     async with console(tmp_path, store="sqlite") as ann:
-        await ann.ask("POST", "bans?whom=eve&reason=a%0Ab&seconds=60")
-        await ann.ask("DELETE", "bans?whom=eve")
+        await ann.ask("POST", "bans?whom=192.0.2.1/24&reason=a%0Ab&seconds=60")
+        await ann.ask("DELETE", "bans?whom=192.0.2.9/24")
+        await ann.ask("POST", "bans?whom=eve", status=404)
         bob = await WebSocketClient.open(ann.application)
         bob.paint(1, 1, "#FF0000")
         await bob.until(lambda: bob.screen.seq == 1)
@@ -107,7 +110,7 @@ async def test_bans_and_rollbacks_are_in_the_audit_log(tmp_path: Path) -> None:
         assert undone == {"changes": 1, "pixels": 1, "restored": 1}
         lines = [orjson.loads(line) for line in (tmp_path / "audit.log").read_bytes().splitlines()]
         assert [(line["action"], line["target"]) for line in lines] == [
-            ("ban", "eve for 60 s: a\nb"), ("unban", "eve"), ("rollback", "1 pixels: user user1"),
+            ("ban", "192.0.2.0/24 for 60 s: a\nb"), ("unban", "192.0.2.0/24"), ("rollback", "1 pixels: user user1"),
         ]  # fmt: skip
         assert {line["who"] for line in lines} == {"admin token from 127.0.0.1"}
 
@@ -116,7 +119,7 @@ async def test_bans_and_rollbacks_are_in_the_audit_log(tmp_path: Path) -> None:
 async def test_ban_that_cannot_be_written_down_does_not_hold(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
         (tmp_path / "audit.log").mkdir()
-        refused = await ann.ask("POST", "bans?whom=eve", status=503)
+        refused = await ann.ask("POST", "bans?whom=192.0.2.1", status=503)
         assert "the audit log cannot be written" in refused["error"]
         assert await ann.get("bans") == []
 

@@ -14,7 +14,7 @@ import pytest
 
 from actors import Ref, call, cast, down, send_exit, whereis
 from actors.debug import ProcessInfo, force_exit, processes
-from actors.testing import quiet, run, settle
+from actors.testing import Probe, kill, quiet, run, settle
 from canvas.canvas import GetPicture
 from canvas.store import MemoryStore
 from tests.support.client import assert_same_canvas, paint_together
@@ -257,3 +257,25 @@ def test_five_random_crashes_a_second_do_not_end_the_application(tmp_path: Path)
             await assert_same_canvas(paint_together(clients), await canvas.join())
 
     run(scenario())
+
+
+@simulated
+async def test_nothing_is_written_to_a_viewer_whose_connection_is_dead_and_its_next_one_gets_what_it_missed(
+    tmp_path: Path,
+) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await canvas.join()
+        await quiet()
+        (wire,) = (wire for wire in canvas.application.sockets.wires.values() if wire.id == 2)
+        dead, connection = await Probe.begin(), wire.owner
+        assert connection is not None
+        wire.adopt(dead.ref)
+        await kill(dead.ref)
+        bob.writes.clear()
+        ann.paint(1, 1, "#FF0000")
+        ann.send(type="cursor_move", x=1, y=1)
+        await ann.until(lambda: bool(ann.screen.own))
+        await settle(1.0)
+        assert bob.writes == []
+        force_exit(connection, "crash")
+        await bob.until(lambda: bob.screen.seq == 1, "for what it missed")

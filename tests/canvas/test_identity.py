@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas.identity import COOKIE, KEY, Identities, read_key
+from canvas.identity import COOKIE, KEY, MAX_AGE, Identities, read_key
 from protocol import Headers, Request
 
 
@@ -29,7 +29,8 @@ def test_who_was_given_a_cookie_is_known_again() -> None:
 
 @pytest.mark.parametrize(
     "cookie",
-    ["", COOKIE, f"{COOKIE}=", f"{COOKIE}=ann", SIGNED.replace("ann", "bob"), SIGNED[:-1], SIGNED + "A", f"x{SIGNED}",
+    ["", SIGNED.partition("=")[0], SIGNED.partition(".")[0], f"{COOKIE}=", f"{COOKIE}=ann",
+     SIGNED.replace("ann", "bob"), SIGNED[:-1], SIGNED + "A", f"x{SIGNED}",
      SIGNED.replace(".", ""), f"{COOKIE}=.{'A' * 22}", SIGNED.swapcase()],
 )  # fmt: skip
 def test_cookie_that_was_not_signed_here_says_nothing(cookie: str) -> None:
@@ -39,6 +40,24 @@ def test_cookie_that_was_not_signed_here_says_nothing(cookie: str) -> None:
 
 def test_cookie_signed_with_another_key_says_nothing() -> None:
     assert Identities(b"l" * 32).read(asking(SIGNED)) is None
+    assert Identities(b"l" * 32).read(asking(f"{COOKIE}={SIGNED.partition('=')[2]}")) is None
+
+
+@given(st.lists(st.binary(min_size=32, max_size=32), min_size=2, max_size=4, unique=True))
+def test_canvases_on_one_host_keep_their_cookies_apart(keys: list[bytes]) -> None:
+    canvases = [Identities(key) for key in keys]
+    jar: dict[str, str] = {}  # of a browser, which does not know ports
+    for number, canvas in enumerate(canvases):
+        name, _, value = canvas.header(f"user{number}", is_secure=False)[1].partition(";")[0].partition("=")
+        jar[name] = value
+    cookies = "; ".join(map("=".join, jar.items()))
+    assert [canvas.read(asking(cookies)) for canvas in canvases] == [f"user{number}" for number in range(len(canvases))]
+
+
+def test_cookie_of_an_earlier_version_is_still_read() -> None:
+    earlier = f"{COOKIE}={SIGNED.partition('=')[2]}"
+    assert IDENTITIES.read(asking(earlier)) == "ann"
+    assert IDENTITIES.read(asking(f"{COOKIE}=forged.{'A' * 22}; {SIGNED}")) == "ann"
 
 
 @given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=255)))
@@ -48,7 +67,7 @@ def test_any_cookie_is_read_or_ignored(text: str) -> None:
 
 def test_cookie_is_out_of_reach_for_scripts_and_other_sites() -> None:
     attributes = VALUE.split("; ")[1:]
-    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
+    assert {"HttpOnly", "SameSite=Lax", "Path=/", f"Max-Age={MAX_AGE}"} <= set(attributes)
     assert "Secure" not in attributes
     assert IDENTITIES.header("ann", is_secure=True)[1].endswith("; Secure")
 

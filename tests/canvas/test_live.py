@@ -263,6 +263,7 @@ async def test_connection_too_many_gets_503_and_the_others_never_notice(tmp_path
     async with running(new_application(tmp_path, max_connections=2)) as application:
         ann, bob = await WebSocketClient.open(application), await WebSocketClient.open(application)
         async with await RawSocket.open(application.sockets.port) as raw:
+            raw.send(request("GET", "/"))
             answer = await raw.answer()
             assert answer.status == 503
             assert int(answer.headers["retry-after"]) > 0

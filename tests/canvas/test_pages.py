@@ -156,6 +156,20 @@ async def test_file_the_client_has_is_not_sent_again(tmp_path: Path) -> None:
 
 
 @live
+async def test_file_that_is_not_the_one_the_client_wants_is_refused(tmp_path: Path) -> None:
+    async with running(new_application(tmp_path)) as application:
+        port = application.sockets.port
+        for path in ("/", "/static/style.css", "/api/canvas.png"):
+            etag = (await get(port, path)).headers["etag"]
+            for wanted in (etag, f'"other", {etag}', "*"):
+                assert (await get(port, path, If_Match=wanted)).status == 200
+                assert (await get(port, path, If_Match=wanted, If_None_Match=etag)).status == 304
+            for wanted in ('"other"', f"W/{etag}", "other"):
+                answer = await get(port, path, If_Match=wanted, If_None_Match=etag)
+                assert (answer.status, answer.headers["etag"]) == (412, etag)
+
+
+@live
 async def test_head_is_answered_like_get_without_the_body(tmp_path: Path) -> None:
     async with running(new_application(tmp_path)) as application:
         for path in ("/", "/static/app.js", "/healthz", "/api/canvas.png"):

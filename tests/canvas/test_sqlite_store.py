@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import random
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -28,11 +29,12 @@ from canvas.store import (
     StoreError,
     StoreServer,
     UnusableStore,
+    dating,
     rows,
     schema,
     server,
 )
-from canvas.store.chunk import RECORD, pack
+from canvas.store.chunk import RECORD, RUN, pack
 from tests.canvas.store_contract import AT, BACKGROUND, HEIGHT, WIDTH, StoreContract, changes, past
 from tests.support.puppet import Puppet
 from tests.support.scenarios import simulated
@@ -95,7 +97,10 @@ def test_everything_is_there_when_it_is_opened_again(path: Path) -> None:
 
 
 def test_closed_store_is_one_file(path: Path, store: SqliteStore) -> None:
-    store.append(changes(3), AT)
+    with capture_logs() as logs:
+        store.append(changes(3), AT)
+        store.append(changes(1, after=3), AT)
+    assert logs == []
     assert path.with_name("canvas.db-wal").exists()
     assert store.size() > path.stat().st_size
     store.close()
@@ -294,6 +299,84 @@ def test_history_that_two_fold_at_once_loses_nothing(small_batches: SqliteStore)
             reader.fold()
         assert past(reader) == before
         assert count_rows(small_batches) == 8
+
+
+@pytest.mark.parametrize("at", range(-1, len(SIZES)))
+def test_folded_changes_are_dated_anew_as_others_are(
+    tmp_path: Path, small_batches: SqliteStore, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dating, "MOST_BACK", 0.5)
+    others = SqliteStore.open(tmp_path / "others.db", "none", new=ABOUT)
+    for number, size in enumerate(SIZES):
+        others.append(changes(size, after=sum(SIZES[:number]), color=number), AT + number)
+    with closing(small_batches.reader()) as reader, closing(others.reader()) as other:
+        reader.fold()
+        for store in (small_batches, others):
+            store.append(changes(1, after=sum(SIZES)), AT + at)
+        assert past(reader) == past(other)
+        assert max(made for *_, made in past(reader)) == AT + min(at, len(SIZES) - 1)
+        small_batches.append(changes(12, after=sum(SIZES) + 1), AT + 100)
+        reader.fold()
+        assert past(reader, until=other.seq()) == past(other)
+    others.close()
+    small_batches.close()
+    assert len(read_all(small_batches._file.path)) == 2 + sum(SIZES) + 13
+
+
+def test_changes_that_are_dated_anew_while_they_are_folded_keep_the_new_time(
+    small_batches: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dating, "MOST_BACK", 0.5)
+
+    class ClockIsMendedFirst(contextlib.AbstractContextManager[None]):
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def __enter__(self) -> None:
+            if reader.seq() == sum(SIZES):
+                small_batches.append(changes(1, after=sum(SIZES)), AT + 2.5)
+
+    with closing(small_batches.reader()) as reader:
+        reader._turn = ClockIsMendedFirst()
+        for _ in range(3):
+            with contextlib.suppress(StoreError):  # the next look folds them
+                reader.fold()
+            assert max(made for *_, made in past(reader)) == AT + 2.5
+        assert count_rows(small_batches) == 8 + 1
+
+
+def test_damaged_row_that_is_dated_anew_is_still_found(small_batches: SqliteStore) -> None:
+    with closing(small_batches.reader()) as reader:
+        reader.fold()
+        with schema.connected(small_batches._file.path, writes=True) as connection:
+            connection.execute("UPDATE batches SET times = zeroblob(length(times)) WHERE times IS NOT NULL")
+        small_batches.append(changes(1, after=sum(SIZES)), AT - 1000)
+        with pytest.raises(StoreError, match="is not what was written"):
+            past(reader)
+
+
+@pytest.mark.parametrize("row", range(3))
+def test_fold_that_fails_half_way_changes_nothing(
+    small_batches: SqliteStore, row: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert, left = rows.insert, [row]
+
+    def fail(*args: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise sqlite3.OperationalError("disk I/O error")
+        insert(*args)
+
+    with closing(small_batches.reader()) as reader:
+        before = past(reader)
+        with monkeypatch.context() as broken:
+            broken.setattr(rows, "insert", fail)
+            with pytest.raises(StoreError, match="disk I/O error"):
+                reader.fold()
+        assert past(reader) == before
+        assert small_batches.load().seq == sum(SIZES)
+        reader.fold()
+        assert past(reader) == before
 
 
 @simulated
@@ -510,6 +593,23 @@ def test_damage_that_is_met_while_it_is_used_is_a_store_error_or_changes_nothing
         assert found
 
 
+def test_changed_byte_of_the_times_of_a_folded_row_is_found(small_batches: SqliteStore) -> None:
+    """Whatever byte it is: such a row is made of many batches, and of their times."""
+    with closing(small_batches.reader()) as reader, schema.connected(small_batches._file.path, writes=True) as other:
+        reader.fold()
+        find = "SELECT first_seq, times FROM batches WHERE times IS NOT NULL ORDER BY length(times) DESC LIMIT 1"
+        first, times = other.execute(find).fetchone()
+        assert len(times) >= 3 * RUN.itemsize
+        for place in range(len(times)):
+            damaged = bytes(byte ^ (1 << place % 8 if number == place else 0) for number, byte in enumerate(times))
+            other.execute("UPDATE batches SET times = ? WHERE first_seq = ?", (damaged, first))
+            for look in (past, LOOKS["backwards"]):
+                with pytest.raises(StoreError, match=f"change {first} is not what was written"):
+                    look(reader)
+        other.execute("UPDATE batches SET times = ? WHERE first_seq = ?", (times, first))
+        assert len(past(reader)) == sum(SIZES)
+
+
 def test_file_that_cannot_be_opened_is_a_store_error_whatever_is_asked(path: Path) -> None:
     written(path)
     store = SqliteStore.open(path)
@@ -612,6 +712,36 @@ def test_painter_whose_first_change_was_refused_is_known_later(store: SqliteStor
     assert [change.user_id for change in store.since(1) or ()] == ["bob"]
 
 
+@pytest.mark.parametrize("half", ["the painters", "the row", "the end"])
+def test_new_painters_of_a_commit_that_failed_half_way_are_who_they_say_later(
+    store: SqliteStore, half: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They got numbers in what was rolled back, and others get these numbers later."""
+    names = ["bob", "carol", "dave", "erin"]
+    store.append(changes(1), AT)
+    batch = [Change(x, 0, x, name, 2 + x) for x, name in enumerate(names)]
+
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as broken:
+        if half == "the painters":
+            find = SqliteStore._find_number
+            broken.setattr(SqliteStore, "_find_number", lambda s, name: fail() if name == "erin" else find(s, name))
+        elif half == "the row":
+            broken.setattr(rows, "insert", fail)
+        else:
+            insert = rows.insert
+            broken.setattr(rows, "insert", lambda *args: [insert(*args), fail()])
+        with pytest.raises(StoreError, match="disk I/O error"):
+            store.append(batch, AT)
+    assert store.load().seq == 1
+    backwards = [Change(x, 0, x, name, 2 + x) for x, name in enumerate(reversed(names))]
+    store.append(backwards, AT)
+    store.append([Change(0, 0, x, name, 6 + x) for x, name in enumerate(names)], AT)
+    assert [change.user_id for change in store.since(1) or ()] == [*reversed(names), *names]
+
+
 def test_snapshot_that_cannot_be_written_is_no_harm(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.append(changes(3), AT)
     monkeypatch.setattr(schema, "BUSY_TIMEOUT", 0.0)
@@ -651,18 +781,120 @@ def test_nothing_is_committed_to_a_file_that_is_lost(
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
-def test_lost_log_costs_one_refusal_and_no_change(
-    path: Path, store: SqliteStore, loss: Callable[[Path], object]
+def test_lost_log_costs_nothing(
+    path: Path, tmp_path: Path, store: SqliteStore, loss: Callable[[Path], object]
 ) -> None:
     store.append(changes(2), AT)
     loss(path.with_name("canvas.db-wal"))
     with pytest.raises(StoreError, match=r"canvas\.db-wal was deleted, moved or replaced while it was in use"):
-        store.append(changes(1, after=2), AT)
-    store.append(changes(1, after=2, color=7), AT)
+        store.verify()
+    with capture_logs() as logs:
+        store.append(changes(1, after=2, color=7), AT)
+    assert [log["event"] for log in logs] == ["store.log_lost"]
     store.verify()
-    assert [change.seq for change in store.since(0) or ()] == [1, 2, 3]
+    assert past_of_copy(path, tmp_path) == [1, 2, 3]
+    store.append(changes(1, after=3), AT)
     store.close()
-    assert len(read_all(path)) == 2 + 3
+    assert len(read_all(path)) == 2 + 4
+
+
+def past_of_copy(path: Path, tmp_path: Path) -> list[int]:
+    """The changes that would be found if the process were killed now."""
+    copy = tmp_path / "killed" / path.name
+    shutil.rmtree(copy.parent, ignore_errors=True)
+    copy.parent.mkdir()
+    for tail in ("", "-wal"):
+        if (file := path.with_name(path.name + tail)).exists():
+            shutil.copyfile(file, copy.with_name(copy.name + tail))
+    with closing(SqliteReader(copy)) as reader:
+        return [seq for seq, *_ in past(reader)]
+
+
+class HookedConnection(sqlite3.Connection):
+    """A connection whose next commit runs a function before it, or behind it."""
+
+    before: Callable[[], object] | None = None  # of the class
+    behind: Callable[[], object] | None = None
+
+    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:  # type: ignore[override]
+        if sql != "COMMIT":
+            return super().execute(sql, *parameters)  # type: ignore[arg-type]
+        kind = HookedConnection
+        before, kind.before = kind.before, None
+        behind, kind.behind = kind.behind, None
+        if before is not None:
+            before()
+        cursor = super().execute(sql)
+        if behind is not None:
+            behind()
+        return cursor
+
+
+@pytest.fixture
+def hooked(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteStore]:
+    """An empty store whose connections are `HookedConnection`s."""
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=HookedConnection))
+    store = SqliteStore.open(path, new=ABOUT)
+    yield store
+    HookedConnection.before = HookedConnection.behind = None
+    store.close()
+
+
+@pytest.mark.parametrize("earlier", [0, 2], ids="after {} changes".format)
+@pytest.mark.parametrize("moment", ["before", "behind"])
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+def test_log_that_is_lost_in_the_middle_of_a_commit_costs_nothing(
+    path: Path, tmp_path: Path, hooked: SqliteStore, loss: Callable[[Path], object], moment: str, earlier: int
+) -> None:
+    hooked.append(changes(earlier), AT)
+    setattr(HookedConnection, moment, lambda: loss(path.with_name("canvas.db-wal")))
+    hooked.append(changes(1, after=earlier), AT)
+    assert past_of_copy(path, tmp_path) == list(range(1, earlier + 2))
+    hooked.append(changes(1, after=earlier + 1), AT)
+    hooked.close()
+    assert len(read_all(path)) == 2 + earlier + 2
+
+
+def test_log_that_is_lost_as_soon_as_it_is_opened_costs_nothing(
+    path: Path, tmp_path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = rows.last
+
+    def look_and_lose(connection: sqlite3.Connection) -> tuple[int, float]:
+        found = last(connection)
+        path.with_name("canvas.db-wal").unlink()
+        monkeypatch.undo()
+        return found
+
+    monkeypatch.setattr(rows, "last", look_and_lose)
+    store.append(changes(2), AT)
+    assert past_of_copy(path, tmp_path) == [1, 2]
+
+
+@pytest.mark.parametrize("moment", ["before", "behind"])
+@pytest.mark.parametrize("what", ["canvas.db", "canvas.db-wal"])
+def test_change_that_was_refused_for_a_lost_file_does_not_come_back_with_it(
+    path: Path, hooked: SqliteStore, moment: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log that is lost cannot be saved either: somebody reads in the old one."""
+    lost, away = path.with_name(what), path.with_name("away")
+    monkeypatch.setattr(schema, "BUSY_TIMEOUT", 0.0)
+    hooked.append(changes(2), AT)
+    with schema.connected(path) as reading:
+        reading.execute("BEGIN")
+        reading.execute("SELECT count(*) FROM batches").fetchone()
+        setattr(HookedConnection, moment, lambda: lost.rename(away))
+        with pytest.raises(StoreError, match="was deleted, moved or replaced while it was in use"):
+            hooked.append([Change(0, 0, 0xBAD, "mallory", 3)], AT)
+        with pytest.raises(StoreError):
+            hooked.append([Change(0, 0, 0xBAD, "mallory", 3)], AT)
+    away.rename(lost)
+    hooked.append([Change(0, 0, 7, "bob", 3)], AT)
+    hooked.append([Change(0, 0, 8, "mallory", 4)], AT)
+    hooked.close()
+    with closing(SqliteStore.open(path).reader()) as reader:
+        assert [(color, user) for _, _, _, color, user, _ in past(reader, after=2)] == [(7, "bob"), (8, "mallory")]
 
 
 class FailingConnection(sqlite3.Connection):

@@ -112,7 +112,15 @@ REFUSED = {
     "6.1 chunked in two lines": (400, request("POST / HTTP/1.1", HOST, *["Transfer-Encoding: chunked"] * 2)),
     "6.1 an unknown coding": (501, request("POST / HTTP/1.1", HOST, "Transfer-Encoding: xchunked")),
     "6.1 chunked is not the last": (501, request("POST / HTTP/1.1", HOST, "Transfer-Encoding: chunked, gzip")),
-    "6.3 no length": (411, request("POST / HTTP/1.1", HOST, "Transfer-Encoding: chunked", body="0\r\n\r\n")),
+    "7.1 a chunk without a size": (400, request("POST / HTTP/1.1", HOST, "Transfer-Encoding: chunked", body="\r\n")),
+    "7.1 a chunk longer than it says": (
+        400,
+        request("POST / HTTP/1.1", HOST, "Transfer-Encoding: chunked", body="1\r\nab\r\n0\r\n\r\n"),
+    ),
+    "7.1 a chunk that ends in LF": (
+        400,
+        request("POST / HTTP/1.1", HOST, "Transfer-Encoding: chunked", body="1\na\r\n0\r\n\r\n"),
+    ),
     "6.3 two lengths": (400, request("POST / HTTP/1.1", HOST, "Content-Length: 1", "Content-Length: 2")),
     "6.3 one length twice": (400, request("POST / HTTP/1.1", HOST, *["Content-Length: 1"] * 2, body="a")),
     "6.3 a list of lengths": (400, request("POST / HTTP/1.1", HOST, "Content-Length: 1, 1", body="a")),
@@ -168,6 +176,15 @@ def test_9_3_2_a_body_does_not_run_into_the_next_request(port: int, bytewise: bo
     first = request("POST /healthz HTTP/1.1", HOST, f"Content-Length: {len(body)}", body=body)
     answers = read_answers(exchange(port, first + request(GET, HOST), bytewise=bytewise, half_close=True))
     assert [answer.status for answer in answers] == [405, 200]
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_7_1_a_chunked_body_does_not_run_into_the_next_request(port: int, bytewise: bool, method: str) -> None:
+    hidden = "GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n"
+    chunks = f"{len(hidden):x};why=not\r\n{hidden}\r\n0\r\nTrailer: a\r\n\r\n"
+    first = request(f"{method} /healthz HTTP/1.1", HOST, "Transfer-Encoding: Chunked", body=chunks)
+    answers = read_answers(exchange(port, first + request(GET, HOST), bytewise=bytewise, half_close=True))
+    assert [answer.status for answer in answers] == [405 if method == "POST" else 200, 200]
 
 
 def test_9_3_2_a_websocket_may_follow_requests(port: int, bytewise: bool) -> None:

@@ -233,7 +233,7 @@ async def test_banned_client_is_sent_away_and_its_address_kept_out(tmp_path: Pat
         await ann.ask("POST", f"connections/{row['id']}/ban", {"seconds": 0}, status=400)
         await ann.ask("POST", f"connections/{row['id']}/ban", {"seconds": 60})
         await bob.until(lambda: bob.closed is not None)
-        assert bob.connection.close_code == 1008
+        assert bob.connection.close_code == 4403
         with pytest.raises(InvalidStatus, match="403"):
             await WebSocketClient.open(ann.application)
 

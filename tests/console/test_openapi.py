@@ -107,7 +107,7 @@ async def test_every_answer_has_the_shape_that_is_described(tmp_path: Path) -> N
             elif path == "/connections/{id}/ban":
                 target = f"/connections/{wires[1]['id']}/ban"
             elif path == "/bans" and method != "GET":
-                target = "/bans?whom=eve"
+                target = "/bans?whom=192.0.2.1"
             answer = await ann.ask(method, target.removeprefix("/"), body)
             operation = document["paths"][f"/api/v1{path}"][method.lower()]
             schema = operation["responses"]["200"]["content"]["application/json"]["schema"]

@@ -1,7 +1,5 @@
 """What Erlang/OTP 25 did, Canopy does."""
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.otp.conftest import FILE
@@ -9,9 +7,9 @@ from tests.otp.replay import Scenario, replay
 
 
 def test_scenario_ends_as_in_otp(
-    file: str, scenario: Scenario, seed: int | None, record_property: Callable[[str, object], None]
+    file: str, scenario: Scenario, seed: int | None, request: pytest.FixtureRequest
 ) -> None:
-    record_property(FILE, file)
+    request.node.user_properties.append((FILE, file))
     difference = replay(scenario, seed)
     if difference is not None:
         pytest.fail(str(difference), pytrace=False)

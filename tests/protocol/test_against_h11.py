@@ -150,6 +150,40 @@ def with_odd_lines(draw: st.DrawFn) -> bytes:
     return b"\r\n".join(lines)
 
 
+CHUNKS = st.lists(
+    st.tuples(
+        st.sampled_from([b"", b"0", b"000"]), st.binary(min_size=1, max_size=20), st.sampled_from([b"", b";a", b";b=c"])
+    ),
+    max_size=4,
+)
+
+
+@st.composite
+def chunked(draw: st.DrawFn) -> bytes:
+    lines = [b"POST / HTTP/1.1", b"Host: a", b"Transfer-Encoding: chunked", b""]
+    for zeros, data, extension in draw(CHUNKS):
+        lines += [zeros + b"%x" % len(data) + extension, data]
+    trailers = draw(st.lists(st.sampled_from([b"A: b", b"x-c:d"]), max_size=2))
+    return b"\r\n".join([*lines, b"0", *trailers, b"", draw(st.sampled_from([b"", b"GET"]))])
+
+
+@st.composite
+def chunked_and_one_byte_off(draw: st.DrawFn) -> bytes:
+    data = draw(chunked())
+    at = draw(st.integers(data.index(b"\r\n\r\n") + 4, len(data)))
+    return data[:at] + draw(ODD_BYTES) + data[at + draw(st.integers(0, 2)) :]
+
+
+@given(chunked())
+def test_both_read_chunks_alike(data: bytes) -> None:
+    assert compare(data) == theirs(data)
+
+
+@given(chunked_and_one_byte_off())
+def test_chunks_that_h11_takes_for_malformed_are_refused_and_the_rest_read_alike(data: bytes) -> None:
+    compare(data)
+
+
 @given(REQUESTS)
 @example(build(("POST", "/", "1.0"), [("Connection", "keep-alive"), ("Content-Length", "3")], b"abcGET"))
 def test_both_read_a_valid_request_alike(data: bytes) -> None:

@@ -150,6 +150,7 @@ def test_bytes_beyond_ascii_in_a_value_are_latin_1() -> None:
 
 # -- requests that are wrong -----------------------------------------------------------------------------------------
 
+CHUNKED = f"POST / HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n"
 MALFORMED = {
     "bare LF after the request line": (400, "GET / HTTP/1.1\nHost: a\r\n\r\n"),
     "bare LF after a field": (400, "GET / HTTP/1.1\r\nHost: a\n\r\n"),
@@ -213,7 +214,26 @@ MALFORMED = {
     "chunked twice": (400, f"POST / HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked, chunked\r\n\r\n"),
     "empty encoding": (400, f"POST / HTTP/1.1\r\n{HOST}Transfer-Encoding:\r\n\r\n"),
     "encoding in 1.0": (400, f"POST / HTTP/1.0\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n"),
-    "chunked body": (411, f"POST / HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    "chunk without a size": (400, f"{CHUNKED}\r\n"),
+    "chunk with a sign": (400, f"{CHUNKED}+1\r\na\r\n"),
+    "chunk with 0x": (400, f"{CHUNKED}0x1\r\na\r\n"),
+    "chunk with an underscore": (400, f"{CHUNKED}0_1\r\na\r\n"),
+    "chunk with a space": (400, f"{CHUNKED}1 \r\na\r\n"),
+    "chunk with a bare LF": (400, f"{CHUNKED}1\na\r\n"),
+    "chunk with a CR in its extension": (400, f"{CHUNKED}1;a\rb\r\na\r\n"),
+    "chunk with a LF in its extension": (400, f"{CHUNKED}1;a\nb\r\na\r\n"),
+    "chunk longer than it says": (400, f"{CHUNKED}1\r\nab\r\n"),
+    "chunk that ends in LF": (400, f"{CHUNKED}1\r\na\n"),
+    "chunk that ends in CR": (400, f"{CHUNKED}1\r\na\r0\r\n"),
+    "chunk too large": (413, f"{CHUNKED}b\r\n"),
+    "chunk of 2^64 bytes": (413, f"{CHUNKED}10000000000000000\r\n"),
+    "chunk with 150 digits": (400, f"{CHUNKED}{'9' * 150}\r\n"),
+    "chunks too large together": (413, f"{CHUNKED}6\r\nabcdef\r\n5\r\n"),
+    "extension without an end": (431, f"{CHUNKED}1;{'a' * 300}"),
+    "extensions too long together": (431, CHUNKED + f"1;{'a' * 60}\r\na\r\n" * 4),
+    "trailer without a colon": (400, f"{CHUNKED}0\r\na\r\n\r\n"),
+    "trailer that is folded": (400, f"{CHUNKED}0\r\na: b\r\n c\r\n\r\n"),
+    "trailers too long": (431, f"{CHUNKED}0\r\n" + f"a: {'b' * 90}\r\n" * 3),
     "unknown encoding": (501, f"POST / HTTP/1.1\r\n{HOST}Transfer-Encoding: gzip, chunked\r\n\r\n"),
     "identity encoding": (501, f"POST / HTTP/1.1\r\n{HOST}Transfer-Encoding: identity\r\n\r\n"),
     "unknown method": (501, f"BREW / HTTP/1.1\r\n{HOST}\r\n"),
@@ -240,6 +260,26 @@ def test_a_malformed_request_is_refused_with_its_status(status: int, data: str, 
         parse(cut(data.encode("latin-1")))
     assert caught.value.status == status
     assert caught.value.message
+
+
+@every_cut
+@pytest.mark.parametrize(
+    ("chunks", "body"),
+    [
+        ("0\r\n\r\n", b""),
+        ("000\r\n\r\n", b""),
+        ("3\r\nabc\r\n0\r\n\r\n", b"abc"),
+        ("A\r\n\r\n0\r\n\r\n\r\n1\r\n0\r\n\r\n", b"\r\n0\r\n\r\n\r\n1"),
+        ('1;a=b\r\na\r\n01;c="d e";f\r\nb\r\n0;x\r\n\r\n', b"ab"),
+        ("2\r\nab\r\n0\r\nA: b\r\nHost: c\r\nContent-Length: 7\r\n\r\n", b"ab"),
+    ],
+)
+def test_chunks_are_one_body_and_what_follows_is_the_next_request(chunks: str, body: bytes, cut: Cut) -> None:
+    first, second = parse(cut(f"{CHUNKED}{chunks}GET /next HTTP/1.1\r\n{HOST}\r\n".encode()))
+    assert isinstance(first, Request)
+    assert isinstance(second, Request)
+    assert (first.method, first.body, second.target, second.body) == ("POST", body, "/next", b"")
+    assert len(second.headers) == 1
 
 
 def test_a_bare_lf_is_refused_before_the_head_is_complete() -> None:

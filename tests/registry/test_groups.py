@@ -117,6 +117,48 @@ async def test_a_monitor_that_ended_leaves_nothing_behind() -> None:
     here.demonitor(watcher)
 
 
+@simulated
+async def test_a_second_monitor_keeps_the_first() -> None:
+    here = await groups()
+    [one] = await members(1)
+    pairs = [await puppet() for _ in range(3)]
+    (first, of_first), (second, of_second), (third, of_third) = pairs
+    here.monitor(first, "a")
+    here.monitor(first, "b")
+    here.monitor(second)
+    here.monitor(second, "a")
+    here.monitor(third, "a")
+    here.monitor(third)
+    for group in ("a", "b", "c"):
+        here.join(group, one)
+    await quiet()
+    told = [Registered("groups", group, one, 1) for group in ("a", "b", "c")]
+    assert (of_first.got, of_second.got, of_third.got) == (told[:2], told, told)
+    for watcher, _ in pairs:
+        await kill(watcher)
+    assert list(here._watchers) == []
+    assert here._unwatch == {}
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["dies", "leaves"])
+@simulated
+async def test_group_that_everybody_has_left_is_gone(ends: bool) -> None:
+    here = await groups()
+    refs = await members(3)
+    for number, ref in enumerate(refs):
+        here.join("g", ref, ref)
+        here.join(number, ref)
+    for number, ref in enumerate(refs):
+        if ends:
+            await kill(ref)
+        else:
+            here.leave("g", ref, ref)
+            here.leave(number, ref)
+        assert here.which_groups() == ([] if number == 2 else ["g", *range(number + 1, 3)])
+    await quiet()
+    assert (here._entries, here._keys_of, here.which_groups()) == ({}, {}, [])
+
+
 class CountedGroup:
     """A group that counts how often one is looked up."""
 

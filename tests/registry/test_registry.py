@@ -247,6 +247,60 @@ async def test_entry_of_a_process_that_died_at_once_is_removed() -> None:
 # Listeners.
 
 
+@pytest.mark.parametrize("kind", list(Keys))
+@pytest.mark.parametrize("how", ["gives back", "gives back what matches", "dies", "is forgotten"])
+@simulated
+async def test_key_whose_last_holder_has_gone_is_gone(kind: Keys, how: str) -> None:
+    table: Table[int] = Table("t", kind)
+    await start_registry(table)
+    refs = [(await puppet())[0] for _ in range(3)]
+    for number, ref in enumerate(refs):
+        table.register(number, number, ref)
+        table.register((), number, ref) if kind is Keys.DUPLICATE or number == 0 else None
+        table.register(number, number + 10, ref)  # another value
+    for ref in refs:
+        if how == "dies":
+            await kill(ref)
+        elif how == "is forgotten":
+            table.forget(ref)
+        else:
+            for key in table.keys(ref):
+                if how == "gives back":
+                    table.unregister(key, ref)
+                else:
+                    table.unregister_match(key, lambda _: False, ref)
+                    table.unregister_match(key, lambda _: True, ref)
+    await quiet()
+    assert (table._entries, table._keys_of, len(table), list(table)) == ({}, {}, 0, [])
+
+
+@simulated
+async def test_looking_for_a_key_that_nobody_holds_leaves_nothing() -> None:
+    table: Table[int] = Table("t", Keys.DUPLICATE)
+    ref, _ = await puppet()
+    table.lookup("k"), table.whereis("k"), table.match("k", bool), list(table.values("k")), table.count_match("k", bool)
+    table.dispatch("k", lambda *_: None), table.publish("k", 1), table.keys(ref)
+    table.unregister("k", ref)
+    table.forget(ref)
+    with pytest.raises(KeyError):
+        table.update_value("k", lambda value: value, ref)
+    assert (table._entries, table._keys_of) == ({}, {})
+
+
+@simulated
+async def test_unique_key_of_the_dead_goes_over_whole_to_the_next_holder() -> None:
+    table: Table[int] = Table("t", Keys.UNIQUE)  # without a registry that removes the dead
+    first, _ = await puppet()
+    second, _ = await puppet()
+    table.register("k", 1, first)
+    await kill(first)
+    table.register("k", 2, second)
+    assert list(table) == [("k", second, 2)]
+    assert table.refs() == [second]
+    table.unregister("k", second)
+    assert (table._entries, table._keys_of) == ({}, {})
+
+
 @simulated
 async def test_listener_hears_of_every_change_in_order() -> None:
     probe = await Probe.begin()

@@ -30,6 +30,17 @@ def test_only_proxies_that_are_trusted_are_believed(peer: str, forwarded: list[s
     assert NGINX.client(peer, forwarded) == client
 
 
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "is_secure"),
+    [("10.0.0.1", ["https"], True), ("10.0.0.1", ["HTTPS", "http"], True), ("10.0.0.1", ["http", "https"], False),
+     ("10.0.0.1", [], False), ("192.0.2.9", ["https"], False), ("local", ["https"], False)],
+)  # fmt: skip
+def test_only_a_proxy_that_is_trusted_says_that_its_client_speaks_tls(
+    peer: str, forwarded: list[str], is_secure: bool
+) -> None:
+    assert Proxies.parse(["10.0.0.0/8"]).speaks_tls(peer, forwarded) is is_secure
+
+
 def test_peer_on_a_unix_socket_may_be_a_proxy() -> None:
     assert Proxies.parse(["unix"]).client(LOCAL, ["198.51.100.1"]) == "198.51.100.1"
 

@@ -159,6 +159,17 @@ async def test_stranger_who_claims_to_be_somebody_else_is_not_believed() -> None
 
 
 @simulated
+async def test_request_is_secure_if_a_proxy_that_is_trusted_says_so() -> None:
+    def is_secure(request: Request) -> Response:
+        return Response(200, (), f"{request.is_secure}".encode())
+
+    async with simulated_server(is_secure, proxies=Proxies.parse(["10.0.0.0/8"])) as server:
+        assert (await ask(server, ANN, "X-Forwarded-Proto: https").answer()).endswith(b"False")
+        assert (await ask(server, "10.0.0.1", "X-Forwarded-Proto: https").answer()).endswith(b"True")
+        assert (await ask(server, "10.0.0.1").answer()).endswith(b"False")
+
+
+@simulated
 async def test_page_of_another_host_gets_403() -> None:
     async with simulated_server(lambda request: WebSocket(Listener)) as server:
         for origin, status in (("http://evil.example", b"403"), ("http://canopy", b"101"), ("null", b"403")):
@@ -167,3 +178,13 @@ async def test_page_of_another_host_gets_403() -> None:
             await peer.until(lambda peer=peer: bool(peer.response), "for the handshake")
             assert peer.response[9:12] == status
         assert server.sockets.refused == {"origin": 2}
+
+
+@simulated
+async def test_so_many_are_told_why_at_a_time_and_the_others_are_dropped() -> None:
+    async with simulated_server(answer, max_connections=1, max_dismissals=2) as server:
+        crowd = [ask(server, ANN) for _ in range(6)]
+        for client in crowd[1:]:
+            await client.end()
+        assert [client.answers[:12] for client in crowd] == [b"HTTP/1.1 200"] + 2 * [b"HTTP/1.1 503"] + 3 * [b""]
+        await crowd[0].leave()

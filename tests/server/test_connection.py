@@ -12,14 +12,8 @@ from actors.testing import Probe, kill, quiet, settle
 from protocol import Binary, Compression, HttpError, Opcode, Request, Response, Text, encode_frame
 from supervision import Limit, restart_child, terminate_child
 from supervision.server import Answer, Connection, Policy, Proxies, WebSocket
-from supervision.server.wire import (
-    ADOPTION_TIMEOUT,
-    COSTLY_READ,
-    MAX_EVENTS,
-    MAX_INFLATED_EVENTS,
-    MAX_UNTAKEN,
-    MIN_TAKEN,
-)
+from supervision.server.deadlines import ADOPTION_TIMEOUT
+from supervision.server.incoming import COSTLY_READ, MAX_EVENTS, MAX_INFLATED_EVENTS, MAX_UNTAKEN
 from tests.support.instance import simulated_server
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import EOF, MASK, RESET, VirtualBrowser, VirtualPeer
@@ -562,7 +556,7 @@ async def test_wire_that_is_lost_before_its_handshake_is_answered_leaves_nothing
         await quiet()
         assert (server.connections(), server.sockets.wires, aviary.diary) == ([], {}, [])
         assert server.sockets.admission.websockets.present == {}
-        assert not server.sockets.heartbeat.is_beating
+        assert server.sockets.deadlines.is_idle
 
 
 @simulated
@@ -700,7 +694,7 @@ async def test_slow_client_gets_all_that_was_sent_before_the_close() -> None:
         slow.sips = True
         wire = server.sockets.wires[1]
         for _ in range(4):
-            wire.send_frames(encode_frame(Opcode.TEXT, b"x" * 2 * MIN_TAKEN))
+            wire.send_frames(encode_frame(Opcode.TEXT, b"x" * 32 * 1024))
         wire.close(1001, "the server is going away")
         for number in range(1, 5):
             await settle(CLOSE_TIMEOUT - 1)

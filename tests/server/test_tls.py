@@ -112,6 +112,7 @@ async def test_handshake_that_is_never_made_is_cut_in_time_and_holds_up_nobody(a
 @live
 async def test_handshakes_count_as_connections(authority: trustme.CA) -> None:
     async with serving(authority, max_connections=1) as site, await site.open_plain(), await site.open() as second:
+        second.send(request("GET", "/"))
         assert (await second.answer()).status == 503
 
 

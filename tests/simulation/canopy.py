@@ -4,17 +4,21 @@ What has to hold at the end of every run is in `Canopy.check`.
 """
 
 import asyncio
+import contextlib
 import itertools
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from actors import Ref
+from actors import CallExit, Ref, debug
 from actors.testing import Kit, settle
 from canvas.application import CanvasApplication
 from canvas.config import Config
 from canvas.store import MemoryStore
+from registry import Registry
 from supervision.server.testing import EOF, RESET, VirtualNetwork, Weather
 from tests.simulation.faulty_store import FaultyStore
 from tests.support.client import Painter
@@ -26,26 +30,38 @@ Rectangle = tuple[int, int, int, int]
 PEOPLE = 20
 CRASHES = 8
 TURNS_WITH_CRASHES = 1_500
+SUSPENSIONS = 5
+QUIET_ROUNDS = 5
+"""Times that two people paint while the disk is slow and all others watch: no third one wakes what is left waiting."""
+REMEMBERED = 25
+"""Changes that can be shown again one by one; a real canvas remembers so many that a simulation never gets there."""
 MAX_CRASHES_OF_A_CONNECTION = 5
 """One more within 10 s, and it is given up."""
 
 
 async def simulated_canopy(kit: Kit, *, people: int = PEOPLE, crashes: int = CRASHES, pixels: int = 1) -> None:
     """Run it once; everybody paints at least so many pixels at a time."""
-    with tempfile.TemporaryDirectory() as data:
-        canopy = Canopy(kit, Path(data), pixels)
-        try:
-            await canopy.live(people, crashes)
-        finally:
-            canopy.application.close()
+    with new_canopy(kit, pixels) as canopy:
+        await canopy.live(people, crashes)
 
 
 async def stopped_canopy(kit: Kit, *, people: int = PEOPLE, crashes: int = CRASHES) -> None:
     """Run it, and stop it at any time, in the middle of everything."""
-    with tempfile.TemporaryDirectory() as data:
-        canopy = Canopy(kit, Path(data))
+    with new_canopy(kit) as canopy:
+        await canopy.be_stopped(people, crashes)
+
+
+@contextlib.contextmanager
+def new_canopy(kit: Kit, pixels: int = 1) -> "Iterator[Canopy]":
+    """A canopy that remembers few changes."""
+    with (
+        tempfile.TemporaryDirectory() as data,
+        mock.patch("canvas.recent.REMEMBERED", REMEMBERED),
+        mock.patch("canvas.canvas.REMEMBERED", REMEMBERED),
+    ):
+        canopy = Canopy(kit, Path(data), pixels)
         try:
-            await canopy.be_stopped(people, crashes)
+            yield canopy
         finally:
             canopy.application.close()
 
@@ -79,6 +95,7 @@ class Canopy:
         self.kit.crash_some(crashes, within=TURNS_WITH_CRASHES, may_crash=self._may_crash)
         self.people = [Person(self, number) for number in range(people)]
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._suspend_some())
             for person in self.people:
                 group.create_task(person.live())
         self.kit.calm()
@@ -93,6 +110,7 @@ class Canopy:
         self.kit.crash_some(crashes, within=TURNS_WITH_CRASHES, may_crash=self._may_crash)
         self.people = [Person(self, number) for number in range(people)]
         painting = [asyncio.create_task(person.live()) for person in self.people]
+        painting.append(asyncio.create_task(self._suspend_some()))
         await asyncio.sleep(self.kit.chance.stream("stop").between(0.0, 0.5))
         await self.application.stop()
         self.application.close()
@@ -107,7 +125,8 @@ class Canopy:
         """Everybody sees what is committed, and everybody else."""
         last = Person(self, len(self.people))
         await last.come()
-        await last.paint(1)
+        for _ in range(QUIET_ROUNDS):
+            await asyncio.gather(self._slow_disk(), self.people[0].paint(0), last.paint_later())
         await settle(10.0)  # what was painted twice because of a crash may still be on its way
         here = [person.client for person in [*self.people, last]]
         log = self.store.log
@@ -127,7 +146,18 @@ class Canopy:
             assert client.screen.users == present, "somebody does not know who is here"
         assert {user_id for user_id, _, _ in room.users} == present
         assert len(room.viewers) == len(wires) == len(here)
-        assert self.kit.surplus_monitors() == []
+        self.check_no_dead_is_kept()
+
+    def check_no_dead_is_kept(self) -> None:
+        """No living process holds a dead one, and no table has a key of one."""
+        assert self.kit.dangling() == []
+        processes = [cell.process for cell in self.kit.scheduler.processes.values()]
+        registries = [process for process in processes if isinstance(process, Registry)]
+        assert registries, "no registry"
+        for registry in registries:
+            for table in registry.tables:
+                held = [(key, ref) for key, ref, _ in table if not ref.is_alive()]
+                assert not held, f"the table {table.name!r} keeps keys of the dead: {held}"
 
     async def check_nothing_left(self) -> None:
         """No process, name, monitor, timer or wire is left, and every connection has ended once."""
@@ -158,6 +188,31 @@ class Canopy:
         """The committed colour of a cell after a change; None if nobody had painted it."""
         assert seq <= len(self.store.log), f"change {seq} was acknowledged before it was committed"
         return next((color for x, y, color, _ in reversed(self.store.log[:seq]) if (x, y) == cell), None)
+
+    async def _slow_disk(self) -> None:
+        """Let a commit take a while in which others paint, and not in one turn."""
+        store = next(info.ref for info in debug.processes() if info.label == "store")
+        chance = self.kit.chance.stream("slow disk")
+        debug.suspend(store)
+        await asyncio.sleep(chance.between(0.0, 0.1))
+        debug.resume(store)
+
+    async def _suspend_some(self) -> None:
+        """Suspend some processes for a while, as somebody at the console may."""
+        chance = self.kit.chance.stream("suspended")
+        for _ in range(SUSPENSIONS):
+            await asyncio.sleep(chance.between(0.0, 0.3))
+            if not self.kit.happens("somebody suspends a process", 0.7):
+                continue
+            victims = [info.ref for info in debug.processes()]
+            if not victims:
+                return  # the application has stopped
+            victim = victims[chance.choose(len(victims))]
+            self.kit.fault(f"suspend {victim!r}")
+            with contextlib.suppress(CallExit):  # it has died meanwhile
+                debug.suspend(victim)
+                await asyncio.sleep(chance.between(0.0, 0.5))
+                debug.resume(victim)
 
     def _may_crash(self, victim: Ref) -> bool:
         cell = victim._cell
@@ -227,10 +282,15 @@ class Person:
         await client.until(lambda: client.screen.states + client.screen.resumes > shown, "for the canvas")
 
     async def paint(self, count: int) -> None:
-        """Paint until so many more pixels are acknowledged, and all that is under way is."""
+        """Paint until `count` more pixels are acknowledged, and all that are under way are; at least three at once."""
         self._painter.begin()
         await self._painter.paint_more(count)
         await self._painter.pause()
+
+    async def paint_later(self) -> None:
+        """Paint some pixels a little later."""
+        await asyncio.sleep(self._chance.between(0.0, 0.1))
+        await self.paint(0)
 
     async def _go(self) -> None:
         how = self._chance.choose(3)

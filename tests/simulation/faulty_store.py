@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from actors.testing import Fault, Kit
 from canvas.grid import Change, Grid
-from canvas.store import Reader, Store, StoreError
+from canvas.store import Pace, Reader, Store, StoreError
 
 Logged = tuple[int, int, str, str]
 """x, y, colour as text, painter."""
@@ -45,6 +45,10 @@ class FaultyStore:
     def verify(self) -> None:
         """See `Store.verify`."""
         self._inner.verify()
+
+    def pace(self) -> Pace:
+        """See `Store.pace`."""
+        return self._inner.pace()
 
     def size(self) -> int:
         """See `Store.size`."""

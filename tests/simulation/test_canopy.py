@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +18,38 @@ from actors.testing import Found, explore
 from actors.testing.exploration import attempt
 from canvas.broadcaster import Changed
 from canvas.canvas import Canvas
+from canvas.grid import Grid
+from canvas.store import StoreError
 from registry import Registry, Table
 from registry.registry import Watch
 from supervision.server import Wire
 from tests.simulation.canopy import simulated_canopy, stopped_canopy
 
 SEEDS = int(os.environ.get("SEEDS", "500"))
+PARTS = 20
+"""Tests that share the seeds, so that pytest-xdist can spread them."""
+JOBS = 1 if "PYTEST_XDIST_WORKER" in os.environ else None
+"""Processes of each of these tests: as many as there are processors, unless pytest-xdist uses them already."""
 ROOT = Path(__file__).parents[2]
 
 
-def test_canopy_keeps_its_promises_under_every_seed() -> None:
-    assert explore(simulated_canopy, seeds=SEEDS) in (SEEDS, 1)
+def part_of(seeds: int, part: int) -> range:
+    """One of `PARTS` equal parts of `seeds`."""
+    return range(seeds * part // PARTS, seeds * (part + 1) // PARTS)
 
 
-def test_canopy_that_is_stopped_at_any_time_leaves_nothing_behind_under_every_seed() -> None:
-    seeds = SEEDS // 5
-    assert explore(stopped_canopy, seeds=seeds) in (seeds, 1)
+@pytest.mark.timeout(0 if SEEDS > 500 else 300)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_canopy_keeps_its_promises_under_every_seed(part: int) -> None:
+    seeds = part_of(SEEDS, part)
+    assert explore(simulated_canopy, seeds, jobs=JOBS) in (len(seeds), 1)
+
+
+@pytest.mark.timeout(0 if SEEDS > 500 else 300)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_canopy_that_is_stopped_at_any_time_leaves_nothing_behind_under_every_seed(part: int) -> None:
+    seeds = part_of(SEEDS // 5, part)
+    assert explore(stopped_canopy, seeds, jobs=JOBS) in (len(seeds), 1)
 
 
 def trace_of(seed: int) -> list[str]:
@@ -72,10 +87,14 @@ def test_a_seed_has_the_same_trace_in_another_process(seed: int) -> None:
 def forget_to_wake(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was painted during a commit waits for somebody else to paint."""
 
-    def commit_more(canvas: Canvas) -> None:
-        canvas._is_committing = False
+    commit_more = Canvas._commit_more
 
-    monkeypatch.setattr(Canvas, "_commit_more", commit_more)
+    def see_none_waiting(canvas: Canvas, error: StoreError | None) -> None:
+        painted, canvas._painted = canvas._painted, []
+        commit_more(canvas, error)
+        canvas._painted = painted
+
+    monkeypatch.setattr(Canvas, "_commit_more", see_none_waiting)
 
 
 def forget_to_notify(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,9 +134,9 @@ def show_before_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is painted is shown while the store is still at it."""
     flush = Canvas._flush
 
-    def flush_and_show(canvas: Canvas) -> None:
+    def flush_and_show(canvas: Canvas, grid: Grid) -> None:
         painted = list(canvas._painted)
-        flush(canvas)
+        flush(canvas, grid)
         cast(canvas._broadcaster, Changed(painted))
 
     monkeypatch.setattr(Canvas, "_flush", flush_and_show)
@@ -136,12 +155,12 @@ def test_a_planted_bug_is_found_and_made_small(
     plant: Callable[[pytest.MonkeyPatch], None], symptom: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch)
-    simulation = partial(simulated_canopy, people=4, pixels=10)
     with pytest.raises(Found) as caught:
-        explore(simulation, seeds=1_000)
+        explore(simulated_canopy, seeds=100, jobs=JOBS, shrinking_runs=20)
     found = caught.value
     text = str(found)
     assert symptom in text
+    assert "TypeError" not in text, "the planted bug does not fit the code any more"
     assert f"--canopy-seed {found.seed}" in text
     assert len(found.plan) < found.decisions, f"{len(found.plan)} of {found.decisions} decisions"
     assert found.trace
