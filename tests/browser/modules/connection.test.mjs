@@ -57,6 +57,15 @@ test("a handshake without a welcome is given up after 15 s, whether the socket o
   }
 });
 
+test("a handshake after a good connection has the same patience as the first", () => {
+  live();
+  sockets[0].end();
+  clock.advance(1000);
+  sockets[1].open();
+  clock.advance(16 * SECOND);
+  assert.ok(sockets[1].isClosed);
+});
+
 test("a state that is on its way may take minutes, but not for ever", () => {
   const connection = connect();
   sockets[0].open();

@@ -1,8 +1,10 @@
 /** A page and its server: what it asks for, what it shows, and what becomes of own pixels. */
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
+import { deflateSync } from "node:zlib";
 
 import { clock, settled, sockets } from "./browser.mjs";
+import { inflate } from "./static/protocol.js";
 import {
   SIZE, ack, changes, error, heartbeat, messages, newPage, refusal, snapshot, socket, welcome,
 } from "./server.mjs";
@@ -34,6 +36,11 @@ async function look(page, area, seq) {
   page.session.lookAt(area);
   socket().tell(snapshot({ seq, area, whole: false }));
   await settled(() => isLoaded);
+}
+
+/** Inflate more than a snapshot has: what the page began before is done by then. */
+async function inflatedElsewhere() {
+  for (let i = 0; i < 5; i++) await inflate(deflateSync(Buffer.alloc(256 * 256 * 3)));
 }
 
 /** Lose the socket, and wait for the next one. */
@@ -68,9 +75,38 @@ test("a snapshot of a connection that has ended is not shown as live", async () 
   socket().open();
   socket().tell(welcome({ seq: 5 }));
   socket().tell(snapshot({ seq: 5, tiles: { 0: [255, 0, 0] } }));
+  page.session.onload = () => assert.fail("it was loaded");
   cut(); // while it was inflated
+  await inflatedElsewhere();
+  assert.deepEqual([page.connection.live, page.picture.at(1, 1)], [false, WHITE]);
   await serve(page, { epoch: "NEW", seq: 1 });
   assert.deepEqual([page.session.epoch, page.session.seq, page.picture.at(1, 1)], ["NEW", 1, WHITE]);
+});
+
+test("nothing is heard of a socket that was given up, not even what had arrived", async () => {
+  const page = newPage();
+  await serve(page, { seq: 5 });
+  let loaded = 0;
+  page.session.onload = () => (loaded += 1);
+  socket().tell(snapshot({ seq: 5, tiles: { 0: [255, 0, 0] } }));
+  socket().tell(changes(9, [[1, 1, RED, "ann"]])); // which makes the page start over
+  socket().tell(snapshot({ seq: 10, tiles: { 0: [0, 255, 0] } }));
+  await settled(() => loaded === 1);
+  await inflatedElsewhere();
+  assert.deepEqual([loaded, page.session.seq, page.connection.live], [1, 0, false]);
+});
+
+test("no pixel is sent between a welcome and its snapshot", async () => {
+  const page = newPage();
+  await serve(page, { seq: 5 });
+  socket().tell(welcome({ seq: 6 })); // a crash under the open socket
+  page.session.paint(1, 1, RED);
+  assert.deepEqual(messages(socket()), []);
+  let isLoaded = false;
+  page.session.onload = () => (isLoaded = true);
+  socket().tell(snapshot({ seq: 6 }));
+  await settled(() => isLoaded);
+  assert.equal(messages(socket()).length, 1);
 });
 
 test("a resumed canvas that is not the one shown is loaded anew", async () => {
