@@ -25,11 +25,20 @@ import { Strokes } from "./stroke.js";
 import { Toasts } from "./toast.js";
 import { Toolbox } from "./toolbox.js";
 
+/** Why a pixel may not be painted: the server's word, or ours, for people. */
 const REFUSALS = {
   read_only: "This canvas is for looking only",
   color_not_allowed: "That colour is not in the palette of this canvas",
   area_locked: "This part of the canvas is locked",
+  cooldown: "It is not time for another one yet",
+  store_unavailable: "The server cannot save pixels right now",
+  too_many_waiting: "Too many pixels wait to be sent already",
+  lost: "The server lost them again and again",
+  replaced: "The canvas was replaced by one of another size",
 };
+const TITLE = document.title;
+/** Milliseconds after which we ask again for what was asked for too fast. */
+const LATER = 1000;
 
 /** Cells smaller than this, in CSS pixels, cannot be aimed at: a press moves the view, and a tap zooms in. */
 const AIMABLE = { touch: 3, pen: 1, mouse: 1 };
@@ -37,6 +46,8 @@ const AIMABLE = { touch: 3, pen: 1, mouse: 1 };
 /** Room for the zoom buttons beside the dock; without it, the corners rise above the dock. */
 const CORNER = 215;
 
+const pixels = (count) => (count === 1 ? "1 pixel was" : `${count.toLocaleString()} pixels were`);
+const lowerFirst = (text) => text[0].toLowerCase() + text.slice(1);
 const element = (id) => document.getElementById(id);
 const board = element("board");
 const dock = element("dock");
@@ -51,7 +62,7 @@ const pending = new Pending();
 const camera = new Camera();
 const cursors = new Cursors();
 const people = new People(element("people-button"), element("people"));
-const outbox = new Outbox(connection, pending, (indexes) => session.revert(indexes));
+const outbox = new Outbox(connection, pending, (...dropped) => session.revert(...dropped));
 const rules = new Rules();
 const cooldown = new Cooldown(dock, element("wait"));
 const session = new Session({ connection, picture, pending, outbox, people, cursors, rules, cooldown });
@@ -75,7 +86,9 @@ let grabbing = false;
 connection.onstate = (state) => {
   badge.show(state);
   if (state.status === "live") lookout.check();
-  if (state.urgent) toasts.say(state.reason, "warning");
+  if (state.status === "closed") toasts.pin("closed", state.reason);
+  else toasts.dismiss("closed");
+  if (state.status === "reconnecting" && state.urgent) toasts.say(state.reason, "warning");
 };
 session.onchange = () => renderer.redrawPicture();
 lookout.onoverview = () => renderer.redraw();
@@ -91,13 +104,13 @@ session.onload = (resized) => {
   board.classList.add("ready");
 };
 session.onerror = ({ code, message }) => {
-  const words = {
-    rate_limited: "That was faster than the server allows. Some pixels were taken back.",
-    store_unavailable: "The server cannot save pixels right now. You can look around; painting will be back.",
-    ...REFUSALS,
-  };
+  if (code === "rate_limited") setTimeout(() => lookout.look(), LATER);
+  else toasts.say(message, "warning");
+};
+session.ondropped = (count, code, message) => {
   if (code === "cooldown") cooldown.nudge();
-  else toasts.say(words[code] ?? message, "warning");
+  const why = REFUSALS[code] ?? (message || code);
+  toasts.tally(code, count, (all) => `${pixels(all)} not painted: ${lowerFirst(why)}`);
 };
 session.onrules = (background) => {
   toolbox.lock(rules.readOnly);
@@ -112,7 +125,12 @@ session.onrefusal = (why) => {
   if (why === "cooldown") cooldown.nudge();
   else toasts.say(REFUSALS[why]);
 };
-cooldown.onover = () => element("current-color").classList.add("ready");
+cooldown.onover = (wasLong) => {
+  element("current-color").classList.add("ready");
+  if (!wasLong) return;
+  toasts.say("You can paint again");
+  if (document.hidden) document.title = `You can paint again · ${TITLE}`;
+};
 element("current-color").addEventListener("animationend", (event) => event.currentTarget.classList.remove("ready"));
 cursors.onchange = () => renderer.redrawOverlay();
 people.onchoose = (userId) => {
@@ -355,6 +373,8 @@ for (const panel of [dock, document.querySelector(".zoom")]) {
 
 // The window
 
+document.addEventListener("visibilitychange", () => document.hidden || (document.title = TITLE));
+addEventListener("beforeunload", (event) => pending.size > 0 && event.preventDefault());
 addEventListener("resize", layOut);
 watchSize();
 renderer.onratio = () => resize([{}]);

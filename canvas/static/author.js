@@ -59,6 +59,7 @@ export class Author {
     this.#timer = setTimeout(ask, REST);
   }
 
+  /** The colour of a cell that somebody may have painted, or erased. */
   #colorOf({ x, y }) {
     const picture = this.#picture;
     if (!picture.ready || !picture.contains(x, y) || !picture.knows(y * picture.width + x)) return null;

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Dialog, Page, async_playwright
 
 from actors import Ref, whereis
 from canvas.application import CanvasApplication
@@ -226,40 +226,61 @@ async def test_page_that_comes_back_is_sent_what_it_missed_and_no_snapshot(
         await bob.leave()
 
 
-OUTBOX = """async () => {
-  const { Outbox } = await import("/static/outbox.js");
-  const { Pending } = await import("/static/pending.js");
-  const sent = [];
-  const connection = { live: true, backlog: 0, send: (frame) => sent.push(frame) };
-  const pending = new Pending();
-  const looks = [];
-  const setInterval = window.setInterval;
-  window.setInterval = (look) => looks.push(look);
-  const outbox = new Outbox(connection, pending, () => {});
-  window.setInterval = setInterval;
-  outbox.configure(100, null);
-  const counts = [];
-  for (const begin of [() => outbox.reset(), () => outbox.hold()]) {
-    begin();
-    pending.put(7, 0xff0000, 0);
-    outbox.pump();
-    for (const look of looks) look(); // the timer that sends lost pixels again
-    counts.push(sent.length);
-    pending.settle(() => 0);
-    outbox.release();
-    counts.push(sent.length);
-    pending.acknowledge(7, 0xff0000);
-  }
-  return [...counts, pending.size, looks.length];
-}"""
+@live
+async def test_page_that_hears_nothing_connects_again(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with browser_and_canvas(tmp_path, chromium) as (browser, application):
+        ann = await open_page(browser, application)
+        await ann.evaluate("Date.now = ((now) => () => now() + 46_000)(Date.now)")  # as if 46 s had passed in silence
+        await ann.wait_for_function("() => window.opened === 2 && window.canopy.status === 'live'")
+        await paint(ann, 1, 1, "#FF0000")
 
 
 @live
-async def test_own_pixels_wait_until_the_page_has_caught_up(tmp_path: Path, chromium: dict[str, Any]) -> None:
-    """A pixel that was sent before would count as lost once the page has caught up, and be painted twice."""
+async def test_page_asks_before_pixels_are_lost(tmp_path: Path, chromium: dict[str, Any]) -> None:
     async with browser_and_canvas(tmp_path, chromium) as (browser, application):
-        page = await open_page(browser, application)
-        assert await page.evaluate(OUTBOX) == [0, 1, 1, 2, 0, 1]
+        ann = await open_page(browser, application)
+        asked: list[str] = []
+
+        async def answer(dialog: Dialog) -> None:
+            asked.append(dialog.type)
+            await dialog.dismiss()
+
+        ann.on("dialog", answer)
+        await ann.locator("[data-testid=board]").click()  # a page that nobody has touched may not ask
+        await ann.wait_for_function("() => window.canopy.seq === 1 && window.canopy.pending === 0")
+        await ann.context.set_offline(True)
+        await ann.locator("[data-testid=status][data-status=offline]").wait_for()
+        await ann.evaluate("() => window.canopy.paint(2, 2, '#0000FF')")
+        async with ann.expect_event("dialog"):
+            await ann.close(run_before_unload=True)
+        assert asked == ["beforeunload"]
+        await ann.context.set_offline(False)
+        await ann.wait_for_function("() => window.canopy.pending === 0")
+        async with ann.expect_event("close"):
+            await ann.close(run_before_unload=True)
+        assert asked == ["beforeunload"]
+
+
+@live
+async def test_page_loads_again_when_a_full_server_refuses_some_of_it(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with browser_and_canvas(tmp_path, chromium) as (browser, application):
+        page = await (await browser.new_context(bypass_csp=True)).new_page()
+        await page.clock.install()
+        await page.route("**/static/outbox.js", lambda route: route.fulfill(status=503))
+        await page.goto(f"http://127.0.0.1:{application.sockets.port}/")
+        await page.get_by_text("The server is full, trying again").wait_for()
+        await page.unroute("**/static/outbox.js")
+        await page.clock.fast_forward(10_000)
+        await page.locator("[data-testid=status][data-status=live]").wait_for()
+
+
+@live
+async def test_one_connection_of_an_address_is_enough_for_a_page(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    limits = {"max_connections_per_ip": 1, "max_new_connections_per_ip": 1}
+    async with browser_and_canvas(tmp_path, chromium, **limits) as (browser, application):
+        ann = await open_page(browser, application)
+        await paint(ann, 1, 1, "#FF0000")
+        await check_undisturbed(ann)
 
 
 @live
