@@ -6,6 +6,7 @@ import functools
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from playwright.async_api import Browser, Dialog, Page, async_playwright
 
@@ -272,6 +273,23 @@ async def test_page_loads_again_when_a_full_server_refuses_some_of_it(tmp_path: 
         await page.unroute("**/static/outbox.js")
         await page.clock.fast_forward(10_000)
         await page.locator("[data-testid=status][data-status=live]").wait_for()
+
+
+@live
+async def test_who_is_banned_is_told_so_also_after_a_reload_and_not_connected_again(
+    tmp_path: Path, chromium: dict[str, Any]
+) -> None:
+    async with browser_and_canvas(tmp_path, chromium) as (browser, application):
+        ann = await open_page(browser, application)
+        query = urlencode({"whom": await ann.evaluate("window.canopy.userId"), "reason": "paints over others"})
+        ask = functools.partial(ask_admin, application.config.data, "POST", f"/api/v1/bans?{query}")
+        await asyncio.get_running_loop().run_in_executor(None, ask)
+        for _ in ("at once", "after a reload"):
+            await ann.locator("[data-testid=status][data-status=closed]").wait_for()
+            for shown in ("toasts", "status"):
+                await ann.get_by_test_id(shown).get_by_text("You are banned: paints over others").wait_for()
+            assert await ann.evaluate("window.opened") == 1
+            await ann.reload()
 
 
 @live
