@@ -13,7 +13,7 @@ from functools import partial
 from actors import Ref
 from canvas.bans import FILE as BANS
 from canvas.bans import Bans
-from canvas.broadcaster import Broadcaster
+from canvas.broadcaster import SILENCE, Broadcaster
 from canvas.canvas import Canvas
 from canvas.config import Config
 from canvas.doors import load_tls, open_console, open_doors, policy_of
@@ -25,6 +25,7 @@ from canvas.identity import Identities, read_key
 from canvas.images import Images
 from canvas.moderation import Moderation
 from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store, measure_store
+from canvas.pixel import MOST_WAITING, SHARE
 from canvas.rollback import ROUTE as ROLLBACK
 from canvas.room import Allowances, Room, Viewer
 from canvas.routes import Routes
@@ -38,6 +39,7 @@ from canvas.store import (
     StoreServer,
     UnusableStore,
 )
+from canvas.waiting import Waiting
 from registry import Keys, Registry, Table
 from supervision import Application, Backoff, ChildType, Strategy, Supervisor, child
 from supervision.console import Console, Sources
@@ -81,6 +83,7 @@ class CanvasApplication(Application):
         wall_clock: seconds since 1970
         set_log_level: logs from a level on
         identity_key: signs who visitors are, in place of the key in the data folder
+        silence: seconds without a message after which a viewer is sent a heartbeat; `inf` for none
 
     Attributes:
         sockets: the server's; they are open from the beginning, so that a port in use is found before anything starts
@@ -96,8 +99,10 @@ class CanvasApplication(Application):
         wall_clock: Callable[[], float] = time.time,
         set_log_level: Callable[[str], object] | None = None,
         identity_key: bytes | None = None,
+        silence: float = SILENCE,
     ) -> None:
         self.config = config
+        self._silence = silence
         with contextlib.ExitStack() as opened:
             policy = policy_of(config)
             self.sockets = Sockets(open_doors(config), policy)
@@ -122,8 +127,10 @@ class CanvasApplication(Application):
             )
             guests = Guests()
             self.moderation = Moderation(bans, guests, self.sockets)
-            self.console = Console(self._sources(bans, set_log_level, wall_clock), config.data, open_console(config))
-            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, guests, self.store)
+            waiting = Waiting(MOST_WAITING, SHARE)
+            sources = self._sources(bans, waiting, set_log_level, wall_clock)
+            self.console = Console(sources, config.data, open_console(config))
+            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, guests, self.store, waiting)
             self._top: Ref | None = None
             opened.pop_all()
         room, blocks = self.room, self.store.blocks
@@ -148,7 +155,7 @@ class CanvasApplication(Application):
                 child(Registry, room.users, room.viewers, id="registry", name="registry"),
                 child(store_server, self.store, "history", id="store", name="store"),
                 child(Encoder, id="encoder", name="encoder"),
-                child(Broadcaster, room, id="broadcaster", name="broadcaster"),
+                child(Broadcaster, room, self._silence, id="broadcaster", name="broadcaster"),
                 child(Canvas, room, "store", "encoder", config.tick, wall_clock, id="canvas", name="canvas"),
                 server("server", self.sockets, routes, drain_timeout=config.drain_timeout),
                 self.console.spec(),
@@ -196,7 +203,11 @@ class CanvasApplication(Application):
         await self.sockets.say_goodbye()
 
     def _sources(
-        self, bans: Bans, set_log_level: Callable[[str], object] | None, wall_clock: Callable[[], float]
+        self,
+        bans: Bans,
+        waiting: Waiting,
+        set_log_level: Callable[[str], object] | None,
+        wall_clock: Callable[[], float],
     ) -> Sources:
         """What the console looks at, and what it may do."""
         room, store = self.room, self.store
@@ -206,7 +217,7 @@ class CanvasApplication(Application):
             root=self.top,
             servers={"server": self.sockets},
             tables=tables,
-            pages=(CanvasPage(room), PresencePage(room), GroupsPage(tables), BansPage(bans)),
+            pages=(CanvasPage(room, waiting), PresencePage(room), GroupsPage(tables), BansPage(bans)),
             routes=(*self.moderation.routes(), ROLLBACK),
             user_of=self._user_of,
             store=partial(look_at_store, store, "store", "canvas"),

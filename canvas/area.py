@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 SHIFT = 8
@@ -41,6 +41,20 @@ class Area:
             for column in range(self.x >> SHIFT, (self.x + self.width - 1 >> SHIFT) + 1):
                 yield row * columns + column
 
+    def touches(self, other: Area) -> bool:
+        """Whether they have a pixel in common."""
+        return (
+            self.x < other.x + other.width
+            and other.x < self.x + self.width
+            and self.y < other.y + other.height
+            and other.y < self.y + self.height
+        )
+
+    def count_tiles(self) -> int:
+        """How many tiles it touches."""
+        columns = (self.x + self.width - 1 >> SHIFT) - (self.x >> SHIFT) + 1
+        return columns * ((self.y + self.height - 1 >> SHIFT) - (self.y >> SHIFT) + 1)
+
     def covers(self, tile: Area) -> bool:
         """Whether all of `tile` is in it."""
         return (
@@ -61,3 +75,11 @@ def tile_area(number: int, width: int, height: int) -> Area:
 def columns_of(size: int) -> int:
     """How many tiles `size` pixels need."""
     return (size + TILE - 1) >> SHIFT
+
+
+def bits(numbers: Iterable[int]) -> int:
+    """A set of small numbers as one integer."""
+    joined = 0
+    for number in numbers:
+        joined |= 1 << number
+    return joined

@@ -54,6 +54,7 @@ class ServerKind(IntEnum):
     USER_COUNT = 0x87
     ACK = 0x88
     REFUSED = 0x89
+    HEARTBEAT = 0x8A
 
 
 _PIXEL = Struct("<HHBBB")
@@ -218,6 +219,11 @@ def server_cursors(cursors: Sequence[tuple[str, int, int]]) -> bytes:
     """Tell where pointers are: user id, x and y of each."""
     told = [_PLACE.pack(x, y) + _short(user_id) for user_id, x, y in cursors]
     return _PRESENCE.pack(ServerKind.CURSORS, len(told)) + b"".join(told)
+
+
+def server_heartbeat() -> bytes:
+    """Tell that the connection is alive."""
+    return bytes((ServerKind.HEARTBEAT,))
 
 
 def server_error(error: BadMessage) -> list[bytes]:

@@ -47,6 +47,10 @@ class Codec(Protocol):
         """Tell where pointers are: user id, x and y of each."""
         ...
 
+    def heartbeat(self) -> SharedMessage:
+        """Tell a client that the connection is alive."""
+        ...
+
     def error(self, error: BadMessage) -> SharedMessage:
         """Tell a client what is wrong."""
         ...
@@ -92,6 +96,10 @@ class JsonCodec:
         """See `Codec`."""
         return SharedMessage.text(*[messages.server_cursor_moved(*cursor) for cursor in cursors])
 
+    def heartbeat(self) -> SharedMessage:
+        """See `Codec`."""
+        return SharedMessage.text(messages.server_heartbeat())
+
     def error(self, error: BadMessage) -> SharedMessage:
         """See `Codec`."""
         return SharedMessage.text(*messages.server_error(error))
@@ -136,6 +144,10 @@ class BinaryCodec:
     def cursors(self, cursors: Sequence[tuple[str, int, int]]) -> SharedMessage:
         """See `Codec`."""
         return SharedMessage.binary(binary.server_cursors(cursors))
+
+    def heartbeat(self) -> SharedMessage:
+        """See `Codec`."""
+        return SharedMessage.binary(binary.server_heartbeat())
 
     def error(self, error: BadMessage) -> SharedMessage:
         """See `Codec`."""

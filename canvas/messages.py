@@ -283,6 +283,11 @@ def server_cursor_moved(user_id: str, x: int, y: int) -> bytes:
     return orjson.dumps({"type": "cursor_moved", "x": x, "y": y, "user_id": user_id})
 
 
+def server_heartbeat() -> bytes:
+    """Tell that the connection is alive."""
+    return b'{"type":"heartbeat"}'
+
+
 def server_error(error: BadMessage) -> list[bytes]:
     """Tell the client what is wrong with what it sent: a message for each pixel that was refused, or else one."""
     told: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message}

@@ -1,23 +1,25 @@
-"""Pure. The last changes of a canvas, in the batches in which they were shown."""
+"""Pure. The last changes of a canvas, and their messages."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from canvas.area import SHIFT
+from canvas.area import SHIFT, bits
 from canvas.codec import Codec
 from canvas.grid import Change
 from protocol import SharedMessage
 
 REMEMBERED = 100_000
 """Changes that can be shown again one by one."""
+RUN = 1_000
+"""Changes that a client that resumes is sent at a time, in messages that are encoded once for all who do."""
 ENCODED = 2_000
 """Changes whose messages are kept, for those who are a little behind."""
 
 
 class Batch:
-    """Changes that were committed together, and their messages: each is encoded when it is first needed."""
+    """Changes that follow each other, and their messages: each is encoded when it is first needed."""
 
     __slots__ = ("_messages", "_painters", "_tiles", "changes", "first", "last")
 
@@ -56,34 +58,34 @@ class Batch:
 
 
 class Recent:
-    """The last changes up to number `seq`, at most `REMEMBERED` and a batch."""
+    """The last changes up to number `seq`: `REMEMBERED` of them, or all since the broadcaster began.
+
+    They are kept in runs of `RUN`: clients that resume share the messages of those that they miss as a whole.
+    """
 
     def __init__(self, seq: int, changes: Sequence[Change] = ()) -> None:
         self.seq = seq
-        self._batches: deque[Batch] = deque([Batch(changes)] if changes else [])
+        self._runs: deque[Batch] = deque()
+        self._rest: list[Change] = []  # after the runs, fewer than one has
         self._encoded: deque[Batch] = deque()
-        self._size = len(changes)
         self._encoded_size = 0
+        self._collect(changes)
 
     def append(self, changes: Sequence[Change]) -> Batch:
         """Take in a batch that follows."""
         batch = Batch(changes)
-        self._batches.append(batch)
         self._encoded.append(batch)
         self.seq = batch.last
-        self._size += len(changes)
         self._encoded_size += len(changes)
         while self._encoded_size > ENCODED and len(self._encoded) > 1:
-            old = self._encoded.popleft()
-            old.forget_messages()
-            self._encoded_size -= len(old.changes)
-        while self._size - len(self._batches[0].changes) >= REMEMBERED:
-            self._size -= len(self._batches.popleft().changes)
+            self._encoded_size -= len(self._encoded.popleft().changes)
+        self._collect(changes)
         return batch
 
     def covers(self, seq: int) -> bool:
         """Whether all changes after number `seq` are there."""
-        return self.seq - self._size <= seq <= self.seq
+        kept = len(self._runs) * RUN + len(self._rest)
+        return self.seq - min(kept, REMEMBERED) <= seq <= self.seq
 
     def batches(self, seq: int) -> list[Batch] | None:
         """The batches after change `seq`, if it is the last of one and few have followed."""
@@ -94,25 +96,40 @@ class Recent:
             found.insert(0, batch)
         return found if found and found[0].first == seq + 1 else None
 
+    def following(self, seq: int) -> Batch:
+        """The next changes after number `seq`, which is covered and not the last: those to the end of its run."""
+        begin = self.seq - len(self._rest)
+        if seq >= begin:
+            return Batch(self._rest[seq - begin :])
+        behind, position = divmod(seq - (begin - len(self._runs) * RUN), RUN)
+        run = self._runs[behind]
+        return Batch(run.changes[position:]) if position else run
+
     def since(self, seq: int) -> list[Change]:
         """The changes after number `seq`, which is covered."""
-        parts: list[Sequence[Change]] = []
-        for batch in reversed(self._batches):
-            if batch.last <= seq:
+        parts: list[Sequence[Change]] = [self._rest[max(0, seq - self.seq + len(self._rest)) :]]
+        for run in reversed(self._runs):
+            if run.last <= seq:
                 break
-            parts.append(batch.changes[max(0, seq + 1 - batch.first) :])
+            parts.append(run.changes[max(0, seq + 1 - run.first) :])
         return [change for part in reversed(parts) for change in part]
+
+    def forget_messages(self) -> None:
+        """Keep the changes of the runs alone."""
+        for run in self._runs:
+            run.forget_messages()
+
+    def _collect(self, changes: Sequence[Change]) -> None:
+        rest = self._rest
+        rest.extend(changes)
+        whole = len(rest) // RUN * RUN
+        self._runs.extend(Batch(rest[begin : begin + RUN]) for begin in range(0, whole, RUN))
+        del rest[:whole]
+        while self._runs and (len(self._runs) - 1) * RUN + len(rest) >= REMEMBERED:
+            self._runs.popleft()
 
 
 def latest(changes: Sequence[Change], user_id: str) -> list[Change]:
     """Leave out what was painted over by a later one; but a painter is told of all its own."""
     last = {(change.x, change.y): change.seq for change in changes}
     return [change for change in changes if last[change.x, change.y] == change.seq or change.user_id == user_id]
-
-
-def bits(numbers: Iterable[int]) -> int:
-    """A set of small numbers as one integer."""
-    joined = 0
-    for number in numbers:
-        joined |= 1 << number
-    return joined

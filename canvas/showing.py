@@ -9,7 +9,7 @@ from canvas.codec import BINARY
 from canvas.encoder import Want
 from canvas.grid import Change
 from canvas.room import Viewer
-from canvas.view import Need
+from canvas.view import View
 from protocol import SharedMessage
 
 
@@ -22,15 +22,20 @@ def show(viewer: Viewer, changes: Sequence[Change], upto: int) -> None:
     """Show a viewer these changes, which are all that it has to see up to number `upto`."""
     view = viewer.view
     if changes:
-        send(viewer, view.codec.changes(changes, view.seq if view.area is None else view.told))
+        send(viewer, view.codec.changes(changes, told_of(view)))
         view.told = changes[-1].seq
     view.seq = upto
 
 
+def told_of(view: View) -> int:
+    """The last change that a client was told of."""
+    return view.told if view.tiles else view.seq
+
+
 def tell_progress(viewer: Viewer) -> None:
-    """Tell a viewer of an area how far it is, when the last changes were none of its business."""
+    """Tell a viewer of a part how far it is, when the last changes did not concern it."""
     view = viewer.view
-    if view.area is not None and view.told < view.seq:
+    if told_of(view) < view.seq:
         message = view.codec.progress(view.told, view.seq)
         if message is not None:
             send(viewer, message)
@@ -38,19 +43,20 @@ def tell_progress(viewer: Viewer) -> None:
 
 
 def within(changes: Sequence[Change], area: Area | None, user_id: str | None) -> list[Change]:
-    """The changes in an area, and somebody's own wherever they are."""
+    """The changes in an area, None for none, and somebody's own wherever they are."""
     if area is None:
         return [change for change in changes if change.user_id == user_id]
     x, y, right, bottom = area.x, area.y, area.x + area.width, area.y + area.height
     return [c for c in changes if (x <= c.x < right and y <= c.y < bottom) or c.user_id == user_id]
 
 
-def want_of(viewer: Viewer) -> Want:
-    """The state that a viewer needs."""
+def want_of(viewer: Viewer, whole: Area) -> Want:
+    """The state that a viewer needs, of a canvas whose area is `whole`."""
     view = viewer.view
+    area = None if view.subscribed == whole else view.subscribed
     if view.codec is BINARY:
-        return Want(BINARY, view.area, view.known if view.need is Need.STATE else None, None)
-    return Want(view.codec, view.area, None, viewer.wire.session.variant)
+        return Want(BINARY, area, view.shown, None)
+    return Want(view.codec, area, None, viewer.wire.session.variant)
 
 
 def is_there(viewer: Viewer) -> bool:

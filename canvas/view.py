@@ -4,54 +4,60 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from math import inf
 from urllib.parse import parse_qs
 
-from canvas.area import Area
-from canvas.codec import BINARY, JSON, Codec
+from canvas.area import Area, bits, columns_of
+from canvas.codec import BINARY, Codec
 
 
-class Need(enum.Enum):
-    """What a view needs before it can be shown changes."""
+class Phase(enum.Enum):
+    """What a viewer is to be given next."""
 
-    WELCOME = "welcome"
-    """A welcome and a state: it is new, or its connection actor is."""
-    STATE = "state"
+    JOINING = enum.auto()
+    """A welcome: its connection actor is new, and perhaps the client is."""
+    NEEDS_STATE = enum.auto()
     """A state: it subscribed to another part, or is too far behind."""
-    NOTHING = "nothing"
+    TOO_LARGE = enum.auto()
+    """Nothing: the state would be too large. It has been told to subscribe to a part."""
+    RESUMING = enum.auto()
+    """All changes after `seq`."""
+    SKIPPING = enum.auto()
+    """Of the changes after `seq` the last one of each pixel, and its own: it left too much unread."""
+    LIVE = enum.auto()
+    """Every change as it is committed: it has been given all the others."""
 
 
 @dataclass(slots=True, eq=False)
 class View:
-    """What one client has been shown. It outlives the connection actor; the broadcaster alone changes it, but `wanted`
-    and `is_dismissed`.
+    """What one client has been shown. It outlives the connection actor.
+
+    The broadcaster alone changes it, except for `subscribed` and `is_dismissed`.
 
     Attributes:
         codec: how to speak to the client
         may_resume: the client understands a welcome without a state
-        wanted: the part it has subscribed to since, which its connection actor notes here, so that no crash forgets it
-        area: the part it is shown, None for all
-        tiles: those that the area touches, a bit each
+        subscribed: the part that the client asked for last; its connection actor sets it, so that no crash forgets it
+        shown: the part that the client's picture shows as of `seq`, the same object as `subscribed` unless the client
+            has asked for another since; None: it has no picture to go on from
+        tiles: those that `shown` touches, a bit each; 0 if that is all of the canvas
         epoch, seq: all that concerns the client up to this change has been shown
-        told: the last change that was shown, of a client with an area; for others that is `seq`
-        known: the part whose state it was given last
-        need: what it has to be given before changes
-        is_waiting: that is being made
-        is_slow: it has left so much unread that what was painted over meanwhile is left out
+        told: the last change that was shown, of a client with a part; for others that is `seq`
+        phase: what it is to be given next
+        sent_at: when the broadcaster last sent it a message, as far as the view knows; infinite until it is welcomed
         is_dismissed: nothing is heard of the client any more, whose connection is being closed for what it has done
     """
 
-    codec: Codec = JSON
-    may_resume: bool = False
-    wanted: Area | None = None
-    area: Area | None = None
+    codec: Codec
+    may_resume: bool
+    subscribed: Area
+    shown: Area | None = None
     tiles: int = 0
     epoch: str = ""
     seq: int = -1
     told: int = -1
-    known: Area | None = None
-    need: Need = Need.WELCOME
-    is_waiting: bool = False
-    is_slow: bool = False
+    phase: Phase = Phase.JOINING
+    sent_at: float = inf
     is_dismissed: bool = False
 
 
@@ -62,21 +68,25 @@ def open_view(codec: Codec, query: str, width: int, height: int) -> View:
     reaches beyond the canvas is cut off. Values that make no sense count as not given.
     """
     values = {name: given[-1] for name, given in parse_qs(query).items()}
-    view = View(codec, may_resume=codec is BINARY or "epoch" in values or "seq" in values)
-    view.area = _area(values, width, height)
+    may_resume = codec is BINARY or "epoch" in values or "seq" in values
+    view = View(codec, may_resume, _area(values, width, height))
     seq = _number(values.get("seq"))
     if seq is not None and "epoch" in values:
-        view.epoch, view.seq, view.told, view.need = values["epoch"], seq, seq, Need.NOTHING
-        view.known = view.area or Area(0, 0, width, height)
+        view.epoch, view.seq, view.told, view.shown = values["epoch"], seq, seq, view.subscribed
+        view.tiles = tiles_of(view.subscribed, width, height)
     return view
 
 
-def _area(values: dict[str, str], width: int, height: int) -> Area | None:
+def tiles_of(area: Area, width: int, height: int) -> int:
+    """The tiles that an area of a canvas of `width` x `height` touches, a bit each; 0 if it is all of the canvas."""
+    return 0 if area == Area(0, 0, width, height) else bits(area.tiles(columns_of(width)))
+
+
+def _area(values: dict[str, str], width: int, height: int) -> Area:
     x, y, columns, rows = (_number(values.get(name)) for name in ("x", "y", "width", "height"))
     if x is None or y is None or not columns or not rows or x >= width or y >= height:
-        return None
-    area = Area(x, y, min(columns, width - x), min(rows, height - y))
-    return None if area == Area(0, 0, width, height) else area
+        return Area(0, 0, width, height)
+    return Area(x, y, min(columns, width - x), min(rows, height - y))
 
 
 def _number(text: str | None) -> int | None:

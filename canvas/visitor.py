@@ -12,7 +12,6 @@ from typing import Any
 from actors import cast
 from actors.describe import outline
 from actors.log import get_logger
-from canvas.area import columns_of
 from canvas.broadcaster import CursorMoved, Join, Subscribe
 from canvas.canvas import Paint
 from canvas.errors import BadMessage
@@ -113,10 +112,9 @@ class Visitor:
             self._spend(self._allowances.cursors, "cursor moves", 1, message.id)
             self._cursor = CursorMoved(self._user_id, message.x, message.y)
         elif isinstance(message, ClientSubscribe):
-            tiles = sum(1 for _ in message.area.tiles(columns_of(self._room.width)))
-            moves = max(1.0, tiles / TILES_PER_MOVE)
+            moves = max(1.0, message.area.count_tiles() / TILES_PER_MOVE)
             self._spend(self._allowances.cursors, "cursor moves and subscriptions", moves, message.id)
-            self._viewer.view.wanted = message.area
+            self._viewer.view.subscribed = message.area
             cast(self._room.broadcaster, Subscribe(self._viewer))
 
     def _paint(self, pixels: Sequence[ClientPixelUpdate], id_: int | None) -> None:

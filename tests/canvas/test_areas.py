@@ -42,13 +42,6 @@ class Painted:
         return {cell: c for cell, c in pixels if x <= cell[0] < x + width and y <= cell[1] < y + height}
 
 
-def subscribe(client: VirtualClient, area: Area) -> None:
-    if isinstance(client, BinaryClient):
-        client.subscribe(*area)
-    else:
-        client.send(type="subscribe", **dict(zip(("x", "y", "width", "height"), area, strict=True)))
-
-
 def areas(*, kinds: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
     shapes = pytest.mark.parametrize("area", [(0, 0, 256, 256), (250, 100, 20, 30), (300, 255, 300, 45)], ids=str)
     return lambda test: CLIENTS(shapes(test)) if kinds else shapes(test)
@@ -63,7 +56,7 @@ async def test_subscriber_sees_its_area_and_nothing_else(
         painted = Painted(canvas, await canvas.join())
         await painted.more()
         bob = await kind.open(canvas.door)
-        subscribe(bob, area)
+        bob.subscribe(*area)
         await bob.until(lambda: bob.screen.area == area, "for the area")
         assert bob.screen.pixels == painted.within(area)
         outside: list[object] = []
@@ -86,13 +79,13 @@ async def test_area_that_moves_shows_what_becomes_visible(tmp_path: Path, kind: 
         bob = await kind.open(canvas.door)
         for area in [(0, 0, 300, 300), (10, 0, 300, 300), (256, 0, 344, 256), (0, 0, 1, 1), (0, 0, 512, 300)]:
             await painted.more()
-            subscribe(bob, area)
+            bob.subscribe(*area)
             painted.ann.paint(0, 0, "#123456")  # while the state is made
             painted.count += 1
             await bob.until(lambda area=area: bob.screen.area == area, "for the area")
             await painted.more()
             assert bob.screen.pixels == painted.within(area)
-        subscribe(bob, (0, 0, WIDTH, HEIGHT))
+        bob.subscribe(0, 0, WIDTH, HEIGHT)
         await bob.until(lambda: bob.screen.area is None, "for all of it")
         await painted.more()
         assert bob.screen.pixels == painted.ann.screen.pixels
@@ -105,7 +98,7 @@ async def test_binary_subscriber_is_sent_only_the_tiles_that_it_does_not_know(tm
         await painted.more(200)
         bob = await BinaryClient.open(canvas.door, "/ws?x=0&y=0&width=256&height=300")
         assert bob.screen.inflated == 2
-        subscribe(bob, (0, 0, 512, 300))
+        bob.subscribe(0, 0, 512, 300)
         await bob.until(lambda: bob.screen.states == 2)
         assert bob.screen.inflated == 4
         assert bob.screen.pixels == painted.within((0, 0, 512, 300))
@@ -151,7 +144,7 @@ async def test_subscription_that_a_crashed_broadcaster_did_not_get_to_is_not_for
         broadcaster = whereis("broadcaster")
         assert broadcaster is not None
         suspend(broadcaster)
-        subscribe(bob, (250, 100, 20, 30))
+        bob.subscribe(250, 100, 20, 30)
         await quiet()
         force_exit(broadcaster, "crash")
         await bob.until(lambda: bob.screen.area == (250, 100, 20, 30), "for the area")
@@ -164,7 +157,7 @@ async def test_subscription_survives_a_crash_of_its_connection(tmp_path: Path, k
     async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
         painted = Painted(canvas, await canvas.join())
         bob = await kind.open(canvas.door)
-        subscribe(bob, area)
+        bob.subscribe(*area)
         await bob.until(lambda: bob.screen.area == area)
         await painted.more()
         force_exit(connection_of(canvas.application, "user2"), "crash")
@@ -202,7 +195,7 @@ async def test_canvas_that_is_too_large_is_shown_in_parts(
         bob.begin(canvas.door)
         await bob.until(lambda: bool(bob.screen.user_id), "for the welcome")
         assert (await bob.error())["code"] == "canvas_too_large"
-        subscribe(bob, area)
+        bob.subscribe(*area)
         await bob.until(lambda: bob.screen.area == area, "for the area")
         assert bob.screen.pixels == painted.within(area)
 
@@ -218,7 +211,7 @@ async def test_what_is_painted_while_a_state_is_made_is_neither_lost_nor_shown_b
         bob = await kind.open(canvas.door, "/ws?x=0&y=0&width=10&height=10")
         await painted.more()
         suspend("encoder")
-        subscribe(bob, area)
+        bob.subscribe(*area)
         await quiet()  # the state of now has been asked for
         await painted.more(200)
         seq = bob.screen.seq

@@ -3,6 +3,7 @@
 Every `Screen` fails on a change that is missing, comes twice or is out of order.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from actors import Ref, whereis
 from actors.debug import force_exit
 from actors.testing import quiet
-from canvas import broadcaster, recent
+from canvas import canvas as canvas_module
+from canvas import messages, recent, states
+from canvas.grid import Change
 from tests.support.instance import Simulation, connection_of, mended, simulation
 from tests.support.scenarios import simulated
 from tests.support.screen import Screen
@@ -120,9 +123,42 @@ async def test_client_too_far_behind_gets_a_state(
         assert screen.pixels == ann.screen.pixels
 
 
+@pytest.mark.parametrize("crashes", [False, True], ids=["", "after a crash"])
+@pytest.mark.parametrize(("behind", "resumes"), [(50, 1), (51, 0)])
+@CLIENTS
+@simulated
+async def test_client_that_missed_exactly_what_is_remembered_resumes_and_one_that_missed_more_does_not(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[VirtualClient],
+    behind: int,
+    resumes: int,
+    crashes: bool,
+) -> None:
+    for module in (recent, canvas_module):
+        monkeypatch.setattr(module, "REMEMBERED", 50)
+    monkeypatch.setattr(recent, "RUN", 7)
+    monkeypatch.setattr(recent, "ENCODED", 5)
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await kind.open(canvas.door)
+        await paint(ann, 100 - behind)
+        await caught_up(bob, 100 - behind)
+        screen = await hang_up(bob)
+        for _ in range(behind // 10):
+            await paint(ann, 10, GREEN)
+        await paint(ann, behind % 10, GREEN)
+        if crashes:
+            force_exit(victim(canvas, "broadcaster", ann), "crash")
+            await mended(canvas.application)
+        bob = await kind.resume(canvas.door, screen)
+        await caught_up(bob, 100)
+        assert (screen.resumes, screen.states) == (resumes, 2 - resumes)
+        assert screen.pixels == ann.screen.pixels
+
+
 @simulated
 async def test_long_way_is_gone_in_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broadcaster, "PORTION", 10)
+    monkeypatch.setattr(recent, "RUN", 10)
     monkeypatch.setattr(recent, "ENCODED", 5)
     async with simulation(tmp_path) as canvas:
         ann, bob = await canvas.join(), await canvas.join()
@@ -180,8 +216,8 @@ async def test_crash_shows_a_client_that_did_not_say_where_it_was_the_whole_canv
 async def test_newcomers_to_a_large_canvas_share_a_state_and_get_what_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcaster, "LARGE_STATE", 0)
-    monkeypatch.setattr(broadcaster, "BYTES_PER_CHANGE", 1)
+    monkeypatch.setattr(states, "LARGE_STATE", 0)
+    monkeypatch.setattr(states, "BYTES_PER_CHANGE", 1)
     async with simulation(tmp_path) as canvas:
         ann = await canvas.join()
         await paint(ann, 50)
@@ -190,3 +226,52 @@ async def test_newcomers_to_a_large_canvas_share_a_state_and_get_what_followed(
         second = await canvas.join()
         await caught_up(second, 60)
         assert first.screen.pixels == second.screen.pixels == ann.screen.pixels
+
+
+@CLIENTS
+@simulated
+async def test_client_that_moves_is_not_given_a_large_state_older_than_what_it_has_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[VirtualClient]
+) -> None:
+    monkeypatch.setattr(states, "LARGE_STATE", 0)
+    monkeypatch.setattr(states, "BYTES_PER_CHANGE", 1)
+    part = (0, 0, 20, 10)
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await kind.open(canvas.door)
+        await paint(ann, 50)
+        first = await kind.open(canvas.door, "/ws?x=0&y=0&width=20&height=10")
+        assert first.screen.seq == 50  # this state is kept
+        await paint(ann, 1, GREEN)
+        await caught_up(bob, 51)
+        bob.subscribe(*part)
+        await bob.until(lambda: bob.screen.area == part)  # the screen fails on a state that goes back
+        await quiet()
+        assert bob.screen.pixels == {(x, y): c for (x, y), c in ann.screen.pixels.items() if x < 20 and y < 10}
+
+
+@simulated
+async def test_clients_that_come_back_share_the_messages_that_they_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "RUN", 100)
+    monkeypatch.setattr(recent, "ENCODED", 5)
+    encoded: list[int] = []
+    encode = messages.server_pixels_changed
+
+    def count(changes: Sequence[Change], after: int) -> list[bytes]:
+        encoded.append(len(changes))
+        return encode(changes, after)
+
+    async with simulation(tmp_path) as canvas:
+        ann = await canvas.join()
+        screens = []
+        for _ in range(10):
+            screens.append(await hang_up(await canvas.join()))
+            await paint(ann, 7)
+        await paint(ann, 930)
+        monkeypatch.setattr(messages, "server_pixels_changed", count)
+        for screen in screens:
+            bob = await VirtualClient.resume(canvas.door, screen)
+            await caught_up(bob, 1_000)
+            assert (screen.resumes, screen.skipped, screen.pixels) == (1, 0, ann.screen.pixels)
+        assert sum(encoded) < 2_000

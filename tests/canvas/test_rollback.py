@@ -87,7 +87,12 @@ async def test_rollback_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
             ("user=nobody", "nobody called nobody has ever painted here"),
             ("area=1,2,3", "area is X,Y,WIDTH,HEIGHT"),
             ("area=a,b,c,d", "area is X,Y,WIDTH,HEIGHT"),
+            ("area=0,0,0,5", "area is X,Y,WIDTH,HEIGHT"),
             ("from=yesterday", "from and to are seconds"),
+            ("from=nan", "from and to are seconds"),
+            ("to=inf&user=user1", "from and to are seconds"),
+            ("", "a rollback needs user, area, from or to: without any it would be everything"),
+            ("apply=1", "a rollback needs user, area, from or to: without any it would be everything"),
         ):
             with pytest.raises(AdminError, match=words):
                 await rollback(tmp_path, query)

@@ -18,6 +18,7 @@ from canvas.store import LookForSnapshot, MemoryStore, Reader, StoreError, Unusa
 from supervision import which_children
 from tests.support.instance import Simulation, mended, simulation
 from tests.support.scenarios import simulated
+from tests.support.virtual_network import VirtualClient
 
 RED, GREEN = "#FF0000", "#00FF00"
 ERRORS = (StoreError("unable to open database file"), UnusableStore("canvas.db cannot be opened: disk I/O error"))
@@ -118,6 +119,32 @@ async def test_crash_while_the_canvas_cannot_be_read_is_one_restart_and_costs_no
             await client.until(lambda screen=client.screen: screen.pixels == {(1, 1): RED, (3, 1): GREEN})  # type: ignore[misc]
         assert (await call("canvas", GetPicture())).grid.seq == 2
         assert ann.closed is None
+
+
+@pytest.mark.parametrize("query", ["/ws", "/ws?epoch=an epoch&seq=1"], ids=["new", "back"])
+@pytest.mark.parametrize("victim", ["canvas", "broadcaster"])
+@simulated
+async def test_viewers_who_joined_while_the_canvas_could_not_be_read_see_what_was_committed_meanwhile(
+    tmp_path: Path, store: UnreadableStore, victim: str, query: str
+) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = await canvas.join()
+        ann.paint(1, 1, RED)
+        await ann.until(lambda: ann.screen.seq == 1)
+        store.error = ERRORS[0]
+        force_exit(whereis(victim), "crash")  # type: ignore[arg-type]
+        await mended(canvas.application)
+        bob = VirtualClient()
+        bob.screen.epoch, bob.screen.seq, bob.screen.pixels = "an epoch", 1, {(1, 1): RED}
+        bob.begin(canvas.door, query.replace(" ", "%20"))
+        await settle(0.1)
+        store.append([Change(3, 1, 0x00FF00, "ann", 2)], 1.0)  # the canvas crashed before it could show it
+        store.error = None
+        await settle(2 * LOAD_AGAIN)
+        for client in (ann, bob):
+            await client.until(lambda: True)  # raises what broke a promise
+            assert client.screen.seq == 2
+            assert client.screen.pixels == {(1, 1): RED, (3, 1): GREEN}
 
 
 @pytest.mark.parametrize("victim", [Historian, Images])

@@ -129,4 +129,5 @@ async def test_what_is_sent_is_what_the_schema_allows(tmp_path: Path) -> None:
         await ann.until(lambda: ann.screen.users == {"user1", "user2"} and bool(ann.screen.cursors))
         await bob.leave()
         await ann.until(lambda: ann.screen.users == {"user1"})
+        await ann.until(lambda: ann.screen.heartbeats > 0)
     assert seen == SERVER - {"user_count"}  # which only a crowd is told

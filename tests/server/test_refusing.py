@@ -129,7 +129,7 @@ async def test_page_that_is_cut_off_before_it_is_refused_leaves_nothing_behind()
         (wire,) = server.sockets.wires.values()
         wire.abort()
         await settle(2.0)
-        assert not server.sockets.heartbeat.is_beating
+        assert server.sockets.deadlines.is_idle
         assert server.connections() == []
 
 

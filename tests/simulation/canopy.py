@@ -9,6 +9,7 @@ import itertools
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -81,6 +82,7 @@ class Canopy:
             store=self.store,
             identity_key=b"k" * 32,
             wall_clock=lambda: asyncio.get_running_loop().time(),
+            silence=inf,
         )
         self.network = VirtualNetwork(Weather(kit))
         self.door = self.network.listen(self.application.sockets)

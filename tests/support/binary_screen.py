@@ -67,6 +67,7 @@ class BinaryScreen(Screen):
             0x87: lambda read: [{"type": "user_count", "count": read.take("I")}],
             0x88: lambda read: [{"type": "ack", "id": read.take("I"), "seq": read.take("Q")}],
             0x89: self._refused_of,
+            0x8A: lambda read: [{"type": "heartbeat"}],
         }[kind]
         told: list[dict[str, Any]] = parse(read)
         assert read.position == len(data), "bytes are left"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-FIELDS = {
+FIELDS: dict[str, set[str]] = {
     "welcome": {
         "user_id", "width", "height", "background", "epoch", "seq", "head", "resumed", "users", "user_count",
         "rate_limit", "names", "read_only", "palette", "cooldown", "locked",
@@ -15,6 +15,7 @@ FIELDS = {
     "user_left": {"user_id"},
     "user_count": {"count"},
     "cursor_moved": {"x", "y", "user_id"},
+    "heartbeat": set(),
     "error": {"code", "message"},
     "ack": {"id", "seq"},
 }  # fmt: skip
@@ -42,6 +43,7 @@ class Screen:
         ids: for messages that are to be acknowledged
         acks: the seq of each `ack`, by its id, oldest first
         history: the messages about people, oldest first
+        heartbeats: how many have come
     """
 
     def __init__(self) -> None:
@@ -62,6 +64,7 @@ class Screen:
         self.ids = count(1)
         self.acks: dict[int, int] = {}
         self.history: list[tuple[str, str]] = []
+        self.heartbeats = 0
         self.head = 0
         self._welcome: dict[str, Any] | None = None
 
@@ -153,6 +156,9 @@ class Screen:
     def _show_ack(self, message: dict[str, Any]) -> None:
         assert message["id"] not in self.acks, f"{message['id']} is acknowledged twice"
         self.acks[message["id"]] = message["seq"]
+
+    def _show_heartbeat(self, message: dict[str, Any]) -> None:
+        self.heartbeats += 1
 
     def _show_error(self, message: dict[str, Any]) -> None:
         self.errors.append(message)

@@ -57,6 +57,10 @@ class VirtualClient(VirtualWebSocket, Client):
         await client.until(lambda: screen.states + screen.resumes > before, "for the canvas")
         return client
 
+    def subscribe(self, x: int, y: int, width: int, height: int) -> None:
+        """Ask for a part of the canvas."""
+        self.send(type="subscribe", x=x, y=y, width=width, height=height)
+
     async def leave(self) -> None:
         self.say_goodbye()
         await self.end()

@@ -1,0 +1,130 @@
+"""The memory of states is bounded, whatever clients read, in virtual time."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actors.testing import run, settle
+from canvas import broadcaster, states
+from canvas.area import Area
+from canvas.codec import BINARY, JSON, Codec
+from canvas.encoder import Encode, Encoder, Want
+from canvas.grid import Grid
+from canvas.states import BYTES_PER_PIXEL, KEPT_FOR, TAKING_TIME, States, most_bytes
+from supervision.server import wire
+from tests.support.instance import Simulation, simulation
+from tests.support.scenarios import simulated
+from tests.support.virtual_network import VirtualClient
+
+WIDTH, HEIGHT = 100, 60
+STATE = BYTES_PER_PIXEL * WIDTH * HEIGHT
+"""Bytes that a state of all of it takes at most."""
+
+
+class Spied(States):
+    """Remembers the states of the last broadcaster, and the most that they took."""
+
+    newest: "Spied"
+    most = 0
+
+    def __init__(self, whole: Area) -> None:
+        super().__init__(whole)
+        Spied.newest = self
+        Spied.most = 0
+
+    def release(self, now: float) -> None:
+        Spied.most = max(Spied.most, self.size)
+        super().release(now)
+
+
+@pytest.fixture(autouse=True)
+def _spy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broadcaster, "States", Spied)
+    monkeypatch.setattr(states, "MAX_BYTES", 3 * STATE)
+
+
+async def full_canvas(canvas: Simulation) -> None:
+    """Paint every pixel."""
+    ann = await canvas.join()
+    for y in range(HEIGHT):
+        for x in range(WIDTH):
+            ann.paint(x, y, f"#{y * WIDTH + x:06X}")
+    await ann.until(lambda: ann.screen.seq == WIDTH * HEIGHT)
+    await settle(KEPT_FOR + 2.0)
+    assert Spied.newest.size == 0
+
+
+async def come(canvas: Simulation, number: int, address: str | None = None) -> VirtualClient:
+    """A client that asks for a part that no other asks for, and reads nothing of it."""
+    client = VirtualClient(address)
+    client.begin(canvas.door, f"/ws?x=0&y=0&width={WIDTH}&height={HEIGHT - 1 - number}")
+    await client.until(lambda: bool(client.response))
+    client.stall()
+    await settle(0.0)
+    return client
+
+
+@simulated
+async def test_states_that_clients_do_not_take_are_bounded_and_make_room_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "MIN_TAKEN", 0)  # each reads as much as keeps it from being cut off as stalled
+    async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
+        await full_canvas(canvas)
+        stuck = [await come(canvas, number, "192.0.2.1") for number in range(9)]
+        await settle(1.0)
+        assert 2 * STATE < Spied.newest.size <= 3 * STATE
+        bob = await VirtualClient.open(canvas.door, "/ws?x=0&y=0&width=90&height=50")
+        assert len(bob.screen.pixels) == 90 * 50  # one of another address has precedence over those who hold states
+        await settle(4 * TAKING_TIME)
+        assert Spied.most <= 3 * STATE
+        assert sum(client.closed is not None for client in stuck) >= 6  # each made room for others
+        for client in stuck:
+            client.catch_up()
+            if client.closed is None:
+                await client.until(lambda client=client: client.screen.states == 1)
+        await settle(KEPT_FOR + 2.0)
+        assert Spied.newest.size == 0
+
+
+@simulated
+async def test_state_is_forgotten_when_no_client_needs_it(tmp_path: Path) -> None:
+    async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
+        await full_canvas(canvas)
+        bob = await canvas.join()
+        assert Spied.newest.size > STATE // 2
+        bob.hang_up("eof")
+        await settle(KEPT_FOR + 2.0)
+        assert Spied.newest.size == 0
+        assert len((await canvas.join()).screen.pixels) >= WIDTH * HEIGHT - 1
+
+
+@simulated
+async def test_no_more_is_kept_than_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(states, "KEPT_BYTES", STATE)
+    async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
+        await full_canvas(canvas)
+        for number in range(4):
+            await VirtualClient.open(canvas.door, f"/ws?x=0&y=0&width={WIDTH}&height={HEIGHT - number}")
+        await settle(2.0)
+        assert STATE // 2 < Spied.newest.size <= STATE
+
+
+@pytest.mark.parametrize(
+    "part", [None, Area(1_255, 1_000, 2, 1), Area(1_100, 1_000, 300, 200), Area(1_009, 1_009, 1, 1)], ids=str
+)
+@pytest.mark.parametrize("codec", [JSON, BINARY], ids=str)
+def test_no_state_takes_more_than_the_room_that_is_made_for_it(codec: Codec, part: Area | None) -> None:
+    colors = np.random.default_rng(1).integers(0, 0xFFFFFF, (1_200, 1_400), dtype=np.uint32)
+    grid = Grid.restored(colors, 0xFFFFFF, 10**15)
+    want = Want(codec, part, None, None)
+
+    async def encode() -> bytes | None:
+        encoder = Encoder()
+        encoder.init()
+        return encoder._frames(Encode(grid, "e" * 16, (want,), "nobody"), want)
+
+    frames = run(encode())
+    assert frames is not None
+    assert len(frames) <= most_bytes(want, grid.whole) < 2 * len(frames) + 2_048
