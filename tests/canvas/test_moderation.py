@@ -274,7 +274,7 @@ async def crowd(canvas: Simulation) -> None:
         client = await come(canvas, path=path)
         if path in ("/ws?name=Carl", "/ws"):
             await client.leave()
-    cast("canvas", Paint([Change(1, 1, 1, "painter7"), Change(1, 2, 1, "painter8"), Change(1, 1, 1, "mona22xy")]))
+    cast("canvas", Paint([Change(1, 1, 1, "painter7"), Change(1, 2, 1, "painter8"), Change(1, 1, 2, "mona22xy")]))
     await quiet()
 
 
