@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from collections.abc import Iterator
 
 from PIL import Image, ImageChops
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from canvas.png import SIGNATURE, chunk
 
 
 def encode(images: Iterator[Image.Image], count: int, milliseconds: int) -> Iterator[bytes]:
@@ -26,20 +25,20 @@ def encode(images: Iterator[Image.Image], count: int, milliseconds: int) -> Iter
         box = (0, 0, *image.size) if shown is None else _changed(shown, image)
         chunks = list(_chunks(_encode(image.crop(box))))
         if shown is None:
-            yield _SIGNATURE + _chunk(b"IHDR", next(data for kind, data in chunks if kind == b"IHDR"))
-            yield _chunk(b"acTL", struct.pack(">II", count, 0))
+            yield SIGNATURE + chunk(b"IHDR", next(data for kind, data in chunks if kind == b"IHDR"))
+            yield chunk(b"acTL", struct.pack(">II", count, 0))
         left, top, right, bottom = box
         control = (number, right - left, bottom - top, left, top, milliseconds, 1000, 0, 0)
-        yield _chunk(b"fcTL", struct.pack(">IIIIIHHBB", *control))
+        yield chunk(b"fcTL", struct.pack(">IIIIIHHBB", *control))
         number += 1
         for data in (data for kind, data in chunks if kind == b"IDAT"):
             if shown is None:
-                yield _chunk(b"IDAT", data)
+                yield chunk(b"IDAT", data)
             else:
-                yield _chunk(b"fdAT", struct.pack(">I", number) + data)
+                yield chunk(b"fdAT", struct.pack(">I", number) + data)
                 number += 1
         shown = image
-    yield _chunk(b"IEND", b"")
+    yield chunk(b"IEND", b"")
 
 
 def _changed(before: Image.Image, after: Image.Image) -> tuple[int, int, int, int]:
@@ -54,12 +53,8 @@ def _encode(image: Image.Image) -> bytes:
 
 
 def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = len(_SIGNATURE)
+    at = len(SIGNATURE)
     while at < len(png):
         length, kind = struct.unpack_from(">I4s", png, at)
         yield kind, png[at + 8 : at + 8 + length]
         at += 12 + length
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

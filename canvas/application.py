@@ -25,10 +25,10 @@ from canvas.identity import Identities, read_key
 from canvas.images import Images
 from canvas.moderation import Moderation
 from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store, measure_store
+from canvas.pixel import MOST_WAITING, SHARE
 from canvas.rollback import ROUTE as ROLLBACK
-from canvas.room import Room, Viewer
+from canvas.room import Allowances, Room, Viewer
 from canvas.routes import Routes
-from canvas.rules import Cooldowns
 from canvas.store import (
     DATABASE,
     About,
@@ -39,6 +39,7 @@ from canvas.store import (
     StoreServer,
     UnusableStore,
 )
+from canvas.waiting import Waiting
 from registry import Keys, Registry, Table
 from supervision import Application, Backoff, ChildType, Strategy, Supervisor, child
 from supervision.console import Console, Sources
@@ -122,12 +123,14 @@ class CanvasApplication(Application):
                 height=self.store.height,
                 background=self.store.background,
                 rules=rules,
-                cooldowns=None if rules.cooldown is None else Cooldowns(rules.cooldown),
+                allowances=Allowances(rules),
             )
             guests = Guests()
             self.moderation = Moderation(bans, guests, self.sockets)
-            self.console = Console(self._sources(bans, set_log_level, wall_clock), config.data, open_console(config))
-            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, guests, self.store)
+            waiting = Waiting(MOST_WAITING, SHARE)
+            sources = self._sources(bans, waiting, set_log_level, wall_clock)
+            self.console = Console(sources, config.data, open_console(config))
+            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, guests, self.store, waiting)
             self._top: Ref | None = None
             opened.pop_all()
         room, blocks = self.room, self.store.blocks
@@ -153,7 +156,7 @@ class CanvasApplication(Application):
                 child(store_server, self.store, "history", id="store", name="store"),
                 child(Encoder, id="encoder", name="encoder"),
                 child(Broadcaster, room, self._silence, id="broadcaster", name="broadcaster"),
-                child(Canvas, "store", "encoder", "broadcaster", config.tick, wall_clock, id="canvas", name="canvas"),
+                child(Canvas, room, "store", "encoder", config.tick, wall_clock, id="canvas", name="canvas"),
                 server("server", self.sockets, routes, drain_timeout=config.drain_timeout),
                 self.console.spec(),
                 on_demand,
@@ -200,7 +203,11 @@ class CanvasApplication(Application):
         await self.sockets.say_goodbye()
 
     def _sources(
-        self, bans: Bans, set_log_level: Callable[[str], object] | None, wall_clock: Callable[[], float]
+        self,
+        bans: Bans,
+        waiting: Waiting,
+        set_log_level: Callable[[str], object] | None,
+        wall_clock: Callable[[], float],
     ) -> Sources:
         """What the console looks at, and what it may do."""
         room, store = self.room, self.store
@@ -210,7 +217,7 @@ class CanvasApplication(Application):
             root=self.top,
             servers={"server": self.sockets},
             tables=tables,
-            pages=(CanvasPage(room), PresencePage(room), GroupsPage(tables), BansPage(bans)),
+            pages=(CanvasPage(room, waiting), PresencePage(room), GroupsPage(tables), BansPage(bans)),
             routes=(*self.moderation.routes(), ROLLBACK),
             user_of=self._user_of,
             store=partial(look_at_store, store, "store", "canvas"),

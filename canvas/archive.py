@@ -254,6 +254,8 @@ def _write(path: Path, about: About, changes: Iterable[tuple[float, Change]]) ->
         with closing(store.reader()) as reader:
             reader.fold()
             reader.take_snapshot()
+            while reader.index():
+                pass
     schema.settle(path)
     return digest.digest()
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 ROLLBACK_TIMEOUT = 600.0
+MOST_MEMORY = 2 * 1024**3
+"""Bytes that a moving picture may take while it is written: on a small machine more could end the running instance."""
 
 
 def snapshot(
@@ -73,6 +75,9 @@ def timelapse(
             fail("--from must not be later than --to")
         count = max(1, round(fps * seconds))
         kind = moving.FORMATS[out.suffix.lower()]
+        memory = moving.memory(reader.width, reader.height, kind, count)
+        if memory > MOST_MEMORY:
+            fail(f"{count} frames as {kind} would take {memory / 2**30:.1f} GiB of memory: take fewer, or .png")
         with working_on(out, "written"), writing(out) as output, progress(f"{count} frames", count) as advance:
             moving.write(output, kind, _told(moving.frames(reader, begin, end, count), advance), count, fps)
 

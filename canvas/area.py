@@ -41,6 +41,15 @@ class Area:
             for column in range(self.x >> SHIFT, (self.x + self.width - 1 >> SHIFT) + 1):
                 yield row * columns + column
 
+    def touches(self, other: Area) -> bool:
+        """Whether they have a pixel in common."""
+        return (
+            self.x < other.x + other.width
+            and other.x < self.x + self.width
+            and self.y < other.y + other.height
+            and other.y < self.y + self.height
+        )
+
     def count_tiles(self) -> int:
         """How many tiles it touches."""
         columns = (self.x + self.width - 1 >> SHIFT) - (self.x >> SHIFT) + 1

@@ -16,6 +16,7 @@ from canvas.area import Area
 from canvas.errors import BadMessage
 from canvas.grid import Change
 from canvas.messages import (
+    MAX_ID,
     ClientCursorMove,
     ClientMessage,
     ClientPixels,
@@ -24,6 +25,7 @@ from canvas.messages import (
     Coming,
     Welcome,
     details,
+    milliseconds,
 )
 
 SUBPROTOCOL: Final = "canopy.v1.bin"
@@ -37,6 +39,7 @@ class ClientKind(IntEnum):
     PIXELS = 0x01
     CURSOR = 0x02
     SUBSCRIBE = 0x03
+    PIXELS_WITH_ID = 0x04
 
 
 class ServerKind(IntEnum):
@@ -49,10 +52,13 @@ class ServerKind(IntEnum):
     CURSORS = 0x85
     ERROR = 0x86
     USER_COUNT = 0x87
+    ACK = 0x88
+    REFUSED = 0x89
     HEARTBEAT = 0x8A
 
 
 _PIXEL = Struct("<HHBBB")
+_WITH_ID = Struct("<BI")
 _CURSOR = Struct("<BHH")
 _SUBSCRIBE = Struct("<BHHHH")
 _WELCOME = Struct("<BBHHIQQdII")
@@ -63,6 +69,8 @@ _CHANGE = Struct("<HHHBBB")
 _PRESENCE = Struct("<BH")
 _PLACE = Struct("<HH")
 _USER_COUNT = Struct("<BI")
+_ACK = Struct("<BIQ")
+_REFUSED = Struct("<BIIH")
 _TEXT_LENGTH = Struct("<H")
 
 _RESUMED, _LIMITED = 1, 2
@@ -73,11 +81,20 @@ def decode(data: bytes, width: int, height: int) -> ClientMessage:
     """Read a message to a canvas of `width` x `height` pixels.
 
     Raises:
-        BadMessage: if it is none. Then none of its pixels counts.
+        BadMessage: if it is none. Then none of its pixels counts. It has the `id` of the message, if that was read.
     """
     kind = data[0] if data else None
     if kind == ClientKind.PIXELS:
-        return _pixels(data, width, height)
+        return _pixels(data, 1, None, width, height)
+    if kind == ClientKind.PIXELS_WITH_ID:
+        if len(data) < _WITH_ID.size:
+            raise BadMessage("invalid_message", f"this message has at least {_WITH_ID.size} bytes, got {len(data)}")
+        _, id_ = _WITH_ID.unpack_from(data)
+        try:
+            return _pixels(data, _WITH_ID.size, id_, width, height)
+        except BadMessage as error:
+            error.id, error.paints = id_, True
+            raise
     if kind == ClientKind.CURSOR:
         _check_size(data, _CURSOR.size)
         _, x, y = _CURSOR.unpack(data)
@@ -92,18 +109,18 @@ def decode(data: bytes, width: int, height: int) -> ClientMessage:
         return ClientSubscribe(Area(x, y, columns, rows))
     if kind is None:
         raise BadMessage("invalid_message", "a message has at least one byte")
-    raise BadMessage("unknown_type", f"the first byte must be 1, 2 or 3, got {kind}", "type")
+    raise BadMessage("unknown_type", f"the first byte must be 1, 2, 3 or 4, got {kind}", "type")
 
 
-def _pixels(data: bytes, width: int, height: int) -> ClientPixels:
-    count, rest = divmod(len(data) - 1, _PIXEL.size)
+def _pixels(data: bytes, begin: int, id_: int | None, width: int, height: int) -> ClientPixels:
+    count, rest = divmod(len(data) - begin, _PIXEL.size)
     if rest or not count:
-        raise BadMessage("invalid_message", f"pixels have 1 + n * {_PIXEL.size} bytes, n > 0, got {len(data)}")
+        raise BadMessage("invalid_message", f"pixels have {begin} + n * {_PIXEL.size} bytes, n > 0, got {len(data)}")
     pixels = []
-    for x, y, red, green, blue in _PIXEL.iter_unpack(memoryview(data)[1:]):
+    for x, y, red, green, blue in _PIXEL.iter_unpack(memoryview(data)[begin:]):
         _check_place(x, y, width, height)
         pixels.append(ClientPixelUpdate(x, y, red << 16 | green << 8 | blue))
-    return ClientPixels(pixels)
+    return ClientPixels(pixels, id_)
 
 
 def _check_size(data: bytes, size: int) -> None:
@@ -209,10 +226,30 @@ def server_heartbeat() -> bytes:
     return bytes((ServerKind.HEARTBEAT,))
 
 
-def server_error(code: str, message: str, field: str | None = None) -> bytes:
-    """Tell the client what is wrong with what it sent."""
-    text = message.encode()[:0xFFFF].decode(errors="ignore").encode()
-    return b"".join((bytes((ServerKind.ERROR,)), _short(code), _short(field or ""), _TEXT_LENGTH.pack(len(text)), text))
+def server_error(error: BadMessage) -> list[bytes]:
+    """Tell the client what is wrong with what it sent: a message, or as many as it takes to name all pixels."""
+    if error.id is None:
+        kind = bytes((ServerKind.ERROR,))
+        return [b"".join((kind, _short(error.code), _short(error.field or ""), _long(error.message)))]
+    wait = 0 if error.retry_after is None else min(milliseconds(error.retry_after), MAX_ID)
+    text = _short(error.code) + _long(error.message)
+    told = []
+    for begin in range(0, len(error.pixels) or 1, MAX_CHANGES):
+        part = error.pixels[begin : begin + MAX_CHANGES]
+        head = _REFUSED.pack(ServerKind.REFUSED, error.id, wait, len(part))
+        told.append(b"".join((head, *[_PLACE.pack(*pixel) for pixel in part], text)))
+    return told
+
+
+def server_ack(id_: int, seq: int) -> bytes:
+    """Tell a painter that its message has been dealt with, and after which change that shows."""
+    return _ACK.pack(ServerKind.ACK, id_, seq)
+
+
+def _long(text: str) -> bytes:
+    """A text behind its length, cut off after 65,535 bytes."""
+    data = text.encode()[:0xFFFF].decode(errors="ignore").encode()
+    return _TEXT_LENGTH.pack(len(data)) + data
 
 
 def _short(text: str) -> bytes:

@@ -15,9 +15,11 @@ from math import inf
 from typing import Any
 
 from actors import GenServer, Scheduler, cast, send_after
+from canvas.answers import Answer, send_answers
 from canvas.area import columns_of
 from canvas.codec import BINARY, Codec
 from canvas.encoder import Encoded, NeedStates
+from canvas.errors import BadMessage
 from canvas.grid import Change
 from canvas.messages import Welcome
 from canvas.presence import Presence
@@ -79,11 +81,10 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Refuse:
-    """Cast: tell the painters of `changes` that they could not be committed."""
+class Answers:
+    """Cast: tell painters what became of their messages."""
 
-    changes: Sequence[Change]
-    error: str
+    answers: Sequence[Answer]
 
 
 @dataclass(slots=True)
@@ -157,8 +158,8 @@ class Broadcaster(GenServer):
             self._enter(request.viewer, Phase.NEEDS_STATE)
         elif kind is Encoded:
             self._hand_out(request)
-        elif kind is Refuse:
-            self._tell_refused(request)
+        elif kind is Answers:
+            send_answers(request.answers)
         elif kind is Began:
             self._begin(request)
         else:
@@ -244,12 +245,6 @@ class Broadcaster(GenServer):
             message, view.told = part
             view.sent_at = self._shown_at
             viewer.wire.send_frames(message.encoded(viewer.wire.session.variant))
-
-    def _tell_refused(self, request: Refuse) -> None:
-        for user_id in dict.fromkeys(change.user_id for change in request.changes):  # a set's order is no seed's
-            text = f"the pixel could not be kept: {request.error}"
-            for viewer in self._presence.find(user_id):
-                send(viewer, viewer.view.codec.error("store_unavailable", text))
 
     def _show_presence(self) -> None:
         now, news = self._loop.time(), self._presence.take_news()
@@ -401,7 +396,7 @@ class Broadcaster(GenServer):
         view.tiles = tiles_of(view.subscribed, self._room.width, self._room.height)
         if state.frames is None:
             view.shown, view.phase = None, Phase.TOO_LARGE
-            send(viewer, view.codec.error("canvas_too_large", "subscribe to a part of the canvas"))
+            send(viewer, view.codec.error(BadMessage("canvas_too_large", "subscribe to a part of the canvas")))
         else:
             view.shown, view.phase = view.subscribed, Phase.RESUMING
             viewer.wire.send_frames(state.frames)

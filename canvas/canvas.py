@@ -7,16 +7,19 @@ before it is committed, and everybody sees the same order.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from actors import NO_REPLY, Call, GenServer, Target, Timer, call, cast, reply, send_after
+from actors import NO_REPLY, Call, GenServer, Scheduler, Target, Timer, call, cast, reply, send_after
 from actors.log import get_logger
-from canvas.broadcaster import Began, Changed, Refuse
+from canvas.answers import Answer
+from canvas.broadcaster import Answers, Began, Changed
 from canvas.encoder import Encode, NeedStates
+from canvas.errors import BadMessage
 from canvas.grid import Change, Grid
 from canvas.recent import REMEMBERED
+from canvas.room import Room, Viewer
 from canvas.store import SLOW_WRITE, Append, Committed, Load, Loaded, Rejected, StoreError
 from canvas.tick import Tick
 
@@ -25,9 +28,16 @@ log = get_logger("canopy.canvas")
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """Cast: paint these pixels, in this order."""
+    """Cast: paint these pixels, in this order. One that has its colour already is left alone.
+
+    Attributes:
+        viewer: who is told which of them are refused; None if nobody is
+        id: what the viewer calls its message, which is acknowledged; None for messages without
+    """
 
     changes: list[Change]
+    viewer: Viewer | None = None
+    id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class CanvasStatus:
 
     Attributes:
         epoch, seq: of the last committed change; "" and 0 while the canvas cannot be read
-        waiting: how many pixels wait for the store
+        waiting: how many pixels wait for their turn
         error: why the canvas cannot be read; None if it can
     """
 
@@ -75,6 +85,23 @@ class CanvasStatus:
     seq: int
     waiting: int
     error: str | None
+
+
+@dataclass(slots=True)
+class Settling:
+    """What becomes of a message of a viewer.
+
+    Attributes:
+        seq: the change after which the canvas shows what was not refused
+        refused: those that come too early, and why
+        waits: seconds that the painter has begun to wait for the pixels that are kept
+    """
+
+    paint: Paint
+    viewer: Viewer
+    seq: int = 0
+    refused: BadMessage | None = None
+    waits: list[float] = field(default_factory=list)
 
 
 class _Order(enum.Enum):
@@ -92,7 +119,7 @@ class _Slow:
 
 
 MAX_WAITING = 100_000
-"""Painted pixels that wait for the store; more are refused at once."""
+"""Painted pixels that wait for their turn; more are refused at once."""
 LOAD_AGAIN = 1.0
 """Seconds after which a canvas that could not be read is read again."""
 
@@ -101,25 +128,28 @@ class Canvas(GenServer):
     """The writer of the grid.
 
     Args (of `init`):
+        room: whose pixels; its broadcaster shows them
         store: the process that commits
         encoder: the process that encodes states
-        broadcaster: the process that shows
         tick: seconds between two batches of a busy canvas; an idle one commits at once
         wall_clock: seconds since 1970, when a change was made
     """
 
     async def init(
-        self, store: Target, encoder: Target, broadcaster: Target, tick: float, wall_clock: Callable[[], float]
+        self, room: Room, store: Target, encoder: Target, tick: float, wall_clock: Callable[[], float]
     ) -> None:
+        self._room = room
         self._store = store
         self._encoder = encoder
-        self._broadcaster = broadcaster
+        self._broadcaster = room.broadcaster
         self._wall_clock = wall_clock
         self._epoch = ""
         self._grid: Grid | None = None
         self._load_error = StoreError("the canvas has not been read yet")
-        self._painted: list[Change] = []
-        self._sent: list[Change] = []  # to the store, which has not answered yet
+        self._painted: list[Paint] = []
+        self._waiting_pixels = 0  # in these
+        self._sent: Sequence[Change] = ()  # to the store, which has not answered yet
+        self._settling: list[Settling] = []  # whose changes those are
         self._slow: Timer | None = None
         self._waiting: list[tuple[Call, int]] = []  # who asked for some of what is painted, and for how many
         self._committing: list[tuple[Call, int]] = []
@@ -131,7 +161,7 @@ class Canvas(GenServer):
     def handle_cast(self, request: Any) -> Any:
         """Collect what is painted, or have states of the canvas encoded."""
         if type(request) is Paint:
-            self._paint(request.changes)
+            self._paint(request)
         elif type(request) is NeedStates:
             if self._grid is not None:  # otherwise `Began` will come, and the broadcaster asks again
                 cast(self._encoder, Encode(self._grid.copy(), self._epoch, request.wants, self._broadcaster))
@@ -149,12 +179,11 @@ class Canvas(GenServer):
         elif type(message) is Committed:
             self._loaded().apply(message.changes)
             cast(self._broadcaster, Changed(message.changes))
-            self._commit_more(None)
+            self._settle(None)
         elif type(message) is Rejected:
             if not self._is_refusing:
                 log.error("canvas.not_committed", changes=len(message.changes), error=message.error)
-            cast(self._broadcaster, Refuse(message.changes, str(message.error)))
-            self._commit_more(message.error)
+            self._settle(message.error)
         elif type(message) is _Slow:
             if message.changes is self._sent:
                 log.warning("canvas.commit_slow", changes=len(message.changes), seconds=SLOW_WRITE)
@@ -168,7 +197,7 @@ class Canvas(GenServer):
         if isinstance(request, GetStatus):
             if grid is None:
                 return CanvasStatus("", 0, 0, str(self._load_error))
-            return CanvasStatus(self._epoch, grid.seq, len(self._painted), None)
+            return CanvasStatus(self._epoch, grid.seq, self._waiting_pixels, None)
         if not isinstance(request, GetPicture | Restore):
             return super().handle_call(request, from_)
         if grid is None:
@@ -191,51 +220,125 @@ class Canvas(GenServer):
         assert self._grid is not None, "nothing is committed before the canvas has been read"
         return self._grid
 
-    def _paint(self, changes: list[Change]) -> None:
+    def _paint(self, paint: Paint) -> None:
         if self._grid is None:
-            cast(self._broadcaster, Refuse(changes, str(self._load_error)))
-            return
-        if len(self._painted) + len(changes) > MAX_WAITING:
-            cast(self._broadcaster, Refuse(changes, f"{len(self._painted)} pixels wait for the store"))
-            return
-        self._painted.extend(changes)
+            self._answer([self._refuse(paint, 0, self._load_error)])
+        elif self._waiting_pixels + len(paint.changes) > MAX_WAITING:
+            self._answer([self._refuse(paint, self._grid.seq, f"{self._waiting_pixels} pixels wait for the store")])
+        else:
+            self._take(paint)
+
+    def _take(self, paint: Paint) -> None:
+        self._painted.append(paint)
+        self._waiting_pixels += len(paint.changes)
         if not self._is_committing:
             self._tick.request()
 
     def _restore(self, request: Restore, from_: Call) -> Any:
         color = self._loaded().color
-        newer = {(change.x, change.y) for change in (*self._sent, *self._painted)}
+        newer = {(change.x, change.y) for change in self._sent}
+        for paint in self._painted:
+            newer.update((c.x, c.y) for c in paint.changes if c.color != color(c.x, c.y))
         pairs = zip(request.changes, request.seen, strict=True)
         changes = [
             change for change, seen in pairs if color(change.x, change.y) == seen and (change.x, change.y) not in newer
         ]
         if not changes:
             return 0
-        self._painted.extend(changes)
         self._waiting.append((from_, len(changes)))
-        if not self._is_committing:
-            self._tick.request()
+        self._take(Paint(changes))
         return NO_REPLY
 
     def _flush(self, grid: Grid) -> None:
-        changes, self._painted = self._painted, []
+        """Send what was painted to the store, but for pixels that have their colour already."""
+        paints, self._painted, self._waiting_pixels = self._painted, [], 0
         self._committing, self._waiting = self._waiting, []
-        for seq, change in enumerate(changes, start=grid.seq + 1):
-            change.seq = seq
+        colors: dict[tuple[int, int], int] = {}
+        changes: list[Change] = []
+        for paint in paints:
+            settling = None if paint.viewer is None else Settling(paint, paint.viewer)
+            for change in paint.changes:
+                place = change.x, change.y
+                color = colors.get(place)
+                if change.color == (grid.color(*place) if color is None else color):
+                    continue
+                if settling is not None and not self._charge(settling, place):
+                    continue
+                colors[place] = change.color
+                changes.append(change)
+                change.seq = grid.seq + len(changes)
+            if settling is not None:
+                settling.seq = grid.seq + len(changes)
+                self._settling.append(settling)
+        if not changes:
+            self._settle(None)
+            return
         self._is_committing = True
         self._sent = changes
         self._slow = send_after(SLOW_WRITE, self.ref, _Slow(changes))
         cast(self._store, Append(changes, self._wall_clock(), self.ref))
 
-    def _commit_more(self, error: StoreError | None) -> None:
+    def _charge(self, settling: Settling, place: tuple[int, int]) -> bool:
+        """Have a painter wait for a pixel that becomes a change; or note that it comes too early."""
+        cooldowns = self._room.allowances.cooldowns
+        if cooldowns is None:
+            return True
+        try:
+            wait = cooldowns.begin(settling.viewer.painter, self._room.people, self._now())
+        except BadMessage as error:
+            refused = settling.refused = settling.refused or error
+            refused.id, refused.pixels = settling.paint.id, (*refused.pixels, place)
+            return False
+        settling.waits.append(wait)
+        return True
+
+    def _settle(self, error: StoreError | None) -> None:
+        """Answer those whose pixels were in the batch that has been committed, or has not; go on with the next one."""
+        grid = self._loaded()
+        if self._is_committing:
+            if self._is_refusing and error is None:
+                log.info("canvas.committed_again", seq=grid.seq)
+            self._is_refusing = error is not None
         self._is_committing = False
         if self._slow is not None:
             self._slow.cancel()
-        if self._is_refusing and error is None:
-            log.info("canvas.committed_again", seq=self._loaded().seq)
-        self._is_refusing = error is not None
         for from_, count in self._committing:
             reply(from_, count if error is None else error)
-        self._committing, self._sent = [], []
+        if error is None:
+            self._answer(
+                [
+                    Answer(s.viewer, s.paint.id, s.seq, s.refused)
+                    for s in self._settling
+                    if s.refused or s.paint.id is not None
+                ]
+            )
+        else:
+            self._answer([self._refuse(s.paint, grid.seq, error, s) for s in self._settling])
+        self._committing, self._sent, self._settling = [], (), []
         if self._painted:
             self._tick.request()
+
+    def _refuse(self, paint: Paint, seq: int, reason: object, settling: Settling | None = None) -> Answer | None:
+        """Refuse all of a message: it costs nothing."""
+        viewer = paint.viewer
+        if viewer is None:
+            return None
+        error = None
+        if paint.changes:
+            error = BadMessage("store_unavailable", f"the pixel could not be kept: {reason}")
+            error.id, error.pixels = paint.id, tuple((change.x, change.y) for change in paint.changes)
+        allowances, now = self._room.allowances, self._now()
+        if allowances.pixels is not None:
+            allowances.pixels.give_back(viewer.painter, now, len(paint.changes))
+        if allowances.cooldowns is not None and settling is not None:
+            for wait in settling.waits:
+                allowances.cooldowns.undo(viewer.painter, wait, now)
+        return Answer(viewer, paint.id, seq, error)
+
+    def _now(self) -> float:
+        return Scheduler.current().loop.time()
+
+    def _answer(self, answers: Sequence[Answer | None]) -> None:
+        given = [answer for answer in answers if answer is not None]
+        if given:
+            cast(self._broadcaster, Answers(given))

@@ -104,10 +104,10 @@ def run(
         str | None, typer.Option(metavar="N", help="Connections at a time. (default 15000)")
     ] = None,
     max_connections_per_ip: Annotated[
-        str | None, typer.Option(metavar="N|off", help="Connections of one address at a time. (default off)")
+        str | None, typer.Option(metavar="N|off", help="WebSockets of one address at a time. (default off)")
     ] = None,
     max_new_connections_per_ip: Annotated[
-        str | None, typer.Option(metavar="N|off", help="New connections of one address in a second. (default off)")
+        str | None, typer.Option(metavar="N|off", help="New WebSockets of one address in a second. (default off)")
     ] = None,
     max_message_size: Annotated[
         str | None, typer.Option(metavar="BYTES", help="Longest message of a client. (default 1048576)")

@@ -51,8 +51,12 @@ class Codec(Protocol):
         """Tell a client that the connection is alive."""
         ...
 
-    def error(self, code: str, message: str, field: str | None = None) -> SharedMessage:
+    def error(self, error: BadMessage) -> SharedMessage:
         """Tell a client what is wrong."""
+        ...
+
+    def ack(self, *acks: tuple[int, int]) -> SharedMessage:
+        """Tell a painter which of its messages have been dealt with: the id of each, and after which change."""
         ...
 
 
@@ -96,9 +100,13 @@ class JsonCodec:
         """See `Codec`."""
         return SharedMessage.text(messages.server_heartbeat())
 
-    def error(self, code: str, message: str, field: str | None = None) -> SharedMessage:
+    def error(self, error: BadMessage) -> SharedMessage:
         """See `Codec`."""
-        return SharedMessage.text(messages.server_error(code, message, field))
+        return SharedMessage.text(*messages.server_error(error))
+
+    def ack(self, *acks: tuple[int, int]) -> SharedMessage:
+        """See `Codec`."""
+        return SharedMessage.text(*[messages.server_ack(*ack) for ack in acks])
 
 
 class BinaryCodec:
@@ -141,9 +149,13 @@ class BinaryCodec:
         """See `Codec`."""
         return SharedMessage.binary(binary.server_heartbeat())
 
-    def error(self, code: str, message: str, field: str | None = None) -> SharedMessage:
+    def error(self, error: BadMessage) -> SharedMessage:
         """See `Codec`."""
-        return SharedMessage.binary(binary.server_error(code, message, field))
+        return SharedMessage.binary(*binary.server_error(error))
+
+    def ack(self, *acks: tuple[int, int]) -> SharedMessage:
+        """See `Codec`."""
+        return SharedMessage.binary(*[binary.server_ack(*ack) for ack in acks])
 
 
 JSON: Final = JsonCodec()

@@ -69,7 +69,7 @@ class Config:
     max_connections: int = 15_000
     max_connections_per_ip: int | None = None
     max_new_connections_per_ip: int | None = None
-    max_message_size: int = 1024 * 1024
+    max_message_size: int = 64 * 1024
     request_timeout: float = 10.0
     ping_interval: float = 20.0
     pong_timeout: float = 20.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,17 +53,19 @@ class Grid:
         return f"<grid of {self.width} x {self.height} after {self.seq}>"
 
     @classmethod
-    def restored(cls, colors: NDArray[np.uint32], background: int, seq: int) -> Grid:
-        """A grid with these colours, row by row."""
-        height, width = colors.shape
+    def restored(
+        cls, width: int, height: int, background: int, seq: int, bands: Iterable[NDArray[np.uint32]]
+    ) -> Grid:
+        """A grid with the colours in `bands`: `TILE` rows each, and those that are left in the last one."""
         grid = cls(width, height, background)
         grid.seq = seq
-        for number in range(len(grid._tiles)):
-            area = tile_area(number, width, height)
-            part = colors[area.y : area.y + area.height, area.x : area.x + area.width]
-            if np.any(part != background):
-                grid._make_own(number)
-                grid._tiles[number][: area.height, : area.width] = part  # type: ignore[index]
+        for first, band in zip(range(0, len(grid._tiles), grid.columns), bands, strict=True):
+            for number in range(first, first + grid.columns):
+                area = tile_area(number, width, height)
+                part = band[:, area.x : area.x + area.width]
+                if np.any(part != background):
+                    grid._make_own(number)
+                    grid._tiles[number][: area.height, : area.width] = part  # type: ignore[index]
         return grid
 
     def copy(self) -> Grid:
@@ -148,16 +150,19 @@ class Grid:
             colors[top : top + part.shape[0], left : left + part.shape[1]] = part
         return colors
 
-    def sampled(self, step: int) -> NDArray[np.uint32]:
-        """Every `step`-th colour of every `step`-th row: the canvas seen from afar."""
-        height, width = -(-self.height // step), -(-self.width // step)
-        colors: NDArray[np.uint32] = np.full((height, width), self.background, dtype=np.uint32)
-        for number in self.painted_tiles():
-            area = tile_area(number, self.width, self.height)
-            part = self._tiles[number][-area.y % step : area.height : step, -area.x % step : area.width : step]  # type: ignore[index]
-            y, x = -(-area.y // step), -(-area.x // step)
-            colors[y : y + part.shape[0], x : x + part.shape[1]] = part
-        return colors
+    def bands(self, step: int = 1) -> Iterator[NDArray[np.uint32]]:
+        """Every `step`-th colour of every `step`-th row, some rows at a time: the canvas seen from afar."""
+        for first in range(0, len(self._tiles), self.columns):
+            top = tile_area(first, self.width, self.height)
+            rows = range(-top.y % step, top.height, step)
+            colors: NDArray[np.uint32] = np.full((len(rows), -(-self.width // step)), self.background, np.uint32)
+            for number in range(first, first + self.columns):
+                tile, area = self._tiles[number], tile_area(number, self.width, self.height)
+                if tile is not None:
+                    part = tile[rows.start : rows.stop : step, -area.x % step : area.width : step]
+                    x = -(-area.x // step)
+                    colors[:, x : x + part.shape[1]] = part
+            yield colors
 
     def rgb(self) -> bytes:
         """The colours as bytes, three for each pixel, row by row."""

@@ -1,18 +1,19 @@
-"""One process: answers questions to the past, and takes snapshots. Works beside the commits, never in their way."""
+"""One process: answers questions to the past, takes snapshots and indexes. It is never in the way of the commits."""
 
 from __future__ import annotations
 
+import enum
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from actors import Call, GenServer, cast
+from actors import NO_REPLY, Call, GenServer, cast
 from actors.blocking import BlockingServer
 from actors.log import get_logger
 from canvas.area import Area
-from canvas.history import Placed, Selection, Undoing, past_of, undo
+from canvas.history import Placed, Selection, Undoing, undo
 from canvas.store import LookForSnapshot, Reader, Store, StoreError
 
 log = get_logger("canopy.store")
@@ -22,6 +23,9 @@ SNAPSHOT_EVERY = 200_000
 PIXELS_PER_CHANGE = 50
 """A large canvas has a snapshot after one change for so many of its pixels: a snapshot costs as much as there are
 pixels, and reading so many folded changes costs less than reading the snapshot."""
+
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,14 @@ class AskPainters:
 
     beginning: str
     limit: int
+class _Order(enum.Enum):
+    """What the historian tells itself."""
+
+    INDEX = enum.auto()
+
+
+class _GivenUp(Exception):
+    """Nobody waits for the answer any more."""
 
 
 class Historian(GenServer):
@@ -75,22 +87,29 @@ class Historian(GenServer):
     def init(self, store: Store) -> None:
         self._store = store
         self._snapshot_every = max(SNAPSHOT_EVERY, store.width * store.height // PIXELS_PER_CHANGE)
+        self._is_indexing = False
         cast(self.ref, LookForSnapshot())
 
     def handle_call(self, request: Any, from_: Call) -> Any:
-        """Answer a question."""
+        """Answer a question, unless its caller has left."""
         if not isinstance(request, AskPast | AskUndo | AskPainters):
             return super().handle_call(request, from_)
+        if from_.is_given_up():
+            return NO_REPLY
         try:
             with closing(self._store.reader()) as reader:
                 if isinstance(request, AskPainters):
                     return reader.painters(request.beginning, request.limit)
-                return _past(reader, request) if isinstance(request, AskPast) else _undoing(reader, request)
+                if isinstance(request, AskPast):
+                    return _past(reader, request, from_)
+                return _undoing(reader, request, from_)
         except StoreError as error:
             return error
+        except _GivenUp:
+            return NO_REPLY
 
     def handle_cast(self, request: Any) -> Any:
-        """Keep the next start short: take a snapshot if one is due, and fold what has come since the last look."""
+        """Take a snapshot if one is due, fold what has come since the last look, and index it."""
         if not isinstance(request, LookForSnapshot):
             return super().handle_cast(request)
         try:
@@ -101,19 +120,52 @@ class Historian(GenServer):
                 reader.fold()
         except StoreError as error:  # the disk is full, say; the history is still there, and the next look comes
             log.warning("store.no_snapshot", error=str(error))
+        if not self._is_indexing:
+            self._index()
         return None
+
+    def handle_info(self, message: Any) -> Any:
+        """Index some more; questions are answered in between."""
+        if message is not _Order.INDEX:
+            return super().handle_info(message)
+        self._index()
+        return None
+
+    def _index(self) -> None:
+        """Index some changes, and go on later if there are more, as in a file of an earlier version."""
+        was_indexing = self._is_indexing
+        try:
+            with closing(self._store.reader()) as reader:
+                self._is_indexing = reader.index()
+        except StoreError as error:
+            self._is_indexing = False
+            log.warning("store.not_indexed", error=str(error))
+            return
+        if self._is_indexing:
+            self.ref.tell(_Order.INDEX)
+        if self._is_indexing != was_indexing:
+            log.info("store.indexing" if self._is_indexing else "store.indexed")
 
 
 class BlockingHistorian(Historian, BlockingServer):
     """The same with a thread of its own, for a store that waits for a disk."""
 
 
-def _past(reader: Reader, request: AskPast) -> Past:
-    changes = past_of(request.x, request.y, reader.chunks_back(), request.limit)
+def _past(reader: Reader, request: AskPast, from_: Call) -> Past:
+    seqs = _while_awaited(from_, reader.seqs_of(request.x, request.y, request.limit))
+    changes = [_placed(reader, seq, request) for seq in seqs]
     return Past(changes, reader.names({change.user for change in changes}))
 
 
-def _undoing(reader: Reader, request: AskUndo) -> Undoing:
+def _placed(reader: Reader, seq: int, pixel: AskPast) -> Placed:
+    (chunk,) = reader.chunks(seq - 1, seq)
+    ((x, y, color, user),) = chunk.records.tolist()
+    if (x, y) != (pixel.x, pixel.y):
+        raise StoreError(f"change {seq} is not where the index has it")
+    return Placed(seq, color, user, float(chunk.at[0]))
+
+
+def _undoing(reader: Reader, request: AskUndo, from_: Call) -> Undoing:
     user = None
     if request.user_id is not None:
         user = reader.number(request.user_id)
@@ -122,5 +174,21 @@ def _undoing(reader: Reader, request: AskUndo) -> Undoing:
     last = reader.seq()
     until = last if request.until is None else min(last, reader.seq_at(request.until))
     after = 0 if request.since is None else reader.seq_at(math.nextafter(request.since, -math.inf))
+    base = reader.grid(reader.oldest() - 1)
+    if after < base.seq:
+        raise StoreError(f"the changes up to number {base.seq} are not remembered one by one")
     selection = Selection(user, request.area, after, until)
-    return undo(selection, reader.grid(after), reader.chunks(after, last))
+    tiles = _while_awaited(from_, selection.tiles(base))
+    return undo(selection, base, reader.by_tile(tiles, user))
+
+
+def _while_awaited(from_: Call, items: Iterable[_T]) -> Iterator[_T]:
+    """The same, as long as the caller waits for the answer.
+
+    Raises:
+        _GivenUp: as soon as it does not.
+    """
+    for item in items:
+        if from_.is_given_up():
+            raise _GivenUp
+        yield item

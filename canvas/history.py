@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from canvas.area import Area
+from canvas.area import SHIFT, TILE, Area, tile_area
 from canvas.grid import Grid
-from canvas.store.chunk import Chunk
+from canvas.store.chunk import Cells, Local
+
+_NOTHING: NDArray[np.int64] = np.empty((4, 0), np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +40,25 @@ class Selection:
     after: int
     until: int
 
-    def matches(self, chunk: Chunk) -> NDArray[np.bool_]:
-        """Tell of each change of `chunk` whether it is one of them."""
-        records = chunk.records
-        seqs = np.arange(chunk.first, chunk.first + len(chunk))
-        found: NDArray[np.bool_] = (self.after < seqs) & (seqs <= self.until)
-        if self.user is not None:
-            found &= records["user"] == self.user
-        if self.area is not None:
-            area = self.area
-            found &= (area.x <= records["x"]) & (records["x"] < area.x + area.width)
-            found &= (area.y <= records["y"]) & (records["y"] < area.y + area.height)
+    def matches(self, local: Local) -> NDArray[np.bool_]:
+        """Tell of each of some changes in the area whether it is one of them."""
+        found = np.ones(len(local.cells), bool) if self.user is None else local.users == self.user
+        if self.after >= local.first or self.until < local.last:
+            seqs = local.seqs
+            found = found & (self.after < seqs) & (seqs <= self.until)
         return found
+
+    def tiles(self, grid: Grid) -> Iterator[tuple[int, Cells | None]]:
+        """The tiles of a canvas in which they may be, and on which pixels of these; None for all."""
+        for number in grid.whole.tiles(grid.columns):
+            tile = tile_area(number, grid.width, grid.height)
+            if self.area is None or self.area.covers(tile):
+                yield number, None
+            elif self.area.touches(tile):
+                cells = np.zeros((TILE, TILE), bool)
+                left, top = self.area.x - tile.x, self.area.y - tile.y
+                cells[max(0, top) : top + self.area.height, max(0, left) : left + self.area.width] = True
+                yield number, cells.reshape(-1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,50 +66,45 @@ class Undoing:
     """What a rollback does.
 
     Attributes:
-        seq: of the last change it knows of
         changes: how many changes were selected
         xs, ys: the pixels that would look different without them
         now: their colours
         before: the colours they would have
     """
 
-    seq: int
     changes: int
-    xs: NDArray[np.intp]
-    ys: NDArray[np.intp]
-    now: NDArray[np.uint32]
-    before: NDArray[np.uint32]
+    xs: NDArray[np.int64]
+    ys: NDArray[np.int64]
+    now: NDArray[np.int64]
+    before: NDArray[np.int64]
 
 
-def past_of(x: int, y: int, newest_first: Iterable[Chunk], limit: int) -> list[Placed]:
-    """The last changes of a pixel, the newest first."""
-    past: list[Placed] = []
-    for chunk in newest_first:
-        records = chunk.records
-        for index in np.flatnonzero((records["x"] == x) & (records["y"] == y))[::-1].tolist():
-            record = records[index]
-            past.append(Placed(chunk.first + index, int(record["color"]), int(record["user"]), float(chunk.at[index])))
-            if len(past) == limit:
-                return past
-    return past
-
-
-def undo(selection: Selection, base: Grid, since: Iterable[Chunk]) -> Undoing:
+def undo(selection: Selection, base: Grid, tiles: Iterable[tuple[int, Iterable[Local]]]) -> Undoing:
     """Find what the canvas would look like if the selected changes had never been made.
 
     A pixel that somebody has painted over since stays as it is.
 
     Args:
         selection: which changes
-        base: the canvas before the first of them; becomes the canvas of now
-        since: all changes after it, oldest first
+        base: the canvas before the first change
+        tiles: all changes of each pixel with one that is selected, tile after tile, oldest first
     """
-    without = base.copy()
     count = 0
-    for chunk in since:
-        found = selection.matches(chunk)
-        count += int(np.count_nonzero(found))
-        for grid, records in ((base, chunk.records), (without, chunk.records[~found])):
-            grid.apply_columns(records["x"], records["y"], records["color"])
-    ys, xs = np.nonzero(base.colors != without.colors)
-    return Undoing(base.seq, count, xs, ys, base.colors[ys, xs], without.colors[ys, xs])
+    found = [_NOTHING]
+    for number, changes in tiles:
+        painted = base.tile(number)
+        now = np.full(TILE * TILE, base.background, np.uint32) if painted is None else painted.flatten()
+        without = now.copy()
+        for local in changes:
+            selected = selection.matches(local)
+            count += int(np.count_nonzero(selected))
+            cells, others = local.cells.astype(np.intp), ~selected
+            # Of a pixel that comes twice, NumPy leaves the last.
+            now[cells] = local.colors
+            without[cells[others]] = local.colors[others]
+        (changed,) = np.nonzero(now != without)
+        tile = tile_area(number, base.width, base.height)
+        found.append(
+            np.stack([tile.x + (changed & TILE - 1), tile.y + (changed >> SHIFT), now[changed], without[changed]])
+        )
+    return Undoing(count, *np.concatenate(found, axis=1))

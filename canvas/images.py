@@ -2,43 +2,86 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image
-
-from actors import Call
+from actors import NO_REPLY, Call, reply
 from actors.blocking import BlockingServer
+from canvas import png
 from canvas.canvas import Picture
-from canvas.grid import rgb
+
+MAX_KEPT = 32 * 1024 * 1024
+"""Bytes of encoded pictures that are kept; one that is larger is made again for the next who ask."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodePng:
-    """Call: the picture as PNG; of every `step`-th pixel of every `step`-th row."""
+    """Call: the picture as PNG; of every `step`-th pixel of every `step`-th row. Answered with `Png`.
+
+    The answer may be of a later picture, that somebody else has brought.
+    """
 
     picture: Picture
     step: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Png:
+    """The canvas of an `epoch` after change `seq`, encoded."""
+
+    epoch: str
+    seq: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Encode:
+    """To itself: encode what is asked for with a step. Those who ask until it comes to that share the answer."""
+
+    step: int
+
+
 class Images(BlockingServer):
-    """Encodes pictures. Keeps the last of each size: whoever asks between two changes gets the same bytes."""
+    """Encodes pictures, each once, for all who ask for it or for an earlier one."""
 
     def init(self) -> None:
-        self._last: dict[int, tuple[tuple[str, int], bytes]] = {}
+        self._asked: dict[int, list[Call]] = {}
+        self._kept: dict[int, Png] = {}
 
     def handle_call(self, request: Any, from_: Call) -> Any:
-        """Encode a picture."""
+        """Hand out a picture, or have it encoded when all who ask now have been heard."""
         if not isinstance(request, EncodePng):
             return super().handle_call(request, from_)
-        grid, step = request.picture.grid, request.step
-        key = (request.picture.epoch, grid.seq)
-        last = self._last.get(step)
-        if last is None or last[0] != key:
-            colors = grid.sampled(step)
-            image = Image.frombytes("RGB", colors.shape[::-1], rgb(colors))
-            png = io.BytesIO()
-            image.save(png, "PNG", compress_level=3)
-            last = self._last[step] = (key, png.getvalue())
-        return last[1]
+        kept = self._kept.get(request.step)
+        if kept is not None and _is_of(kept, request.picture):
+            return kept
+        if request.step not in self._asked:
+            self._asked[request.step] = []
+            self.ref.tell(_Encode(request.step))
+        self._asked[request.step].append(from_)
+        return NO_REPLY
+
+    def handle_info(self, message: Any) -> Any:
+        """Encode the latest picture that those who still wait have brought."""
+        if not isinstance(message, _Encode):
+            return super().handle_info(message)
+        callers = [caller for caller in self._asked.pop(message.step) if not caller.is_given_up()]
+        if callers:
+            answer = self._encode(max((caller.request for caller in callers), key=lambda asked: asked.picture.grid.seq))
+            for caller in callers:
+                reply(caller, answer)
+        return None
+
+    def _encode(self, request: EncodePng) -> Png:
+        grid = request.picture.grid
+        encoded = Png(request.picture.epoch, grid.seq, png.encode(grid, request.step))
+        self._kept.pop(request.step, None)
+        if len(encoded.content) <= MAX_KEPT:
+            self._kept[request.step] = encoded
+        while sum(len(kept.content) for kept in self._kept.values()) > MAX_KEPT:
+            del self._kept[next(iter(self._kept))]
+        return encoded
+
+
+def _is_of(encoded: Png, picture: Picture) -> bool:
+    return (encoded.epoch, encoded.seq) == (picture.epoch, picture.grid.seq)

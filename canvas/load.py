@@ -59,6 +59,15 @@ class Report:
         yield f"{self.divergent} clients that see another canvas"
 
 
+@dataclass(slots=True)
+class Underway:
+    """A pixel that has not been acknowledged; without an id if it was refused and waits to be painted again."""
+
+    color: str
+    since: float
+    id: int | None = None
+
+
 class Painter:
     """One client: what it sees, and what it has painted."""
 
@@ -68,11 +77,12 @@ class Painter:
         self.width = self.height = self.seq = 0
         self.pixels: dict[Cell, str] = {}
         self.kept: dict[Cell, str] = {}  # acknowledged, and nobody painted over it
-        self.underway: dict[Cell, tuple[str, float]] = {}
+        self.underway: dict[Cell, Underway] = {}
         self.is_leaving = self.is_gone = False
         self.ready = asyncio.Event()
         self.changed = asyncio.Event()
         self._is_new = True
+        self._ids = itertools.count()
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
 
@@ -103,8 +113,8 @@ class Painter:
     def paint(self, cell: Cell, color: str) -> None:
         """Paint a pixel that is not under way."""
         self.report.painted += 1
-        self.underway[cell] = color, asyncio.get_running_loop().time()
-        self._send(cell, color)
+        self.underway[cell] = Underway(color, asyncio.get_running_loop().time())
+        self._send(cell)
 
     async def leave(self) -> None:
         """Close the WebSocket."""
@@ -130,10 +140,12 @@ class Painter:
             self.changed.clear()
             await self.changed.wait()
 
-    def _send(self, cell: Cell, color: str) -> None:
+    def _send(self, cell: Cell) -> None:
+        pixel = self.underway[cell]
+        pixel.id = next(self._ids)
         if self._writer is not None and not self._writer.is_closing():
-            text = json.dumps({"type": "pixel_update", "x": cell[0], "y": cell[1], "color": color})
-            self._writer.write(encode_frame(Opcode.TEXT, text.encode(), mask=random.randbytes(4)))
+            message = {"type": "pixel_update", "x": cell[0], "y": cell[1], "color": pixel.color, "id": pixel.id}
+            self._writer.write(encode_frame(Opcode.TEXT, json.dumps(message).encode(), mask=random.randbytes(4)))
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         inbox = b""
@@ -163,9 +175,15 @@ class Painter:
                 self._show(message)
             case "pixel_changed":
                 self._change(message)
+            case "ack":
+                self._acknowledge_id(message["id"])
             case "error":
                 self.report.refused += 1
-                asyncio.get_running_loop().call_later(RETRY_AFTER, self._paint_again)
+                cell = message.get("x"), message.get("y")
+                if cell in self.underway and self.underway[cell].id == message.get("id"):
+                    self.underway[cell].id = None  # its ack is none of the pixel
+                    wait = message.get("retry_after", RETRY_AFTER)
+                    asyncio.get_running_loop().call_later(wait, self._paint_again, cell)
 
     def _show(self, message: dict[str, Any]) -> None:
         """See the whole canvas: at the beginning, and after a crash, which may have swallowed what was under way."""
@@ -174,11 +192,11 @@ class Painter:
         self.report.shown_again += not self._is_new
         self._is_new = False
         self.ready.set()
-        for cell, (color, _) in list(self.underway.items()):
-            if self.pixels.get(cell) == color:
+        for cell, pixel in list(self.underway.items()):
+            if self.pixels.get(cell) == pixel.color:
                 self._acknowledge(cell)
             else:
-                self._send(cell, color)
+                self._send(cell)
 
     def _change(self, message: dict[str, Any]) -> None:
         cell, color = (message["x"], message["y"]), message["color"]
@@ -186,19 +204,22 @@ class Painter:
         self.seq = message["seq"]
         if message["user_id"] != self.user_id:
             self.kept.pop(cell, None)
-        elif cell in self.underway and self.underway[cell][0] == color:
+
+    def _acknowledge_id(self, id_: int) -> None:
+        cell = next((cell for cell, pixel in self.underway.items() if pixel.id == id_), None)
+        if cell is not None:
             self._acknowledge(cell)
 
     def _acknowledge(self, cell: Cell) -> None:
-        color, since = self.underway.pop(cell)
-        self.kept[cell] = color
+        pixel = self.underway.pop(cell)
+        self.kept[cell] = pixel.color
         self.report.acknowledged += 1
-        self.report.latencies.append(asyncio.get_running_loop().time() - since)
+        self.report.latencies.append(asyncio.get_running_loop().time() - pixel.since)
 
-    def _paint_again(self) -> None:
-        """The server does not say which pixels it refused: paint all again that are under way."""
-        for cell, (color, _) in self.underway.items():
-            self._send(cell, color)
+    def _paint_again(self, cell: Cell) -> None:
+        """Paint a pixel that was refused, unless that has happened meanwhile."""
+        if cell in self.underway and self.underway[cell].id is None:
+            self._send(cell)
 
 
 async def paint(url: str, clients: int, seconds: float, rate: float) -> Report:

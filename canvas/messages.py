@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, TypeAlias
 
 import orjson
@@ -19,11 +20,12 @@ _is_color = re.compile(r"#[0-9A-Fa-f]{6}").fullmatch
 
 @dataclass(slots=True)
 class ClientPixelUpdate:
-    """Give a pixel a colour (0xRRGGBB)."""
+    """Give a pixel a colour (0xRRGGBB). `id` is what the client calls the message, if it does."""
 
     x: int
     y: int
     color: int
+    id: int | None = None
 
 
 @dataclass(slots=True)
@@ -31,6 +33,7 @@ class ClientPixels:
     """Give several pixels a colour, in this order."""
 
     pixels: list[ClientPixelUpdate]
+    id: int | None = None
 
 
 @dataclass(slots=True)
@@ -39,6 +42,7 @@ class ClientCursorMove:
 
     x: int
     y: int
+    id: int | None = None
 
 
 @dataclass(slots=True)
@@ -46,7 +50,10 @@ class ClientSubscribe:
     """From now on show only this part of the canvas."""
 
     area: Area
+    id: int | None = None
 
+
+MAX_ID = 2**32 - 1
 
 ClientMessage: TypeAlias = ClientPixelUpdate | ClientPixels | ClientCursorMove | ClientSubscribe
 
@@ -91,7 +98,7 @@ def decode(data: str | bytes, width: int, height: int) -> ClientMessage:
     """Read a message to a canvas of `width` x `height` pixels.
 
     Raises:
-        BadMessage: if it is none.
+        BadMessage: if it is none. It has the `id` of the message, if that was read.
     """
     try:
         message = orjson.loads(data)
@@ -99,6 +106,19 @@ def decode(data: str | bytes, width: int, height: int) -> ClientMessage:
         raise BadMessage("invalid_json", f"not JSON: {error}") from None
     if type(message) is not dict:
         raise BadMessage("invalid_message", f"a message is a JSON object, got {_kind(message)}")
+    id_ = _id(message["id"]) if "id" in message else None
+    try:
+        return _decode(message, id_, width, height)
+    except BadMessage as error:
+        error.id = id_
+        if message.get("type") == "pixel_update":
+            error.paints = True
+            x, y = message.get("x"), message.get("y")
+            error.pixels = ((x, y),) if type(x) is type(y) is int else ()
+        raise
+
+
+def _decode(message: dict[str, Any], id_: int | None, width: int, height: int) -> ClientMessage:
     kind = message.get("type")
     if kind == "pixel_update":
         x, y, color = message.get("x"), message.get("y"), message.get("color")
@@ -106,11 +126,11 @@ def decode(data: str | bytes, width: int, height: int) -> ClientMessage:
             x, y = _integer(message, "x", 0, width - 1), _integer(message, "y", 0, height - 1)
         if not (type(color) is str and _is_color(color)):
             raise _bad_color(message)
-        return ClientPixelUpdate(x, y, int(color[1:], 16))
+        return ClientPixelUpdate(x, y, int(color[1:], 16), id_)
     if kind == "cursor_move":
-        return ClientCursorMove(_integer(message, "x", 0, width - 1), _integer(message, "y", 0, height - 1))
+        return ClientCursorMove(_integer(message, "x", 0, width - 1), _integer(message, "y", 0, height - 1), id_)
     if kind == "subscribe":
-        return ClientSubscribe(_area(message, width, height))
+        return ClientSubscribe(_area(message, width, height), id_)
     if "type" not in message:
         raise BadMessage("missing_field", "type is missing", "type")
     if type(kind) is not str:
@@ -118,6 +138,13 @@ def decode(data: str | bytes, width: int, height: int) -> ClientMessage:
     raise BadMessage(
         "unknown_type", f"type must be pixel_update, cursor_move or subscribe, got {_shorten(kind)}", "type"
     )
+
+
+def _id(value: object) -> int:
+    if type(value) is int and 0 <= value <= MAX_ID:
+        return value
+    got = value if type(value) is int or type(value) is float else _kind(value)
+    raise BadMessage("invalid_field", f"id must be an integer within 0..{MAX_ID}, got {got}", "id")
 
 
 def _area(message: dict[str, Any], width: int, height: int) -> Area:
@@ -261,9 +288,25 @@ def server_heartbeat() -> bytes:
     return b'{"type":"heartbeat"}'
 
 
-def server_error(code: str, message: str, field: str | None = None) -> bytes:
-    """Tell the client what is wrong with what it sent."""
-    error = {"type": "error", "code": code, "message": message}
-    if field is not None:
-        error["field"] = field
-    return orjson.dumps(error)
+def server_error(error: BadMessage) -> list[bytes]:
+    """Tell the client what is wrong with what it sent: a message for each pixel that was refused, or else one."""
+    told: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message}
+    if error.field is not None:
+        told["field"] = error.field
+    if error.id is not None:
+        told["id"] = error.id
+    if error.retry_after is not None:
+        told["retry_after"] = milliseconds(error.retry_after) / 1000
+    if not error.pixels:
+        return [orjson.dumps(told)]
+    return [orjson.dumps({**told, "x": x, "y": y}) for x, y in error.pixels]
+
+
+def server_ack(id_: int, seq: int) -> bytes:
+    """Tell a painter that its message has been dealt with, and after which change that shows."""
+    return b'{"type":"ack","id":%d,"seq":%d}' % (id_, seq)
+
+
+def milliseconds(seconds: float) -> int:
+    """Seconds to wait in whole milliseconds: enough, and at least one."""
+    return max(1, ceil(seconds * 1000))

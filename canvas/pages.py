@@ -16,6 +16,7 @@ from canvas.bans import Bans
 from canvas.canvas import CanvasStatus, GetStatus
 from canvas.room import Room
 from canvas.store import SLOW_WRITE, GetHealth, Health, Store
+from canvas.waiting import Waiting
 from registry import Table
 from supervision.console import PageContent, PageTable
 
@@ -31,8 +32,9 @@ class CanvasPage:
     id = "canvas"
     title = "Canvas"
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, waiting: Waiting) -> None:
         self._room = room
+        self._waiting = waiting
 
     async def snapshot(self) -> PageContent:
         """Ask the canvas."""
@@ -43,6 +45,7 @@ class CanvasPage:
             "background": f"#{room.background:06X}",
             "rate limit": "off" if room.rules.rate_limit is None else f"{room.rules.rate_limit.per_second:g}/s",
             "present": len(room.users),
+            "questions waiting": f"{len(self._waiting)} of {self._waiting.most}",
         }
         status = await _ask(room.canvas, GetStatus())
         if isinstance(status, CanvasStatus):

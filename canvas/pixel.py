@@ -10,12 +10,15 @@ from actors import CallExit, call
 from canvas.historian import AskPast, Past
 from canvas.room import Room
 from canvas.store import StoreError
+from canvas.waiting import Waiting
 from protocol import HttpError, Request, Response
 
 CHANGES = 20
 MOST_CHANGES = 200
-MOST_WAITING = 8
-"""Questions that may wait for their answer: each of them may read the whole history."""
+MOST_WAITING = 64
+"""Questions that may wait for their answers: at 20 million changes these take some seconds."""
+SHARE = 8
+"""Of these, so many of one address."""
 
 _LATER = (("Retry-After", "1"),)
 
@@ -25,22 +28,25 @@ class PixelRoute:
 
     Args:
         room: whose pixels
+        waiting: the questions that wait
     """
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, waiting: Waiting) -> None:
         self._room = room
-        self._waiting = 0
+        self._waiting = waiting
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request.
 
         Raises:
-            HttpError: 400 for what is no pixel of this canvas, 503 if the past cannot be read now.
+            HttpError: 400 for what is no pixel of this canvas, 429 or 503 if too many ask, 503 if the past cannot be
+                read now.
         """
         query = {name: values[-1] for name, values in parse_qs(request.query).items()}
         x, y = _number(query, "x", self._room.width - 1), _number(query, "y", self._room.height - 1)
         limit = _number({"limit": str(CHANGES), **query}, "limit", MOST_CHANGES)
-        past = await self._ask(AskPast(x, y, max(1, limit)))
+        with self._waiting.place(request.remote):
+            past = await _ask(AskPast(x, y, max(1, limit)))
         changes = [
             {"seq": placed.seq, "color": f"#{placed.color:06X}", "user_id": past.names[placed.user], "at": placed.at}
             for placed in past.changes
@@ -48,19 +54,15 @@ class PixelRoute:
         body = orjson.dumps({"x": x, "y": y, "changes": changes}) + b"\n"
         return Response(200, (("Content-Type", "application/json"), ("Cache-Control", "no-store")), body)
 
-    async def _ask(self, question: AskPast) -> Past:
-        if self._waiting >= MOST_WAITING:
-            raise HttpError(503, "too many questions at once", _LATER)
-        self._waiting += 1
-        try:
-            answer: Past | StoreError = await call("history", question)
-        except CallExit:
-            raise HttpError(503, "the history is busy", _LATER) from None
-        finally:
-            self._waiting -= 1
-        if isinstance(answer, StoreError):
-            raise HttpError(503, str(answer), _LATER)
-        return answer
+
+async def _ask(question: AskPast) -> Past:
+    try:
+        answer: Past | StoreError = await call("history", question)
+    except CallExit:
+        raise HttpError(503, "the history is busy", _LATER) from None
+    if isinstance(answer, StoreError):
+        raise HttpError(503, str(answer), _LATER)
+    return answer
 
 
 def _number(query: dict[str, str], name: str, most: int) -> int:

@@ -7,7 +7,6 @@ most `NAMED` people are told of by name, the same ones to all, and of the others
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -69,10 +68,6 @@ class Presence:
 
     def __len__(self) -> int:
         return len(self._present)
-
-    def find(self, user_id: str) -> Iterable[Viewer]:
-        """The viewers of a user."""
-        return self._present.get(user_id, ())
 
     def come(self, viewer: Viewer) -> list[Person]:
         """Somebody comes, or comes again; returns those who are told of by name, the newcomer first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ log = get_logger("canopy.canvas")
 PATH = "/api/v1/rollback"
 USER_ID = "rollback"
 """Who has painted what a rollback restored."""
+EVERYTHING = AskUndo(None, None, None, None)
 AT_ONCE = 10_000
 """Pixels that are committed together: those who paint meanwhile wait no longer than for these."""
 
@@ -94,8 +96,23 @@ async def _ask(name: str, request: Any) -> Any:
 
 def _read(query: dict[str, str]) -> AskUndo:
     try:
-        area = Area(*map(int, query["area"].split(","))) if "area" in query else None
-        since, until = (float(query[name]) if name in query else None for name in ("from", "to"))
-    except (TypeError, ValueError):
+        area = Area.parse(query["area"]) if "area" in query else None
+        since, until = (_moment(query[name]) if name in query else None for name in ("from", "to"))
+    except ValueError:
         raise HttpError(400, "area is X,Y,WIDTH,HEIGHT in whole numbers; from and to are seconds since 1970") from None
-    return AskUndo(query.get("user"), area, since, until)
+    question = AskUndo(query.get("user"), area, since, until)
+    if question == EVERYTHING:
+        raise HttpError(400, "a rollback needs user, area, from or to: without any it would be everything")
+    return question
+
+
+def _moment(text: str) -> float:
+    """Read seconds since 1970.
+
+    Raises:
+        ValueError: if they are none, or not finite.
+    """
+    moment = float(text)
+    if not math.isfinite(moment):
+        raise ValueError(text)
+    return moment

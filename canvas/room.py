@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from actors import Ref, Target
 from canvas.area import Area
+from canvas.rate_limit import Allowance, Painter, RateLimit
 from canvas.rules import Cooldowns, Rules
 from canvas.view import View
 from registry import Table
 from supervision.server import Wire
+from supervision.server.addresses import household
 
 TOPIC = "canvas"
 """The key under which viewers stand in the table of viewers."""
@@ -25,6 +27,35 @@ class Viewer:
     wire: Wire
     view: View
 
+    @property
+    def painter(self) -> Painter:
+        """Whose allowance is spent."""
+        return Painter(self.user_id, household(self.wire.address))
+
+
+PATIENCE = RateLimit(per_second=5, burst=100)
+"""Offences (bad messages, messages over a limit) that are answered with an `error`; one more closes with 1008."""
+BYTES_PER_PIXEL = 1_024
+"""Bytes of messages, uncompressed, that may be sent for each pixel that may be painted: ten times what it takes."""
+
+
+class Allowances:
+    """What users and addresses may still do. It outlives connections, tabs, and crashes of their actors.
+
+    Attributes:
+        pixels, cursors, bytes: by the rate limit; None if there is none
+        patience: offences
+        cooldowns: when each may paint again; None if there is no wait
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        limit = rules.rate_limit
+        self.pixels = None if limit is None else Allowance(limit)
+        self.cursors = None if limit is None else Allowance(limit)
+        self.bytes = None if limit is None else Allowance(limit * BYTES_PER_PIXEL)
+        self.patience = Allowance(PATIENCE)
+        self.cooldowns = None if rules.cooldown is None else Cooldowns(rules.cooldown)
+
 
 @dataclass(frozen=True, slots=True)
 class Room:
@@ -35,7 +66,7 @@ class Room:
         users: user id -> connections; a user may have several
         viewers: `TOPIC` -> everybody who sees the canvas; broadcasts go there
         rules: of painting
-        cooldowns: when each user may paint again; None if there is no wait
+        allowances: what users and addresses may still do
     """
 
     canvas: Target
@@ -46,9 +77,14 @@ class Room:
     height: int
     background: int
     rules: Rules
-    cooldowns: Cooldowns | None
+    allowances: Allowances
 
     @property
     def whole(self) -> Area:
         """All of the canvas."""
         return Area(0, 0, self.width, self.height)
+
+    @property
+    def people(self) -> int:
+        """How many users are there, however many windows they have open."""
+        return self.users.count_keys()

@@ -20,13 +20,14 @@ from canvas.config import Config
 from canvas.echo import Echo
 from canvas.guests import Guest, Guests
 from canvas.identity import Identities, read_name
-from canvas.images import EncodePng
+from canvas.images import EncodePng, Png
 from canvas.pages import what_is_wrong
 from canvas.pixel import PixelRoute
 from canvas.room import Room
 from canvas.store import SLOW_WRITE, Store, StoreError
 from canvas.view import open_view
 from canvas.visit import Visit
+from canvas.waiting import Waiting
 from protocol import HttpError, Limits, Request, Response, choose_subprotocol, decode_path
 from supervision.server import Answer, Sockets, WebSocket
 
@@ -85,6 +86,7 @@ class Routes:
         bans: keep some out
         guests: are told who comes
         store: tells what it promises
+        waiting: the questions to the past that wait
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Routes:
         bans: Bans,
         guests: Guests,
         store: Store,
+        waiting: Waiting,
     ) -> None:
         self._config = config
         self._room = room
@@ -107,7 +110,7 @@ class Routes:
         self._guests = guests
         self._store = store
         self._static = load_static()
-        self._pixel = PixelRoute(room)
+        self._pixel = PixelRoute(room, waiting)
 
     def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request."""
@@ -175,35 +178,44 @@ class Routes:
             picture: Picture | StoreError = await call(self._room.canvas, GetPicture())
             if isinstance(picture, StoreError):
                 raise HttpError(503, str(picture), LATER)
-            png: bytes = await call("images", EncodePng(picture, step), timeout=30.0)
+            etag = f'"{picture.epoch}-{picture.grid.seq}-{step}"'
+            if _is_known(request, etag):
+                return Response(304, _picture_headers(etag, picture.grid.seq))
+            png: Png = await call("images", EncodePng(picture, step), timeout=30.0)
         except CallExit:  # restarting; the connection need not crash with them
             raise HttpError(503, "the canvas is being restarted", LATER) from None
-        headers = (
-            ("Content-Type", "image/png"),
-            ("Cache-Control", "no-cache"),
-            ("X-Canvas-Seq", str(picture.grid.seq)),
-        )
-        return _cached(request, f'"{picture.epoch}-{picture.grid.seq}-{step}"', headers, png)
+        return Response(200, _picture_headers(f'"{png.epoch}-{png.seq}-{step}"', png.seq), png.content)
 
 
 def _step(query: str) -> int:
     """Read `every=10`: every tenth pixel of every tenth row."""
     (text,) = parse_qs(query).get("every", ["1"])[-1:]
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= MAX_STEP):
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_STEP):
         raise HttpError(400, f"every must be an integer from 1 to {MAX_STEP}")
-    return int(text[:4])
+    return int(text)
 
 
 def _cached(request: Request, etag: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Response:
     """Send `body`, or 304 if the client has it, or 412 if it wants another (RFC 9110 §13.2.2)."""
     headers = (("ETag", etag), *headers)
+    return Response(304, headers) if _is_known(request, etag) else Response(200, headers, body)
+
+
+def _is_known(request: Request, etag: str) -> bool:
+    """Tell whether the client has what has this tag.
+
+    Raises:
+        HttpError: 412 if it wants another.
+    """
     wanted = request.headers.tokens("If-Match")
     if wanted and "*" not in wanted and etag not in wanted:
         raise HttpError(412, "No representation has a tag of If-Match (RFC 9110 §13.1.1)", (("ETag", etag),))
     known = request.headers.tokens("If-None-Match")
-    if "*" in known or any(tag.removeprefix("W/") == etag for tag in known):
-        return Response(304, headers)
-    return Response(200, headers, body)
+    return "*" in known or any(tag.removeprefix("W/") == etag for tag in known)
+
+
+def _picture_headers(etag: str, seq: int) -> tuple[tuple[str, str], ...]:
+    return (("ETag", etag), ("Content-Type", "image/png"), ("Cache-Control", "no-cache"), ("X-Canvas-Seq", str(seq)))
 
 
 def _json(status: int, value: dict[str, object]) -> Response:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from canvas.area import Area
 from canvas.errors import BadMessage
-from canvas.rate_limit import RateLimit
+from canvas.rate_limit import MOST, SHARE, Painter, RateLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +64,54 @@ class Rules:
 
 
 class Cooldowns:
-    """When each user may paint again. It outlives connections, so that reconnecting wins nobody time.
+    """When each user may paint again. An address may paint `SHARE` pixels in the time in which a user may paint one.
 
     Time is passed in, in seconds of any clock that does not go back. Whose wait is over is forgotten, so it holds at
-    most as many as have painted within the longest wait.
+    most as many as have painted within the longest wait, and never more than `MOST`.
     """
 
     def __init__(self, cooldown: Cooldown) -> None:
         self._cooldown = cooldown
-        self._until: OrderedDict[str, float] = OrderedDict()  # who painted longest ago first
+        self._users: OrderedDict[str, float] = OrderedDict()  # until when they wait; the last one to paint last
+        self._addresses: OrderedDict[str, float] = OrderedDict()
 
-    def begin(self, user_id: str, people: int, now: float) -> None:
-        """Let somebody paint a pixel, and wait from now on.
+    def __len__(self) -> int:
+        return len(self._users) + len(self._addresses)
+
+    def check(self, who: Painter, people: int, now: float) -> None:
+        """Judge whether somebody may paint a pixel now.
 
         Raises:
             BadMessage: `cooldown`, if the last wait is not over.
         """
-        self._forget(now)
-        until = self._until.get(user_id, now)
-        if until > now:
-            raise BadMessage("cooldown", f"wait {until - now:.1f} s before the next pixel")
-        self._until[user_id] = now + self._cooldown.seconds(people)
-        self._until.move_to_end(user_id)
+        seconds = self._cooldown.seconds(people)
+        spare = seconds * (SHARE - 1) / SHARE
+        wait = max(self._users.get(who.user_id, now), self._addresses.get(who.address, now) - spare) - now
+        if wait > 1e-6:  # a sum of parts may be off by that much
+            raise BadMessage("cooldown", f"wait {wait:.1f} s before the next pixel", retry_after=wait)
 
-    def _forget(self, now: float) -> None:
-        while self._until and now >= next(iter(self._until.values())):
-            self._until.popitem(last=False)
+    def begin(self, who: Painter, people: int, now: float) -> float:
+        """Let somebody paint a pixel, and wait from now on; returns for how long.
+
+        Raises:
+            BadMessage: `cooldown`, if the last wait is not over.
+        """
+        self.check(who, people, now)
+        seconds = self._cooldown.seconds(people)
+        _extend(self._users, who.user_id, now, seconds)
+        _extend(self._addresses, who.address, now, seconds / SHARE)
+        return seconds
+
+    def undo(self, who: Painter, seconds: float, now: float) -> None:
+        """The pixel of a wait that began with so many seconds could not be kept: the wait is none."""
+        _extend(self._users, who.user_id, now, -seconds)
+        _extend(self._addresses, who.address, now, -seconds / SHARE)
+
+
+def _extend(waits: OrderedDict[str, float], key: str, now: float, seconds: float) -> None:
+    until = waits.pop(key, now)
+    if seconds > 0:
+        until = max(until, now)
+    waits[key] = until + seconds
+    while waits and (len(waits) > MOST or next(iter(waits.values())) <= now):
+        waits.popitem(last=False)

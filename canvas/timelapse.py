@@ -17,6 +17,16 @@ LARGEST = 1_024
 """Pixels on the longer side of a frame. A larger canvas is made smaller by a whole number."""
 
 
+BYTES_KEPT = {"GIF": 1.1, "PNG": 0, "WEBP": 7.7}
+"""Of memory, for each pixel of each frame: Pillow has all frames of a picture at once. Measured at 1,024 x 1,024."""
+
+
+def memory(width: int, height: int, kind: str, count: int) -> float:
+    """The bytes of memory that it takes to write so many frames of a canvas."""
+    factor = _factor(width, height)
+    return BYTES_KEPT[kind] * count * (width // factor) * (height // factor)
+
+
 def frames(reader: Reader, since: float, until: float, count: int) -> Iterator[Image.Image]:
     """The canvas at `count` moments, evenly from `since` to `until` (seconds since 1970)."""
     grid = reader.grid(reader.seq_at(since))
@@ -54,5 +64,9 @@ def write(file: IO[bytes], kind: str, images: Iterator[Image.Image], count: int,
 
 
 def _scaled(image: Image.Image) -> Image.Image:
-    factor = -(-max(image.size) // LARGEST)
+    factor = _factor(*image.size)
     return image if factor == 1 else image.reduce(factor)
+
+
+def _factor(width: int, height: int) -> int:
+    return -(-max(width, height) // LARGEST)

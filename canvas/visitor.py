@@ -6,6 +6,7 @@ the visitor keeps its WebSocket and sees the canvas again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from actors import cast
@@ -22,7 +23,7 @@ from canvas.messages import (
     ClientPixelUpdate,
     ClientSubscribe,
 )
-from canvas.rate_limit import RateLimit, TokenBucket
+from canvas.rate_limit import Allowance
 from canvas.room import Room, Viewer
 from canvas.view import View
 from protocol import Binary, CloseCode, Text
@@ -30,24 +31,23 @@ from supervision.server import Connection
 
 log = get_logger("canopy.canvas")
 
-PATIENCE = RateLimit(per_second=5, burst=100)
-"""Offences (bad messages, messages over the limit) that are answered with an `error`; one more closes with 1008."""
+TILES_PER_MOVE = 16
+"""Tiles of an area that count as one cursor move: to encode them takes the server some milliseconds."""
 
 
 class Visitor:
     """One visitor. Its view outlives it."""
 
     __slots__ = (
+        "_allowances",
         "_check",
         "_clock",
         "_codec",
         "_connection",
         "_cursor",
-        "_cursors",
         "_decode",
-        "_painted",
-        "_patience",
-        "_pixels",
+        "_painter",
+        "_paints",
         "_room",
         "_user_id",
         "_viewer",
@@ -61,13 +61,10 @@ class Visitor:
         self._decode = view.codec.decode
         self._viewer = Viewer(user_id, name, connection.ref, connection.wire, view)
         self._clock = connection.scheduler.loop.time
-        now = self._clock()
         self._check = room.rules.check if room.rules.are_strict else None
-        limit = room.rules.rate_limit
-        self._pixels = None if limit is None else TokenBucket(limit, now)
-        self._cursors = None if limit is None else TokenBucket(limit, now)
-        self._patience = TokenBucket(PATIENCE, now)
-        self._painted: list[Change] = []
+        self._painter = self._viewer.painter
+        self._allowances = room.allowances
+        self._paints: list[Paint] = []
         self._cursor: CursorMoved | None = None
 
     def opened(self) -> None:
@@ -80,15 +77,20 @@ class Visitor:
         if self._viewer.view.is_dismissed:
             return
         try:
+            self._spend(self._allowances.bytes, "bytes of messages", len(message.data))  # before it is decoded
             self._obey(self._decode(message, self._room.width, self._room.height))
         except BadMessage as error:
             self._complain(error)
+            if error.paints and error.id is not None:
+                self._changes_for(error.id)  # there are none, but the message is acknowledged
 
     def drained(self) -> None:
         """Pass on what came together."""
-        if self._painted:
-            cast(self._room.canvas, Paint(self._painted))
-            self._painted = []
+        if self._paints:
+            for paint in self._paints:
+                if paint.changes or paint.id is not None:
+                    cast(self._room.canvas, paint)
+            self._paints = []
         if self._cursor is not None:
             cast(self._room.broadcaster, self._cursor)
             self._cursor = None
@@ -103,37 +105,56 @@ class Visitor:
 
     def _obey(self, message: ClientMessage) -> None:
         if type(message) is ClientPixelUpdate:
-            self._paint(message)
+            self._paint((message,), message.id)
         elif isinstance(message, ClientPixels):
-            for pixel in message.pixels:
-                self._paint(pixel)
+            self._paint(message.pixels, message.id)
         elif isinstance(message, ClientCursorMove):
-            self._spend(self._cursors, "cursor moves")
+            self._spend(self._allowances.cursors, "cursor moves", 1, message.id)
             self._cursor = CursorMoved(self._user_id, message.x, message.y)
         elif isinstance(message, ClientSubscribe):
-            self._spend(self._cursors, "cursor moves and subscriptions")
+            moves = max(1.0, message.area.count_tiles() / TILES_PER_MOVE)
+            self._spend(self._allowances.cursors, "cursor moves and subscriptions", moves, message.id)
             self._viewer.view.subscribed = message.area
             cast(self._room.broadcaster, Subscribe(self._viewer))
 
-    def _paint(self, pixel: ClientPixelUpdate) -> None:
+    def _paint(self, pixels: Sequence[ClientPixelUpdate], id_: int | None) -> None:
+        changes = self._changes_for(id_)
+        for number, pixel in enumerate(pixels):
+            try:
+                self._permit(pixel)
+            except BadMessage as error:
+                error.id, error.pixels = id_, tuple((refused.x, refused.y) for refused in pixels[number:])
+                raise
+            changes.append(Change(pixel.x, pixel.y, pixel.color, self._user_id))
+
+    def _changes_for(self, id_: int | None) -> list[Change]:
+        """Where to put what a message paints. Messages without an id that come in a row share one `Paint`."""
+        if id_ is not None or not self._paints or self._paints[-1].id is not None:
+            self._paints.append(Paint([], self._viewer, id_))
+        return self._paints[-1].changes
+
+    def _permit(self, pixel: ClientPixelUpdate) -> None:
         room = self._room
         if self._check is not None:
             self._check(pixel.x, pixel.y, pixel.color)
-        if self._pixels is not None:
-            self._spend(self._pixels, "pixel updates")
-        if room.cooldowns is not None:
-            room.cooldowns.begin(self._user_id, len(room.viewers), self._clock())
-        self._painted.append(Change(pixel.x, pixel.y, pixel.color, self._user_id))
+        if self._allowances.cooldowns is not None:  # which the canvas begins, if the pixel becomes a change
+            self._allowances.cooldowns.check(self._painter, room.people, self._clock())
+        self._spend(self._allowances.pixels, "pixel updates", 1)
 
-    def _spend(self, bucket: TokenBucket | None, what: str) -> None:
-        if bucket is not None and not bucket.take(self._clock()):
-            limit = self._room.rules.rate_limit
-            assert limit is not None
-            raise BadMessage("rate_limited", f"at most {limit.per_second:g} {what} a second, {limit.burst} at once")
+    def _spend(self, allowance: Allowance | None, what: str, count: float, id_: int | None = None) -> None:
+        if allowance is None:
+            return
+        wait = allowance.take(self._painter, self._clock(), count)
+        if wait > 0.0:
+            limit = allowance.limit
+            text = f"at most {limit.per_second:g} {what} a second, {limit.burst} at once"
+            error = BadMessage("rate_limited", text, retry_after=wait)
+            error.id = id_
+            raise error
 
     def _complain(self, error: BadMessage) -> None:
-        if self._patience.take(self._clock()):
-            self._connection.wire.send(self._codec.error(error.code, error.message, error.field))
+        if self._allowances.patience.take(self._painter, self._clock()) == 0.0:
+            self._connection.wire.send(self._codec.error(error))
             return
         self._viewer.view.is_dismissed = True
         log.info("visitor.banned", user_id=self._user_id, code=error.code)

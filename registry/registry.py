@@ -165,6 +165,10 @@ class Table(Generic[V]):
         """How many entries there are."""
         return len(self)
 
+    def count_keys(self) -> int:
+        """How many keys are held, by however many processes."""
+        return len(self._entries)
+
     def count_match(self, key: Key, accepts: Callable[[V], object]) -> int:
         """How many living processes hold `key` with a value that `accepts`."""
         return len(self.match(key, accepts))

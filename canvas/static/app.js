@@ -25,12 +25,29 @@ import { Strokes } from "./stroke.js";
 import { Toasts } from "./toast.js";
 import { Toolbox } from "./toolbox.js";
 
+/** Why a pixel may not be painted: the server's word, or ours, for people. */
 const REFUSALS = {
   read_only: "This canvas is for looking only",
   color_not_allowed: "That colour is not in the palette of this canvas",
   area_locked: "This part of the canvas is locked",
+  cooldown: "It is not time for another one yet",
+  store_unavailable: "The server cannot save pixels right now",
+  too_many_waiting: "Too many pixels wait to be sent already",
+  lost: "The server lost them again and again",
+  replaced: "The canvas was replaced by one of another size",
 };
+const TITLE = document.title;
+/** Milliseconds after which we ask again for what was asked for too fast. */
+const LATER = 1000;
 
+/** Cells smaller than this, in CSS pixels, cannot be aimed at: a press moves the view, and a tap zooms in. */
+const AIMABLE = { touch: 3, pen: 1, mouse: 1 };
+
+/** Room for the zoom buttons beside the dock; without it, the corners rise above the dock. */
+const CORNER = 215;
+
+const pixels = (count) => (count === 1 ? "1 pixel was" : `${count.toLocaleString()} pixels were`);
+const lowerFirst = (text) => text[0].toLowerCase() + text.slice(1);
 const element = (id) => document.getElementById(id);
 const board = element("board");
 const dock = element("dock");
@@ -45,7 +62,7 @@ const pending = new Pending();
 const camera = new Camera();
 const cursors = new Cursors();
 const people = new People(element("people-button"), element("people"));
-const outbox = new Outbox(connection, pending, (indexes) => session.revert(indexes));
+const outbox = new Outbox(connection, pending, (...dropped) => session.revert(...dropped));
 const rules = new Rules();
 const cooldown = new Cooldown(dock, element("wait"));
 const session = new Session({ connection, picture, pending, outbox, people, cursors, rules, cooldown });
@@ -69,11 +86,14 @@ let grabbing = false;
 connection.onstate = (state) => {
   badge.show(state);
   if (state.status === "live") lookout.check();
-  if (state.urgent) toasts.say(state.reason, "warning");
+  if (state.status === "closed") toasts.pin("closed", state.reason);
+  else toasts.dismiss("closed");
+  if (state.status === "reconnecting" && state.urgent) toasts.say(state.reason, "warning");
 };
 session.onchange = () => renderer.redrawPicture();
 lookout.onoverview = () => renderer.redraw();
 renderer.onpicture = () => tell();
+picture.onlost = () => renderer.redrawPicture();
 author.onanswer = () => tell(target?.keyboard);
 session.onload = (resized) => {
   if (resized) {
@@ -84,13 +104,13 @@ session.onload = (resized) => {
   board.classList.add("ready");
 };
 session.onerror = ({ code, message }) => {
-  const words = {
-    rate_limited: "That was faster than the server allows. Some pixels were taken back.",
-    store_unavailable: "The server cannot save pixels right now. You can look around; painting will be back.",
-    ...REFUSALS,
-  };
+  if (code === "rate_limited") setTimeout(() => lookout.look(), LATER);
+  else toasts.say(message, "warning");
+};
+session.ondropped = (count, code, message) => {
   if (code === "cooldown") cooldown.nudge();
-  else toasts.say(words[code] ?? message, "warning");
+  const why = REFUSALS[code] ?? (message || code);
+  toasts.tally(code, count, (all) => `${pixels(all)} not painted: ${lowerFirst(why)}`);
 };
 session.onrules = (background) => {
   toolbox.lock(rules.readOnly);
@@ -105,6 +125,13 @@ session.onrefusal = (why) => {
   if (why === "cooldown") cooldown.nudge();
   else toasts.say(REFUSALS[why]);
 };
+cooldown.onover = (wasLong) => {
+  element("current-color").classList.add("ready");
+  if (!wasLong) return;
+  toasts.say("You can paint again");
+  if (document.hidden) document.title = `You can paint again · ${TITLE}`;
+};
+element("current-color").addEventListener("animationend", (event) => event.currentTarget.classList.remove("ready"));
 cursors.onchange = () => renderer.redrawOverlay();
 people.onchoose = (userId) => {
   const cursor = cursors.find(userId);
@@ -117,6 +144,7 @@ people.onchoose = (userId) => {
 camera.onchange = () => {
   renderer.redraw();
   lookout.look();
+  board.classList.toggle("far", camera.view.zoom < AIMABLE.mouse);
   element("zoom-level").textContent = `${Math.round(camera.view.zoom * 100)}%`;
 };
 
@@ -129,10 +157,30 @@ function layOut() {
     bottom: innerHeight - dock.offsetTop + (narrow && innerWidth < innerHeight ? 68 : 16), // there the zoom buttons stand
     left: margin,
   };
+  document.documentElement.classList.toggle("crowded", dock.offsetWidth > innerWidth - 2 * CORNER);
   document.documentElement.style.setProperty("--dock-top", `${innerHeight - dock.offsetTop}px`);
   const { clientWidth: width, clientHeight: height } = board;
   camera.resize({ width, height }, insets);
-  renderer.resize(width, height);
+}
+
+/** The board has another size, or another number of device pixels: another window, zoom or monitor. */
+function resize([{ devicePixelContentBoxSize: exact }]) {
+  layOut();
+  const ratio = devicePixelRatio || 1;
+  // Only the browser knows how it has rounded; Safari does not tell, and an emulated screen tells CSS pixels.
+  const whole = (side, told) => (Math.abs(side * ratio - told) < 1 ? told : Math.round(side * ratio));
+  const width = whole(board.clientWidth, exact?.[0].inlineSize);
+  const height = whole(board.clientHeight, exact?.[0].blockSize);
+  renderer.resize({ width, height }, ratio);
+}
+
+function watchSize() {
+  const observer = new ResizeObserver(resize);
+  try {
+    observer.observe(board, { box: "device-pixel-content-box" });
+  } catch {
+    observer.observe(board); // Safari
+  }
 }
 
 // Drawing
@@ -162,31 +210,46 @@ function pick(cell) {
   else toasts.say(REFUSALS.color_not_allowed);
 }
 
-/** Once: whoever paints dots smaller than a screen pixel may not know that there is a zoom. */
-let hinted = false;
-function hintAtZoom(cell) {
-  if (picture.contains(cell.x, cell.y) && !picture.knows(cell.y * picture.width + cell.x)) {
-    toasts.say("Zoom in to paint here");
-    return;
-  }
-  if (hinted || !strokes.active || camera.view.zoom >= 1) return;
-  hinted = true;
-  const gesture = matchMedia("(pointer: coarse)").matches ? "Pinch with two fingers" : "Turn the wheel";
-  toasts.say(`${gesture} to zoom in and paint single pixels`);
+/** Whether cells are too small to be aimed at. */
+function isFar(event) {
+  return camera.view.zoom < AIMABLE[event.pointerType];
 }
 
-new Pointer(board, {
-  mode: (event) => (grabbing || toolbox.tool === "hand" ? "pan" : event.altKey ? "pick" : toolbox.tool),
+function modeOf(event) {
+  if (grabbing || toolbox.tool === "hand") return "pan";
+  if (event.altKey || toolbox.tool === "pick") return "pick";
+  if (!isFar(event)) return toolbox.tool;
+  hintAtZoom(event);
+  return "pan";
+}
+
+/** Once: a press that does not draw needs a reason. */
+let hinted = false;
+function hintAtZoom(event) {
+  if (hinted) return;
+  hinted = true;
+  toasts.say(event.pointerType === "touch" ? "Tap to zoom in and paint" : "Click to zoom in and paint");
+}
+
+function tap(at, event) {
+  if (toolbox.tool !== "hand" && !grabbing && event.button === 0 && !event.ctrlKey && isFar(event)) camera.approach(at);
+  else pointAt(camera.cellAt(at));
+}
+
+const pointer = new Pointer(board, {
+  mode: modeOf,
   begin(at, mode, straight) {
     const cell = camera.cellAt(at);
     pointAt(cell);
     if (mode === "pick") pick(cell);
     else strokes.begin(cell, inkFor(mode), straight);
-    hintAtZoom(cell);
+    const { x, y } = cell;
+    if (picture.contains(x, y) && !picture.knows(y * picture.width + x)) toasts.say("Zoom in to paint here");
   },
-  move(points, mode) {
-    if (mode === "pick") pick(camera.cellAt(points.at(-1)));
-    else for (const point of points) strokes.to(camera.cellAt(point));
+  move(from, points, mode) {
+    if (mode === "pick") return pick(camera.cellAt(points.at(-1)));
+    strokes.jump(camera.cellAt(from)); // the view may have moved meanwhile
+    for (const point of points) strokes.to(camera.cellAt(point));
   },
   end(mode) {
     strokes.end();
@@ -194,7 +257,7 @@ new Pointer(board, {
   },
   cancel: () => strokes.cancel(),
   hover: (at) => pointAt(at && camera.cellAt(at)),
-  tap: (at) => pointAt(camera.cellAt(at)),
+  tap,
   pan: (dx, dy) => camera.pan(dx, dy),
   zoom: (factor, at) => camera.zoomBy(factor, at),
 });
@@ -229,7 +292,12 @@ function penDown() {
 
 function undo() {
   if (cooldown.left > 0) return cooldown.nudge();
-  if (!strokes.active && !strokes.undo()) toasts.say("Nothing to undo");
+  if (!strokes.undo()) toasts.say("Nothing to undo");
+}
+
+function redo() {
+  if (cooldown.left > 0) return cooldown.nudge();
+  if (!strokes.redo()) toasts.say("Nothing to redo");
 }
 
 function toggleGrid() {
@@ -241,7 +309,7 @@ function toggleGrid() {
 async function share() {
   const words = camera.fitted ? "Link copied" : "Link to this view copied";
   try {
-    await navigator.clipboard.writeText(location.href);
+    await navigator.clipboard.writeText(camera.link());
     toasts.say(words);
   } catch {
     toasts.say("Copy the link from the address bar: it leads to this view");
@@ -264,6 +332,7 @@ new Keyboard(board, {
   },
   escape: () => people.close() || (target?.keyboard && pointAt(null)),
   undo,
+  redo,
   shortcuts: {
     ...digits,
     b: () => toolbox.take("draw"),
@@ -287,6 +356,9 @@ palette.onchoose = () => toolbox.readyToDraw();
 toolbox.onchange = () => (board.dataset.inHand = toolbox.tool);
 toolbox.onchange();
 element("undo").addEventListener("click", undo);
+element("redo").addEventListener("click", redo);
+// A finger that asks for the pencil wants to draw, whatever a pen did before.
+element("tools").addEventListener("click", (event) => event.pointerType === "touch" && pointer.trustFingers());
 element("zoom-in").addEventListener("click", () => camera.zoomStep(1));
 element("zoom-out").addEventListener("click", () => camera.zoomStep(-1));
 element("zoom-fit").addEventListener("click", () => camera.fit());
@@ -301,12 +373,26 @@ for (const panel of [dock, document.querySelector(".zoom")]) {
 
 // The window
 
+document.addEventListener("visibilitychange", () => document.hidden || (document.title = TITLE));
+addEventListener("beforeunload", (event) => pending.size > 0 && event.preventDefault());
 addEventListener("resize", layOut);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => renderer.restyle());
+watchSize();
+renderer.onratio = () => resize([{}]);
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  picture.refresh(); // bitmaps may have been dropped meanwhile
+  renderer.redraw();
+});
+for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
+  matchMedia(query).addEventListener("change", () => renderer.restyle());
+}
 layOut();
 renderer.restyle();
 tell();
-connection.start();
+if ("DecompressionStream" in window) {
+  element("unsupported").remove();
+  connection.start();
+} else element("unsupported").classList.remove("late");
 
 /**
  * The page's test surface, read-only but for `paint`, which does what a pen does.

@@ -59,12 +59,11 @@ export class Author {
     this.#timer = setTimeout(ask, REST);
   }
 
-  /** The colour of a cell that somebody may have painted; most cells have the background because nobody has. */
+  /** The colour of a cell that somebody may have painted, or erased. */
   #colorOf({ x, y }) {
     const picture = this.#picture;
     if (!picture.ready || !picture.contains(x, y) || !picture.knows(y * picture.width + x)) return null;
-    const color = picture.at(x, y);
-    return color === picture.background ? null : color;
+    return picture.at(x, y);
   }
 
   async #ask({ x, y }, color, place) {
@@ -72,7 +71,9 @@ export class Author {
     if (!answer?.ok) return;
     const [last] = (await answer.json()).changes;
     if (place !== this.#place || last?.color !== color) return;
-    this.text = `${this.#name(last.user_id)}, ${ago(Date.now() / 1000 - last.at)}`;
+    const now = Date.parse(answer.headers.get("Date")) || Date.now(); // the server's clock, which wrote `at`
+    const erased = color === hex(this.#picture.background) ? "erased by " : "";
+    this.text = `${erased}${this.#name(last.user_id)}, ${ago(now / 1000 - last.at)}`;
     this.onanswer();
   }
 }

@@ -118,6 +118,21 @@ export class Camera {
   }
 
   /**
+   * Zoom in on a screen point, so far that single cells are large enough to paint.
+   * @param {import("./viewport.js").Point} at
+   */
+  approach(at) {
+    this.fitted = false;
+    this.#glideTo(zoomAt(this.view, this.screen, at, Math.max(12, this.view.zoom)));
+  }
+
+  /** The address that leads here. */
+  link() {
+    this.#writeHash();
+    return location.href;
+  }
+
+  /**
    * Move as little as needed for a cell to be seen clear of the panels.
    * @param {import("./viewport.js").Point} cell
    */
@@ -187,7 +202,8 @@ export class Camera {
   }
 
   #writeHash() {
-    const hash = this.fitted ? "" : formatHash(this.view);
+    clearTimeout(this.#hashTimer);
+    const hash = this.fitted ? "" : formatHash(this.#glide?.to ?? this.view);
     if (hash !== location.hash) history.replaceState(null, "", location.pathname + location.search + hash);
   }
 }

@@ -55,3 +55,35 @@ export function personColor(userId) {
   hash = Math.imul(hash ^ (hash >>> 12), 0x297a2d39);
   return `oklch(0.56 0.17 ${((hash ^ (hash >>> 15)) >>> 0) % 360})`;
 }
+
+const HUES = [
+  [15, "red"], [42, "orange"], [68, "yellow"], [160, "green"], [195, "turquoise"], [255, "blue"], [290, "purple"],
+  [345, "pink"], [360, "red"],
+];
+
+/**
+ * A colour in words, for those who do not see it: not one word for each, but what most people would say.
+ * @param {number} packed
+ * @returns {string}
+ */
+export function describe(packed) {
+  const [red, green, blue] = [packed, packed >>> 8, packed >>> 16].map((channel) => channel & 0xff);
+  const [low, high] = [Math.min(red, green, blue), Math.max(red, green, blue)];
+  const chroma = high - low;
+  const lightness = (high + low) / 510;
+  if (chroma < 24) return gray(lightness);
+  const sextant =
+    high === red ? (green - blue) / chroma : high === green ? 2 + (blue - red) / chroma : 4 + (red - green) / chroma;
+  const hue = (sextant * 60 + 360) % 360;
+  const name = HUES.find(([end]) => hue < end)[1];
+  if (name === "orange" && lightness < 0.4) return lightness < 0.22 ? "dark brown" : "brown";
+  if (name === "red" && lightness > 0.72) return "light pink";
+  const shade = lightness < 0.3 ? "dark " : lightness > 0.72 ? "light " : "";
+  return shade + name;
+}
+
+function gray(lightness) {
+  if (lightness < 0.06) return "black";
+  if (lightness > 0.97) return "white";
+  return lightness < 0.35 ? "dark grey" : lightness > 0.7 ? "light grey" : "grey";
+}

@@ -9,7 +9,7 @@ const STORED = "canopy.wait";
 const CROWD = 1000;
 /** Two pixels may arrive closer together than they were sent. */
 const MARGIN = 250;
-/** A wait that is worth telling a screen reader the end of, in milliseconds. */
+/** A wait that is worth telling the end of, in milliseconds. */
 const LONG = 3000;
 
 /**
@@ -38,13 +38,14 @@ export function format(ms) {
 export class Cooldown {
   /** @type {{shortest: number, longest: number} | null} */
   #rule = null;
+  /** The wait is over; `wasLong`: so long that people may have looked away. */
+  onover = (wasLong) => {};
   /** When the wait is over, in `Date.now()` milliseconds. */
   #until = 0;
   #from = 0;
   #timer = 0;
   #dock;
   #label;
-  #announcer = /** @type {HTMLElement} */ (document.getElementById("announcer"));
 
   /**
    * @param {HTMLElement} dock what is subdued meanwhile
@@ -70,10 +71,11 @@ export class Cooldown {
   /**
    * A pixel was painted, or the server says that it came too early.
    * @param {number} people how many are here
+   * @param {number | null} [left] milliseconds, when the server has said how long the wait is
    */
-  begin(people) {
+  begin(people, left = null) {
     if (this.#rule === null) return;
-    this.#until = Date.now() + wait(this.#rule, people) + MARGIN;
+    this.#until = Date.now() + (left ?? wait(this.#rule, people)) + MARGIN;
     remember(this.#until);
     this.#show();
   }
@@ -103,7 +105,7 @@ export class Cooldown {
       this.#timer = setTimeout(() => this.#show(), left % 1000 || 1000);
       return;
     }
-    if (this.#from >= LONG) this.#announcer.textContent = "You can paint again";
+    if (this.#from > 0) this.onover(this.#from >= LONG);
     this.#from = 0;
   }
 }

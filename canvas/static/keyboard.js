@@ -4,6 +4,9 @@
  * On the board, arrow keys move a cell; Enter or Space paints it, and holding either while moving draws. Elsewhere arrow
  * keys move the view, as W A S D always do.
  *
+ * A shortcut is the letter on the key. Where the layout has no such letter (Cyrillic, Greek, an input method), it is the
+ * key in the letter's place on a US keyboard. W A S D are a place on every layout.
+ *
  * @typedef {object} Actions
  * @property {(dx: number, dy: number) => void} pan in screen pixels
  * @property {(direction: 1 | -1) => void} zoom
@@ -15,13 +18,34 @@
  * @property {(held: boolean) => void} grab space is held: the pointer moves the view
  * @property {() => void} escape
  * @property {() => void} undo
+ * @property {() => void} redo
  * @property {Record<string, () => void>} shortcuts by lower-case key
  */
 
 const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
-const WASD = { a: [-1, 0], d: [1, 0], w: [0, -1], s: [0, 1] };
+const WASD = { KeyA: [-1, 0], KeyD: [1, 0], KeyW: [0, -1], KeyS: [0, 1] };
+const ZOOM = { "+": 1, "=": 1, "-": -1, "_": -1 };
 const PAN_STEP = 60;
 const LEAP = 10;
+/** The character that a US keyboard has on a key. */
+const US = { Space: " ", Minus: "-", Equal: "=", BracketLeft: "[", BracketRight: "]" };
+
+/**
+ * The key that the user means: an ASCII character, or the name of a key, in lower case. "" for none of ours.
+ * @param {{key: string, code: string, shiftKey: boolean}} event
+ * @returns {string}
+ */
+export function keyOf({ key, code, shiftKey }) {
+  if (/^[\x20-\x7e]$/.test(key)) return key.toLowerCase();
+  const isForeign = [...key].length === 1 || ["Process", "Dead", "Unidentified"].includes(key);
+  return isForeign ? usKey(code, shiftKey) : key.toLowerCase();
+}
+
+function usKey(code, shifted) {
+  if (code.startsWith("Key")) return code.slice(3).toLowerCase();
+  if (shifted) return code === "Slash" ? "?" : code === "Equal" ? "+" : "";
+  return /^(?:Digit|Numpad)(\d)$/.exec(code)?.[1] ?? US[code] ?? code.toLowerCase();
+}
 
 export class Keyboard {
   #board;
@@ -43,34 +67,50 @@ export class Keyboard {
 
   #down(event) {
     if (event.defaultPrevented || isTyping(event.target) || document.querySelector("dialog[open]")) return;
-    const key = event.key.toLowerCase();
-    if (event.ctrlKey || event.metaKey) {
-      if (key === "z" && !event.shiftKey) this.#done(event, this.#actions.undo);
-      return;
-    }
-    if (event.altKey) return;
-    if (this.#move(key, event)) return event.preventDefault();
+    const key = keyOf(event);
+    if (event.altKey || event.getModifierState?.("AltGraph")) return this.#withAlt(key, event);
+    if (event.ctrlKey || event.metaKey) return this.#withControl(key, event);
+    if (this.#moveByArrow(key, event)) return event.preventDefault();
     if (key === "escape") return this.#actions.escape();
     if (key === " " || key === "enter") return this.#press(key, event);
-    const zoom = { "+": 1, "=": 1, "-": -1, "_": -1 }[key];
-    if (zoom) return this.#done(event, () => this.#actions.zoom(zoom));
+    if (ZOOM[key]) return this.#done(event, () => this.#actions.zoom(ZOOM[key]));
     if (key === "0") return this.#done(event, this.#actions.fit);
-    const shortcut = this.#actions.shortcuts[key];
-    if (shortcut && !event.repeat) this.#done(event, shortcut);
+    const shortcut = this.#shortcut(key, event);
+    if (shortcut) return event.repeat || this.#done(event, shortcut);
+    if (WASD[event.code]) this.#done(event, () => this.#pan(WASD[event.code]));
   }
 
-  #move(key, event) {
-    const onBoard = event.target === this.#board;
+  /** Many layouts type brackets with Alt, Option or AltGr (which Windows reports as Ctrl and Alt); all else is the system's. */
+  #withAlt(key, event) {
+    if ((key === "[" || key === "]") && !event.metaKey && !event.repeat) this.#done(event, this.#actions.shortcuts[key]);
+  }
+
+  #withControl(key, event) {
+    if (key === "z") this.#done(event, event.shiftKey ? this.#actions.redo : this.#actions.undo);
+    if (key === "y" && !event.shiftKey) this.#done(event, this.#actions.redo);
+  }
+
+  /** A French or Czech keyboard has other characters where digits are; those that mean nothing stand for the digit. */
+  #shortcut(key, { code, shiftKey }) {
+    const { shortcuts } = this.#actions;
+    return shortcuts[key] ?? (shiftKey ? undefined : shortcuts[/^Digit(\d)$/.exec(code)?.[1]]);
+  }
+
+  #moveByArrow(key, event) {
     const arrow = ARROWS[key];
-    if (arrow && onBoard) {
+    if (!arrow) return false;
+    if (event.target === this.#board) {
       const step = event.shiftKey ? LEAP : 1;
       this.#actions.moveCell(arrow[0] * step, arrow[1] * step);
       return true;
     }
-    if (arrow && event.target.closest("[role=radiogroup]")) return false;
-    const direction = arrow ?? WASD[key];
-    if (direction) this.#actions.pan(-direction[0] * PAN_STEP, -direction[1] * PAN_STEP);
-    return Boolean(direction);
+    if (event.target.closest("[role=radiogroup]")) return false;
+    this.#pan(arrow);
+    return true;
+  }
+
+  #pan([dx, dy]) {
+    this.#actions.pan(-dx * PAN_STEP, -dy * PAN_STEP);
   }
 
   #press(key, event) {
@@ -85,7 +125,7 @@ export class Keyboard {
   }
 
   #up(event) {
-    const key = event.key.toLowerCase();
+    const key = keyOf(event);
     if (key === this.#penKey) this.#liftPen();
     if (key === " ") this.#actions.grab(false);
   }

@@ -2,8 +2,8 @@
  * What this page sends: own pixels and the own cursor, under the server's rate limit.
  *
  * A pixel goes out in the same task in which it was painted while there is allowance; after that, as fast as the limit
- * gives. The cursor takes only what pixels leave over. Until the page has caught up with the server, pixels wait: only
- * then is it known which of those that were under way have arrived.
+ * gives, and as the server acknowledges. The cursor takes only what pixels leave over. Until the page has caught up
+ * with the server, pixels wait: only then is it known which of those that were under way have arrived.
  */
 import { Pace } from "./pace.js";
 import { MAX_PIXELS, encodeCursor, encodePixels } from "./protocol.js";
@@ -13,15 +13,20 @@ const CURSOR_INTERVAL = 50;
 const BUSY_CURSOR_INTERVAL = 250;
 /** Allowance the cursor leaves for pixels. */
 const CURSOR_RESERVE = 20;
-/** More than this waiting in the browser means that the network is slower than the limit. */
-const MAX_BACKLOG = 64 * 1024;
-const EXPIRY_INTERVAL = 250;
-const HOLD_AFTER_REFUSAL = 1000;
+/**
+ * Pixels under way at most. On a network that is slower than the limit the rest waits here, not in buffers where it
+ * would delay what comes after; at 4,000 a second it is half a second.
+ */
+const MAX_UNDER_WAY = 2000;
+const WATCH_INTERVAL = 1000;
+/** When we were too fast, and the server did not say how long to wait. */
+const HOLD = 1000;
 
 export class Outbox {
   #pace = new Pace();
   #connection;
   #pending;
+  #ondropped;
   #width = 1;
   /** Whether the page has yet to catch up. */
   #isHeld = true;
@@ -35,26 +40,22 @@ export class Outbox {
   /**
    * @param {import("./connection.js").Connection} connection
    * @param {import("./pending.js").Pending} pending
-   * @param {(indexes: number[]) => void} ondropped own pixels that will not come
+   * @param {(indexes: number[], code: string, message: string) => void} ondropped own pixels that the server refused,
+   *   and its words
    */
   constructor(connection, pending, ondropped) {
     this.#connection = connection;
     this.#pending = pending;
-    setInterval(() => {
-      if (!this.#maySend || pending.size === 0) return;
-      const dropped = pending.expire(performance.now());
-      if (dropped.length) ondropped(dropped);
-      this.pump();
-    }, EXPIRY_INTERVAL);
+    this.#ondropped = ondropped;
+    setInterval(() => this.#watch(), WATCH_INTERVAL);
   }
 
   get #maySend() {
     return this.#connection.live && !this.#isHeld;
   }
 
-  /** A new socket has a new allowance, and has not heard of our cursor. */
+  /** A new socket has not heard of our cursor. */
   reset() {
-    this.#pace.refill();
     this.#cursorSent = "";
     this.hold();
   }
@@ -80,13 +81,25 @@ export class Outbox {
   }
 
   /**
-   * The server refused something: give up what is not acknowledged soon.
-   * @param {boolean} tooFast hold still for a moment, too
+   * The server refused pixels that we sent: send them later if we were too fast, give them up otherwise.
+   * @param {import("./protocol.js").Refused} refused
    */
-  refused(tooFast) {
+  refused({ id, code, message, retryAfter, pixels }) {
     const now = performance.now();
-    if (tooFast) this.#pace.hold(now, HOLD_AFTER_REFUSAL);
-    this.#pending.refuse(now);
+    const indexes = pixels && pixels.map(({ x, y }) => y * this.#width + x);
+    if (code === "rate_limited") {
+      this.slowDown(retryAfter);
+      this.#pending.postpone(id, indexes, now);
+    } else this.#ondropped(this.#pending.refuse(id, indexes, now), code, message);
+    this.pump();
+  }
+
+  /**
+   * We were too fast.
+   * @param {number | null} [ms] how long to send nothing
+   */
+  slowDown(ms) {
+    this.#pace.hold(performance.now(), ms || HOLD);
   }
 
   /** Send what may be sent now, and come back for the rest. */
@@ -94,24 +107,32 @@ export class Outbox {
     clearTimeout(this.#pumpTimer);
     if (!this.#maySend) return;
     const now = performance.now();
-    let pixels = this.#take(now);
-    while (pixels.length) {
-      this.#connection.send(encodePixels(pixels));
-      pixels = this.#take(now);
+    for (let count; (count = this.#allowance(now)) > 0; ) {
+      const { id, pixels } = this.#pending.take(count, now);
+      this.#connection.send(encodePixels(id, pixels.map((pixel) => this.#place(pixel))));
     }
-    if (this.#pending.queued) this.#pumpTimer = setTimeout(() => this.pump(), Math.max(8, this.#pace.wait(now)));
+    // A full window is opened by what the server says.
+    if (!this.#pending.queued || this.#pending.underWay >= MAX_UNDER_WAY) return;
+    this.#pumpTimer = setTimeout(() => this.pump(), Math.max(8, this.#pace.wait(now)));
   }
 
   /** As many pixels as one message holds and the limit allows. */
-  #take(now) {
-    const pixels = [];
-    if (this.#connection.backlog >= MAX_BACKLOG) return pixels;
-    while (pixels.length < MAX_PIXELS && this.#pending.queued && this.#pace.take(now)) {
-      const { index, color } = this.#pending.take(now);
-      const x = index % this.#width;
-      pixels.push({ x, y: (index - x) / this.#width, color });
-    }
-    return pixels;
+  #allowance(now) {
+    const { queued, underWay } = this.#pending;
+    const most = Math.min(MAX_PIXELS, queued, MAX_UNDER_WAY - underWay);
+    let count = 0;
+    while (count < most && this.#pace.take(now)) count += 1;
+    return count;
+  }
+
+  #place({ index, color }) {
+    const x = index % this.#width;
+    return { x, y: (index - x) / this.#width, color };
+  }
+
+  #watch() {
+    if (!this.#maySend || this.#connection.loading) return;
+    if (this.#pending.isOverdue(performance.now())) this.#connection.lose();
   }
 
   /**

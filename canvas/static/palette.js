@@ -1,7 +1,7 @@
 /**
  * The colours to choose from, and the chosen one.
  */
-import { hex, isLight, pack } from "./color.js";
+import { describe, hex, isLight, pack } from "./color.js";
 
 /** Two rows, in columns of kindred colours: the deeper above, the lighter below. */
 const COLORS = [
@@ -23,24 +23,37 @@ const COLORS = [
   ["#F08A9B", "Rose"], ["#FFC7D6", "Blush"],
 ];
 const STORED = "canopy.color";
-/** So few colours stand in one row. */
-const SINGLE_ROW = 8;
+/** So many colours stand in so many rows; more than fit in the last are reached by scrolling. */
+const ROWS = [[8, 1], [40, 2], [72, 3], [Infinity, 4]];
 const FIRST = "#E5383B";
 
 const NAMES = new Map(COLORS);
 
+/**
+ * What to call a colour.
+ * @param {string} text "#RRGGBB"
+ * @returns {string}
+ */
+export function nameOf(text) {
+  return NAMES.get(text) ?? `${describe(pack(text))} ${text}`;
+}
+
 export class Palette {
-  /** The chosen colour, packed. */
-  color = pack(COLORS[0][0]);
+  /** The colour to paint in, packed. */
+  color = pack(recall());
   /** The user chose a colour. */
   onchoose = () => {};
 
+  /** The colour the user chose last, here or on another canvas, whether this one offers it or not. */
+  #wish = this.color;
   #before = pack(COLORS[0][0]);
   #group;
   /** @type {HTMLButtonElement[]} */
   #swatches = [];
   /** The colours of the swatches, as text. @type {string[]} */
   #offered = [];
+  /** What may be too wide: the colours, or the dock with all that is in it. @type {HTMLElement[]} */
+  #scrollers;
   /** There are no others. */
   #closed = false;
   #current = /** @type {HTMLElement} */ (document.getElementById("current-color"));
@@ -51,10 +64,11 @@ export class Palette {
     this.#group = group;
     this.offer(null);
     group.addEventListener("keydown", (event) => this.#arrow(event));
+    this.#scrollers = [group.parentElement, group.parentElement.parentElement];
+    this.#scrollers[1].addEventListener("wheel", (event) => this.#scroll(event), { passive: false });
     this.#custom.addEventListener("click", () => (this.#before = this.color));
-    this.#custom.addEventListener("input", () => this.#mix(pack(this.#custom.value.toUpperCase())));
+    this.#custom.addEventListener("input", () => this.#select(pack(this.#custom.value.toUpperCase())));
     this.#current.addEventListener("click", () => this.swap());
-    this.#select(pack(recall()));
   }
 
   /**
@@ -64,13 +78,12 @@ export class Palette {
   offer(colors) {
     this.#closed = colors !== null;
     this.#offered = colors?.map(hex) ?? [...NAMES.keys()];
-    this.#swatches = this.#offered.map((color, at) => this.#swatch(color, NAMES.get(color) ?? color, at));
+    this.#swatches = this.#offered.map((color, at) => this.#swatch(color, nameOf(color), at));
     this.#group.replaceChildren(...this.#swatches);
-    this.#group.classList.toggle("single", this.#offered.length <= SINGLE_ROW);
+    this.#group.style.setProperty("--rows", String(ROWS.find(([count]) => this.#offered.length <= count)[1]));
     this.#custom.parentElement.hidden = this.#closed;
-    if (!this.#closed) return this.#select(this.color);
-    if (!colors.includes(this.#before)) this.#before = colors[0];
-    this.#select(colors.includes(this.color) ? this.color : colors[0]);
+    if (this.#closed && !colors.includes(this.#before)) this.#before = colors[0];
+    this.#show(!this.#closed || colors.includes(this.#wish) ? this.#wish : colors[0]);
   }
 
   /**
@@ -81,7 +94,6 @@ export class Palette {
     if (this.#closed && !this.#offered.includes(hex(color))) return;
     if (color !== this.color) this.#before = this.color;
     this.#select(color);
-    this.onchoose();
   }
 
   /** The colour before this one. */
@@ -107,12 +119,6 @@ export class Palette {
     if (!this.#closed) this.#custom.click();
   }
 
-  /** Every colour on the way through the system's picker; the one before stays the one before it was opened. */
-  #mix(color) {
-    this.#select(color);
-    this.onchoose();
-  }
-
   #swatch(color, name, at) {
     const swatch = document.createElement("button");
     swatch.type = "button";
@@ -132,6 +138,14 @@ export class Palette {
   }
 
   #select(color) {
+    this.#wish = color;
+    remember(hex(color));
+    this.#show(color);
+    this.#swatches[this.#selected()]?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    this.onchoose();
+  }
+
+  #show(color) {
     this.color = color;
     const at = this.#selected();
     this.#swatches.forEach((swatch, i) => {
@@ -146,23 +160,20 @@ export class Palette {
     if (at < 0) well.style.setProperty("--color", text);
     this.#current.style.setProperty("--color", text);
     this.#current.style.setProperty("--before", hex(this.#before));
-    this.#current.setAttribute("aria-label", `Colour ${NAMES.get(text) ?? text}. Switch to the previous colour`);
-    remember(text);
-    if (at >= 0) this.#bringIntoSight(this.#swatches[at]);
+    this.#current.setAttribute("aria-label", `Colour ${nameOf(text)}. Switch to the previous colour`);
   }
 
-  /** On a narrow screen the palette scrolls. */
-  #bringIntoSight(swatch) {
-    const scroller = swatch.parentElement?.parentElement;
-    if (!scroller || scroller.scrollWidth <= scroller.clientWidth) return;
-    const [left, width] = [swatch.offsetLeft - scroller.offsetLeft, scroller.clientWidth];
-    const hidden = left < scroller.scrollLeft || left + swatch.offsetWidth > scroller.scrollLeft + width - 28;
-    if (hidden) scroller.scrollTo({ left: left - width / 2 });
+  /** Many colours, or a narrow window: a mouse has no other way along the row. */
+  #scroll(event) {
+    const scroller = this.#scrollers.find((each) => each.scrollWidth > each.clientWidth);
+    if (!scroller || event.ctrlKey || event.deltaX) return;
+    event.preventDefault();
+    scroller.scrollLeft += event.deltaY;
   }
 
-  /** Arrow keys within the group, as a radio group does; two rows, so sideways is two steps. */
+  /** Arrow keys within the group, as a radio group does; it is filled by columns, so sideways is a column's steps. */
   #arrow(event) {
-    const rows = this.#group.classList.contains("single") ? 1 : 2;
+    const rows = getComputedStyle(this.#group).gridTemplateRows.split(" ").length;
     const step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -rows, ArrowRight: rows }[event.key];
     if (!step) return;
     event.preventDefault();

@@ -1,26 +1,33 @@
 /**
- * Own pixels the server has not acknowledged yet. Pure: the time is passed in, in milliseconds.
+ * Own pixels that the server has not acknowledged yet. Pure: the time is passed in, in milliseconds.
  *
- * At most one update per pixel is under way; a newer colour waits for the acknowledgement of the older one. So an
- * acknowledgement is never ambiguous, and painting over a pixel while it waits costs no message.
+ * A pixel waits in the queue; then it is under way in one message, which has an id. It is over when the server says so:
+ * by the pixel's own change, by the acknowledgement of the message, or by a refusal. A pixel is under way once at most;
+ * a newer colour waits until that is over, and painting over a pixel that waits costs no message.
  *
- * @typedef {{color: number, sent: number | null, sends: number, deadline: number, refused: boolean}} Entry
+ * @typedef {{color: number, sent: number | null, message: number, losses: number}} Entry sent: the colour that is under
+ *   way, null in the queue; message: the id of its message; losses: how often it was sent in vain
+ * @typedef {{indexes: Set<number>, seq: number | null}} Message indexes: what of it is under way; seq: once it is
+ *   acknowledged, the change with which all of it is on the canvas
  */
 
-/** Silence this long after a send means the update or its acknowledgement was lost. */
-const ACK_TIMEOUT = 8000;
-/** An update that was refused may still cross with acknowledgements of its neighbours; after this it was the one. */
-const REFUSAL_GRACE = 700;
+/** Own pixels under way for so long, and not one of them over: the connection is dead, whatever else arrives. */
+export const ACK_TIMEOUT = 15_000;
 /** A pixel that meets a crash each time it is sent is given up, rather than sent for ever. */
-const MAX_SENDS = 3;
+const MAX_LOSSES = 3;
 
 export class Pending {
   /** @type {Map<number, Entry>} */
   #entries = new Map();
   /** Indexes to send, oldest first. @type {Set<number>} */
   #queue = new Set();
+  /** What is under way, by id. @type {Map<number, Message>} */
+  #messages = new Map();
+  #nextId = 0;
+  /** When something of what is under way was last heard of, or began to be under way. */
+  #heardAt = 0;
 
-  /** Unacknowledged pixels. */
+  /** Pixels that are not acknowledged. */
   get size() {
     return this.#entries.size;
   }
@@ -28,6 +35,11 @@ export class Pending {
   /** Pixels that still have to be sent. */
   get queued() {
     return this.#queue.size;
+  }
+
+  /** Pixels that were sent and are not acknowledged. */
+  get underWay() {
+    return this.#entries.size - this.#queue.size;
   }
 
   /** @param {number} index */
@@ -49,102 +61,181 @@ export class Pending {
   put(index, color, confirmed) {
     const entry = this.#entries.get(index);
     if (entry === undefined) {
-      this.#entries.set(index, { color, sent: null, sends: 0, deadline: Infinity, refused: false });
+      this.#entries.set(index, { color, sent: null, message: 0, losses: 0 });
       this.#queue.add(index);
     } else if (entry.sent === null && color === confirmed) {
-      this.#drop(index);
-    } else {
-      entry.color = color; // queued already, or under way: then it follows the acknowledgement
-    }
-  }
-
-  /**
-   * Take the next update to send; it is under way from now on.
-   * @param {number} now
-   * @returns {{index: number, color: number} | null}
-   */
-  take(now) {
-    for (const index of this.#queue) {
+      this.#entries.delete(index);
       this.#queue.delete(index);
-      const entry = this.#entries.get(index);
-      entry.sent = entry.color;
-      entry.sends += 1;
-      entry.refused = false;
-      entry.deadline = now + ACK_TIMEOUT;
-      return { index, color: entry.color };
+    } else {
+      entry.color = color;
     }
-    return null;
   }
 
   /**
-   * The server applied our update.
+   * Take the next message to send; its pixels are under way from now on.
+   * @param {number} most pixels, at least 1; as many must be queued
+   * @param {number} now
+   * @returns {{id: number, pixels: {index: number, color: number}[]}}
+   */
+  take(most, now) {
+    if (this.#messages.size === 0) this.#heardAt = now;
+    const id = this.#nextId;
+    this.#nextId = (id + 1) >>> 0;
+    const indexes = new Set();
+    const pixels = [];
+    for (const index of this.#queue) {
+      if (pixels.length === most) break;
+      const entry = this.#entries.get(index);
+      this.#queue.delete(index);
+      Object.assign(entry, { sent: entry.color, message: id });
+      indexes.add(index);
+      pixels.push({ index, color: entry.color });
+    }
+    this.#messages.set(id, { indexes, seq: null });
+    return { id, pixels };
+  }
+
+  /**
+   * The server has changed a pixel in our name.
    * @param {number} index
    * @param {number} color
+   * @param {number} now
    */
-  acknowledge(index, color) {
+  land(index, color, now) {
     const entry = this.#entries.get(index);
     if (entry === undefined || entry.sent !== color) return;
-    entry.sends = 0;
-    if (entry.color === color) this.#drop(index);
-    else this.#requeue(index, entry);
+    this.#heardAt = now;
+    this.#finish(index, entry);
   }
 
   /**
-   * The server refused one of the updates under way without saying which.
+   * All of a message that was not refused is on the canvas, as of a change.
+   * @param {number} id
+   * @param {number} seq of that change
    * @param {number} now
    */
-  refuse(now) {
-    for (const entry of this.#entries.values()) {
-      if (entry.sent === null) continue;
-      entry.refused = true;
-      entry.deadline = Math.min(entry.deadline, now + REFUSAL_GRACE);
-    }
+  acknowledge(id, seq, now) {
+    const message = this.#messages.get(id);
+    if (message === undefined) return;
+    message.seq = seq;
+    this.#heardAt = now;
   }
 
   /**
-   * Settle what was under way against a fresh copy of the server's canvas: what is on it has arrived, the rest is sent
-   * again.
-   * @param {(index: number) => number} confirmed the server's colour of a pixel
+   * The page knows the canvas as of a change: what was acknowledged up to there is over.
+   * @param {number} seq
+   * @returns {number[]} indexes that show the server's colour from now on
    */
-  settle(confirmed) {
-    for (const [index, entry] of [...this.#entries]) {
-      if (entry.color === confirmed(index)) this.#drop(index);
-      else if (entry.sent !== null && entry.sends >= MAX_SENDS) this.#drop(index);
-      else if (entry.sent !== null) this.#requeue(index, entry);
+  reach(seq) {
+    const over = [];
+    for (const message of [...this.#messages.values()]) {
+      if (message.seq === null || message.seq > seq) continue;
+      for (const index of [...message.indexes]) {
+        this.#finish(index, this.#entries.get(index));
+        if (!this.#entries.has(index)) over.push(index);
+      }
     }
+    return over;
   }
 
   /**
-   * Give up what was refused, send again what was lost.
+   * The server has refused pixels of a message.
+   * @param {number} id
+   * @param {Iterable<number> | null} indexes null for all of them
    * @param {number} now
-   * @returns {number[]} indexes that show the server's colour again
+   * @returns {number[]} indexes that will not be painted; those with a newer colour are sent again
    */
-  expire(now) {
+  refuse(id, indexes, now) {
     const dropped = [];
-    for (const [index, entry] of [...this.#entries]) {
-      if (now < entry.deadline) continue;
-      if (entry.refused || entry.sends >= MAX_SENDS) {
-        this.#drop(index);
-        dropped.push(index);
-      } else this.#requeue(index, entry);
+    for (const [index, entry] of this.#refused(id, indexes, now)) {
+      this.#finish(index, entry);
+      if (!this.#entries.has(index)) dropped.push(index);
     }
     return dropped;
+  }
+
+  /**
+   * The server has refused pixels of a message for now.
+   * @param {number} id
+   * @param {Iterable<number> | null} indexes null for all of them
+   * @param {number} now
+   */
+  postpone(id, indexes, now) {
+    for (const [index, entry] of this.#refused(id, indexes, now)) this.#requeue(index, entry);
+  }
+
+  /**
+   * All that the server did with what was under way is known, and no more answers will come: what is still open was
+   * lost, and is sent again.
+   * @returns {number[]} indexes of pixels that were lost too often, and will not be painted
+   */
+  settle() {
+    const dropped = [];
+    for (const { indexes } of [...this.#messages.values()]) {
+      for (const index of [...indexes]) {
+        const entry = this.#entries.get(index);
+        entry.losses += 1;
+        if (entry.losses < MAX_LOSSES) this.#requeue(index, entry);
+        else {
+          this.#withdraw(index, entry);
+          this.#entries.delete(index);
+          dropped.push(index);
+        }
+      }
+    }
+    return dropped;
+  }
+
+  /**
+   * Give up pixels that wait in the queue.
+   * @param {Iterable<number>} indexes
+   */
+  forget(indexes) {
+    for (const index of indexes) {
+      if (this.#queue.delete(index)) this.#entries.delete(index);
+    }
+  }
+
+  /**
+   * Whether the server has been silent about what is under way for too long.
+   * @param {number} now
+   */
+  isOverdue(now) {
+    return this.#messages.size > 0 && now - this.#heardAt >= ACK_TIMEOUT;
   }
 
   clear() {
     this.#entries.clear();
     this.#queue.clear();
+    this.#messages.clear();
+  }
+
+  *#refused(id, indexes, now) {
+    const message = this.#messages.get(id);
+    if (message === undefined) return;
+    this.#heardAt = now;
+    for (const index of [...(indexes ?? message.indexes)]) {
+      if (message.indexes.has(index)) yield [index, this.#entries.get(index)];
+    }
+  }
+
+  /** What was under way is over; a newer colour follows. */
+  #finish(index, entry) {
+    entry.losses = 0;
+    if (entry.color !== entry.sent) return this.#requeue(index, entry);
+    this.#withdraw(index, entry);
+    this.#entries.delete(index);
   }
 
   #requeue(index, entry) {
-    entry.sent = null;
-    entry.deadline = Infinity;
-    entry.refused = false;
+    this.#withdraw(index, entry);
     this.#queue.add(index);
   }
 
-  #drop(index) {
-    this.#entries.delete(index);
-    this.#queue.delete(index);
+  #withdraw(index, entry) {
+    const { indexes } = this.#messages.get(entry.message);
+    indexes.delete(index);
+    if (indexes.size === 0) this.#messages.delete(entry.message);
+    entry.sent = null;
   }
 }

@@ -5,6 +5,8 @@ import { personColor } from "./color.js";
 
 const MAX_ROWS = 100;
 const FACES = 3;
+/** So many of those who have left keep their names: for "who painted this". */
+const MAX_GONE = 1000;
 
 export class People {
   count = 0;
@@ -16,6 +18,8 @@ export class People {
   #known = new Set();
   /** What some of them call themselves. @type {Map<string, string>} */
   #names = new Map();
+  /** Those of them who have left, the last to leave at the end. @type {Map<string, string>} */
+  #gone = new Map();
   #frame = 0;
   #button;
   #panel;
@@ -66,7 +70,7 @@ export class People {
    * @returns {string}
    */
   label(userId) {
-    return this.#names.get(userId) ?? userId.slice(0, 6);
+    return this.#names.get(userId) ?? this.#gone.get(userId) ?? userId.slice(0, 6);
   }
 
   /**
@@ -75,6 +79,7 @@ export class People {
    * @param {string} name
    */
   join(userId, name) {
+    this.#gone.delete(userId);
     if (name) this.#names.set(userId, name);
     else this.#names.delete(userId);
     this.#refresh();
@@ -88,8 +93,18 @@ export class People {
   leave(userId) {
     if (userId === this.#self) return;
     this.#known.delete(userId);
+    this.#keepName(userId);
     this.count = Math.max(this.#known.size, this.count - 1);
     this.#refresh();
+  }
+
+  #keepName(userId) {
+    const name = this.#names.get(userId);
+    if (name === undefined) return;
+    this.#names.delete(userId);
+    this.#gone.delete(userId);
+    this.#gone.set(userId, name);
+    if (this.#gone.size > MAX_GONE) this.#gone.delete(this.#gone.keys().next().value);
   }
 
   /**
@@ -146,7 +161,9 @@ export class People {
     const self = userId === this.#self;
     const row = document.createElement(self ? "span" : "button");
     row.className = "person";
-    row.append(face(userId), this.label(userId));
+    const name = document.createElement("bdi"); // from right to left if it is written so
+    name.textContent = this.label(userId);
+    row.append(face(userId), name);
     if (self) row.append(tag("you"));
     else {
       row.type = "button";

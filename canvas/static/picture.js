@@ -21,6 +21,8 @@ export class Picture {
   area = { x: 0, y: 0, width: 0, height: 0 };
   /** The whole of a large canvas from afar, to be seen where it is not known. @type {ImageBitmap | null} */
   overview = null;
+  /** A bitmap was lost and has to be drawn again. */
+  onlost = () => {};
   /** @type {Map<number, Tile>} */
   #tiles = new Map();
   /** Tiles to upload. @type {Set<Tile>} */
@@ -155,6 +157,11 @@ export class Picture {
     return changed;
   }
 
+  /** Upload everything again with the next `flush`: a browser short of memory drops bitmaps, and may not say so. */
+  refresh() {
+    for (const tile of this.#tiles.values()) this.#uploadAll(tile);
+  }
+
   /** @returns {Iterable<Tile>} what is not all background, or was once */
   tiles() {
     return this.#tiles.values();
@@ -192,6 +199,10 @@ export class Picture {
       confirmed: new Uint32Array(TILE * TILE),
       dirty: nothing(),
     };
+    bitmap.oncontextrestored = () => {
+      this.#uploadAll(tile);
+      this.onlost();
+    };
     this.#tiles.set(number, tile);
     return tile;
   }
@@ -200,6 +211,10 @@ export class Picture {
     if (colors) tile.confirmed.set(colors);
     else tile.confirmed.fill(this.background);
     tile.shown.set(tile.confirmed);
+    this.#uploadAll(tile);
+  }
+
+  #uploadAll(tile) {
     tile.dirty = { left: 0, top: 0, right: TILE - 1, bottom: TILE - 1 };
     this.#dirty.add(tile);
   }

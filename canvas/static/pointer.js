@@ -2,20 +2,23 @@
  * Mouse, pen and fingers on the board, turned into intents.
  *
  * One finger, the pen or the left button does what the tool does; two fingers, the middle or right button, or space and
- * a drag move the view. A finger's stroke starts a moment late, so that the first finger of a pinch leaves no mark.
+ * a drag move the view. A finger's stroke starts a moment late, so that the first finger of a pinch leaves no mark. Once
+ * a pen was seen, fingers only move the view: the palm that rests beside it must not draw.
  *
  * @typedef {{x: number, y: number}} Point CSS pixels within the board
  * @typedef {"draw" | "erase" | "pick" | "pan"} Mode
  * @typedef {object} Intents
  * @property {(event: PointerEvent) => Mode} mode what a press would do now
  * @property {(at: Point, mode: Mode, straight: boolean) => void} begin
- * @property {(points: Point[], mode: Mode) => void} move
+ * @property {(from: Point, points: Point[], mode: Mode) => void} move
  * @property {(mode: Mode) => void} end
  * @property {() => void} cancel the stroke was a mistake
  * @property {(at: Point | null) => void} hover
- * @property {(at: Point) => void} tap a press that would have moved the view, and did not
+ * @property {(at: Point, event: PointerEvent) => void} tap a press that would have moved the view, and did not
  * @property {(dx: number, dy: number) => void} pan
  * @property {(factor: number, at: Point) => void} zoom
+ *
+ * @typedef {{id: number, type: string, mode: Mode, start: Point, last: Point, since: number, still: boolean}} Press
  */
 
 const TOUCH_HOLD = 110;
@@ -24,18 +27,22 @@ const TOUCH_SLOP = 7;
 const MISTAKE = 250;
 const WHEEL_SPEED = 0.0018;
 const PINCH_SPEED = 0.011;
-const LINE_HEIGHT = 18;
+/** A touchpad's pinch arrives as a wheel with ctrlKey, in smaller steps than a wheel's notch with Ctrl held. */
+const PINCH_STEP = 50;
+/** CSS pixels of a step, by `deltaMode`: a pixel, a line, a page (a wheel's notch). */
+const UNITS = [1, 18, 120];
 
 export class Pointer {
   #board;
   #intents;
   /** Fingers on the board. @type {Map<number, Point>} */
   #fingers = new Map();
-  /** What the pressed pointer is doing. @type {{id: number, mode: Mode, last: Point, since: number, start: Point, still: boolean} | null} */
+  /** What the pressed pointer is doing. @type {Press | null} */
   #press = null;
   /** A finger's stroke that has not started yet. @type {{points: Point[], mode: Mode, timer: number} | null} */
   #held = null;
   #pinching = false;
+  #penSeen = false;
 
   /**
    * @param {HTMLElement} board
@@ -53,27 +60,53 @@ export class Pointer {
     board.addEventListener("contextmenu", (event) => event.preventDefault());
     // Safari pinches the page through its own events, whatever touch-action says.
     for (const name of ["gesturestart", "gesturechange"]) addEventListener(name, (event) => event.preventDefault());
+    // A touchpad's pinch over a panel would zoom the page, and over the board it could not be undone.
+    addEventListener("wheel", (event) => event.ctrlKey && event.preventDefault(), { passive: false });
+    addEventListener("pointerdown", (event) => this.#downElsewhere(event));
+  }
+
+  /** Let fingers draw again, until the pen comes back. */
+  trustFingers() {
+    this.#penSeen = false;
   }
 
   #down(event) {
     if (event.pointerType === "mouse" && event.button === 1) event.preventDefault(); // no autoscroll
     const at = this.#at(event);
+    if (event.pointerType === "pen") this.#penDown(event);
     if (event.pointerType === "touch") {
+      if (this.#press?.type === "pen") return; // the palm
       this.#fingers.set(event.pointerId, at);
-      if (this.#fingers.size > 1) return this.#pinch();
+      if (this.#fingers.size > 1) return this.#pinch(event);
     }
     if (this.#press || this.#pinching) return;
     this.#board.setPointerCapture(event.pointerId);
+    const { pointerId: id, pointerType: type, timeStamp: since } = event;
     const mode = this.#modeOf(event);
-    this.#press = { id: event.pointerId, mode, last: at, since: event.timeStamp, still: true, start: at };
+    this.#press = { id, type, mode, start: at, last: at, since, still: true };
 
     if (mode === "pan") this.#board.classList.add("panning");
-    else if (event.pointerType === "touch") this.#hold(at, mode);
+    else if (type === "touch") this.#hold(at, mode);
     else this.#intents.begin(at, mode, event.shiftKey);
+  }
+
+  /** The pen comes before fingers: those on the board now are the palm. */
+  #penDown(event) {
+    this.#penSeen = true;
+    this.#fingers.clear();
+    this.#pinching = false;
+    if (this.#press?.type === "touch") this.#abandon(event, Infinity);
+  }
+
+  /** A second finger on a panel: the first was not drawing, as with a pinch. */
+  #downElsewhere(event) {
+    const isSecond = event.pointerType === "touch" && this.#press?.type === "touch" && this.#press.id !== event.pointerId;
+    if (isSecond && event.target !== this.#board) this.#abandon(event, MISTAKE);
   }
 
   #move(event) {
     const at = this.#at(event);
+    if (event.pointerType === "pen") this.#penSeen = true;
     if (this.#fingers.has(event.pointerId)) {
       if (this.#pinching) return this.#pinchTo(event.pointerId, at);
       this.#fingers.set(event.pointerId, at);
@@ -99,7 +132,7 @@ export class Pointer {
     this.#intents.hover(at);
     const coalesced = event.getCoalescedEvents?.() ?? [];
     const points = (coalesced.length ? coalesced : [event]).map((each) => this.#at(each));
-    if (!this.#held) return this.#intents.move(points, press.mode);
+    if (!this.#held) return this.#intents.move(press.last, points, press.mode);
     this.#held.points.push(...points);
     const start = this.#held.points[0];
     if (Math.hypot(at.x - start.x, at.y - start.y) > TOUCH_SLOP) this.#release();
@@ -111,10 +144,11 @@ export class Pointer {
     if (this.#press?.id !== event.pointerId) return;
     if (event.type === "pointercancel" && this.#held) this.#forget();
     this.#release();
-    const tapped = event.type === "pointerup" && this.#press.mode === "pan" && this.#press.still;
+    const isPalm = event.pointerType === "touch" && this.#penSeen;
+    const tapped = event.type === "pointerup" && this.#press.mode === "pan" && this.#press.still && !isPalm;
     this.#finish();
     if (event.pointerType === "touch") this.#intents.hover(null);
-    if (tapped) this.#intents.tap(this.#at(event));
+    if (tapped) this.#intents.tap(this.#at(event), event);
   }
 
   #finish() {
@@ -126,7 +160,8 @@ export class Pointer {
 
   #modeOf(event) {
     if (event.pointerType === "pen" && event.buttons & 32) return "erase"; // the pen's other end
-    if (event.button !== 0) return "pan";
+    if (event.button !== 0 || event.ctrlKey) return "pan"; // Ctrl: a Mac's secondary click
+    if (event.pointerType === "touch" && this.#penSeen) return "pan";
     return this.#intents.mode(event);
   }
 
@@ -139,8 +174,9 @@ export class Pointer {
     const held = this.#held;
     if (!held) return;
     this.#forget();
-    this.#intents.begin(held.points[0], held.mode, false);
-    if (held.points.length > 1) this.#intents.move(held.points.slice(1), held.mode);
+    const [start, ...points] = held.points;
+    this.#intents.begin(start, held.mode, false);
+    if (points.length) this.#intents.move(start, points, held.mode);
   }
 
   #forget() {
@@ -148,15 +184,17 @@ export class Pointer {
     this.#held = null;
   }
 
-  #pinch() {
-    const press = this.#press;
-    if (press) {
-      if (this.#held) this.#forget();
-      else if (press.mode !== "pan" && performance.now() - press.since < MISTAKE) this.#intents.cancel();
-      this.#finish();
-    }
+  #pinch(event) {
+    if (this.#press) this.#abandon(event, MISTAKE);
     this.#intents.hover(null);
     this.#pinching = true;
+  }
+
+  /** End the press; what it has drawn was a mistake if it began less than `mistake` milliseconds ago. */
+  #abandon(event, mistake) {
+    if (this.#held) this.#forget();
+    else if (this.#press.mode !== "pan" && event.timeStamp - this.#press.since < mistake) this.#intents.cancel();
+    this.#finish();
   }
 
   #pinchTo(id, at) {
@@ -177,10 +215,15 @@ export class Pointer {
 
   #wheel(event) {
     event.preventDefault();
-    const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_HEIGHT : 1;
-    const speed = event.ctrlKey ? PINCH_SPEED : WHEEL_SPEED; // a trackpad's pinch arrives with ctrlKey, in small steps
+    const unit = UNITS[event.deltaMode] ?? 1;
+    const [dx, dy] = [event.deltaX * unit, event.deltaY * unit];
     const at = this.#at(event);
-    this.#intents.zoom(Math.exp(-event.deltaY * unit * speed), at);
+    if (event.shiftKey) this.#intents.pan(-(dx || dy), 0);
+    else if (Math.abs(dx) > Math.abs(dy)) this.#intents.pan(-dx, 0);
+    else {
+      const isPinch = event.ctrlKey && Math.abs(dy) < PINCH_STEP;
+      this.#intents.zoom(Math.exp(-dy * (isPinch ? PINCH_SPEED : WHEEL_SPEED)), at);
+    }
     this.#intents.hover(at);
   }
 

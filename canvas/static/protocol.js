@@ -16,7 +16,12 @@
  * @typedef {{type: "user_count", count: number}} UserCount
  * @typedef {{type: "cursors", cursors: {x: number, y: number, userId: string}[]}} Cursors
  * @typedef {{type: "error", code: string, message: string, field: string | null}} ServerError
- * @typedef {Welcome | Snapshot | Changes | Presence | UserCount | Cursors | ServerError} ServerMessage
+ * @typedef {{type: "ack", id: number, seq: number}} Ack
+ * @typedef {{type: "refused", id: number, code: string, message: string, retryAfter: number | null,
+ *   pixels: {x: number, y: number}[] | null}} Refused retryAfter: milliseconds; pixels: null for all of the message
+ * @typedef {{type: "heartbeat"}} Heartbeat
+ * @typedef {Welcome | Snapshot | Changes | Presence | UserCount | Cursors | ServerError | Ack | Refused | Heartbeat}
+ *   ServerMessage
  */
 
 import { pack } from "./color.js";
@@ -29,18 +34,21 @@ export const MAX_PIXELS = 200;
 
 const RECORD = 9;
 const PIXEL = 7;
+const PIXELS_HEAD = 5;
 const text = new TextDecoder();
 
 /**
+ * @param {number} id by which the server acknowledges or refuses them, 32 bits
  * @param {{x: number, y: number, color: number}[]} pixels colours packed
  * @returns {Uint8Array}
  */
-export function encodePixels(pixels) {
-  const bytes = new Uint8Array(1 + PIXEL * pixels.length);
+export function encodePixels(id, pixels) {
+  const bytes = new Uint8Array(PIXELS_HEAD + PIXEL * pixels.length);
   const view = new DataView(bytes.buffer);
-  bytes[0] = 0x01;
+  bytes[0] = 0x04;
+  view.setUint32(1, id, true);
   pixels.forEach(({ x, y, color }, i) => {
-    const at = 1 + PIXEL * i;
+    const at = PIXELS_HEAD + PIXEL * i;
     view.setUint16(at, x, true);
     view.setUint16(at + 2, y, true);
     bytes.set([color & 0xff, (color >>> 8) & 0xff, (color >>> 16) & 0xff], at + 4);
@@ -94,6 +102,12 @@ export function decode(frame) {
       return { type: "error", code: read.short(), field: read.short() || null, message: read.text(read.u16()) };
     case 0x87:
       return { type: "user_count", count: read.u32() };
+    case 0x88:
+      return { type: "ack", id: read.u32(), seq: read.u64() };
+    case 0x89:
+      return refused(read);
+    case 0x8a:
+      return { type: "heartbeat" };
     default:
       return null;
   }
@@ -186,6 +200,13 @@ function snapshot(read) {
   const area = { x: read.u16(), y: read.u16(), width: read.u16(), height: read.u16() };
   const tiles = read.many(() => ({ number: read.u16(), data: read.take(read.u32()) }));
   return { type: "snapshot", seq, whole, area, tiles };
+}
+
+function refused(read) {
+  const [id, retryAfter] = [read.u32(), read.u32() || null];
+  const pixels = read.many(() => ({ x: read.u16(), y: read.u16() }));
+  const [code, message] = [read.short(), read.text(read.u16())];
+  return { type: "refused", id, code, message, retryAfter, pixels: pixels.length ? pixels : null };
 }
 
 function changes(read) {

@@ -2,6 +2,7 @@
  * The cell in focus in words: coordinates and colour, for the eye; for a screen reader when the keyboard moves it.
  */
 import { hex } from "./color.js";
+import { nameOf } from "./palette.js";
 
 const SPEAK_DELAY = 250;
 
@@ -34,6 +35,6 @@ export class Readout {
     this.#chip.style.setProperty("--color", color);
     if (!aloud) return;
     clearTimeout(this.#speakTimer);
-    this.#speakTimer = setTimeout(() => (this.#announcer.textContent = [words, color, author].filter(Boolean).join(", ")), SPEAK_DELAY);
+    this.#speakTimer = setTimeout(() => (this.#announcer.textContent = [words, nameOf(color), author].filter(Boolean).join(", ")), SPEAK_DELAY);
   }
 }

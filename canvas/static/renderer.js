@@ -13,6 +13,8 @@ const GRID_FROM = 8;
 const GRID_FULL = 14;
 /** Below this an outlined cell is too small to see. */
 const OUTLINE_FROM = 3;
+/** A longer name is squeezed, or it would hide what others paint. */
+const LABEL_WIDTH = 160;
 const LABEL_FONT = "600 11px system-ui, sans-serif";
 const ARROW = new Path2D("M0 0 L0 15.2 L4.1 11.6 L6.9 17.6 L9.6 16.4 L6.9 10.6 L12.2 10.6 Z");
 
@@ -23,6 +25,8 @@ export class Renderer {
   target = null;
   /** Cells were drawn in new colours. */
   onpicture = () => {};
+  /** The window is on another monitor, with other pixels: `resize` has to be called. */
+  onratio = () => {};
   /** Where nobody may paint: hatched. @type {import("./protocol.js").Area[]} */
   locked = [];
 
@@ -35,6 +39,9 @@ export class Renderer {
   #overlayDirty = true;
   #frame = 0;
   #wake = 0;
+  /** Device pixels of the board. */
+  #size = { width: 1, height: 1 };
+  /** Device pixels in a CSS pixel. */
   #ratio = 1;
   #edge = "#0002";
   /** @type {CanvasPattern | null} */
@@ -52,19 +59,23 @@ export class Renderer {
     this.#picture = picture;
     this.#camera = camera;
     this.#cursors = cursors;
+    for (const canvas of [board, overlay]) canvas.addEventListener("contextrestored", () => this.#reset());
   }
 
   /**
-   * @param {number} width CSS pixels
-   * @param {number} height CSS pixels
+   * @param {import("./viewport.js").Size} size device pixels, a whole number that the browser has rounded
+   * @param {number} ratio device pixels in a CSS pixel
    */
-  resize(width, height) {
-    this.#ratio = devicePixelRatio || 1;
+  resize(size, ratio) {
+    this.#size = size;
+    this.#ratio = ratio;
+    this.#reset();
+  }
+
+  /** Begin with empty bitmaps. */
+  #reset() {
     this.#hatch = hatch(this.#board, this.#ratio);
-    for (const { canvas } of [this.#board, this.#overlay]) {
-      canvas.width = Math.round(width * this.#ratio);
-      canvas.height = Math.round(height * this.#ratio);
-    }
+    for (const { canvas } of [this.#board, this.#overlay]) Object.assign(canvas, this.#size);
     this.#boardDirty = true;
     this.#draw(performance.now()); // in the same frame, or the stretched old one is seen
   }
@@ -99,6 +110,7 @@ export class Renderer {
   #draw(now) {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
+    if (this.#ratio !== (devicePixelRatio || 1)) return this.onratio(); // no event tells of it if the size stays
     this.#camera.step(now);
     const moving = this.#cursors.step(now);
     const changed = this.#picture.flush();
@@ -270,10 +282,11 @@ export class Renderer {
     context.stroke(ARROW);
     context.fill(ARROW);
     context.beginPath();
-    context.roundRect(11, 15, context.measureText(label).width + 12, 18, 9);
+    const labelWidth = Math.min(LABEL_WIDTH, context.measureText(label).width);
+    context.roundRect(11, 15, labelWidth + 12, 18, 9);
     context.fill();
     context.fillStyle = "#fff";
-    context.fillText(label, 17, 28);
+    context.fillText(label, 17, 28, labelWidth);
     context.restore();
   }
 
@@ -287,7 +300,7 @@ export class Renderer {
 /** Thin slanted lines that show on any colour: a light one beside a dark one. */
 function hatch(context, ratio) {
   const side = Math.round(10 * ratio);
-  const tile = new OffscreenCanvas(side, side);
+  const tile = Object.assign(document.createElement("canvas"), { width: side, height: side });
   const pen = tile.getContext("2d");
   pen.lineWidth = ratio;
   for (const [style, shift] of [["rgb(20 24 22 / 0.3)", 0], ["rgb(255 255 255 / 0.4)", 1.4 * ratio]]) {

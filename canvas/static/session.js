@@ -7,6 +7,8 @@
  */
 import { decode, encodeSubscribe, inflate } from "./protocol.js";
 
+/** @typedef {{epoch: string, seq: number}} Version one value, for a seq means nothing in another epoch */
+
 /** Own pixels that may wait, for example while offline: an hour of scribbling, not more. */
 const MAX_PENDING = 50_000;
 /** What a first visit asks for: all of an ordinary canvas, a corner of a large one. */
@@ -14,8 +16,6 @@ const FIRST_SIDE = 2048;
 
 export class Session {
   userId = "";
-  epoch = "";
-  seq = 0;
   /** @type {(error: import("./protocol.js").ServerError) => void} */
   onerror = () => {};
   /** The canvas was loaded, or replaced. @type {(resized: boolean) => void} */
@@ -24,8 +24,16 @@ export class Session {
   onchange = () => {};
   /** The rules are others than before. @type {(background: number) => void} */
   onrules = () => {};
-  /** A pixel was not painted, because it may not be. @type {(why: import("./rules.js").Refusal | "cooldown") => void} */
+  /**
+   * A pixel was not painted, because it may not be.
+   * @type {(why: import("./rules.js").Refusal | "cooldown" | "too_many_waiting") => void}
+   */
   onrefusal = () => {};
+  /**
+   * Own pixels were taken back, and why: the server's code and message, "lost" or "replaced".
+   * @type {(count: number, code: string, message: string) => void}
+   */
+  ondropped = () => {};
 
   #connection;
   #picture;
@@ -35,14 +43,16 @@ export class Session {
   #cursors;
   #rules;
   #cooldown;
+  /** What the picture shows: the canvas as of a change; null before the first state. @type {Version | null} */
+  #version = null;
+  /** The epoch that the last welcome named: that of the next snapshot. */
+  #epoch = "";
   /** Everyone we were: what was painted before a reconnect is our own, too. */
   #selves = new Set();
   /** The change with which all that we missed is there; null once it is. @type {number | null} */
   #head = null;
   /** Messages that wait for a snapshot to be inflated; null if they need not. @type {object[] | null} */
   #waiting = null;
-  /** Which socket we are on: a snapshot of an older one is not ours any more. */
-  #generation = 0;
   /** What we asked to see last. @type {import("./protocol.js").Area} */
   #wanted = { x: 0, y: 0, width: FIRST_SIDE, height: FIRST_SIDE };
 
@@ -62,7 +72,6 @@ export class Session {
     this.#rules = rules;
     this.#cooldown = cooldown;
     connection.onopen = () => {
-      this.#generation += 1;
       this.#waiting = null;
       outbox.reset();
     };
@@ -75,9 +84,17 @@ export class Session {
 
   /** What to ask `/ws` for: where we are, and what we look at. */
   get query() {
-    const { x, y, width, height } = this.#picture.ready ? this.#picture.area : this.#wanted;
-    const query = { x, y, width, height };
-    return new URLSearchParams(this.#picture.ready ? { epoch: this.epoch, seq: this.seq, ...query } : query).toString();
+    const { x, y, width, height } = this.#version ? this.#picture.area : this.#wanted;
+    return new URLSearchParams({ ...this.#version, x, y, width, height }).toString();
+  }
+
+  /** The last change that the picture shows, 0 before the first state. */
+  get seq() {
+    return this.#version?.seq ?? 0;
+  }
+
+  get epoch() {
+    return this.#version?.epoch ?? "";
   }
 
   /** Whether the whole canvas is too much for this page. */
@@ -91,7 +108,7 @@ export class Session {
    */
   lookAt(area) {
     this.#wanted = area;
-    if (this.#connection.live) this.#connection.send(encodeSubscribe(area));
+    if (this.#connection.live && this.#connection.send(encodeSubscribe(area))) this.#connection.expect();
   }
 
   /**
@@ -105,8 +122,7 @@ export class Session {
     if (!this.#picture.ready || !this.#picture.contains(x, y) || this.#picture.at(x, y) === color) return false;
     const index = y * this.#picture.width + x;
     if (!this.#picture.knows(index)) return false;
-    if (this.#pending.size >= MAX_PENDING && !this.#pending.has(index)) return false;
-    const why = this.#rules.refusal(x, y, color) ?? (this.#cooldown.left > 0 ? "cooldown" : null);
+    const why = this.#refusal(x, y, color, index);
     if (why !== null) {
       this.onrefusal(why);
       return false;
@@ -119,13 +135,30 @@ export class Session {
     return true;
   }
 
+  #refusal(x, y, color, index) {
+    if (this.#cooldown.left > 0) return this.#rules.refusal(x, y, color) ?? "cooldown";
+    if (this.#pending.size >= MAX_PENDING && !this.#pending.has(index)) return "too_many_waiting";
+    return this.#rules.refusal(x, y, color);
+  }
+
   /**
-   * Take back own pixels that will not come.
+   * Take back own pixels that will not come, and say so.
    * @param {number[]} indexes
+   * @param {string} code why: the server's word, or "lost"
+   * @param {string} [message] the same for people
    */
-  revert(indexes) {
-    for (const index of indexes) this.#picture.show(index, this.#picture.confirmed(index));
-    this.onchange();
+  revert(indexes, code, message = "") {
+    if (!indexes.length) return;
+    this.#reveal(indexes);
+    this.ondropped(indexes.length, code, message);
+  }
+
+  /** Show the server's colours where nothing of ours waits any more. */
+  #reveal(indexes) {
+    for (const index of indexes) {
+      if (this.#picture.knows(index)) this.#picture.show(index, this.#picture.confirmed(index));
+    }
+    if (indexes.length) this.onchange();
   }
 
   #receive(message) {
@@ -156,6 +189,12 @@ export class Session {
       case "snapshot":
         this.#load(message);
         break;
+      case "ack":
+        this.#acknowledge(message);
+        break;
+      case "refused":
+        this.#refuse(message);
+        break;
       case "error":
         this.#fail(message);
         break;
@@ -170,30 +209,51 @@ export class Session {
     this.#outbox.configure(welcome.width, welcome.rateLimit);
     this.#cooldown.adopt(welcome.rules.cooldown);
     if (this.#rules.adopt(welcome.rules)) this.onrules(welcome.background);
-    this.epoch = welcome.epoch;
+    this.#epoch = welcome.epoch;
     this.#outbox.hold();
-    if (welcome.resumed) {
-      this.seq = welcome.seq;
-      this.#head = welcome.head;
-      this.#connection.confirm();
-      this.#catchUp();
-      return;
-    }
+    if (!this.#isShown(welcome)) this.#begin(welcome);
+    if (welcome.resumed) return this.#resume(welcome);
     this.#head = 0; // the snapshot will do
-    const { width, height, background } = this.#picture;
-    if (welcome.width === width && welcome.height === height && welcome.background === background) return;
-    this.#pending.clear(); // their indexes belong to another canvas
+    this.#connection.expect();
+  }
+
+  #isShown({ width, height, background }) {
+    const picture = this.#picture;
+    return width === picture.width && height === picture.height && background === picture.background;
+  }
+
+  /** The canvas has another shape: nothing of ours has a place on it. */
+  #begin(welcome) {
+    const { size } = this.#pending;
+    this.#pending.clear();
     this.#picture.reset(welcome);
+    this.#version = null;
+    if (size) this.ondropped(size, "replaced", "");
+  }
+
+  #resume({ epoch, seq, head }) {
+    if (this.#version?.epoch !== epoch) return this.#startOver();
+    this.#version = { epoch, seq };
+    this.#head = head;
+    this.#connection.confirm();
+    this.#catchUp();
+  }
+
+  /** What the server says does not continue what we show (never with a sound server): ask for all of it. */
+  #startOver() {
+    this.#version = null;
+    this.#connection.lose();
   }
 
   async #load({ seq, whole, area, tiles }) {
-    const generation = this.#generation;
+    const { generation } = this.#connection;
     const waiting = (this.#waiting = []);
-    const colors = await Promise.all(tiles.map(({ data }) => (data.length ? inflate(data) : null)));
-    if (generation !== this.#generation) return;
+    const colors = await Promise.all(tiles.map(({ data }) => (data.length ? inflate(data) : null))).catch(() => null);
+    if (generation !== this.#connection.generation) return;
+    if (colors === null) return this.#startOver();
     const isFirst = !this.#picture.ready;
     this.#picture.load(area, new Map(tiles.map(({ number }, i) => [number, colors[i]])), whole);
-    this.seq = seq;
+    this.#version = { epoch: this.#epoch, seq };
     this.#connection.confirm();
     this.#catchUp();
     for (const [index, color] of this.#pending.colors()) {
@@ -202,22 +262,24 @@ export class Session {
     this.onload(isFirst);
     this.onchange();
     this.#waiting = null;
-    for (let message; (message = waiting.shift()); ) {
-      this.#receive(message);
+    while (waiting.length && generation === this.#connection.generation) {
+      this.#receive(waiting.shift());
       if (this.#waiting) return void this.#waiting.push(...waiting); // it was another snapshot
     }
   }
 
   #apply({ after, upto, each }) {
-    if (after !== this.seq) return this.#connection.retry(); // never with a sound server
+    if (after !== this.seq) return this.#startOver();
+    const now = performance.now();
     each((x, y, color, userId) => {
       const index = y * this.#picture.width + x;
-      if (this.#selves.has(userId)) this.#pending.acknowledge(index, color);
+      if (this.#selves.has(userId)) this.#pending.land(index, color, now);
       if (!this.#picture.knows(index)) return; // our own, which we do not look at any more
       this.#picture.confirm(index, color);
       if (!this.#pending.has(index)) this.#picture.show(index, color);
     });
-    this.seq = upto;
+    this.#version = { ...this.#version, seq: upto };
+    this.#reveal(this.#pending.reach(upto));
     this.onchange();
     this.#catchUp();
     if (this.#pending.queued) this.#outbox.pump();
@@ -227,13 +289,42 @@ export class Session {
   #catchUp() {
     if (this.#head === null || this.seq < this.#head) return;
     this.#head = null;
-    this.#pending.settle((index) => this.#picture.confirmed(index));
+    this.#reveal(this.#pending.reach(Infinity)); // what was acknowledged is part of any later state
+    this.revert(this.#pending.settle(), "lost");
+    this.#sift();
     this.#outbox.release();
   }
 
+  /** Give up own pixels that the rules do not allow any more: the server would refuse those behind them, too. */
+  #sift() {
+    /** @type {Map<string, number[]>} */
+    const refused = new Map();
+    for (const [index, color] of this.#pending.colors()) {
+      const x = index % this.#picture.width;
+      const why = this.#rules.refusal(x, (index - x) / this.#picture.width, color);
+      if (why !== null) refused.set(why, refused.get(why) ?? []).get(why).push(index);
+    }
+    for (const [why, indexes] of refused) {
+      this.#pending.forget(indexes);
+      this.revert(indexes, why);
+    }
+  }
+
+  #acknowledge({ id, seq }) {
+    this.#pending.acknowledge(id, seq, performance.now());
+    this.#reveal(this.#pending.reach(this.seq));
+    if (this.#pending.queued) this.#outbox.pump();
+  }
+
+  #refuse(refused) {
+    if (refused.code === "cooldown") this.#cooldown.begin(this.#people.count, refused.retryAfter);
+    this.#outbox.refused(refused);
+  }
+
+  /** It was not about pixels, but about where we are or what we look at: a state that we asked for will not come. */
   #fail(error) {
-    this.#outbox.refused(error.code === "rate_limited");
-    if (error.code === "cooldown") this.#cooldown.begin(this.#people.count); // by another browser: wait as long as can be
+    if (this.#connection.live) this.#connection.confirm();
+    if (error.code === "rate_limited") this.#outbox.slowDown();
     this.onerror(error);
   }
 }

@@ -43,12 +43,13 @@ export class StatusBadge {
   }
 
   #render() {
-    const { status, retryAt } = this.#state;
+    const { status, retryAt, reason } = this.#state;
     const seconds = Math.max(1, Math.ceil((retryAt - performance.now()) / 1000));
     const when = status === "connecting" || !retryAt ? "" : ` in ${seconds} s`;
     const { size } = this.#pending;
     const waiting = size >= (status === "live" ? BEHIND : 1) ? `, ${size.toLocaleString()} px waiting` : "";
-    const text = LABELS[status] + when + waiting;
+    const what = status === "closed" && reason ? reason : LABELS[status];
+    const text = what + when + waiting;
     if (this.#label.textContent !== text) this.#label.textContent = text;
   }
 

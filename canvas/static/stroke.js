@@ -1,8 +1,11 @@
 /**
- * Strokes: lines without holes, and taking the last ones back.
+ * Strokes: lines without holes, and undo and redo.
  */
 
 const MAX_UNDO = 100;
+/** Which of a pixel's two colours, before and painted, has to be there, and which one is painted over it. */
+const UNDO = { from: 1, to: 0 };
+const REDO = { from: 0, to: 1 };
 
 /**
  * Visit every cell of a line, both ends included (Bresenham).
@@ -38,6 +41,8 @@ export class Strokes {
   #paint;
   /** Index -> the colour before and the colour painted. @type {Map<number, [number, number]>[]} */
   #done = [];
+  /** Strokes that were undone since the last new one. @type {Map<number, [number, number]>[]} */
+  #undone = [];
   /** @type {Map<number, [number, number]> | null} */
   #current = null;
   /** @type {{x: number, y: number} | null} */
@@ -77,31 +82,50 @@ export class Strokes {
     this.#last = cell;
   }
 
+  /**
+   * Go on from another cell without drawing a line to it: the view has moved under the pointer.
+   * @param {{x: number, y: number}} cell
+   */
+  jump(cell) {
+    if (this.#current) this.#last = cell;
+  }
+
   end() {
-    if (this.#current?.size) this.#done.push(this.#current);
+    if (this.#current?.size) {
+      this.#done.push(this.#current);
+      this.#undone = [];
+    }
     if (this.#done.length > MAX_UNDO) this.#done.shift();
     this.#current = null;
   }
 
   /** Take back the stroke that was begun by mistake. */
   cancel() {
-    if (this.#current) this.#restore(this.#current);
+    if (this.#current) this.#repaint(this.#current, UNDO);
     this.#current = null;
   }
 
   /**
-   * Take back the last stroke, except where someone has painted over it.
+   * Take back the running stroke, or the last one, except where someone has painted over it.
    * @returns {boolean} whether there was one
    */
   undo() {
-    const stroke = this.#done.pop();
-    if (stroke) this.#restore(stroke);
-    return stroke !== undefined;
+    this.end();
+    return this.#shift(this.#done, this.#undone, UNDO);
+  }
+
+  /**
+   * Paint again what was undone last, except where someone has painted since.
+   * @returns {boolean} whether there was something
+   */
+  redo() {
+    return !this.active && this.#shift(this.#undone, this.#done, REDO);
   }
 
   /** Forget all strokes: the canvas they were on is gone. */
   clear() {
     this.#done = [];
+    this.#undone = [];
     this.#current = this.#last = null;
   }
 
@@ -113,12 +137,20 @@ export class Strokes {
     this.#current.set(index, [this.#current.get(index)?.[0] ?? before, this.#color]);
   }
 
-  #restore(stroke) {
+  #shift(from, to, way) {
+    const stroke = from.pop();
+    if (!stroke) return false;
+    this.#repaint(stroke, way);
+    to.push(stroke);
+    return true;
+  }
+
+  #repaint(stroke, { from, to }) {
     const { width } = this.#picture;
-    for (const [index, [before, painted]] of stroke) {
+    for (const [index, colors] of stroke) {
       const x = index % width;
       const y = (index - x) / width;
-      if (this.#picture.at(x, y) === painted) this.#paint(x, y, before);
+      if (this.#picture.at(x, y) === colors[from]) this.#paint(x, y, colors[to]);
     }
   }
 }

@@ -5,9 +5,11 @@
 const STAY = 4500;
 const MAX_TOASTS = 3;
 
+/** @typedef {{element: HTMLElement, timer: number, count: number}} Toast timer: 0 if it stays */
+
 export class Toasts {
   #shelf;
-  /** Text -> the timer that takes it away. @type {Map<string, {element: HTMLElement, timer: number}>} */
+  /** @type {Map<string, Toast>} */
   #shown = new Map();
 
   /** @param {HTMLElement} shelf a live region */
@@ -20,27 +22,67 @@ export class Toasts {
    * @param {"note" | "warning"} [kind]
    */
   say(text, kind = "note") {
-    const known = this.#shown.get(text);
-    clearTimeout(known?.timer);
-    const element = known?.element ?? this.#add(text, kind);
-    this.#shown.set(text, { element, timer: setTimeout(() => this.#remove(text), STAY) });
-    if (this.#shown.size > MAX_TOASTS) this.#remove(this.#shown.keys().next().value);
+    this.#put(text, text, kind);
   }
 
-  #add(text, kind) {
+  /**
+   * Say how many of something there were since this toast came up.
+   * @param {string} key what is counted
+   * @param {number} more
+   * @param {(count: number) => string} words
+   */
+  tally(key, more, words) {
+    const count = (this.#shown.get(key)?.count ?? 0) + more;
+    this.#put(key, words(count), "warning").count = count;
+  }
+
+  /**
+   * Say something that stays true until it is `dismiss`ed.
+   * @param {string} key
+   * @param {string} text
+   */
+  pin(key, text) {
+    const toast = this.#put(key, text, "warning");
+    clearTimeout(toast.timer);
+    toast.timer = 0;
+  }
+
+  /** @param {string} key */
+  dismiss(key) {
+    this.#remove(key);
+  }
+
+  #put(key, text, kind) {
+    const toast = this.#shown.get(key) ?? this.#add(key, kind);
+    if (toast.element.textContent !== text) toast.element.textContent = text;
+    clearTimeout(toast.timer);
+    toast.timer = setTimeout(() => this.#remove(key), STAY);
+    if (this.#shown.size > MAX_TOASTS) this.#makeRoom();
+    return toast;
+  }
+
+  #add(key, kind) {
     const element = document.createElement("div");
     element.className = `toast ${kind}`;
-    element.textContent = text;
-    element.addEventListener("click", () => this.#remove(text));
+    element.addEventListener("click", () => this.#remove(key));
     this.#shelf.append(element);
-    return element;
+    const toast = { element, timer: 0, count: 0 };
+    this.#shown.set(key, toast);
+    return toast;
   }
 
-  #remove(text) {
-    const toast = this.#shown.get(text);
+  /** Take away the oldest one that does not stay. */
+  #makeRoom() {
+    for (const [key, { timer }] of this.#shown) {
+      if (timer !== 0) return this.#remove(key);
+    }
+  }
+
+  #remove(key) {
+    const toast = this.#shown.get(key);
     if (!toast) return;
     clearTimeout(toast.timer);
-    this.#shown.delete(text);
+    this.#shown.delete(key);
     toast.element.classList.add("leaving");
     setTimeout(() => toast.element.remove(), 200);
   }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from canvas.grid import Change, Grid
-from canvas.store.chunk import Chunk
+from canvas.store.chunk import Cells, Chunk, Local
 from canvas.store.turn import Pace
 
 Durability = Literal["full", "none"]
@@ -127,8 +127,26 @@ class Reader(Protocol):
         """
         ...
 
-    def chunks_back(self) -> Iterator[Chunk]:
-        """The changes it remembers in chunks, the newest first; within a chunk the oldest comes first."""
+    def seqs_of(self, x: int, y: int, limit: int) -> list[int]:
+        """The numbers of the last `limit` changes of a pixel that it remembers, the newest first.
+
+        Raises:
+            StoreError: if they cannot be read, or too many changes are not indexed yet.
+        """
+        ...
+
+    def by_tile(
+        self, tiles: Iterable[tuple[int, Cells | None]], user: int | None = None
+    ) -> Iterator[tuple[int, Iterable[Local]]]:
+        """The changes it remembers, tile after tile, those of a tile oldest first.
+
+        Args:
+            tiles: which tiles, and which of their pixels; None for all
+            user: only the pixels on which this painter has painted; changes of others on them come too
+
+        Raises:
+            StoreError: if they cannot be read, or too many changes are not indexed yet.
+        """
         ...
 
     def grid(self, seq: int | None = None) -> Grid:
@@ -165,6 +183,14 @@ class Reader(Protocol):
 
     def fold(self) -> None:
         """Rewrite what was committed in small batches so that it can be read as fast as if it had come in large ones.
+
+        Raises:
+            StoreError: if that cannot be read or written.
+        """
+        ...
+
+    def index(self) -> bool:
+        """Index the next changes by place, if so many have come; tells whether there are more.
 
         Raises:
             StoreError: if that cannot be read or written.

@@ -9,8 +9,9 @@ from itertools import islice
 
 import numpy as np
 
+from canvas.area import columns_of
 from canvas.grid import Change, Grid
-from canvas.store.chunk import Chunk, pack
+from canvas.store.chunk import Cells, Chunk, Local, chosen, pack
 from canvas.store.dating import was_ahead
 from canvas.store.interface import Durability, StoreError
 from canvas.store.turn import Pace
@@ -118,10 +119,23 @@ class MemoryReader:
             if batch.changes[-1].seq > after and batch.changes[0].seq <= until:
                 yield self._chunk(batch).between(after, until)
 
-    def chunks_back(self) -> Iterator[Chunk]:
-        """See `Reader.chunks_back`."""
-        for batch in reversed(list(self._store._batches)):
-            yield self._chunk(batch)
+    def seqs_of(self, x: int, y: int, limit: int) -> list[int]:
+        """See `Reader.seqs_of`."""
+        changes = (change for batch in reversed(self._store._batches) for change in reversed(batch.changes))
+        return list(islice((change.seq for change in changes if (change.x, change.y) == (x, y)), limit))
+
+    def by_tile(
+        self, tiles: Iterable[tuple[int, Cells | None]], user: int | None = None
+    ) -> Iterator[tuple[int, Iterable[Local]]]:
+        """See `Reader.by_tile`."""
+        changes = [change for batch in self._store._batches for change in batch.changes]
+        chunk = Chunk(self.oldest(), np.zeros(len(changes)), pack(changes, self._number))
+        found = chunk.by_tile(columns_of(self.width))
+        for tile, cells in tiles:
+            local = found.get(tile)
+            if local is not None:
+                wanted = chosen(cells, None if user is None else local.painted_by(user))
+                yield tile, [local if wanted is None else local.on(wanted)]
 
     def grid(self, seq: int | None = None) -> Grid:
         """See `Reader.grid`."""
@@ -159,6 +173,10 @@ class MemoryReader:
 
     def fold(self) -> None:
         """Nothing is read from a disk."""
+
+    def index(self) -> bool:
+        """All changes are at hand."""
+        return False
 
     def take_snapshot(self) -> None:
         """The canvas is at hand."""

@@ -31,6 +31,24 @@ VERSIONS: Sequence[Sequence[str]] = (
         # All colours after change `seq`: four bytes each, row by row, compressed with zlib.
         "CREATE TABLE snapshots (seq INTEGER PRIMARY KEY, colors BLOB NOT NULL)",
     ),
+    (
+        # The same in bands of some rows, compressed one by one: a large canvas would hold up commits for seconds. A
+        # snapshot without a row in `snapshots` is not finished, or is being removed.
+        "CREATE TABLE bands (seq INTEGER NOT NULL, number INTEGER NOT NULL, colors BLOB NOT NULL,"
+        " PRIMARY KEY (seq, number))",
+        "INSERT INTO bands SELECT seq, 0, colors FROM snapshots",
+        "DROP TABLE snapshots",
+        "CREATE TABLE snapshots (seq INTEGER PRIMARY KEY)",
+        "INSERT INTO snapshots SELECT seq FROM bands",
+    ),
+    (
+        # The changes `first_seq` to `last_seq` as far as they are in one tile, see `canvas.store.places`: the different
+        # painters, the pixels, the distances of the changes' numbers, the different colours, and which colour and which
+        # painter each change has, all after their CRC-32. A question that needs the first columns reads no others.
+        "CREATE TABLE places (tile INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
+        " painters BLOB NOT NULL, cells BLOB NOT NULL, gaps BLOB NOT NULL,"
+        " palette BLOB NOT NULL, colors BLOB NOT NULL, users BLOB NOT NULL, PRIMARY KEY (tile, first_seq))",
+    ),
 )
 """What each version of the schema adds. A file's version is `PRAGMA user_version`; the last one here is ours."""
 VOLATILE = "~"

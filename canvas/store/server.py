@@ -12,7 +12,7 @@ from actors.blocking import BlockingServer
 from canvas.grid import Change, Grid
 from canvas.store.interface import Durability, Store, StoreError
 
-LOOK_EVERY = 10_000
+LOOK_EVERY = 2_000
 """Changes after which the process of the history is told to see whether a snapshot is due."""
 
 

@@ -141,6 +141,7 @@ class SqliteStore:
         """See `Store.load`."""
         grid, self._file.checked = self._file.checked, None
         with closing(self.reader()) as reader:
+            self._hold_log()
             return grid if grid is not None and grid.seq == reader.seq() else reader.grid()
 
     def since(self, seq: int) -> list[Change] | None:
@@ -249,6 +250,15 @@ class SqliteStore:
             with transaction(connection):
                 rows.remove(connection, seq + 1)
             raise
+
+    def _hold_log(self) -> None:
+        """Keep a connection open, also before the first commit.
+
+        As long as there is none, SQLite reads the whole log for each new one, and the log grows with each write.
+        """
+        with self._file.turn, contextlib.suppress(sqlite3.Error):
+            if self._file.owner is self:
+                self._connected()
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from canvas.area import SHIFT, TILE, Area, columns_of
 from canvas.grid import Grid
-from canvas.store import rows, schema
-from canvas.store.chunk import RECORD, Chunk
+from canvas.store import places, rows, schema
+from canvas.store.chunk import RECORD, Cells, Chunk, Local, chosen, join
 from canvas.store.interface import StoreError
 from canvas.store.rows import Row
 from canvas.store.schema import CHECKED_WHOLE, connected, damaged, explained, transaction
 
 KEPT_SNAPSHOTS = 8
+MOST_SEGMENTS = 3
+"""Of changes that are not indexed yet and are searched nevertheless: so many may come while one is written."""
 _LAST = chr(0x10FFFF)
 """Behind all that may follow in a text."""
 COMPRESSION = 1
@@ -49,6 +54,7 @@ class SqliteReader:
         self.height = self.about.height
         self.background = self.about.background
         self.replayed = 0
+        self._segment = places.segment_of(self.width, self.height)
 
     def verify(self) -> Grid:
         """Read what a start needs, and all of a small file; returns the canvas.
@@ -62,6 +68,7 @@ class SqliteReader:
                 if self._path.stat().st_size <= CHECKED_WHOLE:
                     for _ in self.chunks(until=grid.seq - self.replayed):
                         pass  # the later ones have just been read
+                    places.verify(self._connection)
             except StoreError as error:
                 raise damaged(self._path, str(error)) from error
         return grid
@@ -91,16 +98,33 @@ class SqliteReader:
             after = chunk.last
             yield chunk
 
-    def chunks_back(self) -> Iterator[Chunk]:
-        """See `Reader.chunks_back`."""
-        before = self.seq() + 1
-        while before > 1:
-            found = self._read("first_seq < ? ORDER BY first_seq DESC", before)
-            chunk = rows.join(found[::-1], before - 1).between(0, before - 1)  # it may have been folded meanwhile
-            if chunk.last != before - 1:
-                raise StoreError(f"change {before - 1} is missing")
-            before = chunk.first
-            yield chunk
+    def seqs_of(self, x: int, y: int, limit: int) -> list[int]:
+        """See `Reader.seqs_of`."""
+        recent = self._not_indexed()
+        (indices,) = np.nonzero((recent.records["x"] == x) & (recent.records["y"] == y))
+        found: list[int] = (recent.first + indices[::-1][:limit]).tolist()
+        if len(found) < limit:
+            tile, cell = (y >> SHIFT) * columns_of(self.width) + (x >> SHIFT), (y & TILE - 1) << SHIFT | x & TILE - 1
+            with _told():
+                found += places.seqs(self._connection, tile, cell, recent.first - 1, limit - len(found))
+        return found
+
+    def by_tile(
+        self, tiles: Iterable[tuple[int, Cells | None]], user: int | None = None
+    ) -> Iterator[tuple[int, Iterable[Local]]]:
+        """See `Reader.by_tile`."""
+        chunk = self._not_indexed()
+        indexed, recent = chunk.first - 1, chunk.by_tile(columns_of(self.width))
+        for tile, cells in tiles:
+            local = recent.get(tile)
+            painted = None
+            if user is not None:
+                painted = self._painted_by(user, tile, indexed)
+                if local is not None:
+                    painted |= local.painted_by(user)
+            wanted = chosen(cells, painted)
+            if wanted is None or wanted.any():
+                yield tile, self._on_tile(tile, wanted, indexed, local)
 
     def grid(self, seq: int | None = None) -> Grid:
         """See `Reader.grid`."""
@@ -165,24 +189,60 @@ class SqliteReader:
     def take_snapshot(self) -> None:
         """See `Reader.take_snapshot`.
 
-        The lock is held for the writes alone, which do not wait for the disk.
+        The lock is held for the writes of one band after the other, which do not wait for the disk.
         """
         grid = self.grid()
-        colors = zlib.compress(grid.colors.astype("<u4", copy=False).data, COMPRESSION)
         with _told(), connected(self._path, writes=True) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
+            if connection.execute("SELECT 1 FROM snapshots WHERE seq = ?", (grid.seq,)).fetchone():
+                return
+            self._remove_bands(connection)
+            count = 0
+            for count, colors in enumerate(_packed(grid), start=1):
+                with self._turn, transaction(connection):
+                    connection.execute("INSERT INTO bands VALUES (?, ?, ?)", (grid.seq, count, colors))
             with self._turn, transaction(connection):
-                connection.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?)", (grid.seq, colors))
+                (written,) = connection.execute("SELECT count(*) FROM bands WHERE seq = ?", (grid.seq,)).fetchone()
+                if written != count:
+                    raise StoreError(f"the snapshot of change {grid.seq} was removed while it was written")
+                connection.execute("INSERT INTO snapshots VALUES (?)", (grid.seq,))
                 connection.execute(
                     "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
                     (KEPT_SNAPSHOTS,),
                 )
+            self._remove_bands(connection)
+
+    def _remove_bands(self, connection: sqlite3.Connection) -> None:
+        """Remove what is left of snapshots that were not finished, or are not kept."""
+        query = "SELECT rowid FROM bands WHERE seq NOT IN (SELECT seq FROM snapshots)"
+        for band in connection.execute(query).fetchall():
+            with self._turn, transaction(connection):
+                connection.execute("DELETE FROM bands WHERE rowid = ?", band)
 
     def fold(self) -> None:
         """See `Reader.fold`. The lock is held for some thousand changes at a time."""
         with _told(), connected(self._path, writes=True) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
             rows.fold(connection, self._turn)
+
+    def index(self) -> bool:
+        """See `Reader.index`. The lock is held while some dozen rows are written."""
+        with _told():
+            after = places.last(self._connection)
+        until = after + self._segment
+        last = self.seq()
+        if last < until:
+            return False
+        chunk = join(after, self.chunks(after, until))
+        with _told(), connected(self._path, writes=True) as connection:
+            connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
+            with self._turn, transaction(connection):
+                if places.last(connection) != after:
+                    raise StoreError(f"change {after + 1} was indexed by another process")
+                if rows.last(connection)[0] < until:  # it was refused after all
+                    raise StoreError(f"change {until} was taken back")
+                places.insert(connection, chunk, columns_of(self.width))
+        return last >= until + self._segment
 
     def close(self) -> None:
         """See `Reader.close`."""
@@ -196,18 +256,62 @@ class SqliteReader:
         with _told():
             return rows.read(self._connection, condition, *parameters)
 
+    def _not_indexed(self) -> Chunk:
+        """The changes after the last indexed one; it takes as long as there are of them.
+
+        Raises:
+            StoreError: if they are many, in a file of an earlier version.
+        """
+        with _told():
+            indexed = places.last(self._connection)
+        last = self.seq()
+        if last - indexed > MOST_SEGMENTS * self._segment:
+            raise StoreError(f"the history is being indexed, {last - indexed} changes are left: ask again in a minute")
+        return join(indexed, self.chunks(indexed, last))
+
+    def _painted_by(self, user: int, tile: int, until: int) -> Cells:
+        with _told():
+            return places.painted_by(self._connection, user, tile, until)
+
+    def _on_tile(self, tile: int, wanted: Cells | None, indexed: int, recent: Local | None) -> Iterator[Local]:
+        with _told():
+            yield from places.read(self._connection, tile, wanted, indexed)
+        if recent is not None:
+            yield recent if wanted is None else recent.on(wanted)
+
     def _snapshot(self, until: int) -> Grid:
         """The last snapshot up to change `until`; without one, the canvas as it was before the first change."""
-        query = "SELECT seq, colors FROM snapshots WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
-        row = self._one(query, until)
-        if row is None:
-            return Grid(self.width, self.height, self.background)
-        seq, compressed = row
-        try:
-            colors = np.frombuffer(zlib.decompress(compressed), "<u4").astype(np.uint32, copy=False)
-            return Grid.restored(colors.reshape(self.height, self.width), self.background, seq)
-        except (zlib.error, ValueError) as error:
-            raise StoreError(f"the snapshot of change {seq} is not whole: {error}") from error
+        query = (
+            "SELECT seq, colors FROM bands WHERE seq = (SELECT max(seq) FROM snapshots WHERE seq <= ?) ORDER BY number"
+        )
+        with _told(), closing(self._connection.execute(query, (until,))) as cursor:
+            first = cursor.fetchone()
+            if first is None:
+                return Grid(self.width, self.height, self.background)
+            seq = first[0]
+            bands = _unpacked((colors for _, colors in chain([first], cursor)), self.width)
+            try:
+                return Grid.restored(self.width, self.height, self.background, seq, bands)
+            except (zlib.error, ValueError) as error:
+                raise StoreError(f"the snapshot of change {seq} is not whole: {error}") from error
+
+
+def _packed(grid: Grid) -> Iterator[bytes]:
+    """All colours in bands of `TILE` rows, each compressed."""
+    for y in range(0, grid.height, TILE):
+        band = grid.colors_in(Area(0, y, grid.width, min(TILE, grid.height - y)))
+        yield zlib.compress(band.astype("<u4", copy=False).data, COMPRESSION)
+
+
+def _unpacked(packed: Iterable[bytes], width: int) -> Iterator[NDArray[np.uint32]]:
+    """The colours that were packed, `TILE` rows at a time; earlier versions packed all of them as one band.
+
+    Raises:
+        zlib.error, ValueError: if they are not whole rows.
+    """
+    for each in packed:
+        rows = np.frombuffer(zlib.decompress(each), "<u4").astype(np.uint32, copy=False).reshape(-1, width)
+        yield from (rows[y : y + TILE] for y in range(0, len(rows), TILE))
 
 
 @contextmanager
@@ -216,4 +320,3 @@ def _told() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StoreError(str(error)) from error
-

@@ -11,6 +11,9 @@ from supervision.server.refusing import HandshakeRefused
 
 RETRY_AFTER = 5
 """Seconds after which a refused client is told to try again."""
+PAGE = 32
+"""Connections of an address beside its WebSockets: a browser opens six at a time to load a page (RFC 9112 §9.4), and
+several people may share an address."""
 
 
 class Refusal(Enum):
@@ -46,40 +49,72 @@ class Refusal(Enum):
 class Admission:
     """Keeps the books. Time is passed in, in seconds of any clock that does not go back.
 
-    Proxies are one address with many people behind it: they are counted only in all, and the people by `enter` and
-    `leave` of their own addresses when they open a WebSocket.
+    The limits of an address count its WebSockets. Its connections have the same limits and `PAGE` more, so that a
+    browser can load a page whatever the limits are. Proxies are one address with many people behind it: their
+    connections are counted only in all, and the WebSockets of the people by their own addresses.
 
     Attributes:
-        present: who is there, of each address with a limit
+        connections: of each address with a limit
+        websockets: of each address with a limit
     """
 
     def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self._is_limited = policy.max_per_address is not None or policy.max_arrivals is not None
+        self._proxies = policy.proxies
+        self.connections = _Book(_plus_page(policy.max_per_address), _plus_page(policy.max_arrivals))
+        self.websockets = _Book(policy.max_per_address, policy.max_arrivals)
+
+    def enter(self, address: str, now: float) -> Refusal | None:
+        """Let a connection in, or say why not. Who is let in must `leave`."""
+        return None if address in self._proxies else self.connections.enter(address, now)
+
+    def leave(self, address: str) -> None:
+        """A connection that was let in has gone."""
+        if address not in self._proxies:
+            self.connections.leave(address)
+
+    def open(self, address: str, now: float) -> Refusal | None:
+        """Let somebody open a WebSocket, or say why not. Who is let in must `close`."""
+        return None if address in self._proxies else self.websockets.enter(address, now)
+
+    def close(self, address: str) -> None:
+        """A WebSocket that was let in has gone."""
+        if address not in self._proxies:
+            self.websockets.leave(address)
+
+
+def _plus_page(limit: int | None) -> int | None:
+    return None if limit is None else limit + PAGE
+
+
+class _Book:
+    """Counts the present and the arrivals of a second, by address; empty without a limit."""
+
+    def __init__(self, most: int | None, most_arrivals: int | None) -> None:
+        self._most = most
+        self._most_arrivals = most_arrivals
+        self._is_limited = most is not None or most_arrivals is not None
         self._arrived: Counter[str] = Counter()  # of this second, so as many as came in it
         self._second = 0
         self.present: Counter[str] = Counter()
 
     def enter(self, address: str, now: float) -> Refusal | None:
-        """Let somebody in, or say why not. Who is let in must `leave`."""
-        if not self._is_limited or address in self._policy.proxies:
+        if not self._is_limited:
             return None
-        policy, key = self._policy, household(address)
-        if policy.max_arrivals is not None:
+        key = household(address)
+        if self._most_arrivals is not None:
             if int(now) != self._second:
                 self._second = int(now)
                 self._arrived.clear()
-            if self._arrived[key] >= policy.max_arrivals:
+            if self._arrived[key] >= self._most_arrivals:
                 return Refusal.TOO_FAST
             self._arrived[key] += 1
-        if policy.max_per_address is not None and self.present[key] >= policy.max_per_address:
+        if self._most is not None and self.present[key] >= self._most:
             return Refusal.TOO_MANY_OF_ADDRESS
         self.present[key] += 1
         return None
 
     def leave(self, address: str) -> None:
-        """Somebody who was let in has gone."""
-        if not self._is_limited or address in self._policy.proxies:
+        if not self._is_limited:
             return
         key = household(address)
         self.present[key] -= 1

@@ -17,8 +17,8 @@ class Policy:
     Attributes:
         max_connections: how many there may be at a time; the next one is refused with 503
         max_dismissals: refused clients that are told why at a time; the next one is dropped without a word
-        max_per_address: of these, how many may be of one address; the next one is refused with 429
-        max_arrivals: new connections of one address in a second; the next one is refused with 429
+        max_per_address: how many WebSockets there may be of one address; the next one is refused with 429
+        max_arrivals: new WebSockets of one address in a second; the next one is refused with 429
         limits: what one peer may make us hold
         compression: how messages are compressed with clients that offer it; None for not at all
         tls: speaks TLS with everybody

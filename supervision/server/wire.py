@@ -50,7 +50,7 @@ class Wire(Incoming):
         self.address = self._peer_address = address
         self.connected_at = 0.0
         self.keepsake: Any = None
-        self._admitted: str | None = None  # whose WebSocket it is, if that is counted beside the peer's connection
+        self._admitted: str | None = None  # whose WebSocket it is, once it may be opened
         self._unwatch: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
@@ -74,7 +74,7 @@ class Wire(Incoming):
         self._sockets.forget(self)
         self._sockets.admission.leave(self._peer_address)
         if self._admitted is not None:
-            self._sockets.admission.leave(self._admitted)
+            self._sockets.admission.close(self._admitted)
         if error is not None:
             log.debug("wire.lost", wire=self.id, peer=self.peer, error=error)
         super().connection_lost(error)
@@ -130,14 +130,14 @@ class Wire(Incoming):
         return replace(request, remote=self.address, is_secure=is_secure)
 
     def admit(self, request: Request, origin: str | None) -> Refusal | None:
-        """Let a request open a WebSocket, or say why not. The peer itself was admitted when it connected."""
+        """Let a request open a WebSocket, or say why not."""
         sockets, refusal = self._sockets, None
         if sockets.is_draining:  # the drainer may have passed already, and nobody would say goodbye
             refusal = Refusal.DRAINING
         elif not self._policy.origins.permit(origin, request.host):
             refusal = Refusal.ORIGIN
-        elif self.address != self._peer_address:
-            refusal = sockets.admission.enter(self.address, asyncio.get_running_loop().time())
+        else:
+            refusal = sockets.admission.open(self.address, asyncio.get_running_loop().time())
             self._admitted = None if refusal else self.address
         if refusal is not None:
             sockets.refuse(refusal)

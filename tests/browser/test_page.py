@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Dialog, Page, async_playwright
 
 from actors import Ref, whereis
 from canvas.application import CanvasApplication
@@ -226,40 +226,61 @@ async def test_page_that_comes_back_is_sent_what_it_missed_and_no_snapshot(
         await bob.leave()
 
 
-OUTBOX = """async () => {
-  const { Outbox } = await import("/static/outbox.js");
-  const { Pending } = await import("/static/pending.js");
-  const sent = [];
-  const connection = { live: true, backlog: 0, send: (frame) => sent.push(frame) };
-  const pending = new Pending();
-  const looks = [];
-  const setInterval = window.setInterval;
-  window.setInterval = (look) => looks.push(look);
-  const outbox = new Outbox(connection, pending, () => {});
-  window.setInterval = setInterval;
-  outbox.configure(100, null);
-  const counts = [];
-  for (const begin of [() => outbox.reset(), () => outbox.hold()]) {
-    begin();
-    pending.put(7, 0xff0000, 0);
-    outbox.pump();
-    for (const look of looks) look(); // the timer that sends lost pixels again
-    counts.push(sent.length);
-    pending.settle(() => 0);
-    outbox.release();
-    counts.push(sent.length);
-    pending.acknowledge(7, 0xff0000);
-  }
-  return [...counts, pending.size, looks.length];
-}"""
+@live
+async def test_page_that_hears_nothing_connects_again(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with browser_and_canvas(tmp_path, chromium) as (browser, application):
+        ann = await open_page(browser, application)
+        await ann.evaluate("Date.now = ((now) => () => now() + 46_000)(Date.now)")  # as if 46 s had passed in silence
+        await ann.wait_for_function("() => window.opened === 2 && window.canopy.status === 'live'")
+        await paint(ann, 1, 1, "#FF0000")
 
 
 @live
-async def test_own_pixels_wait_until_the_page_has_caught_up(tmp_path: Path, chromium: dict[str, Any]) -> None:
-    """A pixel that was sent before would count as lost once the page has caught up, and be painted twice."""
+async def test_page_asks_before_pixels_are_lost(tmp_path: Path, chromium: dict[str, Any]) -> None:
     async with browser_and_canvas(tmp_path, chromium) as (browser, application):
-        page = await open_page(browser, application)
-        assert await page.evaluate(OUTBOX) == [0, 1, 1, 2, 0, 1]
+        ann = await open_page(browser, application)
+        asked: list[str] = []
+
+        async def answer(dialog: Dialog) -> None:
+            asked.append(dialog.type)
+            await dialog.dismiss()
+
+        ann.on("dialog", answer)
+        await ann.locator("[data-testid=board]").click()  # a page that nobody has touched may not ask
+        await ann.wait_for_function("() => window.canopy.seq === 1 && window.canopy.pending === 0")
+        await ann.context.set_offline(True)
+        await ann.locator("[data-testid=status][data-status=offline]").wait_for()
+        await ann.evaluate("() => window.canopy.paint(2, 2, '#0000FF')")
+        async with ann.expect_event("dialog"):
+            await ann.close(run_before_unload=True)
+        assert asked == ["beforeunload"]
+        await ann.context.set_offline(False)
+        await ann.wait_for_function("() => window.canopy.pending === 0")
+        async with ann.expect_event("close"):
+            await ann.close(run_before_unload=True)
+        assert asked == ["beforeunload"]
+
+
+@live
+async def test_page_loads_again_when_a_full_server_refuses_some_of_it(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with browser_and_canvas(tmp_path, chromium) as (browser, application):
+        page = await (await browser.new_context(bypass_csp=True)).new_page()
+        await page.clock.install()
+        await page.route("**/static/outbox.js", lambda route: route.fulfill(status=503))
+        await page.goto(f"http://127.0.0.1:{application.sockets.port}/")
+        await page.get_by_text("The server is full, trying again").wait_for()
+        await page.unroute("**/static/outbox.js")
+        await page.clock.fast_forward(10_000)
+        await page.locator("[data-testid=status][data-status=live]").wait_for()
+
+
+@live
+async def test_one_connection_of_an_address_is_enough_for_a_page(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    limits = {"max_connections_per_ip": 1, "max_new_connections_per_ip": 1}
+    async with browser_and_canvas(tmp_path, chromium, **limits) as (browser, application):
+        ann = await open_page(browser, application)
+        await paint(ann, 1, 1, "#FF0000")
+        await check_undisturbed(ann)
 
 
 @live
@@ -395,5 +416,209 @@ async def test_who_rests_on_a_pixel_is_told_who_painted_it_and_when(tmp_path: Pa
         await bob.get_by_label("Move around", exact=True).tap()
         await bob.touchscreen.tap(195, 300)
         await bob.locator("[data-testid=readout]", has_text="user1, just now").wait_for()
+        for x, y in ((x, y) for x in range(8) for y in range(8)):
+            await ann.evaluate("([x, y]) => window.canopy.paint(x, y, '#FFFFFF')", [x, y])
+        await ann.locator("[data-testid=readout]", has_text="erased by you, just now").wait_for()
         for page in (ann, bob):
             await check_undisturbed(page)
+
+
+RED = """
+    () => {
+        const { width, height } = document.getElementById("board");
+        const { data } = document.getElementById("board").getContext("2d").getImageData(0, 0, width, height);
+        return new Uint32Array(data.buffer).filter((pixel) => pixel === 0xFF0000FF).length;
+    }
+"""
+"""How many red pixels the board shows."""
+
+LOSE_BITMAPS = """
+    () => {
+        for (const bitmap of [...window.bitmaps, ...document.querySelectorAll("canvas")]) {
+            bitmap.getContext("2d").reset();
+            bitmap.dispatchEvent(new Event("contextrestored"));
+        }
+    }
+"""
+
+COLLECT_BITMAPS = """
+    window.bitmaps = [];
+    const create = document.createElement.bind(document);
+    document.createElement = (name) => {
+        const element = create(name);
+        if (name === "canvas") window.bitmaps.push(element);
+        return element;
+    };
+"""
+
+
+async def next_frame(page: Page) -> None:
+    """Wait until the page has drawn."""
+    await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@live
+async def test_page_keeps_what_it_shows_and_what_was_chosen(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with browser_and_canvas(tmp_path, chromium, width=64, height=48) as (browser, application):
+        ann = await open_page(browser, application)
+        await ann.add_init_script(COLLECT_BITMAPS)
+        stored = await ann.evaluate("localStorage.getItem('canopy.color')")
+        assert stored is None  # nothing was chosen
+        await ann.locator("[data-color='#FFD9B0']").click()
+        await ann.reload()
+        await ann.locator("[data-testid=status][data-status=live]").wait_for()
+        assert await ann.get_attribute("[data-color='#FFD9B0']", "aria-checked") == "true"
+        assert await ann.evaluate("localStorage.getItem('canopy.color')") == "#FFD9B0"
+
+        # A stroke during which the view changes has no line to the new place, and is undone as a whole.
+        await ann.evaluate("() => { location.hash = '#32,24,32' }")
+        await next_frame(ann)
+        await ann.mouse.move(600, 300)
+        await ann.mouse.down()
+        await ann.mouse.move(601, 300)
+        await ann.evaluate("() => { location.hash = '#10,10,32' }")
+        await next_frame(ann)
+        await ann.mouse.move(602, 300)
+        await ann.mouse.up()
+        await ann.wait_for_function("() => window.canopy.pending === 0 && window.canopy.seq === 2")
+        await ann.keyboard.press("Control+z")
+        await ann.wait_for_function("() => window.canopy.pending === 0 && window.canopy.seq === 4")
+        await ann.keyboard.press("Control+Shift+z")
+        await ann.wait_for_function("() => window.canopy.pending === 0 && window.canopy.seq === 6")
+
+        # The link is copied with the view of this moment.
+        await ann.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await ann.evaluate("() => { location.hash = '#32,24,20' }")
+        await next_frame(ann)
+        await ann.keyboard.press("d")
+        await ann.keyboard.press("d")
+        await ann.keyboard.press("l")
+        await ann.get_by_text("Link to this view copied").wait_for()
+        assert (await ann.evaluate("navigator.clipboard.readText()")).endswith("#38,24,20")
+
+        # Bitmaps that were lost are drawn again, also when the browser does not tell.
+        for x in range(30, 34):
+            await paint(ann, x, 20, "#FF0000")
+        await next_frame(ann)
+        red = await ann.evaluate(RED)
+        assert red > 1000
+        await ann.evaluate(LOSE_BITMAPS)
+        await next_frame(ann)
+        assert await ann.evaluate(RED) == red
+        await ann.evaluate("() => { for (const bitmap of window.bitmaps) bitmap.getContext('2d').reset() }")
+        await ann.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+        await next_frame(ann)
+        assert await ann.evaluate(RED) == red
+
+        # Another monitor, and colours of the user's own.
+        devtools = await ann.context.new_cdp_session(ann)
+        for ratio in (2, 1.75, 1):
+            metrics = {"width": 900, "height": 700, "deviceScaleFactor": ratio, "mobile": False}
+            await devtools.send("Emulation.setDeviceMetricsOverride", metrics)
+            sharp = "(side) => document.getElementById('board').width === side"
+            await ann.mouse.move(400 + 10 * ratio, 300)
+            await ann.wait_for_function(sharp, arg=900 * ratio)
+        await ann.emulate_media(forced_colors="active")
+        background = "all => new Set(all.map((each) => getComputedStyle(each).backgroundColor)).size"
+        assert await ann.locator(".swatch").evaluate_all(background) == 32
+        assert await ann.locator("[data-tool]").evaluate_all(background) == 2
+        outline = "all => all.filter((each) => getComputedStyle(each).outlineStyle === 'solid').length"
+        assert await ann.locator(".swatch").evaluate_all(outline) == 1
+        await check_undisturbed(ann)
+
+
+LAYOUT = """
+    () => {
+        const panels = [...document.querySelectorAll(".brand, .actions, .dock, .readout, .zoom")];
+        const boxes = panels.map((panel) => [panel.className, panel.getBoundingClientRect()]);
+        const faults = [];
+        for (const [name, box] of boxes) {
+            const { left, top, right, bottom } = box;
+            if (left < 0 || top < 0 || right > innerWidth + 0.5 || bottom > innerHeight + 0.5) faults.push(name);
+            for (const [other, { left, top, right, bottom }] of boxes) {
+                if (other === name || box.right <= left || right <= box.left) continue;
+                if (box.bottom > top && bottom > box.top) faults.push(`${name} on ${other}`);
+            }
+        }
+        const isReachable = (control) => {
+            control.scrollIntoView({ block: "nearest", inline: "nearest" });
+            const { left, top, right, bottom } = control.getBoundingClientRect();
+            const found = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+            return control.contains(found);
+        };
+        const controls = [...document.querySelectorAll("button, a, .custom")];
+        for (const control of controls.filter((control) => control.checkVisibility() && !control.closest("dialog"))) {
+            if (!isReachable(control)) faults.push(control.id || control.ariaLabel || control.className);
+        }
+        return faults;
+    }
+"""
+"""Panels that lie on one another or outside, and controls that cannot be clicked."""
+
+WIDE = [(1366, 768), (1024, 768), (820, 1180), (740, 360)]
+NARROW = [(390, 844), (360, 640), (320, 568), (320, 256), (280, 653)]
+
+
+@live
+async def test_everything_can_be_reached_in_windows_and_palettes_of_all_sizes(
+    tmp_path: Path, chromium: dict[str, Any]
+) -> None:
+    for count, touches in ((0, (False, True)), (64, (True,)), (128, (False,))):
+        palette = tuple(0x10101 * number for number in range(count)) or None
+        folder = tmp_path / str(count)
+        async with browser_and_canvas(folder, chromium, palette=palette) as (browser, application):
+            for touch in touches:
+                ann = await open_page(browser, application, has_touch=touch, is_mobile=touch)
+                faults = {}
+                for width, height in WIDE + NARROW:
+                    await ann.set_viewport_size({"width": width, "height": height})
+                    await next_frame(ann)
+                    faults[width, height] = await ann.evaluate(LAYOUT)
+                assert faults == {window: [] for window in WIDE + NARROW}
+                assert ann.failures == []  # type: ignore[attr-defined]
+
+
+@live
+async def test_first_gesture_on_a_large_canvas_moves_or_zooms_and_paints_nothing(
+    tmp_path: Path, chromium: dict[str, Any]
+) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    async with browser_and_canvas(tmp_path, chromium, width=1000, height=1000) as (browser, application):
+        ann, bob = await open_page(browser, application, **phone), await open_page(browser, application)
+        finger = await ann.context.new_cdp_session(ann)
+
+        async def touch(kind: str, *points: tuple[int, int]) -> None:
+            touches = [{"x": x, "y": y} for x, y in points]
+            await finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+        await touch("touchStart", (200, 300))
+        for y in range(310, 400, 10):
+            await touch("touchMove", (200, y))
+        await touch("touchEnd")
+        await ann.wait_for_function("() => location.hash.length > 1")  # the view has moved
+        await bob.mouse.move(600, 300)
+        await bob.mouse.down()
+        await bob.mouse.move(640, 300, steps=4)
+        await bob.mouse.up()
+        await bob.wait_for_function("() => location.hash.length > 1")
+        closer = "() => parseInt(document.getElementById('zoom-level').textContent) === 1200"
+        await ann.touchscreen.tap(195, 400)
+        await bob.mouse.click(640, 300)
+        for page in (ann, bob):
+            await page.wait_for_function(closer)
+            assert await page.evaluate("[window.canopy.seq, window.canopy.pending]") == [0, 0]
+        await ann.touchscreen.tap(195, 400)
+        await ann.wait_for_function("() => window.canopy.seq === 1 && window.canopy.pending === 0")
+        await bob.mouse.click(640, 300)
+        await bob.wait_for_function("() => window.canopy.seq === 2 && window.canopy.pending === 0")
+        for page in (ann, bob):
+            await check_undisturbed(page)
+
+
+@live
+async def test_browser_that_is_too_old_is_told(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with browser_and_canvas(tmp_path, chromium) as (browser, application):
+        page = await browser.new_page()
+        await page.add_init_script("delete window.DecompressionStream")
+        await page.goto(f"http://127.0.0.1:{application.sockets.port}/")
+        await page.get_by_text("Safari 16.4").wait_for()

@@ -3,10 +3,12 @@
 from abc import ABC, abstractmethod
 from contextlib import closing
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from canvas.area import TILE
 from canvas.grid import Change, Grid
 from canvas.store import Reader, Store
 from canvas.store.dating import MOST_BACK, NOT_BEFORE
@@ -28,6 +30,14 @@ def past(reader: Reader, after: int = 0, until: int | None = None) -> list[tuple
         changes = chunk.changes(reader.names(chunk.users()))
         found += [(c.seq, c.x, c.y, c.color, c.user_id, at) for c, at in zip(changes, chunk.at.tolist(), strict=True)]
     return found
+
+
+Placed = tuple[int, int, int, str]
+_PLACED = st.tuples(
+    st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1), st.integers(0, 0xFFFFFF), st.sampled_from("abc")
+)
+_LOG = st.lists(st.tuples(st.lists(_PLACED, min_size=1, max_size=9), st.booleans()), max_size=9)
+"""Batches that are committed one after the other, and whether the history is folded and indexed after each."""
 
 
 class StoreContract(ABC):
@@ -167,16 +177,47 @@ class StoreContract(ABC):
         assert [seq for seq, *_ in past(reader, after, until)] == list(range(after + 1, until + 1))
         reader.close()
 
-    def test_past_backwards_is_the_same(self) -> None:
-        store = self.open_store()
-        for first in range(0, 20, 4):
-            store.append(changes(4, after=first), AT + first)
-        reader = store.reader()
-        backwards = list(reader.chunks_back())
-        assert [chunk.first for chunk in backwards] == sorted((chunk.first for chunk in backwards), reverse=True)
-        forwards = [change for chunk in reversed(backwards) for change in chunk.changes(reader.names(chunk.users()))]
-        assert forwards == store.since(0)
-        reader.close()
+    def test_changes_are_found_by_place_and_painter_whatever_was_folded_and_indexed(self) -> None:
+        @settings(max_examples=25)
+        @given(log=_LOG, cells=st.none() | st.frozensets(st.integers(0, 5)), painter=st.sampled_from([None, *"abc"]))
+        def check(log: list[tuple[list[Placed], bool]], cells: frozenset[int] | None, painter: str | None) -> None:
+            store = self.open_store()
+            reader = store.reader()
+            everything: list[Change] = []
+            for number, (batch, is_indexed) in enumerate(log):
+                first = len(everything) + 1
+                made = [Change(x, y, color, user, seq) for seq, (x, y, color, user) in enumerate(batch, first)]
+                store.append(made, AT + number)
+                everything += made
+                if is_indexed:
+                    reader.fold()
+                    reader.index()
+            for x, y in ((0, 0), (2, 1), (5, 3)):
+                seqs = [change.seq for change in reversed(everything) if (change.x, change.y) == (x, y)]
+                assert [reader.seqs_of(x, y, limit) for limit in (1, 3, 99)] == [seqs[:1], seqs[:3], seqs]
+            user = None if painter is None else reader.number(painter)
+            if painter is not None and user is None:
+                return
+            wanted = None if cells is None else np.isin(np.arange(TILE * TILE) % TILE, list(cells))
+            expected = [
+                (c.seq, c.y * TILE + c.x, c.color, c.user_id)
+                for c in everything
+                if (cells is None or c.x in cells)
+                and any((c.x, c.y) == (d.x, d.y) and painter in (None, d.user_id) for d in everything)
+            ]
+            found: list[tuple[int, int, int, str]] = []
+            for tile, parts in reader.by_tile([(0, wanted)], user):
+                assert tile == 0
+                for local in parts:
+                    names = reader.names(set(local.users.tolist()))
+                    users = [names[number] for number in local.users.tolist()]
+                    assert not len(users) or local.first <= local.seqs.min() <= local.seqs.max() <= local.last
+                    columns = (local.seqs.tolist(), local.cells.tolist(), local.colors.tolist(), users)
+                    found += list(zip(*columns, strict=True))
+            assert found == expected
+            reader.close()
+
+        check()
 
     def test_canvas_can_be_had_as_it_was_after_any_change(self) -> None:
         store = self.open_store()
@@ -275,6 +316,7 @@ class StoreContract(ABC):
         reader = store.reader()
         reader.take_snapshot()
         reader.fold()
+        reader.index()
         assert reader.since_snapshot() == 0
         store.append(changes(2, after=5, color=0xABCDEF), AT)
         assert (store.load().seq, store.load().color(5, 0)) == (7, 0xABCDEF)

@@ -135,6 +135,19 @@ def test_timelapse_begins_with_the_first_change_and_ends_with_the_last(command: 
         assert duration == 2000
 
 
+@pytest.mark.parametrize(("kind", "memory"), [("gif", "10.2"), ("webp", "71.6")])
+def test_timelapse_that_takes_too_much_memory_is_refused(
+    command: Command, tmp_path: Path, kind: str, memory: str
+) -> None:
+    store = SqliteStore.open(tmp_path / DATABASE, "none", new=About("an epoch", 2_500, 1_000, WHITE))
+    store.append([Change(0, 0, RED, "ann", 1)], NOON)
+    store.close()
+    outcome = command("timelapse", f"out.{kind}", "--fps", "60", "--seconds", "600", "--data", str(tmp_path))
+    expected = f"36000 frames as {kind.upper()} would take {memory} GiB of memory: take fewer, or .png"
+    assert (outcome.code, outcome.error) == (2, expected)
+    assert command("timelapse", f"out.{kind}", "--fps", "1", "--seconds", "2", "--data", str(tmp_path)).code == 0
+
+
 def test_timelapse_shows_a_part_of_the_time(command: Command, data: Path) -> None:
     times = ("--from", "2026-01-31T11:00:00Z", "--to", "2026-01-31T12:30:00Z")
     assert command("timelapse", "out.png", *times, "--seconds", "1", "--data", str(data)).code == 0

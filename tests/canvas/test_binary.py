@@ -13,6 +13,7 @@ from canvas.area import TILE, Area
 from canvas.binary import (
     MAX_CHANGES,
     decode,
+    server_ack,
     server_changes,
     server_cursors,
     server_error,
@@ -63,6 +64,11 @@ def refusal(data: bytes) -> BadMessage:
             "01 0000 0000 00000a e703 f301 0a0b0c",
             ClientPixels([ClientPixelUpdate(0, 0, 0x00000A), ClientPixelUpdate(999, 499, 0x0A0B0C)]),
         ),
+        ("04 ffffffff 6400 9600 ff0000", ClientPixels([ClientPixelUpdate(100, 150, 0xFF0000)], 2**32 - 1)),
+        (
+            "04 00000000 0000 0000 00000a 0100 0000 00000a",
+            ClientPixels([ClientPixelUpdate(0, 0, 0x0A), ClientPixelUpdate(1, 0, 0x0A)], 0),
+        ),
         ("02 c800 2c01", ClientCursorMove(200, 300)),
         ("03 0000 0000 e803 f401", ClientSubscribe(Area(0, 0, 1000, 500))),
     ],
@@ -83,6 +89,8 @@ def test_good_message_is_read(data: str, expected: ClientMessage) -> None:
         ("01 e803 0000 ff0000", "out_of_bounds", "x"),
         ("01 0000 f401 ff0000", "out_of_bounds", "y"),
         ("01 0000 0000 ff0000 ffff 0000 ff0000", "out_of_bounds", "x"),
+        ("04", "invalid_message", None),
+        ("04 070000", "invalid_message", None),
         ("02 c800 2c", "invalid_message", None),
         ("02 c800 2c01 00", "invalid_message", None),
         ("02 e803 2c01", "out_of_bounds", "x"),
@@ -97,12 +105,18 @@ def test_bad_message_is_refused(data: str, code: str, field: str | None) -> None
     assert (error.code, error.field) == (code, field)
 
 
+@pytest.mark.parametrize("rest", ["", "6400 9600 ff00", "e803 0000 ff0000"])
+def test_refused_painting_message_keeps_its_id(rest: str) -> None:
+    error = refusal(bytes.fromhex("04 07000000" + rest))
+    assert (error.id, error.paints) == (7, True)
+
+
 def check_read_or_refused(data: bytes) -> None:
     message: ClientMessage | str
     try:
         message = decode(data, WIDTH, HEIGHT)
     except BadMessage as error:
-        (sent,) = told(server_error(error.code, error.message, error.field))
+        (sent,) = told(*server_error(error))
         message = sent["code"]
     if isinstance(message, str):
         assert message in {"invalid_message", "unknown_type", "out_of_bounds"}
@@ -119,7 +133,7 @@ def check_read_or_refused(data: bytes) -> None:
         assert 0 <= place.y < HEIGHT
 
 
-@given(st.binary() | st.builds(lambda kind, rest: bytes((kind,)) + rest, st.integers(1, 3), st.binary(max_size=40)))
+@given(st.binary() | st.builds(lambda kind, rest: bytes((kind,)) + rest, st.integers(1, 4), st.binary(max_size=40)))
 def test_any_bytes_are_a_message_or_a_bad_message(data: bytes) -> None:
     check_read_or_refused(data)
 
@@ -233,8 +247,41 @@ def test_presence_and_cursors_are_understood(comings: list[Coming], cursors: lis
 
 @given(USER_IDS, st.text(), st.none() | USER_IDS.filter(bool))
 def test_error_is_understood(code: str, message: str, field: str | None) -> None:
-    (error,) = told(server_error(code, message, field))
+    (error,) = told(*server_error(BadMessage(code, message, field)))
     assert (error["code"], error["message"], error.get("field")) == (code, message, field)
+    assert "id" not in error
+
+
+IDS = st.integers(0, 2**32 - 1)
+
+
+@given(IDS, st.lists(st.tuples(U16, U16), max_size=5), st.none() | st.floats(0, 1e6))
+def test_refusal_of_a_message_with_an_id_is_understood(
+    id_: int, pixels: list[tuple[int, int]], wait: float | None
+) -> None:
+    error = BadMessage("cooldown", "wait", retry_after=wait)
+    error.id, error.pixels = id_, tuple(pixels)
+    (data,) = server_error(error)
+    heard = told(data)
+    assert data[0] == 0x89
+    assert [(e["id"], e["code"], e["message"]) for e in heard] == [(id_, "cooldown", "wait")] * (len(pixels) or 1)
+    assert [(e["x"], e["y"]) for e in heard if "x" in e] == pixels
+    for one in heard:
+        assert ("retry_after" in one) is (wait is not None)
+        assert wait is None or wait <= one["retry_after"] <= wait + 0.0011
+
+
+def test_more_refused_pixels_than_a_message_holds_are_several() -> None:
+    error = BadMessage("rate_limited", "")
+    error.id, error.pixels = 1, tuple((n % 1000, n // 1000) for n in range(MAX_CHANGES + 2))
+    messages = server_error(error)
+    assert len(messages) == 2
+    assert [(one["x"], one["y"]) for one in told(*messages)] == list(error.pixels)
+
+
+@given(IDS, st.integers(0, 2**64 - 1))
+def test_ack_is_understood(id_: int, seq: int) -> None:
+    assert told(server_ack(id_, seq)) == [{"type": "ack", "id": id_, "seq": seq}]
 
 
 def test_snapshot_is_understood_and_a_part_of_one_changes_nothing_else() -> None:

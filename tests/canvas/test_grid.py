@@ -117,7 +117,8 @@ def test_grid_is_restored_from_its_colours_and_from_columns(dots: list[tuple[int
     grid, other = Grid(WIDE, HIGH, BACKGROUND), Grid(WIDE, HIGH, BACKGROUND)
     grid.apply(numbered(dots))
     other.apply_columns(*np.array(dots, dtype=np.uint32).reshape(-1, 3).T)
-    restored = Grid.restored(grid.colors, BACKGROUND, grid.seq)
+    bands = [grid.colors[y : y + TILE] for y in range(0, HIGH, TILE)]
+    restored = Grid.restored(WIDE, HIGH, BACKGROUND, grid.seq, bands)
     assert grid.seq == other.seq == restored.seq == len(dots)
     assert np.array_equal(grid.colors, other.colors)
     assert np.array_equal(grid.colors, restored.colors)

@@ -1,4 +1,6 @@
-"""Questions to the past: who painted this pixel, and what would be without what somebody painted. Pure."""
+"""Questions to the past: what would be without what somebody painted? Pure."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from hypothesis import given
@@ -6,15 +8,17 @@ from hypothesis import strategies as st
 
 from canvas.area import Area
 from canvas.grid import Grid
-from canvas.history import Placed, Selection, past_of, undo
+from canvas.history import Selection, undo
 from canvas.store import Chunk
 from canvas.store.chunk import RECORD
 
-WIDTH, HEIGHT = 4, 3
+WIDTH, HEIGHT = 600, 300
+"""Six tiles; those on the right and at the bottom are not whole."""
 ANN, BOB = 1, 2
+Record = tuple[int, int, int, int]
 
 
-def chunk(first: int, *records: tuple[int, int, int, int]) -> Chunk:
+def chunk(first: int, *records: Record) -> Chunk:
     """Changes (x, y, colour, user) from number `first` on; each is made at the second of its number."""
     return Chunk(first, np.arange(first, first + len(records), dtype=float), np.array(list(records), RECORD))
 
@@ -25,32 +29,20 @@ LOG = [
 ]
 
 
-def undone(user: int | None = None, area: Area | None = None, after: int = 0, until: int = 7) -> dict[object, object]:
+def undone(
+    user: int | None = None, area: Area | None = None, after: int = 0, until: int = 99, log: list[Chunk] = LOG
+) -> dict[object, object]:
     base = Grid(WIDTH, HEIGHT, 0)
-    records = np.concatenate([part.between(0, after).records for part in LOG])
-    base.apply_columns(records["x"], records["y"], records["color"])
-    undoing = undo(Selection(user, area, after, until), base, [part.between(after, 7) for part in LOG])
-    assert undoing.seq == 7
+    selection = Selection(user, area, after, until)
+    parts = [part.by_tile(base.columns) for part in log]
+    tiles = []
+    for tile, cells in selection.tiles(base):
+        changes = [part[tile] for part in parts if tile in part]
+        tiles.append((tile, changes if cells is None else [local.on(cells) for local in changes]))
+    undoing = undo(selection, base, tiles)
     cells = zip(undoing.xs.tolist(), undoing.ys.tolist(), strict=True)
     colors = zip(undoing.now.tolist(), undoing.before.tolist(), strict=True)
     return {"changes": undoing.changes, **dict(zip(cells, colors, strict=True))}
-
-
-def test_past_of_a_pixel_comes_newest_first() -> None:
-    backwards = LOG[::-1]
-    assert past_of(2, 0, backwards, 9) == [
-        Placed(6, 0xA6, ANN, 6.0), Placed(5, 0xA5, ANN, 5.0), Placed(4, 0xB4, BOB, 4.0)
-    ]  # fmt: skip
-    assert [placed.seq for placed in past_of(0, 0, backwards, 9)] == [3, 1]
-    assert past_of(3, 0, backwards, 9) == []
-
-
-def test_past_of_a_pixel_ends_at_the_limit_and_reads_no_further() -> None:
-    def chunks():  # type: ignore[no-untyped-def]
-        yield LOG[1]
-        raise AssertionError("read further than it has to")
-
-    assert [placed.seq for placed in past_of(2, 0, chunks(), 2)] == [6, 5]
 
 
 def test_without_somebody_each_pixel_is_what_the_others_left() -> None:
@@ -65,6 +57,7 @@ def test_undoing_is_bounded_by_area() -> None:
     assert undone(ANN, Area(1, 0, 2, 1)) == {"changes": 3, (1, 0): (0xA2, 0), (2, 0): (0xA6, 0xB4)}
     assert undone(None, Area(3, 2, 100, 100)) == {"changes": 1, (3, 2): (0xA7, 0)}
     assert undone(None, Area(100, 100, 5, 5)) == {"changes": 0}
+    assert undone(None, Area(1000, 1000, 5, 5)) == {"changes": 0}
 
 
 def test_undoing_is_bounded_by_number() -> None:
@@ -79,23 +72,48 @@ def test_undoing_everything_gives_an_empty_canvas() -> None:
     }  # fmt: skip
 
 
-_CHANGE = st.tuples(st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1), st.integers(0, 3), st.integers(1, 3))
+def test_undoing_nothing_changes_nothing() -> None:
+    assert undone(log=[]) == {"changes": 0}
 
 
-@given(st.lists(_CHANGE, max_size=30), st.integers(1, 3), st.integers(0, 30), st.integers(0, 30))
-def test_undoing_is_replaying_without(log: list[tuple[int, int, int, int]], user: int, after: int, until: int) -> None:
-    after = min(after, len(log))
-    selected = [user == change[3] and after < seq <= until for seq, change in enumerate(log, 1)]
-    now, without = np.zeros((HEIGHT, WIDTH)), np.zeros((HEIGHT, WIDTH))
+@dataclass(frozen=True)
+class Case:
+    """A history in two parts, and what of it is to be undone."""
+
+    log: list[Record]
+    parted: int
+    user: int | None
+    area: Area | None
+    after: int
+    until: int
+
+
+_X, _Y = st.sampled_from([0, 254, 255, 256, 511, 512, 599]), st.sampled_from([0, 255, 256, 299])
+_CASES = st.builds(
+    Case,
+    st.lists(st.tuples(_X, _Y, st.integers(0, 3), st.integers(1, 3)), max_size=40),
+    st.integers(0, 40),
+    st.none() | st.integers(1, 3),
+    st.none() | st.builds(Area, _X, _Y, st.integers(1, 700), st.integers(1, 700)),
+    st.integers(0, 40),
+    st.integers(0, 40),
+)
+
+
+@given(_CASES)
+def test_undoing_is_replaying_without(case: Case) -> None:
+    log = case.log
+    selected = [
+        case.user in (None, user) and (case.area is None or (x, y) in case.area) and case.after < seq <= case.until
+        for seq, (x, y, _, user) in enumerate(log, 1)
+    ]
+    now: dict[object, int] = {}
+    without: dict[object, int] = {}
     for (x, y, color, _), is_selected in zip(log, selected, strict=True):
-        now[y, x] = color
+        now[x, y] = color
         if not is_selected:
-            without[y, x] = color
-    base = Grid(WIDTH, HEIGHT, 0)
-    whole = chunk(1, *log)
-    before = whole.between(0, after).records
-    base.apply_columns(before["x"], before["y"], before["color"])
-    undoing = undo(Selection(user, None, after, until), base, [whole.between(after, len(log))])
-    assert undoing.changes == sum(selected)
-    now[undoing.ys, undoing.xs] = undoing.before
-    assert (now == without).all()
+            without[x, y] = color
+    expected = {at: (color, without.get(at, 0)) for at, color in now.items() if color != without.get(at, 0)}
+    parts = [chunk(1, *log[: case.parted]), chunk(1 + len(log[: case.parted]), *log[case.parted :])]
+    found = undone(case.user, case.area, case.after, case.until, parts)
+    assert found == {"changes": sum(selected), **expected}

@@ -20,6 +20,7 @@ from canvas.messages import (
     Person,
     Welcome,
     decode,
+    server_ack,
     server_canvas_state,
     server_coming,
     server_cursor_moved,
@@ -216,6 +217,7 @@ FIELDS = st.fixed_dictionaries(
         "width": st.integers(-2, WIDTH + 1) | JSON,
         "height": st.integers(-2, HEIGHT + 1) | JSON,
         "color": st.from_regex(r"#[0-9A-Fa-f]{6}", fullmatch=True) | JSON,
+        "id": st.integers(-1, 2**32) | JSON,
     },
 )
 
@@ -225,9 +227,9 @@ def check_read_or_refused(data: str | bytes) -> None:
     try:
         message = decode(data, WIDTH, HEIGHT)
     except BadMessage as error:
-        sent = json.loads(server_error(error.code, error.message, error.field))
+        (sent,) = errors(error)
         assert sent["code"] in CODES
-        assert sent.get("field") in (None, "type", "x", "y", "width", "height", "color")
+        assert sent.get("field") in (None, "type", "x", "y", "width", "height", "color", "id")
         return
     if isinstance(message, ClientSubscribe):
         area = message.area
@@ -276,6 +278,50 @@ def test_message_broken_anywhere_is_a_message_or_a_bad_message(data: st.DataObje
 def test_every_pixel_in_every_colour_is_read(x: int, y: int, color: int, lower: bool) -> None:
     text = f"#{color:06x}" if lower else f"#{color:06X}"
     assert decode(changed(PIXEL, x=x, y=y, color=text), WIDTH, HEIGHT) == ClientPixelUpdate(x, y, color)
+
+
+# What the client calls it.
+
+
+SENT = [
+    PIXEL,
+    {"type": "cursor_move", "x": 1, "y": 2},
+    {"type": "subscribe", "x": 0, "y": 0, "width": 1, "height": 1},
+]
+
+
+@pytest.mark.parametrize("id_", [0, 7, 2**32 - 1])
+@pytest.mark.parametrize("message", SENT, ids=lambda message: message["type"])
+def test_id_is_read(message: dict[str, Any], id_: int) -> None:
+    assert decode(json.dumps({**message, "id": id_}), WIDTH, HEIGHT).id == id_
+    assert decode(json.dumps(message), WIDTH, HEIGHT).id is None
+
+
+@pytest.mark.parametrize("id_", [-1, 2**32, 2**70, 1.0, True, None, "7", [], {}])
+@pytest.mark.parametrize("message", SENT, ids=lambda message: message["type"])
+def test_what_is_no_id_is_refused_without_one(message: dict[str, Any], id_: object) -> None:
+    error = refusal(json.dumps({**message, "id": id_}))
+    assert (error.code, error.field, error.id, error.paints) == ("invalid_field", "id", None, False)
+
+
+@pytest.mark.parametrize(
+    ("message", "pixels"),
+    [
+        ({"type": "pixel_update", "x": WIDTH, "y": 0, "color": "#FF0000"}, ((WIDTH, 0),)),
+        ({"type": "pixel_update", "x": 1, "y": 0, "color": "red"}, ((1, 0),)),
+        ({"type": "pixel_update", "x": 1.5, "y": 0, "color": "#FF0000"}, ()),
+        ({"type": "pixel_update"}, ()),
+    ],
+)
+def test_refused_painting_message_keeps_its_id_and_its_pixel(message: dict[str, Any], pixels: object) -> None:
+    error = refusal(json.dumps({**message, "id": 7}))
+    assert (error.id, error.paints, error.pixels) == (7, True, pixels)
+
+
+@pytest.mark.parametrize("message", [{"type": "cursor_move", "x": 1}, {"type": "subscribe"}, {"type": "other"}, {}])
+def test_refused_message_that_paints_nothing_keeps_its_id(message: dict[str, Any]) -> None:
+    error = refusal(json.dumps({**message, "id": 7}))
+    assert (error.id, error.paints, error.pixels) == (7, False, ())
 
 
 # What is written.
@@ -334,7 +380,29 @@ def test_presence_is_written_as_documented() -> None:
 
 def test_error_names_the_field_only_if_there_is_one() -> None:
     with_field = {"type": "error", "code": "missing_field", "message": "x is missing", "field": "x"}
-    assert json.loads(server_error("missing_field", "x is missing", "x")) == with_field
-    assert json.loads(server_error("invalid_json", "not JSON")) == {
-        "type": "error", "code": "invalid_json", "message": "not JSON"
-    }  # fmt: skip
+    assert errors(BadMessage("missing_field", "x is missing", "x")) == [with_field]
+    assert errors(BadMessage("invalid_json", "not JSON")) == [
+        {"type": "error", "code": "invalid_json", "message": "not JSON"}
+    ]
+
+
+def test_error_names_each_refused_pixel_and_the_message_and_when_to_try_again() -> None:
+    error = BadMessage("cooldown", "wait", retry_after=1.2345)
+    error.id, error.pixels = 7, ((1, 2), (3, 4))
+    told = {"type": "error", "code": "cooldown", "message": "wait", "id": 7, "retry_after": 1.235}
+    assert errors(error) == [{**told, "x": 1, "y": 2}, {**told, "x": 3, "y": 4}]
+
+
+@pytest.mark.parametrize("wait", [0.0, 1e-9, 0.001, 59.9999])
+def test_time_to_wait_is_never_nothing_nor_too_short(wait: float) -> None:
+    (error,) = errors(BadMessage("cooldown", "wait", retry_after=wait))
+    assert 0.001 <= error["retry_after"] < wait + 0.0011
+    assert error["retry_after"] >= wait
+
+
+def errors(error: BadMessage) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in server_error(error)]
+
+
+def test_ack_is_written_as_documented() -> None:
+    assert json.loads(server_ack(7, 123)) == {"type": "ack", "id": 7, "seq": 123}

@@ -86,8 +86,8 @@ async def test_everybody_sees_one_order(tmp_path: Path) -> None:
     async with simulation(tmp_path) as canvas:
         clients = [await canvas.join() for _ in range(4)]
         for number in range(40):
-            for client, color in zip(clients, (RED, GREEN, "#0000FF", "#000000"), strict=True):
-                client.paint(number % 2, 0, color)
+            for place, client in enumerate(clients):
+                client.paint(number % 2, 0, f"#{4 * number + place:06X}")
             if number % 10 == 9:
                 await settle(0.005)
         await shown(clients, 160)  # every screen has checked that the numbers have no gap
@@ -184,7 +184,7 @@ async def test_nothing_is_shown_before_it_is_committed(tmp_path: Path, store: Wa
 
         store.before_commit = look
         for number in range(50):
-            clients[number % 2].paint(number % 32, 0, RED)
+            clients[number % 2].paint(number % 32, 0, f"#{number:06X}")
             await asyncio.sleep(0)
         await shown(clients, 50)
         assert ahead == []
@@ -247,7 +247,7 @@ async def test_painting_at_the_rate_limit_meets_no_error(tmp_path: Path) -> None
     async with simulation_with_limit(tmp_path, "100/s") as canvas:
         ann = await canvas.join()
         for number in range(500):
-            ann.paint(number % 32, 0, RED)
+            ann.paint(number % 32, 0, f"#{number:06X}")
             await asyncio.sleep(0.010)
         await acknowledged(ann, 500)
         assert ann.screen.errors == []
@@ -288,8 +288,8 @@ async def test_cursor_has_a_limit_of_its_own(tmp_path: Path) -> None:
 async def test_flood_is_rate_limited_and_then_closed_with_1008(tmp_path: Path) -> None:
     async with simulation_with_limit(tmp_path, "10/s") as canvas:
         ann, bob = await canvas.join(), await canvas.join()
-        for _ in range(500):
-            ann.paint(0, 0, RED)
+        for number in range(500):
+            ann.paint(0, 0, f"#{number:06X}")
         assert await ann.end() == (1008, "too many bad messages, the last one: rate_limited")
         assert {error["code"] for error in ann.screen.errors} == {"rate_limited"}
         assert len(ann.screen.errors) == 100

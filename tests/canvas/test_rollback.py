@@ -87,7 +87,12 @@ async def test_rollback_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
             ("user=nobody", "nobody called nobody has ever painted here"),
             ("area=1,2,3", "area is X,Y,WIDTH,HEIGHT"),
             ("area=a,b,c,d", "area is X,Y,WIDTH,HEIGHT"),
+            ("area=0,0,0,5", "area is X,Y,WIDTH,HEIGHT"),
             ("from=yesterday", "from and to are seconds"),
+            ("from=nan", "from and to are seconds"),
+            ("to=inf&user=user1", "from and to are seconds"),
+            ("", "a rollback needs user, area, from or to: without any it would be everything"),
+            ("apply=1", "a rollback needs user, area, from or to: without any it would be everything"),
         ):
             with pytest.raises(AdminError, match=words):
                 await rollback(tmp_path, query)
@@ -210,15 +215,16 @@ async def test_rollback_leaves_a_newer_pixel_that_waits_to_be_committed(tmp_path
         cast("canvas", Paint([Change(x, 1, 0xFF0000, "mallory") for x in range(3)]))
         await ann.until(lambda: ann.screen.seq == 3)
         suspend("store")
-        cast("canvas", Paint([Change(1, 1, 0x00FF00, "bob"), Change(2, 1, 0xFF0000, "bob")]))
+        newer = [Change(1, 1, 0x00FF00, "bob"), Change(2, 1, 0x00FF00, "bob"), Change(2, 1, 0xFF0000, "bob")]
+        cast("canvas", Paint([*newer, Change(0, 1, 0xFF0000, "bob")]))  # the last one is no change
         await settle(2.0 if has_been_sent else 0.1)
-        assert (await call("canvas", GetStatus())).waiting == (0 if has_been_sent else 2)
+        assert (await call("canvas", GetStatus())).waiting == (0 if has_been_sent else 4)
         undoing = Restore([Change(x, 1, 0xFFFFFF, "rollback") for x in range(3)], [0xFF0000] * 3)
         answer = asyncio.ensure_future(call("canvas", undoing))
         await settle(0.1)
         resume("store")
         assert await answer == 1
-        await ann.until(lambda: ann.screen.seq == 6)
+        await ann.until(lambda: ann.screen.seq == 7)
         assert ann.screen.pixels == {(1, 1): GREEN, (2, 1): RED}
 
 

@@ -1,11 +1,14 @@
 """What may be painted: the rules, pure."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from canvas.area import Area
 from canvas.errors import BadMessage
+from canvas.rate_limit import SHARE, Painter
 from canvas.rules import CROWD, Cooldown, Cooldowns, Rules
 
 RED, GREEN = 0xFF0000, 0x00FF00
@@ -54,15 +57,19 @@ def test_cooldown_grows_with_the_crowd_up_to_its_longest() -> None:
     assert cooldown.seconds(CROWD) == cooldown.seconds(10 * CROWD) == 31.0
 
 
+ANN, BOB = Painter("ann", "192.0.2.1"), Painter("bob", "192.0.2.2")
+
+
 def test_second_pixel_waits_for_the_cooldown_and_other_users_do_not() -> None:
     cooldowns = Cooldowns(Cooldown(5.0, 5.0))
-    cooldowns.begin("ann", 2, 100.0)
-    cooldowns.begin("bob", 2, 101.0)
-    with pytest.raises(BadMessage, match=r"wait 0\.5 s"):
-        cooldowns.begin("ann", 2, 104.5)
-    cooldowns.begin("ann", 2, 105.0)
+    cooldowns.begin(ANN, 2, 100.0)
+    cooldowns.begin(BOB, 2, 101.0)
+    with pytest.raises(BadMessage, match=r"wait 0\.5 s") as caught:
+        cooldowns.begin(ANN, 2, 104.5)
+    assert caught.value.retry_after == 0.5
+    cooldowns.begin(ANN, 2, 105.0)
     with pytest.raises(BadMessage):
-        cooldowns.begin("ann", 2, 109.9)
+        cooldowns.check(ANN, 2, 109.9)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 10)), max_size=50))
@@ -71,9 +78,9 @@ def test_nobody_paints_twice_within_the_cooldown(tries: list[tuple[str, float]])
     now, last = 0.0, dict[str, float]()
     for user_id, step in tries:
         now += step
-        may = user_id not in last or now >= last[user_id] + 3.0
+        may = user_id not in last or now >= last[user_id] + 3.0 - 1e-6
         try:
-            cooldowns.begin(user_id, 1, now)
+            cooldowns.begin(Painter(user_id, user_id), 1, now)
         except BadMessage:
             assert not may
         else:
@@ -81,8 +88,28 @@ def test_nobody_paints_twice_within_the_cooldown(tries: list[tuple[str, float]])
             last[user_id] = now
 
 
+def test_wait_that_is_undone_is_none() -> None:
+    cooldowns = Cooldowns(Cooldown(5.0, 5.0))
+    cooldowns.undo(ANN, cooldowns.begin(ANN, 1, 0.0), 1.0)
+    cooldowns.begin(ANN, 1, 1.0)
+    with pytest.raises(BadMessage):
+        cooldowns.begin(ANN, 1, 5.9)
+
+
+def test_address_may_paint_as_many_pixels_in_a_cooldown_as_its_share_of_users() -> None:
+    cooldowns = Cooldowns(Cooldown(20.0, 20.0))
+    users = (Painter(f"user{number}", "192.0.2.1") for number in itertools.count())
+    for _ in range(SHARE):
+        cooldowns.begin(next(users), 1, 0.0)
+    with pytest.raises(BadMessage) as caught:
+        cooldowns.begin(next(users), 1, 0.0)
+    assert caught.value.retry_after == pytest.approx(20.0 / SHARE)
+    cooldowns.begin(next(users), 1, 20.0 / SHARE)
+    cooldowns.begin(BOB, 1, 0.0)
+
+
 def test_those_whose_wait_is_over_are_forgotten() -> None:
     cooldowns = Cooldowns(Cooldown(1.0, 1.0))
     for number in range(1_000):
-        cooldowns.begin(f"user{number}", 1, number / 10)
-    assert len(cooldowns._until) <= 10
+        cooldowns.begin(Painter(f"user{number}", f"address{number}"), 1, number / 10)
+    assert len(cooldowns) <= 2 * 11

@@ -6,6 +6,7 @@ import random
 import shutil
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -23,6 +24,7 @@ from canvas.store import (
     About,
     Append,
     Load,
+    LookForSnapshot,
     SqliteReader,
     SqliteStore,
     Store,
@@ -30,9 +32,11 @@ from canvas.store import (
     StoreServer,
     UnusableStore,
     dating,
+    places,
     rows,
     schema,
     server,
+    sqlite_reader,
 )
 from canvas.store.chunk import RECORD, RUN, pack
 from tests.canvas.store_contract import AT, BACKGROUND, HEIGHT, WIDTH, StoreContract, changes, past
@@ -44,7 +48,10 @@ ABOUT = About("an epoch", WIDTH, HEIGHT, BACKGROUND)
 
 class TestSqliteStore(StoreContract):
     @pytest.fixture(autouse=True)
-    def _take_folder(self, tmp_path: Path) -> Iterator[None]:
+    def _take_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        monkeypatch.setattr(places, "SEGMENT", 5)
+        monkeypatch.setattr(places, "READ_ROWS", 2)
+        monkeypatch.setattr(sqlite_reader, "MOST_SEGMENTS", 99)
         self._numbers = itertools.count(1)
         self._folder = tmp_path
         self._stores: list[SqliteStore] = []
@@ -195,6 +202,105 @@ def test_a_start_reads_each_row_once(path: Path, snapshot_after: int | None, mon
     again.close()
 
 
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (256, 256), (257, 255), (300, 513), (10, 1000)])
+def test_snapshot_has_all_colours_and_nothing_else(path: Path, width: int, height: int) -> None:
+    store = SqliteStore.open(path, "none", new=About("e", width, height, BACKGROUND))
+    chance = random.Random(1)
+    places = [(chance.randrange(width), chance.randrange(height)) for _ in range(500)]
+    store.append([Change(x, y, chance.randrange(1 << 24), "ann", seq) for seq, (x, y) in enumerate(places, 1)], AT)
+    with closing(store.reader()) as reader, schema.connected(path, writes=True) as connection:
+        expected = reader.grid().rgb()
+        for _ in range(2):
+            reader.take_snapshot()
+            grid = reader.grid()
+            assert (reader.replayed, grid.seq, grid.rgb()) == (0, 500, expected)
+        bands = connection.execute("SELECT number, colors FROM bands ORDER BY number").fetchall()
+        assert b"".join(zlib.decompress(colors) for _, colors in bands) == grid.colors.astype("<u4").tobytes()
+        number, last = bands[-1]
+        more = zlib.compress(zlib.decompress(last) + bytes(4 * width))
+        for damaged in (b"", last[:-1], last[: len(last) // 2], more, zlib.compress(b""), zlib.compress(bytes(3))):
+            connection.execute("UPDATE bands SET colors = ? WHERE number = ?", (damaged, number))
+            with pytest.raises(StoreError, match="the snapshot of change 500 is not whole"):
+                reader.grid()
+    store.close()
+
+
+@pytest.fixture
+def tall(path: Path) -> Iterator[SqliteStore]:
+    """A store whose snapshots have four bands, with two changes."""
+    store = SqliteStore.open(path, "none", new=About("e", 5, 1000, BACKGROUND))
+    store.append([Change(1, 999, 7, "ann", 1), Change(1, 0, 8, "ann", 2)], AT)
+    yield store
+    store.close()
+
+
+class FailingTurn(contextlib.AbstractContextManager[None]):
+    """A lock that lets so many in, and then does something before it lets in the next."""
+
+    def __init__(self, left: int, act: Callable[[], object]) -> None:
+        self._left = left
+        self._act = act
+
+    def __enter__(self) -> None:
+        self._left -= 1
+        if self._left == -1:
+            self._act()
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def fail() -> None:
+    raise sqlite3.OperationalError("disk I/O error")
+
+
+@pytest.mark.parametrize("bands", range(5))
+def test_snapshot_that_is_not_finished_is_none_and_is_removed(tall: SqliteStore, bands: int) -> None:
+    with closing(tall.reader()) as reader, schema.connected(tall._file.path) as connection:
+        reader._turn = FailingTurn(bands, fail)
+        with pytest.raises(StoreError, match="disk I/O error"):
+            reader.take_snapshot()
+        assert reader.since_snapshot() == 2
+        assert (reader.grid().color(1, 999), reader.replayed) == (7, 2)
+        tall.append([Change(1, 1, 9, "ann", 3)], AT)
+        reader._turn = contextlib.nullcontext()
+        reader.take_snapshot()
+        assert (reader.grid().color(1, 1), reader.replayed) == (9, 0)
+        assert connection.execute("SELECT DISTINCT seq FROM bands").fetchall() == [(3,)]
+
+
+@pytest.mark.parametrize("bands", range(5))
+def test_two_who_take_a_snapshot_at_once_leave_a_whole_one(tall: SqliteStore, bands: int) -> None:
+    """One of them belongs to a process that was killed; its thread goes on."""
+    with closing(tall.reader()) as killed, closing(tall.reader()) as successor:
+        killed._turn = FailingTurn(bands, successor.take_snapshot)
+        with contextlib.suppress(StoreError):
+            killed.take_snapshot()
+        for seq in (2, 3):
+            assert (successor.grid().color(1, 999), successor.replayed) == (7, 0)
+            tall.append([Change(1, seq, 9, "ann", seq + 1)], AT)
+            successor.take_snapshot()
+
+
+def test_commits_wait_for_one_band_of_a_snapshot_and_not_for_all(tall: SqliteStore) -> None:
+    with closing(tall.reader()) as reader:
+        seqs = []
+
+        class Between(contextlib.AbstractContextManager[None]):
+            def __enter__(self) -> None:
+                seqs.append(reader.seq())
+
+            def __exit__(self, *_: object) -> None:
+                tall.append([Change(2, 2, 9, "ann", reader.seq() + 1)], AT)
+
+        reader._turn = Between()
+        reader.take_snapshot()
+        assert seqs == [2, 3, 4, 5, 6]
+        reader._turn = contextlib.nullcontext()
+        assert reader.grid(2).color(2, 2) == BACKGROUND
+        assert reader.replayed == 0
+
+
 def test_old_snapshots_go(store: SqliteStore) -> None:
     reader = store.reader()
     for number in range(12):
@@ -203,6 +309,7 @@ def test_old_snapshots_go(store: SqliteStore) -> None:
     reader.close()
     with schema.connected(store._file.path) as connection:
         assert connection.execute("SELECT min(seq), max(seq), count(*) FROM snapshots").fetchone() == (5, 12, 8)
+        assert connection.execute("SELECT min(seq), max(seq), count(*) FROM bands").fetchone() == (5, 12, 8)
 
 
 # Folding.
@@ -248,11 +355,10 @@ def test_history_that_is_folded_while_it_is_read_is_read_whole(
 ) -> None:
     monkeypatch.setattr(rows, "READ_ROWS", 3)
     with closing(small_batches.reader()) as reader:
-        everything, backwards = reader.chunks(), reader.chunks_back()
-        first, last = next(everything), next(backwards)
+        everything = reader.chunks()
+        first = next(everything)
         reader.fold()
         assert sum(map(len, everything)) == sum(SIZES) - len(first)
-        assert sum(map(len, backwards)) == sum(SIZES) - len(last)
 
 
 def all_rows(path: Path) -> list[tuple[object, ...]]:
@@ -400,6 +506,122 @@ async def test_start_reads_few_rows_however_quiet_the_canvas_was(
     store.close()
 
 
+# The index by place.
+
+
+def indexed(store: SqliteStore) -> tuple[int, int]:
+    """How many changes are indexed, and how many by name."""
+    with schema.connected(store._file.path) as connection:
+        names = connection.execute("SELECT count(DISTINCT first_seq) FROM places").fetchone()
+        return places.last(connection), names[0]
+
+
+@simulated
+async def test_history_of_an_earlier_version_is_indexed_between_the_questions(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 10)
+    store = SqliteStore.open(tmp_path_factory.mktemp("data") / "canvas.db", "none", new=ABOUT)
+    for number in range(12):
+        store.append(changes(10, after=10 * number), AT + number)
+    with capture_logs() as logs:
+        history = await start(Historian, store)
+        answer = await call(history, AskPast(0, 0, 1))
+        assert isinstance(answer, StoreError)
+        assert str(answer) == "the history is being indexed, 110 changes are left: ask again in a minute"
+        for _ in range(20):
+            answer = await call(history, AskPast(0, 0, 1))
+        assert [placed.seq for placed in answer.changes] == [97]
+    assert indexed(store) == (120, 12)
+    assert [event["event"] for event in logs if "index" in event["event"]] == ["store.indexing", "store.indexed"]
+    store.append(changes(9, after=120), AT + 20)
+    cast(history, LookForSnapshot())
+    assert [placed.seq for placed in (await call(history, AskPast(5, 1, 2))).changes] == [108, 84]
+    assert indexed(store) == (120, 12)
+    store.append(changes(1, after=129), AT + 21)
+    cast(history, LookForSnapshot())
+    await call(history, AskPast(0, 0, 1))
+    assert indexed(store) == (130, 13)
+    store.close()
+
+
+def test_history_that_two_index_at_once_is_indexed_once(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 10)
+    store.append(changes(25), AT)
+    with closing(store.reader()) as reader, closing(store.reader()) as other:
+
+        class OtherIsFirst(contextlib.AbstractContextManager[None]):
+            def __exit__(self, *_: object) -> None:
+                pass
+
+            def __enter__(self) -> None:
+                other.index()
+
+        reader._turn = OtherIsFirst()
+        with pytest.raises(StoreError, match="change 1 was indexed by another process"):
+            reader.index()
+        assert indexed(store) == (10, 1)
+        assert reader.seqs_of(0, 0, 9) == [25, 1]
+
+
+def test_change_that_is_taken_back_is_not_indexed(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 10)
+    store.append(changes(9), AT)
+    store.append(changes(1, after=9), AT)
+    with closing(store.reader()) as reader:
+
+        class TakenBack(contextlib.AbstractContextManager[None]):
+            def __exit__(self, *_: object) -> None:
+                pass
+
+            def __enter__(self) -> None:
+                with schema.connected(store._file.path, writes=True) as connection:
+                    connection.execute("DELETE FROM batches WHERE first_seq = 10")
+
+        reader._turn = TakenBack()
+        with pytest.raises(StoreError, match="change 10 was taken back"):
+            reader.index()
+        assert indexed(store) == (0, 0)
+
+
+def test_log_stays_small_while_the_history_of_an_earlier_version_is_indexed(path: Path) -> None:
+    about = About("an epoch", 1000, 1000, 0)
+    store = SqliteStore.open(path, "none", new=about)
+    records = np.zeros(1_000_000, RECORD)
+    records["x"], records["y"] = np.arange(len(records)) % 1000, np.arange(len(records)) // 1000
+    with schema.connected(path, writes=True, durability="none") as connection:
+        rows.insert(connection, 1, AT, None, records.tobytes())
+    store.close()
+    store = SqliteStore.open(path, "none")
+    store.load()
+    is_more = True
+    while is_more:
+        with closing(store.reader()) as reader:
+            is_more = reader.index()
+    assert indexed(store)[0] == 1_000_000
+    assert path.with_name("canvas.db-wal").stat().st_size < 4096 * 1_300  # SQLite's limit is 1,000 pages
+    store.close()
+
+
+def test_index_that_is_damaged_is_found_by_a_start(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 10)
+    store.append(changes(10), AT)
+    with closing(store.reader()) as reader:
+        reader.index()
+    store.close()
+    with schema.connected(path, writes=True) as connection:
+        connection.execute("UPDATE places SET users = zeroblob(length(users))")
+    with pytest.raises(UnusableStore, match=r"is damaged \(the index of change 1 is not what was written\)"):
+        SqliteStore.open(path)
+
+
+@pytest.mark.parametrize(("width", "height", "expected"), [(1000, 1000, 100_000), (10_000, 10_000, 500_000)])
+def test_large_canvas_is_indexed_in_longer_segments(width: int, height: int, expected: int) -> None:
+    assert places.segment_of(width, height) == expected
+
+
 # Owners.
 
 
@@ -452,12 +674,13 @@ def test_file_of_version_1_is_brought_up_to_date_and_keeps_all(path: Path, monke
         connection.execute("INSERT INTO users VALUES (7, 'ann')")
         rows.insert(connection, 1, AT, None, records)
 
-    with pytest.raises(UnusableStore, match="has version 1, and this canopy reads 2: `canopy run` migrates it"):
+    ours = len(schema.VERSIONS)
+    with pytest.raises(UnusableStore, match=f"has version 1, and this canopy reads {ours}: `canopy run` migrates it"):
         SqliteReader(path)
     with capture_logs() as logs:
         store = SqliteStore.open(path)
     (event,) = logs
-    assert (event["event"], event["earlier"], event["version"]) == ("store.migrated", 1, len(schema.VERSIONS))
+    assert (event["event"], event["earlier"], event["version"]) == ("store.migrated", 1, ours)
     assert store.epoch == "an epoch"
     with closing(store.reader()) as reader:
         assert past(reader) == [(1, 1, 2, 0xABCDEF, "ann", AT)]
@@ -466,6 +689,26 @@ def test_file_of_version_1_is_brought_up_to_date_and_keeps_all(path: Path, monke
     store.close()
     with schema.connected(path) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (len(schema.VERSIONS),)
+
+
+def test_snapshots_of_version_2_are_read_in_this_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There all colours were in one row."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "VERSIONS", schema.VERSIONS[:2])
+        schema.create(path, About("e", 300, 600, BACKGROUND))
+    colors = np.arange(600 * 300, dtype="<u4").reshape(600, 300)
+    records = np.array([(1, 2, 0xABCDEF, 7), (1, 2, 0xABCDEF, 7)], RECORD).tobytes()
+    with schema.connected(path, writes=True) as connection:
+        connection.execute("INSERT INTO users VALUES (7, 'ann')")
+        rows.insert(connection, 1, AT, None, records)
+        connection.execute("INSERT INTO snapshots VALUES (?, ?)", (1, zlib.compress(colors.tobytes())))
+    store = SqliteStore.open(path)
+    with closing(store.reader()) as reader:
+        grid = reader.grid()
+        assert (reader.replayed, grid.color(299, 599), grid.color(1, 2)) == (1, 600 * 300 - 1, 0xABCDEF)
+        reader.take_snapshot()
+        assert (reader.grid().rgb(), reader.replayed) == (grid.rgb(), 0)
+    store.close()
 
 
 def test_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -564,11 +807,28 @@ DAMAGING = (
     "DELETE FROM users",
     "UPDATE batches SET times = x'00' WHERE times IS NOT NULL",
     "UPDATE batches SET records = x'00'",
-    "UPDATE snapshots SET colors = x'00'",
+    "UPDATE bands SET colors = x'00'",
+    "UPDATE places SET cells = x'00'",
+    "UPDATE places SET cells = zeroblob(length(cells))",
+    "UPDATE places SET gaps = substr(gaps, 1, length(gaps) - 1) || x'FF'",
+    "UPDATE places SET painters = zeroblob(length(painters))",
+    "UPDATE places SET colors = x''",
 )
+
+
+def on_tiles(reader: SqliteReader, user: int | None) -> object:
+    return [
+        [local.seqs.tolist(), local.cells.tolist(), local.colors.tolist(), local.users.tolist()]
+        for _, changes in reader.by_tile([(0, None)], user)
+        for local in changes
+    ]
+
+
 LOOKS: dict[str, Callable[[SqliteReader], object]] = {
     "past": past,
-    "backwards": lambda reader: [reader.names(chunk.users()) for chunk in reader.chunks_back()],
+    "places": lambda reader: [reader.seqs_of(seq % WIDTH, seq // WIDTH % HEIGHT, 9) for seq in range(20)],
+    "tiles": lambda reader: on_tiles(reader, None),
+    "painter": lambda reader: on_tiles(reader, 1),
     "grid": lambda reader: [reader.grid().rgb(), reader.grid(5).rgb()],
     "time": lambda reader: [reader.seq_at(AT + number / 2) for number in range(-1, 30)],
 }
@@ -576,11 +836,14 @@ LOOKS: dict[str, Callable[[SqliteReader], object]] = {
 
 @pytest.mark.parametrize("damage", DAMAGING)
 def test_damage_that_is_met_while_it_is_used_is_a_store_error_or_changes_nothing(
-    small_batches: SqliteStore, damage: str
+    small_batches: SqliteStore, damage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(places, "SEGMENT", 20)
     with closing(small_batches.reader()) as reader:
         reader.take_snapshot()
         reader.fold()
+        while reader.index():
+            pass
         before = {name: look(reader) for name, look in LOOKS.items()}
         with schema.connected(small_batches._file.path, writes=True) as connection:
             connection.execute(damage)
@@ -603,7 +866,7 @@ def test_changed_byte_of_the_times_of_a_folded_row_is_found(small_batches: Sqlit
         for place in range(len(times)):
             damaged = bytes(byte ^ (1 << place % 8 if number == place else 0) for number, byte in enumerate(times))
             other.execute("UPDATE batches SET times = ? WHERE first_seq = ?", (damaged, first))
-            for look in (past, LOOKS["backwards"]):
+            for look in (past, LOOKS["grid"]):
                 with pytest.raises(StoreError, match=f"change {first} is not what was written"):
                     look(reader)
         other.execute("UPDATE batches SET times = ? WHERE first_seq = ?", (times, first))
@@ -656,11 +919,14 @@ def test_database_of_somebody_else_is_refused_and_left_as_it_is(path: Path) -> N
     assert path.read_bytes() == before
 
 
+OURS = len(schema.VERSIONS)
+
+
 @pytest.mark.parametrize("open_it", [SqliteStore.open, SqliteReader])
 @pytest.mark.parametrize(
     ("version", "error"),
     [
-        (3, r"has version 3, and this canopy knows versions up to 2: a later canopy wrote it"),
+        (OURS + 1, rf"has version {OURS + 1}, and this canopy knows versions up to {OURS}: a later canopy wrote it"),
         (0, r"is damaged \(version 0 does not exist\)"),
         (-1, r"is damaged \(version -1 does not exist\)"),
     ],
@@ -759,8 +1025,9 @@ def test_snapshot_that_cannot_be_written_is_no_harm(store: SqliteStore, monkeypa
 LOSSES: dict[str, Callable[[Path], object]] = {
     "deleted": lambda path: path.unlink(),
     "moved": lambda path: path.rename(path.with_name("away")),
-    "replaced": lambda path: path.with_name("copy").write_bytes(path.read_bytes())
-    and path.with_name("copy").replace(path),
+    "replaced": lambda path: (
+        path.with_name("copy").write_bytes(path.read_bytes()) and path.with_name("copy").replace(path)
+    ),
 }
 
 

@@ -81,6 +81,7 @@ SENT = st.fixed_dictionaries(
         "width": st.just(1) | VALUES,
         "height": st.just(1) | VALUES,
         "color": st.from_regex(r"\A#[0-9A-Fa-f]{6}\Z") | VALUES,
+        "id": st.integers(-1, 2**32) | VALUES,
         "more": VALUES,
     },
 )
@@ -121,8 +122,9 @@ async def test_what_is_sent_is_what_the_schema_allows(tmp_path: Path) -> None:
             await ann.error()
         ann.send(type="pixel_update", x=0, y=0, color="red")
         ann.send_bytes(encode_frame(Opcode.BINARY, b"", mask=MASK))
-        for x in (10, 0, 10, 1):
-            ann.paint(x, 0, "#FF0000")
+        ann.send(type="pixel_update", x=32, y=0, color="#FF0000", id=0)
+        for id_, (x, color) in enumerate([(10, "#FF0000"), (0, "#FF0000"), (10, "#0000FF"), (1, "#FF0000")], start=1):
+            ann.paint(x, 0, color, id_)
         await bob.until(lambda: bob.screen.seq == 4 and bob.screen.skipped > 0)
         await ann.until(lambda: ann.screen.users == {"user1", "user2"} and bool(ann.screen.cursors))
         await bob.leave()

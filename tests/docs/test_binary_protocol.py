@@ -10,6 +10,7 @@ import pytest
 
 from canvas import binary
 from canvas.area import Area
+from canvas.errors import BadMessage
 from canvas.grid import Change
 from canvas.messages import (
     ClientCursorMove,
@@ -34,18 +35,23 @@ ANN, BOB = Person("77aa", "Ann"), Person("5f0c")
 RULES = Rules(rate_limit=RateLimit(100, 200))
 WELCOME = Welcome("5f0c", 1000, 1000, 0xFFFFFF, "9b2f", 42, 45, True, [BOB, ANN], 2, RULES)
 CHANGES = [Change(100, 150, 0xFF0000, "5f0c", 43), Change(101, 150, 0xFF00, "77aa", 45)]
+COOLDOWN = BadMessage("cooldown", "wait 4.5 s", retry_after=4.5)
+COOLDOWN.id, COOLDOWN.pixels = 7, ((101, 150),)
 WRITTEN = {
     "welcome": binary.server_welcome(WELCOME),
     "snapshot": binary.server_snapshot(42, Area(0, 0, 1000, 1000), [(5, b"\x78\x9c")], is_whole=True),
     "changes": binary.server_changes(CHANGES, 42)[0],
     "presence": binary.server_presence([Coming(ANN, True), Coming(Person("12ab"), False)]),
     "cursors": binary.server_cursors([("5f0c", 200, 300)]),
-    "error": binary.server_error("out_of_bounds", "x must be within 0..999, got 1000", "x"),
+    "error": binary.server_error(BadMessage("out_of_bounds", "x must be within 0..999, got 1000", "x"))[0],
     "user_count": binary.server_user_count(5_000),
+    "ack": binary.server_ack(7, 43),
+    "refused": binary.server_error(COOLDOWN)[0],
     "heartbeat": binary.server_heartbeat(),
 }
 READ = {
     "pixels": ClientPixels([ClientPixelUpdate(100, 150, 0xFF0000), ClientPixelUpdate(101, 150, 0xFF0000)]),
+    "pixels_with_id": ClientPixels([ClientPixelUpdate(100, 150, 0xFF0000), ClientPixelUpdate(101, 150, 0xFF0000)], 7),
     "cursor": ClientCursorMove(200, 300),
     "subscribe": ClientSubscribe(Area(512, 0, 1024, 768)),
 }

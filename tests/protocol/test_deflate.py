@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import Compression, Inflater, Opcode, ProtocolViolation, agree
-from protocol.deflate import Agreement, deflater
+from protocol import CloseCode, Compression, Inflater, Opcode, ProtocolViolation, agree
+from protocol.deflate import MAX_FINAL_BLOCKS, Agreement, deflater
 from protocol.handshake import Extension, parse_extensions
 from tests.protocol.wire import frames_in
 
@@ -172,6 +172,18 @@ def test_a_message_of_several_final_blocks_is_restored() -> None:
     blocks = zlib.compress(b"one", wbits=-15) + zlib.compress(b"two", wbits=-15)
     assert inflate(new_inflater(), blocks) == b"onetwo"
     assert inflate(new_inflater(), blocks + b"\x00") == b"onetwo"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1_000])
+def test_a_message_has_a_few_final_blocks_at_most(size: int) -> None:
+    def cut(data: bytes) -> list[bytes]:
+        return [data[at : at + size] for at in range(0, len(data), size)]
+
+    inflater = new_inflater()
+    for _ in range(3):  # messages: each is judged by itself
+        assert inflate(inflater, *cut(b"\x03\x00" * MAX_FINAL_BLOCKS)) == b""
+        assert inflate(inflater, *cut(b"\x00\x00\x00\xff\xff" * 1_000 + b"\x00")) == b"", "others cost nothing"
+    assert refusal(*cut(b"\x03\x00" * (MAX_FINAL_BLOCKS + 1))) == CloseCode.MESSAGE_TOO_BIG
 
 
 def test_a_compressed_message_without_any_byte_is_empty() -> None:

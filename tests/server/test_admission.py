@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from actors.testing import settle
 from protocol import Request, Response
 from supervision.server import Policy, Proxies, Refusal, WebSocket
-from supervision.server.admission import RETRY_AFTER, Admission
+from supervision.server.admission import PAGE, RETRY_AFTER, Admission
 from tests.server.test_drainer import Listener
 from tests.support.instance import ServerSimulation, simulated_server
 from tests.support.scenarios import simulated
@@ -30,42 +30,59 @@ def ask(server: ServerSimulation, address: str | None, *headers: str) -> Virtual
 # Pure.
 
 
-def test_address_may_have_so_many_connections_and_again_when_one_has_gone() -> None:
+def test_address_may_have_so_many_websockets_and_again_when_one_has_gone() -> None:
     admission = Admission(Policy(max_per_address=2))
-    assert [admission.enter(ANN, 0.0) for _ in range(3)] == [None, None, Refusal.TOO_MANY_OF_ADDRESS]
-    assert admission.enter(BOB, 0.0) is None
-    admission.leave(ANN)
-    assert [admission.enter(ANN, 0.0) for _ in range(2)] == [None, Refusal.TOO_MANY_OF_ADDRESS]
+    assert [admission.open(ANN, 0.0) for _ in range(3)] == [None, None, Refusal.TOO_MANY_OF_ADDRESS]
+    assert admission.open(BOB, 0.0) is None
+    admission.close(ANN)
+    assert [admission.open(ANN, 0.0) for _ in range(2)] == [None, Refusal.TOO_MANY_OF_ADDRESS]
 
 
-def test_address_may_come_so_often_in_a_second() -> None:
+def test_address_may_open_websockets_so_often_in_a_second() -> None:
     admission = Admission(Policy(max_arrivals=2))
-    assert [admission.enter(ANN, at) for at in (0.0, 0.5, 0.9)] == [None, None, Refusal.TOO_FAST]
-    assert admission.enter(BOB, 0.9) is None
-    assert admission.enter(ANN, 1.0) is None
+    assert [admission.open(ANN, at) for at in (0.0, 0.5, 0.9)] == [None, None, Refusal.TOO_FAST]
+    assert admission.open(BOB, 0.9) is None
+    assert admission.open(ANN, 1.0) is None
+
+
+def test_connections_of_an_address_may_be_so_many_more_than_its_websockets() -> None:
+    for policy, refusal in (
+        (Policy(max_per_address=2), Refusal.TOO_MANY_OF_ADDRESS),
+        (Policy(max_arrivals=2), Refusal.TOO_FAST),
+    ):
+        admission = Admission(policy)
+        assert [admission.enter(ANN, 0.0) for _ in range(2 + PAGE + 1)] == [None] * (2 + PAGE) + [refusal]
+        assert admission.open(ANN, 0.0) is None
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from([ANN, BOB, "2001:db8::1", "2001:db8::2"]))))
 def test_books_are_empty_when_everybody_has_gone(steps: list[tuple[bool, str]]) -> None:
     admission = Admission(Policy(max_per_address=3))
-    present: list[str] = []
-    for comes, address in steps:
-        if comes:
-            if admission.enter(address, 0.0) is None:
-                present.append(address)
-        elif address in present:
-            present.remove(address)
-            admission.leave(address)
-        assert admission.present.total() == len(present)
-    for address in present:
-        admission.leave(address)
-    assert not admission.present
+    books = (
+        (admission.enter, admission.leave, admission.connections),
+        (admission.open, admission.close, admission.websockets),
+    )
+    for enter, leave, book in books:
+        present: list[str] = []
+        for comes, address in steps:
+            if comes:
+                if enter(address, 0.0) is None:
+                    present.append(address)
+            elif address in present:
+                present.remove(address)
+                leave(address)
+            assert book.present.total() == len(present)
+        for address in present:
+            leave(address)
+        assert not book.present
 
 
 def test_rules_that_are_off_cost_no_memory() -> None:
     admission = Admission(Policy())
     assert admission.enter(ANN, 0.0) is None
-    assert not admission.present
+    assert admission.open(ANN, 0.0) is None
+    assert not admission.connections.present
+    assert not admission.websockets.present
 
 
 # With a server.
@@ -76,6 +93,8 @@ async def test_one_too_many_of_an_address_gets_429_and_others_are_let_in() -> No
     async with simulated_server(answer, max_per_address=1) as server:
         first = ask(server, ANN)
         assert (await first.answer()).endswith(ANN.encode())
+        for _ in range(PAGE):
+            assert (await ask(server, ANN).answer()).startswith(b"HTTP/1.1 200 ")
         refusal = await ask(server, ANN).answer()
         assert refusal.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
         assert f"\r\nRetry-After: {RETRY_AFTER}\r\n".encode() in refusal
@@ -90,8 +109,8 @@ async def test_one_too_many_of_an_address_gets_429_and_others_are_let_in() -> No
 @simulated
 async def test_address_that_comes_too_often_gets_429_until_the_second_is_over() -> None:
     async with simulated_server(answer, max_arrivals=3) as server:
-        answers = [await ask(server, ANN).answer() for _ in range(4)]
-        assert [each[9:12] for each in answers] == [b"200", b"200", b"200", b"429"]
+        answers = [await ask(server, ANN).answer() for _ in range(3 + PAGE + 1)]
+        assert [each[9:12] for each in answers] == [b"200"] * (3 + PAGE) + [b"429"]
         await settle(1.0)
         assert (await ask(server, ANN).answer())[9:12] == b"200"
 
@@ -113,8 +132,23 @@ async def test_people_behind_a_proxy_are_counted_one_by_one_when_they_open_a_web
         first.say_goodbye()
         await first.end()
         assert (await open_websocket(ANN)).response[9:12] == b"101"
-        assert sorted(server.sockets.admission.present) == [ANN, BOB]
-    assert not server.sockets.admission.present
+        assert sorted(server.sockets.admission.websockets.present) == [ANN, BOB]
+    assert not server.sockets.admission.websockets.present
+
+
+@simulated
+async def test_websockets_of_an_address_are_counted_without_its_other_connections() -> None:
+    def serve(request: Request) -> Response | WebSocket:
+        return WebSocket(Listener) if request.path == "/ws" else answer(request)
+
+    async with simulated_server(serve, max_per_address=1, max_arrivals=2) as server:
+        for _ in range(6):  # as a browser that loads a page
+            assert (await ask(server, ANN).answer())[9:12] == b"200"
+        peers = [VirtualPeer(ANN), VirtualPeer(ANN)]
+        for peer in peers:
+            peer.begin(server.door, "/ws")
+            await peer.until(lambda peer=peer: bool(peer.response), "for the handshake")
+        assert [peer.response[9:12] for peer in peers] == [b"101", b"429"]
 
 
 @simulated

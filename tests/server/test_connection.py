@@ -555,7 +555,7 @@ async def test_wire_that_is_lost_before_its_handshake_is_answered_leaves_nothing
         aviary.later.set_result(WebSocket(lambda connection: Parrot(connection, aviary.diary)))
         await quiet()
         assert (server.connections(), server.sockets.wires, aviary.diary) == ([], {}, [])
-        assert server.sockets.admission.present == {}
+        assert server.sockets.admission.websockets.present == {}
         assert server.sockets.deadlines.is_idle
 
 

@@ -11,7 +11,7 @@ from actors.testing import Probe, kill, quiet, run, settle
 from protocol import Binary, Closed, Event, Opcode, Request, Response, Text, encode_frame, validate
 from supervision.server import Connection, Policy, Sockets, WebSocket, Wire
 from supervision.server.outgoing import MAX_CORKED
-from tests.server.test_connection import Aviary, greeted, text
+from tests.server.test_connection import Aviary, get, greeted, text
 from tests.support.instance import simulated_server
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import MASK, VirtualBrowser
@@ -50,6 +50,23 @@ async def test_requests_of_a_peer_that_reads_no_answers_wait(count: int, size: i
         assert browser.answers.count(b"HTTP/1.1 200 OK\r\n") == count
         browser.catch_up()
         await browser.leave()
+
+
+@simulated
+async def test_nothing_is_read_behind_a_request_that_waits_for_its_answer() -> None:
+    async with simulated_server(aviary := Aviary()) as server:
+        browser = VirtualBrowser(server.door)
+        first = get("/later")
+        browser.send_bytes(first)
+        await aviary.asked()
+        (wire,) = server.sockets.wires.values()
+        for number in range(100):
+            browser.send_bytes(get(f"/plain?{number}"))
+        await settle(1.0)
+        assert wire.bytes_in == len(first)
+        aviary.later.set_result(Response(200, (), b"here"))
+        for expected in (b"here", *(b"/plain?%d" % number for number in range(100))):
+            assert (await browser.answer()).endswith(b"\r\n\r\n" + expected)
 
 
 @simulated

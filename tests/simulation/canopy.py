@@ -186,6 +186,11 @@ class Canopy:
         shown = (message["x"], message["y"], message["color"], message["user_id"])
         assert self.store.log[seq - 1] == shown, f"change {seq} was shown as {shown}"
 
+    def color_at(self, cell: tuple[int, int], seq: int) -> str | None:
+        """The committed colour of a cell after a change; None if nobody had painted it."""
+        assert seq <= len(self.store.log), f"change {seq} was acknowledged before it was committed"
+        return next((color for x, y, color, _ in reversed(self.store.log[:seq]) if (x, y) == cell), None)
+
     async def _slow_disk(self) -> None:
         """Let a commit take a while in which others paint, and not in one turn."""
         store = next(info.ref for info in debug.processes() if info.label == "store")
@@ -313,6 +318,8 @@ class Persistent(Painter):
             self._canopy.saw(message)
         if kind == "error":
             assert message["code"] == "store_unavailable", message
-            for cell, color in self._underway.items():
-                self.client.paint(*cell, color)
+            self.paint_again()
+        if kind == "ack":
+            for cell, (color, id_) in self._underway.items():
+                assert id_ != message["id"] or self._canopy.color_at(cell, message["seq"]) == color, message
         super()._note(kind, message)

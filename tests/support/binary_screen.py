@@ -65,6 +65,8 @@ class BinaryScreen(Screen):
             0x85: self._cursors_of,
             0x86: self._error_of,
             0x87: lambda read: [{"type": "user_count", "count": read.take("I")}],
+            0x88: lambda read: [{"type": "ack", "id": read.take("I"), "seq": read.take("Q")}],
+            0x89: self._refused_of,
             0x8A: lambda read: [{"type": "heartbeat"}],
         }[kind]
         told: list[dict[str, Any]] = parse(read)
@@ -167,6 +169,14 @@ class BinaryScreen(Screen):
         code, field = read.text(), read.text()
         error = {"type": "error", "code": code, "message": read.text("H")}
         return [{**error, "field": field} if field else error]
+
+    def _refused_of(self, read: Reader) -> list[dict[str, Any]]:
+        id_, wait, count = read.take("I"), read.take("I"), read.take("H")
+        pixels = [{"x": read.take("H"), "y": read.take("H")} for _ in range(count)]
+        error = {"type": "error", "id": id_, "code": read.text(), "message": read.text("H")}
+        if wait:
+            error["retry_after"] = wait / 1000
+        return [{**error, **pixel} for pixel in pixels] or [error]
 
 
 def _is_in(cell: tuple[int, int], x: int, y: int, width: int, height: int) -> bool:

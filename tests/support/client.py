@@ -37,9 +37,13 @@ class Client(ABC):
         """Send a JSON message."""
         self.send_text(json.dumps(message))
 
-    def paint(self, x: int, y: int, color: str) -> None:
-        """Send a `pixel_update`."""
-        self.send(type="pixel_update", x=x, y=y, color=color)
+    def paint(self, x: int, y: int, color: str, id_: int | None = None) -> None:
+        """Send a `pixel_update`, with an id or without."""
+        self.send(type="pixel_update", x=x, y=y, color=color, **({} if id_ is None else {"id": id_}))
+
+    async def acknowledged(self, *ids: int) -> None:
+        """Wait until the server has acknowledged these messages."""
+        await self.until(lambda: all(id_ in self.screen.acks for id_ in ids), f"for the acks of {ids}")
 
     async def until(self, condition: Callable[[], bool], what: str = "") -> None:
         """Wait until `condition()` holds; it is asked again after every message.
@@ -121,7 +125,7 @@ class Painter:
         self._at_once = at_once
         self._cells = itertools.cycle(cells)
         self._colors = itertools.cycle(range(1, 0xFFFF))
-        self._underway: dict[tuple[int, int], str] = {}
+        self._underway: dict[tuple[int, int], tuple[str, int]] = {}  # the colour, and the id of the message
         self._is_painting = False
         client.on_message = self._note
 
@@ -143,31 +147,39 @@ class Painter:
 
     def _note(self, kind: str, message: dict[str, Any]) -> None:
         screen = self.client.screen
-        if kind == "pixel_changed" and message["user_id"] == screen.user_id:
-            self._acknowledge((message["x"], message["y"]), message["color"])
+        if kind == "ack":
+            for cell, (color, id_) in list(self._underway.items()):
+                if id_ == message["id"]:
+                    self._acknowledge(cell, color)
         elif kind == "welcome" and message["resumed"]:
-            for cell, color in self._underway.items():
-                self.client.paint(*cell, color)  # what was under way may be lost; if not, nobody sees it twice
+            self.paint_again()  # what was under way may be lost; if not, nobody sees it twice
         elif kind == "canvas_state":
-            for cell, color in list(self._underway.items()):
+            for cell, (color, _) in list(self._underway.items()):
                 if screen.pixels.get(cell) == color:
                     self._acknowledge(cell, color)
-                else:
-                    self.client.paint(*cell, color)
+            self.paint_again()
+
+    def paint_again(self) -> None:
+        """Send all that is under way once more."""
+        for cell, (color, _) in list(self._underway.items()):
+            self._paint(cell, color)
 
     def _acknowledge(self, cell: tuple[int, int], color: str) -> None:
-        if self._underway.get(cell) == color:
-            del self._underway[cell]
-            self.painted[cell] = color
-            self._paint_on()
+        del self._underway[cell]
+        self.painted[cell] = color
+        self._paint_on()
 
     def _paint_on(self) -> None:
         while self._is_painting and len(self._underway) < self._at_once:
             cell, color = next(self._cells), f"#{next(self._colors):06X}"
             if cell in self._underway:
                 return
-            self._underway[cell] = color
-            self.client.paint(*cell, color)
+            self._paint(cell, color)
+
+    def _paint(self, cell: tuple[int, int], color: str) -> None:
+        id_ = next(self.client.screen.ids)
+        self._underway[cell] = color, id_
+        self.client.paint(*cell, color, id_)
 
 
 def paint_together(clients: Iterable[Client], *, height: int = 16) -> list[Painter]:
@@ -184,7 +196,7 @@ async def assert_same_canvas(painters: Iterable[Painter], fresh: Client) -> None
     painters = list(painters)
     for painter in painters:
         await painter.pause()
-    goal = max(painter.client.screen.seq for painter in painters)
+    goal = max(seq for painter in painters for seq in (painter.client.screen.seq, *painter.client.screen.acks.values()))
     everybody = [*(painter.client for painter in painters), fresh]
     for client in everybody:
         await client.until(lambda screen=client.screen: screen.seq >= goal, "for the last change")

@@ -1,6 +1,7 @@
 """Pure. What one client shows, made of the messages it gets; fails on any broken promise of docs/wire-protocol.md."""
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 FIELDS: dict[str, set[str]] = {
@@ -16,9 +17,11 @@ FIELDS: dict[str, set[str]] = {
     "cursor_moved": {"x", "y", "user_id"},
     "heartbeat": set(),
     "error": {"code", "message"},
+    "ack": {"id", "seq"},
 }  # fmt: skip
 OPTIONAL = {
-    "canvas_state": {"area"}, "pixel_changed": {"skipped"}, "user_joined": {"name"}, "error": {"field"},
+    "canvas_state": {"area"}, "pixel_changed": {"skipped"}, "user_joined": {"name"},
+    "error": {"field", "id", "x", "y", "retry_after"},
 }  # fmt: skip
 
 Pixels = dict[tuple[int, int], str]
@@ -36,7 +39,9 @@ class Screen:
         states: how often a state came
         resumes: how often it was welcomed without one
         skipped: changes it was not told of
-        own: own changes that were acknowledged, oldest first
+        own: own changes that were shown, oldest first
+        ids: for messages that are to be acknowledged
+        acks: the seq of each `ack`, by its id, oldest first
         history: the messages about people, oldest first
         heartbeats: how many have come
     """
@@ -56,6 +61,8 @@ class Screen:
         self.area: tuple[int, int, int, int] | None = None
         self.states = self.resumes = self.skipped = 0
         self.own: list[tuple[int, int, str]] = []
+        self.ids = count(1)
+        self.acks: dict[int, int] = {}
         self.history: list[tuple[str, str]] = []
         self.heartbeats = 0
         self.head = 0
@@ -66,11 +73,11 @@ class Screen:
         kind = message.pop("type")
         fields = set(message) - OPTIONAL.get(kind, set())
         assert fields == FIELDS[kind], f"{kind} with {sorted(message)}"
-        is_begun = self.states or self.resumes or kind in ("welcome", "canvas_state", "error")
+        is_begun = self.states or self.resumes or kind in ("welcome", "canvas_state", "error", "ack")
         assert is_begun, f"{kind} before the first canvas_state"
         if kind == "error" and message["code"] == "canvas_too_large":
             self._welcome = None
-        elif self._welcome is not None:
+        elif self._welcome is not None and kind != "ack":
             assert kind == "canvas_state", f"{kind} between welcome and canvas_state"
         show: Callable[[dict[str, Any]], None] = getattr(self, f"_show_{kind}")
         show(message)
@@ -145,6 +152,10 @@ class Screen:
 
     def _show_cursor_moved(self, message: dict[str, Any]) -> None:
         self.cursors[message["user_id"]] = (message["x"], message["y"])
+
+    def _show_ack(self, message: dict[str, Any]) -> None:
+        assert message["id"] not in self.acks, f"{message['id']} is acknowledged twice"
+        self.acks[message["id"]] = message["seq"]
 
     def _show_heartbeat(self, message: dict[str, Any]) -> None:
         self.heartbeats += 1

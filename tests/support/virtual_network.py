@@ -92,9 +92,10 @@ class BinaryClient(VirtualClient):
         """Send a binary message."""
         self.send_bytes(encode_frame(Opcode.BINARY, data, mask=MASK))
 
-    def paint(self, x: int, y: int, color: str) -> None:
-        """Send `pixels` of one."""
-        self.send_binary(pack("<BHH", 1, x, y) + bytes.fromhex(color[1:]))
+    def paint(self, x: int, y: int, color: str, id_: int | None = None) -> None:
+        """Send `pixels` of one, or `pixels_with_id`."""
+        head = b"\x01" if id_ is None else pack("<BI", 4, id_)
+        self.send_binary(head + pack("<HH", x, y) + bytes.fromhex(color[1:]))
 
     def subscribe(self, x: int, y: int, width: int, height: int) -> None:
         """Send `subscribe`."""

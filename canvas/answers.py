@@ -1,0 +1,43 @@
+"""Pure. What became of the messages that painted: who is told what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from canvas.errors import BadMessage
+from canvas.room import Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one message of `viewer`, once no pixel of it waits any more.
+
+    Attributes:
+        id: what the client calls the message; None if it is not to be acknowledged
+        seq: the change after which the canvas shows what was not refused
+        refused: why some pixels were refused; None if none was
+    """
+
+    viewer: Viewer
+    id: int | None
+    seq: int
+    refused: BadMessage | None = None
+
+
+def send_answers(answers: Iterable[Answer]) -> None:
+    """Tell painters what became of their messages, in order: first what was refused, then that it is done."""
+    acks: dict[Viewer, list[tuple[int, int]]] = {}
+    for answer in answers:
+        if answer.refused is not None:
+            _send_acks(answer.viewer, acks.pop(answer.viewer, []))
+            answer.viewer.wire.send(answer.viewer.view.codec.error(answer.refused))
+        if answer.id is not None:
+            acks.setdefault(answer.viewer, []).append((answer.id, answer.seq))
+    for viewer, pairs in acks.items():
+        _send_acks(viewer, pairs)
+
+
+def _send_acks(viewer: Viewer, pairs: list[tuple[int, int]]) -> None:
+    if pairs:
+        viewer.wire.send(viewer.view.codec.ack(*pairs))

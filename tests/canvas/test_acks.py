@@ -1,0 +1,214 @@
+"""Acknowledgements: each message with an id gets one, after its errors, when its pixels are on the canvas."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from struct import pack
+from typing import Any
+
+import pytest
+
+from actors.testing import quiet, settle
+from canvas.area import Area
+from canvas.grid import Change
+from canvas.rate_limit import RateLimit
+from canvas.rules import Cooldown
+from canvas.store import MemoryStore, StoreError
+from tests.support.instance import simulation
+from tests.support.scenarios import simulated
+from tests.support.virtual_network import BinaryClient, VirtualClient
+
+RED, GREEN = "#FF0000", "#00FF00"
+KINDS = pytest.mark.parametrize("kind", [VirtualClient, BinaryClient])
+
+
+def heard(client: VirtualClient) -> list[tuple[Any, ...]]:
+    """What a client is told of its pixels from now on, in order."""
+    told: list[tuple[Any, ...]] = []
+
+    def note(kind: str, message: dict[str, Any]) -> None:
+        if kind == "ack":
+            told.append(("ack", message["id"], message["seq"]))
+        elif kind == "error":
+            told.append((message["code"], message.get("id"), message.get("x"), message.get("y")))
+        elif kind == "pixel_changed":
+            told.append((message["x"], message["y"], message["color"]))
+
+    client.on_message = note
+    return told
+
+
+def pixels(*cells: tuple[int, int], id_: int) -> bytes:
+    """A `pixels_with_id`, all red."""
+    return pack("<BI", 4, id_) + b"".join(pack("<HHBBB", x, y, 255, 0, 0) for x, y in cells)
+
+
+@KINDS
+@simulated
+async def test_ack_follows_the_change_and_only_its_painter_gets_it(tmp_path: Path, kind: type[VirtualClient]) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await kind.open(canvas.door), await kind.open(canvas.door)
+        told, others = heard(ann), heard(bob)
+        ann.paint(1, 2, RED, 7)
+        await ann.acknowledged(7)
+        await quiet()
+        assert told == [(1, 2, RED), ("ack", 7, 1)]
+        assert others == [(1, 2, RED)]
+
+
+@KINDS
+@simulated
+async def test_message_without_an_id_gets_no_ack(tmp_path: Path, kind: type[VirtualClient]) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = await kind.open(canvas.door)
+        told = heard(ann)
+        ann.paint(1, 2, RED)
+        await settle(1.0)
+        assert told == [(1, 2, RED)]
+
+
+@KINDS
+@simulated
+async def test_pixel_that_has_its_colour_is_acknowledged_and_nothing_else_happens(
+    tmp_path: Path, kind: type[VirtualClient]
+) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await kind.open(canvas.door), await kind.open(canvas.door)
+        ann.paint(1, 2, RED, 1)
+        await ann.acknowledged(1)
+        told, others = heard(ann), heard(bob)
+        bob.paint(1, 2, RED, 7)
+        bob.paint(3, 3, "#FFFFFF", 8)
+        await bob.acknowledged(7, 8)
+        await settle(1.0)
+        assert others == [("ack", 7, 1), ("ack", 8, 1)]
+        assert told == []
+        assert canvas.application.store.load().seq == 1
+
+
+@simulated
+async def test_several_pixels_of_one_message_get_one_ack_with_the_last_change(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = await BinaryClient.open(canvas.door)
+        told = heard(ann)
+        ann.send_binary(pixels((0, 0), (1, 0), (0, 0), id_=7))  # the third one has its colour by then
+        ann.send_binary(pixels((2, 0), id_=8))
+        await ann.acknowledged(7, 8)
+        assert told == [(0, 0, RED), (1, 0, RED), (2, 0, RED), ("ack", 7, 2), ("ack", 8, 3)]
+
+
+@simulated
+async def test_ids_and_no_ids_keep_their_order(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = await canvas.join()
+        for number, id_ in enumerate([None, 1, None, None, 2, 3, None]):
+            ann.paint(0, 0, f"#{number + 1:06X}", id_)
+        await ann.until(lambda: ann.screen.seq == 7)
+        assert [color for _, _, color in ann.screen.own] == [f"#{number + 1:06X}" for number in range(7)]
+        assert ann.screen.acks == {1: 2, 2: 5, 3: 6}
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"read_only": True}, "read_only"),
+        ({"palette": (0x00FF00,)}, "color_not_allowed"),
+        ({"locked": (Area(1, 2, 1, 1),)}, "area_locked"),
+    ],
+)
+@simulated
+async def test_refusal_names_the_pixel_and_the_message_and_the_ack_follows(
+    tmp_path: Path, kind: type[VirtualClient], options: dict[str, Any], code: str
+) -> None:
+    async with simulation(tmp_path, **options) as canvas:
+        ann = await kind.open(canvas.door)
+        told = heard(ann)
+        ann.paint(1, 2, RED, 7)
+        await ann.acknowledged(7)
+        assert told == [(code, 7, 1, 2), ("ack", 7, 0)]
+        assert "retry_after" not in ann.screen.errors[0]
+
+
+@KINDS
+@simulated
+async def test_message_that_cannot_be_read_whole_gets_its_error_and_its_ack(
+    tmp_path: Path, kind: type[VirtualClient]
+) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = await kind.open(canvas.door)
+        told = heard(ann)
+        ann.paint(32, 0, RED, 7)
+        await ann.acknowledged(7)
+        assert [(one[0], one[1]) for one in told] == [("out_of_bounds", 7), ("ack", 7)]
+
+
+@simulated
+async def test_error_of_a_message_that_paints_nothing_has_its_id_and_no_ack_follows(tmp_path: Path) -> None:
+    async with simulation(tmp_path, rate_limit=RateLimit(1, 1)) as canvas:
+        ann = await canvas.join()
+        ann.send(type="cursor_move", x=0, y=0, id=6)
+        ann.send(type="cursor_move", x=0, y=0, id=7)
+        ann.send(type="subscribe", x=0, y=0, width=1, height=1, id=8)
+        ann.send(type="subscribe", x=0, y=0, width=0, height=1, id=9)
+        for id_ in (7, 8, 9):
+            assert (await ann.error())["id"] == id_
+        await settle(1.0)
+        assert ann.screen.acks == {}
+
+
+@simulated
+async def test_rest_of_a_message_over_the_limit_is_refused_pixel_by_pixel(tmp_path: Path) -> None:
+    async with simulation(tmp_path, rate_limit=RateLimit(2, 2)) as canvas:
+        ann = await BinaryClient.open(canvas.door)
+        told = heard(ann)
+        ann.send_binary(pixels((0, 0), (1, 0), (2, 0), (3, 0), id_=7))
+        await ann.acknowledged(7)
+        refused = [("rate_limited", 7, x, 0) for x in (2, 3)]
+        assert told == [*refused, (0, 0, RED), (1, 0, RED), ("ack", 7, 2)]
+        assert {error["retry_after"] for error in ann.screen.errors} == {0.5}
+        await settle(0.5)
+        ann.paint(2, 0, RED)
+        await ann.until(lambda: ann.screen.seq == 3)
+
+
+@KINDS
+@simulated
+async def test_error_of_the_cooldown_says_when_it_is_over(tmp_path: Path, kind: type[VirtualClient]) -> None:
+    async with simulation(tmp_path, cooldown=Cooldown(60.0, 60.0)) as canvas:
+        ann = await kind.open(canvas.door)
+        ann.paint(0, 0, RED, 1)
+        await ann.acknowledged(1)
+        await settle(20.0)
+        ann.paint(1, 0, RED, 2)
+        await ann.acknowledged(2)
+        (error,) = ann.screen.errors
+        assert (error["code"], error["id"], error["x"], error["y"]) == ("cooldown", 2, 1, 0)
+        await settle(error["retry_after"])
+        ann.paint(1, 0, RED, 3)
+        await ann.acknowledged(3)
+        assert ann.screen.own == [(0, 0, RED), (1, 0, RED)]
+
+
+@KINDS
+@simulated
+async def test_pixels_that_the_store_refuses_are_named_and_acknowledged(
+    tmp_path: Path, kind: type[VirtualClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(store: MemoryStore, changes: Sequence[Change], at: float) -> None:
+        raise StoreError("no space left on device")
+
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await kind.open(canvas.door), await kind.open(canvas.door)
+        told, others = heard(ann), heard(bob)
+        with monkeypatch.context() as patch:
+            patch.setattr(MemoryStore, "append", refuse)
+            ann.paint(1, 2, RED, 7)
+            ann.paint(3, 4, RED, 8)
+            await ann.acknowledged(7, 8)
+        assert told == [
+            ("store_unavailable", 7, 1, 2), ("ack", 7, 0), ("store_unavailable", 8, 3, 4), ("ack", 8, 0),
+        ]  # fmt: skip
+        assert others == []
+        ann.paint(1, 2, RED, 9)
+        await ann.acknowledged(9)
+        assert ann.screen.acks[9] == 1
