@@ -11,8 +11,7 @@ from canvas.area import Area
 from canvas.codec import BINARY, JSON, Codec
 from canvas.encoder import Encode, Encoder, Want
 from canvas.grid import Grid
-from canvas.states import BYTES_PER_PIXEL, KEPT_FOR, TAKING_TIME, States, most_bytes
-from supervision.server import wire
+from canvas.states import BYTES_PER_PIXEL, KEPT_FOR, States, most_bytes
 from tests.support.instance import Simulation, simulation
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import VirtualClient
@@ -69,7 +68,7 @@ async def come(canvas: Simulation, number: int, address: str | None = None) -> V
 async def test_states_that_clients_do_not_take_are_bounded_and_make_room_for_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "MIN_TAKEN", 0)  # each reads as much as keeps it from being cut off as stalled
+    monkeypatch.setattr(states, "TAKING_TIME", 5.0)  # before they are cut off as stalled
     async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
         await full_canvas(canvas)
         stuck = [await come(canvas, number, "192.0.2.1") for number in range(9)]
@@ -77,7 +76,7 @@ async def test_states_that_clients_do_not_take_are_bounded_and_make_room_for_oth
         assert 2 * STATE < Spied.newest.size <= 3 * STATE
         bob = await VirtualClient.open(canvas.door, "/ws?x=0&y=0&width=90&height=50")
         assert len(bob.screen.pixels) == 90 * 50  # one of another address has precedence over those who hold states
-        await settle(4 * TAKING_TIME)
+        await settle(20.0)
         assert Spied.most <= 3 * STATE
         assert sum(client.closed is not None for client in stuck) >= 6  # each made room for others
         for client in stuck:
