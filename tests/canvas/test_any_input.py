@@ -58,7 +58,7 @@ def check_unharmed(canvas: Simulation) -> None:
 def test_each_message_has_its_answer(
     tmp_path_factory: pytest.TempPathFactory, messages: list[str | bytes], cuts: list[int], fragments: int, seed: int
 ) -> None:
-    painted, codes = [], []
+    painted, codes, colors = [], [], dict[tuple[int, int], int]()
     for message in messages:
         try:
             if isinstance(message, bytes):
@@ -67,7 +67,8 @@ def test_each_message_has_its_answer(
         except BadMessage as error:
             codes.append(error.code)
         else:
-            if isinstance(read, ClientPixelUpdate):
+            if isinstance(read, ClientPixelUpdate) and colors.get((read.x, read.y), 0xFFFFFF) != read.color:
+                colors[read.x, read.y] = read.color
                 painted.append((read.x, read.y, f"#{read.color:06X}"))
 
     async def scenario() -> None:

@@ -80,7 +80,7 @@ async def test_area_that_moves_shows_what_becomes_visible(tmp_path: Path, kind: 
         for area in [(0, 0, 300, 300), (10, 0, 300, 300), (256, 0, 344, 256), (0, 0, 1, 1), (0, 0, 512, 300)]:
             await painted.more()
             bob.subscribe(*area)
-            painted.ann.paint(0, 0, "#123456")  # while the state is made
+            painted.ann.paint(0, 0, f"#{0x123456 + painted.count:06X}")  # while the state is made
             painted.count += 1
             await bob.until(lambda area=area: bob.screen.area == area, "for the area")
             await painted.more()
