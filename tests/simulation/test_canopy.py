@@ -87,14 +87,14 @@ def test_a_seed_has_the_same_trace_in_another_process(seed: int) -> None:
 def forget_to_wake(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was painted during a commit waits for somebody else to paint."""
 
-    commit_more = Canvas._commit_more
+    settle = Canvas._settle
 
     def see_none_waiting(canvas: Canvas, error: StoreError | None) -> None:
         painted, canvas._painted = canvas._painted, []
-        commit_more(canvas, error)
+        settle(canvas, error)
         canvas._painted = painted
 
-    monkeypatch.setattr(Canvas, "_commit_more", see_none_waiting)
+    monkeypatch.setattr(Canvas, "_settle", see_none_waiting)
 
 
 def forget_to_notify(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,9 +135,9 @@ def show_before_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     flush = Canvas._flush
 
     def flush_and_show(canvas: Canvas, grid: Grid) -> None:
-        painted = list(canvas._painted)
         flush(canvas, grid)
-        cast(canvas._broadcaster, Changed(painted))
+        if canvas._sent:
+            cast(canvas._broadcaster, Changed(canvas._sent))
 
     monkeypatch.setattr(Canvas, "_flush", flush_and_show)
 
