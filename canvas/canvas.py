@@ -104,6 +104,22 @@ class Settling:
     waits: list[float] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Commit:
+    """A batch on its way through the store.
+
+    Attributes:
+        settling: the messages that its changes are from
+        restores: calls that painted some of it, and how many changes
+        slow: says so when it takes long
+    """
+
+    changes: Sequence[Change]
+    settling: list[Settling]
+    restores: list[tuple[Call, int]]
+    slow: Timer | None = None
+
+
 class _Order(enum.Enum):
     """What the canvas tells itself."""
 
@@ -113,9 +129,9 @@ class _Order(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Slow:
-    """The store has had these changes for `SLOW_WRITE` seconds."""
+    """The store has had this batch for `SLOW_WRITE` seconds."""
 
-    changes: list[Change]
+    commit: _Commit
 
 
 MAX_WAITING = 100_000
@@ -148,13 +164,9 @@ class Canvas(GenServer):
         self._load_error = StoreError("the canvas has not been read yet")
         self._painted: list[Paint] = []
         self._waiting_pixels = 0  # in these
-        self._sent: Sequence[Change] = ()  # to the store, which has not answered yet
-        self._settling: list[Settling] = []  # whose changes those are
-        self._slow: Timer | None = None
-        self._waiting: list[tuple[Call, int]] = []  # who asked for some of what is painted, and for how many
-        self._committing: list[tuple[Call, int]] = []
-        self._is_committing = False
-        self._is_refusing = False
+        self._restores: list[tuple[Call, int]] = []  # who asked for some of these, and for how many
+        self._commit: _Commit | None = None  # what the store has not answered yet
+        self._is_refusing = False  # the store has refused the last batch
         self._tick = Tick(self.ref, tick, _Order.FLUSH)
         await self._load()
 
@@ -179,14 +191,14 @@ class Canvas(GenServer):
         elif type(message) is Committed:
             self._loaded().apply(message.changes)
             cast(self._broadcaster, Changed(message.changes))
-            self._settle(None)
+            self._end_commit(None)
         elif type(message) is Rejected:
             if not self._is_refusing:
                 log.error("canvas.not_committed", changes=len(message.changes), error=message.error)
-            self._settle(message.error)
+            self._end_commit(message.error)
         elif type(message) is _Slow:
-            if message.changes is self._sent:
-                log.warning("canvas.commit_slow", changes=len(message.changes), seconds=SLOW_WRITE)
+            if message.commit is self._commit:
+                log.warning("canvas.commit_slow", changes=len(message.commit.changes), seconds=SLOW_WRITE)
         else:
             return super().handle_info(message)
         return None
@@ -231,12 +243,12 @@ class Canvas(GenServer):
     def _take(self, paint: Paint) -> None:
         self._painted.append(paint)
         self._waiting_pixels += len(paint.changes)
-        if not self._is_committing:
+        if self._commit is None:
             self._tick.request()
 
     def _restore(self, request: Restore, from_: Call) -> Any:
         color = self._loaded().color
-        newer = {(change.x, change.y) for change in self._sent}
+        newer = set() if self._commit is None else {(change.x, change.y) for change in self._commit.changes}
         for paint in self._painted:
             newer.update((c.x, c.y) for c in paint.changes if c.color != color(c.x, c.y))
         pairs = zip(request.changes, request.seen, strict=True)
@@ -245,16 +257,17 @@ class Canvas(GenServer):
         ]
         if not changes:
             return 0
-        self._waiting.append((from_, len(changes)))
+        self._restores.append((from_, len(changes)))
         self._take(Paint(changes))
         return NO_REPLY
 
     def _flush(self, grid: Grid) -> None:
         """Send what was painted to the store, but for pixels that have their colour already."""
         paints, self._painted, self._waiting_pixels = self._painted, [], 0
-        self._committing, self._waiting = self._waiting, []
+        restores, self._restores = self._restores, []
         colors: dict[tuple[int, int], int] = {}
         changes: list[Change] = []
+        all_settling: list[Settling] = []
         for paint in paints:
             settling = None if paint.viewer is None else Settling(paint, paint.viewer)
             for change in paint.changes:
@@ -269,13 +282,13 @@ class Canvas(GenServer):
                 change.seq = grid.seq + len(changes)
             if settling is not None:
                 settling.seq = grid.seq + len(changes)
-                self._settling.append(settling)
+                all_settling.append(settling)
+        commit = _Commit(changes, all_settling, restores)
         if not changes:
-            self._settle(None)
+            self._settle(commit, None)
             return
-        self._is_committing = True
-        self._sent = changes
-        self._slow = send_after(SLOW_WRITE, self.ref, _Slow(changes))
+        self._commit = commit
+        commit.slow = send_after(SLOW_WRITE, self.ref, _Slow(commit))
         cast(self._store, Append(changes, self._wall_clock(), self.ref))
 
     def _charge(self, settling: Settling, place: tuple[int, int]) -> bool:
@@ -292,31 +305,34 @@ class Canvas(GenServer):
         settling.waits.append(wait)
         return True
 
-    def _settle(self, error: StoreError | None) -> None:
-        """Answer those whose pixels were in the batch that has been committed, or has not; go on with the next one."""
-        grid = self._loaded()
-        if self._is_committing:
-            if self._is_refusing and error is None:
-                log.info("canvas.committed_again", seq=grid.seq)
-            self._is_refusing = error is not None
-        self._is_committing = False
-        if self._slow is not None:
-            self._slow.cancel()
-        for from_, count in self._committing:
+    def _end_commit(self, error: StoreError | None) -> None:
+        """The store has committed a batch, or has not: settle it, and go on with the next one."""
+        commit, self._commit = self._commit, None
+        assert commit is not None, "the store answers each batch once"
+        if commit.slow is not None:
+            commit.slow.cancel()
+        if self._is_refusing and error is None:
+            log.info("canvas.committed_again", seq=self._loaded().seq)
+        self._is_refusing = error is not None
+        self._settle(commit, error)
+        if self._painted:
+            self._tick.request()
+
+    def _settle(self, commit: _Commit, error: StoreError | None) -> None:
+        """Answer those whose pixels were in a batch."""
+        for from_, count in commit.restores:
             reply(from_, count if error is None else error)
         if error is None:
             self._answer(
                 [
-                    Answer(s.viewer, s.paint.id, s.seq, s.refused)
-                    for s in self._settling
-                    if s.refused or s.paint.id is not None
+                    Answer(settling.viewer, settling.paint.id, settling.seq, settling.refused)
+                    for settling in commit.settling
+                    if settling.refused or settling.paint.id is not None
                 ]
             )
         else:
-            self._answer([self._refuse(s.paint, grid.seq, error, s) for s in self._settling])
-        self._committing, self._sent, self._settling = [], (), []
-        if self._painted:
-            self._tick.request()
+            seq = self._loaded().seq
+            self._answer([self._refuse(settling.paint, seq, error, settling) for settling in commit.settling])
 
     def _refuse(self, paint: Paint, seq: int, reason: object, settling: Settling | None = None) -> Answer | None:
         """Refuse all of a message: it costs nothing."""
