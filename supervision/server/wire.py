@@ -170,6 +170,8 @@ class Wire(Incoming):
 
     def request_overdue(self) -> None:
         """End HTTP because no whole request came in time, unless the peer has an answer to take, or is not heard."""
+        if self.session.awaits_answer:
+            return  # `respond` starts the time for the next request
         if self.unacknowledged or not self._is_reading:
             if self.unacknowledged:
                 self._expect_taking()
