@@ -15,7 +15,7 @@ class BadMessage(Exception):
         pixels: which pixels are refused; none if it is the message as a whole
     """
 
-    def __init__(self, code: str, message: str, field: str | None = None, *, retry_after: float | None = None) -> None:
+    def __init__(self, code: str, message: str, field: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(code, message, field)
         self.code = code
         self.message = message

@@ -61,6 +61,7 @@ SAMPLES: dict[Any, Any] = {
     int: 7,
     int | None: 7,
     str | None: "some text",
+    float | None: 1.5,
     list[str]: ["a line"],
     tuple[tuple[str, str], ...]: (("Allow", "GET"),),
     CloseCode: CloseCode.GOING_AWAY,

@@ -108,6 +108,8 @@ async def test_every_answer_has_the_shape_that_is_described(tmp_path: Path) -> N
                 target = f"/connections/{wires[1]['id']}/ban"
             elif path == "/bans" and method != "GET":
                 target = "/bans?whom=192.0.2.1"
+            elif path == "/rollback":
+                target = "/rollback?area=0,0,1,1"
             answer = await ann.ask(method, target.removeprefix("/"), body)
             operation = document["paths"][f"/api/v1{path}"][method.lower()]
             schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
