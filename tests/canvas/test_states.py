@@ -7,7 +7,7 @@ import pytest
 
 from actors.testing import run, settle
 from canvas import broadcaster, states
-from canvas.area import Area
+from canvas.area import TILE, Area
 from canvas.codec import BINARY, JSON, Codec
 from canvas.encoder import Encode, Encoder, Want
 from canvas.grid import Grid
@@ -116,7 +116,7 @@ async def test_no_more_is_kept_than_may_be(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("codec", [JSON, BINARY], ids=str)
 def test_no_state_takes_more_than_the_room_that_is_made_for_it(codec: Codec, part: Area | None) -> None:
     colors = np.random.default_rng(1).integers(0, 0xFFFFFF, (1_200, 1_400), dtype=np.uint32)
-    grid = Grid.restored(colors, 0xFFFFFF, 10**15)
+    grid = Grid.restored(1_400, 1_200, 0xFFFFFF, 10**15, (colors[y : y + TILE] for y in range(0, 1_200, TILE)))
     want = Want(codec, part, None, None)
 
     async def encode() -> bytes | None:
