@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from actors import SHUTDOWN, Call, ExitReason, GenServer, Ref, call, start
@@ -30,7 +31,8 @@ class SlowStore(GenServer):
 @simulated
 async def test_canvas_waits_as_long_as_its_store_takes_to_load() -> None:
     store = await start(SlowStore)
-    canvas = await start(Canvas, store, store, store, 0.01, lambda: 0.0)
+    room = SimpleNamespace(broadcaster=store)
+    canvas = await start(Canvas, room, store, store, 0.01, lambda: 0.0)
     assert await call(canvas, GetStatus()) == CanvasStatus("an epoch", 0, 0, None)
 
 
