@@ -18,6 +18,7 @@ test: $(DEV_STAMP)  ## the whole suite, on all processors; ARGS="-n 0" for one p
 check: lint types test  ## what CI runs
 
 lint: $(DEV_STAMP)
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check .
 
 types: $(DEV_STAMP)

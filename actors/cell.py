@@ -118,9 +118,7 @@ class _PendingExit:
 
     __slots__ = ("answer", "reason", "runs_terminate")
 
-    def __init__(
-        self, reason: ExitReason, runs_terminate: bool, answer: Callable[[], object] | None = None
-    ) -> None:
+    def __init__(self, reason: ExitReason, runs_terminate: bool, answer: Callable[[], object] | None = None) -> None:
         self.reason = reason
         self.runs_terminate = runs_terminate
         self.answer = answer

@@ -119,4 +119,3 @@ async def start_task(function: Callable[..., Any], /, *args: Any, **kwargs: Any)
     """
     result: asyncio.Future[Any] = Scheduler.current().loop.create_future()
     return Task(await start_link(TaskProcess, result, function, args, kwargs), result)
-

@@ -53,9 +53,7 @@ class Grid:
         return f"<grid of {self.width} x {self.height} after {self.seq}>"
 
     @classmethod
-    def restored(
-        cls, width: int, height: int, background: int, seq: int, bands: Iterable[NDArray[np.uint32]]
-    ) -> Grid:
+    def restored(cls, width: int, height: int, background: int, seq: int, bands: Iterable[NDArray[np.uint32]]) -> Grid:
         """A grid with the colours in `bands`: `TILE` rows each, and those that are left in the last one."""
         grid = cls(width, height, background)
         grid.seq = seq

@@ -67,6 +67,8 @@ class AskPainters:
 
     beginning: str
     limit: int
+
+
 class _Order(enum.Enum):
     """What the historian tells itself."""
 

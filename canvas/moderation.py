@@ -68,9 +68,7 @@ class Moderation:
         self._guests = guests
         self._sockets = sockets
 
-    def ban(
-        self, whom: str, reason: str = "", seconds: float | None = None, addresses: Iterable[str] = ()
-    ) -> Banned:
+    def ban(self, whom: str, reason: str = "", seconds: float | None = None, addresses: Iterable[str] = ()) -> Banned:
         """Keep out a user, with some of their addresses, or an address or a network; close their connections.
 
         It holds for every connection, whatever it waits for, and nothing more is heard of them.

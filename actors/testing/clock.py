@@ -23,7 +23,6 @@ MAX_PASSES = 2_000_000
 """After this many passes of the loop, a simulation counts as one that never ends."""
 
 
-
 class Stuck(AssertionError):
     """Nothing can run and no timer is set: somebody waits for what will never come."""
 

@@ -294,4 +294,3 @@ class SqliteStore:
             row = connection.execute("INSERT INTO users (name) VALUES (?) RETURNING id", (user_id,)).fetchone()
         number: int = row[0]
         return number
-

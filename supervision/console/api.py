@@ -205,9 +205,7 @@ class Api:
 
     def _live(self, asked: Asked) -> WebSocket:
         self._look()
-        return WebSocket(
-            partial(LiveHandler, audience=self._audience, visitor=asked.visitor), label="console viewer"
-        )
+        return WebSocket(partial(LiveHandler, audience=self._audience, visitor=asked.visitor), label="console viewer")
 
     def _scrape(self, _: Asked) -> Response:
         return Response(200, (("Content-Type", CONTENT_TYPE),), self._metrics.text())
@@ -317,9 +315,7 @@ class Api:
     async def _names(self, asked: Asked) -> EntryPage:
         query = asked.query
         table = "" if query["table"] == "." else query["table"]
-        return await self._snapshot.names(
-            search=query["q"], table=table, offset=query["offset"], limit=query["limit"]
-        )
+        return await self._snapshot.names(search=query["q"], table=table, offset=query["offset"], limit=query["limit"])
 
     async def _topics(self, asked: Asked) -> TopicPage:
         query = asked.query

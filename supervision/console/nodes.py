@@ -20,9 +20,7 @@ FILTERS: dict[str, Callable[[Cell], bool]] = {
 """What the tree can be narrowed down to; `waiting`: messages wait for it."""
 
 
-async def grow(
-    cells: list[Cell], top: Cell, *, depth: int | None, limit: int | None, search: str, only: str
-) -> Node:
+async def grow(cells: list[Cell], top: Cell, *, depth: int | None, limit: int | None, search: str, only: str) -> Node:
     """Make the tree under `top` of those of `cells` that are wanted; see `Snapshot.tree`."""
     if search or only:
         is_wanted = FILTERS[only] if only else _any

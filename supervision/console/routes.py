@@ -65,7 +65,7 @@ class WebRoutes:
         match request.method, request.path:
             case "POST", "/login":
                 return self._login(token_of_form(request.body), address)
-            case ("GET" | "HEAD"), "/" if request.query.startswith("token="):
+            case (("GET" | "HEAD"), "/") if request.query.startswith("token="):
                 return self._login(token_of_form(request.query.encode()), address)
         page = self._pages.find(request) if request.method in _SAFE else None
         if page is not None and request.path != "/":

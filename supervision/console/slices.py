@@ -21,9 +21,7 @@ async def sliced(items: Sequence[T]) -> AsyncIterator[T]:
             yield item
 
 
-async def page_of(
-    items: Sequence[T], key: Callable[[T], Any], descending: bool, offset: int, limit: int
-) -> list[T]:
+async def page_of(items: Sequence[T], key: Callable[[T], Any], descending: bool, offset: int, limit: int) -> list[T]:
     """Sort `items`, those with equal keys as they were, and cut out a page."""
     keys = [key(item) async for item in sliced(items)]
     order = sorted(range(len(items)), key=keys.__getitem__, reverse=descending)

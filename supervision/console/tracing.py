@@ -130,5 +130,3 @@ class Traces:
         """End all of them."""
         for found in self._traces.values():
             found.end("the console is stopping")
-
-

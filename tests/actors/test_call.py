@@ -211,6 +211,7 @@ async def test_a_name_is_looked_up_when_it_is_called() -> None:
     await kill(holder)
     assert await ended == KILLED
 
+
 @simulated
 async def test_call_of_a_caller_that_was_killed_is_forgotten() -> None:
     server, _ = await puppet(trap_exit=True)

@@ -252,9 +252,7 @@ def test_reason_is_one_line(reason: Any, text: str) -> None:
 
 def test_secret_field_and_entry_are_hidden_and_the_rest_is_shown() -> None:
     value = [{"login": Login("ann", "hunter2", "noise")}, {"token": "hunter2", 1: "one"}]
-    assert describe(value) == (
-        f"[{{'login': Login(user='ann', password={HIDDEN})}}, {{'token': {HIDDEN}, 1: 'one'}}]"
-    )
+    assert describe(value) == (f"[{{'login': Login(user='ann', password={HIDDEN})}}, {{'token': {HIDDEN}, 1: 'one'}}]")
 
 
 def test_short_value_is_shown_whole() -> None:

@@ -104,7 +104,10 @@ def content(event: Event) -> Any:
 
 
 async def machine(
-    rules: dict[Any, Rule], first: Any = Next("a"), *, cls: type[Machine] = Machine  # noqa: B008  # immutable
+    rules: dict[Any, Rule],
+    first: Any = Next("a"),
+    *,
+    cls: type[Machine] = Machine,  # noqa: B008  # immutable
 ) -> tuple[Ref, list[Any]]:
     log: list[Any] = []
     return await start(cls, first, rules, log), log

@@ -485,4 +485,3 @@ async def test_lost_connection_is_told_and_comes_back_by_itself(tmp_path: Path, 
         await expect(page.get_by_test_id("banner")).to_be_hidden()
         assert len(here.failures) < 10  # each attempt is told by the browser, and they become rarer
         here.failures.clear()
-

@@ -36,9 +36,7 @@ def frame(message: str | bytes, fragments: int) -> bytes:
     pieces = [payload[at : at + size] for at in range(0, len(payload), size)] or [b""]
     first = Opcode.TEXT if isinstance(message, str) else Opcode.BINARY
     return b"".join(
-        encode_frame(
-            Opcode.CONTINUATION if number else first, piece, fin=number == len(pieces) - 1, mask=MASK
-        )
+        encode_frame(Opcode.CONTINUATION if number else first, piece, fin=number == len(pieces) - 1, mask=MASK)
         for number, piece in enumerate(pieces)
     )
 

@@ -49,9 +49,7 @@ def areas(*, kinds: bool = True) -> Callable[[Callable[..., None]], Callable[...
 
 @areas()
 @simulated
-async def test_subscriber_sees_its_area_and_nothing_else(
-    tmp_path: Path, kind: type[VirtualClient], area: Area
-) -> None:
+async def test_subscriber_sees_its_area_and_nothing_else(tmp_path: Path, kind: type[VirtualClient], area: Area) -> None:
     async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
         painted = Painted(canvas, await canvas.join())
         await painted.more()

@@ -184,9 +184,18 @@ def test_ban_that_cannot_be_kept_does_not_hold(tmp_path: Path) -> None:
     assert bans.find("ann", "local") is None
 
 
-@pytest.mark.parametrize("content", ["", "{}x", "[1]", '[{"whom": "ann"}]', "7",
-     '[{"whom": "ann", "reason": "", "at": 1, "until": null, "addresses": ["ann"]}]',
-     '[{"whom": "ann", "reason": "", "at": 1, "until": null, "addresses": 7}]'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{}x",
+        "[1]",
+        '[{"whom": "ann"}]',
+        "7",
+        '[{"whom": "ann", "reason": "", "at": 1, "until": null, "addresses": ["ann"]}]',
+        '[{"whom": "ann", "reason": "", "at": 1, "until": null, "addresses": 7}]',
+    ],
+)
 def test_file_that_is_none_of_ours_is_refused_and_left_alone(tmp_path: Path, content: str) -> None:
     file = tmp_path / "bans.json"
     file.write_text(content)

@@ -1048,9 +1048,7 @@ def test_nothing_is_committed_to_a_file_that_is_lost(
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
-def test_lost_log_costs_nothing(
-    path: Path, tmp_path: Path, store: SqliteStore, loss: Callable[[Path], object]
-) -> None:
+def test_lost_log_costs_nothing(path: Path, tmp_path: Path, store: SqliteStore, loss: Callable[[Path], object]) -> None:
     store.append(changes(2), AT)
     loss(path.with_name("canvas.db-wal"))
     with pytest.raises(StoreError, match=r"canvas\.db-wal was deleted, moved or replaced while it was in use"):

@@ -176,8 +176,10 @@ async def test_every_view_shows_what_it_should(tmp_path: Path) -> None:
             "2": lambda: any("visitor user1" in label for label in labels(user.app.query_one(LiveTree))),
             "3": lambda: "canvas" in cells(user.app.query_one(Actors).table, "label"),
             "4": lambda: "user1" in cells(user.app.query_one(Connections).table, "user"),
-            "5": lambda: {"registry", "canvas"} <= {key for rows in user.app.query_one(Names).query(Rows)
-                                                    for key in cells(rows, "key")},
+            "5": lambda: (
+                {"registry", "canvas"}
+                <= {key for rows in user.app.query_one(Names).query(Rows) for key in cells(rows, "key")}
+            ),
             "6": lambda: user.app.query_one(Crashes).table.row_count == 0,
             "7": lambda: "epoch" in text_of(user.app.query_one(Store).query_one(Facts)),
             "8": lambda: "Presence" in text_of(user.app.query_one(Pages).query_one(Facts)),

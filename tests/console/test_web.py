@@ -279,9 +279,7 @@ async def test_every_answer_has_the_headers_that_guard_a_browser(tmp_path: Path)
         ]
         assert [answer.status for answer in answers] == [200, 200, 200, 404, 405, 403, 401, 401, 401, 303]
         for answer in answers:
-            policy = dict(
-                part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";")
-            )
+            policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
             assert policy["default-src"] == "'none'"
             assert policy["script-src"] == policy["style-src"] == "'self'"
             assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
