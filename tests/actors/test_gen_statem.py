@@ -105,9 +105,9 @@ def content(event: Event) -> Any:
 
 async def machine(
     rules: dict[Any, Rule],
-    first: Any = Next("a"),
+    first: Any = Next("a"),  # noqa: B008  # immutable
     *,
-    cls: type[Machine] = Machine,  # noqa: B008  # immutable
+    cls: type[Machine] = Machine,
 ) -> tuple[Ref, list[Any]]:
     log: list[Any] = []
     return await start(cls, first, rules, log), log
