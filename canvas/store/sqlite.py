@@ -58,7 +58,8 @@ class _File:
     checked: Grid | None = None  # the canvas as it was found, for the first who loads it
     turn: Turn = field(default_factory=Turn)
     owner: SqliteStore | None = None
-    is_doubtful: bool = False  # a write has failed, and some of it may be in the log
+    is_doubtful: bool = False  # a write has failed, and some of it may be in the log, or in the database
+    acknowledged: int | None = None  # the last change that was not refused; None before the first write
 
     @property
     def log(self) -> Path:
@@ -216,12 +217,14 @@ class SqliteStore:
         """Trust nothing that was open when a write failed, and leave nothing of that write.
 
         Its fsync may have failed when all of it was in the log already: the next start would find it there. So another
-        transaction takes its place.
+        transaction takes its place; and what has got into the database, because that failed too, is removed.
         """
         self._disconnect()
         connection = self._connected()
         with transaction(connection):
             connection.execute(f"PRAGMA user_version = {len(schema.VERSIONS)}")
+            if self._file.acknowledged is not None:
+                rows.remove(connection, self._file.acknowledged + 1)
         self._file.is_doubtful = False
 
     def _commit(self, changes: Sequence[Change], at: float) -> None:
@@ -232,6 +235,7 @@ class SqliteStore:
                 raise ValueError(f"change {change.seq} cannot follow {expected - 1}")
         if not changes:
             return
+        self._file.acknowledged = seq
         batches = 0
         with transaction(connection):
             if was_ahead(at, time):
@@ -250,14 +254,25 @@ class SqliteStore:
             with transaction(connection):
                 rows.remove(connection, seq + 1)
             raise
+        self._file.acknowledged = seq + len(changes)
 
     def _hold_log(self) -> None:
-        """Keep a connection open, also before the first commit.
+        """Keep a connection open, also before the first commit, and let nothing be read that was refused.
 
         As long as there is none, SQLite reads the whole log for each new one, and the log grows with each write.
+
+        Raises:
+            StoreError: if what a failed write has left cannot be removed.
         """
-        with self._file.turn, contextlib.suppress(sqlite3.Error):
-            if self._file.owner is self:
+        with self._file.turn:
+            if self._file.owner is not self:
+                return
+            try:
+                if self._file.is_doubtful:
+                    self._reopen()
+            except sqlite3.Error as error:
+                raise StoreError(str(error)) from error
+            with contextlib.suppress(sqlite3.Error):
                 self._connected()
 
     def _connected(self) -> sqlite3.Connection:

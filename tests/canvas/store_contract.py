@@ -182,40 +182,39 @@ class StoreContract(ABC):
         @given(log=_LOG, cells=st.none() | st.frozensets(st.integers(0, 5)), painter=st.sampled_from([None, *"abc"]))
         def check(log: list[tuple[list[Placed], bool]], cells: frozenset[int] | None, painter: str | None) -> None:
             store = self.open_store()
-            reader = store.reader()
-            everything: list[Change] = []
-            for number, (batch, is_indexed) in enumerate(log):
-                first = len(everything) + 1
-                made = [Change(x, y, color, user, seq) for seq, (x, y, color, user) in enumerate(batch, first)]
-                store.append(made, AT + number)
-                everything += made
-                if is_indexed:
-                    reader.fold()
-                    reader.index()
-            for x, y in ((0, 0), (2, 1), (5, 3)):
-                seqs = [change.seq for change in reversed(everything) if (change.x, change.y) == (x, y)]
-                assert [reader.seqs_of(x, y, limit) for limit in (1, 3, 99)] == [seqs[:1], seqs[:3], seqs]
-            user = None if painter is None else reader.number(painter)
-            if painter is not None and user is None:
-                return
-            wanted = None if cells is None else np.isin(np.arange(TILE * TILE) % TILE, list(cells))
-            expected = [
-                (c.seq, c.y * TILE + c.x, c.color, c.user_id)
-                for c in everything
-                if (cells is None or c.x in cells)
-                and any((c.x, c.y) == (d.x, d.y) and painter in (None, d.user_id) for d in everything)
-            ]
-            found: list[tuple[int, int, int, str]] = []
-            for tile, parts in reader.by_tile([(0, wanted)], user):
-                assert tile == 0
-                for local in parts:
-                    names = reader.names(set(local.users.tolist()))
-                    users = [names[number] for number in local.users.tolist()]
-                    assert not len(users) or local.first <= local.seqs.min() <= local.seqs.max() <= local.last
-                    columns = (local.seqs.tolist(), local.cells.tolist(), local.colors.tolist(), users)
-                    found += list(zip(*columns, strict=True))
-            assert found == expected
-            reader.close()
+            with closing(store.reader()) as reader:
+                everything: list[Change] = []
+                for number, (batch, is_indexed) in enumerate(log):
+                    first = len(everything) + 1
+                    made = [Change(x, y, color, user, seq) for seq, (x, y, color, user) in enumerate(batch, first)]
+                    store.append(made, AT + number)
+                    everything += made
+                    if is_indexed:
+                        reader.fold()
+                        reader.index()
+                for x, y in ((0, 0), (2, 1), (5, 3)):
+                    seqs = [change.seq for change in reversed(everything) if (change.x, change.y) == (x, y)]
+                    assert [reader.seqs_of(x, y, limit) for limit in (1, 3, 99)] == [seqs[:1], seqs[:3], seqs]
+                user = None if painter is None else reader.number(painter)
+                if painter is not None and user is None:
+                    return
+                wanted = None if cells is None else np.isin(np.arange(TILE * TILE) % TILE, list(cells))
+                expected = [
+                    (c.seq, c.y * TILE + c.x, c.color, c.user_id)
+                    for c in everything
+                    if (cells is None or c.x in cells)
+                    and any((c.x, c.y) == (d.x, d.y) and painter in (None, d.user_id) for d in everything)
+                ]
+                found: list[tuple[int, int, int, str]] = []
+                for tile, parts in reader.by_tile([(0, wanted)], user):
+                    assert tile == 0
+                    for local in parts:
+                        names = reader.names(set(local.users.tolist()))
+                        users = [names[number] for number in local.users.tolist()]
+                        assert not len(users) or local.first <= local.seqs.min() <= local.seqs.max() <= local.last
+                        columns = (local.seqs.tolist(), local.cells.tolist(), local.colors.tolist(), users)
+                        found += list(zip(*columns, strict=True))
+                assert found == expected
 
         check()
 
