@@ -110,7 +110,7 @@ def run(
         str | None, typer.Option(metavar="N|off", help="New WebSockets of one address in a second. (default off)")
     ] = None,
     max_message_size: Annotated[
-        str | None, typer.Option(metavar="BYTES", help="Longest message of a client. (default 1048576)")
+        str | None, typer.Option(metavar="BYTES", help="Longest message of a client. (default 65536)")
     ] = None,
     request_timeout: Annotated[
         str | None, typer.Option(metavar="S", help="Seconds a client has for a whole request. (default 10)")

@@ -11,8 +11,11 @@
  *   acknowledged, the change with which all of it is on the canvas
  */
 
-/** Own pixels under way for so long, and not one of them over: the connection is dead, whatever else arrives. */
-export const ACK_TIMEOUT = 15_000;
+/**
+ * Own pixels under way for so long, and not one of them over: the connection is dead, whatever else arrives. A disk that
+ * is slow keeps pixels waiting too, and to send them again then would paint over newer ones.
+ */
+export const ACK_TIMEOUT = 60_000;
 /** A pixel that meets a crash each time it is sent is given up, rather than sent for ever. */
 const MAX_LOSSES = 3;
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import on, work
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Footer, TabbedContent, TabPane
@@ -84,7 +84,10 @@ class ConsoleApp(App[int]):
         """Load what is looked at, again and again; one request at a time, so that a slow instance has peace."""
         while True:
             self._stale.clear()
-            await self._load()
+            try:
+                await self._load()
+            except ScreenStackError:
+                return  # the console was closed meanwhile
             async with self.loaded:
                 self.loaded.notify_all()
             with contextlib.suppress(TimeoutError):

@@ -263,7 +263,7 @@ test("a pixel that is not acknowledged makes the page open another connection, a
   const page = newPage();
   await serve(page, { seq: 10 });
   page.session.paint(1, 1, RED);
-  for (let i = 0; i < 14; i++) {
+  for (let i = 0; i < 59; i++) {
     clock.advance(1000);
     socket().tell(changes(10 + i, [[9, 9, RED + i, "ann"]])); // others are served
   }
