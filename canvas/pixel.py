@@ -10,7 +10,7 @@ from actors import CallExit, call
 from canvas.historian import AskPast, Past
 from canvas.room import Room
 from canvas.store import StoreError
-from canvas.waiting import Waiting
+from canvas.waiting import LATER, Waiting
 from protocol import HttpError, Request, Response
 
 CHANGES = 20
@@ -19,8 +19,6 @@ MOST_WAITING = 64
 """Questions that may wait for their answers: at 20 million changes these take some seconds."""
 SHARE = 8
 """Of these, so many of one address."""
-
-_LATER = (("Retry-After", "1"),)
 
 
 class PixelRoute:
@@ -59,9 +57,9 @@ async def _ask(question: AskPast) -> Past:
     try:
         answer: Past | StoreError = await call("history", question)
     except CallExit:
-        raise HttpError(503, "the history is busy", _LATER) from None
+        raise HttpError(503, "the history is busy", LATER) from None
     if isinstance(answer, StoreError):
-        raise HttpError(503, str(answer), _LATER)
+        raise HttpError(503, str(answer), LATER)
     return answer
 
 

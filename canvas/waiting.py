@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from protocol import HttpError
 from supervision.server.addresses import household
 
-_LATER = (("Retry-After", "1"),)
+LATER = (("Retry-After", "1"),)
+"""Headers of a refusal: it is worth another try soon."""
 
 
 class Waiting:
@@ -40,9 +41,9 @@ class Waiting:
         """
         asker = household(address)
         if self._askers.get(asker, 0) >= self._share:
-            raise HttpError(429, "too many questions at once from one address", _LATER)
+            raise HttpError(429, "too many questions at once from one address", LATER)
         if len(self) >= self.most:
-            raise HttpError(503, "too many questions at once", _LATER)
+            raise HttpError(503, "too many questions at once", LATER)
         self._askers[asker] += 1
         try:
             yield

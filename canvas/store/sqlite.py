@@ -142,7 +142,10 @@ class SqliteStore:
         """See `Store.load`."""
         grid, self._file.checked = self._file.checked, None
         with closing(self.reader()) as reader:
-            self._hold_log()
+            with self._file.turn:
+                if self._file.owner is self:
+                    self._undo_failed_write()
+                    self._hold_log()
             return grid if grid is not None and grid.seq == reader.seq() else reader.grid()
 
     def since(self, seq: int) -> list[Change] | None:
@@ -256,24 +259,25 @@ class SqliteStore:
             raise
         self._file.acknowledged = seq + len(changes)
 
-    def _hold_log(self) -> None:
-        """Keep a connection open, also before the first commit, and let nothing be read that was refused.
-
-        As long as there is none, SQLite reads the whole log for each new one, and the log grows with each write.
+    def _undo_failed_write(self) -> None:
+        """Let nothing be read that was refused.
 
         Raises:
             StoreError: if what a failed write has left cannot be removed.
         """
-        with self._file.turn:
-            if self._file.owner is not self:
-                return
+        if self._file.is_doubtful:
             try:
-                if self._file.is_doubtful:
-                    self._reopen()
+                self._reopen()
             except sqlite3.Error as error:
                 raise StoreError(str(error)) from error
-            with contextlib.suppress(sqlite3.Error):
-                self._connected()
+
+    def _hold_log(self) -> None:
+        """Keep a connection open, also before the first commit.
+
+        As long as there is none, SQLite reads the whole log for each new one, and the log grows with each write.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            self._connected()
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
