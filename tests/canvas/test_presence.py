@@ -163,7 +163,8 @@ async def test_name_that_begins_like_the_id_of_somebody_present_is_not_told(tmp_
         bob = await canvas.join()
         await settle(LONG)
         assert "eve" not in bob.screen.names
-        assert not ann.screen.names["eve"] and not eve.screen.names["eve"]
+        assert not ann.screen.names["eve"]
+        assert not eve.screen.names["eve"]
         await bob.leave()
         await settle(LONG)
         assert ann.screen.names["eve"] == eve.screen.names["eve"] == called
