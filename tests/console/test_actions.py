@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 from websockets.exceptions import InvalidStatus
 
 from actors import GenServer, Ref, call, cast, down, start, whereis
@@ -320,9 +321,12 @@ async def test_action_that_cannot_be_written_down_is_not_done(tmp_path: Path) ->
     async with console(tmp_path) as ann:
         (tmp_path / "audit.log").mkdir()
         images = named("images")
-        refused = await ann.ask("POST", f"actors/{images.id}/crash", status=503)
+        with capture_logs() as logs:
+            refused = await ann.ask("POST", f"actors/{images.id}/crash", status=503)
         assert "the audit log cannot be written" in refused["error"]
         assert images.is_alive()
+        results = [line["result"] for line in logs if line["event"] == "console.action"]
+        assert results == [refused["error"]]
 
 
 async def end(ann: Asker, ref: Ref) -> None:
