@@ -93,7 +93,7 @@ def test_file_may_write_names_with_dashes_or_underscores(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["prot", "server", "", "config"])
 def test_unknown_name_in_the_file_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(ConfigError, match="must be one of background, base_path, console_base_path, ") as caught:
+    with pytest.raises(ConfigError, match="must be one of background, base_path, compression, ") as caught:
         read_config({}, {}, {name: 1})
     assert repr(name) in str(caught.value)
 
