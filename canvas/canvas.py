@@ -7,6 +7,7 @@ before it is committed, and everybody sees the same order.
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -146,7 +147,9 @@ class _Slow:
 
 
 MAX_WAITING = 100_000
-"""Painted pixels that wait for their turn; more are refused at once."""
+"""Painted pixels that wait for their turn, and messages that paint none; more are refused at once."""
+SHARE = MAX_WAITING // 2
+"""Of these, so many of one address."""
 LOAD_AGAIN = 1.0
 """Seconds after which a canvas that could not be read is read again."""
 
@@ -174,7 +177,9 @@ class Canvas(GenServer):
         self._grid: Grid | None = None
         self._load_error = StoreError("the canvas has not been read yet")
         self._painted: list[Paint] = []
-        self._waiting_pixels = 0  # in these
+        self._waiting = room.held.pixels  # in these, and the messages without any
+        self._waiting.used = 0
+        self._shares: Counter[str] | None = None  # of these by address, once they are many
         self._restores: list[tuple[Call, int]] = []  # who asked for some of these, and for how many
         self._commit: _Commit | None = None  # what the store has not answered yet
         self._is_refusing = False  # the store has refused the last batch
@@ -220,7 +225,7 @@ class Canvas(GenServer):
         if isinstance(request, GetStatus):
             if grid is None:
                 return CanvasStatus("", 0, 0, str(self._load_error))
-            return CanvasStatus(self._epoch, grid.seq, self._waiting_pixels, None)
+            return CanvasStatus(self._epoch, grid.seq, self._waiting.used, None)
         if not isinstance(request, GetPicture | Restore):
             return super().handle_call(request, from_)
         if grid is None:
@@ -249,10 +254,28 @@ class Canvas(GenServer):
             return  # it was lost in a crash; the client is welcomed again, and sends it again
         if self._grid is None:
             self._answer([self._refuse(paint, 0, self._load_error)])
-        elif self._waiting_pixels + len(paint.changes) > MAX_WAITING:
-            self._answer([self._refuse(paint, self._grid.seq, f"{self._waiting_pixels} pixels wait for the store")])
+        elif self._is_too_much(paint):
+            self._answer([self._refuse(paint, self._grid.seq, f"{self._waiting.used} pixels wait for the store")])
         else:
             self._take(paint)
+
+    def _is_too_much(self, paint: Paint) -> bool:
+        """Whether too much waits, in all or of the painter's address. What waits is looked through when it is much."""
+        weight = _weight(paint)
+        if self._waiting.used + weight > MAX_WAITING:
+            return True
+        if self._waiting.used < SHARE or paint.viewer is None:
+            return False
+        if self._shares is None:
+            self._shares = Counter()
+            for other in self._painted:
+                if other.viewer is not None:
+                    self._shares[other.viewer.painter.address] += _weight(other)
+        address = paint.viewer.painter.address
+        if self._shares[address] + weight > SHARE:
+            return True
+        self._shares[address] += weight
+        return False
 
     def _take(self, paint: Paint) -> None:
         key, accepted = paint.key, self._room.accepted
@@ -263,7 +286,7 @@ class Canvas(GenServer):
             if paint.refused is not None:
                 accepted.refuse(key, paint.refused)
         self._painted.append(paint)
-        self._waiting_pixels += len(paint.changes)
+        self._waiting.used += _weight(paint)
         if self._commit is None:
             self._tick.request()
 
@@ -284,7 +307,8 @@ class Canvas(GenServer):
 
     def _flush(self, grid: Grid) -> None:
         """Send what was painted to the store, but for pixels that have their colour already."""
-        paints, self._painted, self._waiting_pixels = self._painted, [], 0
+        paints, self._painted = self._painted, []
+        self._waiting.used, self._shares = 0, None
         restores, self._restores = self._restores, []
         colors: dict[tuple[int, int], int] = {}
         changes: list[Change] = []
@@ -397,3 +421,8 @@ class Canvas(GenServer):
         given = [answer for answer in answers if answer is not None]
         if given:
             cast(self._broadcaster, Answers(given))
+
+
+def _weight(paint: Paint) -> int:
+    """What a message counts as: one that paints nothing waits for its acknowledgement, too."""
+    return len(paint.changes) or 1

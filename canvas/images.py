@@ -9,6 +9,7 @@ from actors import NO_REPLY, Call, reply
 from actors.blocking import BlockingServer
 from canvas import png
 from canvas.canvas import Picture
+from canvas.held import Meter
 
 MAX_KEPT = 32 * 1024 * 1024
 """Bytes of encoded pictures that are kept; one that is larger is made again for the next who ask."""
@@ -42,11 +43,17 @@ class _Encode:
 
 
 class Images(BlockingServer):
-    """Encodes pictures, each once, for all who ask for it or for an earlier one."""
+    """Encodes pictures, each once, for all who ask for it or for an earlier one.
 
-    def init(self) -> None:
+    Args (of `init`):
+        meter: of the pictures that it keeps
+    """
+
+    def init(self, meter: Meter) -> None:
+        self._meter = meter
         self._asked: dict[int, list[Call]] = {}
         self._kept: dict[int, Png] = {}
+        self._meter.used = 0
 
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Hand out a picture, or have it encoded when all who ask now have been heard."""
@@ -76,11 +83,15 @@ class Images(BlockingServer):
         grid = request.picture.grid
         encoded = Png(request.picture.epoch, grid.seq, png.encode(grid, request.step))
         self._kept.pop(request.step, None)
-        if len(encoded.content) <= MAX_KEPT:
+        if len(encoded.content) <= self._meter.most:
             self._kept[request.step] = encoded
-        while sum(len(kept.content) for kept in self._kept.values()) > MAX_KEPT:
+        while self._count() > self._meter.most:
             del self._kept[next(iter(self._kept))]
+        self._meter.used = self._count()
         return encoded
+
+    def _count(self) -> int:
+        return sum(len(kept.content) for kept in self._kept.values())
 
 
 def _is_of(encoded: Png, picture: Picture) -> bool:

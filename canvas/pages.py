@@ -46,10 +46,11 @@ class CanvasPage:
             "rate limit": "off" if room.rules.rate_limit is None else f"{room.rules.rate_limit.per_second:g}/s",
             "present": len(room.users),
             "questions waiting": f"{len(self._waiting)} of {self._waiting.most}",
+            **{meter.name: f"{meter.used} of {meter.most}" for meter in room.held},
         }
         status = await _ask(room.canvas, GetStatus())
         if isinstance(status, CanvasStatus):
-            values |= {"epoch": status.epoch, "seq": status.seq, "pixels waiting for the store": status.waiting}
+            values |= {"epoch": status.epoch, "seq": status.seq}
             if status.error is not None:
                 values["state"] = status.error
         else:

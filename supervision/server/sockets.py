@@ -15,6 +15,7 @@ from protocol import CloseCode, State, format_date
 from supervision.server.admission import Admission, Refusal
 from supervision.server.deadlines import Deadlines
 from supervision.server.policy import Policy
+from supervision.server.unread import Unread
 from supervision.server.wire import Wire
 
 log = get_logger("canopy.server")
@@ -43,7 +44,9 @@ class Sockets:
         is_closed: the application has ended; nothing can be served with these sockets any more
         accepted: connections so far
         refused: connections and handshakes turned away, by `Refusal.name` in lower case
-        cut_off: connections that we dropped, by the reason: `request`, `no_pong`, `stalled`, `backlog`, `close`, `tls`
+        unread: bytes that wait because of clients, in all and by address
+        cut_off: connections that we dropped, by the reason: `request`, `no_pong`, `stalled`, `backlog`, `unread`,
+            `close`, `tls`
         closings: how WebSockets have ended, by close code
     """
 
@@ -68,6 +71,7 @@ class Sockets:
         self.closings: Counter[int] = Counter()
         self.deadlines = Deadlines(policy)
         self.admission = Admission(policy)
+        self.unread = Unread(policy.max_unread, policy.proxies)
         self._past_bytes_in = 0
         self._past_bytes_out = 0
         self._ids = itertools.count(1)
@@ -132,6 +136,7 @@ class Sockets:
             self._past_bytes_in += wire.bytes_in
             self._past_bytes_out += wire.bytes_out
         self.deadlines.forget(wire)
+        self.unread.forget(wire)
         for awaited, tell in tuple(self._when_gone):
             awaited.discard(wire)
             if not awaited:

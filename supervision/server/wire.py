@@ -31,7 +31,6 @@ class Wire(Incoming):
     """The socket of one connection. See the base classes for what else it has.
 
     Attributes:
-        address: the client's, which is not the peer's behind a proxy that is trusted
         connected_at: when it began, in seconds of the loop's clock
         keepsake: whatever the owner wants its next incarnation to find
     """
@@ -40,14 +39,13 @@ class Wire(Incoming):
         "_admitted",
         "_peer_address",
         "_unwatch",
-        "address",
         "connected_at",
         "keepsake",
     )
 
     def __init__(self, sockets: Sockets, address: str) -> None:
         super().__init__(sockets, address)
-        self.address = self._peer_address = address
+        self._peer_address = address
         self.connected_at = 0.0
         self.keepsake: Any = None
         self._admitted: str | None = None  # whose WebSocket it is, once it may be opened
@@ -201,6 +199,11 @@ class Wire(Incoming):
         """Send whole frames that somebody encoded for many wires at once; nothing unless the WebSocket is open."""
         if self.session.state is _OPEN:
             self.write(data)
+
+    def send_shared(self, data: bytes) -> None:
+        """Send whole frames that the caller keeps for others, too, and counts itself: they do not count as unread."""
+        if self.session.state is _OPEN:
+            self.write_shared(data)
 
     # The end.
 

@@ -14,10 +14,11 @@ from PIL import Image
 from actors import CallExit, call, start
 from actors.debug import resume, suspend
 from actors.testing import quiet, settle
-from canvas import images, png
+from canvas import png
 from canvas.canvas import Picture
 from canvas.grid import Grid
-from canvas.images import EncodePng, Images, Png
+from canvas.held import Meter
+from canvas.images import MAX_KEPT, EncodePng, Images, Png
 from tests.support.instance import new_application, running
 from tests.support.raw_socket import get
 from tests.support.scenarios import live, simulated
@@ -79,7 +80,7 @@ async def ask(seq: int, step: int = 1, timeout: float = 30.0) -> tuple[int, byte
 
 @simulated
 async def test_all_who_ask_while_a_picture_is_made_share_the_next(encoded: list[tuple[int, int]]) -> None:
-    await start(Images, name="images")
+    await start(Images, Meter("pictures", MAX_KEPT), name="images")
     suspend("images")
     asked = [asyncio.ensure_future(ask(seq, step)) for seq, step in ((1, 1), (1, 2), (3, 1), (2, 1), (4, 2))]
     await quiet()
@@ -93,7 +94,7 @@ async def test_all_who_ask_while_a_picture_is_made_share_the_next(encoded: list[
 
 @simulated
 async def test_no_picture_is_made_for_those_who_have_left(encoded: list[tuple[int, int]]) -> None:
-    await start(Images, name="images")
+    await start(Images, Meter("pictures", MAX_KEPT), name="images")
     suspend("images")
     timed_out = asyncio.ensure_future(ask(1, timeout=1.0))
     gone = asyncio.ensure_future(ask(2))
@@ -111,14 +112,15 @@ async def test_no_picture_is_made_for_those_who_have_left(encoded: list[tuple[in
 
 @simulated
 async def test_no_more_pictures_are_kept_than_there_is_room_for(
-    encoded: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+    encoded: list[tuple[int, int]],
 ) -> None:
-    monkeypatch.setattr(images, "MAX_KEPT", 20)
-    await start(Images, name="images")
+    meter = Meter("pictures", 20)
+    await start(Images, meter, name="images")
     for step in (1, 2, 1, 3, 2, 3, 1):
         await ask(1, step)
+        assert meter.used <= 20
     assert encoded == [(1, 1), (1, 2), (1, 3), (1, 1)]
-    monkeypatch.setattr(images, "MAX_KEPT", 9)
+    meter.most = 9
     for _ in range(2):
         await ask(2)
     assert encoded[4:] == [(2, 1), (2, 1)]
