@@ -130,9 +130,9 @@ class Moderation:
         )
         yield Route("GET", PATH, "Who is kept out.", lambda _: self._bans.all(), list[Ban])
         yield Route(
-            "POST", PATH, "Keep a user or an address out.", self._add, Banned, Access.ADMIN, parameters=parameters
+            "POST", PATH, "Keep a user or an address out.", self._add, Banned, Access.MODERATE, parameters=parameters
         )
-        yield Route("DELETE", PATH, "Lift a ban.", self._lift, Unbanned, Access.ADMIN, parameters=(whom,))
+        yield Route("DELETE", PATH, "Lift a ban.", self._lift, Unbanned, Access.MODERATE, parameters=(whom,))
 
     async def _add(self, asked: Asked) -> Banned:
         text, reason, seconds = _whom(asked), asked.query["reason"], _seconds(asked.query["seconds"])

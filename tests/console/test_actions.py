@@ -286,7 +286,7 @@ async def test_every_action_is_in_the_audit_log_with_who_and_on_whom(tmp_path: P
         assert [(entry["action"], entry["target"], entry["result"]) for entry in entries] == [
             ("crash", f"<{images.id} images>", "done"), ("drain", "canopy", "done"),
         ]  # fmt: skip
-        assert {entry["who"] for entry in entries} == {"admin token from 127.0.0.1"}
+        assert {entry["who"] for entry in entries} == {"administer token from 127.0.0.1"}
         assert entries[0]["at"].endswith("+00:00")
         assert stat.S_IMODE((tmp_path / "audit.log").stat().st_mode) == 0o600
         await mended(ann.application)
@@ -313,7 +313,7 @@ async def test_label_cannot_forge_a_line_of_the_audit_log(tmp_path: Path) -> Non
         other.label = "\udc80\u2028"
         await end(ann, other)
         first, second = audit(tmp_path)
-        assert first["who"] == second["who"] == "admin token from 127.0.0.1"
+        assert first["who"] == second["who"] == "administer token from 127.0.0.1"
 
 
 @live
