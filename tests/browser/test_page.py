@@ -571,7 +571,8 @@ LAYOUT = """
         }
         const isReachable = (control) => {
             control.scrollIntoView({ block: "nearest", inline: "nearest" });
-            const { left, top, right, bottom } = control.getBoundingClientRect();
+            const { left, top, right, bottom, width, height } = control.getBoundingClientRect();
+            if (Math.min(width, height) < 24) return false; // WCAG 2.2, 2.5.8
             const found = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
             return control.contains(found);
         };
@@ -582,7 +583,7 @@ LAYOUT = """
         return faults;
     }
 """
-"""Panels that lie on one another or outside, and controls that cannot be clicked."""
+"""Panels that lie on one another or outside, and controls that cannot be clicked or are too small to be aimed at."""
 
 WIDE = [(1366, 768), (1024, 768), (820, 1180), (740, 360)]
 NARROW = [(390, 844), (360, 640), (320, 568), (320, 256), (280, 653)]
