@@ -33,11 +33,13 @@ class Paint:
     Attributes:
         viewer: who is told which of them are refused; None if nobody is
         id: what the viewer calls its message, which is acknowledged; None for messages without
+        is_last: the viewer's connection is told when this, and all that it painted before, has been answered
     """
 
     changes: list[Change]
     viewer: Viewer | None = None
     id: int | None = None
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +91,18 @@ class CanvasStatus:
 
 @dataclass(slots=True)
 class Settling:
-    """What becomes of a message of a viewer.
+    """What becomes of a message.
 
     Attributes:
         seq: the change after which the canvas shows what was not refused
-        refused: those that come too early, and why
+        is_open: some of it depends on the commit
+        refused: pixels that come too early, and why
         waits: seconds that the painter has begun to wait for the pixels that are kept
     """
 
     paint: Paint
-    viewer: Viewer
-    seq: int = 0
+    seq: int
+    is_open: bool
     refused: BadMessage | None = None
     waits: list[float] = field(default_factory=list)
 
@@ -109,7 +112,7 @@ class _Commit:
     """A batch on its way through the store.
 
     Attributes:
-        settling: the messages that its changes are from
+        settling: the messages that wait for it, or for which somebody waits
         restores: calls that painted some of it, and how many changes
         slow: says so when it takes long
     """
@@ -234,9 +237,12 @@ class Canvas(GenServer):
 
     def _paint(self, paint: Paint) -> None:
         if self._grid is None:
-            self._answer([self._refuse(paint, 0, self._load_error)])
+            self._answer([self._refuse(paint, paint.changes, 0, self._load_error.public)])
         elif self._waiting_pixels + len(paint.changes) > MAX_WAITING:
-            self._answer([self._refuse(paint, self._grid.seq, f"{self._waiting_pixels} pixels wait for the store")])
+            reason = f"{self._waiting_pixels} pixels wait for the store"
+            self._answer([self._refuse(paint, paint.changes, self._grid.seq, reason)])
+        elif paint.viewer is not None and not paint.changes and not paint.is_last:  # its visitor refused all of it
+            self._answer([Answer(paint.viewer, paint.id, self._grid.seq)])
         else:
             self._take(paint)
 
@@ -262,28 +268,24 @@ class Canvas(GenServer):
         return NO_REPLY
 
     def _flush(self, grid: Grid) -> None:
-        """Send what was painted to the store, but for pixels that have their colour already."""
+        """Send what was painted to the store, and tell what is known of it by now."""
         paints, self._painted, self._waiting_pixels = self._painted, [], 0
         restores, self._restores = self._restores, []
         colors: dict[tuple[int, int], int] = {}
         changes: list[Change] = []
-        all_settling: list[Settling] = []
+        waiting: list[Settling] = []
+        answers: list[Answer] = []
         for paint in paints:
-            settling = None if paint.viewer is None else Settling(paint, paint.viewer)
-            for change in paint.changes:
-                place = change.x, change.y
-                color = colors.get(place)
-                if change.color == (grid.color(*place) if color is None else color):
-                    continue
-                if settling is not None and not self._charge(settling, place):
-                    continue
-                colors[place] = change.color
-                changes.append(change)
-                change.seq = grid.seq + len(changes)
-            if settling is not None:
-                settling.seq = grid.seq + len(changes)
-                all_settling.append(settling)
-        commit = _Commit(changes, all_settling, restores)
+            settling = Settling(paint, grid.seq, paint.is_last)
+            self._choose(settling, grid, colors, changes)
+            if settling.is_open:
+                settling.seq += len(changes)
+                waiting.append(settling)
+            if paint.viewer is not None and (settling.refused is not None or not settling.is_open):
+                id_ = None if settling.is_open else paint.id
+                answers.append(Answer(paint.viewer, id_, grid.seq, settling.refused))
+        self._answer(answers)
+        commit = _Commit(changes, waiting, restores)
         if not changes:
             self._settle(commit, None)
             return
@@ -291,13 +293,28 @@ class Canvas(GenServer):
         commit.slow = send_after(SLOW_WRITE, self.ref, _Slow(commit))
         cast(self._store, Append(changes, self._wall_clock(), self.ref))
 
+    def _choose(
+        self, settling: Settling, grid: Grid, colors: dict[tuple[int, int], int], changes: list[Change]
+    ) -> None:
+        """Add the pixels of a message that become changes: not those that have their colour, or come too early."""
+        for change in settling.paint.changes:
+            place = change.x, change.y
+            color = colors.get(place)
+            if change.color == (grid.color(*place) if color is None else color):
+                settling.is_open |= color is not None
+            elif self._charge(settling, place):
+                settling.is_open = True
+                colors[place] = change.color
+                changes.append(change)
+                change.seq = grid.seq + len(changes)
+
     def _charge(self, settling: Settling, place: tuple[int, int]) -> bool:
         """Have a painter wait for a pixel that becomes a change; or note that it comes too early."""
-        cooldowns = self._room.allowances.cooldowns
-        if cooldowns is None:
+        cooldowns, viewer = self._room.allowances.cooldowns, settling.paint.viewer
+        if cooldowns is None or viewer is None:
             return True
         try:
-            wait = cooldowns.begin(settling.viewer.painter, self._room.people, self._now())
+            wait = cooldowns.begin(viewer.painter, self._room.people, self._now())
         except BadMessage as error:
             refused = settling.refused = settling.refused or error
             refused.id, refused.pixels = settling.paint.id, (*refused.pixels, place)
@@ -322,34 +339,40 @@ class Canvas(GenServer):
         """Answer those whose pixels were in a batch."""
         for from_, count in commit.restores:
             reply(from_, count if error is None else error)
-        if error is None:
-            self._answer(
-                [
-                    Answer(settling.viewer, settling.paint.id, settling.seq, settling.refused)
-                    for settling in commit.settling
-                    if settling.refused or settling.paint.id is not None
-                ]
-            )
-        else:
-            seq = self._loaded().seq
-            self._answer([self._refuse(settling.paint, seq, error, settling) for settling in commit.settling])
+        if error is not None:
+            self._answer([self._take_back(settling, self._loaded(), error) for settling in commit.settling])
+            return
+        self._answer(
+            [
+                Answer(paint.viewer, paint.id, settling.seq, is_last=paint.is_last)
+                for settling in commit.settling
+                if (paint := settling.paint).viewer is not None and (paint.id is not None or paint.is_last)
+            ]
+        )
 
-    def _refuse(self, paint: Paint, seq: int, reason: object, settling: Settling | None = None) -> Answer | None:
-        """Refuse all of a message: it costs nothing."""
+    def _take_back(self, settling: Settling, grid: Grid, error: StoreError) -> Answer | None:
+        """Refuse what is not on the canvas because a commit failed, but for what was refused before."""
+        paint = settling.paint
+        early = () if settling.refused is None else settling.refused.pixels
+        lost = [c for c in paint.changes if grid.color(c.x, c.y) != c.color and (c.x, c.y) not in early]
+        cooldowns = self._room.allowances.cooldowns
+        if cooldowns is not None and paint.viewer is not None:
+            for wait in settling.waits:
+                cooldowns.undo(paint.viewer.painter, wait, self._now())
+        return self._refuse(paint, lost, grid.seq, error.public)
+
+    def _refuse(self, paint: Paint, changes: Sequence[Change], seq: int, reason: str) -> Answer | None:
+        """Refuse pixels of a message, which cost nothing, and answer the message."""
         viewer = paint.viewer
         if viewer is None:
             return None
         error = None
-        if paint.changes:
+        if changes:
             error = BadMessage("store_unavailable", f"the pixel could not be kept: {reason}")
-            error.id, error.pixels = paint.id, tuple((change.x, change.y) for change in paint.changes)
-        allowances, now = self._room.allowances, self._now()
-        if allowances.pixels is not None:
-            allowances.pixels.give_back(viewer.painter, now, len(paint.changes))
-        if allowances.cooldowns is not None and settling is not None:
-            for wait in settling.waits:
-                allowances.cooldowns.undo(viewer.painter, wait, now)
-        return Answer(viewer, paint.id, seq, error)
+            error.id, error.pixels = paint.id, tuple((change.x, change.y) for change in changes)
+            if self._room.allowances.pixels is not None:
+                self._room.allowances.pixels.give_back(viewer.painter, self._now(), len(changes))
+        return Answer(viewer, paint.id, seq, error, paint.is_last)
 
     def _now(self) -> float:
         return Scheduler.current().loop.time()

@@ -32,7 +32,7 @@ class Phase(enum.Enum):
 class View:
     """What one client has been shown. It outlives the connection actor.
 
-    The broadcaster alone changes it, except for `subscribed` and `is_dismissed`.
+    The broadcaster alone changes it, except for `subscribed`, `is_dismissed` and `has_painted`.
 
     Attributes:
         codec: how to speak to the client
@@ -46,6 +46,7 @@ class View:
         phase: what it is to be given next
         sent_at: when the broadcaster last sent it a message, as far as the view knows; infinite until it is welcomed
         is_dismissed: nothing is heard of the client any more, whose connection is being closed for what it has done
+        has_painted: something that it painted may not have been answered yet
     """
 
     codec: Codec
@@ -59,6 +60,7 @@ class View:
     phase: Phase = Phase.JOINING
     sent_at: float = inf
     is_dismissed: bool = False
+    has_painted: bool = False
 
 
 def open_view(codec: Codec, query: str, width: int, height: int) -> View:
