@@ -40,7 +40,7 @@ class PixelRoute:
             HttpError: 400 for what is no pixel of this canvas, or no limit, 429 or 503 if too many ask, 503 if the past
                 cannot be read now.
         """
-        query = {name: values[-1] for name, values in parse_qs(request.query).items()}
+        query = {name: values[-1] for name, values in parse_qs(request.query, keep_blank_values=True).items()}
         x, y = _number(query, "x", self._room.width - 1), _number(query, "y", self._room.height - 1)
         limit = _number({"limit": str(CHANGES), **query}, "limit", MOST_CHANGES, least=1)
         with self._waiting.place(request.remote):

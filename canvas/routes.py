@@ -188,7 +188,7 @@ class Routes:
 
 def _step(query: str) -> int:
     """Read `every=10`: every tenth pixel of every tenth row."""
-    (text,) = parse_qs(query).get("every", ["1"])[-1:]
+    (text,) = parse_qs(query, keep_blank_values=True).get("every", ["1"])[-1:]
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_STEP):
         raise HttpError(400, f"every must be an integer from 1 to {MAX_STEP}")
     return int(text)
