@@ -68,7 +68,11 @@ const outbox = new Outbox(connection, pending, (...dropped) => session.revert(..
 const rules = new Rules();
 const cooldown = new Cooldown(dock, element("wait"));
 const session = new Session({ connection, picture, pending, outbox, people, cursors, rules, cooldown });
-const strokes = new Strokes(picture, (x, y, color) => session.paint(x, y, color));
+const strokes = new Strokes(
+  picture,
+  (x, y, color) => session.paint(x, y, color),
+  () => cooldown.left > 0,
+);
 const lookout = new Lookout(camera, picture, session);
 const renderer = new Renderer(board, element("overlay"), { picture, camera, cursors });
 const palette = new Palette(element("palette"));
