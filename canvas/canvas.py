@@ -238,7 +238,7 @@ class Canvas(GenServer):
     def _paint(self, paint: Paint) -> None:
         if self._grid is None:
             self._answer([self._refuse(paint, paint.changes, 0, self._load_error.public)])
-        elif self._waiting_pixels + len(paint.changes) > MAX_WAITING:
+        elif self._waiting_pixels + len(paint.changes) + paint.is_last > MAX_WAITING:
             reason = f"{self._waiting_pixels} pixels wait for the store"
             self._answer([self._refuse(paint, paint.changes, self._grid.seq, reason)])
         elif paint.viewer is not None and not paint.changes and not paint.is_last:  # its visitor refused all of it
@@ -248,7 +248,7 @@ class Canvas(GenServer):
 
     def _take(self, paint: Paint) -> None:
         self._painted.append(paint)
-        self._waiting_pixels += len(paint.changes)
+        self._waiting_pixels += len(paint.changes) + paint.is_last  # which takes memory, too
         if self._commit is None:
             self._tick.request()
 

@@ -319,6 +319,27 @@ async def test_commit_that_hangs_holds_the_end_of_a_painter_for_a_bounded_time_a
         assert not canvas.application.sockets.cut_off
 
 
+@ENDS
+@simulated
+async def test_end_waits_for_nothing_when_too_much_waits_for_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr("canvas.canvas.MAX_WAITING", 2)
+    loop = asyncio.get_running_loop()
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await canvas.join()
+        suspend("store")
+        for x in range(3):
+            ann.paint(x, 0, RED)
+            bob.paint(x, 1, RED, x)
+            await quiet()
+        began = loop.time()
+        expected = end_side(bob, how)
+        assert await bob.end() == expected
+        assert loop.time() == began
+        resume("store")
+
+
 # What does not wait for a commit.
 
 
