@@ -388,6 +388,26 @@ async def test_refusal_by_the_cooldown_waits_for_no_commit_and_its_time_is_right
         assert told[3:] == [(1, 0, RED), ("ack", 8, 2)]
 
 
+@simulated
+async def test_each_pixel_is_refused_for_one_reason_and_the_store_begins_no_cooldown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(store: MemoryStore, changes: Sequence[Change], at: float) -> None:
+        raise StoreError("no space left on device")
+
+    async with simulation(tmp_path, cooldown=Cooldown(60.0, 60.0)) as canvas:
+        ann = await BinaryClient.open(canvas.door)
+        told = heard(ann)
+        with monkeypatch.context() as patch:
+            patch.setattr(MemoryStore, "append", refuse)
+            ann.send_binary(pixels((0, 0), (1, 0), id_=7))
+            await ann.acknowledged(7)
+        assert told == [("cooldown", 7, 1, 0), ("store_unavailable", 7, 0, 0), ("ack", 7, 0)]
+        ann.send_binary(pixels((1, 0), id_=8))
+        await ann.acknowledged(8)
+        assert told[3:] == [(1, 0, RED), ("ack", 8, 1)]
+
+
 @pytest.mark.parametrize("cooldown", [None, Cooldown(0.5, 0.5)], ids=["free", "cooldown"])
 @pytest.mark.parametrize("number", range(3))
 @simulated
