@@ -26,20 +26,31 @@ from canvas.tick import Tick
 log = get_logger("canopy.canvas")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Paint:
     """Cast: paint these pixels, in this order. One that has its colour already is left alone.
 
     Attributes:
         viewer: who is told which of them are refused; None if nobody is
         id: what the viewer calls its message, which is acknowledged; None for messages without
+        refused: why the other pixels of the message were refused, which the viewer has been told; None if none was
+        repeats: the message was accepted before: it is answered again, and paints nothing
         is_last: the viewer's connection is told when this, and all that it painted before, has been answered
     """
 
     changes: list[Change]
     viewer: Viewer | None = None
     id: int | None = None
+    refused: BadMessage | None = None
+    repeats: bool = False
     is_last: bool = False
+
+    @property
+    def key(self) -> tuple[str, int] | None:
+        """The client's name for itself and for the message; None if one of them has none."""
+        if self.viewer is None or self.id is None or not self.viewer.view.client:
+            return None
+        return self.viewer.view.client, self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +236,7 @@ class Canvas(GenServer):
         loaded: Loaded | StoreError = await call(self._store, request, timeout=None)
         if isinstance(loaded, Loaded):
             self._epoch, self._grid = loaded.epoch, loaded.grid
+            self._room.accepted.begin(loaded.epoch, loaded.grid.seq)
             cast(self._broadcaster, Began(loaded.epoch, loaded.grid.seq, loaded.recent))
             return
         self._load_error = loaded
@@ -236,17 +248,26 @@ class Canvas(GenServer):
         return self._grid
 
     def _paint(self, paint: Paint) -> None:
+        if paint.repeats and paint.key not in self._room.accepted:
+            return  # it was lost in a crash; the client is welcomed again, and sends it again
         if self._grid is None:
             self._answer([self._refuse(paint, paint.changes, 0, self._load_error.public)])
         elif self._waiting_pixels + len(paint.changes) + paint.is_last > MAX_WAITING:
             reason = f"{self._waiting_pixels} pixels wait for the store"
             self._answer([self._refuse(paint, paint.changes, self._grid.seq, reason)])
-        elif paint.viewer is not None and not paint.changes and not paint.is_last:  # its visitor refused all of it
-            self._answer([Answer(paint.viewer, paint.id, self._grid.seq)])
+        elif not (paint.changes or paint.is_last or paint.key in self._room.accepted):  # its visitor refused all of it
+            self._answer([None if paint.viewer is None else Answer(paint.viewer, paint.id, self._grid.seq)])
         else:
             self._take(paint)
 
     def _take(self, paint: Paint) -> None:
+        key, accepted = paint.key, self._room.accepted
+        if key is not None and key in accepted:
+            paint.repeats, paint.changes = True, []
+        elif key is not None and paint.changes:
+            accepted.add(key)
+            if paint.refused is not None:
+                accepted.refuse(key, paint.refused)
         self._painted.append(paint)
         self._waiting_pixels += len(paint.changes) + paint.is_last  # which takes memory, too
         if self._commit is None:
@@ -276,11 +297,15 @@ class Canvas(GenServer):
         waiting: list[Settling] = []
         answers: list[Answer] = []
         for paint in paints:
-            settling = Settling(paint, grid.seq, paint.is_last)
+            settling = Settling(paint, grid.seq, paint.is_last or paint.repeats)
             self._choose(settling, grid, colors, changes)
             if settling.is_open:
                 settling.seq += len(changes)
                 waiting.append(settling)
+                if paint.key is not None:
+                    self._room.accepted.send(paint.key, settling.seq)
+            else:
+                self._note(paint, settling.refused)
             if paint.viewer is not None and (settling.refused is not None or not settling.is_open):
                 id_ = None if settling.is_open else paint.id
                 answers.append(Answer(paint.viewer, id_, grid.seq, settling.refused))
@@ -339,16 +364,34 @@ class Canvas(GenServer):
         """Answer those whose pixels were in a batch."""
         for from_, count in commit.restores:
             reply(from_, count if error is None else error)
-        if error is not None:
-            self._answer([self._take_back(settling, self._loaded(), error) for settling in commit.settling])
-            return
-        self._answer(
-            [
-                Answer(paint.viewer, paint.id, settling.seq, is_last=paint.is_last)
-                for settling in commit.settling
-                if (paint := settling.paint).viewer is not None and (paint.id is not None or paint.is_last)
-            ]
-        )
+        grid = self._loaded()
+        answers: list[Answer | None] = []
+        for settling in commit.settling:
+            paint = settling.paint
+            if paint.repeats:
+                answers += self._repeat(paint, grid.seq)
+            elif error is not None:
+                answers.append(self._take_back(settling, grid, error))
+            elif paint.viewer is not None and (paint.id is not None or paint.is_last):
+                self._note(paint, settling.refused)
+                answers.append(Answer(paint.viewer, paint.id, settling.seq, is_last=paint.is_last))
+        self._answer(answers)
+
+    def _repeat(self, paint: Paint, seq: int) -> list[Answer]:
+        """Answer a message as it was answered when it came first."""
+        viewer, key = paint.viewer, paint.key
+        assert viewer is not None, "only messages with a viewer and an id are known to repeat others"
+        assert key is not None
+        refusals = [Answer(viewer, None, seq, refused) for refused in self._room.accepted.refusals(key)]
+        return [*refusals, Answer(viewer, paint.id, seq)]
+
+    def _note(self, paint: Paint, *refusals: BadMessage | None) -> None:
+        """Remember what became of a message, in case that it comes again."""
+        if paint.key is not None:
+            self._room.accepted.settle(paint.key)
+            for refused in refusals:
+                if refused is not None:
+                    self._room.accepted.refuse(paint.key, refused)
 
     def _take_back(self, settling: Settling, grid: Grid, error: StoreError) -> Answer | None:
         """Refuse what is not on the canvas because a commit failed, but for what was refused before."""
@@ -359,7 +402,9 @@ class Canvas(GenServer):
         if cooldowns is not None and paint.viewer is not None:
             for wait in settling.waits:
                 cooldowns.undo(paint.viewer.painter, wait, self._now())
-        return self._refuse(paint, lost, grid.seq, error.public)
+        answer = self._refuse(paint, lost, grid.seq, error.public)
+        self._note(paint, settling.refused, None if answer is None else answer.refused)
+        return answer
 
     def _refuse(self, paint: Paint, changes: Sequence[Change], seq: int, reason: str) -> Answer | None:
         """Refuse pixels of a message, which cost nothing, and answer the message."""
