@@ -257,8 +257,8 @@ class Incoming(Outgoing):
 
     def pong_overdue(self) -> None:
         """Drop a peer that has said nothing since the last ping, though it has had the time to read up to it."""
-        if self.bytes_in != self._heard_at_ping or self._pinged_at is None:
-            return
+        if self.bytes_in != self._heard_at_ping or self._pinged_at is None or self.session.state is not _OPEN:
+            return  # a peer that ends its side cannot answer, and has its own deadline
         reads_until = self._pinged_at + (self._written_at_ping - self._written_at_pong) / MIN_RATE
         if self._ping_waits or not self._is_reading or asyncio.get_running_loop().time() < reads_until:
             self._look_ahead_of_ping()

@@ -183,10 +183,14 @@ class Sockets:
             listening.close()
 
     async def say_goodbye(self) -> list[Wire]:
-        """Close every WebSocket with 1001, and return them. Who asks over HTTP is still told that we are not ready."""
+        """Close every WebSocket with 1001, and return them. Who asks over HTTP is still told that we are not ready.
+
+        One whose peer has ended its side ends by itself, when it has been answered.
+        """
         websockets = [wire for wire in self.wires.values() if wire.session.state is not State.HTTP]
         for number, wire in enumerate(websockets, start=1):
-            wire.close(CloseCode.GOING_AWAY, GOODBYE)
+            if wire.session.state is not State.FINISHING:
+                wire.close(CloseCode.GOING_AWAY, GOODBYE)
             if number % GOODBYES == 0:
                 await asyncio.sleep(0)
         return websockets

@@ -330,6 +330,8 @@ class VirtualTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Send bytes to the client."""
+        if self._is_half_closed:
+            raise RuntimeError("Cannot call write() after write_eof()")
         if self._is_closing:
             return
         if RESET in self._incoming:

@@ -52,11 +52,11 @@ def test_picture_has_every_nth_pixel(width: int, height: int, step: int, pixels:
     assert (red << 16 | green << 8 | blue == expected).all()
 
 
-def at(seq: int) -> Picture:
+def at(seq: int, epoch: str = "an epoch") -> Picture:
     """A canvas after so many changes."""
     grid = Grid(9, 7)
     grid.seq = seq
-    return Picture("an epoch", grid)
+    return Picture(epoch, grid)
 
 
 @pytest.fixture
@@ -90,6 +90,19 @@ async def test_all_who_ask_while_a_picture_is_made_share_the_next(encoded: list[
     assert await ask(3) == (3, b"    3    1")
     assert await ask(5) == (5, b"    5    1")
     assert encoded == [(3, 1), (4, 2), (5, 1)]
+
+
+@simulated
+async def test_picture_of_one_epoch_is_no_answer_to_who_asks_for_another(encoded: list[tuple[int, int]]) -> None:
+    await start(Images, name="images")
+    suspend("images")
+    wanted = [("old", 7), ("new", 1), ("old", 8), ("new", 2), ("new", 1)]
+    asked = [asyncio.ensure_future(call("images", EncodePng(at(seq, epoch)))) for epoch, seq in wanted]
+    await quiet()
+    resume("images")
+    answers = [(png.epoch, png.seq) for png in await asyncio.gather(*asked)]
+    assert answers == [("old", 8), ("new", 2), ("old", 8), ("new", 2), ("new", 2)]
+    assert encoded == [(8, 1), (2, 1)]
 
 
 @simulated

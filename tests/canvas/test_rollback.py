@@ -137,7 +137,7 @@ async def test_what_is_no_pixel_is_refused_with_the_field(tmp_path: Path) -> Non
                              ("x=%D9%A1&y=0", "x"), ("x=1&y=1&limit=1000", "limit")):  # fmt: skip
             answer = await get(application.sockets.port, f"/api/pixel?{query}")
             assert answer.status == 400
-            assert answer.body.decode().startswith(f"{field} must be an integer from 0 to ")
+            assert answer.body.decode().startswith(f"{field} must be an integer from {int(field == 'limit')} to ")
 
 
 @live
