@@ -203,7 +203,8 @@ class Wire(Incoming):
 
     def send_shared(self, data: bytes) -> None:
         """Send whole frames that the caller keeps for others, too, and counts itself: they do not count as unread."""
-        if self.session.state is _OPEN:
+        state = self.session.state
+        if state is _OPEN or state is _FINISHING:
             self.write_shared(data)
 
     # The end.
