@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from tests.bench.machine import ROOT, cores, installed_version
 
-START_TIMEOUT = 15.0
+START_TIMEOUT = 60.0
 """Seconds a server has to open its port."""
 STOP_TIMEOUT = 5.0
 """Seconds it has to end after SIGTERM before it is killed."""

@@ -53,14 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=1.0, help="pixels a second of each painter (default 1)")
     parser.add_argument("--crashes", type=float, default=1.0, help="crashes a second (default 1)")
     parser.add_argument("--seed", type=int, default=1, help="draws the clients and the victims (default 1)")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="where the server logs (default: nowhere)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples there")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw them there (SVG)")
     return parser
 
 
 async def _soak(options: argparse.Namespace) -> report.Run:
-    about, seconds = facts(), options.minutes * 60
-    with _serving() as (port, data, sampler):
+    about = facts() | {"command": "python -m tests.bench.soak " + " ".join(sys.argv[1:])}
+    seconds = options.minutes * 60
+    with _serving(options.log) as (port, data, sampler):
         _say("filling what has a bound")
         await fill(port)
         start, census = await _at_rest(sampler, None)
@@ -130,11 +132,11 @@ async def _canopy(*arguments: object) -> tuple[int, list[str]]:
 
 
 @contextlib.contextmanager
-def _serving() -> Iterator[tuple[int, Path, Sampler]]:
-    """The server, with its store in a new folder."""
+def _serving(kept: Path | None) -> Iterator[tuple[int, Path, Sampler]]:
+    """The server, with its store in a new folder; of this, the log may be `kept`."""
     with tempfile.TemporaryDirectory(prefix="canopy-soak-") as name:
         folder = Path(name)
-        port, data, census, log = free_port(), folder / "data", folder / "census.sock", folder / "log"
+        port, data, census, log = free_port(), folder / "data", folder / "census.sock", kept or folder / "log"
         options = ("--port", str(port), "--data", str(data), "--console-port", "0", "--log-format", "json")
         command = [sys.executable, "-m", "tests.bench.soak.serve", str(census), "run", *options]
         with log.open("wb") as stderr:
