@@ -105,9 +105,11 @@ def plot(run: Run) -> str:
         Panel("Actors", column(samples, "actors"), notes["actors"]),
         Panel("Entries in registry tables", column(samples, "entries"), notes["entries"]),
         Panel("Open connections", column(samples, "connections"), "as many as come: not judged"),
-        Panel("Bytes not taken, MiB", [value / MIB for value in column(samples, "backlog")], "not judged"),
+        Panel("Unsent bytes, MiB", [value / MIB for value in column(samples, "backlog")], "not judged"),
         Panel(
-            "Latest callback, ms", [value * 1e3 for value in column(samples, "lag")], "on a shared machine: not judged"
+            "Delay of the event loop, ms",
+            [value * 1e3 for value in column(samples, "lag")],
+            "on a shared machine: not judged",
         ),
         Panel("Processor, cores", cores, "not judged"),
         Panel("Crashes so far", column(samples, "crashes"), "of actors, each of which was restarted"),

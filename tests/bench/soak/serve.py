@@ -41,7 +41,7 @@ class Census:
 
 
 def take_census(loop: asyncio.AbstractEventLoop) -> Census:
-    """Count. Other threads stand still meanwhile: for 0.1 s at a million objects."""
+    """Count, which takes 0.1 s at a million objects."""
     objects = gc.get_objects()
     kinds = Counter(map(type, objects))
     timers = [each for each in objects if type(each).__name__ == "TimerHandle"]
@@ -72,10 +72,16 @@ def _answer(listening: socket.socket) -> None:
     while True:
         asker, _ = listening.accept()
         with asker:
-            if asker.recv(1) == b"!":
-                gc.collect()
             (loop,) = (loop for loop in Scheduler._of_loop if loop.is_running())
-            asker.sendall(json.dumps(asdict(take_census(loop))).encode())
+            census = asyncio.run_coroutine_threadsafe(_count(loop, collect=asker.recv(1) == b"!"), loop).result()
+            asker.sendall(json.dumps(asdict(census)).encode())
+
+
+async def _count(loop: asyncio.AbstractEventLoop, *, collect: bool) -> Census:
+    """Count on the loop's thread: no finalizer of garbage runs elsewhere, and no collection is under way meanwhile."""
+    if collect:
+        gc.collect()
+    return take_census(loop)
 
 
 def main() -> None:
