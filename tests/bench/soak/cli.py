@@ -109,14 +109,16 @@ async def _sample_until(
 
 
 async def _at_rest(sampler: Sampler, before: Sample | None) -> tuple[Sample, Census]:
-    """The levels when no client is left, and with `before` as soon as they are the same again, if they ever are."""
+    """The levels when no client is left and they stay the same; with `before` when they are those, if they ever are."""
     deadline = time.monotonic() + SETTLE
+    last = before
     while True:
         await asyncio.sleep(2.0)
         sample, census = await asyncio.to_thread(sampler.take, collect=True)
-        is_settled = sample.connections == 0 and (before is None or not not_restored(asdict(before), asdict(sample)))
+        is_settled = last is not None and not not_restored(asdict(last), asdict(sample))
         if is_settled or time.monotonic() > deadline:
             return sample, census
+        last = before or sample
 
 
 async def _canopy(*arguments: object) -> tuple[int, list[str]]:
