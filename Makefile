@@ -33,7 +33,7 @@ explore: $(DEV_STAMP)  ## simulate the whole canvas with many seeds: SEEDS=10000
 bench: $(DEV_STAMP)  ## throughput beside other servers, in one run
 	$(BIN)/python -m tests.bench $(ARGS)
 
-soak: $(DEV_STAMP)  ## half an hour of load, crashes and misbehaving clients; ARGS="--minutes 8" for a shorter run
+soak: $(DEV_STAMP)  ## half an hour of load, crashes and misbehaving clients; ARGS="--seed 2" for another one
 	$(BIN)/python -m tests.bench.soak $(ARGS)
 
 clean:

@@ -47,7 +47,7 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0, help="under load (default 30)")
-    parser.add_argument("--warmup", type=float, default=5.0, help="minutes of these that are not judged (default 5)")
+    parser.add_argument("--warmup", type=float, default=15.0, help="minutes of these that are not judged (default 15)")
     parser.add_argument("--every", type=float, default=10.0, metavar="S", help="seconds between samples (default 10)")
     parser.add_argument("--seats", type=int, default=30, help="misbehaving clients at a time (default 30)")
     parser.add_argument("--rate", type=float, default=1.0, help="pixels a second of each painter (default 1)")
