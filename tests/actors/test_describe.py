@@ -19,6 +19,7 @@ from actors.describe import (
     DEEPEST,
     HIDDEN,
     LONGEST,
+    MOST_ITEMS,
     describe,
     describe_exception,
     describe_reason,
@@ -314,3 +315,12 @@ def test_source_that_cannot_be_read_is_left_out(monkeypatch: pytest.MonkeyPatch)
     assert '"/dev/zero", line 2, in fail\nValueError' in describe_stacktrace(caught.value)
     monkeypatch.setattr("linecache.getline", lambda *_: 1 / 0)
     assert describe_stacktrace(caught.value).endswith("\nValueError: no")
+
+
+@pytest.mark.parametrize("show", [list, tuple, lambda items: dict.fromkeys(items, 0), lambda items: ValueError(*items)])
+@pytest.mark.parametrize("more", [-1, 0, 1, 5])
+def test_so_many_items_are_shown_and_dots_for_the_others(show: Callable[[Any], Any], more: int) -> None:
+    items = range(1000, 1000 + MOST_ITEMS + more)
+    text = describe(show(items))
+    assert [item for item in items if str(item) in text] == list(items[:MOST_ITEMS])
+    assert ("..." in text) == (more > 0)
