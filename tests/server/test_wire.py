@@ -40,6 +40,33 @@ async def test_peer_that_was_costly_to_hear_is_heard_in_long_pieces_again() -> N
         assert strides == [LONG_READ, COSTLY_READ, LONG_READ, LONG_READ]
 
 
+# Signs of life.
+
+
+@simulated
+async def test_ping_is_sent_neither_behind_a_backlog_nor_behind_a_close_frame() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        (wire,) = server.sockets.wires.values()
+        assert wire.ping()
+        await settle(0.1)
+        peer.stall()
+        wire.send_binary(bytes(2 * HIGH_WATER))
+        wire.uncork()
+        await quiet()
+        assert wire.is_congested
+        written = wire.bytes_out
+        assert not wire.ping()
+        assert wire.bytes_out == written
+        peer.catch_up()
+        await settle(0.1)
+        assert not wire.is_congested
+        wire.close()
+        written = wire.bytes_out
+        assert not wire.ping()
+        assert wire.bytes_out == written
+
+
 # Peers that do not read.
 
 
