@@ -324,3 +324,45 @@ def test_so_many_items_are_shown_and_dots_for_the_others(show: Callable[[Any], A
     text = describe(show(items))
     assert [item for item in items if str(item) in text] == list(items[:MOST_ITEMS])
     assert ("..." in text) == (more > 0)
+
+
+class Telling:
+    """A value whose `repr` and `str` tell more than they should."""
+
+    def __repr__(self) -> str:
+        return "told"
+
+
+@pytest.mark.parametrize(
+    "exception",
+    [
+        OSError(2, Telling()),
+        OSError(2, "no such file", Telling()),
+        OSError(2, "no such file", "a", None, Telling()),
+        KeyError(Telling()),
+        KeyError("a", Telling()),
+        StopIteration(Telling()),
+        SystemExit(Telling()),
+        ImportError(Telling()),
+        SyntaxError(Telling()),
+        ExceptionGroup("several", [ValueError(Telling())]),
+    ],
+    ids=lambda exception: type(exception).__name__,
+)
+def test_exception_of_python_runs_no_code_of_what_it_was_given(exception: BaseException) -> None:
+    assert "told" not in describe_exception(exception)
+
+
+@pytest.mark.parametrize(
+    ("exception", "expected"),
+    [
+        (FileNotFoundError(2, "no such file", "a.txt"), "FileNotFoundError: [Errno 2] no such file: 'a.txt'"),
+        (OSError(5, "I/O error"), "OSError: [Errno 5] I/O error"),
+        (UnicodeDecodeError("utf-8", b"a", 0, 1, "bad"), "UnicodeDecodeError: 'utf-8' codec can't decode byte 0x61"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_exception_of_python_with_plain_arguments_is_shown_as_python_does(
+    exception: BaseException, expected: str
+) -> None:
+    assert describe_exception(exception).startswith(expected)
