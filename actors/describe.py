@@ -173,7 +173,7 @@ def outline_state(state: Mapping[str, Any]) -> str:
     """Attributes and the structure of their values, as one line."""
     names = islice(state.items(), 4 * MOST_ITEMS)
     texts = [f"{_field_name(name)}={HIDDEN if is_secret(name) else outline(value)}" for name, value in names]
-    return _joined(texts, len(state), 4 * MOST_ITEMS)[: 2 * LONGEST_OUTLINE]
+    return _joined(texts, len(state))[: 2 * LONGEST_OUTLINE]
 
 
 def is_secret(name: Any) -> bool:
@@ -361,8 +361,9 @@ class _Writer:
         return _joined(texts, size)
 
 
-def _joined(texts: list[str], size: int, most: int = MOST_ITEMS) -> str:
-    return ", ".join([*texts, "..."] if size > min(len(texts), most) else texts)
+def _joined(texts: list[str], size: int) -> str:
+    """The first items of a collection of so many."""
+    return ", ".join([*texts, "..."] if size > len(texts) else texts)
 
 
 def _ends_of(base: Any, name: Any) -> Any:

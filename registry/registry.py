@@ -12,13 +12,12 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import structlog
-
 from actors import Down, GenServer, Monitor, Ref, Scheduler, Target, cast, send
 from actors.guard import attempt
+from actors.log import get_logger
 from actors.portable import PortableException
 
-log = structlog.get_logger("canopy.registry")
+log = get_logger("canopy.registry")
 
 V = TypeVar("V")
 Key = Hashable
@@ -274,7 +273,7 @@ class Table(Generic[V]):
 
     def _send(self, listener: Target, message: Registered | Unregistered) -> None:
         def failed(failure: BaseException) -> None:
-            log.warning("registry.listener_failed", table=self.name, listener=str(listener), error=repr(failure))
+            log.warning("registry.listener_failed", table=self.name, listener=listener, error=failure)
 
         attempt(send, listener, message, default=None, on_failure=failed)
 

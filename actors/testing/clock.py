@@ -75,7 +75,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self, now: float = 1_000_000.0) -> None:
         # Far from 0 and from the real clock: code that mixes up clocks fails at once.
         super().__init__()
-        self.now = now
         self.finds_deadlocks = False
         self.passes_left = MAX_PASSES
         self._selector = _JumpingSelector(self)

@@ -19,6 +19,7 @@ from actors.describe import (
     DEEPEST,
     HIDDEN,
     LONGEST,
+    MOST_ITEMS,
     describe,
     describe_exception,
     describe_reason,
@@ -314,3 +315,55 @@ def test_source_that_cannot_be_read_is_left_out(monkeypatch: pytest.MonkeyPatch)
     assert '"/dev/zero", line 2, in fail\nValueError' in describe_stacktrace(caught.value)
     monkeypatch.setattr("linecache.getline", lambda *_: 1 / 0)
     assert describe_stacktrace(caught.value).endswith("\nValueError: no")
+
+
+@pytest.mark.parametrize("show", [list, tuple, lambda items: dict.fromkeys(items, 0), lambda items: ValueError(*items)])
+@pytest.mark.parametrize("more", [-1, 0, 1, 5])
+def test_so_many_items_are_shown_and_dots_for_the_others(show: Callable[[Any], Any], more: int) -> None:
+    items = range(1000, 1000 + MOST_ITEMS + more)
+    value = show(items)
+    for text in (describe(value), describe_exception(value) if isinstance(value, Exception) else describe(value)):
+        assert [item for item in items if str(item) in text] == list(items[:MOST_ITEMS])
+        assert ("..." in text) == (more > 0)
+
+
+class Telling:
+    """A value whose `repr` and `str` tell more than they should."""
+
+    def __repr__(self) -> str:
+        return "told"
+
+
+@pytest.mark.parametrize(
+    "exception",
+    [
+        OSError(2, Telling()),
+        OSError(2, "no such file", Telling()),
+        OSError(2, "no such file", "a", None, Telling()),
+        KeyError(Telling()),
+        KeyError("a", Telling()),
+        StopIteration(Telling()),
+        SystemExit(Telling()),
+        ImportError(Telling()),
+        SyntaxError(Telling()),
+        ExceptionGroup("several", [ValueError(Telling())]),
+    ],
+    ids=lambda exception: type(exception).__name__,
+)
+def test_exception_of_python_runs_no_code_of_what_it_was_given(exception: BaseException) -> None:
+    assert "told" not in describe_exception(exception)
+
+
+@pytest.mark.parametrize(
+    ("exception", "expected"),
+    [
+        (FileNotFoundError(2, "no such file", "a.txt"), "FileNotFoundError: [Errno 2] no such file: 'a.txt'"),
+        (OSError(5, "I/O error"), "OSError: [Errno 5] I/O error"),
+        (UnicodeDecodeError("utf-8", b"a", 0, 1, "bad"), "UnicodeDecodeError: 'utf-8' codec can't decode byte 0x61"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_exception_of_python_with_plain_arguments_is_shown_as_python_does(
+    exception: BaseException, expected: str
+) -> None:
+    assert describe_exception(exception).startswith(expected)
