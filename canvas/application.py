@@ -23,7 +23,7 @@ from canvas.folder import Folder
 from canvas.guests import Guests
 from canvas.held import Held, Meter
 from canvas.historian import BlockingHistorian, Historian
-from canvas.identity import Identities, read_key
+from canvas.identity import Identities, read_keys
 from canvas.images import MAX_KEPT, Images
 from canvas.moderation import Moderation
 from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store, measure_store
@@ -88,7 +88,7 @@ class CanvasApplication(Application):
         store: where committed changes live, in place of the one that is configured
         wall_clock: seconds since 1970
         set_log_level: logs from a level on
-        identity_key: signs who visitors are, in place of the key in the data folder
+        identity_key: signs who visitors are, in place of the keys in the data folder
         silence: seconds without a message after which a viewer is sent a heartbeat; `inf` for none
 
     Attributes:
@@ -119,7 +119,8 @@ class CanvasApplication(Application):
             opened.callback(self.store.close)
             rules = config.rules
             bans = Bans(config.data / BANS, wall_clock)
-            identities = Identities(identity_key or read_key(config.data), f"{config.base_path}/")
+            keys = read_keys(config.data) if identity_key is None else [identity_key]
+            identities = Identities(keys, f"{config.base_path}/")
             self.room = Room(
                 canvas="canvas",
                 broadcaster="broadcaster",

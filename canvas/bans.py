@@ -137,7 +137,7 @@ class Bans:
 
     def _keep(self, bans: list[Ban]) -> None:
         """Replace the file: a reader finds the old bans or the new ones."""
-        with writing(self._path) as file:
+        with writing(self._path, 0o600) as file:
             file.write(orjson.dumps([asdict(ban) for ban in bans], option=orjson.OPT_INDENT_2))
         self._remember(bans)
 

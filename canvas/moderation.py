@@ -139,13 +139,13 @@ class Moderation:
         whom = await self.identify(text)
         addresses = self._addresses_of(whom) if asked.query["with_address"] == "1" else []
         span = "for good" if seconds is None else f"for {seconds:g} s"
-        asked.note("ban", " ".join([*[whom, *addresses], span]) + (f": {reason}" if reason else ""))
+        await asked.note("ban", " ".join([*[whom, *addresses], span]) + (f": {reason}" if reason else ""))
         with _kept():
             return self.ban(whom, reason, seconds, addresses)
 
-    def _lift(self, asked: Asked) -> Unbanned:
+    async def _lift(self, asked: Asked) -> Unbanned:
         whom = self._find_ban(_whom(asked))
-        asked.note("unban", whom)
+        await asked.note("unban", whom)
         with _kept():
             self._bans.remove(whom)
         log.warning("moderation.unbanned", whom=whom)

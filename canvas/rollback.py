@@ -49,7 +49,7 @@ async def _undo(asked: Asked) -> Undone:
     restored = 0
     if given["apply"] == "1":
         what = ", ".join(f"{name} {value}" for name, value in given.items() if name != "apply")
-        asked.note("rollback", f"{len(undoing.xs)} pixels: {what or 'everything'}")
+        await asked.note("rollback", f"{len(undoing.xs)} pixels: {what or 'everything'}")
         restored = await _restore(undoing)
         log.warning("canvas.rolled_back", pixels=restored, user=question.user_id, area=str(question.area))
     return Undone(undoing.changes, len(undoing.xs), restored)

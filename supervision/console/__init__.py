@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from supervision.console.gate import Front
     from supervision.console.model import PageContent, PageTable
     from supervision.console.routing import Asked, Parameter, Route
     from supervision.console.sessions import Access
@@ -19,6 +20,7 @@ __all__ = [
     "Asked",
     "Console",
     "Door",
+    "Front",
     "Page",
     "PageContent",
     "PageTable",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "gate": ("Front",),
     "model": ("PageContent", "PageTable"),
     "routing": ("Asked", "Parameter", "Route"),
     "sessions": ("Access",),

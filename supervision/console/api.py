@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -29,6 +29,7 @@ from supervision.console.model import (
     Done,
     EntryPage,
     HistoryPage,
+    Link,
     Node,
     Overview,
     PageContent,
@@ -43,10 +44,10 @@ from supervision.console.model import (
 from supervision.console.nodes import FILTERS
 from supervision.console.openapi import document
 from supervision.console.routing import Asked, Parameter, Route
-from supervision.console.sessions import Access
+from supervision.console.sessions import CODE_LIFE, Access
 from supervision.console.snapshot import Snapshot
 from supervision.console.sources import Sources
-from supervision.console.tracing import Traces
+from supervision.console.tracing import Trace, Traces
 from supervision.server import WebSocket, Wire
 
 MAX_PAGE = 1_000
@@ -88,6 +89,13 @@ class BanBody:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkBody:
+    """Which role a session has that begins with the link."""
+
+    role: Literal["look", "moderate", "administer"] = "administer"
+
+
+@dataclass(frozen=True, slots=True)
 class LogLevelBody:
     """From which level on is logged."""
 
@@ -107,6 +115,7 @@ class Api:
 
     Args:
         snapshot, history, audience, traces, actions, metrics: what it is made of
+        link: makes a link that logs in once, if there is a port
     """
 
     def __init__(
@@ -117,6 +126,7 @@ class Api:
         traces: Traces,
         actions: Actions,
         metrics: Metrics,
+        link: Callable[[Access], str | None],
     ) -> None:
         self._snapshot = snapshot
         self._sources: Sources = snapshot.sources
@@ -125,6 +135,7 @@ class Api:
         self._traces = traces
         self._actions = actions
         self._metrics = metrics
+        self._link = link
         self.routes = (*self._routes(), *self._sources.routes)
         self._document = to_json(document(self._sources.application, self.routes))
 
@@ -156,7 +167,7 @@ class Api:
         )
         yield get(f"{v1}/actors", "The living actors, as a table.", self._actors, ActorPage, parameters=rows)
         yield get(actor, "One actor.", self._actor, ActorDetails)
-        yield get(f"{actor}/state", "Its attributes.", self._state, StateText, access=Access.ADMINISTER)
+        yield post(f"{actor}/state", "Its attributes; audited, so no GET.", self._state, StateText)
         yield post(f"{actor}/exit", "End an actor.", self._exit, Done, body=ExitBody)
         yield post(f"{actor}/crash", "End an actor as if it had crashed.", self._crash, Crashed)
         yield post(f"{actor}/restart", "Have its supervisor start it anew.", self._restart, Done)
@@ -185,6 +196,7 @@ class Api:
         yield get(f"{v1}/pages", "The pages of the application.", self._pages, PageLinks)
         yield get(f"{v1}/pages/{{id}}", "One of them.", self._page, PageContent)
         yield post(f"{v1}/drain", "Say goodbye to everybody.", self._drain, Done)
+        yield post(f"{v1}/links", "Make a link that logs in once.", self._make_link, Link, body=LinkBody)
         yield post(f"{v1}/log-level", "Log from this level on.", self._set_log_level, Done, body=LogLevelBody)
         yield get("/metrics", "For Prometheus.", self._scrape, None)
 
@@ -252,43 +264,41 @@ class Api:
         assert found is not None, "it was alive a moment ago, and nobody ran since"
         return found
 
-    def _state(self, asked: Asked) -> StateText:
-        return self._actions.state(asked.visitor, _actor_of(asked))
+    async def _state(self, asked: Asked) -> StateText:
+        return await self._actions.state(asked.attempt, _actor_of(asked))
 
-    def _exit(self, asked: Asked) -> Done:
-        return self._actions.exit(asked.visitor, _actor_of(asked), asked.body(ExitBody).reason)
+    async def _exit(self, asked: Asked) -> Done:
+        return await self._actions.exit(asked.attempt, _actor_of(asked), asked.body(ExitBody).reason)
 
-    def _crash(self, asked: Asked) -> Crashed:
+    async def _crash(self, asked: Asked) -> Crashed:
         ref = _actor_of(asked)
-        self._actions.exit(asked.visitor, ref, "crash")
+        await self._actions.exit(asked.attempt, ref, "crash")
         return Crashed(str(ref.id), ref.label)
 
-    def _restart(self, asked: Asked) -> Done:
-        return self._actions.restart(asked.visitor, _actor_of(asked))
+    async def _restart(self, asked: Asked) -> Done:
+        return await self._actions.restart(asked.attempt, _actor_of(asked))
 
-    def _suspend(self, asked: Asked) -> Done:
-        return self._actions.suspend(asked.visitor, _actor_of(asked))
+    async def _suspend(self, asked: Asked) -> Done:
+        return await self._actions.suspend(asked.attempt, _actor_of(asked))
 
-    def _resume(self, asked: Asked) -> Done:
-        return self._actions.resume(asked.visitor, _actor_of(asked))
+    async def _resume(self, asked: Asked) -> Done:
+        return await self._actions.resume(asked.attempt, _actor_of(asked))
 
     def _trace(self, asked: Asked) -> TraceState:
+        return self._traced(asked).state()
+
+    def _traced(self, asked: Asked) -> Trace:
         found = self._traces.find(asked.path["ref"])
         if found is None:
             raise HttpError(404, f"actor {asked.path['ref']} has not been traced lately")
-        return found.state()
+        return found
 
-    def _begin_trace(self, asked: Asked) -> TraceState:
+    async def _begin_trace(self, asked: Asked) -> TraceState:
         body = asked.body(TraceBody)
-        return self._actions.trace(asked.visitor, _actor_of(asked), body.lines, body.seconds)
+        return await self._actions.trace(asked.attempt, _actor_of(asked), body.lines, body.seconds)
 
-    def _end_trace(self, asked: Asked) -> TraceState:
-        state = self._trace(asked)
-        found = self._traces.find(asked.path["ref"])
-        if found is not None:
-            found.end("it was stopped")
-            state = found.state()
-        return state
+    async def _end_trace(self, asked: Asked) -> TraceState:
+        return await self._actions.end_trace(asked.attempt, self._traced(asked))
 
     # Connections.
 
@@ -307,13 +317,13 @@ class Api:
         id = asked.path["id"]
         return self._snapshot.wires.row(id.rpartition("-")[0], self._wire(id))
 
-    def _disconnect(self, asked: Asked) -> Done:
+    async def _disconnect(self, asked: Asked) -> Done:
         id = asked.path["id"]
-        return self._actions.disconnect(asked.visitor, id, self._wire(id))
+        return await self._actions.disconnect(asked.attempt, id, self._wire(id))
 
-    def _ban(self, asked: Asked) -> Done:
+    async def _ban(self, asked: Asked) -> Done:
         id = asked.path["id"]
-        return self._actions.ban(asked.visitor, id, self._wire(id), asked.body(BanBody).seconds)
+        return await self._actions.ban(asked.attempt, id, self._wire(id), asked.body(BanBody).seconds)
 
     def _wire(self, id: str) -> Wire:
         wire = self._snapshot.wires.find(id)
@@ -359,10 +369,18 @@ class Api:
     # The application.
 
     async def _drain(self, asked: Asked) -> Done:
-        return await self._actions.drain(asked.visitor)
+        return await self._actions.drain(asked.attempt)
 
-    def _set_log_level(self, asked: Asked) -> Done:
-        return self._actions.set_log_level(asked.visitor, asked.body(LogLevelBody).level)
+    async def _make_link(self, asked: Asked) -> Link:
+        role = asked.body(LinkBody).role
+        await asked.note("make a link", f"role {role}")
+        url = self._link(Access(role))
+        if url is None:
+            raise HttpError(501, "there is no web console: --console-port is off")
+        return Link(url, CODE_LIFE)
+
+    async def _set_log_level(self, asked: Asked) -> Done:
+        return await self._actions.set_log_level(asked.attempt, asked.body(LogLevelBody).level)
 
     def _look(self) -> None:
         self._history.look(Scheduler.current().loop.time())

@@ -415,6 +415,18 @@ class StoreState:
 
 
 @dataclass(slots=True)
+class Link:
+    """Where a browser logs in, once.
+
+    Attributes:
+        seconds: in which it can be used
+    """
+
+    url: str
+    seconds: float
+
+
+@dataclass(slots=True)
 class Session:
     """Who asks.
 

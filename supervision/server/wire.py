@@ -121,11 +121,11 @@ class Wire(Incoming):
     def identify(self, request: Request) -> Request:
         """Say who sent a request, as far as proxies that are trusted tell."""
         forwarded = request.headers.tokens("X-Forwarded-For")
-        self.address = self._policy.proxies.client(self._peer_address, forwarded)
-        is_secure = self.is_secure or self._policy.proxies.speaks_tls(
-            self._peer_address, request.headers.tokens("X-Forwarded-Proto")
-        )
-        return replace(request, remote=self.address, is_secure=is_secure)
+        proxies, peer = self._policy.proxies, self._peer_address
+        self.address = proxies.client(peer, forwarded)
+        is_secure = self.is_secure or proxies.speaks_tls(peer, request.headers.tokens("X-Forwarded-Proto"))
+        is_proxied = peer in proxies
+        return replace(request, remote=self.address, is_secure=is_secure, is_proxied=is_proxied, connection=self.id)
 
     def admit(self, request: Request, origin: str | None) -> Refusal | None:
         """Let a request open a WebSocket, or say why not."""

@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
 from actors import GenServer, Ref, call, cast, down, start, whereis
+from supervision.console.gate import COOKIE
 from supervision.console.pages import FOLDER
 from tests.support.console import Asker, console
 from tests.support.instance import connection_of
@@ -57,9 +58,11 @@ class Desk:
         return f"http://127.0.0.1:{self.ann.port}/"
 
     async def open(self, view: str = "overview", token: str | None = None) -> Page:
-        """Log in by the link with the token, and show a view once it is live."""
+        """Log in with a token, and show a view once it is live."""
         page = await self.page()
-        await page.goto(f"{self.root}?token={token or self.ann.token}#/{view}")
+        await page.goto(f"{self.root}login#/{view}")
+        await page.get_by_label("Token").fill(token or self.ann.token or "")
+        await page.get_by_role("button", name="Open").click()
         await is_live(page)
         return page
 
@@ -135,10 +138,45 @@ async def test_login_by_the_form_leads_to_what_was_asked_for_and_logout_out_agai
 
 
 @live
-async def test_link_with_the_token_leaves_no_token_in_the_address(tmp_path: Path, chromium: dict[str, Any]) -> None:
+async def test_link_logs_in_once_and_leaves_no_code_in_the_address(tmp_path: Path, chromium: dict[str, Any]) -> None:
     async with desk(tmp_path, chromium) as here:
-        page = await here.open("tree")
-        assert page.url == f"{here.root}#/tree"
+        link = here.ann.application.console.link() or ""
+        page = await here.page()
+        await page.goto(link)
+        await is_live(page)
+        assert page.url == here.root
+        await page.get_by_role("button", name="Log out").click()
+        await expect(page.get_by_label("Token")).to_be_visible()
+        await page.goto("about:blank")
+        await page.goto(link)
+        await expect(page.get_by_role("alert")).to_have_text("the token is wrong")
+        here.failures[:] = [failure for failure in here.failures if "401" not in failure]  # the browser tells of each
+
+
+@live
+async def test_cookie_that_another_port_has_set_keeps_nobody_out(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with desk(tmp_path, chromium) as here:
+        page = await here.open("overview")
+        name = f"{COOKIE}_{here.ann.port}"
+        await here.context.add_cookies([{"name": name, "value": "foreign", "domain": "127.0.0.1", "path": "/api"}])
+        await page.reload()
+        await is_live(page)
+
+
+@live
+async def test_page_without_a_session_asks_for_the_token_and_loads_once(
+    tmp_path: Path, chromium: dict[str, Any]
+) -> None:
+    async with desk(tmp_path, chromium) as here:
+        page = await here.open("overview")
+        loads: list[str] = []
+        page.on("response", lambda response: loads.append(response.url))
+        refusal = {"error": "a token is needed"}
+        await page.route(re.compile("/api/"), lambda route: route.fulfill(status=401, json=refusal))
+        await page.reload()
+        await expect(page.get_by_label("Token")).to_be_visible()
+        assert loads.count(here.root) == 1
+        here.failures[:] = [each for each in here.failures if "401" not in each and each != "a token is needed"]
 
 
 @live

@@ -10,7 +10,7 @@ from actors.debug import resume, suspend
 from canvas.canvas import GetStatus, Paint
 from canvas.grid import Change
 from protocol import Headers, Request, Response
-from tests.support.console import Asker, console
+from tests.support.console import Asker, console, outcomes
 from tests.support.instance import simulation
 from tests.support.scenarios import live, simulated
 from tests.support.websocket_client import WebSocketClient
@@ -108,11 +108,12 @@ async def test_bans_and_rollbacks_are_in_the_audit_log(tmp_path: Path) -> None:
         await ann.ask("POST", "rollback?user=user1")
         undone = await ann.ask("POST", "rollback?user=user1&apply=1")
         assert undone == {"changes": 1, "pixels": 1, "restored": 1}
-        lines = [orjson.loads(line) for line in (tmp_path / "audit.log").read_bytes().splitlines()]
-        assert [(line["action"], line["target"]) for line in lines] == [
-            ("ban", "192.0.2.0/24 for 60 s: a\nb"), ("unban", "192.0.2.0/24"), ("rollback", "1 pixels: user user1"),
+        lines = await outcomes(ann.application)
+        assert [(line["action"], line["target"], line["result"].partition(":")[0]) for line in lines] == [
+            ("ban", "192.0.2.0/24 for 60 s: a\nb", "done"), ("unban", "192.0.2.0/24", "done"),
+            ("POST /api/v1/bans", "", "refused"), ("rollback", "1 pixels: user user1", "done"),
         ]  # fmt: skip
-        assert {line["who"] for line in lines} == {"administer token from 127.0.0.1"}
+        assert {line["who"] for line in lines} == {"console-token (administer) from 127.0.0.1"}
 
 
 @live

@@ -122,12 +122,13 @@ async def test_every_answer_has_the_shape_that_is_described(tmp_path: Path) -> N
 
 REQUESTS: dict[tuple[str, str], Any] = {
     ("GET", "/session"): None,
+    ("POST", "/links"): {"role": "look"},
     ("GET", "/overview"): None,
     ("GET", "/history"): None,
     ("GET", "/tree"): None,
     ("GET", "/actors"): None,
     ("GET", "/actors/{ref}"): None,
-    ("GET", "/actors/{ref}/state"): None,
+    ("POST", "/actors/{ref}/state"): None,
     ("POST", "/actors/{ref}/suspend"): None,
     ("POST", "/actors/{ref}/resume"): None,
     ("POST", "/actors/{ref}/trace"): {"lines": 10, "seconds": 5},

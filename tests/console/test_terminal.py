@@ -27,6 +27,7 @@ from supervision.console.tui.search import Search
 from supervision.console.tui.status import StatusLine
 from supervision.console.tui.tree import LiveTree
 from supervision.console.tui.view import Facts, OpenActor, Stale
+from tests.support.console import outcomes
 from tests.support.instance import connection_of, find_child, new_application, running
 from tests.support.scenarios import live
 from tests.support.websocket_client import WebSocketClient
@@ -258,7 +259,7 @@ async def test_nothing_is_done_to_those_who_say_no(tmp_path: Path) -> None:
 
 @live
 async def test_actor_is_suspended_resumed_traced_read_and_killed(tmp_path: Path) -> None:
-    async with canvas(tmp_path) as (_, user):
+    async with canvas(tmp_path) as (application, user):
         worker = await start(Worker, "peace", label="worker")
         screen = await user.open(worker)
         await user.until(lambda: "Suspend" in user.keys and "Resume" not in user.keys)
@@ -280,7 +281,7 @@ async def test_actor_is_suspended_resumed_traced_read_and_killed(tmp_path: Path)
         await user.until(lambda: user.caption.strip() == f"worker <{worker.id}> has ended")
         assert screen.ref == str(worker.id)
         assert not worker.is_alive()
-        done = [line.split('"action":"')[1].split('"')[0] for line in (tmp_path / "audit.log").read_text().splitlines()]
+        done = [line["action"] for line in await outcomes(application)]
         assert done == ["suspend", "resume", "get state", "trace", "kill"]
 
 

@@ -206,8 +206,9 @@ class App {
 
 async function start() {
   const api = new Api();
-  // The page without a session is the one that asks for the token; what comes after the hash stays.
-  api.onlogout = () => location.reload();
+  // Not a reload: this page may be let in where its questions are not. What comes after the hash stays.
+  api.onlogout = () => location.replace(`login${location.hash}`);
+  if (location.hash.startsWith("#code=")) return api.onlogout();
   const [session, { pages }] = await Promise.all([api.get("session"), api.get("pages")]);
   new App(api, session, pages);
 }
