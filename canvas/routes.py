@@ -22,6 +22,7 @@ from canvas.guests import Guest, Guests
 from canvas.identity import Identities, read_name
 from canvas.images import EncodePng, Png
 from canvas.pages import what_is_wrong
+from canvas.people import titled
 from canvas.pixel import PixelRoute
 from canvas.room import Room
 from canvas.store import SLOW_WRITE, Store, StoreError
@@ -163,7 +164,7 @@ class Routes:
         return WebSocket(
             Visit(self._room, user_id, name, view),
             SUBPROTOCOLS,
-            label=f"visitor {user_id}",
+            label=f"visitor {titled(user_id, name)}",
             headers=(cookie,),
         )
 

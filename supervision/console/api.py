@@ -28,6 +28,7 @@ from supervision.console.model import (
     CrashPage,
     Done,
     EntryPage,
+    Form,
     HistoryPage,
     Node,
     Overview,
@@ -43,9 +44,9 @@ from supervision.console.model import (
 from supervision.console.nodes import FILTERS
 from supervision.console.openapi import document
 from supervision.console.routing import Asked, Parameter, Route
-from supervision.console.sessions import Access
+from supervision.console.sessions import Access, Visitor
 from supervision.console.snapshot import Snapshot
-from supervision.console.sources import Sources
+from supervision.console.sources import PageQuery, Sources
 from supervision.console.tracing import Traces
 from supervision.server import WebSocket, Wire
 
@@ -53,7 +54,7 @@ MAX_PAGE = 1_000
 """Rows of one answer."""
 
 _NUMBERS = range(10**9)
-_SEARCH = Parameter("q", "Only what has this in its label, kind, user, address or key, or this as its number.")
+_SEARCH = Parameter("q", "Only what has this in its label, kind, user, name, address or key, or this as its number.")
 _OFFSET = Parameter("offset", "Rows to leave out.", 0, _NUMBERS)
 _LIMIT = Parameter("limit", "Rows to show at most.", 100, range(1, MAX_PAGE + 1))
 _PAGING = (_SEARCH, _OFFSET, _LIMIT)
@@ -78,13 +79,6 @@ class TraceBody:
 
     lines: int = 100
     seconds: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class BanBody:
-    """How long an address is kept out, in seconds."""
-
-    seconds: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +160,6 @@ class Api:
         yield get(f"{v1}/connections", "The connections.", self._connections, ConnectionPage, parameters=wires)
         yield get(connection, "One connection.", self._connection, ConnectionRow)
         yield post(f"{connection}/disconnect", "Say goodbye to a client.", self._disconnect, Done)
-        yield post(f"{connection}/ban", "Keep its address out.", self._ban, Done, body=BanBody)
         table = Parameter("table", "Only those of this table of the registry; `.` for the kernel's own names.", None)
         yield get(f"{v1}/names", "Who holds which name.", self._names, EntryPage, parameters=(table, *_PAGING))
         yield get(f"{v1}/topics", "How many are in which topic.", self._topics, TopicPage, parameters=_PAGING)
@@ -174,7 +167,7 @@ class Api:
         yield get(f"{v1}/crashes/{{number}}", "One crash, with a test that repeats it.", self._one_crash, CrashDetails)
         yield get(f"{v1}/store", "What is kept, and how.", self._store, StoreState)
         yield get(f"{v1}/pages", "The pages of the application.", self._pages, PageLinks)
-        yield get(f"{v1}/pages/{{id}}", "One of them.", self._page, PageContent)
+        yield get(f"{v1}/pages/{{id}}", "One of them.", self._page, PageContent, parameters=_PAGING)
         yield post(f"{v1}/drain", "Say goodbye to everybody.", self._drain, Done)
         yield post(f"{v1}/log-level", "Log from this level on.", self._set_log_level, Done, body=LogLevelBody)
         yield get("/metrics", "For Prometheus.", self._scrape, None)
@@ -185,7 +178,7 @@ class Api:
         return Response(200, (("Content-Type", "application/json"),), self._document)
 
     def _session(self, asked: Asked) -> Session:
-        can = {"ban": self._sources.ban, "drain": self._sources.drain, "log-level": self._sources.set_log_level}
+        can = {"drain": self._sources.drain, "log-level": self._sources.set_log_level}
         always = ("exit", "restart", "suspend", "resume", "state", "trace", "disconnect")
         actions = [*always, *(name for name, function in can.items() if function is not None)]
         is_admin = asked.visitor.access is Access.ADMIN
@@ -195,7 +188,14 @@ class Api:
             application=self._sources.application,
             servers=list(self._sources.servers),
             actions=actions if is_admin else [],
+            forms=[form for form in self._sources.forms if self._may_use(form, asked.visitor)],
         )
+
+    def _may_use(self, form: Form, visitor: Visitor) -> bool:
+        """Tell whether somebody may do what a form is for: what they may ask for, they may."""
+        wanted = form.method, f"/api/v1/{form.path}"
+        access = next(route.access for route in self.routes if (route.method, route.path) == wanted)
+        return access is not Access.ADMIN or visitor.access is Access.ADMIN
 
     def _overview(self, _: Asked) -> Overview:
         return self._snapshot.overview()
@@ -300,10 +300,6 @@ class Api:
         id = asked.path["id"]
         return self._actions.disconnect(asked.visitor, id, self._wire(id))
 
-    def _ban(self, asked: Asked) -> Done:
-        id = asked.path["id"]
-        return self._actions.ban(asked.visitor, id, self._wire(id), asked.body(BanBody).seconds)
-
     def _wire(self, id: str) -> Wire:
         wire = self._snapshot.wires.find(id)
         if wire is None:
@@ -342,7 +338,8 @@ class Api:
         page = next((page for page in self._sources.pages if page.id == asked.path["id"]), None)
         if page is None:
             raise HttpError(404, f"there is no page {asked.path['id']}")
-        content = page.snapshot()
+        query = asked.query
+        content = page.snapshot(PageQuery(query["q"].lower(), query["offset"], query["limit"]))
         return await content if inspect.isawaitable(content) else content
 
     # The application.
