@@ -467,7 +467,8 @@ class FormField:
 
     Attributes:
         name: the parameter of the route
-        kind: `text`; `choice`; `since` and `until`, moments, sent in seconds since 1970; `area`, sent as X,Y,WIDTH,HEIGHT
+        kind: `text`; `choice`; a moment, `since` or `until`, sent in seconds since 1970; `area`, sent as
+            X,Y,WIDTH,HEIGHT
         value: what it is at first
         choices: value -> label
         picture: of an `area`, the path below `/api/v1/` of the picture on which it can be drawn
