@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from actors import Ref
+from canvas.accepted import Accepted
 from canvas.bans import FILE as BANS
 from canvas.bans import Bans
 from canvas.broadcaster import SILENCE, Broadcaster
@@ -134,6 +135,7 @@ class CanvasApplication(Application):
                 background=self.store.background,
                 rules=rules,
                 allowances=Allowances(rules),
+                accepted=Accepted(),
             )
             guests = Guests()
             people = People(bans, guests, self.sockets)

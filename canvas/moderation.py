@@ -39,7 +39,7 @@ BAN = Form(
             choices={"3600": "1 hour", "86400": "1 day", "604800": "1 week", "2592000": "30 days", "": "For good"},
         ),
         FormField(
-            "with_address", "What", "choice", "0",
+            "with_address", "Who is kept out", "choice", "0",
             choices={"0": "Only the user", "1": "The user, and all who come from the same address"},
         ),
         FormField("reason", "Reason", hint="They are told"),
@@ -140,9 +140,9 @@ class Moderation:
         )
         yield Route("GET", PATH, "Who is kept out.", lambda _: self._bans.all(), list[Ban])
         yield Route(
-            "POST", PATH, "Keep a user or an address out.", self._add, Banned, Access.ADMIN, parameters=parameters
+            "POST", PATH, "Keep a user or an address out.", self._add, Banned, Access.MODERATE, parameters=parameters
         )
-        yield Route("DELETE", PATH, "Lift a ban.", self._lift, Unbanned, Access.ADMIN, parameters=(whom, apply))
+        yield Route("DELETE", PATH, "Lift a ban.", self._lift, Unbanned, Access.MODERATE, parameters=(whom, apply))
 
     async def _add(self, asked: Asked) -> Banned:
         query = asked.query

@@ -11,13 +11,12 @@ from canvas.bans import Bans, Network, canonical, read_address, read_network
 from canvas.guests import Guests
 from canvas.historian import AskPainters
 from canvas.identity import is_user_id
+from canvas.names import SHOWN_OF_ID
 from canvas.store import StoreError
 from canvas.visit import visits
 from protocol import HttpError
 from supervision.server import Sockets, Wire
 
-SHORTEST_BEGINNING = 6
-"""Characters of an id that name a user: the page shows so many. A shorter text may be the name of somebody else."""
 MOST_MEANT = 10
 """Users who are listed when a text may mean several."""
 
@@ -164,7 +163,7 @@ def is_within(address: str, networks: Iterable[Network]) -> bool:
 
 def beginning(text: str, user_ids: Iterable[str]) -> set[str]:
     """The users whose id begins so, if that is enough of an id."""
-    return {each for each in user_ids if each.startswith(text)} if len(text) >= SHORTEST_BEGINNING else set()
+    return {each for each in user_ids if each.startswith(text)} if len(text) >= SHOWN_OF_ID else set()
 
 
 def only(text: str, meant: set[str]) -> str:

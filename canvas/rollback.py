@@ -88,7 +88,7 @@ class Rollback:
             "Undo what somebody painted; without `apply` tell only what that is.",
             self._undo,
             Undone,
-            Access.ADMIN,
+            Access.MODERATE,
             parameters=(
                 Parameter("user", "Who painted it: an id, the first 6 characters of it or more, or a name.", None),
                 Parameter("area", "Where: X,Y,WIDTH,HEIGHT.", None),
@@ -137,7 +137,7 @@ class Rollback:
     async def _preview(self, question: AskUndo, undoing: Undoing, painters: list[Painted]) -> Told:
         if not len(undoing.xs):
             text = "Nothing would look different"
-            found = f": all of the {undoing.changes} changes found was painted over since" if undoing.changes else ""
+            found = f": all of the {undoing.changes} changes found were painted over since" if undoing.changes else ""
             return Told(f"{text}{found or ': nothing was painted like that'}.", is_possible=False)
         who = self._people.title(question.user_id) if question.user_id is not None else f"{len(painters)} users"
         told = Told(f"{_pixels(len(undoing.xs))} of {who} will look as they did before.")

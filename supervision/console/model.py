@@ -548,9 +548,9 @@ class Session:
     """Who asks.
 
     Attributes:
-        access: `read` or `admin`
-        actions: what this application can do, by name
-        forms: what else the application lets this visitor do
+        access: the role: `look`, `moderate` or `administer`
+        actions: what this application can do and the role allows, by name
+        forms: what else the application lets them do, and the role allows
         servers: the application's; the console's own have other names
     """
 

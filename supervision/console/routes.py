@@ -17,7 +17,7 @@ from supervision.server import Answer, WebSocket
 
 log = get_logger("canopy.console")
 
-_OWNER = Visitor(Access.ADMIN, "owner of the admin socket")
+_OWNER = Visitor(Access.ADMINISTER, "owner of the admin socket")
 _SAFE = ("GET", "HEAD")
 
 
