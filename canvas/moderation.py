@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from actors.log import get_logger
 from canvas.bans import Ban, Bans, canonical, read_network
 from canvas.identity import Identities, is_user_id
-from canvas.people import People, beginning, only, own_target, titled
+from canvas.names import titled
+from canvas.people import People, beginning, only, own_target
 from canvas.visit import visits
 from protocol import HttpError, State
 from supervision.console import Access, Act, Asked, Form, FormField, Parameter, Route, Told

@@ -11,7 +11,7 @@ from canvas.bans import Bans, Network, canonical, read_address, read_network
 from canvas.guests import Guests
 from canvas.historian import AskPainters
 from canvas.identity import is_user_id
-from canvas.names import SHOWN_OF_ID
+from canvas.names import SHOWN_OF_ID, titled
 from canvas.store import StoreError
 from canvas.visit import visits
 from protocol import HttpError
@@ -148,11 +148,6 @@ def _person(user_id: str, name: str, wires: list[Wire]) -> Person:
     addresses = dict.fromkeys(wire.address for wire in wires)
     actors = (str(wire.owner.id) for wire in wires if wire.owner is not None)
     return Person(user_id, name, tuple(addresses), tuple(actors))
-
-
-def titled(user_id: str, name: str) -> str:
-    """A user by name and id."""
-    return f"{name} ({user_id})" if name else user_id
 
 
 def is_within(address: str, networks: Iterable[Network]) -> bool:

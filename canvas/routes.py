@@ -21,8 +21,8 @@ from canvas.echo import Echo
 from canvas.guests import Guest, Guests
 from canvas.identity import Identities, read_name
 from canvas.images import EncodePng, Png
+from canvas.names import titled
 from canvas.pages import what_is_wrong
-from canvas.people import titled
 from canvas.pixel import PixelRoute
 from canvas.room import Room
 from canvas.store import SLOW_WRITE, Store, StoreError

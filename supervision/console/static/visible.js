@@ -23,7 +23,12 @@ export function visible(text, isBlock = false) {
 
 function joins(text, at) {
   const [before, after] = [text.charAt(at - 1), text.charAt(at + 1)];
-  return [before, after].every((each) => each > "\x7f" && !JOINERS.includes(each));
+  return [before, after].every((each) => each > "\x7f" && (isHalf(each) || !each.match(HIDDEN)));
+}
+
+/** Half of a character beyond U+FFFF, as emoji are. */
+function isHalf(unit) {
+  return unit >= "\ud800" && unit <= "\udfff";
 }
 
 function escaped(code) {
