@@ -61,17 +61,17 @@ class CanvasPage:
                 values["state"] = status.error
         else:
             values["state"] = status
-        table = self._painters(lately, query) if isinstance(lately, Lately) else None
+        table = await self._painters(lately, query) if isinstance(lately, Lately) else None
         if table is None:
             values["history"] = str(lately)
         return PageContent(self.id, self.title, values, table, "Name or id", list(ACTS[1:]))
 
-    def _painters(self, lately: Lately, query: PageQuery) -> PageTable:
+    async def _painters(self, lately: Lately, query: PageQuery) -> PageTable:
         names = self._people.names()
         painters = [(lately.names[activity.user], activity) for activity in lately.activities]
         found = [
             (user_id, names.get(user_id, ""), activity)
-            for user_id, activity in painters
+            async for user_id, activity in sliced(painters)
             if query.search in f"{user_id} {names.get(user_id, '')}".lower()
         ]
         shown = found[query.offset : query.offset + query.limit]
@@ -156,8 +156,7 @@ class PeoplePage:
 
     async def snapshot(self, query: PageQuery) -> PageContent:
         """Look for people: those who are here first, then those who left, the last one first."""
-        seen = self._people.all()
-        found = [person async for person in sliced(seen) if person.matches(query.search)]
+        found = await self._people.find(query.search)
         shown = found[query.offset : query.offset + query.limit]
         rows: list[list[Any]] = [
             [
@@ -179,8 +178,8 @@ class PeoplePage:
             "Nobody has been here since the start.",
             [acts_on_user(person.user_id) for person in shown],
         )
-        present = sum(1 for person in seen if person.actors)
-        values = {"here": present, "left lately": len(seen) - present}
+        here, left = self._people.count()
+        values = {"here": here, "left lately": left}
         return PageContent(self.id, self.title, values, table, "Name, id or address", list(ACTS))
 
 

@@ -15,6 +15,7 @@ from canvas.names import SHOWN_OF_ID, titled
 from canvas.store import StoreError
 from canvas.visit import visits
 from protocol import HttpError
+from supervision.console import sliced
 from supervision.server import Sockets, Wire
 
 MOST_MEANT = 10
@@ -81,8 +82,12 @@ class People:
             raise HttpError(404, f"{text!r} is no address, and no user of that id or name has painted or come lately")
         return only(text, meant)
 
-    def all(self) -> list[Person]:
-        """Those who are here, those with names first; then those who were here lately, the last one first."""
+    async def find(self, needle: str) -> list[Person]:
+        """Those who are here, those with names first; then those who were here lately, the last one first.
+
+        Args:
+            needle: only those who have this in their id, name or addresses; in small letters
+        """
         wires: defaultdict[str, list[Wire]] = defaultdict(list)
         names: dict[str, str] = {}
         for wire, visit in visits(self._sockets):
@@ -90,10 +95,14 @@ class People:
             names[visit.user_id] = visit.name
         here = sorted(names.items(), key=lambda item: (not item[1], item[1].casefold()))
         left = [guest for guest in self._guests.all() if guest.user_id not in wires]
-        return [
-            *(_person(user_id, name, wires[user_id]) for user_id, name in here),
-            *(Person(guest.user_id, guest.name, (guest.address,), ()) for guest in reversed(left)),
-        ]
+        people = [_person(user_id, name, wires[user_id]) async for user_id, name in sliced(here)]
+        people += [Person(guest.user_id, guest.name, (guest.address,), ()) async for guest in sliced(left[::-1])]
+        return [person async for person in sliced(people) if person.matches(needle)]
+
+    def count(self) -> tuple[int, int]:
+        """How many users are here, and how many have left lately."""
+        here = {visit.user_id for _, visit in visits(self._sockets)}
+        return len(here), sum(guest.user_id not in here for guest in self._guests.all())
 
     def names(self) -> dict[str, str]:
         """What users who are or were here, or are banned, are called: the last name of each; empty for none."""

@@ -1,4 +1,4 @@
-"""The modules of the page, and pure ones of the console, in Node, with a stub of a browser whose clock the tests move."""
+"""Modules in Node: of the page, with a stub of a browser whose clock the tests move; and pure ones of the console."""
 
 import os
 import shutil

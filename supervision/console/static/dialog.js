@@ -54,12 +54,18 @@ export class Dialog {
    */
   offer(title, offers) {
     const list = h("div", { className: "menu" });
-    showOffers(list, offers);
-    list.addEventListener("click", () => this.#dialog.close());
+    showOffers(list, offers.map((offer) => (offer.press ? { ...offer, press: () => this.#closed(offer.press) } : offer)));
+    list.addEventListener("click", ({ target }) => target.closest("a") && this.#dialog.close());
     const cancel = h("form", { method: "dialog" }, h("footer", null, h("button", { className: "button" }, "Cancel")));
     this.#dialog.replaceChildren(h("h2", { id: "ask-title" }, title), list, cancel);
     this.#dialog.returnValue = "";
     this.#dialog.showModal();
+  }
+
+  /** Close, and then go on: what comes next may be a question. @param {() => void} then */
+  #closed(then) {
+    this.#dialog.addEventListener("close", then, { once: true });
+    this.#dialog.close();
   }
 }
 

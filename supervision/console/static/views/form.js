@@ -68,7 +68,7 @@ export class FormView {
   async #do(values) {
     await this.#send(values, "1", ({ told }) => {
       this.#entry.hidden = true;
-      const another = { label: `${this.#form.title}…`, press: () => this.#context.router.go(`#/forms/${this.#form.id}`) };
+      const another = { label: `${this.#form.title}…`, press: () => this.#context.router.replace(`#/forms/${this.#form.id}`) };
       this.#say(h("p", { className: "banner good" }, told.text), this.#details(told), this.#offers([...offersOf(this.#context, told.acts), another]));
     });
   }
