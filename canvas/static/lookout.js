@@ -87,7 +87,7 @@ export class Lookout {
     this.#overviewAt = performance.now();
     const every = Math.ceil(Math.max(width, height) / OVERVIEW_SIDE);
     try {
-      const response = await fetch(`/api/canvas.png?every=${every}`);
+      const response = await fetch(`api/canvas.png?every=${every}`);
       if (!response.ok) return;
       this.#picture.overview = await createImageBitmap(await response.blob());
       this.onoverview();

@@ -55,7 +55,7 @@ async def test_root_asks_for_the_token(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
         answer = await ann.anonymous().send("GET", "/")
         assert answer.status == 401
-        assert b'<form method="post" action="/login">' in answer.body
+        assert b'<form method="post" action="login">' in answer.body
 
 
 @live
@@ -75,7 +75,7 @@ async def test_link_with_the_token_begins_a_session_and_takes_the_token_out_of_t
         url = ann.application.console.url
         assert url == f"http://127.0.0.1:{ann.port}/?token={ann.token}"
         answer = await ann.anonymous().send("GET", f"/?token={ann.token}")
-        assert (answer.status, answer.headers["location"]) == (303, "/")
+        assert (answer.status, answer.headers["location"]) == (303, "./")
         attributes = answer.headers["set-cookie"].split("; ")[1:]
         assert {"HttpOnly", "SameSite=Strict", "Path=/"} == set(attributes)
         assert ann.token not in answer.headers["set-cookie"]

@@ -2,7 +2,8 @@
  * Questions to the server, and what it answers.
  */
 
-const ROOT = "/api/v1/";
+/** Below the address of the page. */
+export const ROOT = "api/v1/";
 
 /** The server said no, and why; or could not be asked. */
 export class Refused extends Error {

@@ -1,6 +1,7 @@
 /**
  * A rectangle as a text, X,Y,WIDTH,HEIGHT, which can also be drawn on a picture.
  */
+import { ROOT } from "./api.js";
 import { h, setText } from "./dom.js";
 
 export class AreaField {
@@ -32,7 +33,7 @@ export class AreaField {
     setText(this.#toggle, isOpen ? "Hide the picture" : "Draw it");
     if (!isOpen) return;
     const { picture, width, height } = this.#field;
-    const image = h("img", { src: `/api/v1/${picture}`, alt: "Draw a rectangle here", draggable: false });
+    const image = h("img", { src: `${ROOT}${picture}`, alt: "Draw a rectangle here", draggable: false });
     this.#picture.style.setProperty("--shape", `${width} / ${height}`);
     this.#picture.replaceChildren(image, this.#box);
     this.#place();
