@@ -182,7 +182,7 @@ async def test_every_view_shows_what_it_should(tmp_path: Path) -> None:
             ),
             "6": lambda: user.app.query_one(Crashes).table.row_count == 0,
             "7": lambda: "epoch" in text_of(user.app.query_one(Store).query_one(Facts)),
-            "8": lambda: "Presence" in text_of(user.app.query_one(Pages).query_one(Facts)),
+            "8": lambda: "People" in text_of(user.app.query_one(Pages).query_one(Facts)),
         }
         for key, is_shown in expected.items():
             await user.press(key)
