@@ -11,7 +11,7 @@ from actors.log import get_logger
 from canvas.bans import Ban, Bans, canonical, read_network
 from canvas.identity import Identities, is_user_id
 from canvas.names import titled
-from canvas.people import People, beginning, only, own_target
+from canvas.people import People, beginning, called, only, own_target
 from canvas.visit import visits
 from protocol import HttpError, State
 from supervision.console import Access, Act, Asked, Form, FormField, Parameter, Route, Told
@@ -238,7 +238,7 @@ class Moderation:
             return bans[whom]
         users = {whom: ban for whom, ban in bans.items() if is_user_id(whom)}
         names = self._people.names()
-        meant = beginning(text, users) | {whom for whom, ban in users.items() if text in (ban.name, names[whom])}
+        meant = beginning(text, users) | called(text, {whom: (ban.name, names[whom]) for whom, ban in users.items()})
         if not meant:
             covering = self._bans.find(None, text)
             raise HttpError(404, f"{text} is not banned" + (f", but {covering.whom} is" if covering else ""))

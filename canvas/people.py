@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from actors import CallExit, call
@@ -70,9 +70,7 @@ class People:
         known = self._known()
         if text in known:
             return text
-        meant = {user_id for user_id, names in known.items() if text in names}
-        if not meant:
-            meant = {user_id for user_id, names in known.items() if text.casefold() in map(str.casefold, names)}
+        meant = called(text, known)
         if is_user_id(text):
             painters = await _painters(text)
             if text in painters:
@@ -168,6 +166,12 @@ def is_within(address: str, networks: Iterable[Network]) -> bool:
 def beginning(text: str, user_ids: Iterable[str]) -> set[str]:
     """The users whose id begins so, if that is enough of an id."""
     return {each for each in user_ids if each.startswith(text)} if len(text) >= SHOWN_OF_ID else set()
+
+
+def called(text: str, known: Mapping[str, Collection[str]]) -> set[str]:
+    """The users who have a name; in another letter case if none has that very name."""
+    exactly = {user_id for user_id, names in known.items() if text in names}
+    return exactly or {each for each, names in known.items() if text.casefold() in map(str.casefold, names)}
 
 
 def only(text: str, meant: set[str]) -> str:
