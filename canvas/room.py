@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from actors import Ref, Target
 from canvas.accepted import Accepted
 from canvas.area import Area
+from canvas.held import Held
 from canvas.rate_limit import Allowance, Painter, RateLimit
 from canvas.rules import Cooldowns, Rules
 from canvas.view import View
@@ -69,6 +70,7 @@ class Room:
         rules: of painting
         allowances: what users and addresses may still do
         accepted: the messages that the canvas has accepted; the canvas alone changes it
+        held: what the canvas holds for all of them
     """
 
     canvas: Target
@@ -81,6 +83,7 @@ class Room:
     rules: Rules
     allowances: Allowances
     accepted: Accepted
+    held: Held
 
     @property
     def whole(self) -> Area:

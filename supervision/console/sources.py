@@ -73,6 +73,7 @@ class Sources:
         acts_on: what the application offers to do about a wire of its own servers
         store: what is known of the store: name -> value
         metrics: what the application adds for Prometheus
+        limits: what can run out in the application: name, how much there is, how much there may be
         drain: let nobody in any more, and say goodbye to those who are there; None if the application cannot
         set_log_level: log from this level on; None if the application cannot
         clock: measures, in seconds
@@ -91,6 +92,7 @@ class Sources:
     acts_on: Callable[[Wire], list[Act]] = lambda wire: []
     store: Callable[[], dict[str, Any] | Awaitable[dict[str, Any]]] = dict
     metrics: Callable[[], Iterable[Metric]] = tuple
+    limits: Callable[[], Iterable[tuple[str, int, int]]] = tuple
     drain: Callable[[], object] | None = None
     set_log_level: Callable[[str], object] | None = None
     clock: Clock = time.perf_counter
