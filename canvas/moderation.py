@@ -178,9 +178,8 @@ class Moderation:
             "connections that are closed": sent_away,
             "until": "it is lifted" if until is None else _moment(until),
         }
-        told.warnings = list(self._warnings(ban, behind))
+        told.warnings = [*([] if own is None else [f"This would keep out {own}."]), *self._warnings(ban, behind)]
         if own is not None:
-            told.warnings.insert(0, f"This would keep out {own}.")
             told.confirm = {"own": f"Yes, ban {own}"}
         return _banned(ban, sent_away, told)
 
