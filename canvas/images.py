@@ -10,6 +10,8 @@ from actors.blocking import BlockingServer
 from canvas import png
 from canvas.canvas import Picture
 from canvas.held import Meter
+from canvas.history import Undoing
+from canvas.sides import draw
 
 MAX_KEPT = 32 * 1024 * 1024
 """Bytes of encoded pictures that are kept; one that is larger is made again for the next who ask."""
@@ -24,6 +26,14 @@ class EncodePng:
 
     picture: Picture
     step: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DrawUndoing:
+    """Call: a picture now and as it would be. Answered with `Sides`; None if nothing would look different."""
+
+    picture: Picture
+    undoing: Undoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,8 @@ class Images(BlockingServer):
 
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Hand out a picture, or have it encoded when all who ask now have been heard."""
+        if isinstance(request, DrawUndoing):
+            return draw(request.picture.grid, request.undoing)
         if not isinstance(request, EncodePng):
             return super().handle_call(request, from_)
         kept = self._kept.get(request.step)

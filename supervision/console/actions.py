@@ -31,7 +31,6 @@ MAX_STATE = 20_000
 """Characters of the state of one actor that are shown."""
 STATE_TIMEOUT = 0.05
 """Seconds after which the rest of a state is not shown."""
-MAX_BAN = 30 * 24 * 3600.0
 
 Reason: TypeAlias = Literal["crash", "shutdown", "kill"]
 
@@ -106,24 +105,6 @@ class Actions:
         """Say goodbye to a client."""
         await self._do(attempt, "disconnect", f"connection {id} {wire.peer}", lambda: _disconnect(wire))
         return Done("disconnect", detail=id)
-
-    async def ban(self, attempt: Attempt, id: str, wire: Wire, seconds: float) -> Done:
-        """Say goodbye to a client and keep its address out."""
-        ban = self._sources.ban
-        if ban is None:
-            raise HttpError(501, "this application cannot ban anybody")
-        if not 0 < seconds <= MAX_BAN:
-            raise HttpError(400, f"a ban lasts up to {MAX_BAN:g} seconds")
-
-        def keep_out() -> None:
-            try:
-                ban(wire.address, seconds)
-            except OSError as error:
-                raise HttpError(503, f"the ban could not be kept: {error.strerror}") from None
-            _disconnect(wire)
-
-        await self._do(attempt, "ban", f"{wire.address} for {seconds:g} s, connection {id}", keep_out)
-        return Done("ban", detail=wire.address)
 
     # The application.
 

@@ -28,6 +28,7 @@ from supervision.console.model import (
     CrashPage,
     Done,
     EntryPage,
+    Form,
     HistoryPage,
     Link,
     Node,
@@ -46,7 +47,7 @@ from supervision.console.openapi import document
 from supervision.console.routing import Asked, Parameter, Route
 from supervision.console.sessions import CODE_LIFE, Access
 from supervision.console.snapshot import Snapshot
-from supervision.console.sources import Sources
+from supervision.console.sources import PageQuery, Sources
 from supervision.console.tracing import Trace, Traces
 from supervision.server import WebSocket, Wire
 
@@ -54,7 +55,7 @@ MAX_PAGE = 1_000
 """Rows of one answer."""
 
 _NUMBERS = range(10**9)
-_SEARCH = Parameter("q", "Only what has this in its label, kind, user, address or key, or this as its number.")
+_SEARCH = Parameter("q", "Only what has this in its label, kind, user, name, address or key, or this as its number.")
 _OFFSET = Parameter("offset", "Rows to leave out.", 0, _NUMBERS)
 _LIMIT = Parameter("limit", "Rows to show at most.", 100, range(1, MAX_PAGE + 1))
 _PAGING = (_SEARCH, _OFFSET, _LIMIT)
@@ -82,13 +83,6 @@ class TraceBody:
 
 
 @dataclass(frozen=True, slots=True)
-class BanBody:
-    """How long an address is kept out, in seconds."""
-
-    seconds: float = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
 class LinkBody:
     """Which role a session has that begins with the link."""
 
@@ -104,7 +98,7 @@ class LogLevelBody:
 
 ACTIONS = {
     **dict.fromkeys(("exit", "restart", "suspend", "resume", "state", "trace"), Access.ADMINISTER),
-    **dict.fromkeys(("disconnect", "ban"), Access.MODERATE),
+    "disconnect": Access.MODERATE,
     **dict.fromkeys(("drain", "log-level"), Access.ADMINISTER),
 }
 """What a session may be allowed to do, and the role that it takes."""
@@ -186,7 +180,6 @@ class Api:
         yield get(f"{v1}/connections", "The connections.", self._connections, ConnectionPage, parameters=wires)
         yield get(connection, "One connection.", self._connection, ConnectionRow)
         yield moderate(f"{connection}/disconnect", "Say goodbye to a client.", self._disconnect, Done)
-        yield moderate(f"{connection}/ban", "Keep its address out.", self._ban, Done, body=BanBody)
         table = Parameter("table", "Only those of this table of the registry; `.` for the kernel's own names.", None)
         yield get(f"{v1}/names", "Who holds which name.", self._names, EntryPage, parameters=(table, *_PAGING))
         yield get(f"{v1}/topics", "How many are in which topic.", self._topics, TopicPage, parameters=_PAGING)
@@ -194,7 +187,7 @@ class Api:
         yield get(f"{v1}/crashes/{{number}}", "One crash, with a test that repeats it.", self._one_crash, CrashDetails)
         yield get(f"{v1}/store", "What is kept, and how.", self._store, StoreState)
         yield get(f"{v1}/pages", "The pages of the application.", self._pages, PageLinks)
-        yield get(f"{v1}/pages/{{id}}", "One of them.", self._page, PageContent)
+        yield get(f"{v1}/pages/{{id}}", "One of them.", self._page, PageContent, parameters=_PAGING)
         yield post(f"{v1}/drain", "Say goodbye to everybody.", self._drain, Done)
         yield post(f"{v1}/links", "Make a link that logs in once.", self._make_link, Link, body=LinkBody)
         yield post(f"{v1}/log-level", "Log from this level on.", self._set_log_level, Done, body=LogLevelBody)
@@ -207,7 +200,7 @@ class Api:
 
     def _session(self, asked: Asked) -> Session:
         sources, access = self._sources, asked.visitor.access
-        optional = {"ban": sources.ban, "drain": sources.drain, "log-level": sources.set_log_level}
+        optional = {"drain": sources.drain, "log-level": sources.set_log_level}
         return Session(
             access=asked.visitor.access.value,
             who=asked.visitor.who,
@@ -218,7 +211,13 @@ class Api:
                 for name, needed in ACTIONS.items()
                 if access.covers(needed) and optional.get(name, name) is not None
             ],
+            forms=[form for form in sources.forms if access.covers(self._needed(form))],
         )
+
+    def _needed(self, form: Form) -> Access:
+        """The role that a form needs: that of its route."""
+        wanted = form.method, f"/api/v1/{form.path}"
+        return next(route.access for route in self.routes if (route.method, route.path) == wanted)
 
     def _overview(self, _: Asked) -> Overview:
         return self._snapshot.overview()
@@ -321,10 +320,6 @@ class Api:
         id = asked.path["id"]
         return await self._actions.disconnect(asked.attempt, id, self._wire(id))
 
-    async def _ban(self, asked: Asked) -> Done:
-        id = asked.path["id"]
-        return await self._actions.ban(asked.attempt, id, self._wire(id), asked.body(BanBody).seconds)
-
     def _wire(self, id: str) -> Wire:
         wire = self._snapshot.wires.find(id)
         if wire is None:
@@ -363,7 +358,8 @@ class Api:
         page = next((page for page in self._sources.pages if page.id == asked.path["id"]), None)
         if page is None:
             raise HttpError(404, f"there is no page {asked.path['id']}")
-        content = page.snapshot()
+        query = asked.query
+        content = page.snapshot(PageQuery(query["q"].lower(), query["offset"], query["limit"]))
         return await content if inspect.isawaitable(content) else content
 
     # The application.

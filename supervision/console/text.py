@@ -43,6 +43,8 @@ def amount(value: object) -> str:
             return f"{value:,}"
         case float():
             return f"{value:,.2f}"
+        case {"amount": number, "unit": unit, "level": level}:
+            return _UNITS.get(unit, amount)(number) + (" (!)" if level else "")
         case dict():
             return ", ".join(f"{clean(name)} {amount(each)}" for name, each in value.items()) or "none"
         case list():
@@ -71,6 +73,10 @@ def duration(seconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes}m {int(seconds) % 60:02}s"
     return f"{minutes // 60}h {minutes % 60:02}m" if minutes < 1440 else f"{minutes // 1440}d {minutes // 60 % 24:02}h"
+
+
+_UNITS: dict[str, Callable[[Any], str]] = {"bytes": lambda count: size(count or 0), "seconds": duration}
+"""Units of the quantities of pages, and how they are written."""
 
 
 def rate(per_second: float | None) -> str:
@@ -140,6 +146,7 @@ ACTORS = (
 )
 CONNECTIONS = (
     Column("id", "Id"),
+    Column("name", "Name"),
     Column("user", "User"),
     Column("peer", "Address"),
     Column("state", "State"),

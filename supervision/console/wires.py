@@ -38,7 +38,7 @@ class Wires:
         Args:
             sort: an attribute of `ConnectionRow`
             descending: the largest first
-            search: only those whose label, user or address has this in it
+            search: only those whose label, user, name or address has this in it
             server: only those of this server
             offset, limit: which of them
         """
@@ -55,13 +55,14 @@ class Wires:
 
     def row(self, server: str, wire: Wire) -> ConnectionRow:
         """One connection."""
-        owner = wire.owner
+        owner, client = wire.owner, self._sources.client_of(wire)
         return ConnectionRow(
             id=f"{server}-{wire.id}",
             server=server,
             actor=None if owner is None else str(owner.id),
             label="" if owner is None else owner.label,
-            user=self._sources.user_of(wire),
+            user=None if client is None else client.user_id,
+            name="" if client is None else client.name,
             address=wire.address,
             peer=wire.peer,
             state=wire.session.state.value,
@@ -74,6 +75,7 @@ class Wires:
             peak=_peak(wire),
             congested=wire.is_congested,
             compressed=wire.session.is_compressed,
+            acts=self._sources.acts_on(wire) if server in self._sources.servers else [],
         )
 
     def find(self, id: str) -> Wire | None:
@@ -85,7 +87,9 @@ class Wires:
 
     def _searched(self, wire: Wire) -> str:
         label = "" if wire.owner is None else wire.owner.label
-        return f"{label} {wire.peer} {wire.address} {self._sources.user_of(wire) or ''}".lower()
+        client = self._sources.client_of(wire)
+        who = "" if client is None else f"{client.user_id} {client.name}"
+        return f"{label} {wire.peer} {wire.address} {who}".lower()
 
     def _wire_key(self, sort: str, server: str, wire: Wire) -> Any:
         if sort in _WIRE_KEYS:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from websockets.exceptions import InvalidStatus
 
 from actors import GenServer, Ref, call, cast, down, start, whereis
 from actors.debug import find, info
@@ -219,30 +218,6 @@ async def test_client_is_disconnected(tmp_path: Path) -> None:
         await bob.until(lambda: bob.closed is not None)
         assert bob.connection.close_code == 1008
         await ann.ask("POST", f"connections/{row['id']}/disconnect", status=404)
-
-
-@live
-async def test_banned_client_is_sent_away_and_its_address_kept_out(tmp_path: Path) -> None:
-    async with console(tmp_path) as ann:
-        bob = await WebSocketClient.open(ann.application)
-        (row,) = (await ann.get("connections?server=server"))["connections"]
-        await ann.ask("POST", f"connections/{row['id']}/ban", {"seconds": 0}, status=400)
-        await ann.ask("POST", f"connections/{row['id']}/ban", {"seconds": 60})
-        await bob.until(lambda: bob.closed is not None)
-        assert bob.connection.close_code == 4403
-        with pytest.raises(InvalidStatus, match="403"):
-            await WebSocketClient.open(ann.application)
-
-
-@live
-async def test_application_that_cannot_ban_says_so(tmp_path: Path) -> None:
-    async with console(tmp_path) as ann:
-        bob = await WebSocketClient.open(ann.application)
-        (row,) = (await ann.get("connections?server=server"))["connections"]
-        ann.application.console.sources.ban = None
-        await ann.ask("POST", f"connections/{row['id']}/ban", status=501)
-        assert "ban" not in (await ann.get("session"))["actions"]
-        await bob.leave()
 
 
 @live

@@ -19,7 +19,7 @@ from canvas.application import CanvasApplication
 from supervision.console.text import clean
 from supervision.console.tui import ConsoleApp
 from supervision.console.tui.details import ActorScreen, CrashScreen
-from supervision.console.tui.dialogs import ChooseLevel, Confirm, Keys
+from supervision.console.tui.dialogs import Choose, ChooseLevel, Confirm, Keys
 from supervision.console.tui.listing import PAGE, Actors, Connections, Crashes, Names
 from supervision.console.tui.pages import Pages, Store
 from supervision.console.tui.rows import Rows
@@ -183,7 +183,7 @@ async def test_every_view_shows_what_it_should(tmp_path: Path) -> None:
             ),
             "6": lambda: user.app.query_one(Crashes).table.row_count == 0,
             "7": lambda: "epoch" in text_of(user.app.query_one(Store).query_one(Facts)),
-            "8": lambda: "Presence" in text_of(user.app.query_one(Pages).query_one(Facts)),
+            "8": lambda: "People" in text_of(user.app.query_one(Pages).query_one(Facts)),
         }
         for key, is_shown in expected.items():
             await user.press(key)
@@ -407,6 +407,24 @@ async def test_client_is_disconnected_from_the_table(tmp_path: Path) -> None:
         assert ann.connection.close_code == 1008
         await user.until(lambda: rows.row_count == 0)
         await ann.end()
+
+
+@live
+async def test_client_is_banned_by_what_the_application_offers_once_it_has_told_whom_that_means(tmp_path: Path) -> None:
+    async with canvas(tmp_path) as (application, user):
+        eve = await WebSocketClient.open(application, "/ws?name=Eve")
+        rows = user.app.query_one(Connections).table
+        await user.press("4", "slash", *"eve", "enter")
+        await user.until(lambda: cells(rows, "name") == ["Eve"])
+        for answer in "ny":
+            await user.press("m")
+            await user.until(lambda: isinstance(user.screen, Choose))
+            await user.press("enter")
+            await user.until(lambda: isinstance(user.screen, Confirm))
+            assert user.screen.question.startswith("Eve (user1) will be banned for 1 day.")
+            assert eve.closed is None
+            await user.press(answer)
+        assert (await eve.end())[0] == 4403
 
 
 @live
