@@ -16,6 +16,7 @@ from pykka._envelope import Envelope
 
 from actors.call import Call, submit
 from actors.cell import FOR_KERNEL, Cell, log
+from actors.describe import describe
 from actors.exits import (
     KILLED,
     NOPROC,
@@ -31,6 +32,7 @@ from actors.exits import (
 from actors.future import LoopFuture
 from actors.mailbox import Mailbox
 from actors.ref import NOTHING, Monitor, Ref, StopRequest, Target
+from actors.report import Inspection
 from actors.scheduler import BlockingOnLoopError, Scheduler
 
 P = TypeVar("P", bound="Process")
@@ -137,12 +139,13 @@ class Process(pykka.Actor):
         What it returns, unless that is None, counts as the result of `init`.
         """
 
-    def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
-        """What of the attributes may be seen in crash reports and by the console (OTP's `format_status/1`).
+    def format_status(self, status: Inspection) -> Inspection:
+        """What may be seen of this process in crash reports, the log, traces and the console (OTP's `format_status/1`).
 
-        Leave out or replace what is secret or long.
+        Of what it returns, structure is shown, and the contents that are declared with `shown` or wrapped in `Shown`.
+        Leave out or replace what not even that may tell, such as a reason whose text has a secret in it.
         """
-        return state
+        return status
 
     def set_message(self, message: Any) -> None:
         """Name the message in hand for crash reports, in place of the one from the mailbox that told of it."""
@@ -156,7 +159,7 @@ class Process(pykka.Actor):
 
     def on_receive(self, message: Any) -> Any:
         """Handle a message; of an `ask` the result is the answer. May be a coroutine, as all of Pykka's callbacks."""
-        log.warning("actor.unexpected_message", actor=str(self), message=message)
+        log.warning("actor.unexpected_message", actor=str(self), message=describe(message))
 
     # Pykka's hooks for new kinds of actors, and what else it expects of one.
 

@@ -70,6 +70,7 @@ class Scheduler:
         retired: messages that the dead have taken
         restarts: how often supervisors have started a process in the place of another
         crashed: how many processes have ended by their own mistake
+        shows_values: whether crash reports and traces show all contents, declared safe or not: for development
     """
 
     _of_loop: ClassVar[dict[asyncio.AbstractEventLoop, Scheduler]] = {}
@@ -97,6 +98,7 @@ class Scheduler:
         self.crashed = 0
         self.used: dict[Cell, float] = {}
         self.messages_per_turn = MESSAGES_PER_TURN
+        self.shows_values = False
         self.thread = get_ident()
         self._pick = pick
         self._clock: Callable[[], float] | None = None

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors import cast
-from actors.describe import outline
+from actors.describe import describe
 from actors.log import get_logger
 from canvas.broadcaster import CursorMoved, Join, Subscribe
 from canvas.canvas import Paint
@@ -97,7 +97,7 @@ class Visitor:
 
     def informed(self, message: Any) -> None:
         """No other actor has anything to say to a visitor."""
-        log.warning("visitor.unexpected_message", user_id=self._user_id, message=outline(message))
+        log.warning("visitor.unexpected_message", user_id=self._user_id, message=describe(message))
 
     def closed(self, code: int, reason: str) -> None:
         """The visitor has gone."""

@@ -12,13 +12,13 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import structlog
-
 from actors import Down, GenServer, Monitor, Ref, Scheduler, Target, cast, send
+from actors.describe import name_of
 from actors.guard import attempt
+from actors.log import get_logger
 from actors.portable import PortableException
 
-log = structlog.get_logger("canopy.registry")
+log = get_logger("canopy.registry")
 
 V = TypeVar("V")
 Key = Hashable
@@ -57,8 +57,7 @@ class AlreadyRegistered(PortableException):
     """The key is held by `ref` already."""
 
     def __init__(self, key: Key, ref: Ref) -> None:
-        shown = attempt(repr, key, default=type(key).__name__)
-        super().__init__(f"the key {shown} is held by {ref!r}")
+        super().__init__(f"the key {name_of(key)} is held by {ref!r}")
         self.key = key
         self.ref = ref
 
@@ -274,7 +273,7 @@ class Table(Generic[V]):
 
     def _send(self, listener: Target, message: Registered | Unregistered) -> None:
         def failed(failure: BaseException) -> None:
-            log.warning("registry.listener_failed", table=self.name, listener=str(listener), error=repr(failure))
+            log.warning("registry.listener_failed", table=self.name, listener=listener, error=failure)
 
         attempt(send, listener, message, default=None, on_failure=failed)
 

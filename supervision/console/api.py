@@ -237,7 +237,7 @@ class Api:
 
     def _actor(self, asked: Asked) -> ActorDetails:
         self._look()
-        found = self._snapshot.actor(_actor_of(asked))
+        found = self._snapshot.actor(_actor_of(asked), shows_values=asked.shows_values)
         assert found is not None, "it was alive a moment ago, and nobody ran since"
         return found
 
@@ -315,18 +315,24 @@ class Api:
     async def _names(self, asked: Asked) -> EntryPage:
         query = asked.query
         table = "" if query["table"] == "." else query["table"]
-        return await self._snapshot.names(search=query["q"], table=table, offset=query["offset"], limit=query["limit"])
+        return await self._snapshot.names(
+            search=query["q"],
+            table=table,
+            offset=query["offset"],
+            limit=query["limit"],
+            shows_values=asked.shows_values,
+        )
 
     async def _topics(self, asked: Asked) -> TopicPage:
         query = asked.query
         return await self._snapshot.topics(search=query["q"], offset=query["offset"], limit=query["limit"])
 
-    def _crashes(self, _: Asked) -> CrashPage:
-        return self._snapshot.crashes()
+    def _crashes(self, asked: Asked) -> CrashPage:
+        return self._snapshot.crashes(shows_values=asked.shows_values)
 
     def _one_crash(self, asked: Asked) -> CrashDetails:
         text = asked.path["number"]
-        found = self._snapshot.crash(int(text)) if _is_number(text) else None
+        found = self._snapshot.crash(int(text), shows_values=asked.shows_values) if _is_number(text) else None
         if found is None:
             raise HttpError(404, f"crash {text} is not remembered")
         return found

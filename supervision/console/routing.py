@@ -96,6 +96,11 @@ class Asked:
         """
         self.audit.write(self.visitor.who, action, target)
 
+    @property
+    def shows_values(self) -> bool:
+        """Whether contents that may be seen are shown to who asks, and not the structure of values alone."""
+        return self.visitor.access is Access.ADMIN
+
     def body(self, kind: type) -> Any:
         """The body as a dataclass.
 

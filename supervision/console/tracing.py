@@ -13,7 +13,8 @@ from typing import Any
 
 from actors import Call, Cast, ExitReason, Ref, Scheduler, watch
 from actors.debug import trace
-from actors.describe import describe, describe_reason
+from actors.describe import describe, examine_reason
+from actors.report import inspect_process
 from supervision.console.model import TraceLine, TraceState
 
 MAX_LINES = 1_000
@@ -65,7 +66,7 @@ class Trace:
         self._tell(self, None)
 
     def _target_ended(self, _ref: Ref, reason: ExitReason) -> None:
-        self.end(f"the actor ended: {describe_reason(reason)}")
+        self.end(f"the actor ended: {examine_reason(reason).structure}")
 
     def _took(self, message: Any) -> None:
         second, count = self._second
@@ -87,12 +88,19 @@ class Trace:
     def _note(self, kind: str, value: Any, caller: str | None = None) -> None:
         if self.ended is not None:
             return
-        line = TraceLine(round(self._loop.time() - self._began, 6), kind, describe(value), caller)
+        line = TraceLine(round(self._loop.time() - self._began, 6), kind, self._describe(value), caller)
         self.lines.append(line)
         self._tell(self, line)
         self._left -= 1
         if self._left <= 0:
             self.end("it has as many lines as were asked for")
+
+    def _describe(self, value: Any) -> str:
+        cell = self.ref._cell
+        if cell is None:
+            return describe(value)
+        message = inspect_process(cell, value).message
+        return "None" if message is None else message.text
 
 
 class Traces:

@@ -14,9 +14,11 @@ from types import CoroutineType
 from typing import Any, ClassVar, TypeAlias
 
 from actors import IGNORE, NORMAL, ExitReason, Stop, is_clean
-from actors.describe import attributes_of, class_name, line, outline
+from actors.anatomy import class_name
+from actors.describe import describe
 from actors.gen_statem import Event, GenStateMachine, Info, Next
 from actors.log import get_logger
+from actors.oneline import line
 from protocol import (
     Binary,
     CloseCode,
@@ -149,12 +151,6 @@ class Connection(GenStateMachine):
         elif is_clean(reason):
             self.wire.close(CloseCode.GOING_AWAY if self._handler else CloseCode.NORMAL)
 
-    def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Show the attributes of the handler beside its own."""
-        attributes = attributes_of(state.get("_handler"))
-        own = {name: value for name, value in state.items() if name != "_handler"}
-        return {**own, **{f"handler.{name}": value for name, value in attributes.items()}}
-
     # Sending, for the handler.
 
     def send_text(self, data: str | bytes) -> None:
@@ -225,7 +221,7 @@ class Connection(GenStateMachine):
                 answer.close()  # Python would warn that nothing has awaited it
             returned, asked = class_name(type(answer)), f"{request.method} {line(request.path, 100)}"
             raise TypeError(
-                f"the route {outline(self._routes)} returned {returned} for {asked}, not a Response or WebSocket"
+                f"the route {describe(self._routes)} returned {returned} for {asked}, not a Response or WebSocket"
             )
         if self.wire.is_closed:  # nobody would tell the books of admission, or the deadlines, that it is gone
             return
@@ -330,7 +326,7 @@ class Connection(GenStateMachine):
         return None if phase is self.state else Next(phase)
 
     def _unexpected(self, event: Event) -> None:
-        log.warning("actor.unexpected_message", actor=self.ref, message=outline(event))
+        log.warning("actor.unexpected_message", actor=self.ref, message=describe(event))
 
 
 def give_up(reason: ExitReason, args: tuple[Any, ...]) -> None:
