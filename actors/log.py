@@ -27,7 +27,7 @@ class Log:
     """Writes events, with facts of any kind.
 
     Strings and numbers are written as they are, cut and without passwords in them; exceptions and exit reasons are
-    given to `describe_reason`, other values to `outline`. A string that somebody else made, such as a message, is
+    given to `describe_reason`, other values to `describe`. A string that somebody else made, such as a message, is
     nothing to be trusted: write `describe(message)`.
 
     Args:

@@ -27,14 +27,17 @@ _KEPT = ("name", "scheme", "user")
 
 
 def line(text: str, length: int = LONGEST) -> str:
-    """`text` on one line: cut at `length`, with escapes in place of what cannot be printed or encoded.
-
-    That is all that ends a line, controls a terminal, is invisible or sets the direction of a text
-    (Python: `str.isprintable`).
-    """
+    """`text` on one line: cut at `length`, and made `visible`."""
     cut = str.__getitem__(text, slice(0, length))
-    shown = cut if cut.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)
-    return shown if str.__len__(text) <= length else shown + "..."
+    return visible(cut) if str.__len__(text) <= length else visible(cut) + "..."
+
+
+def visible(text: str) -> str:
+    """`text` with escapes in place of what ends lines, controls terminals, is invisible, turns text or is no character.
+
+    (Python: `str.isprintable`)
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def hide_in_text(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from actors import NO_REPLY, Call, GenServer, cast
 from actors.blocking import BlockingServer
 from actors.log import get_logger
+from actors.shown import shown
 from canvas.area import Area
 from canvas.history import Placed, Selection, Undoing, undo
 from canvas.store import LookForSnapshot, Reader, Store, StoreError
@@ -28,6 +29,7 @@ pixels, and reading so many folded changes costs less than reading the snapshot.
 _T = TypeVar("_T")
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class AskPast:
     """Call: the last `limit` changes of a pixel. Answered with `Past`, or a `StoreError`."""
@@ -37,6 +39,7 @@ class AskPast:
     limit: int
 
 
+@shown("changes")
 @dataclass(frozen=True, slots=True)
 class Past:
     """Changes of a pixel, the newest first, and who is who."""
@@ -45,6 +48,7 @@ class Past:
     names: dict[int, str]
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class AskUndo:
     """Call: what would be undone. Answered with `Undoing`, or a `StoreError`.
@@ -61,6 +65,7 @@ class AskUndo:
     until: float | None
 
 
+@shown("limit")
 @dataclass(frozen=True, slots=True)
 class AskPainters:
     """Call: the first `limit` ids of painters that begin so, in order. Answered with a list, or a `StoreError`."""
@@ -79,6 +84,7 @@ class _GivenUp(Exception):
     """Nobody waits for the answer any more."""
 
 
+@shown("_snapshot_every")
 class Historian(GenServer):
     """Looks into the past of one store.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from actors import NO_REPLY, Call, reply
 from actors.blocking import BlockingServer
+from actors.shown import shown
 from canvas import png
 from canvas.canvas import Picture
 
@@ -14,6 +15,7 @@ MAX_KEPT = 32 * 1024 * 1024
 """Bytes of encoded pictures that are kept; one that is larger is made again for the next who ask."""
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class EncodePng:
     """Call: the picture as PNG; of every `step`-th pixel of every `step`-th row. Answered with `Png`.
@@ -25,6 +27,7 @@ class EncodePng:
     step: int = 1
 
 
+@shown("epoch", "seq")
 @dataclass(frozen=True, slots=True)
 class Png:
     """The canvas of an `epoch` after change `seq`, encoded."""
@@ -34,6 +37,7 @@ class Png:
     content: bytes
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class _Encode:
     """To itself: encode what is asked for with a step. Those who ask until it comes to that share the answer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actors import Ref, Target
+from actors.shown import shown
 from canvas.area import Area
 from canvas.rate_limit import Allowance, Painter, RateLimit
 from canvas.rules import Cooldowns, Rules
@@ -17,6 +18,7 @@ TOPIC = "canvas"
 """The key under which viewers stand in the table of viewers."""
 
 
+@shown("user_id")
 @dataclass(frozen=True, slots=True, eq=False)
 class Viewer:
     """One open WebSocket: whose it is, which connection actor owns it now, where to write, and what it sees."""
@@ -57,6 +59,7 @@ class Allowances:
         self.cooldowns = None if rules.cooldown is None else Cooldowns(rules.cooldown)
 
 
+@shown("canvas", "broadcaster", "width", "height", "background", "rules")
 @dataclass(frozen=True, slots=True)
 class Room:
     """What a visitor needs to know.

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import typer
 import uvloop
 
-from actors import ExitReason, StartError, is_clean
+from actors import ExitReason, Scheduler, StartError, is_clean
 from actors.log import get_logger
 from canvas.application import CanvasApplication
 from canvas.bans import BadBans
@@ -86,6 +86,7 @@ async def _run_until_signal(application: CanvasApplication) -> ExitReason:
     # frozen is never collected, and a process that has crashed is in cycles.
     gc.collect()
     gc.freeze()
+    Scheduler.current().shows_values = application.config.show_values
     await application.start()
     ended = asyncio.ensure_future(application.run_until_signal())
     await asyncio.sleep(0)  # from here on a signal is an orderly stop

@@ -12,6 +12,7 @@ from typing import Any
 from actors import cast
 from actors.describe import describe
 from actors.log import get_logger
+from actors.shown import shown
 from canvas.broadcaster import CursorMoved, Join, Subscribe
 from canvas.canvas import Paint
 from canvas.errors import BadMessage
@@ -35,6 +36,7 @@ TILES_PER_MOVE = 16
 """Tiles of an area that count as one cursor move: to encode them takes the server some milliseconds."""
 
 
+@shown("_cursor", "_paints", "_user_id")
 class Visitor:
     """One visitor. Its view outlives it."""
 

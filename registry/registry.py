@@ -17,6 +17,7 @@ from actors.describe import name_of
 from actors.guard import attempt
 from actors.log import get_logger
 from actors.portable import PortableException
+from actors.shown import shown
 
 log = get_logger("canopy.registry")
 
@@ -33,6 +34,7 @@ class Keys(enum.Enum):
     """Any number: the key is a group or topic."""
 
 
+@shown("table")
 @dataclass(frozen=True, slots=True)
 class Registered:
     """What a listener is told: `ref` holds `key` now."""
@@ -43,6 +45,7 @@ class Registered:
     value: Any
 
 
+@shown("table")
 @dataclass(frozen=True, slots=True)
 class Unregistered:
     """What a listener is told: `ref` does not hold `key` any more, by its own will or because it is dead."""
@@ -79,6 +82,7 @@ class _Entry(Generic[V]):
         self.holders: dict[Ref, V] = {}
 
 
+@shown("name")
 class Table(Generic[V]):
     """Keys, the processes that hold them, and a value for each. Make it outside the tree and give it to a `Registry`.
 
@@ -290,6 +294,7 @@ class ViaTable:
         return self.table.whereis(self.key)
 
 
+@shown("tables")
 class Registry(GenServer):
     """Keeps tables free of the dead. When it crashes, its successor takes the same tables over."""
 

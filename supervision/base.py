@@ -32,6 +32,7 @@ from actors.describe import describe
 from actors.exits import reason_of, release_frames
 from actors.guard import attempt, pass_interrupt_on
 from actors.log import get_logger
+from actors.shown import shown
 from supervision import strategy as rules
 from supervision.child_spec import BRUTAL_KILL, INFINITY, ChildId, ChildSpec, Limit, SpecError
 from supervision.requests import RESTARTING, UNKNOWN_REQUEST, ChildInfo, Refused, Request
@@ -156,6 +157,7 @@ async def begin(child: Child) -> Ref:
     return ref
 
 
+@shown("limit")
 class BaseSupervisor(GenServer):
     """What static and dynamic supervisors have in common: starting, stopping and restarting children.
 

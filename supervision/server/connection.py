@@ -19,6 +19,7 @@ from actors.describe import describe
 from actors.gen_statem import Event, GenStateMachine, Info, Next
 from actors.log import get_logger
 from actors.oneline import line
+from actors.shown import shown
 from protocol import (
     Binary,
     CloseCode,
@@ -67,6 +68,7 @@ _PHASES = {
 _OPEN, _ACTIVE = State.OPEN, Phase.ACTIVE  # a member looked up on its class costs 40 ns
 
 
+@shown("label")
 @dataclass(frozen=True, slots=True)
 class WebSocket:
     """A route's answer: make this request a WebSocket.

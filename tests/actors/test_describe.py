@@ -21,8 +21,10 @@ from actors.describe import (
     examine,
     examine_reason,
     examine_state,
+    name_of,
 )
 from actors.log import fact
+from actors.oneline import line
 from actors.reproduction import subject_of, write_case
 from actors.stacktrace import describe_stacktrace, examine_stacktrace
 from tests.support.nasty import NASTY, Failing, Odd, Whole, chained
@@ -220,6 +222,14 @@ def test_declaring_all_of_a_class_without_fields_is_refused() -> None:
 )  # fmt: skip
 def test_reason_is_one_line(reason: Any, text: str) -> None:
     assert describe_reason(reason) == text
+
+
+@given(st.text(st.characters(codec=None)))
+def test_text_of_others_is_one_line_without_controls(text: str) -> None:
+    texts = line(text), describe_reason(text), describe_exception(ValueError(text)), name_of(text), str(fact(text))
+    for each in texts:
+        assert each.isprintable()
+        assert each.splitlines() in ([each], [])
 
 
 def test_structure_of_a_reason_names_classes_and_no_texts() -> None:

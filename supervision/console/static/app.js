@@ -4,7 +4,7 @@
 import { Actions } from "./actions.js";
 import { Api, Refused } from "./api.js";
 import { Dialog } from "./dialog.js";
-import { h, setText } from "./dom.js";
+import { h, setText, visible } from "./dom.js";
 import { Keyboard } from "./keyboard.js";
 import { Live } from "./live.js";
 import { Pace } from "./pace.js";
@@ -151,7 +151,7 @@ class App {
       await view.refresh();
       if (pace.closed) return;
       this.#say("");
-      document.title = `${view.title} · Canopy console`;
+      document.title = visible(`${view.title} · Canopy console`);
     }, INTERVAL);
     pace.onerror = (error) => this.#failed(error);
     pace.paused = this.#paused;

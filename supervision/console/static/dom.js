@@ -1,13 +1,29 @@
 /**
- * Elements without markup: every text is a text node, so a label can never become an element.
+ * Elements without markup: every text is a text node, so a label can never become an element, and what would control,
+ * hide or turn text around is visible in it.
  */
 
+const UNSEEN = /[^\P{C}\n\t]|[\p{Zl}\p{Zp}]/gu;
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * @typedef {Record<string, any>} Props `on…` is a listener, a name with a hyphen and `role` an attribute, `dataset` data,
  *   anything else a property
  */
+
+/**
+ * A text that others may have written, with escapes in place of controls, invisible characters and those that set the
+ * direction of text, as Python and the terminal write them. Line ends and tabs stay.
+ * @param {string} text
+ * @returns {string}
+ */
+export function visible(text) {
+  return text.replace(UNSEEN, (character) => {
+    const code = /** @type {number} */ (character.codePointAt(0));
+    if (code < 0x100) return `\\x${code.toString(16).padStart(2, "0")}`;
+    return code < 0x10000 ? `\\u${code.toString(16).padStart(4, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
+  });
+}
 
 /**
  * Make an element.
@@ -19,7 +35,8 @@ const SVG = "http://www.w3.org/2000/svg";
 export function h(tag, props, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props ?? {})) set(element, name, value);
-  element.append(...children.filter((child) => child !== null));
+  const shown = children.map((child) => (typeof child === "string" ? visible(child) : child));
+  element.append(...shown.filter((child) => child !== null));
   return element;
 }
 
@@ -43,7 +60,8 @@ export function s(tag, attributes = {}, ...children) {
  * @param {string} text
  */
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = visible(text);
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 /**
@@ -94,6 +112,7 @@ export function reconcile(parent, items, keyOf, make, update = () => {}) {
 function set(element, name, value) {
   if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
   else if (name === "dataset") Object.assign(element.dataset, value);
-  else if (name === "role" || name.includes("-")) element.setAttribute(name, value);
+  else if (name === "role" || name.includes("-")) element.setAttribute(name, visible(String(value)));
+  else if (name === "title" || name === "textContent") element[name] = visible(value);
   else element[name] = value;
 }
