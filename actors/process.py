@@ -37,6 +37,8 @@ from actors.scheduler import BlockingOnLoopError, Scheduler
 
 P = TypeVar("P", bound="Process")
 
+LONGEST_LABEL = 200
+"""Characters of a label that are kept."""
 EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -78,7 +80,8 @@ class Process(pykka.Actor):
     def label(self, label: str) -> None:
         if not isinstance(label, str):
             raise TypeError(f"a label is a string, got {type(label).__name__}")
-        self._kernel.ref.label = label
+        cut = str.__getitem__(label, slice(0, LONGEST_LABEL))
+        self._kernel.ref.label = cut if str.__len__(label) <= LONGEST_LABEL else f"{cut}..."
 
     @property
     def trap_exit(self) -> bool:

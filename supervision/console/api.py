@@ -197,8 +197,9 @@ class Api:
             actions=actions if is_admin else [],
         )
 
-    def _overview(self, _: Asked) -> Overview:
-        return self._snapshot.overview()
+    async def _overview(self, _: Asked) -> Overview:
+        async with self._snapshot.looks.turn():
+            return self._snapshot.overview()
 
     def _history_page(self, _: Asked) -> HistoryPage:
         return HistoryPage(BEAT * BEATS_PER_SAMPLE, list(self._history.samples))
@@ -207,8 +208,9 @@ class Api:
         self._look()
         return WebSocket(partial(LiveHandler, audience=self._audience, visitor=asked.visitor), label="console viewer")
 
-    def _scrape(self, _: Asked) -> Response:
-        return Response(200, (("Content-Type", CONTENT_TYPE),), self._metrics.text())
+    async def _scrape(self, _: Asked) -> Response:
+        async with self._snapshot.looks.turn():
+            return Response(200, (("Content-Type", CONTENT_TYPE),), self._metrics.text())
 
     # Actors.
 

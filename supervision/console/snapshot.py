@@ -41,7 +41,7 @@ from supervision.console.model import (
 )
 from supervision.console.nodes import grow, matches, parents
 from supervision.console.rows import Rows
-from supervision.console.slices import page_of, sliced
+from supervision.console.slices import Looks
 from supervision.console.sources import Sources
 from supervision.console.wires import Wires
 
@@ -58,12 +58,14 @@ class Snapshot:
 
     Attributes:
         wires: the connections
+        looks: who looks at many things takes a turn in it
     """
 
     def __init__(self, sources: Sources, history: History) -> None:
         self.sources = sources
         self.history = history
-        self.wires = Wires(sources)
+        self.looks = Looks(sources.clock)
+        self.wires = Wires(sources, self.looks)
         self._began = sources.clock()
 
     # The system.
@@ -152,8 +154,9 @@ class Snapshot:
         top = (root or self.sources.root())._cell
         if top is None:
             return None
-        cells = list(Scheduler.current().processes.values())
-        return await grow(cells, top, depth=depth, limit=limit, search=search, only=only)
+        async with self.looks.turn():
+            cells = list(Scheduler.current().processes.values())
+            return await grow(self.looks, cells, top, depth=depth, limit=limit, search=search, only=only)
 
     # Actors.
 
@@ -179,15 +182,18 @@ class Snapshot:
         """
         scheduler = Scheduler.current()
         row = Rows(scheduler, self.history)
-        found = [
-            cell
-            async for cell in sliced(list(scheduler.processes.values()))
-            if (not state or cell.status.value == state)
-            and (not kind or type(cell.process).__name__ == kind)
-            and matches(cell, search)
-        ]
-        shown = await page_of(found, row.keys[sort], descending, offset, limit)
-        return ActorPage(len(found), offset, row.window, [row(cell) for cell in shown if cell.ref.is_alive()])
+        async with self.looks.turn():
+            found = [
+                cell
+                async for chunk in self.looks.chunks(list(scheduler.processes.values()))
+                for cell in chunk
+                if (not state or cell.status.value == state)
+                and (not kind or type(cell.process).__name__ == kind)
+                and matches(cell, search)
+            ]
+            shown = await self.looks.page_of(found, row.keys[sort], descending, offset, limit)
+            rows = [row(cell) async for chunk in self.looks.chunks(shown) for cell in chunk if cell.ref.is_alive()]
+        return ActorPage(len(found), offset, row.window, rows)
 
     def actor(self, ref: Ref, *, shows_values: bool = False) -> ActorDetails | None:
         """One actor; None if it is dead.
@@ -240,21 +246,20 @@ class Snapshot:
     ) -> EntryPage:
         """Who holds which name, and who is in which topic; of one table, or those of the kernel (`""`), or all."""
         needle = search.lower()
-        entries = [
-            entry
-            async for entry in sliced(list(self._entries(table)))
-            if not needle or needle in f"{name_of(entry[1])} {entry[2].label}".lower()
-        ]
-        shown = entries[offset : offset + limit]
-        return EntryPage(
-            len(entries),
-            offset,
-            [_entry(*each, shows_values) for each in shown],
-        )
+        async with self.looks.turn():
+            found = [
+                entry
+                async for chunk in self.looks.chunks(self._entries(table))
+                for entry in chunk
+                if not needle or needle in f"{name_of(entry[1])} {entry[2].label}".lower()
+            ]
+            page = found[offset : offset + limit]
+            rows = [_entry(*each, shows_values) async for chunk in self.looks.chunks(page) for each in chunk]
+        return EntryPage(len(found), offset, rows)
 
     def _entries(self, table: str | None) -> Iterator[tuple[str, Any, Ref, Any]]:
         if not table:
-            for name, ref in Scheduler.current().names.items():
+            for name, ref in list(Scheduler.current().names.items()):
                 yield "", name, ref, None
         for each in self.sources.tables:
             if table in (None, each.name):
@@ -264,13 +269,18 @@ class Snapshot:
     async def topics(self, *, search: str = "", offset: int = 0, limit: int = 100) -> TopicPage:
         """How many are in which topic, the fullest first."""
         members: Counter[tuple[str, str]] = Counter()
-        for table in self.sources.tables:
-            if table.kind is Keys.DUPLICATE:
-                async for key, _, _ in sliced(list(table)):
-                    members[table.name, name_of(key)] += 1
-        found = [item for item in members.most_common() if search.lower() in item[0][1].lower()]
-        shown = found[offset : offset + limit]
-        return TopicPage(len(found), offset, [Topic(name, key, count) for (name, key), count in shown])
+        async with self.looks.turn():
+            for table in self.sources.tables:
+                if table.kind is Keys.DUPLICATE:
+                    async for chunk in self.looks.chunks(table):
+                        members.update((table.name, name_of(key)) for key, _, _ in chunk)
+            needle = search.lower()
+            counted = list(members.items())
+            found = [
+                item async for chunk in self.looks.chunks(counted) for item in chunk if needle in item[0][1].lower()
+            ]
+            fullest = await self.looks.page_of(found, lambda item: item[1], True, offset, limit)
+        return TopicPage(len(found), offset, [Topic(name, key, count) for (name, key), count in fullest])
 
     # Crashes.
 

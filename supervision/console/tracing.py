@@ -13,7 +13,7 @@ from typing import Any
 
 from actors import Call, Cast, ExitReason, Ref, Scheduler, watch
 from actors.debug import trace
-from actors.describe import describe, examine_reason
+from actors.describe import describe, describe_reason
 from actors.report import inspect_process
 from supervision.console.model import TraceLine, TraceState
 
@@ -66,7 +66,7 @@ class Trace:
         self._tell(self, None)
 
     def _target_ended(self, _ref: Ref, reason: ExitReason) -> None:
-        self.end(f"the actor ended: {examine_reason(reason).structure}")
+        self.end(f"the actor ended: {describe_reason(reason)}")
 
     def _took(self, message: Any) -> None:
         second, count = self._second
