@@ -134,7 +134,9 @@ def examine_state(
     for name, value in state.items():
         if size <= 0:
             return found, True
-        is_shown = shows_values or (type(name) is str and (name in declared or _is_phase(owner, name, value)))
+        is_shown = shows_values or (
+            type(name) is str and (name in declared or (name == "state" and is_phase(owner, value)))
+        )
         walker = _Walker(shows_values)
         found[_field_name(name)] = attempt(
             walker.walk, value, is_shown, default=Leaf(f"<{class_name(type(value))}>")
@@ -173,6 +175,11 @@ def examine_reason(reason: Any, *, shows_values: bool = False) -> Description:
     kinds.append(reason if _is_atom(reason) else last.structure)
     texts.append(line(hide_in_text(reason), LONGEST_REASON) if is_text else last.text)
     return Leaf(": ".join(kinds), ": ".join(filter(None, texts)))
+
+
+def is_phase(owner: type, value: Any) -> bool:
+    """Tell whether a value is the name of a method, as the states of a state machine are: that is structure."""
+    return type(value) is str and type(lookup(owner, value)) is FunctionType
 
 
 def name_of(name: Any) -> str:
@@ -371,11 +378,6 @@ def _brackets(kind: type, base: Any, name: str, size: int) -> tuple[str, str]:
     if base is list or base is tuple or not size:
         return f"{name}(", ")"
     return ("{", "}") if kind is set else (f"{name}({{", "})")
-
-
-def _is_phase(owner: type, name: str, value: Any) -> bool:
-    """Tell whether it is the state of a state machine that has a method of that name: that is structure."""
-    return name == "state" and type(value) is str and type(lookup(owner, value)) is FunctionType
 
 
 def _is_atom(value: Any) -> bool:

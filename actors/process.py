@@ -255,6 +255,10 @@ class Process(pykka.Actor):
         """Its state, for people."""
         return dict(vars(self))
 
+    def _kernel_text(self, value: Any) -> str:
+        """A value, for the text of an exception."""
+        return describe(value, shows_values=self._kernel.scheduler.shows_values)
+
     def _kernel_replace(self, attributes: dict[str, Any]) -> None:
         """Have this state in place of the present one."""
         mine = vars(self)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from types import CoroutineType
 from typing import Any, ClassVar, TypeAlias
 
-from actors import IGNORE, NORMAL, ExitReason, Stop, is_clean
+from actors import IGNORE, NORMAL, ExitReason, Inspection, Stop, is_clean
 from actors.anatomy import class_name
 from actors.describe import describe
 from actors.gen_statem import Event, GenStateMachine, Info, Next
@@ -66,6 +66,15 @@ _PHASES = {
 
 
 _OPEN, _ACTIVE = State.OPEN, Phase.ACTIVE  # a member looked up on its class costs 40 ns
+
+
+@shown()
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What may be seen of a request in a crash report."""
+
+    method: str
+    path: str
 
 
 @shown("label")
@@ -152,6 +161,11 @@ class Connection(GenStateMachine):
             self.wire.fail()
         elif is_clean(reason):
             self.wire.close(CloseCode.GOING_AWAY if self._handler else CloseCode.NORMAL)
+
+    def format_status(self, status: Inspection) -> Inspection:
+        """Show of a request what was asked for: no query, no headers and no body."""
+        message = status.message
+        return replace(status, message=Asked(message.method, message.path)) if type(message) is Request else status
 
     # Sending, for the handler.
 

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Footer, Static, TabbedContent
 from textual.widgets._footer import FooterKey
 
-from actors import GenServer, Ref, cast, down, send_exit, start
+from actors import GenServer, Ref, cast, down, send_exit, shown, start
 from actors.debug import find, processes, resume, suspend
 from canvas.application import CanvasApplication
 from supervision.console.text import clean
@@ -39,6 +39,7 @@ EVIL = "\x1b[31m[red]Mal[/red]\n[link=x]\u202e"
 """An actor."""
 
 
+@shown("wish")
 class Worker(GenServer):
     """Works, or fails."""
 
