@@ -223,7 +223,7 @@ class ActorDetails:
 
 @dataclass(slots=True)
 class StateText:
-    """The attributes of an actor, as text. What looks secret is left out, what is long is cut."""
+    """The attributes of an actor, as text, as far as they may be seen; what is long is cut."""
 
     ref: str
     label: str
