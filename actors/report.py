@@ -138,10 +138,11 @@ class CrashReport:
             return f"# No test repeats this: a {self.kind} depends on more than its attributes.\n"
         from actors.reproduction import write_case  # it knows all kinds of messages, and their modules know this one
 
-        state = (self._before or self._now).state
+        state, message = (self._before or self._now).state, self._now.message
         if not self._has_values:
             state = {name: value.without_values() for name, value in state.items()}
-        return write_case(self._subject, self.reason, self._now.message, state)
+            message = None if message is None else message.without_values()
+        return write_case(self._subject, self.reason, message, state)
 
     @property
     def facts(self) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from actors.deadlines import Deadlines
+from actors.describe import describe
 from actors.exits import KILLED, ProcessExit
 from actors.guard import attempt, pass_interrupt_on
 from actors.ref import Ref
@@ -325,7 +326,7 @@ class Scheduler:
             self._foreign.popleft().drop()
 
     def _report(self, function: Callable[..., object], exception: BaseException) -> None:
-        context = {"message": f"{function!r} failed", "exception": exception}
+        context = {"message": f"{describe(function)} failed", "exception": exception}
         attempt(self.loop.call_exception_handler, context, default=None)
 
     # Turns.

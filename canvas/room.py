@@ -18,6 +18,13 @@ TOPIC = "canvas"
 """The key under which viewers stand in the table of viewers."""
 
 
+@shown()
+class Peer(str):
+    """The address of a user, with the port, which administrators may see."""
+
+    __slots__ = ()
+
+
 @shown("user_id")
 @dataclass(frozen=True, slots=True, eq=False)
 class Viewer:
@@ -74,7 +81,7 @@ class Room:
 
     canvas: Target
     broadcaster: Target
-    users: Table[str]
+    users: Table[Peer]
     viewers: Table[Viewer]
     width: int
     height: int

@@ -25,7 +25,7 @@ from canvas.messages import (
     ClientSubscribe,
 )
 from canvas.rate_limit import Allowance
-from canvas.room import Room, Viewer
+from canvas.room import Peer, Room, Viewer
 from canvas.view import View
 from protocol import Binary, CloseCode, Text
 from supervision.server import Connection
@@ -71,7 +71,7 @@ class Visitor:
 
     def opened(self) -> None:
         """Join the room."""
-        self._room.users.register(self._user_id, self._connection.wire.peer)
+        self._room.users.register(self._user_id, Peer(self._connection.wire.peer))
         cast(self._room.broadcaster, Join(self._viewer))
 
     def received(self, message: Text | Binary) -> None:

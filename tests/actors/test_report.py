@@ -169,15 +169,20 @@ async def test_with_a_history_it_holds_the_last_messages_and_the_state_before() 
 @simulated
 async def test_a_report_shows_all_contents_where_that_is_wanted_and_none_to_those_who_may_not_see_them() -> None:
     Scheduler.current().shows_values = True
-    ref = await start(Vault)
-    ended = down(ref)
-    cast(ref, "crash")
-    await ended
+    ref = await start(Vault, "hunter2")
+    debug.record(ref, 3)
+    for message in ("tidy", "crash"):
+        cast(ref, message)
+    await quiet()
     report = debug.crash_reports()[-1]
-    assert report.message == "Cast('crash')"
+    assert (report.message, report.recent) == ("Cast('crash')", ("Cast('tidy')",))
+    assert "opened=1," in report.case
+    assert "cast(subject, 'crash')" in report.case
     hidden = report.without_values()
     assert (hidden.reason, hidden.state["opened"]) == ("ValueError", "int")
-    assert not any("jammed" in text.partition("raise ")[0] for text in (hidden.case, *hidden.traceback.splitlines()))
+    seen = [hidden.case, hidden.message, *hidden.recent, *hidden.state.values(), *(hidden.state_before or {}).values()]
+    for text in (*seen, *hidden.traceback.replace('raise ValueError("jammed")', "").splitlines()):
+        assert not any(word in text for word in ("jammed", "tidy", "'crash'", "hunter2", "=1"))
 
 
 @simulated
