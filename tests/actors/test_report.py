@@ -182,7 +182,7 @@ async def test_a_report_shows_all_contents_where_that_is_wanted_and_none_to_thos
     assert (hidden.reason, hidden.state["opened"]) == ("ValueError", "int")
     seen = [hidden.case, hidden.message, *hidden.recent, *hidden.state.values(), *(hidden.state_before or {}).values()]
     for text in (*seen, *hidden.traceback.replace('raise ValueError("jammed")', "").splitlines()):
-        assert not any(word in text for word in ("jammed", "tidy", "'crash'", "hunter2", "=1"))
+        assert not any(word in text for word in ("jammed", "tidy", "hunter2", "=1"))
 
 
 @simulated
