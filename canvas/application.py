@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from actors import Ref
+from canvas.accepted import Accepted
 from canvas.bans import FILE as BANS
 from canvas.bans import Bans
 from canvas.broadcaster import SILENCE, Broadcaster
@@ -43,7 +44,7 @@ from canvas.waiting import Waiting
 from registry import Keys, Registry, Table
 from supervision import Application, Backoff, ChildType, Strategy, Supervisor, child
 from supervision.console import Console, Sources
-from supervision.server import Sockets, Wire, server
+from supervision.server import BasePath, Sockets, Wire, server
 
 
 def open_store(config: Config) -> Store:
@@ -113,7 +114,7 @@ class CanvasApplication(Application):
             opened.callback(self.store.close)
             rules = config.rules
             bans = Bans(config.data / BANS, wall_clock)
-            identities = Identities(identity_key or read_key(config.data))
+            identities = Identities(identity_key or read_key(config.data), f"{config.base_path}/")
             self.room = Room(
                 canvas="canvas",
                 broadcaster="broadcaster",
@@ -124,6 +125,7 @@ class CanvasApplication(Application):
                 background=self.store.background,
                 rules=rules,
                 allowances=Allowances(rules),
+                accepted=Accepted(),
             )
             guests = Guests()
             self.moderation = Moderation(bans, guests, self.sockets)
@@ -157,7 +159,7 @@ class CanvasApplication(Application):
                 child(Encoder, id="encoder", name="encoder"),
                 child(Broadcaster, room, self._silence, id="broadcaster", name="broadcaster"),
                 child(Canvas, room, "store", "encoder", config.tick, wall_clock, id="canvas", name="canvas"),
-                server("server", self.sockets, routes, drain_timeout=config.drain_timeout),
+                server("server", self.sockets, BasePath(config.base_path, routes), drain_timeout=config.drain_timeout),
                 self.console.spec(),
                 on_demand,
             ],

@@ -28,18 +28,29 @@ log = get_logger("canopy.canvas")
 
 
 @shown("changes", "id")
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Paint:
     """Cast: paint these pixels, in this order. One that has its colour already is left alone.
 
     Attributes:
         viewer: who is told which of them are refused; None if nobody is
         id: what the viewer calls its message, which is acknowledged; None for messages without
+        refused: why the other pixels of the message were refused, which the viewer has been told; None if none was
+        repeats: the message was accepted before: it is answered again, and paints nothing
     """
 
     changes: list[Change]
     viewer: Viewer | None = None
     id: int | None = None
+    refused: BadMessage | None = None
+    repeats: bool = False
+
+    @property
+    def key(self) -> tuple[str, int] | None:
+        """The client's name for itself and for the message; None if one of them has none."""
+        if self.viewer is None or self.id is None or not self.viewer.view.client:
+            return None
+        return self.viewer.view.client, self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +242,7 @@ class Canvas(GenServer):
         loaded: Loaded | StoreError = await call(self._store, request, timeout=None)
         if isinstance(loaded, Loaded):
             self._epoch, self._grid = loaded.epoch, loaded.grid
+            self._room.accepted.begin(loaded.epoch, loaded.grid.seq)
             cast(self._broadcaster, Began(loaded.epoch, loaded.grid.seq, loaded.recent))
             return
         self._load_error = loaded
@@ -242,6 +254,8 @@ class Canvas(GenServer):
         return self._grid
 
     def _paint(self, paint: Paint) -> None:
+        if paint.repeats and paint.key not in self._room.accepted:
+            return  # it was lost in a crash; the client is welcomed again, and sends it again
         if self._grid is None:
             self._answer([self._refuse(paint, 0, self._load_error)])
         elif self._waiting_pixels + len(paint.changes) > MAX_WAITING:
@@ -250,6 +264,13 @@ class Canvas(GenServer):
             self._take(paint)
 
     def _take(self, paint: Paint) -> None:
+        key, accepted = paint.key, self._room.accepted
+        if key is not None and key in accepted:
+            paint.repeats, paint.changes = True, []
+        elif key is not None and paint.changes:
+            accepted.add(key)
+            if paint.refused is not None:
+                accepted.refuse(key, paint.refused)
         self._painted.append(paint)
         self._waiting_pixels += len(paint.changes)
         if self._commit is None:
@@ -291,6 +312,8 @@ class Canvas(GenServer):
                 change.seq = grid.seq + len(changes)
             if settling is not None:
                 settling.seq = grid.seq + len(changes)
+                if paint.key is not None:
+                    self._room.accepted.send(paint.key, settling.seq)
                 all_settling.append(settling)
         commit = _Commit(changes, all_settling, restores)
         if not changes:
@@ -331,17 +354,31 @@ class Canvas(GenServer):
         """Answer those whose pixels were in a batch."""
         for from_, count in commit.restores:
             reply(from_, count if error is None else error)
-        if error is None:
-            self._answer(
-                [
-                    Answer(settling.viewer, settling.paint.id, settling.seq, settling.refused)
-                    for settling in commit.settling
-                    if settling.refused or settling.paint.id is not None
-                ]
-            )
-        else:
-            seq = self._loaded().seq
-            self._answer([self._refuse(settling.paint, seq, error, settling) for settling in commit.settling])
+        seq = self._loaded().seq
+        answers: list[Answer | None] = []
+        for settling in commit.settling:
+            paint = settling.paint
+            if paint.repeats:
+                answers += self._repeat(paint, settling.viewer, seq)
+            elif error is not None:
+                answers.append(self._refuse(paint, seq, error, settling))
+            elif settling.refused or paint.id is not None:
+                self._note(paint, settling.refused)
+                answers.append(Answer(settling.viewer, paint.id, settling.seq, settling.refused))
+        self._answer(answers)
+
+    def _repeat(self, paint: Paint, viewer: Viewer, seq: int) -> list[Answer]:
+        """Answer a message as it was answered when it came first."""
+        assert paint.key is not None, "only messages with a key are known to repeat others"
+        refusals = [Answer(viewer, None, seq, refused) for refused in self._room.accepted.refusals(paint.key)]
+        return [*refusals, Answer(viewer, paint.id, seq)]
+
+    def _note(self, paint: Paint, refused: BadMessage | None) -> None:
+        """Remember what became of a message, in case that it comes again."""
+        if paint.key is not None:
+            self._room.accepted.settle(paint.key)
+            if refused is not None:
+                self._room.accepted.refuse(paint.key, refused)
 
     def _refuse(self, paint: Paint, seq: int, reason: object, settling: Settling | None = None) -> Answer | None:
         """Refuse all of a message: it costs nothing."""
@@ -352,6 +389,8 @@ class Canvas(GenServer):
         if paint.changes:
             error = BadMessage("store_unavailable", f"the pixel could not be kept: {reason}")
             error.id, error.pixels = paint.id, tuple((change.x, change.y) for change in paint.changes)
+            if settling is not None:
+                self._note(paint, error)
         allowances, now = self._room.allowances, self._now()
         if allowances.pixels is not None:
             allowances.pixels.give_back(viewer.painter, now, len(paint.changes))

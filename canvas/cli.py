@@ -92,6 +92,9 @@ def run(
     unix_mode: Annotated[
         str | None, typer.Option(metavar="MODE", help="Who may use the unix socket, like 0660. (default 0600)")
     ] = None,
+    base_path: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Path that a proxy serves it under, like /canvas. (default /)")
+    ] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Speak TLS, with this certificate chain (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key, if the file of --tls-cert has none.")] = None,
     trusted_proxy: Annotated[
@@ -147,6 +150,10 @@ def run(
     console_port: Annotated[
         str | None,
         typer.Option(metavar="PORT|auto|off", help="Port of the console. (default auto: 8001, or another if taken)"),
+    ] = None,
+    console_base_path: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Path that a proxy serves the console under. (default /)"),
     ] = None,
     console_names: Annotated[
         str | None, typer.Option(metavar="NAME,...", help="Host names of the console beside localhost. (default none)")

@@ -16,7 +16,7 @@ from canvas.area import Area
 from canvas.rate_limit import RateLimit
 from canvas.rules import Cooldown, Rules
 from canvas.store import Durability
-from supervision.server import SAME_HOST, Origins, Proxies
+from supervision.server import SAME_HOST, Origins, Proxies, read_base_path
 
 STORES = ("sqlite", "memory")
 DURABILITIES = ("full", "none")
@@ -62,6 +62,7 @@ class Config:
     read_only: bool = False
     unix: Path | None = None
     unix_mode: int = 0o600
+    base_path: str = ""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     trusted_proxy: Proxies = Proxies()  # noqa: RUF009  # immutable
@@ -82,6 +83,7 @@ class Config:
     echo: bool = False
     console_host: str = "127.0.0.1"
     console_port: int | Literal["auto"] | None = AUTO
+    console_base_path: str = ""
     console_names: tuple[str, ...] = ()
     console_insecure: bool = False
 
@@ -239,6 +241,13 @@ def _path(option: str, value: Any) -> Path:
     return Path(_text(option, value))
 
 
+def _base_path(option: str, value: Any) -> str:
+    try:
+        return read_base_path(_text(option, value))
+    except ValueError:
+        raise ConfigError(option, value, "a path like /canvas") from None
+
+
 def _switch(option: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -342,6 +351,7 @@ _READERS: dict[str, Any] = {
     "read_only": _switch,
     "unix": _path,
     "unix_mode": _mode,
+    "base_path": _base_path,
     "tls_cert": _path,
     "tls_key": _path,
     "trusted_proxy": _listed(Proxies.parse, "addresses or networks like 10.0.0.0/8, or unix"),
@@ -362,6 +372,7 @@ _READERS: dict[str, Any] = {
     "show_values": _switch,
     "console_host": _text,
     "console_port": _console_port,
+    "console_base_path": _base_path,
     "console_names": _names,
     "console_insecure": _switch,
 }

@@ -70,7 +70,7 @@ def open_console(config: Config) -> Door | None:
             raise DoorError(_explain_console(error, config)) from None
         listening = listen(host, 0)
     tls = None if is_loopback(host) else load_tls(config)
-    return Door(listening, (host, *config.console_names), tls)
+    return Door(listening, (host, *config.console_names), tls, config.console_base_path)
 
 
 @dataclass(frozen=True, slots=True)

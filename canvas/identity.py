@@ -64,10 +64,15 @@ class Identities:
 
     The cookie's name comes from the key as well: cookies know no ports, so two canvases on one host would overwrite
     each other's cookie under the same name.
+
+    Args:
+        key: signs
+        path: below which browsers send the cookie
     """
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, path: str = "/") -> None:
         self._key = key
+        self._path = path
         self.cookie = f"{COOKIE}_{hmac.digest(key, b'the name of the cookie', hashlib.sha256)[:4].hex()}"
 
     def read(self, request: Request) -> str | None:
@@ -82,8 +87,8 @@ class Identities:
 
     def header(self, user_id: str, *, is_secure: bool) -> tuple[str, str]:
         """The header that has a browser remember who it is, for `MAX_AGE` from now on."""
-        value = f"{self.cookie}={user_id}.{self._sign(user_id)}; Path=/; Max-Age={MAX_AGE}; HttpOnly; SameSite=Lax"
-        return "Set-Cookie", value + ("; Secure" if is_secure else "")
+        attributes = f"Path={self._path}; Max-Age={MAX_AGE}; HttpOnly; SameSite=Lax" + ("; Secure" if is_secure else "")
+        return "Set-Cookie", f"{self.cookie}={user_id}.{self._sign(user_id)}; {attributes}"
 
     def _sign(self, user_id: str) -> str:
         digest = hmac.digest(self._key, user_id.encode(), hashlib.sha256)

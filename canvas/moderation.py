@@ -13,6 +13,7 @@ from canvas.bans import Ban, Bans, canonical, read_network
 from canvas.guests import Guests
 from canvas.historian import AskPainters
 from canvas.identity import is_user_id
+from canvas.names import SHOWN_OF_ID
 from canvas.store import StoreError
 from canvas.visit import visits
 from protocol import HttpError, State
@@ -22,8 +23,6 @@ from supervision.server import Sockets
 log = get_logger("canopy.canvas")
 
 PATH = "/api/v1/bans"
-SHORTEST_BEGINNING = 6
-"""Characters of an id that name a user: the page shows so many. A shorter text may be the name of somebody else."""
 MAX_SECONDS = 100 * 365 * 86_400.0
 """Of a ban that ends by itself."""
 MOST_MEANT = 10
@@ -131,9 +130,9 @@ class Moderation:
         )
         yield Route("GET", PATH, "Who is kept out.", lambda _: self._bans.all(), list[Ban])
         yield Route(
-            "POST", PATH, "Keep a user or an address out.", self._add, Banned, Access.ADMIN, parameters=parameters
+            "POST", PATH, "Keep a user or an address out.", self._add, Banned, Access.MODERATE, parameters=parameters
         )
-        yield Route("DELETE", PATH, "Lift a ban.", self._lift, Unbanned, Access.ADMIN, parameters=(whom,))
+        yield Route("DELETE", PATH, "Lift a ban.", self._lift, Unbanned, Access.MODERATE, parameters=(whom,))
 
     async def _add(self, asked: Asked) -> Banned:
         text, reason, seconds = _whom(asked), asked.query["reason"], _seconds(asked.query["seconds"])
@@ -203,7 +202,7 @@ class Moderation:
 
 def _beginning(text: str, user_ids: Iterable[str]) -> set[str]:
     """The users whose id begins so, if that is enough of an id."""
-    return {each for each in user_ids if each.startswith(text)} if len(text) >= SHORTEST_BEGINNING else set()
+    return {each for each in user_ids if each.startswith(text)} if len(text) >= SHOWN_OF_ID else set()
 
 
 def _only(text: str, meant: set[str]) -> str:

@@ -2,7 +2,8 @@
 
 `clean_name` has one rule. What cannot be seen, or draws over its neighbours, is left out: controls, directions,
 fillers, marks without a letter, piles of marks. A joiner stays where a script or an emoji needs it. What is left is
-the name; if nothing can be seen of it, or it passes for somebody else, there is none.
+the name; if nothing can be seen of it, or it passes for somebody else, there is none. `beginning` is for those who know
+which ids there are: a name may not pass for one of them either.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ MAX_MARKS = 6
 """Different marks on one letter: as many as the scripts of South East Asia need."""
 MAX_FREE_MARKS = 2
 """Of these, marks that belong to no script, such as accents."""
+SHOWN_OF_ID = 6
+"""Characters of a user's id that the page shows in place of a name, and that are enough to name them to a moderator."""
 RESERVED = frozenset({"you", "rollback"})
 """What the page itself says in place of a name."""
 
@@ -55,6 +58,11 @@ def clean_name(text: str) -> str:
     while (cleaned := _clean_once(name)) != name:  # what was left out may have stood between what belongs together
         name = cleaned
     return "" if name.casefold() in RESERVED or _imitates(name) else name
+
+
+def beginning(text: str) -> str:
+    """Return what people see first of an id or a name: a name that begins as an id does passes for it."""
+    return unicodedata.normalize("NFKC", text).casefold()[:SHOWN_OF_ID]
 
 
 def _clean_once(text: str) -> str:

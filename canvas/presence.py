@@ -6,13 +6,14 @@ most `NAMED` people are told of by name, the same ones to all, and of the others
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from canvas.codec import Codec
 from canvas.messages import Coming, Person
+from canvas.names import beginning
 from canvas.room import Viewer
 from protocol import Variant
 
@@ -56,11 +57,16 @@ class News:
 
 
 class Presence:
-    """Who is there: of each user the open WebSockets, each with its newest incarnation."""
+    """Who is there: of each user the open WebSockets, each with its newest incarnation.
+
+    A name that begins like the id of somebody present is not told while they are there: it would pass for them.
+    """
 
     def __init__(self) -> None:
         self._present: dict[str, list[Viewer]] = {}
         self._names: dict[str, str] = {}  # of those who have one
+        self._ids: Counter[str] = Counter()  # how many ids of those present begin so
+        self._namesakes: defaultdict[str, set[str]] = defaultdict(set)  # whose names begin so
         self._named: dict[str, Person] = {}
         self._others: OrderedDict[str, None] = OrderedDict()  # those who came when enough were named
         self._told_count = 0
@@ -76,9 +82,8 @@ class Presence:
         self._present[user_id] = [*(other for other in viewers if other.wire is not viewer.wire), viewer]
         if not viewers:
             self._others[user_id] = None
-        if self._rename(user_id, viewer.name) and user_id in self._named:
-            self._named[user_id] = self._person(user_id)
-            news.comings.append(Coming(self._named[user_id], True))
+            self._count_id(user_id, 1)
+        self._rename(user_id, viewer.name)
         self._name_more()
         news.known[viewer] = len(news.comings)
         return [self._person(user_id), *(other for other in self._named.values() if other.user_id != user_id)]
@@ -93,15 +98,15 @@ class Presence:
         viewers.remove(viewer)
         if viewers:
             return False
-        person = self._person(user_id)
         del self._present[user_id]
-        self._names.pop(user_id, None)
         self._others.pop(user_id, None)
-        if user_id in self._named:
-            del self._named[user_id]
+        person = self._named.pop(user_id, None)
+        if person is not None:
             news.cursors.pop(user_id, None)
             news.comings.append(Coming(person, False))
-            news.promoted.update(self._name_more())
+        self._rename(user_id, "")
+        self._count_id(user_id, -1)
+        news.promoted.update(self._name_more())
         return True
 
     def point(self, user_id: str, x: int, y: int) -> bool:
@@ -128,12 +133,35 @@ class Presence:
             self._news.comings.append(Coming(self._named[user_id], True))
         return chosen
 
-    def _rename(self, user_id: str, name: str) -> bool:
-        """Take a user's newest name; tell whether it is another one."""
-        if name == self._names.get(user_id, ""):
-            return False
-        self._names[user_id] = name
-        return True
+    def _rename(self, user_id: str, name: str) -> None:
+        """Take a user's newest name."""
+        before = self._names.pop(user_id, "")
+        if before:
+            namesakes = self._namesakes[beginning(before)]
+            namesakes.discard(user_id)
+            if not namesakes:
+                del self._namesakes[beginning(before)]
+        if name:
+            self._names[user_id] = name
+            self._namesakes[beginning(name)].add(user_id)
+        self._retell(user_id)
+
+    def _count_id(self, user_id: str, change: int) -> None:
+        """Note an id that comes or goes, and what that means for names."""
+        start = beginning(user_id)
+        self._ids[start] += change
+        if not self._ids[start]:
+            del self._ids[start]
+        for namesake in self._namesakes.get(start, ()):
+            self._retell(namesake)
+
+    def _retell(self, user_id: str) -> None:
+        """Tell what somebody is called now, if people know of them and that has changed."""
+        person = self._person(user_id)
+        if self._named.get(user_id, person) != person:
+            self._named[user_id] = person
+            self._news.comings.append(Coming(person, True))
 
     def _person(self, user_id: str) -> Person:
-        return Person(user_id, self._names.get(user_id, ""))
+        name = self._names.get(user_id, "")
+        return Person(user_id, "" if self._ids[beginning(name)] else name)

@@ -61,7 +61,7 @@ ROUTE = Route(
     "Undo what somebody painted; without `apply` tell only how much that is.",
     _undo,
     Undone,
-    Access.ADMIN,
+    Access.MODERATE,
     parameters=(
         Parameter("user", "Who painted it.", None),
         Parameter("area", "Where: X,Y,WIDTH,HEIGHT.", None),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from actors import Ref, Target
 from actors.shown import shown
+from canvas.accepted import Accepted
 from canvas.area import Area
 from canvas.rate_limit import Allowance, Painter, RateLimit
 from canvas.rules import Cooldowns, Rules
@@ -77,6 +78,7 @@ class Room:
         viewers: `TOPIC` -> everybody who sees the canvas; broadcasts go there
         rules: of painting
         allowances: what users and addresses may still do
+        accepted: the messages that the canvas has accepted; the canvas alone changes it
     """
 
     canvas: Target
@@ -88,6 +90,7 @@ class Room:
     background: int
     rules: Rules
     allowances: Allowances
+    accepted: Accepted
 
     @property
     def whole(self) -> Area:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 from math import inf
 from urllib.parse import parse_qs
@@ -10,6 +11,10 @@ from urllib.parse import parse_qs
 from actors.shown import shown
 from canvas.area import Area, bits, columns_of
 from canvas.codec import BINARY, Codec
+from protocol import HttpError
+
+CLIENT = re.compile(r"[A-Za-z0-9_-]{16,64}")
+"""What a client may call itself: long enough to be a secret, for who knows it may send in its name."""
 
 
 class Phase(enum.Enum):
@@ -47,6 +52,7 @@ class View:
         told: the last change that was shown, of a client with a part; for others that is `seq`
         phase: what it is to be given next
         sent_at: when the broadcaster last sent it a message, as far as the view knows; infinite until it is welcomed
+        client: what the client calls itself across its connections; "" if it does not say
         is_dismissed: nothing is heard of the client any more, whose connection is being closed for what it has done
     """
 
@@ -60,6 +66,7 @@ class View:
     told: int = -1
     phase: Phase = Phase.JOINING
     sent_at: float = inf
+    client: str = ""
     is_dismissed: bool = False
 
 
@@ -67,11 +74,17 @@ def open_view(codec: Codec, query: str, width: int, height: int) -> View:
     """The view of a client that asks for `/ws?query`, of a canvas of `width` x `height`.
 
     `epoch` and `seq` say what it has seen already, and `x`, `y`, `width` and `height` which part it wants to see; what
-    reaches beyond the canvas is cut off. Values that make no sense count as not given.
+    reaches beyond the canvas is cut off. Values that make no sense count as not given. `client` is what the client
+    calls itself.
+
+    Raises:
+        HttpError: 400 if `client` is not a name that a client may have, for it would rely on it.
     """
     values = {name: given[-1] for name, given in parse_qs(query).items()}
     may_resume = codec is BINARY or "epoch" in values or "seq" in values
-    view = View(codec, may_resume, _area(values, width, height))
+    view = View(codec, may_resume, _area(values, width, height), client=values.get("client", ""))
+    if view.client and not CLIENT.fullmatch(view.client):
+        raise HttpError(400, "client must be 16 to 64 letters, digits, - and _")
     seq = _number(values.get("seq"))
     if seq is not None and "epoch" in values:
         view.epoch, view.seq, view.told, view.shown = values["epoch"], seq, seq, view.subscribed

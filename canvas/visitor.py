@@ -84,7 +84,7 @@ class Visitor:
         except BadMessage as error:
             self._complain(error)
             if error.paints and error.id is not None:
-                self._changes_for(error.id)  # there are none, but the message is acknowledged
+                self._paint_for(error.id)  # it paints nothing, but the message is acknowledged
 
     def drained(self) -> None:
         """Pass on what came together."""
@@ -120,20 +120,24 @@ class Visitor:
             cast(self._room.broadcaster, Subscribe(self._viewer))
 
     def _paint(self, pixels: Sequence[ClientPixelUpdate], id_: int | None) -> None:
-        changes = self._changes_for(id_)
+        paint = self._paint_for(id_)
+        if paint.key in self._room.accepted:  # it costs nothing to send it again
+            paint.repeats = True
+            return
         for number, pixel in enumerate(pixels):
             try:
                 self._permit(pixel)
             except BadMessage as error:
                 error.id, error.pixels = id_, tuple((refused.x, refused.y) for refused in pixels[number:])
+                paint.refused = error
                 raise
-            changes.append(Change(pixel.x, pixel.y, pixel.color, self._user_id))
+            paint.changes.append(Change(pixel.x, pixel.y, pixel.color, self._user_id))
 
-    def _changes_for(self, id_: int | None) -> list[Change]:
-        """Where to put what a message paints. Messages without an id that come in a row share one `Paint`."""
+    def _paint_for(self, id_: int | None) -> Paint:
+        """What a message paints goes here. Messages without an id that come in a row share one `Paint`."""
         if id_ is not None or not self._paints or self._paints[-1].id is not None:
             self._paints.append(Paint([], self._viewer, id_))
-        return self._paints[-1].changes
+        return self._paints[-1]
 
     def _permit(self, pixel: ClientPixelUpdate) -> None:
         room = self._room

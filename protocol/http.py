@@ -1,7 +1,7 @@
 """Pure. What HTTP/1.1 says: requests, responses and their errors as values; responses to bytes (RFC 9110)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from ipaddress import IPv6Address
@@ -60,6 +60,13 @@ class Request:
     def query(self) -> str:
         """The target's query, still percent-encoded, without the question mark."""
         return self._origin_form.partition("?")[2]
+
+    def below(self, base: str) -> "Request | None":
+        """This request as it is with the path `base` (such as `/canvas`) as the root; None if it is not below it."""
+        origin = self._origin_form
+        if not origin.startswith(base + "/"):
+            return None
+        return replace(self, target=self.target.removesuffix(origin) + origin[len(base) :])
 
     @property
     def host(self) -> str:

@@ -53,7 +53,7 @@ const board = element("board");
 const dock = element("dock");
 const help = element("help");
 
-const socketUrl = new URL("/ws", location.href);
+const socketUrl = new URL("ws", document.baseURI);
 socketUrl.protocol = location.protocol === "https:" ? "wss:" : "ws:";
 
 const connection = new Connection(() => Object.assign(socketUrl, { search: session.query }).href, SUBPROTOCOL);

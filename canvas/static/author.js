@@ -67,7 +67,7 @@ export class Author {
   }
 
   async #ask({ x, y }, color, place) {
-    const answer = await fetch(`/api/pixel?x=${x}&y=${y}&limit=1`).catch(() => null);
+    const answer = await fetch(`api/pixel?x=${x}&y=${y}&limit=1`).catch(() => null);
     if (!answer?.ok) return;
     const [last] = (await answer.json()).changes;
     if (place !== this.#place || last?.color !== color) return;

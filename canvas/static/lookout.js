@@ -1,5 +1,6 @@
 /**
- * On a canvas that is too large for a page: sees to it that what we look at is known, with a margin, and little else.
+ * Sees to it that what we look at is known: all of a canvas, or of one that is too large for a page what we see, with a
+ * margin, and little else.
  *
  * Zoomed out so far that it would be too much, we get the middle of it; around that there is a picture from afar.
  */
@@ -60,7 +61,7 @@ export class Lookout {
   check() {
     clearTimeout(this.#timer);
     this.#timer = 0;
-    if (!this.#picture.ready || !this.#session.isLarge) return;
+    if (!this.#picture.ready) return;
     const seen = this.#area(0);
     const wanted = this.#area(MARGIN);
     const { area } = this.#picture;
@@ -69,9 +70,11 @@ export class Lookout {
     this.#lookFromAfar();
   }
 
+  /** What is to be known: all of a small canvas, which may have been smaller when we asked for it. */
   #area(margin) {
     const { view, screen } = this.#camera;
     const { width, height } = this.#picture;
+    if (!this.#session.isLarge) return { x: 0, y: 0, width, height };
     const [dx, dy] = [screen.width, screen.height].map((size) => (size / view.zoom) * (0.5 + margin));
     const [x, columns] = span(Math.max(0, view.x - dx), Math.min(width, view.x + dx), width);
     const [y, rows] = span(Math.max(0, view.y - dy), Math.min(height, view.y + dy), height);
@@ -84,7 +87,7 @@ export class Lookout {
     this.#overviewAt = performance.now();
     const every = Math.ceil(Math.max(width, height) / OVERVIEW_SIDE);
     try {
-      const response = await fetch(`/api/canvas.png?every=${every}`);
+      const response = await fetch(`api/canvas.png?every=${every}`);
       if (!response.ok) return;
       this.#picture.overview = await createImageBitmap(await response.blob());
       this.onoverview();

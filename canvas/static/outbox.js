@@ -30,6 +30,8 @@ export class Outbox {
   #width = 1;
   /** Whether the page has yet to catch up. */
   #isHeld = true;
+  /** What was taken from the allowance already, for the message that has to be sent again next. */
+  #paid = 0;
   #pumpTimer = 0;
   #cursorTimer = 0;
   #cursorAt = 0;
@@ -107,13 +109,26 @@ export class Outbox {
     clearTimeout(this.#pumpTimer);
     if (!this.#maySend) return;
     const now = performance.now();
-    for (let count; (count = this.#allowance(now)) > 0; ) {
-      const { id, pixels } = this.#pending.take(count, now);
-      this.#connection.send(encodePixels(id, pixels.map((pixel) => this.#place(pixel))));
+    while (this.#mayRepeat(now)) this.#post(this.#pending.takeRepeat());
+    if (!this.#pending.repeat) {
+      for (let count; (count = this.#allowance(now)) > 0; ) this.#post(this.#pending.take(count, now));
+      // A full window is opened by what the server says.
+      if (!this.#pending.queued || this.#pending.underWay >= MAX_UNDER_WAY) return;
     }
-    // A full window is opened by what the server says.
-    if (!this.#pending.queued || this.#pending.underWay >= MAX_UNDER_WAY) return;
     this.#pumpTimer = setTimeout(() => this.pump(), Math.max(8, this.#pace.wait(now)));
+  }
+
+  #post({ id, pixels }) {
+    this.#connection.send(encodePixels(id, pixels.map((pixel) => this.#place(pixel))));
+  }
+
+  /** Whether there is a message to send again, and the allowance for all of it. */
+  #mayRepeat(now) {
+    const { repeat } = this.#pending;
+    while (this.#paid < repeat && this.#pace.take(now)) this.#paid += 1;
+    if (!repeat || this.#paid < repeat) return false;
+    this.#paid = 0;
+    return true;
   }
 
   /** As many pixels as one message holds and the limit allows. */
@@ -132,7 +147,9 @@ export class Outbox {
 
   #watch() {
     if (!this.#maySend || this.#connection.loading) return;
-    if (this.#pending.isOverdue(performance.now())) this.#connection.lose();
+    if (!this.#pending.isOverdue(performance.now())) return;
+    this.#pending.excuse();
+    this.#connection.lose();
   }
 
   /**

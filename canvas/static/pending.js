@@ -5,6 +5,9 @@
  * by the pixel's own change, by the acknowledgement of the message, or by a refusal. A pixel is under way once at most;
  * a newer colour waits until that is over, and painting over a pixel that waits costs no message.
  *
+ * Answers that may have been lost are asked for by sending the message again, under the same id: the server paints what
+ * it does not know, and only answers what it knows.
+ *
  * @typedef {{color: number, sent: number | null, message: number, losses: number}} Entry sent: the colour that is under
  *   way, null in the queue; message: the id of its message; losses: how often it was sent in vain
  * @typedef {{indexes: Set<number>, seq: number | null}} Message indexes: what of it is under way; seq: once it is
@@ -13,7 +16,7 @@
 
 /**
  * Own pixels under way for so long, and not one of them over: the connection is dead, whatever else arrives. A disk that
- * is slow keeps pixels waiting too, and to send them again then would paint over newer ones.
+ * is slow keeps pixels waiting, too.
  */
 export const ACK_TIMEOUT = 60_000;
 /** A pixel that meets a crash each time it is sent is given up, rather than sent for ever. */
@@ -26,6 +29,8 @@ export class Pending {
   #queue = new Set();
   /** What is under way, by id. @type {Map<number, Message>} */
   #messages = new Map();
+  /** Ids of messages to send again, oldest first. @type {Set<number>} */
+  #repeats = new Set();
   #nextId = 0;
   /** When something of what is under way was last heard of, or began to be under way. */
   #heardAt = 0;
@@ -43,6 +48,12 @@ export class Pending {
   /** Pixels that were sent and are not acknowledged. */
   get underWay() {
     return this.#entries.size - this.#queue.size;
+  }
+
+  /** Pixels of the message that has to be sent again next; 0 if there is no such message. */
+  get repeat() {
+    for (const id of this.#repeats) return this.#messages.get(id).indexes.size;
+    return 0;
   }
 
   /** @param {number} index */
@@ -96,6 +107,17 @@ export class Pending {
     }
     this.#messages.set(id, { indexes, seq: null });
     return { id, pixels };
+  }
+
+  /**
+   * Take the next message to send again, with those of its pixels that are not over.
+   * @returns {{id: number, pixels: {index: number, color: number}[]}}
+   */
+  takeRepeat() {
+    const [id] = this.#repeats;
+    this.#repeats.delete(id);
+    const { indexes } = this.#messages.get(id);
+    return { id, pixels: [...indexes].map((index) => ({ index, color: this.#entries.get(index).sent })) };
   }
 
   /**
@@ -168,25 +190,33 @@ export class Pending {
   }
 
   /**
-   * All that the server did with what was under way is known, and no more answers will come: what is still open was
-   * lost, and is sent again.
-   * @returns {number[]} indexes of pixels that were lost too often, and will not be painted
+   * All that the server did with what was under way is known: what is still open waits there, or was lost, or its
+   * answer was. It is sent again.
+   * @param {number} now
+   * @returns {number[]} indexes of pixels that were sent in vain too often, and are given up
    */
-  settle() {
+  settle(now) {
+    this.#heardAt = now;
     const dropped = [];
-    for (const { indexes } of [...this.#messages.values()]) {
+    for (const [id, { indexes }] of [...this.#messages]) {
+      this.#repeats.add(id);
       for (const index of [...indexes]) {
         const entry = this.#entries.get(index);
         entry.losses += 1;
-        if (entry.losses < MAX_LOSSES) this.#requeue(index, entry);
-        else {
-          this.#withdraw(index, entry);
-          this.#entries.delete(index);
-          dropped.push(index);
-        }
+        if (entry.losses < MAX_LOSSES) continue;
+        this.#withdraw(index, entry);
+        this.#entries.delete(index);
+        dropped.push(index);
       }
     }
     return dropped;
+  }
+
+  /** The page gives up a connection that is silent about what is under way: that tells nothing against the pixels. */
+  excuse() {
+    for (const { indexes } of this.#messages.values()) {
+      for (const index of indexes) this.#entries.get(index).losses -= 1;
+    }
   }
 
   /**
@@ -211,6 +241,7 @@ export class Pending {
     this.#entries.clear();
     this.#queue.clear();
     this.#messages.clear();
+    this.#repeats.clear();
   }
 
   *#refused(id, indexes, now) {
@@ -238,7 +269,10 @@ export class Pending {
   #withdraw(index, entry) {
     const { indexes } = this.#messages.get(entry.message);
     indexes.delete(index);
-    if (indexes.size === 0) this.#messages.delete(entry.message);
+    if (indexes.size === 0) {
+      this.#messages.delete(entry.message);
+      this.#repeats.delete(entry.message);
+    }
     entry.sent = null;
   }
 }

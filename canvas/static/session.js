@@ -14,6 +14,10 @@ const MAX_PENDING = 50_000;
 /** What a first visit asks for: all of an ordinary canvas, a corner of a large one. */
 const FIRST_SIDE = 2048;
 
+function newName() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 export class Session {
   userId = "";
   /** @type {(error: import("./protocol.js").ServerError) => void} */
@@ -35,6 +39,8 @@ export class Session {
    */
   ondropped = () => {};
 
+  /** What this page calls itself: it makes the ids of its messages ours alone, on all of our connections. */
+  #client = newName();
   #connection;
   #picture;
   #pending;
@@ -82,10 +88,10 @@ export class Session {
     };
   }
 
-  /** What to ask `/ws` for: where we are, and what we look at. */
+  /** What to ask `/ws` for: who sends our messages, where we are, and what we look at. */
   get query() {
     const { x, y, width, height } = this.#version ? this.#picture.area : this.#wanted;
-    return new URLSearchParams({ ...this.#version, x, y, width, height }).toString();
+    return new URLSearchParams({ client: this.#client, ...this.#version, x, y, width, height }).toString();
   }
 
   /** The last change that the picture shows, 0 before the first state. */
@@ -290,7 +296,7 @@ export class Session {
     if (this.#head === null || this.seq < this.#head) return;
     this.#head = null;
     this.#reveal(this.#pending.reach(Infinity)); // what was acknowledged is part of any later state
-    this.revert(this.#pending.settle(), "lost");
+    this.revert(this.#pending.settle(performance.now()), "lost");
     this.#sift();
     this.#outbox.release();
   }

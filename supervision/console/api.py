@@ -94,6 +94,14 @@ class LogLevelBody:
     level: Literal["debug", "info", "warning", "error"]
 
 
+ACTIONS = {
+    **dict.fromkeys(("exit", "restart", "suspend", "resume", "state", "trace"), Access.ADMINISTER),
+    **dict.fromkeys(("disconnect", "ban"), Access.MODERATE),
+    **dict.fromkeys(("drain", "log-level"), Access.ADMINISTER),
+}
+"""What a session may be allowed to do, and the role that it takes."""
+
+
 class Api:
     """Answers what can be asked.
 
@@ -121,8 +129,9 @@ class Api:
         self._document = to_json(document(self._sources.application, self.routes))
 
     def _routes(self) -> Iterator[Route]:
-        get, post = partial(Route, "GET"), partial(Route, "POST", access=Access.ADMIN)
-        delete = partial(Route, "DELETE", access=Access.ADMIN)
+        get, post = partial(Route, "GET"), partial(Route, "POST", access=Access.ADMINISTER)
+        delete = partial(Route, "DELETE", access=Access.ADMINISTER)
+        moderate = partial(Route, "POST", access=Access.MODERATE)
         v1 = "/api/v1"
         actor, connection = f"{v1}/actors/{{ref}}", f"{v1}/connections/{{id}}"
         yield get(f"{v1}/openapi.json", "This document.", self._openapi, None)
@@ -147,14 +156,14 @@ class Api:
         )
         yield get(f"{v1}/actors", "The living actors, as a table.", self._actors, ActorPage, parameters=rows)
         yield get(actor, "One actor.", self._actor, ActorDetails)
-        yield get(f"{actor}/state", "Its attributes.", self._state, StateText, access=Access.ADMIN)
+        yield get(f"{actor}/state", "Its attributes.", self._state, StateText, access=Access.ADMINISTER)
         yield post(f"{actor}/exit", "End an actor.", self._exit, Done, body=ExitBody)
         yield post(f"{actor}/crash", "End an actor as if it had crashed.", self._crash, Crashed)
         yield post(f"{actor}/restart", "Have its supervisor start it anew.", self._restart, Done)
         yield post(f"{actor}/suspend", "Let it handle nothing until it is resumed.", self._suspend, Done)
         yield post(f"{actor}/resume", "Let it go on.", self._resume, Done)
         trace = f"{actor}/trace"
-        yield get(trace, "The last trace of an actor.", self._trace, TraceState, access=Access.ADMIN)
+        yield get(trace, "The last trace of an actor.", self._trace, TraceState, access=Access.ADMINISTER)
         yield post(trace, "Trace its messages and replies.", self._begin_trace, TraceState, body=TraceBody)
         yield delete(trace, "End the trace.", self._end_trace, TraceState)
         wires = (
@@ -165,8 +174,8 @@ class Api:
         )
         yield get(f"{v1}/connections", "The connections.", self._connections, ConnectionPage, parameters=wires)
         yield get(connection, "One connection.", self._connection, ConnectionRow)
-        yield post(f"{connection}/disconnect", "Say goodbye to a client.", self._disconnect, Done)
-        yield post(f"{connection}/ban", "Keep its address out.", self._ban, Done, body=BanBody)
+        yield moderate(f"{connection}/disconnect", "Say goodbye to a client.", self._disconnect, Done)
+        yield moderate(f"{connection}/ban", "Keep its address out.", self._ban, Done, body=BanBody)
         table = Parameter("table", "Only those of this table of the registry; `.` for the kernel's own names.", None)
         yield get(f"{v1}/names", "Who holds which name.", self._names, EntryPage, parameters=(table, *_PAGING))
         yield get(f"{v1}/topics", "How many are in which topic.", self._topics, TopicPage, parameters=_PAGING)
@@ -185,16 +194,18 @@ class Api:
         return Response(200, (("Content-Type", "application/json"),), self._document)
 
     def _session(self, asked: Asked) -> Session:
-        can = {"ban": self._sources.ban, "drain": self._sources.drain, "log-level": self._sources.set_log_level}
-        always = ("exit", "restart", "suspend", "resume", "state", "trace", "disconnect")
-        actions = [*always, *(name for name, function in can.items() if function is not None)]
-        is_admin = asked.visitor.access is Access.ADMIN
+        sources, access = self._sources, asked.visitor.access
+        optional = {"ban": sources.ban, "drain": sources.drain, "log-level": sources.set_log_level}
         return Session(
             access=asked.visitor.access.value,
             who=asked.visitor.who,
             application=self._sources.application,
             servers=list(self._sources.servers),
-            actions=actions if is_admin else [],
+            actions=[
+                name
+                for name, needed in ACTIONS.items()
+                if access.covers(needed) and optional.get(name, name) is not None
+            ],
         )
 
     async def _overview(self, _: Asked) -> Overview:

@@ -36,13 +36,15 @@ class Audit:
         Raises:
             HttpError: 503 if it cannot be noted; then it is not to be done.
         """
-        log.warning("console.action", who=who, action=action, target=target, result=result)
         at = datetime.fromtimestamp(self._wall_clock(), UTC).isoformat(timespec="milliseconds")
         line = to_json({"at": at, "who": who, "action": action, "target": target, "result": result})
         try:
             self._append(line + b"\n")
         except OSError as error:
-            raise HttpError(503, f"nothing is done, for the audit log cannot be written: {error.strerror}") from None
+            refusal = f"nothing is done, for the audit log cannot be written: {error.strerror}"
+            log.error("console.action", who=who, action=action, target=target, result=refusal)
+            raise HttpError(503, refusal) from None
+        log.warning("console.action", who=who, action=action, target=target, result=result)
 
     def _append(self, line: bytes) -> None:
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)

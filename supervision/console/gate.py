@@ -44,16 +44,25 @@ class Gate:
         tokens: what opens it
         hosts: names that the console is reached under, beside those of loopback
         is_secure: it is reached over TLS
+        path: where browsers send its cookie
         new_id: makes the ids of sessions
         clock: tells the time, in seconds
     """
 
     def __init__(
-        self, tokens: Tokens, hosts: Iterable[str], *, is_secure: bool, new_id: Callable[[], str], clock: Clock
+        self,
+        tokens: Tokens,
+        hosts: Iterable[str],
+        *,
+        is_secure: bool,
+        path: str = "/",
+        new_id: Callable[[], str],
+        clock: Clock,
     ) -> None:
         self._tokens = tokens
         self._hosts = LOOPBACK_NAMES | {host.lower() for host in hosts}
         self._is_secure = is_secure
+        self._path = path
         self._clock = clock
         self._sessions = Sessions(new_id)
         self._throttle = Throttle()
@@ -128,7 +137,7 @@ class Gate:
 
     def _set_cookie(self, id: str) -> str:
         secure = "; Secure" if self._is_secure else ""
-        return f"{COOKIE}={id}; Path=/; HttpOnly; SameSite=Strict{secure}"
+        return f"{COOKIE}={id}; Path={self._path}; HttpOnly; SameSite=Strict{secure}"
 
 
 def token_of_form(body: bytes) -> str:

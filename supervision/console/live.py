@@ -92,12 +92,12 @@ class Audience:
 
     def tell_trace(self, trace: Trace, line: TraceLine | None) -> None:
         """Tell a line of a trace, or its end, to those who may trace."""
-        self._tell(TraceUpdate("trace", str(trace.ref.id), line, trace.ended), Access.ADMIN)
+        self._tell(TraceUpdate("trace", str(trace.ref.id), line, trace.ended), Access.ADMINISTER)
 
-    def _tell(self, value: Any, access: Access | None = None) -> None:
+    def _tell(self, value: Any, needed: Access = Access.LOOK) -> None:
         update = Update(to_json(value))
         for ref, its in self._viewers.items():
-            if access in (None, its):
+            if its.covers(needed):
                 ref.tell(update)
 
 

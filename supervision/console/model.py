@@ -420,8 +420,8 @@ class Session:
     """Who asks.
 
     Attributes:
-        access: `read` or `admin`
-        actions: what this application can do, by name
+        access: the role: `look`, `moderate` or `administer`
+        actions: what this application can do and the role allows, by name
         servers: the application's; the console's own have other names
     """
 

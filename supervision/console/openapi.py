@@ -47,9 +47,9 @@ def document(application: str, routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def _operation(route: Route, schemas: dict[str, Schema]) -> dict[str, Any]:
-    only = " Not for the read-only token." if route.access is Access.ADMIN else ""
+    needs = "" if route.access is Access.LOOK else f" Needs the role {route.access.value}."
     operation: dict[str, Any] = {
-        "summary": route.about + only,
+        "summary": route.about + needs,
         "parameters": [*map(_in_path, route.names), *map(_in_query, route.parameters)],
         "responses": {
             "200": _answer(route, schemas),

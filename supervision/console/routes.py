@@ -17,7 +17,7 @@ from supervision.server import Answer, WebSocket
 
 log = get_logger("canopy.console")
 
-_OWNER = Visitor(Access.ADMIN, "owner of the admin socket")
+_OWNER = Visitor(Access.ADMINISTER, "owner of the admin socket")
 _SAFE = ("GET", "HEAD")
 
 
@@ -74,7 +74,7 @@ class WebRoutes:
         if visitor is None:
             return self._ask_who(request)
         if (request.method, request.path) == ("POST", "/logout"):
-            return _with_headers(Response(303, (("Location", "/"), gate.logout(request))))
+            return _with_headers(Response(303, (("Location", "./"), gate.logout(request))))
         return _answered(self._router, request, visitor) if page is None else _with_headers(page)
 
     def _login(self, token: str, address: str) -> Response:
@@ -85,7 +85,7 @@ class WebRoutes:
             log.warning("console.login_failed", address=address, status=error.status)
             return _with_headers(self._pages.login(error.status, error.headers, error.message))
         log.info("console.login", address=address, access=access.value)
-        return _with_headers(Response(303, (("Location", "/"), cookie)))
+        return _with_headers(Response(303, (("Location", "./"), cookie)))
 
     def _ask_who(self, request: Request) -> Response:
         if request.path == "/" and request.method in _SAFE:

@@ -61,7 +61,7 @@ class Route:
     about: str
     handler: Handler
     answer: Any
-    access: Access = Access.READ
+    access: Access = Access.LOOK
     body: type | None = None
     parameters: tuple[Parameter, ...] = ()
     pattern: re.Pattern[str] = field(init=False)
@@ -99,7 +99,7 @@ class Asked:
     @property
     def shows_values(self) -> bool:
         """Whether contents that may be seen are shown to who asks, and not the structure of values alone."""
-        return self.visitor.access is Access.ADMIN
+        return self.visitor.access.covers(Access.ADMINISTER)
 
     def body(self, kind: type) -> Any:
         """The body as a dataclass.
@@ -147,8 +147,8 @@ class Router:
         Raises:
             HttpError: 403 if the visitor may not, or what the function raises.
         """
-        if route.access is Access.ADMIN and visitor.access is not Access.ADMIN:
-            raise HttpError(403, "the read-only token may only look")
+        if not visitor.access.covers(route.access):
+            raise HttpError(403, f"this needs the role {route.access.value}, and you have {visitor.access.value}")
         return route.handler(Asked(request, visitor, route, path, _query(route, request), self._audit))
 
 

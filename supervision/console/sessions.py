@@ -21,12 +21,19 @@ MAX_ADDRESSES = 10_000
 
 
 class Access(enum.Enum):
-    """What somebody may do."""
+    """What somebody may do; each includes what stands before it."""
 
-    READ = "read"
-    """Look."""
-    ADMIN = "admin"
-    """Look and touch."""
+    LOOK = "look"
+    """See what runs."""
+    MODERATE = "moderate"
+    """Act on people: disconnect, ban, roll back."""
+    ADMINISTER = "administer"
+    """Act on the system, and see the state and the messages of actors."""
+
+    def covers(self, needed: Access) -> bool:
+        """Tell whether this is enough for what needs `needed`."""
+        levels = list(Access)
+        return levels.index(self) >= levels.index(needed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,8 @@ class Tokens:
         is_admin = hmac.compare_digest(given, self.admin.encode())
         is_read = hmac.compare_digest(given, self.read.encode())
         if is_admin:
-            return Access.ADMIN
-        return Access.READ if is_read else None
+            return Access.ADMINISTER
+        return Access.LOOK if is_read else None
 
 
 class Sessions:

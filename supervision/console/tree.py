@@ -28,7 +28,7 @@ from supervision.console.sessions import Tokens
 from supervision.console.snapshot import Snapshot
 from supervision.console.sources import Sources
 from supervision.console.tracing import Traces
-from supervision.server import Policy, Sockets, listen_unix, server
+from supervision.server import BasePath, Policy, Sockets, listen_unix, server
 
 TOKEN_FILE = "console-token"
 READ_TOKEN_FILE = "console-token-read"
@@ -45,11 +45,13 @@ class Door:
         listening: bound and listening
         hosts: names that it is reached under, beside those of loopback
         tls: what it speaks TLS with; None for not at all
+        base_path: under which a proxy serves it, like /console; "" for the root
     """
 
     listening: Sequence[socket.socket]
     hosts: Iterable[str] = ()
     tls: ssl.SSLContext | None = None
+    base_path: str = ""
 
 
 class Console:
@@ -94,6 +96,7 @@ class Console:
         self.admin_routes = AdminRoutes(self._router)
         self._gate: Gate | None = None
         self._door = door
+        self._base_path = door.base_path if door is not None else ""
         if door is not None:
             self._open(door, data, sources)
 
@@ -111,6 +114,7 @@ class Console:
             self.tokens,
             door.hosts,
             is_secure=door.tls is not None,
+            path=f"{door.base_path}/",
             new_id=lambda: secrets.token_urlsafe(32),
             clock=sources.clock,
         )
@@ -119,7 +123,7 @@ class Console:
         """Specify its tree."""
         children = [server("admin", self.admin, self.admin_routes, drain_timeout=DRAIN_TIMEOUT)]
         if self.web is not None and self._gate is not None:
-            routes = WebRoutes(self._router, self._gate, StaticPages())
+            routes = BasePath(self._base_path, WebRoutes(self._router, self._gate, StaticPages()))
             sampler = child(
                 Sampler, self._snapshot, self._history, self._audience, self._traces, id="sampler", label="sampler"
             )

@@ -2,6 +2,7 @@
 
 from supervision.server.addresses import Proxies
 from supervision.server.admission import Refusal
+from supervision.server.base_path import BasePath, read_base_path
 from supervision.server.connection import Answer, Connection, Phase, Routes, WebSocket
 from supervision.server.handler import Handler
 from supervision.server.listening import inherited, listen, listen_unix
@@ -16,6 +17,7 @@ __all__ = [
     "ANY_ORIGIN",
     "SAME_HOST",
     "Answer",
+    "BasePath",
     "Connection",
     "Handler",
     "HandshakeRefused",
@@ -31,5 +33,6 @@ __all__ = [
     "inherited",
     "listen",
     "listen_unix",
+    "read_base_path",
     "server",
 ]

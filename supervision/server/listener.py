@@ -18,6 +18,7 @@ from protocol import Request, Session, encode_response
 from supervision import ChildError, start_dynamic_child
 from supervision.server.addresses import LOCAL, plain_address
 from supervision.server.admission import Refusal
+from supervision.server.outgoing import end_half
 from supervision.server.policy import Policy
 from supervision.server.refusing import first_subprotocol, page_handshake
 from supervision.server.sockets import Sockets, connect_accepted
@@ -210,8 +211,5 @@ class Farewell(asyncio.Protocol):
         self._has_told = True
         self._linger.cancel()
         self._transport.write(said)
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        else:
-            self._transport.close()
+        end_half(self._transport)
         self._linger = asyncio.get_running_loop().call_later(LINGER, self._transport.abort)

@@ -21,6 +21,17 @@ MAX_CORKED = 64 * 1024
 """Bytes that a corked connection keeps; beyond them it writes, to learn whether the peer reads."""
 
 
+def end_half(transport: asyncio.WriteTransport) -> None:
+    """Flush and end our side of a connection; all of it where there are no halves, or no peer any more."""
+    try:
+        if transport.can_write_eof():
+            transport.write_eof()
+            return
+    except OSError:  # asyncio's own loop passes on that the peer has reset the connection, before it has heard of it
+        pass
+    transport.close()
+
+
 class Outgoing(asyncio.Protocol):
     """The way out of one connection. A base class of `Wire`, because a call from object to object costs 50 ns.
 
@@ -185,8 +196,8 @@ class Outgoing(asyncio.Protocol):
             return
         self.is_ending = True
         self.uncork()
-        if half and transport.can_write_eof():
-            transport.write_eof()
+        if half:
+            end_half(transport)
         else:
             transport.close()
         self._sockets.deadlines.closing.start(self._wire)

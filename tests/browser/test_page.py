@@ -51,6 +51,13 @@ async def browser_and_canvas(
 
 async def open_page(browser: Browser, application: CanvasApplication, **options: Any) -> Page:
     """A page of a new visitor, once it shows the canvas."""
+    page = await new_page(browser, **options)
+    await visit(page, application)
+    return page
+
+
+async def new_page(browser: Browser, **options: Any) -> Page:
+    """An empty page of somebody new. Its `failures` are what went wrong in it."""
     # The page's own policy forbids `eval`, which playwright's waiting needs.
     context = await browser.new_context(bypass_csp=True, **options)
     await context.add_init_script(COUNT_SOCKETS)
@@ -59,9 +66,13 @@ async def open_page(browser: Browser, application: CanvasApplication, **options:
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
     page.failures = failures  # type: ignore[attr-defined]
+    return page
+
+
+async def visit(page: Page, application: CanvasApplication) -> None:
+    """Load the page of a canvas, until it shows it."""
     await page.goto(f"http://127.0.0.1:{application.sockets.port}/")
     await page.locator("[data-testid=status][data-status=live]").wait_for()
-    return page
 
 
 async def shows(page: Page, x: int, y: int, color: str) -> None:
@@ -581,19 +592,23 @@ NARROW = [(390, 844), (360, 640), (320, 568), (320, 256), (280, 653)]
 async def test_everything_can_be_reached_in_windows_and_palettes_of_all_sizes(
     tmp_path: Path, chromium: dict[str, Any]
 ) -> None:
-    for count, touches in ((0, (False, True)), (64, (True,)), (128, (False,))):
-        palette = tuple(0x10101 * number for number in range(count)) or None
-        folder = tmp_path / str(count)
-        async with browser_and_canvas(folder, chromium, palette=palette) as (browser, application):
-            for touch in touches:
-                ann = await open_page(browser, application, has_touch=touch, is_mobile=touch)
-                faults = {}
-                for width, height in WIDE + NARROW:
-                    await ann.set_viewport_size({"width": width, "height": height})
-                    await next_frame(ann)
-                    faults[width, height] = await ann.evaluate(LAYOUT)
-                assert faults == {window: [] for window in WIDE + NARROW}
-                assert ann.failures == []  # type: ignore[attr-defined]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(**chromium)  # one for all of them: most of the time goes into it
+        mouse, finger = [await new_page(browser, has_touch=touch, is_mobile=touch) for touch in (False, True)]
+        for count, pages in ((0, (mouse, finger)), (64, (finger,)), (128, (mouse,))):
+            palette = tuple(0x10101 * number for number in range(count)) or None
+            async with running(new_application(tmp_path / str(count), palette=palette)) as application:
+                for page in pages:
+                    await visit(page, application)
+                    faults = {}
+                    for width, height in WIDE + NARROW:
+                        await page.set_viewport_size({"width": width, "height": height})
+                        await next_frame(page)
+                        faults[width, height] = await page.evaluate(LAYOUT)
+                    assert faults == {window: [] for window in WIDE + NARROW}
+                    assert page.failures == []  # type: ignore[attr-defined]
+                    await page.goto("about:blank")
+        await browser.close()
 
 
 @live

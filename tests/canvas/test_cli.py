@@ -165,6 +165,8 @@ def started(data: Path, *arguments: str, **options: Any) -> Iterator[Instance]:
         (["--rate-limit", "much"], "--rate-limit must be a number per second like 100/s, or off, got 'much'"),
         (["--max-connections", "0"], "--max-connections must be an integer from 1 to 1000000, got '0'"),
         (["--unix-mode", "rw"], "--unix-mode must be the permissions of a file like 0660, as a text, got 'rw'"),
+        (["--base-path", "canvas"], "--base-path must be a path like /canvas, got 'canvas'"),
+        (["--console-base-path", "/a b"], "--console-base-path must be a path like /canvas, got '/a b'"),
         (["--log-level", "loud"], "--log-level must be one of debug, info, warning, error, got 'loud'"),
         (["--config", "missing.toml"],
          "--config must be a readable file (No such file or directory), got 'missing.toml'"),

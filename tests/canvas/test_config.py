@@ -63,7 +63,7 @@ def test_other_variables_of_the_environment_mean_nothing() -> None:
     ],
 )
 def test_unknown_variable_is_refused_with_the_known_ones_and_the_near(variable: str, near: str | None) -> None:
-    with pytest.raises(ConfigError, match=r"must be one of CANOPY_BACKGROUND, CANOPY_COMPRESSION, ") as caught:
+    with pytest.raises(ConfigError, match=r"must be one of CANOPY_BACKGROUND, CANOPY_BASE_PATH, ") as caught:
         read_config({}, {variable: "1"})
     assert str(caught.value).endswith(f", got {variable!r}")
     assert ("did you mean" in str(caught.value)) == (near is not None)
@@ -93,7 +93,7 @@ def test_file_may_write_names_with_dashes_or_underscores(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["prot", "server", "", "config"])
 def test_unknown_name_in_the_file_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(ConfigError, match="must be one of background, compression, console_host, ") as caught:
+    with pytest.raises(ConfigError, match="must be one of background, base_path, compression, ") as caught:
         read_config({}, {}, {name: 1})
     assert repr(name) in str(caught.value)
 
@@ -188,7 +188,8 @@ def test_every_option_is_read_and_has_a_flag() -> None:
         "tick": "1", "rate_limit": "1", "max_connections": "1", "drain_timeout": "1", "log_level": "error",
         "log_format": "json", "show_values": "on",
         "compression": "on", "echo": "on", "console_host": "::1", "console_port": "off", "console_names": "a,b",
-        "console_insecure": "on", "unix": "u", "unix_mode": "0660", "tls_cert": "c", "tls_key": "k",
+        "console_insecure": "on", "unix": "u", "unix_mode": "0660",
+        "base_path": "/a/", "console_base_path": "/b", "tls_cert": "c", "tls_key": "k",
         "trusted_proxy": "10.0.0.0/8,unix", "origin": "https://example.org,same", "max_connections_per_ip": "5",
         "max_new_connections_per_ip": "off",
         "max_message_size": "2000", "request_timeout": "1", "ping_interval": "0", "pong_timeout": "1",

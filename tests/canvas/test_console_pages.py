@@ -117,7 +117,7 @@ async def test_bans_and_rollbacks_are_in_the_audit_log(tmp_path: Path) -> None:
         assert [(line["action"], line["target"]) for line in lines] == [
             ("ban", "192.0.2.0/24 for 60 s: a\nb"), ("unban", "192.0.2.0/24"), ("rollback", "1 pixels: user user1"),
         ]  # fmt: skip
-        assert {line["who"] for line in lines} == {"admin token from 127.0.0.1"}
+        assert {line["who"] for line in lines} == {"administer token from 127.0.0.1"}
 
 
 @live

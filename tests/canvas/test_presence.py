@@ -5,14 +5,18 @@ Every `Screen` fails when somebody joins who is there already, or leaves who was
 
 import asyncio
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors import whereis
 from actors.debug import force_exit
 from actors.testing import settle
 from canvas.broadcaster import PRESENCE_INTERVAL, RETURN_TIMEOUT
-from canvas.presence import NAMED
+from canvas.presence import NAMED, Presence
+from canvas.room import Viewer
 from tests.support.client import Client
 from tests.support.instance import Simulation, connection_of, mended, simulation
 from tests.support.scenarios import simulated
@@ -145,6 +149,60 @@ async def test_name_that_cannot_be_shown_refuses_nobody(tmp_path: Path, asked: s
     async with simulation(tmp_path) as canvas:
         client = await VirtualClient.open(canvas.door, f"/ws?name={asked}")
         assert client.screen.names.get("user1") == name
+
+
+@pytest.mark.parametrize("asked", ["fw7ed6", "fw7ed6xi", "FW7ED6", "%EF%BD%86w7ed6", "fw7ed6%20(admin)"])
+@simulated
+async def test_name_that_begins_like_the_id_of_somebody_present_is_not_told(tmp_path: Path, asked: str) -> None:
+    async with simulation(tmp_path, user_ids=["4byftura", "eve", "fw7ed6xi"]) as canvas:
+        ann = await canvas.join()
+        eve = await VirtualClient.open(canvas.door, f"/ws?name={asked}")
+        await settle(LONG)
+        called = ann.screen.names["eve"]
+        assert called.casefold()[:6] in ("fw7ed6", "\uff46w7ed6")
+        bob = await canvas.join()
+        await settle(LONG)
+        assert "eve" not in bob.screen.names
+        assert not ann.screen.names["eve"]
+        assert not eve.screen.names["eve"]
+        await bob.leave()
+        await settle(LONG)
+        assert ann.screen.names["eve"] == eve.screen.names["eve"] == called
+
+
+STARTS = "fw7ed6", "FW7ED6", "4byftu"
+VISITS = st.tuples(
+    st.sampled_from([f"{start.lower()}{end}" for start in STARTS for end in "ab"]),
+    st.sampled_from(["", "Ann", *STARTS, *(f"{start}!" for start in STARTS)]),
+    st.booleans(),
+)
+
+
+@given(st.lists(VISITS, max_size=20))
+def test_everybody_knows_the_same_names_and_none_of_them_begins_like_an_id(visits: list[tuple[str, str, bool]]) -> None:
+    presence = Presence()
+    told: dict[str, str] = {}
+    there: dict[str, list[Viewer]] = {}
+    asked: dict[str, str] = {}
+    for user_id, name, is_coming in visits:
+        viewers = there.setdefault(user_id, [])
+        if is_coming:
+            viewers.append(Viewer(user_id, name, cast(Any, None), cast(Any, object()), cast(Any, None)))
+            asked[user_id] = name
+            welcome = {person.user_id: person.name for person in presence.come(viewers[-1])}
+        elif viewers:
+            presence.leave(viewers.pop())
+        for coming in presence.take_news().comings:
+            assert coming.has_come or coming.person.user_id in told
+            told.pop(coming.person.user_id, None)
+            if coming.has_come:
+                told[coming.person.user_id] = coming.person.name
+        assert told.keys() == {each for each, viewers in there.items() if viewers}
+        assert not is_coming or told == welcome
+        ids = {each[:6] for each in told}
+        assert not any(name and name.casefold()[:6] in ids for name in told.values())
+        for each, shown in told.items():
+            assert shown == asked[each] or asked[each].casefold()[:6] in ids
 
 
 # Who comes back.

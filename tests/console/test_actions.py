@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 from websockets.exceptions import InvalidStatus
 
 from actors import GenServer, Ref, Shown, call, cast, down, shown, start, whereis
@@ -286,7 +287,7 @@ async def test_every_action_is_in_the_audit_log_with_who_and_on_whom(tmp_path: P
         assert [(entry["action"], entry["target"], entry["result"]) for entry in entries] == [
             ("crash", f"<{images.id} images>", "done"), ("drain", "canopy", "done"),
         ]  # fmt: skip
-        assert {entry["who"] for entry in entries} == {"admin token from 127.0.0.1"}
+        assert {entry["who"] for entry in entries} == {"administer token from 127.0.0.1"}
         assert entries[0]["at"].endswith("+00:00")
         assert stat.S_IMODE((tmp_path / "audit.log").stat().st_mode) == 0o600
         await mended(ann.application)
@@ -313,7 +314,7 @@ async def test_label_cannot_forge_a_line_of_the_audit_log(tmp_path: Path) -> Non
         other.label = "\udc80\u2028"
         await end(ann, other)
         first, second = audit(tmp_path)
-        assert first["who"] == second["who"] == "admin token from 127.0.0.1"
+        assert first["who"] == second["who"] == "administer token from 127.0.0.1"
 
 
 @live
@@ -321,9 +322,12 @@ async def test_action_that_cannot_be_written_down_is_not_done(tmp_path: Path) ->
     async with console(tmp_path) as ann:
         (tmp_path / "audit.log").mkdir()
         images = named("images")
-        refused = await ann.ask("POST", f"actors/{images.id}/crash", status=503)
+        with capture_logs() as logs:
+            refused = await ann.ask("POST", f"actors/{images.id}/crash", status=503)
         assert "the audit log cannot be written" in refused["error"]
         assert images.is_alive()
+        results = [line["result"] for line in logs if line["event"] == "console.action"]
+        assert results == [refused["error"]]
 
 
 async def end(ann: Asker, ref: Ref) -> None:

@@ -27,7 +27,7 @@ def post(**headers: str) -> Request:
 
 def test_cookie_is_secure_under_tls() -> None:
     (name, value), access = gate(Clock()).login("a" * 43, "10.0.0.1")
-    assert access is Access.ADMIN
+    assert access is Access.ADMINISTER
     assert (name, value) == ("Set-Cookie", "canopy_console=an-id; Path=/; HttpOnly; SameSite=Strict; Secure")
 
 
@@ -77,7 +77,7 @@ def test_session_opens_until_it_is_over() -> None:
     guard.login("r" * 43, "10.0.0.1")
     visitor = guard.visitor(post(Cookie="canopy_console=an-id"), "10.0.0.1")
     assert visitor is not None
-    assert (visitor.access, visitor.who) == (Access.READ, "read session from 10.0.0.1")
+    assert (visitor.access, visitor.who) == (Access.LOOK, "look session from 10.0.0.1")
     clock.now = SESSION_LIFE
     assert guard.visitor(post(Cookie="canopy_console=an-id"), "10.0.0.1") is None
     assert guard.visitor(post(Cookie="canopy_console="), "10.0.0.1") is None

@@ -25,10 +25,16 @@ def numbers() -> Callable[[], str]:
 
 def test_each_token_opens_what_it_is_for() -> None:
     tokens = Tokens("a" * 43, "r" * 43)
-    assert tokens.access("a" * 43) is Access.ADMIN
-    assert tokens.access("r" * 43) is Access.READ
+    assert tokens.access("a" * 43) is Access.ADMINISTER
+    assert tokens.access("r" * 43) is Access.LOOK
     for wrong in ("", "a", "a" * 42, "a" * 44, "A" * 43, "ä" * 43, "\udc80"):
         assert tokens.access(wrong) is None
+
+
+def test_each_role_covers_itself_and_those_below_it() -> None:
+    roles = [Access.LOOK, Access.MODERATE, Access.ADMINISTER]
+    for height, role in enumerate(roles):
+        assert [role.covers(needed) for needed in roles] == [level <= height for level in range(3)]
 
 
 def test_tokens_do_not_show_themselves() -> None:
@@ -51,11 +57,11 @@ def test_token_is_compared_in_constant_time_with_both(monkeypatch: pytest.Monkey
 
 def test_session_ends_after_its_life_and_at_the_logout() -> None:
     sessions = Sessions(numbers())
-    first, second = sessions.begin(Access.ADMIN, 0.0), sessions.begin(Access.READ, 10.0)
-    assert sessions.access(first, SESSION_LIFE - 1) is Access.ADMIN
+    first, second = sessions.begin(Access.ADMINISTER, 0.0), sessions.begin(Access.LOOK, 10.0)
+    assert sessions.access(first, SESSION_LIFE - 1) is Access.ADMINISTER
     assert sessions.access(first, SESSION_LIFE) is None
     assert sessions.access(first, 1.0) is None
-    assert sessions.access(second, SESSION_LIFE) is Access.READ
+    assert sessions.access(second, SESSION_LIFE) is Access.LOOK
     sessions.end(second)
     assert sessions.access(second, 11.0) is None
     assert sessions.access("", 11.0) is None
@@ -63,17 +69,17 @@ def test_session_ends_after_its_life_and_at_the_logout() -> None:
 
 def test_sessions_are_bounded() -> None:
     sessions = Sessions(numbers())
-    ids = [sessions.begin(Access.READ, 0.0) for _ in range(MAX_SESSIONS + 1)]
+    ids = [sessions.begin(Access.LOOK, 0.0) for _ in range(MAX_SESSIONS + 1)]
     assert sessions.access(ids[0], 1.0) is None
-    assert sessions.access(ids[1], 1.0) is Access.READ
+    assert sessions.access(ids[1], 1.0) is Access.LOOK
 
 
 def test_sessions_of_readers_push_out_no_other() -> None:
     sessions = Sessions(numbers())
-    admin = sessions.begin(Access.ADMIN, 0.0)
+    admin = sessions.begin(Access.ADMINISTER, 0.0)
     for _ in range(2 * MAX_SESSIONS):
-        sessions.begin(Access.READ, 0.0)
-    assert sessions.access(admin, 1.0) is Access.ADMIN
+        sessions.begin(Access.LOOK, 0.0)
+    assert sessions.access(admin, 1.0) is Access.ADMINISTER
 
 
 def test_some_failures_are_free_and_then_they_cost_time() -> None:

@@ -318,7 +318,7 @@ class Viewer(GenServer):
     def init(self, audience: Audience) -> None:
         self.wire = SimpleNamespace(is_congested=False)
         self.told: list[dict[str, Any]] = []
-        self._handler = LiveHandler(cast_to(Connection, self), audience, Visitor(Access.READ, "a test"))
+        self._handler = LiveHandler(cast_to(Connection, self), audience, Visitor(Access.LOOK, "a test"))
         self._handler.opened()
 
     def send_text(self, data: bytes) -> None:

@@ -1,6 +1,8 @@
 """What the clients of a server and its port see of the end of an application, whichever end that is."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +15,7 @@ from actors.debug import force_exit, processes
 from protocol import Request, Response
 from supervision import Application, Supervisor, child
 from supervision.server import Answer, Sockets, WebSocket, listen, server
+from supervision.server.outgoing import end_half
 from tests.server.test_mistakes import Echo
 from tests.support.scenarios import live_on_every_loop, simulated
 from tests.support.virtual_network import VirtualNetwork
@@ -117,3 +120,24 @@ async def test_sockets_of_an_application_that_has_ended_cannot_be_served_again()
         with pytest.raises(StartError, match="these Sockets are closed, because their application has ended"):
             await another.start()
         assert processes() == []
+
+
+@live_on_every_loop
+async def test_connection_that_the_peer_has_reset_can_still_be_ended() -> None:
+    ended = asyncio.get_running_loop().create_future()
+
+    class Deaf(asyncio.Protocol):
+        """Hears of the reset when it reads, so later than the system."""
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            ended.set_result(None)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as peer:
+        accepted, _ = listening.accept()
+        transport, _ = await asyncio.get_running_loop().connect_accepted_socket(Deaf, accepted)
+        transport.pause_reading()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        end_half(transport)
+        transport.abort()
+        await ended

@@ -2,7 +2,7 @@
  * Questions to the server, and what it answers.
  */
 
-const ROOT = "/api/v1/";
+const ROOT = "api/v1/";
 
 /** The server said no, and why; or could not be asked. */
 export class Refused extends Error {

@@ -103,7 +103,8 @@ class App {
   #introduce({ application, access, who }) {
     setText(document.getElementById("application"), application);
     const badge = document.getElementById("access");
-    badge.hidden = access === "admin";
+    badge.hidden = access === "administer";
+    setText(badge, access === "look" ? "read-only" : access);
     badge.title = who;
   }
 

@@ -55,7 +55,9 @@ export class Live {
 
   #open() {
     this.#discard();
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/api/v1/live`);
+    const url = new URL("api/v1/live", document.baseURI);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(url);
     this.#socket = socket;
     this.#expect();
     socket.onmessage = (event) => this.#heard(JSON.parse(event.data));

@@ -1,8 +1,9 @@
 /**
- * A page against a model of a server that loses connections, crashes, refuses and forgets, by a random plan.
+ * A page against a model of a server that loses connections, crashes, refuses, forgets and has a slow disk, by a random
+ * plan.
  *
- * Whatever happens, in the end the page shows what the server has, and every pixel that was painted is there, was
- * painted over, or was reported.
+ * Whatever happens, in the end the page shows what the server has, every pixel that was painted is there, was painted
+ * over, or was reported, and no message is painted twice.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -12,6 +13,8 @@ import { SIZE, ack, changes, messages, newPage, refusal, snapshot, welcome } fro
 
 const SEEDS = Number(process.env.SEEDS ?? 60);
 const STEPS = 120;
+/** Colours from here on are painted once. */
+const UNIQUE = 1000;
 const REFUSALS = ["area_locked", "store_unavailable", "rate_limited", "cooldown"];
 
 /** A small generator of random numbers (mulberry32). */
@@ -34,6 +37,10 @@ class Server {
   epoch = "E0";
   /** Changes of this epoch. @type {[number, number, number, string][]} */
   log = [];
+  /** Messages that were accepted, and why pixels of them were refused. @type {Map<string, Map<string, number[][]>>} */
+  accepted = new Map();
+  /** Accepted messages and repeated ones that wait for the disk, and the socket that they came on. */
+  waiting = [];
   /** What it has sent on the current socket, and the network has not delivered. @type {ArrayBuffer[]} */
   outgoing = [];
   socket = null;
@@ -44,6 +51,8 @@ class Server {
 
   constructor(random) {
     this.random = random;
+    // A canvas that crashes forgets what it has accepted: then only the changes that follow tell what it has painted.
+    this.forgets = random.of(0.5);
   }
 
   get seq() {
@@ -57,14 +66,25 @@ class Server {
   accept(socket) {
     Object.assign(this, { socket, read: 0, outgoing: [] });
     const query = socket.url.searchParams;
-    this.greet(query.get("epoch") === this.epoch && this.random.of(0.8) ? Number(query.get("seq")) : null);
+    this.greet(query.get("epoch") === this.epoch && this.mayResume() ? Number(query.get("seq")) : null);
   }
 
-  /** The actor behind the open socket has crashed: what it had read and not answered is lost. */
+  /** The actor behind the open socket has crashed, and has lost what it read last; or the canvas, and what waits. */
   crash() {
     const unread = messages(this.socket).slice(this.read);
     this.read += this.random.below(unread.length + 1);
-    this.greet(this.random.of(0.7) ? this.told : null);
+    if (this.forgets && this.random.of(0.3)) this.forget();
+    this.greet(this.mayResume() ? this.told : null);
+  }
+
+  /** A page that is too far behind gets a state. */
+  mayResume() {
+    return this.forgets || this.random.of(0.75);
+  }
+
+  forget() {
+    this.accepted.clear();
+    this.waiting = [];
   }
 
   greet(from) {
@@ -98,19 +118,35 @@ class Server {
     const message = messages(this.socket)[this.read];
     if (message === undefined) return;
     this.read += 1;
-    const refused = new Map();
-    for (const [x, y, color] of message.pixels) {
+    const key = `${this.socket.url.searchParams.get("client")} ${message.id}`;
+    const repeats = this.accepted.has(key);
+    if (!repeats) this.accepted.set(key, new Map());
+    this.waiting.push({ ...message, key, repeats, socket: this.socket });
+    if (this.random.of(0.7)) this.commit();
+  }
+
+  /** The disk has written what waited: answer it, where that can still be heard. */
+  commit() {
+    const committed = this.waiting;
+    this.waiting = [];
+    for (const message of committed) this.settle(message);
+  }
+
+  settle({ id, pixels, key, repeats, socket }) {
+    const refused = this.accepted.get(key);
+    for (const [x, y, color] of repeats ? [] : pixels) {
       if (this.random.of(0.15)) {
         const code = this.random.pick(REFUSALS);
         refused.set(code, [...(refused.get(code) ?? []), [x, y]]);
       } else if (this.color(x, y) !== color) this.change(x, y, color, "me");
     }
-    for (const [code, pixels] of refused) {
-      const isAll = pixels.length === message.pixels.length;
-      this.outgoing.push(refusal(message.id, code, { pixels: isAll && this.random.of(0.5) ? [] : pixels, retryAfter: 100 }));
+    if (socket !== this.socket) return;
+    for (const [code, places] of refused) {
+      const isAll = !repeats && places.length === pixels.length;
+      this.outgoing.push(refusal(id, code, { pixels: isAll && this.random.of(0.5) ? [] : places, retryAfter: 100 }));
     }
     if (this.random.of(0.5)) this.tell(); // an acknowledgement may come before its changes
-    this.outgoing.push(ack(message.id, this.seq));
+    this.outgoing.push(ack(id, this.seq));
   }
 }
 
@@ -120,6 +156,7 @@ async function run(seed) {
   const server = new Server(random);
   const page = newPage();
   const wanted = new Map();
+  let strokes = 0;
   let reported = 0;
   let isCalm = false;
   /** Snapshots that the page was told, and has not loaded: the sockets on which they came. @type {number[]} */
@@ -149,11 +186,14 @@ async function run(seed) {
   };
   const steps = {
     paint() {
-      const [x, y, color] = [random.below(6), random.below(2), (0xff000000 | random.below(3)) >>> 0];
-      if (page.session.paint(x, y, color)) wanted.set(y * SIZE.width + x, color);
+      const color = random.of(0.5) ? random.below(3) : UNIQUE + strokes++;
+      const [x, y] = [random.below(6), random.below(2)];
+      const packed = (0xff000000 | color) >>> 0;
+      if (page.session.paint(x, y, packed)) wanted.set(y * SIZE.width + x, packed);
     },
     other: () => server.change(random.below(6), random.below(2), (0xff000000 | (16 + random.below(3))) >>> 0, "ann"),
     serve: () => server.socket && server.serve(),
+    commit: () => server.commit(),
     tell: () => server.socket && server.tell(),
     deliver: () => server.socket && deliver(),
     deliverAll: async () => {
@@ -166,6 +206,7 @@ async function run(seed) {
       cut();
       server.epoch = `E${seed}.${clock.now}`;
       server.log = [];
+      server.forget();
     },
     wait() {
       clock.advance(random.below(1500));
@@ -191,6 +232,7 @@ async function run(seed) {
   for (let i = 0; i < 200 && (page.pending.size || !page.connection.live || server.outgoing.length || i < 3); i++) {
     connect();
     while (server.socket && messages(server.socket).length > server.read) server.serve();
+    server.commit();
     if (server.socket) server.tell();
     await steps.deliverAll();
     clock.advance(500);
@@ -201,6 +243,8 @@ async function run(seed) {
   for (let x = 0; x < 6; x++) {
     for (let y = 0; y < 2; y++) assert.equal(page.picture.at(x, y), server.color(x, y), `${x}, ${y}`);
   }
+  const unique = server.log.map(([, , color]) => color & 0xffffff).filter((color) => color >= UNIQUE);
+  assert.equal(unique.length, new Set(unique).size, "nothing is painted twice");
   assert.equal(page.dropped.reduce((sum, [count]) => sum + count, 0), reported);
   return { wanted, server };
 }

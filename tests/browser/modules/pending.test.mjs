@@ -42,7 +42,13 @@ test("a newer colour waits until the older one is over, however that ends", () =
     "own change": (pending) => pending.land(0, 7, 0),
     acknowledgement: (pending, id) => (pending.acknowledge(id, 1, 0), assert.deepEqual(pending.reach(1), [])),
     refusal: (pending, id) => assert.deepEqual(pending.refuse(id, null, 0), []),
-    loss: (pending) => assert.deepEqual(pending.settle(), []),
+    repetition: (pending, id) => {
+      pending.put(0, 7, 0);
+      pending.settle(0);
+      pending.put(0, 8, 0);
+      assert.deepEqual(pending.takeRepeat(), { id, pixels: [{ index: 0, color: 7 }] });
+      pending.land(0, 7, 0);
+    },
   };
   for (const [name, end] of Object.entries(ends)) {
     const pending = painted(7);
@@ -75,30 +81,46 @@ test("what is postponed is sent again under another id", () => {
   assert.deepEqual(again.pixels, [{ index: 1, color: 8 }]);
 });
 
-test("a pixel that is lost again and again is given up; one that got through counts anew", () => {
+test("what was under way is sent again, under the same id, message by message", () => {
+  const pending = painted(7, 8, 9, 10);
+  const first = pending.take(2, 0);
+  const second = pending.take(1, 0);
+  pending.land(0, 7, 0);
+  assert.equal(pending.repeat, 0);
+  assert.deepEqual(pending.settle(0), []);
+  assert.deepEqual(counts(pending), [3, 1, 2]);
+  assert.equal(pending.repeat, 1);
+  assert.deepEqual(pending.takeRepeat(), { id: first.id, pixels: [{ index: 1, color: 8 }] });
+  pending.acknowledge(second.id, 1, 0);
+  assert.deepEqual(pending.reach(1), [2]);
+  assert.equal(pending.repeat, 0); // it is over before it was sent again
+  const third = pending.take(1, 0);
+  assert.ok(third.id > second.id);
+});
+
+test("a pixel that is sent again in vain is given up; one that got through, or met silence, counts anew", () => {
   const pending = painted(7);
-  for (let i = 0; i < 2; i++) {
-    pending.take(1, 0);
-    assert.deepEqual(pending.settle(), []);
+  pending.take(1, 0);
+  for (let i = 0; i < 5; i++) {
+    pending.excuse();
+    assert.deepEqual(pending.settle(0), []);
+    pending.takeRepeat();
   }
+  for (let i = 0; i < 2; i++) assert.deepEqual(pending.settle(0), []);
   pending.put(0, 8, 0);
+  pending.land(0, 7, 0);
   pending.take(1, 0);
-  pending.put(0, 9, 0);
-  pending.land(0, 8, 0);
-  for (let i = 0; i < 2; i++) {
-    pending.take(1, 0);
-    assert.deepEqual(pending.settle(), []);
-  }
-  pending.take(1, 0);
-  assert.deepEqual(pending.settle(), [0]);
+  for (let i = 0; i < 2; i++) assert.deepEqual(pending.settle(0), []);
+  assert.deepEqual(pending.settle(0), [0]);
   assert.deepEqual(counts(pending), [0, 0, 0]);
+  assert.equal(pending.repeat, 0);
 });
 
 test("what waits in the queue is not settled, whatever colour it has", () => {
   const pending = painted(0, 0, 0); // erasures
   pending.take(1, 0);
-  assert.deepEqual(pending.settle(), []);
-  assert.deepEqual(counts(pending), [3, 3, 0]);
+  assert.deepEqual(pending.settle(0), []);
+  assert.deepEqual(counts(pending), [3, 2, 1]);
 });
 
 test("wanting back what the server has, before it was sent, is wanting nothing", () => {
@@ -121,4 +143,6 @@ test("silence is overdue only while something is under way, and from the last si
   assert.ok(!pending.isOverdue(10 * ACK_TIMEOUT));
   pending.take(1, 100_000);
   assert.ok(!pending.isOverdue(99_999 + ACK_TIMEOUT));
+  pending.settle(200_000);
+  assert.ok(!pending.isOverdue(199_999 + ACK_TIMEOUT));
 });

@@ -4,6 +4,7 @@ import { beforeEach, test } from "node:test";
 import { deflateSync } from "node:zlib";
 
 import { clock, settled, sockets } from "./browser.mjs";
+import { Lookout } from "./static/lookout.js";
 import { inflate } from "./static/protocol.js";
 import {
   SIZE, ack, changes, error, heartbeat, messages, newPage, refusal, snapshot, socket, welcome,
@@ -138,6 +139,28 @@ test("own pixels on a canvas of another size are reported, those on another canv
   await load(page, { epoch: "G", size: { width: 300, height: 300 } });
   assert.deepEqual(page.dropped, [[5, "replaced"]]);
   assert.equal(page.pending.size, 0);
+});
+
+test("all of a small canvas is looked at, also when it was smaller or larger before", async () => {
+  const sides = [64, 100, 300, 2048, 9000];
+  for (const [before, width, height] of sides.flatMap((a) => sides.flatMap((b) => sides.map((c) => [a, b, c])))) {
+    if (Math.max(width, height) > 2048) continue;
+    clock.reset();
+    const page = newPage();
+    const camera = { view: { x: 50, y: 50, zoom: 5 }, screen: { width: 900, height: 700 } };
+    const lookout = new Lookout(camera, page.picture, page.session);
+    page.connection.onstate = ({ status }) => status === "live" && lookout.check();
+    const asked = { x: 0, y: 0, width: Math.min(before, 2048), height: Math.min(before, 2048) };
+    await serve(page, { epoch: "E", size: { width: before, height: before }, area: asked });
+    cut();
+    const size = { width, height };
+    const area = { x: 0, y: 0, width: Math.min(width, asked.width), height: Math.min(height, asked.height) };
+    await load(page, { epoch: "F", size, area });
+    const looks = socket().sent.filter((frame) => frame[0] === 0x03);
+    const isWhole = area.width === width && area.height === height;
+    const words = looks.map((frame) => [...new Uint16Array(frame.slice(1).buffer)]);
+    assert.deepEqual(words, isWhole ? [] : [[0, 0, width, height]], `${before} to ${width} x ${height}`);
+  }
 });
 
 test("changes that do not follow what is shown, or a state that cannot be read, make the page start over", async () => {
