@@ -86,7 +86,9 @@ async def _run_until_signal(application: CanvasApplication) -> ExitReason:
     # frozen is never collected, and a process that has crashed is in cycles.
     gc.collect()
     gc.freeze()
-    Scheduler.current().shows_values = application.config.show_values
+    if application.config.show_values:
+        Scheduler.current().shows_values = True
+        log.warning("canopy.shows_values")
     await application.start()
     ended = asyncio.ensure_future(application.run_until_signal())
     await asyncio.sleep(0)  # from here on a signal is an orderly stop
