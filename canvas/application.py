@@ -15,21 +15,23 @@ from canvas.accepted import Accepted
 from canvas.bans import FILE as BANS
 from canvas.bans import Bans
 from canvas.broadcaster import SILENCE, Broadcaster
-from canvas.canvas import Canvas
+from canvas.canvas import MAX_WAITING, Canvas
 from canvas.config import Config
 from canvas.doors import load_tls, open_console, open_doors, policy_of
-from canvas.encoder import Encoder
+from canvas.encoder import MAX_TILES, Encoder
 from canvas.folder import Folder
 from canvas.guests import Guests
+from canvas.held import Held, Meter
 from canvas.historian import BlockingHistorian, Historian
 from canvas.identity import Identities, read_key
-from canvas.images import Images
+from canvas.images import MAX_KEPT, Images
 from canvas.moderation import Moderation
 from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store, measure_store
 from canvas.pixel import MOST_WAITING, SHARE
 from canvas.rollback import ROUTE as ROLLBACK
 from canvas.room import Allowances, Room, Viewer
 from canvas.routes import Routes
+from canvas.states import MAX_BYTES
 from canvas.store import (
     DATABASE,
     About,
@@ -72,6 +74,9 @@ def open_store(config: Config) -> Store:
 def random_id() -> str:
     """Eight characters for a new visitor: of a million visitors, two get the same in one case of three."""
     return base64.b32encode(secrets.token_bytes(5)).decode().lower()
+
+
+QUESTIONS = "questions about pixels"
 
 
 class CanvasApplication(Application):
@@ -126,6 +131,12 @@ class CanvasApplication(Application):
                 rules=rules,
                 allowances=Allowances(rules),
                 accepted=Accepted(),
+                held=Held(
+                    Meter("pixels that wait", MAX_WAITING),
+                    Meter("states", MAX_BYTES),
+                    Meter("compressed tiles", MAX_TILES),
+                    Meter("pictures", MAX_KEPT),
+                ),
             )
             guests = Guests()
             self.moderation = Moderation(bans, guests, self.sockets)
@@ -136,6 +147,7 @@ class CanvasApplication(Application):
             self._top: Ref | None = None
             opened.pop_all()
         room, blocks = self.room, self.store.blocks
+        held = room.held
         store_server, historian = (BlockingStoreServer, BlockingHistorian) if blocks else (StoreServer, Historian)
         # These only answer questions, and no other process depends on them, so they start last. If they keep crashing,
         # they are restarted 50 times, then after a pause, and so on; the limit of the tree does not count that.
@@ -143,7 +155,7 @@ class CanvasApplication(Application):
             Supervisor,
             [
                 child(historian, self.store, id="history", name="history"),
-                child(Images, id="images", name="images"),
+                child(Images, held.pictures, id="images", name="images"),
             ],
             id="on_demand",
             label="on_demand",
@@ -156,7 +168,7 @@ class CanvasApplication(Application):
             [
                 child(Registry, room.users, room.viewers, id="registry", name="registry"),
                 child(store_server, self.store, "history", id="store", name="store"),
-                child(Encoder, id="encoder", name="encoder"),
+                child(Encoder, held.tiles, id="encoder", name="encoder"),
                 child(Broadcaster, room, self._silence, id="broadcaster", name="broadcaster"),
                 child(Canvas, room, "store", "encoder", config.tick, wall_clock, id="canvas", name="canvas"),
                 server("server", self.sockets, BasePath(config.base_path, routes), drain_timeout=config.drain_timeout),
@@ -224,6 +236,7 @@ class CanvasApplication(Application):
             user_of=self._user_of,
             store=partial(look_at_store, store, "store", "canvas"),
             metrics=partial(measure_store, store),
+            limits=lambda: [(m.name, m.used, m.most) for m in room.held] + [(QUESTIONS, len(waiting), waiting.most)],
             ban=self.moderation.ban_address,
             drain=self.drain,
             set_log_level=set_log_level,

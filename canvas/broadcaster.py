@@ -148,7 +148,7 @@ class Broadcaster(GenServer):
         self._beat = Tick(self.ref, BEAT, _Order.BEAT)
         self._shown_at = -inf  # when the last batch was
         self._resumed_at = -inf  # when a client was last shown old changes
-        self._states = States(room.whole)
+        self._states = States(room.whole, room.held.states)
 
     def handle_cast(self, request: Any) -> Any:
         """Show something to somebody or to everybody."""
@@ -405,7 +405,7 @@ class Broadcaster(GenServer):
             send(viewer, view.codec.error(BadMessage("canvas_too_large", "subscribe to a part of the canvas")))
         else:
             view.shown, view.phase = view.subscribed, Phase.RESUMING
-            viewer.wire.send_frames(state.frames)
+            viewer.wire.send_shared(state.frames)
             self._states.use(state, viewer.wire, self._loop.time())
         return True
 

@@ -7,6 +7,7 @@ before it is committed, and everybody sees the same order.
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,7 @@ class Paint:
         id: what the viewer calls its message, which is acknowledged; None for messages without
         refused: why the other pixels of the message were refused, which the viewer has been told; None if none was
         repeats: the message was accepted before: it is answered again, and paints nothing
+        is_last: the viewer's connection is told when this, and all that it painted before, has been answered
     """
 
     changes: list[Change]
@@ -44,6 +46,7 @@ class Paint:
     id: int | None = None
     refused: BadMessage | None = None
     repeats: bool = False
+    is_last: bool = False
 
     @property
     def key(self) -> tuple[str, int] | None:
@@ -106,17 +109,18 @@ class CanvasStatus:
 @shown("seq", "waits", "paint")
 @dataclass(slots=True)
 class Settling:
-    """What becomes of a message of a viewer.
+    """What becomes of a message.
 
     Attributes:
         seq: the change after which the canvas shows what was not refused
-        refused: those that come too early, and why
+        is_open: some of it depends on the commit
+        refused: pixels that come too early, and why
         waits: seconds that the painter has begun to wait for the pixels that are kept
     """
 
     paint: Paint
-    viewer: Viewer
-    seq: int = 0
+    seq: int
+    is_open: bool
     refused: BadMessage | None = None
     waits: list[float] = field(default_factory=list)
 
@@ -127,7 +131,7 @@ class _Commit:
     """A batch on its way through the store.
 
     Attributes:
-        settling: the messages that its changes are from
+        settling: the messages that wait for it, or for which somebody waits
         restores: calls that painted some of it, and how many changes
         slow: says so when it takes long
     """
@@ -154,7 +158,9 @@ class _Slow:
 
 
 MAX_WAITING = 100_000
-"""Painted pixels that wait for their turn; more are refused at once."""
+"""Painted pixels that wait for their turn, and messages that paint none; more are refused at once."""
+SHARE = MAX_WAITING // 2
+"""Of these, so many of one address."""
 LOAD_AGAIN = 1.0
 """Seconds after which a canvas that could not be read is read again."""
 
@@ -183,7 +189,9 @@ class Canvas(GenServer):
         self._grid: Grid | None = None
         self._load_error = StoreError("the canvas has not been read yet")
         self._painted: list[Paint] = []
-        self._waiting_pixels = 0  # in these
+        self._waiting = room.held.pixels  # in these, and the messages without any
+        self._waiting.used = 0
+        self._shares: Counter[str] | None = None  # of these by address, once they are many
         self._restores: list[tuple[Call, int]] = []  # who asked for some of these, and for how many
         self._commit: _Commit | None = None  # what the store has not answered yet
         self._is_refusing = False  # the store has refused the last batch
@@ -229,7 +237,7 @@ class Canvas(GenServer):
         if isinstance(request, GetStatus):
             if grid is None:
                 return CanvasStatus("", 0, 0, str(self._load_error))
-            return CanvasStatus(self._epoch, grid.seq, self._waiting_pixels, None)
+            return CanvasStatus(self._epoch, grid.seq, self._waiting.used, None)
         if not isinstance(request, GetPicture | Restore):
             return super().handle_call(request, from_)
         if grid is None:
@@ -254,14 +262,36 @@ class Canvas(GenServer):
         return self._grid
 
     def _paint(self, paint: Paint) -> None:
-        if paint.repeats and paint.key not in self._room.accepted:
-            return  # it was lost in a crash; the client is welcomed again, and sends it again
+        is_known = paint.key in self._room.accepted
+        if is_known if self._grid is None else paint.repeats and not is_known:
+            return  # what became of it is not known yet, or it was lost in a crash: the client sends it once more
         if self._grid is None:
-            self._answer([self._refuse(paint, 0, self._load_error)])
-        elif self._waiting_pixels + len(paint.changes) > MAX_WAITING:
-            self._answer([self._refuse(paint, self._grid.seq, f"{self._waiting_pixels} pixels wait for the store")])
+            self._answer([self._refuse(paint, paint.changes, 0, self._load_error.public)])
+        elif self._is_too_much(paint):
+            reason = f"{self._waiting.used} pixels wait for the store"
+            self._answer([self._refuse(paint, paint.changes, self._grid.seq, reason)])
+        elif not (paint.changes or paint.is_last or is_known):  # its visitor refused all of it
+            self._answer([None if paint.viewer is None else Answer(paint.viewer, paint.id, self._grid.seq)])
         else:
             self._take(paint)
+
+    def _is_too_much(self, paint: Paint) -> bool:
+        """Whether too much waits, in all or of the painter's address. What waits is looked through when it is much."""
+        weight = _weight(paint)
+        if self._waiting.used + weight > MAX_WAITING:
+            return True
+        if self._waiting.used < SHARE or paint.viewer is None:
+            return False
+        if self._shares is None:
+            self._shares = Counter()
+            for other in self._painted:
+                if other.viewer is not None:
+                    self._shares[other.viewer.painter.address] += _weight(other)
+        address = paint.viewer.painter.address
+        if self._shares[address] + weight > SHARE:
+            return True
+        self._shares[address] += weight
+        return False
 
     def _take(self, paint: Paint) -> None:
         key, accepted = paint.key, self._room.accepted
@@ -272,7 +302,7 @@ class Canvas(GenServer):
             if paint.refused is not None:
                 accepted.refuse(key, paint.refused)
         self._painted.append(paint)
-        self._waiting_pixels += len(paint.changes)
+        self._waiting.used += _weight(paint)
         if self._commit is None:
             self._tick.request()
 
@@ -292,30 +322,29 @@ class Canvas(GenServer):
         return NO_REPLY
 
     def _flush(self, grid: Grid) -> None:
-        """Send what was painted to the store, but for pixels that have their colour already."""
-        paints, self._painted, self._waiting_pixels = self._painted, [], 0
+        """Send what was painted to the store, and tell what is known of it by now."""
+        paints, self._painted = self._painted, []
+        self._waiting.used, self._shares = 0, None
         restores, self._restores = self._restores, []
         colors: dict[tuple[int, int], int] = {}
         changes: list[Change] = []
-        all_settling: list[Settling] = []
+        waiting: list[Settling] = []
+        answers: list[Answer] = []
         for paint in paints:
-            settling = None if paint.viewer is None else Settling(paint, paint.viewer)
-            for change in paint.changes:
-                place = change.x, change.y
-                color = colors.get(place)
-                if change.color == (grid.color(*place) if color is None else color):
-                    continue
-                if settling is not None and not self._charge(settling, place):
-                    continue
-                colors[place] = change.color
-                changes.append(change)
-                change.seq = grid.seq + len(changes)
-            if settling is not None:
-                settling.seq = grid.seq + len(changes)
+            settling = Settling(paint, grid.seq, paint.is_last or paint.repeats)
+            self._choose(settling, grid, colors, changes)
+            if settling.is_open:
+                settling.seq += len(changes)
+                waiting.append(settling)
                 if paint.key is not None:
                     self._room.accepted.send(paint.key, settling.seq)
-                all_settling.append(settling)
-        commit = _Commit(changes, all_settling, restores)
+            else:
+                self._note(paint, settling.refused)
+            if paint.viewer is not None and (settling.refused is not None or not settling.is_open):
+                id_ = None if settling.is_open else paint.id
+                answers.append(Answer(paint.viewer, id_, grid.seq, settling.refused))
+        self._answer(answers)
+        commit = _Commit(changes, waiting, restores)
         if not changes:
             self._settle(commit, None)
             return
@@ -323,13 +352,28 @@ class Canvas(GenServer):
         commit.slow = send_after(SLOW_WRITE, self.ref, _Slow(commit))
         cast(self._store, Append(changes, self._wall_clock(), self.ref))
 
+    def _choose(
+        self, settling: Settling, grid: Grid, colors: dict[tuple[int, int], int], changes: list[Change]
+    ) -> None:
+        """Add the pixels of a message that become changes: not those that have their colour, or come too early."""
+        for change in settling.paint.changes:
+            place = change.x, change.y
+            color = colors.get(place)
+            if change.color == (grid.color(*place) if color is None else color):
+                settling.is_open |= color is not None
+            elif self._charge(settling, place):
+                settling.is_open = True
+                colors[place] = change.color
+                changes.append(change)
+                change.seq = grid.seq + len(changes)
+
     def _charge(self, settling: Settling, place: tuple[int, int]) -> bool:
         """Have a painter wait for a pixel that becomes a change; or note that it comes too early."""
-        cooldowns = self._room.allowances.cooldowns
-        if cooldowns is None:
+        cooldowns, viewer = self._room.allowances.cooldowns, settling.paint.viewer
+        if cooldowns is None or viewer is None:
             return True
         try:
-            wait = cooldowns.begin(settling.viewer.painter, self._room.people, self._now())
+            wait = cooldowns.begin(viewer.painter, self._room.people, self._now())
         except BadMessage as error:
             refused = settling.refused = settling.refused or error
             refused.id, refused.pixels = settling.paint.id, (*refused.pixels, place)
@@ -354,50 +398,60 @@ class Canvas(GenServer):
         """Answer those whose pixels were in a batch."""
         for from_, count in commit.restores:
             reply(from_, count if error is None else error)
-        seq = self._loaded().seq
+        grid = self._loaded()
         answers: list[Answer | None] = []
         for settling in commit.settling:
             paint = settling.paint
             if paint.repeats:
-                answers += self._repeat(paint, settling.viewer, seq)
+                answers += self._repeat(paint, grid.seq)
             elif error is not None:
-                answers.append(self._refuse(paint, seq, error, settling))
-            elif settling.refused or paint.id is not None:
+                answers.append(self._take_back(settling, grid, error))
+            elif paint.viewer is not None and (paint.id is not None or paint.is_last):
                 self._note(paint, settling.refused)
-                answers.append(Answer(settling.viewer, paint.id, settling.seq, settling.refused))
+                answers.append(Answer(paint.viewer, paint.id, settling.seq, is_last=paint.is_last))
         self._answer(answers)
 
-    def _repeat(self, paint: Paint, viewer: Viewer, seq: int) -> list[Answer]:
+    def _repeat(self, paint: Paint, seq: int) -> list[Answer]:
         """Answer a message as it was answered when it came first."""
-        assert paint.key is not None, "only messages with a key are known to repeat others"
-        refusals = [Answer(viewer, None, seq, refused) for refused in self._room.accepted.refusals(paint.key)]
+        viewer, key = paint.viewer, paint.key
+        assert viewer is not None, "only messages with a viewer and an id are known to repeat others"
+        assert key is not None
+        refusals = [Answer(viewer, None, seq, refused) for refused in self._room.accepted.refusals(key)]
         return [*refusals, Answer(viewer, paint.id, seq)]
 
-    def _note(self, paint: Paint, refused: BadMessage | None) -> None:
+    def _note(self, paint: Paint, *refusals: BadMessage | None) -> None:
         """Remember what became of a message, in case that it comes again."""
         if paint.key is not None:
             self._room.accepted.settle(paint.key)
-            if refused is not None:
-                self._room.accepted.refuse(paint.key, refused)
+            for refused in refusals:
+                if refused is not None:
+                    self._room.accepted.refuse(paint.key, refused)
 
-    def _refuse(self, paint: Paint, seq: int, reason: object, settling: Settling | None = None) -> Answer | None:
-        """Refuse all of a message: it costs nothing."""
+    def _take_back(self, settling: Settling, grid: Grid, error: StoreError) -> Answer | None:
+        """Refuse what is not on the canvas because a commit failed, but for what was refused before."""
+        paint = settling.paint
+        early = () if settling.refused is None else settling.refused.pixels
+        lost = [c for c in paint.changes if grid.color(c.x, c.y) != c.color and (c.x, c.y) not in early]
+        cooldowns = self._room.allowances.cooldowns
+        if cooldowns is not None and paint.viewer is not None:
+            for wait in settling.waits:
+                cooldowns.undo(paint.viewer.painter, wait, self._now())
+        answer = self._refuse(paint, lost, grid.seq, error.public)
+        self._note(paint, settling.refused, None if answer is None else answer.refused)
+        return answer
+
+    def _refuse(self, paint: Paint, changes: Sequence[Change], seq: int, reason: str) -> Answer | None:
+        """Refuse pixels of a message, which cost nothing, and answer the message."""
         viewer = paint.viewer
         if viewer is None:
             return None
         error = None
-        if paint.changes:
+        if changes:
             error = BadMessage("store_unavailable", f"the pixel could not be kept: {reason}")
-            error.id, error.pixels = paint.id, tuple((change.x, change.y) for change in paint.changes)
-            if settling is not None:
-                self._note(paint, error)
-        allowances, now = self._room.allowances, self._now()
-        if allowances.pixels is not None:
-            allowances.pixels.give_back(viewer.painter, now, len(paint.changes))
-        if allowances.cooldowns is not None and settling is not None:
-            for wait in settling.waits:
-                allowances.cooldowns.undo(viewer.painter, wait, now)
-        return Answer(viewer, paint.id, seq, error)
+            error.id, error.pixels = paint.id, tuple((change.x, change.y) for change in changes)
+            if self._room.allowances.pixels is not None:
+                self._room.allowances.pixels.give_back(viewer.painter, self._now(), len(changes))
+        return Answer(viewer, paint.id, seq, error, paint.is_last)
 
     def _now(self) -> float:
         return Scheduler.current().loop.time()
@@ -406,3 +460,8 @@ class Canvas(GenServer):
         given = [answer for answer in answers if answer is not None]
         if given:
             cast(self._broadcaster, Answers(given))
+
+
+def _weight(paint: Paint) -> int:
+    """What a message counts as: one that paints nothing waits for its acknowledgement, too."""
+    return len(paint.changes) or 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import ref
@@ -14,11 +15,14 @@ from canvas import binary, messages
 from canvas.area import Area, tile_area
 from canvas.codec import BINARY, Codec
 from canvas.grid import Grid, Tile, rgb
+from canvas.held import Meter
 from canvas.pixels_json import pixels_json
 from protocol import SharedMessage, Variant
 
 MAX_STATE = 128 * 1024 * 1024
 """Bytes above which a state is not sent: whoever wants one has to subscribe to a part."""
+MAX_TILES = MAX_STATE
+"""Bytes of compressed tiles that are kept: a state of all of them can be sent."""
 
 
 @shown("area", "known")
@@ -72,11 +76,40 @@ class TooLarge(Exception):
     """A state has more than `MAX_STATE` bytes."""
 
 
-class Encoder(BlockingServer):
-    """Encodes states. Keeps the tiles that it has compressed: those that have not changed are not compressed again."""
+class Tiles:
+    """The tiles that were compressed last: those that have not changed are not compressed again.
 
-    def init(self) -> None:
-        self._tiles: dict[int, tuple[ref[Tile], bytes]] = {}
+    Args:
+        meter: how many bytes may be kept; it is told how many are
+    """
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._meter.used = 0
+        self._kept: OrderedDict[int, tuple[ref[Tile], bytes]] = OrderedDict()  # the last one that was needed last
+
+    def deflated(self, number: int, tile: Tile) -> bytes:
+        """A tile, compressed; `number` is its place."""
+        kept = self._kept.pop(number, None)
+        if kept is None or kept[0]() is not tile:
+            self._meter.used -= 0 if kept is None else len(kept[1])
+            kept = ref(tile), zlib.compress(rgb(tile))
+            self._meter.used += len(kept[1])
+        self._kept[number] = kept
+        while self._meter.used > self._meter.most:
+            self._meter.used -= len(self._kept.popitem(last=False)[1][1])
+        return kept[1]
+
+
+class Encoder(BlockingServer):
+    """Encodes states.
+
+    Args (of `init`):
+        meter: of the compressed tiles that it keeps
+    """
+
+    def init(self, meter: Meter) -> None:
+        self._tiles = Tiles(meter)
 
     def handle_cast(self, request: Any) -> Any:
         """Encode states."""
@@ -110,12 +143,7 @@ class Encoder(BlockingServer):
 
     def _deflated(self, grid: Grid, number: int) -> bytes:
         tile = grid.tile(number)
-        if tile is None:
-            return b""
-        kept = self._tiles.get(number)
-        if kept is None or kept[0]() is not tile:
-            kept = self._tiles[number] = ref(tile), zlib.compress(rgb(tile))
-        return kept[1]
+        return b"" if tile is None else self._tiles.deflated(number, tile)
 
 
 def _json(grid: Grid, epoch: str, want: Want) -> bytes:

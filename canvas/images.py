@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from actors import NO_REPLY, Call, reply
 from actors.blocking import BlockingServer
 from actors.shown import shown
 from canvas import png
 from canvas.canvas import Picture
+from canvas.held import Meter
 
 MAX_KEPT = 32 * 1024 * 1024
 """Bytes of encoded pictures that are kept; one that is larger is made again for the next who ask."""
@@ -20,7 +21,7 @@ MAX_KEPT = 32 * 1024 * 1024
 class EncodePng:
     """Call: the picture as PNG; of every `step`-th pixel of every `step`-th row. Answered with `Png`.
 
-    The answer may be of a later picture, that somebody else has brought.
+    The answer may be of a later picture of the same epoch, that somebody else has brought.
     """
 
     picture: Picture
@@ -37,20 +38,30 @@ class Png:
     content: bytes
 
 
+_Asked: TypeAlias = tuple[str, int]
+"""The epoch of a picture, since the numbers of two epochs cannot be compared, and the step."""
+
+
 @shown()
 @dataclass(frozen=True, slots=True)
 class _Encode:
-    """To itself: encode what is asked for with a step. Those who ask until it comes to that share the answer."""
+    """To itself: encode what is asked for of a canvas. Those who ask until it comes to that share the answer."""
 
-    step: int
+    asked: _Asked
 
 
 class Images(BlockingServer):
-    """Encodes pictures, each once, for all who ask for it or for an earlier one."""
+    """Encodes pictures, each once, for all who ask for it or for an earlier one of the same canvas.
 
-    def init(self) -> None:
-        self._asked: dict[int, list[Call]] = {}
+    Args (of `init`):
+        meter: of the pictures that it keeps
+    """
+
+    def init(self, meter: Meter) -> None:
+        self._meter = meter
+        self._asked: dict[_Asked, list[Call]] = {}
         self._kept: dict[int, Png] = {}
+        self._meter.used = 0
 
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Hand out a picture, or have it encoded when all who ask now have been heard."""
@@ -59,19 +70,21 @@ class Images(BlockingServer):
         kept = self._kept.get(request.step)
         if kept is not None and _is_of(kept, request.picture):
             return kept
-        if request.step not in self._asked:
-            self._asked[request.step] = []
-            self.ref.tell(_Encode(request.step))
-        self._asked[request.step].append(from_)
+        asked = request.picture.epoch, request.step
+        if asked not in self._asked:
+            self._asked[asked] = []
+            self.ref.tell(_Encode(asked))
+        self._asked[asked].append(from_)
         return NO_REPLY
 
     def handle_info(self, message: Any) -> Any:
         """Encode the latest picture that those who still wait have brought."""
         if not isinstance(message, _Encode):
             return super().handle_info(message)
-        callers = [caller for caller in self._asked.pop(message.step) if not caller.is_given_up()]
+        callers = [caller for caller in self._asked.pop(message.asked) if not caller.is_given_up()]
         if callers:
-            answer = self._encode(max((caller.request for caller in callers), key=lambda asked: asked.picture.grid.seq))
+            latest = max((caller.request for caller in callers), key=lambda request: request.picture.grid.seq)
+            answer = self._encode(latest)
             for caller in callers:
                 reply(caller, answer)
         return None
@@ -80,11 +93,15 @@ class Images(BlockingServer):
         grid = request.picture.grid
         encoded = Png(request.picture.epoch, grid.seq, png.encode(grid, request.step))
         self._kept.pop(request.step, None)
-        if len(encoded.content) <= MAX_KEPT:
+        if len(encoded.content) <= self._meter.most:
             self._kept[request.step] = encoded
-        while sum(len(kept.content) for kept in self._kept.values()) > MAX_KEPT:
+        while self._count() > self._meter.most:
             del self._kept[next(iter(self._kept))]
+        self._meter.used = self._count()
         return encoded
+
+    def _count(self) -> int:
+        return sum(len(kept.content) for kept in self._kept.values())
 
 
 def _is_of(encoded: Png, picture: Picture) -> bool:

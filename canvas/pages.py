@@ -46,10 +46,11 @@ class CanvasPage:
             "rate limit": "off" if room.rules.rate_limit is None else f"{room.rules.rate_limit.per_second:g}/s",
             "present": len(room.users),
             "questions waiting": f"{len(self._waiting)} of {self._waiting.most}",
+            **{meter.name: f"{meter.used} of {meter.most}" for meter in room.held},
         }
         status = await _ask(room.canvas, GetStatus())
         if isinstance(status, CanvasStatus):
-            values |= {"epoch": status.epoch, "seq": status.seq, "pixels waiting for the store": status.waiting}
+            values |= {"epoch": status.epoch, "seq": status.seq}
             if status.error is not None:
                 values["state"] = status.error
         else:
@@ -89,12 +90,12 @@ def measure_store(store: Store) -> Iterator[Metric]:
 async def what_is_wrong(server: Target, canvas: Target) -> str | None:
     """Tell why the canvas can be neither painted nor shown until an operator repairs it; None if it can.
 
-    A full or slow disk does not count: viewing goes on.
+    A full or slow disk does not count: viewing goes on. Anybody may read the text; the log and the console tell more.
     """
     health, status = await asyncio.gather(_ask(server, GetHealth()), _ask(canvas, GetStatus()))
     if isinstance(health, Health) and health.lost is not None:
-        return health.lost
-    return status.error if isinstance(status, CanvasStatus) else None
+        return "the database was deleted, moved or replaced"
+    return "the canvas cannot be read" if isinstance(status, CanvasStatus) and status.error is not None else None
 
 
 async def _ask(target: Target, question: object) -> Any:

@@ -10,7 +10,7 @@ from actors import CallExit, call
 from canvas.historian import AskPast, Past
 from canvas.room import Room
 from canvas.store import StoreError
-from canvas.waiting import LATER, Waiting
+from canvas.waiting import LATER, Waiting, unavailable
 from protocol import HttpError, Request, Response
 
 CHANGES = 20
@@ -37,14 +37,14 @@ class PixelRoute:
         """Answer one request.
 
         Raises:
-            HttpError: 400 for what is no pixel of this canvas, 429 or 503 if too many ask, 503 if the past cannot be
-                read now.
+            HttpError: 400 for what is no pixel of this canvas, or no limit, 429 or 503 if too many ask, 503 if the past
+                cannot be read now.
         """
-        query = {name: values[-1] for name, values in parse_qs(request.query).items()}
+        query = {name: values[-1] for name, values in parse_qs(request.query, keep_blank_values=True).items()}
         x, y = _number(query, "x", self._room.width - 1), _number(query, "y", self._room.height - 1)
-        limit = _number({"limit": str(CHANGES), **query}, "limit", MOST_CHANGES)
+        limit = _number({"limit": str(CHANGES), **query}, "limit", MOST_CHANGES, least=1)
         with self._waiting.place(request.remote):
-            past = await _ask(AskPast(x, y, max(1, limit)))
+            past = await _ask(AskPast(x, y, limit))
         changes = [
             {"seq": placed.seq, "color": f"#{placed.color:06X}", "user_id": past.names[placed.user], "at": placed.at}
             for placed in past.changes
@@ -59,12 +59,12 @@ async def _ask(question: AskPast) -> Past:
     except CallExit:
         raise HttpError(503, "the history is busy", LATER) from None
     if isinstance(answer, StoreError):
-        raise HttpError(503, str(answer), LATER)
+        raise unavailable(answer)
     return answer
 
 
-def _number(query: dict[str, str], name: str, most: int) -> int:
+def _number(query: dict[str, str], name: str, most: int, *, least: int = 0) -> int:
     text = query.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= most):
-        raise HttpError(400, f"{name} must be an integer from 0 to {most}, got {text[:20]!r}")
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
+        raise HttpError(400, f"{name} must be an integer from {least} to {most}, got {text[:20]!r}")
     return int(text)

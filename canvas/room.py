@@ -8,6 +8,7 @@ from actors import Ref, Target
 from actors.shown import shown
 from canvas.accepted import Accepted
 from canvas.area import Area
+from canvas.held import Held
 from canvas.rate_limit import Allowance, Painter, RateLimit
 from canvas.rules import Cooldowns, Rules
 from canvas.view import View
@@ -79,6 +80,7 @@ class Room:
         rules: of painting
         allowances: what users and addresses may still do
         accepted: the messages that the canvas has accepted; the canvas alone changes it
+        held: what the canvas holds for all of them
     """
 
     canvas: Target
@@ -91,6 +93,7 @@ class Room:
     rules: Rules
     allowances: Allowances
     accepted: Accepted
+    held: Held
 
     @property
     def whole(self) -> Area:

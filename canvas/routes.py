@@ -27,7 +27,7 @@ from canvas.room import Room
 from canvas.store import SLOW_WRITE, Store, StoreError
 from canvas.view import open_view
 from canvas.visit import Visit
-from canvas.waiting import Waiting
+from canvas.waiting import LATER, Waiting, unavailable
 from protocol import HttpError, Limits, Request, Response, choose_subprotocol, decode_path
 from supervision.server import Answer, Sockets, WebSocket
 
@@ -35,7 +35,6 @@ ECHO_LIMITS = Limits(message=16 * 1024 * 1024, fragments=131_072)
 """The largest messages of the Autobahn test suite."""
 SUBPROTOCOLS = (SUBPROTOCOL,)
 MAX_STEP = 100
-LATER = (("Retry-After", "1"),)
 STATIC = Path(__file__).parent / "static"
 
 _PAGE_HEADERS = (
@@ -177,7 +176,7 @@ class Routes:
         try:
             picture: Picture | StoreError = await call(self._room.canvas, GetPicture())
             if isinstance(picture, StoreError):
-                raise HttpError(503, str(picture), LATER)
+                raise unavailable(picture)
             etag = f'"{picture.epoch}-{picture.grid.seq}-{step}"'
             if _is_known(request, etag):
                 return Response(304, _picture_headers(etag, picture.grid.seq))
@@ -189,7 +188,7 @@ class Routes:
 
 def _step(query: str) -> int:
     """Read `every=10`: every tenth pixel of every tenth row."""
-    (text,) = parse_qs(query).get("every", ["1"])[-1:]
+    (text,) = parse_qs(query, keep_blank_values=True).get("every", ["1"])[-1:]
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_STEP):
         raise HttpError(400, f"every must be an integer from 1 to {MAX_STEP}")
     return int(text)

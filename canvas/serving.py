@@ -19,6 +19,7 @@ from canvas.bans import BadBans
 from canvas.clock import WallClock
 from canvas.config import Config
 from canvas.doors import DoorError, make_room
+from canvas.heap import give_memory_back
 from canvas.store import UnusableStore
 from canvas.terminal import explain_folder, fail
 from supervision import ApplicationFailed, configure_logging
@@ -45,6 +46,7 @@ def _ignored_hangups() -> Iterator[None]:
 
 def _serve(config: Config) -> None:
     threshold = configure_logging(config.log_level, config.log_format)
+    give_memory_back()
     make_room(config.max_connections)
     try:
         application = CanvasApplication(config, wall_clock=WallClock(), set_log_level=threshold.set)

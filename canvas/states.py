@@ -2,7 +2,7 @@
 
 A state is kept for the next who need the same, and as long as a client has not taken all of it. The memory of all of
 them is bounded: while `MAX_BYTES` are in use, clients wait for their state, and those who are slow to take theirs are
-dropped.
+dropped; at once if their address takes more than its share, and those of another wait.
 """
 
 from __future__ import annotations
@@ -16,14 +16,18 @@ from actors.shown import shown
 from canvas.area import Area
 from canvas.codec import BINARY
 from canvas.encoder import MAX_STATE, Want
+from canvas.held import Meter
 from canvas.room import Viewer
 from canvas.showing import is_there, want_of
 from supervision.server import Wire
+from supervision.server.addresses import household
 
 log = get_logger("canopy.canvas")
 
 MAX_BYTES = 2 * MAX_STATE
 """Bytes that all states in memory may take."""
+SHARES = 2
+"""Clients of an address that take more than one part in so many of these are dropped when others need the memory."""
 KEPT_BYTES = 64 * 1024 * 1024
 """Bytes that those may take which are only kept for the next who need them."""
 KEPT_FOR = 30.0
@@ -70,10 +74,13 @@ class States:
 
     Args:
         whole: all of the canvas
+        meter: is told how many bytes they take
     """
 
-    def __init__(self, whole: Area) -> None:
+    def __init__(self, whole: Area, meter: Meter) -> None:
         self._whole = whole
+        self._meter = meter
+        self._meter.used = 0
         self._kept: dict[Want, MadeState] = {}
         self._read: set[MadeState] = set()
         self._waiting: dict[Viewer, int] = {}
@@ -140,7 +147,7 @@ class States:
                 continue
             needed = most_bytes(want, self._whole)
             if needed > room and not wants:
-                room = self._make_room(needed, now)
+                room = self._make_room(needed, now, household(viewer.wire.address))
             if needed > room:
                 break
             wants[want] = None
@@ -154,6 +161,7 @@ class States:
         for want, data in frames.items():
             self._kept[want] = MadeState(seq, data, now)
         self._kept = {want: state for want, state in self._kept.items() if state.may_be_old(seq - state.seq)}
+        self._meter.used = self.size
 
     def forget(self) -> None:
         """Keep none, and expect none to come: who waited for one waits for another."""
@@ -174,14 +182,15 @@ class States:
                 size += state.size
                 if size > KEPT_BYTES or now - state.used_at >= KEPT_FOR:
                     del self._kept[want]
+        self._meter.used = self.size
 
-    def _make_room(self, needed: int, now: float) -> int:
-        """Forget states until there is room for so many bytes, as far as may be; returns how many there are."""
+    def _make_room(self, needed: int, now: float, home: str) -> int:
+        """Forget states until there is room for so many bytes for an address, as far as may be; returns how many."""
         room = MAX_BYTES - self.size
         for state in sorted({*self._kept.values(), *self._read}, key=lambda state: state.used_at):
             if room >= needed:
                 break
-            if state.readers and now - state.used_at < TAKING_TIME:
+            if state.readers and now - state.used_at < TAKING_TIME and not self._is_beyond_share(state, home):
                 continue
             for wire, _ in state.readers:
                 log.info("state.not_taken", wire=wire.id, peer=wire.peer, backlog=wire.backlog)
@@ -193,11 +202,20 @@ class States:
 
     def _by_share(self) -> list[Viewer]:
         """Those who wait: from addresses that take less of the memory before the others, then who came first."""
+        shares = self._shares()
+        return sorted(self._waiting, key=lambda viewer: shares[household(viewer.wire.address)])
+
+    def _shares(self) -> Counter[str]:
+        """Bytes that each address takes."""
         shares: Counter[str] = Counter()
         for state in self._read:
-            for address in {wire.address for wire, _ in state.readers}:
-                shares[address] += state.size
-        return sorted(self._waiting, key=lambda viewer: shares[viewer.wire.address])
+            shares.update(dict.fromkeys(_homes(state), state.size))
+        return shares
+
+    def _is_beyond_share(self, state: MadeState, home: str) -> bool:
+        """Whether all who have to take a state are of addresses that take too much, and not of the one that waits."""
+        shares, homes = self._shares(), _homes(state)
+        return home not in homes and all(shares[other] > MAX_BYTES // SHARES for other in homes)
 
 
 def most_bytes(want: Want, whole: Area) -> int:
@@ -206,6 +224,11 @@ def most_bytes(want: Want, whole: Area) -> int:
     if want.codec is BINARY:
         return min(MAX_STATE, BYTES_PER_TILE * area.count_tiles())
     return min(MAX_STATE, BYTES_PER_PIXEL * area.width * area.height + 1024)
+
+
+def _homes(state: MadeState) -> set[str]:
+    """The addresses of those who have to take a state."""
+    return {household(address) for address in {wire.address for wire, _ in state.readers}}
 
 
 def _is_reading(wire: Wire, end: int) -> bool:

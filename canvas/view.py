@@ -39,7 +39,7 @@ class Phase(enum.Enum):
 class View:
     """What one client has been shown. It outlives the connection actor.
 
-    The broadcaster alone changes it, except for `subscribed` and `is_dismissed`.
+    The broadcaster alone changes it, except for `subscribed`, `is_dismissed` and `has_painted`.
 
     Attributes:
         codec: how to speak to the client
@@ -54,6 +54,7 @@ class View:
         sent_at: when the broadcaster last sent it a message, as far as the view knows; infinite until it is welcomed
         client: what the client calls itself across its connections; "" if it does not say
         is_dismissed: nothing is heard of the client any more, whose connection is being closed for what it has done
+        has_painted: something that it painted may not have been answered yet
     """
 
     codec: Codec
@@ -68,6 +69,7 @@ class View:
     sent_at: float = inf
     client: str = ""
     is_dismissed: bool = False
+    has_painted: bool = False
 
 
 def open_view(codec: Codec, query: str, width: int, height: int) -> View:

@@ -13,6 +13,7 @@ from actors import cast
 from actors.describe import describe
 from actors.log import get_logger
 from actors.shown import shown
+from canvas.answers import Answered
 from canvas.broadcaster import CursorMoved, Join, Subscribe
 from canvas.canvas import Paint
 from canvas.errors import BadMessage
@@ -93,17 +94,24 @@ class Visitor:
                 if paint.changes or paint.id is not None:
                     cast(self._room.canvas, paint)
             self._paints = []
+            self._viewer.view.has_painted = True
         if self._cursor is not None:
             cast(self._room.broadcaster, self._cursor)
             self._cursor = None
 
     def informed(self, message: Any) -> None:
-        """No other actor has anything to say to a visitor."""
-        log.warning("visitor.unexpected_message", user_id=self._user_id, message=describe(message))
+        """All that it painted has been answered: the connection may end."""
+        if isinstance(message, Answered):
+            self._connection.release_end()
+        else:
+            log.warning("visitor.unexpected_message", user_id=self._user_id, message=describe(message))
 
     def closed(self, code: int, reason: str) -> None:
-        """The visitor has gone."""
+        """The visitor has gone, but may still read what becomes of what they painted."""
         log.debug("visitor.gone", user_id=self._user_id, code=code, reason=reason)
+        if self._viewer.view.has_painted:
+            self._connection.hold_end()
+            cast(self._room.canvas, Paint([], self._viewer, is_last=True))
 
     def _obey(self, message: ClientMessage) -> None:
         if type(message) is ClientPixelUpdate:
@@ -163,5 +171,5 @@ class Visitor:
             self._connection.wire.send(self._codec.error(error))
             return
         self._viewer.view.is_dismissed = True
-        log.info("visitor.banned", user_id=self._user_id, code=error.code)
+        log.info("connection.kicked", user_id=self._user_id, code=error.code)
         self._connection.close(CloseCode.POLICY_VIOLATION, f"too many bad messages, the last one: {error.code}")

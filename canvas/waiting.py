@@ -6,11 +6,17 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from canvas.store import StoreError
 from protocol import HttpError
 from supervision.server.addresses import household
 
 LATER = (("Retry-After", "1"),)
 """Headers of a refusal: it is worth another try soon."""
+
+
+def unavailable(error: StoreError) -> HttpError:
+    """The refusal of a question that a store cannot answer now; it shows nothing of the files behind it."""
+    return HttpError(503, error.public, LATER)
 
 
 class Waiting:

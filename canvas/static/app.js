@@ -5,7 +5,7 @@ import { Author } from "./author.js";
 import { Camera } from "./camera.js";
 import { hex, pack } from "./color.js";
 import { Connection } from "./connection.js";
-import { Cooldown } from "./cooldown.js";
+import { Cooldown, format } from "./cooldown.js";
 import { Cursors } from "./cursors.js";
 import { Keyboard } from "./keyboard.js";
 import { Lookout } from "./lookout.js";
@@ -21,6 +21,7 @@ import { Renderer } from "./renderer.js";
 import { Rules } from "./rules.js";
 import { Session } from "./session.js";
 import { StatusBadge } from "./status.js";
+import { Still } from "./still.js";
 import { Strokes } from "./stroke.js";
 import { Toasts } from "./toast.js";
 import { Toolbox } from "./toolbox.js";
@@ -33,6 +34,7 @@ const REFUSALS = {
   cooldown: "It is not time for another one yet",
   store_unavailable: "The server cannot save pixels right now",
   too_many_waiting: "Too many pixels wait to be sent already",
+  closed: "The server has ended the connection",
   lost: "The server lost them again and again",
   replaced: "The canvas was replaced by one of another size",
 };
@@ -66,7 +68,11 @@ const outbox = new Outbox(connection, pending, (...dropped) => session.revert(..
 const rules = new Rules();
 const cooldown = new Cooldown(dock, element("wait"));
 const session = new Session({ connection, picture, pending, outbox, people, cursors, rules, cooldown });
-const strokes = new Strokes(picture, (x, y, color) => session.paint(x, y, color));
+const strokes = new Strokes(
+  picture,
+  (x, y, color) => session.paint(x, y, color),
+  () => cooldown.left > 0,
+);
 const lookout = new Lookout(camera, picture, session);
 const renderer = new Renderer(board, element("overlay"), { picture, camera, cursors });
 const palette = new Palette(element("palette"));
@@ -74,6 +80,7 @@ const toolbox = new Toolbox(element("tools"));
 const toasts = new Toasts(element("toasts"));
 const readout = new Readout();
 const author = new Author(picture, (userId) => (userId === session.userId ? "you" : people.label(userId)));
+const still = new Still(element("still"));
 const badge = new StatusBadge(element("status"), pending, () => connection.retry());
 
 /** The cell under the pointer, or the keyboard's. @type {{x: number, y: number, keyboard: boolean} | null} */
@@ -85,11 +92,26 @@ let grabbing = false;
 
 connection.onstate = (state) => {
   badge.show(state);
-  if (state.status === "live") lookout.check();
-  if (state.status === "closed") toasts.pin("closed", state.reason);
-  else toasts.dismiss("closed");
+  if (state.status === "live") {
+    lookout.check();
+    still.hide();
+  }
+  if (state.status === "closed") {
+    toasts.pin("closed", state.reason);
+    if (!picture.ready) still.show();
+  } else toasts.dismiss("closed");
+  lockTools();
   if (state.status === "reconnecting" && state.urgent) toasts.say(state.reason, "warning");
 };
+/** On a canvas for looking only, and when the server has ended the connection for good, there are no tools. */
+function lockTools() {
+  const locked = rules.readOnly || connection.state.status === "closed";
+  toolbox.lock(locked);
+  if (dock.classList.contains("closed") === locked) return;
+  dock.classList.toggle("closed", locked);
+  layOut();
+}
+
 session.onchange = () => renderer.redrawPicture();
 lookout.onoverview = () => renderer.redraw();
 renderer.onpicture = () => tell();
@@ -113,9 +135,8 @@ session.ondropped = (count, code, message) => {
   toasts.tally(code, count, (all) => `${pixels(all)} not painted: ${lowerFirst(why)}`);
 };
 session.onrules = (background) => {
-  toolbox.lock(rules.readOnly);
+  lockTools();
   toolbox.offerErase(rules.allows(background));
-  dock.classList.toggle("closed", rules.readOnly);
   palette.offer(rules.palette);
   renderer.locked = rules.locked;
   renderer.redraw();
@@ -124,6 +145,16 @@ session.onrules = (background) => {
 session.onrefusal = (why) => {
   if (why === "cooldown") cooldown.nudge();
   else toasts.say(REFUSALS[why]);
+};
+/** What is undone or painted again is a pixel like any other: it has to wait, and others wait for it. */
+cooldown.onchange = () => {
+  for (const [id, name, keys] of [["undo", "Undo", "Ctrl Z"], ["redo", "Redo", "Ctrl Shift Z"]]) {
+    const wait = format(cooldown.left) + (cooldown.left < 60_000 ? " s" : "");
+    const words = cooldown.left > 0 ? `${name}: wait ${wait}` : cooldown.applies ? `${name}: counts as a pixel` : name;
+    element(id).ariaLabel = words;
+    element(id).ariaDisabled = String(cooldown.left > 0);
+    element(id).dataset.tip = `${words}  ${keys}`;
+  }
 };
 cooldown.onover = (wasLong) => {
   element("current-color").classList.add("ready");

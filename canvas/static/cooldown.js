@@ -38,6 +38,8 @@ export function format(ms) {
 export class Cooldown {
   /** @type {{shortest: number, longest: number} | null} */
   #rule = null;
+  /** The wait goes on, is over, or there is none on this canvas. */
+  onchange = () => {};
   /** The wait is over; `wasLong`: so long that people may have looked away. */
   onover = (wasLong) => {};
   /** When the wait is over, in `Date.now()` milliseconds. */
@@ -61,6 +63,11 @@ export class Cooldown {
   adopt(rule) {
     this.#rule = rule;
     this.#resume();
+  }
+
+  /** Whether people wait between two pixels on this canvas. */
+  get applies() {
+    return this.#rule !== null;
   }
 
   /** Milliseconds until the next pixel may be painted. */
@@ -100,6 +107,7 @@ export class Cooldown {
     if (left > this.#from) this.#from = left;
     this.#label.hidden = left === 0;
     this.#dock.classList.toggle("cooling", left > 0);
+    this.onchange();
     if (left > 0) {
       this.#label.textContent = format(left);
       this.#timer = setTimeout(() => this.#show(), left % 1000 || 1000);

@@ -30,7 +30,7 @@ export class Session {
   onrules = () => {};
   /**
    * A pixel was not painted, because it may not be.
-   * @type {(why: import("./rules.js").Refusal | "cooldown" | "too_many_waiting") => void}
+   * @type {(why: import("./rules.js").Refusal | "cooldown" | "too_many_waiting" | "closed") => void}
    */
   onrefusal = () => {};
   /**
@@ -142,6 +142,7 @@ export class Session {
   }
 
   #refusal(x, y, color, index) {
+    if (this.#connection.state.status === "closed") return "closed";
     if (this.#cooldown.left > 0) return this.#rules.refusal(x, y, color) ?? "cooldown";
     if (this.#pending.size >= MAX_PENDING && !this.#pending.has(index)) return "too_many_waiting";
     return this.#rules.refusal(x, y, color);

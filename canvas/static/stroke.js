@@ -39,6 +39,7 @@ export function line(from, to, visit) {
 export class Strokes {
   #picture;
   #paint;
+  #mustWait;
   /** Index -> the colour before and the colour painted. @type {Map<number, [number, number]>[]} */
   #done = [];
   /** Strokes that were undone since the last new one. @type {Map<number, [number, number]>[]} */
@@ -52,10 +53,12 @@ export class Strokes {
   /**
    * @param {import("./picture.js").Picture} picture
    * @param {(x: number, y: number, color: number) => boolean} paint
+   * @param {() => boolean} mustWait whether no pixel may be painted yet
    */
-  constructor(picture, paint) {
+  constructor(picture, paint, mustWait) {
     this.#picture = picture;
     this.#paint = paint;
+    this.#mustWait = mustWait;
   }
 
   get active() {
@@ -106,7 +109,8 @@ export class Strokes {
   }
 
   /**
-   * Take back the running stroke, or the last one, except where someone has painted over it.
+   * Take back the running stroke, or the last one, except where someone has painted over it. Where each pixel has to
+   * wait for the one before, that is a pixel of it.
    * @returns {boolean} whether there was one
    */
   undo() {
@@ -140,17 +144,23 @@ export class Strokes {
   #shift(from, to, way) {
     const stroke = from.pop();
     if (!stroke) return false;
-    this.#repaint(stroke, way);
-    to.push(stroke);
+    const rest = this.#repaint(stroke, way);
+    for (const index of rest.keys()) stroke.delete(index);
+    if (rest.size) from.push(rest);
+    if (stroke.size) to.push(stroke);
     return true;
   }
 
+  /** @returns {Map<number, [number, number]>} what has to wait */
   #repaint(stroke, { from, to }) {
     const { width } = this.#picture;
+    const rest = new Map();
     for (const [index, colors] of stroke) {
       const x = index % width;
       const y = (index - x) / width;
-      if (this.#picture.at(x, y) === colors[from]) this.#paint(x, y, colors[to]);
+      if (this.#picture.at(x, y) !== colors[from]) continue;
+      if (!this.#paint(x, y, colors[to]) && this.#mustWait()) rest.set(index, colors);
     }
+    return rest;
   }
 }

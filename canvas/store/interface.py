@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from canvas.grid import Change, Grid
 from canvas.store.chunk import Cells, Chunk, Local
@@ -14,7 +14,19 @@ Durability = Literal["full", "none"]
 
 
 class StoreError(Exception):
-    """The store cannot do what it was asked to, and changed nothing. All errors of a store are of this class."""
+    """The store cannot do what it was asked to, and changed nothing. All errors of a store are of this class.
+
+    Attributes:
+        public: what anybody may read of it. Its text is for the operator: it may name files, and what the system says
+    """
+
+    public: ClassVar[str] = "the store cannot be used now"
+
+
+class NotIndexed(StoreError):
+    """The index of the history is being made, and is needed for an answer."""
+
+    public = "the history is being indexed: ask again in a minute"
 
 
 class UnusableStore(StoreError):

@@ -17,7 +17,7 @@ from canvas.area import SHIFT, TILE, Area, columns_of
 from canvas.grid import Grid
 from canvas.store import places, rows, schema
 from canvas.store.chunk import RECORD, Cells, Chunk, Local, chosen, join
-from canvas.store.interface import StoreError
+from canvas.store.interface import NotIndexed, StoreError
 from canvas.store.rows import Row
 from canvas.store.schema import CHECKED_WHOLE, connected, damaged, explained, transaction
 
@@ -266,7 +266,7 @@ class SqliteReader:
             indexed = places.last(self._connection)
         last = self.seq()
         if last - indexed > MOST_SEGMENTS * self._segment:
-            raise StoreError(f"the history is being indexed, {last - indexed} changes are left: ask again in a minute")
+            raise NotIndexed(f"the history is being indexed, {last - indexed} changes are left: ask again in a minute")
         return join(indexed, self.chunks(indexed, last))
 
     def _painted_by(self, user: int, tile: int, until: int) -> Cells:

@@ -121,10 +121,12 @@ class Snapshot:
         )
 
     def _limits(self, machine: Machine, longest: Cell | None) -> list[Usage]:
-        limits = [
-            _usage(f"connections of {name}", len(sockets.wires), sockets.policy.max_connections)
-            for name, sockets in self.sources.all_servers().items()
-        ]
+        limits = [_usage(*limit) for limit in self.sources.limits()]
+        for name, sockets in self.sources.all_servers().items():
+            unread = sockets.unread
+            limits.append(_usage(f"connections of {name}", len(sockets.wires), sockets.policy.max_connections))
+            limits.append(_usage(f"unread bytes of {name}", unread.total, unread.most))
+            limits.append(_usage(f"unread bytes of one address of {name}", unread.largest, unread.share))
         limits.append(_usage("longest mailbox", 0 if longest is None else len(longest.mailbox), HIGH_WATER))
         limits.append(_usage("log", stderr_lines.waiting, MAX_WAITING))
         if machine.fds is not None and machine.fd_limit is not None:

@@ -45,6 +45,7 @@ class Sources:
         user_of: who is at the other end of a wire
         store: what is known of the store: name -> value
         metrics: what the application adds for Prometheus
+        limits: what can run out in the application: name, how much there is, how much there may be
         ban: keep an address out for so many seconds; None if the application cannot
         drain: let nobody in any more, and say goodbye to those who are there; None if the application cannot
         set_log_level: log from this level on; None if the application cannot
@@ -62,6 +63,7 @@ class Sources:
     user_of: Callable[[Wire], str | None] = lambda wire: None
     store: Callable[[], dict[str, Any] | Awaitable[dict[str, Any]]] = dict
     metrics: Callable[[], Iterable[Metric]] = tuple
+    limits: Callable[[], Iterable[tuple[str, int, int]]] = tuple
     ban: Callable[[str, float], object] | None = None
     drain: Callable[[], object] | None = None
     set_log_level: Callable[[str], object] | None = None

@@ -115,12 +115,13 @@ class Connection(GenStateMachine):
         self._routes = routes
         self.wire = wire
         self._handler: Any = None  # a Handler that has been checked; what it returns is checked each time
+        self._holds = 0
         self.label = f"connection #{wire.id}"
         if wire.owner is not None or wire.is_exhausted:
             return IGNORE
         wire.adopt(self.ref)
         if wire.session.state is State.FINISHING and not wire.events:
-            wire.finish()  # the last incarnation crashed on the last event
+            wire.finish()  # the last incarnation crashed on the last event, or after it
         if isinstance(wire.keepsake, WebSocket) and wire.session.state in (State.OPEN, State.FINISHING):
             self._make_handler(wire.keepsake)
             self._call("opened")
@@ -148,7 +149,10 @@ class Connection(GenStateMachine):
         return self._unexpected(event)
 
     def closing(self, event: Event) -> Any:
-        """Wait for the peer's answer to our close frame; what it says before that is still heard."""
+        """Wait for the peer's answer to our close frame, or for the handler to release the end.
+
+        What the peer says before its close frame is still heard.
+        """
         return self.active(event)
 
     def closed(self, event: Event) -> Any:
@@ -183,6 +187,18 @@ class Connection(GenStateMachine):
         """Begin the closing handshake. Nothing after its death."""
         if self.wire.owner is self.ref:
             self.wire.close(code, reason)
+
+    def hold_end(self) -> None:
+        """Keep the connection open when the peer has ended its side, until `release_end`: an answer is under way.
+
+        The end waits for as many releases as there were holds, at most for the `close_timeout`. After a crash it does
+        not wait.
+        """
+        self._holds += 1
+
+    def release_end(self) -> None:
+        """Take back one `hold_end`, in a callback."""
+        self._holds -= 1
 
     # Private: HTTP.
 
@@ -320,13 +336,17 @@ class Connection(GenStateMachine):
             wire.uncork()
         return self._after()
 
-    def _finish(self, event: Closed) -> Stop:
-        """Answer the close of the peer, after what it said before."""
+    def _finish(self, event: Closed) -> Any:
+        """Answer the end of the peer, after what it said before: at once, or when the handler releases the end."""
+        wire = self.wire
         if self._handler is not None:
             self._call("drained")
             self._call("closed", event.code, event.reason)
-        self.wire.finish()
-        self.wire.count_closing(event.code)
+        wire.count_closing(event.code)
+        if self._holds and wire.may_answer:
+            wire.hold_end()
+            return self._after()
+        wire.finish()
         return Stop(NORMAL)
 
     # Private: both.
@@ -337,6 +357,9 @@ class Connection(GenStateMachine):
         if wire.session.state is _OPEN and self.state is _ACTIVE and not wire.is_closed:
             return None  # as after almost every message
         if wire.is_exhausted:
+            return Stop(NORMAL)
+        if wire.session.state is State.FINISHING and not wire.events and not self._holds:
+            wire.finish()
             return Stop(NORMAL)
         phase = _PHASES[wire.session.state]
         return None if phase is self.state else Next(phase)

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from supervision.server.incoming import Incoming
+    from supervision.server.outgoing import Outgoing
     from supervision.server.policy import Policy
     from supervision.server.wire import Wire
 
@@ -27,8 +29,10 @@ LATE = 1.0
 BATCH = 200
 """Wires that are looked at before others have a turn."""
 
+W = TypeVar("W", bound="Outgoing")
 
-class Deadline:
+
+class Deadline(Generic[W]):
     """What each wire has so much time for.
 
     Args:
@@ -37,14 +41,14 @@ class Deadline:
         beat: called when a wire is due earlier than all others were
     """
 
-    def __init__(self, seconds: float | None, overdue: Callable[[Wire], None], beat: Callable[[float], None]) -> None:
+    def __init__(self, seconds: float | None, overdue: Callable[[W], None], beat: Callable[[float], None]) -> None:
         self._seconds = seconds
         self._overdue = overdue
         self._beat = beat
-        self._due: dict[Wire, float] = {}  # soonest first
+        self._due: dict[W, float] = {}  # soonest first
         self._not_before = float("-inf")
 
-    def start(self, wire: Wire) -> None:
+    def start(self, wire: W) -> None:
         """Give a wire the whole time from now on."""
         if self._seconds is not None:
             due = asyncio.get_running_loop().time() + self._seconds
@@ -52,7 +56,7 @@ class Deadline:
             self._due[wire] = due
             self._beat(due)
 
-    def stop(self, wire: Wire) -> None:
+    def stop(self, wire: W) -> None:
         """The wire has done what it owed."""
         self._due.pop(wire, None)
 
@@ -70,7 +74,7 @@ class Deadline:
         """Take off those whose time has come, at most a batch, and call `overdue` with each."""
         if now < self._not_before:
             return
-        due: list[Wire] = []
+        due: list[W] = []
         for wire, at in self._due.items():
             if at > now or len(due) == BATCH:
                 break
@@ -85,7 +89,7 @@ class Deadline:
         """When the first wire is due, in seconds of the loop's clock; None if none waits."""
         return max(next(iter(self._due.values())), self._not_before) if self._due else None
 
-    def __contains__(self, wire: Wire) -> bool:
+    def __contains__(self, wire: object) -> bool:
         return wire in self._due
 
     def __len__(self) -> int:
@@ -105,16 +109,14 @@ class Deadlines:
     """
 
     def __init__(self, policy: Policy) -> None:
-        def deadline(seconds: float | None, overdue: Callable[[Wire], None]) -> Deadline:
-            return Deadline(seconds, overdue, self._wait)
-
-        self.pings = deadline(policy.ping_interval, self._ping)
-        self.pongs = deadline(policy.pong_timeout, lambda wire: wire.pong_overdue())
-        self.requests = deadline(policy.request_timeout, lambda wire: wire.request_overdue())
-        self.taking = deadline(policy.stall_timeout, lambda wire: wire.taking_overdue())
-        self.closing = deadline(policy.close_timeout, lambda wire: wire.closing_overdue())
-        self.adoption = deadline(ADOPTION_TIMEOUT, lambda wire: wire.adoption_overdue())
-        self._owed = (self.pongs, self.requests, self.taking, self.closing, self.adoption)
+        beat = self._wait
+        self.pings: Deadline[Incoming] = Deadline(policy.ping_interval, self._ping, beat)
+        self.pongs: Deadline[Incoming] = Deadline(policy.pong_timeout, lambda wire: wire.pong_overdue(), beat)
+        self.requests: Deadline[Wire] = Deadline(policy.request_timeout, lambda wire: wire.request_overdue(), beat)
+        self.taking: Deadline[Outgoing] = Deadline(policy.stall_timeout, lambda wire: wire.taking_overdue(), beat)
+        self.closing: Deadline[Outgoing] = Deadline(policy.close_timeout, lambda wire: wire.closing_overdue(), beat)
+        self.adoption: Deadline[Wire] = Deadline(ADOPTION_TIMEOUT, lambda wire: wire.adoption_overdue(), beat)
+        self._owed: tuple[Deadline[Any], ...] = (self.pongs, self.requests, self.taking, self.closing, self.adoption)
         self._timer: asyncio.TimerHandle | None = None
         self._at = 0.0
 
@@ -131,7 +133,7 @@ class Deadlines:
         """Whether no deadline runs."""
         return not self.pings and not any(self._owed)
 
-    def _ping(self, wire: Wire) -> None:
+    def _ping(self, wire: Incoming) -> None:
         self.pings.start(wire)
         if wire not in self.pongs and wire.ping():
             self.pongs.start(wire)

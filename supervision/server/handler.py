@@ -35,7 +35,11 @@ class Handler(Protocol):
         """Take a message that another actor sent to the connection."""
 
     def closed(self, code: int, reason: str, /) -> None:
-        """The WebSocket has ended; what the peer said, or 1006."""
+        """The peer has ended its side; what it said, or 1006.
+
+        What is sent here still arrives, if the peer reads. When an answer is under way that comes later, the handler
+        calls `connection.hold_end()`, here or before, and `connection.release_end()` once it has sent the answer.
+        """
 
 
 def check_handler(handler: object) -> None:

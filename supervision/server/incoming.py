@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from actors import Ref
 from protocol import Event, Pong, Request, Session, State
 from supervision.server.outgoing import MIN_RATE, Outgoing
+from supervision.server.unread import COUNTED_FROM
 
 if TYPE_CHECKING:
     from supervision.server.sockets import Sockets
@@ -71,8 +72,8 @@ class Incoming(Outgoing):
         "session",
     )
 
-    def __init__(self, sockets: Sockets, peer: str) -> None:
-        super().__init__(sockets, peer)
+    def __init__(self, sockets: Sockets, address: str) -> None:
+        super().__init__(sockets, address)
         self.session = Session(sockets.policy.limits, date=sockets.date)
         self.owner: Ref | None = None
         self.events: list[Event] = []  # an empty deque takes 700 bytes
@@ -106,7 +107,12 @@ class Incoming(Outgoing):
         """The peer will send no more: it may still be owed an answer."""
         self._has_ended = True
         self._hear_end()
-        return not (self.is_ending or self.is_secure)  # False has the transport closed; TLS has no half of an end
+        if self.is_secure:  # TLS has no half of an end
+            self._write_all()
+        if self._ends_half is None:
+            return not (self.is_ending or self.is_secure)  # False has the transport closed
+        self._ends_half = False
+        return True
 
     def connection_lost(self, error: Exception | None) -> None:
         """The end of the transport, whichever side caused it; what has been read before is still heard."""
@@ -116,17 +122,22 @@ class Incoming(Outgoing):
         self._read_on()
         self._notify()
 
-    def pause_writing(self) -> None:
+    def _congest(self) -> None:
         """The peer reads slower than we write: hear no more of it, for the answers would only wait, too."""
-        super().pause_writing()
+        super()._congest()
         self._read_on()
 
-    def resume_writing(self) -> None:
+    def _drained(self) -> None:
         """The peer has caught up, and is heard again."""
-        super().resume_writing()
+        super()._drained()
         if self.events:
             self._notify()
         self._read_on()
+
+    @property
+    def unread(self) -> int:
+        """Bytes that wait for this peer, and for no other; those that it sent too, while it is not heard."""
+        return super().unread + (0 if self._is_reading else self.bytes_in - self._untaken_from)
 
     # What the owner does.
 
@@ -179,6 +190,8 @@ class Incoming(Outgoing):
         should_read = may_hear and not self._unheard
         if should_read is not self._is_reading and self._transport is not None and not self._transport.is_closing():
             self._is_reading = should_read
+            if self.counted or self.bytes_in - self._untaken_from >= COUNTED_FROM:
+                self._count_unread()
             if should_read:
                 self._transport.resume_reading()
                 self._listen_for_pong()
@@ -244,12 +257,12 @@ class Incoming(Outgoing):
 
     def pong_overdue(self) -> None:
         """Drop a peer that has said nothing since the last ping, though it has had the time to read up to it."""
-        if self.bytes_in != self._heard_at_ping or self._pinged_at is None:
-            return
+        if self.bytes_in != self._heard_at_ping or self._pinged_at is None or self.session.state is not _OPEN:
+            return  # a peer that ends its side cannot answer, and has its own deadline
         reads_until = self._pinged_at + (self._written_at_ping - self._written_at_pong) / MIN_RATE
         if self._ping_waits or not self._is_reading or asyncio.get_running_loop().time() < reads_until:
             self._look_ahead_of_ping()
-            self._sockets.deadlines.pongs.start(self._wire)
+            self._sockets.deadlines.pongs.start(self)
         else:
             self.cut_off("no_pong")
 
@@ -261,8 +274,8 @@ class Incoming(Outgoing):
 
     def _listen_for_pong(self) -> None:
         """Give the peer the whole time again: we have not listened for some of it."""
-        if self._wire in self._sockets.deadlines.pongs:
-            self._sockets.deadlines.pongs.start(self._wire)
+        if self in self._sockets.deadlines.pongs:
+            self._sockets.deadlines.pongs.start(self)
 
     def _note_pong(self, events: list[Event]) -> None:
         """Look for the answer to the last ping."""
@@ -272,4 +285,4 @@ class Incoming(Outgoing):
             self.round_trip = asyncio.get_running_loop().time() - self._pinged_at
             self._pinged_at = None
             self._written_at_pong = self._written_at_ping
-            self._sockets.deadlines.pongs.stop(self._wire)
+            self._sockets.deadlines.pongs.stop(self)

@@ -32,6 +32,8 @@ class Policy:
         stall_timeout: after which a peer is cut off that takes nothing of what waits for it
         max_backlog: bytes a peer may leave unread, beyond what it had when the wire became congested, before it is
             cut off
+        max_unread: bytes that may wait for all peers, beside messages that are sent to many; for those of one address
+            a quarter of it. Beyond that, the connections of that address that read least are cut off
     """
 
     max_connections: int = 15_000
@@ -49,3 +51,4 @@ class Policy:
     close_timeout: float = 5.0
     stall_timeout: float = 30.0
     max_backlog: int = 16 * 1024 * 1024
+    max_unread: int = 256 * 1024 * 1024

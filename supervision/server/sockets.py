@@ -15,6 +15,7 @@ from protocol import CloseCode, State, format_date
 from supervision.server.admission import Admission, Refusal
 from supervision.server.deadlines import Deadlines
 from supervision.server.policy import Policy
+from supervision.server.unread import Unread
 from supervision.server.wire import Wire
 
 log = get_logger("canopy.server")
@@ -43,7 +44,9 @@ class Sockets:
         is_closed: the application has ended; nothing can be served with these sockets any more
         accepted: connections so far
         refused: connections and handshakes turned away, by `Refusal.name` in lower case
-        cut_off: connections that we dropped, by the reason: `request`, `no_pong`, `stalled`, `backlog`, `close`, `tls`
+        unread: bytes that wait because of clients, in all and by address
+        cut_off: connections that we dropped, by the reason: `request`, `no_pong`, `stalled`, `backlog`, `unread`,
+            `close`, `tls`
         closings: how WebSockets have ended, by close code
     """
 
@@ -68,6 +71,7 @@ class Sockets:
         self.closings: Counter[int] = Counter()
         self.deadlines = Deadlines(policy)
         self.admission = Admission(policy)
+        self.unread = Unread(policy.max_unread, policy.proxies)
         self._past_bytes_in = 0
         self._past_bytes_out = 0
         self._ids = itertools.count(1)
@@ -132,6 +136,7 @@ class Sockets:
             self._past_bytes_in += wire.bytes_in
             self._past_bytes_out += wire.bytes_out
         self.deadlines.forget(wire)
+        self.unread.forget(wire)
         for awaited, tell in tuple(self._when_gone):
             awaited.discard(wire)
             if not awaited:
@@ -178,10 +183,14 @@ class Sockets:
             listening.close()
 
     async def say_goodbye(self) -> list[Wire]:
-        """Close every WebSocket with 1001, and return them. Who asks over HTTP is still told that we are not ready."""
+        """Close every WebSocket with 1001, and return them. Who asks over HTTP is still told that we are not ready.
+
+        One whose peer has ended its side ends by itself, when it has been answered.
+        """
         websockets = [wire for wire in self.wires.values() if wire.session.state is not State.HTTP]
         for number, wire in enumerate(websockets, start=1):
-            wire.close(CloseCode.GOING_AWAY, GOODBYE)
+            if wire.session.state is not State.FINISHING:
+                wire.close(CloseCode.GOING_AWAY, GOODBYE)
             if number % GOODBYES == 0:
                 await asyncio.sleep(0)
         return websockets

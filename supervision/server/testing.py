@@ -243,7 +243,7 @@ class VirtualTransport(asyncio.Transport):
         """The client takes what waits for it."""
         while self._outgoing and not self._client.is_stalled:
             self._deliver_out(self._outgoing.popleft())
-        self._after_draining()
+        self._end_if_drained()
 
     def give(self, size: int) -> None:
         """The client takes so many bytes of what waits for it."""
@@ -254,7 +254,7 @@ class VirtualTransport(asyncio.Transport):
                 data = data[:size]
             size -= len(data)
             self._deliver_out(data)
-        self._after_draining()
+        self._end_if_drained()
 
     def _deliver_out(self, data: bytes) -> None:
         self._taken += len(data)
@@ -263,13 +263,13 @@ class VirtualTransport(asyncio.Transport):
         else:
             for piece in self._weather.pieces(data):
                 self._send(self._client.feed, piece)
-
-    def _after_draining(self) -> None:
-        if self._is_half_closed and not self._outgoing and not self._client.is_stalled:
-            self.arrive(EOF)  # a client that is told no more has nothing to say either
         if self._is_congested and not self.get_write_buffer_size():
             self._is_congested = False
-            self._protocol.resume_writing()
+            self._protocol.resume_writing()  # which may write more
+
+    def _end_if_drained(self) -> None:
+        if self._is_half_closed and not self._outgoing and not self._client.is_stalled:
+            self.arrive(EOF)  # a client that is told no more has nothing to say either
         if self._is_closing and not self._outgoing:
             self._lose(None)
 
@@ -330,6 +330,8 @@ class VirtualTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Send bytes to the client."""
+        if self._is_half_closed:
+            raise RuntimeError("Cannot call write() after write_eof()")
         if self._is_closing:
             return
         if RESET in self._incoming:
@@ -438,7 +440,7 @@ class VirtualWebSocket(VirtualEndpoint):
         self.is_mute = False
         self.response = b""
         self._close: tuple[int, str] = (1006, "")
-        self._inbox = b""
+        self._inbox = bytearray()
         self._is_open = False
 
     def begin(self, listening: VirtualSocket, path: str = "/ws", headers: Iterable[str] = ()) -> None:
@@ -473,7 +475,7 @@ class VirtualWebSocket(VirtualEndpoint):
             head, separator, rest = self._inbox.partition(b"\r\n\r\n")
             if not separator:
                 return
-            self.response, self._inbox = head, rest
+            self.response, self._inbox = bytes(head), rest
             self._is_open = head.startswith(b"HTTP/1.1 101 ")
             self.on_open()
             if not self._is_open:
@@ -501,4 +503,4 @@ class VirtualWebSocket(VirtualEndpoint):
                     self.send_bytes(encode_frame(Opcode.PONG, frame.payload, mask=MASK))
             elif frame.opcode is not Opcode.PONG:
                 self.on_data(frame.payload.decode() if frame.opcode is Opcode.TEXT else bytes(frame.payload))
-        self._inbox = self._inbox[position:]
+        del self._inbox[:position]

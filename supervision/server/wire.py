@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = get_logger("canopy.server")
 
-_OPEN, _CLOSED = State.OPEN, State.CLOSED  # a member looked up on its class costs 40 ns
+_OPEN, _FINISHING, _CLOSED = State.OPEN, State.FINISHING, State.CLOSED  # a member looked up on its class costs 40 ns
 
 
 @shown("id", "bytes_in", "bytes_out")
@@ -33,7 +33,6 @@ class Wire(Incoming):
     """The socket of one connection. See the base classes for what else it has.
 
     Attributes:
-        address: the client's, which is not the peer's behind a proxy that is trusted
         connected_at: when it began, in seconds of the loop's clock
         keepsake: whatever the owner wants its next incarnation to find
     """
@@ -42,14 +41,13 @@ class Wire(Incoming):
         "_admitted",
         "_peer_address",
         "_unwatch",
-        "address",
         "connected_at",
         "keepsake",
     )
 
     def __init__(self, sockets: Sockets, address: str) -> None:
         super().__init__(sockets, address)
-        self.address = self._peer_address = address
+        self._peer_address = address
         self.connected_at = 0.0
         self.keepsake: Any = None
         self._admitted: str | None = None  # whose WebSocket it is, once it may be opened
@@ -200,9 +198,16 @@ class Wire(Incoming):
         self.write(message.for_session(self.session))
 
     def send_frames(self, data: bytes) -> None:
-        """Send whole frames that somebody encoded for many wires at once; nothing unless the WebSocket is open."""
-        if self.session.state is _OPEN:
+        """Send whole frames that somebody encoded for many wires at once. After a close frame nothing is sent."""
+        state = self.session.state
+        if state is _OPEN or state is _FINISHING:
             self.write(data)
+
+    def send_shared(self, data: bytes) -> None:
+        """Send whole frames that the caller keeps for others, too, and counts itself: they do not count as unread."""
+        state = self.session.state
+        if state is _OPEN or state is _FINISHING:
+            self.write_shared(data)
 
     # The end.
 
@@ -210,7 +215,7 @@ class Wire(Incoming):
         """Begin the closing handshake, or end HTTP after what is being sent; the transport follows in time."""
         if self.is_closed:
             return
-        if self.session.state is State.FINISHING:
+        if self.session.state is _FINISHING:
             self.finish()
         elif self.session.state is _OPEN:
             self.write(self.session.close(code, reason))
@@ -219,6 +224,23 @@ class Wire(Incoming):
             self._read_on()  # for the peer's answer, even if nobody owns the wire
         elif self.session.state is State.HTTP and not self.session.awaits_answer:
             self.end(half=False)
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether the peer has ended its side, and can still be answered."""
+        return self.session.state is _FINISHING and not self.is_closed
+
+    def hold_end(self) -> None:
+        """Give the owner the time of a closing handshake for answers to what the peer said before its end."""
+        self._is_notified = False  # it has taken the last event, and is to hear of the end of TCP
+        self._sockets.deadlines.closing.start(self)
+
+    def closing_overdue(self) -> None:
+        """End a connection whose owner still holds its end, or drop a peer that does not end its side."""
+        if self.session.state is _FINISHING:
+            self.finish()
+        else:
+            super().closing_overdue()
 
     def finish(self) -> None:
         """Answer the peer's close, violation or end, which is the last event, and end the connection."""

@@ -28,6 +28,16 @@ COUNT_SOCKETS = """
     };
 """
 
+STILL = "document.querySelector('[data-testid=still]')"
+PIXELS = """
+    (image) => {
+        const context = new OffscreenCanvas(image.naturalWidth, image.naturalHeight).getContext("2d");
+        context.drawImage(image, 0, 0);
+        return [[0, 0], [1, 1]].map(([x, y]) => [...context.getImageData(x, y, 1, 1).data.slice(0, 3)]);
+    }
+"""
+"""The colours of two pixels of an image."""
+
 SPILLED = """
     [...document.querySelectorAll("#help dt")].filter((term) => {
         const words = document.createRange();
@@ -292,15 +302,23 @@ async def test_who_is_banned_is_told_so_also_after_a_reload_and_not_connected_ag
 ) -> None:
     async with browser_and_canvas(tmp_path, chromium) as (browser, application):
         ann = await open_page(browser, application)
+        await paint(ann, 1, 1, "#FF0000")
         query = urlencode({"whom": await ann.evaluate("window.canopy.userId"), "reason": "paints over others"})
         ask = functools.partial(ask_admin, application.config.data, "POST", f"/api/v1/bans?{query}")
         await asyncio.get_running_loop().run_in_executor(None, ask)
-        for _ in ("at once", "after a reload"):
+        for moment in ("at once", "after a reload"):
             await ann.locator("[data-testid=status][data-status=closed]").wait_for()
             for shown in ("toasts", "status"):
                 await ann.get_by_test_id(shown).get_by_text("You are banned: paints over others").wait_for()
             assert await ann.evaluate("window.opened") == 1
+            assert await ann.evaluate("window.canopy.paint(2, 2, '#00FF00')") is False
+            await ann.get_by_test_id("look-only").wait_for()
+            assert await ann.get_by_test_id("still").is_visible() is (moment == "after a reload")
             await ann.reload()
+        still = ann.get_by_test_id("still")
+        await still.wait_for()
+        await ann.wait_for_function(f"() => {STILL}.src.endsWith('every=1') && {STILL}.complete")
+        assert await still.evaluate(PIXELS) == [[255, 255, 255], [255, 0, 0]]
 
 
 @live
@@ -376,6 +394,11 @@ async def test_page_counts_a_cooldown_down_and_queues_nothing(tmp_path: Path, ch
         await ann.mouse.up()
         await ann.wait_for_function("() => window.canopy.pending === 0 && window.canopy.seq === 1")
         assert (await ann.inner_text("[data-testid=wait]"))[0] == "1"  # minute
+        for name in ("Undo", "Redo"):
+            button = ann.get_by_role("button", name=f"{name}: wait 1:")
+            assert await button.get_attribute("aria-disabled") == "true"
+        await ann.keyboard.press("Control+z")
+        assert await ann.evaluate("window.canopy.pending") == 0
         assert await ann.evaluate("window.canopy.paint(3, 3, '#00FF00')") is False
         await ann.reload()
         await ann.locator("[data-testid=status][data-status=live]").wait_for()
@@ -393,6 +416,7 @@ async def test_page_paints_again_when_the_cooldown_is_over(tmp_path: Path, chrom
         for x in (1, 2, 3):
             await paint(ann, x, 1, "#00FF00")
             await ann.locator("[data-testid=wait]").wait_for(state="hidden")
+            await ann.get_by_role("button", name="Undo: counts as a pixel").wait_for()
         assert await ann.evaluate("window.canopy.seq") == 3
         await check_undisturbed(ann)
 
@@ -571,7 +595,8 @@ LAYOUT = """
         }
         const isReachable = (control) => {
             control.scrollIntoView({ block: "nearest", inline: "nearest" });
-            const { left, top, right, bottom } = control.getBoundingClientRect();
+            const { left, top, right, bottom, width, height } = control.getBoundingClientRect();
+            if (Math.min(width, height) < 24) return false; // WCAG 2.2, 2.5.8
             const found = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
             return control.contains(found);
         };
@@ -582,7 +607,7 @@ LAYOUT = """
         return faults;
     }
 """
-"""Panels that lie on one another or outside, and controls that cannot be clicked."""
+"""Panels that lie on one another or outside, and controls that cannot be clicked or are too small to be aimed at."""
 
 WIDE = [(1366, 768), (1024, 768), (820, 1180), (740, 360)]
 NARROW = [(390, 844), (360, 640), (320, 568), (320, 256), (280, 653)]

@@ -1,5 +1,7 @@
 """Acknowledgements: each message with an id gets one, after its errors, when its pixels are on the canvas."""
 
+import asyncio
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from struct import pack
@@ -7,16 +9,20 @@ from typing import Any
 
 import pytest
 
+from actors import whereis
+from actors.debug import force_exit, resume, suspend
 from actors.testing import quiet, settle
 from canvas.area import Area
 from canvas.grid import Change
 from canvas.rate_limit import RateLimit
 from canvas.rules import Cooldown
 from canvas.store import MemoryStore, StoreError
-from tests.support.instance import simulation
+from supervision.server import Policy
+from tests.support.instance import connection_of, mended, simulation
 from tests.support.scenarios import simulated
-from tests.support.virtual_network import BinaryClient, VirtualClient
+from tests.support.virtual_network import EOF, BinaryClient, VirtualClient
 
+CLOSE_TIMEOUT = Policy().close_timeout
 RED, GREEN = "#FF0000", "#00FF00"
 KINDS = pytest.mark.parametrize("kind", [VirtualClient, BinaryClient])
 
@@ -212,3 +218,242 @@ async def test_pixels_that_the_store_refuses_are_named_and_acknowledged(
         ann.paint(1, 2, RED, 9)
         await ann.acknowledged(9)
         assert ann.screen.acks[9] == 1
+
+
+# The end of a client.
+
+ENDS = pytest.mark.parametrize("how", ["close", "half"])
+
+
+def end_side(client: VirtualClient, how: str) -> tuple[int, str]:
+    """End the client's side at once; returns how the WebSocket is to end."""
+    if how == "half":
+        client.hang_up(EOF)
+        return 1006, ""
+    client.say_goodbye()
+    return 1000, ""
+
+
+@KINDS
+@ENDS
+@simulated
+async def test_client_that_ends_its_side_at_once_is_answered_before(
+    tmp_path: Path, kind: type[VirtualClient], how: str
+) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = await kind.open(canvas.door)
+        told = heard(ann)
+        ann.paint(1, 2, RED, 7)
+        ann.paint(32, 0, RED, 8)
+        ann.paint(3, 4, RED)
+        ann.paint(5, 6, RED, 9)
+        expected = end_side(ann, how)
+        assert await ann.end() == expected
+        assert sorted(one for one in told if one[0] == "ack") == [("ack", 7, 1), ("ack", 8, 0), ("ack", 9, 3)]
+        assert [one for one in told if one[-1] == RED] == [(1, 2, RED), (3, 4, RED), (5, 6, RED)]
+        assert [one[:2] for one in told if one[0] == "out_of_bounds"] == [("out_of_bounds", 8)]
+        assert not canvas.application.sockets.cut_off
+
+
+@KINDS
+@ENDS
+@simulated
+async def test_client_that_paints_with_its_handshake_and_ends_is_answered(
+    tmp_path: Path, kind: type[VirtualClient], how: str
+) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann = kind()
+        ann.begin(canvas.door)
+        ann.paint(1, 2, RED, 7)
+        expected = end_side(ann, how)
+        assert await ann.end() == expected
+        assert ann.screen.acks == {7: 1}
+
+
+@ENDS
+@pytest.mark.parametrize("victim", ["connection", "canvas", "broadcaster"])
+@simulated
+async def test_crash_before_the_end_of_a_client_is_answered_ends_it_in_time(
+    tmp_path: Path, how: str, victim: str
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with simulation(tmp_path) as canvas:
+        ann = await canvas.join()
+        suspend("store")
+        ann.paint(1, 2, RED, 7)
+        began = loop.time()
+        expected = end_side(ann, how)
+        await quiet()
+        ref = connection_of(canvas.application, "user1") if victim == "connection" else whereis(victim)
+        assert ref is not None
+        force_exit(ref, "crash")
+        assert await ann.end() == expected
+        assert loop.time() - began <= CLOSE_TIMEOUT
+        resume("store")
+        await mended(canvas.application)
+
+
+@ENDS
+@simulated
+async def test_commit_that_hangs_holds_the_end_of_a_painter_for_a_bounded_time_and_that_of_no_other(
+    tmp_path: Path, how: str
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with simulation(tmp_path) as canvas:
+        ann, bob, eve = [await canvas.join() for _ in range(3)]
+        suspend("store")
+        ann.paint(1, 2, RED, 7)
+        bob.paint(3, 4, RED, 8)
+        await quiet()
+        began = loop.time()
+        ends = [end_side(client, how) for client in (ann, bob, eve)]
+        assert await eve.end() == ends[2]
+        assert loop.time() == began
+        await settle(CLOSE_TIMEOUT / 2)
+        assert (ann.closed, bob.closed) == (None, None)
+        assert (await ann.end(), await bob.end()) == (ends[0], ends[1])
+        assert loop.time() - began == pytest.approx(CLOSE_TIMEOUT)
+        resume("store")
+        await quiet()
+        assert canvas.application.store.load().seq == 2
+        assert not canvas.application.sockets.cut_off
+
+
+@ENDS
+@simulated
+async def test_end_waits_for_nothing_when_too_much_waits_for_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr("canvas.canvas.MAX_WAITING", 2)
+    loop = asyncio.get_running_loop()
+    async with simulation(tmp_path) as canvas:
+        ann, bob = await canvas.join(), await canvas.join()
+        suspend("store")
+        for x in range(3):
+            ann.paint(x, 0, RED)
+            bob.paint(x, 1, RED, x)
+            await quiet()
+        began = loop.time()
+        expected = end_side(bob, how)
+        assert await bob.end() == expected
+        assert loop.time() == began
+        resume("store")
+
+
+# What does not wait for a commit.
+
+
+@KINDS
+@simulated
+async def test_message_that_is_refused_as_a_whole_waits_for_no_commit(
+    tmp_path: Path, kind: type[VirtualClient]
+) -> None:
+    async with simulation(tmp_path, palette=(0xFF0000,), cooldown=Cooldown(60.0, 60.0)) as canvas:
+        ann, bob = await kind.open(canvas.door), await kind.open(canvas.door)
+        suspend("store")
+        ann.paint(1, 2, RED, 7)
+        await quiet()
+        told = heard(ann)
+        ann.paint(32, 0, RED, 8)
+        ann.paint(1, 1, GREEN, 9)
+        ann.paint(1, 1, RED, 10)
+        await ann.acknowledged(8, 9, 10)
+        kinds = [one[:2] for one in told]
+        for code, id_ in (("out_of_bounds", 8), ("color_not_allowed", 9), ("cooldown", 10)):
+            assert kinds.index((code, id_)) < kinds.index(("ack", id_))
+        assert {seq for name, _, seq, *_ in told if name == "ack"} == {0}
+        resume("store")
+        await ann.acknowledged(7)
+        assert told[-2:] == [(1, 2, RED), ("ack", 7, 1)]
+        await bob.until(lambda: bob.screen.seq == 1)
+
+
+@simulated
+async def test_refusal_by_the_cooldown_waits_for_no_commit_and_its_time_is_right(tmp_path: Path) -> None:
+    async with simulation(tmp_path, cooldown=Cooldown(60.0, 60.0)) as canvas:
+        ann = await BinaryClient.open(canvas.door)
+        told = heard(ann)
+        suspend("store")
+        ann.send_binary(pixels((0, 0), (1, 0), id_=7))
+        error = await ann.error()
+        assert (error["code"], error["x"], error["retry_after"]) == ("cooldown", 1, 60.0)
+        await settle(20.0)
+        assert told == [("cooldown", 7, 1, 0)]
+        resume("store")
+        await ann.acknowledged(7)
+        assert told[1:] == [(0, 0, RED), ("ack", 7, 1)]
+        await settle(40.0)
+        ann.send_binary(pixels((1, 0), id_=8))
+        await ann.acknowledged(8)
+        assert told[3:] == [(1, 0, RED), ("ack", 8, 2)]
+
+
+@simulated
+async def test_each_pixel_is_refused_for_one_reason_and_the_store_begins_no_cooldown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(store: MemoryStore, changes: Sequence[Change], at: float) -> None:
+        raise StoreError("no space left on device")
+
+    async with simulation(tmp_path, cooldown=Cooldown(60.0, 60.0)) as canvas:
+        ann = await BinaryClient.open(canvas.door)
+        told = heard(ann)
+        with monkeypatch.context() as patch:
+            patch.setattr(MemoryStore, "append", refuse)
+            ann.send_binary(pixels((0, 0), (1, 0), id_=7))
+            await ann.acknowledged(7)
+        assert told == [("cooldown", 7, 1, 0), ("store_unavailable", 7, 0, 0), ("ack", 7, 0)]
+        ann.send_binary(pixels((1, 0), id_=8))
+        await ann.acknowledged(8)
+        assert told[3:] == [(1, 0, RED), ("ack", 8, 1)]
+
+
+@pytest.mark.parametrize("cooldown", [None, Cooldown(0.5, 0.5)], ids=["free", "cooldown"])
+@pytest.mark.parametrize("number", range(3))
+@simulated
+async def test_whatever_the_store_refuses_each_message_is_answered_once_and_truly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cooldown: Cooldown | None, number: int
+) -> None:
+    chance = random.Random(number)
+    is_full = False
+    append = MemoryStore.append
+
+    def fail_now_and_then(store: MemoryStore, changes: Sequence[Change], at: float) -> None:
+        if is_full:
+            raise StoreError("no space left on device")
+        append(store, changes, at)
+
+    monkeypatch.setattr(MemoryStore, "append", fail_now_and_then)
+    async with simulation(tmp_path, cooldown=cooldown) as canvas:
+        clients = [await BinaryClient.open(canvas.door) for _ in range(3)]
+        heard_of = [heard(client) for client in clients]
+        painted: list[dict[int, list[tuple[int, int, str]]]] = [{} for _ in clients]
+        for _ in range(40):
+            is_full = chance.random() < 0.4
+            suspend("store")
+            for _ in range(chance.randint(1, 6)):
+                who, id_ = chance.randrange(3), len(painted[0]) + len(painted[1]) + len(painted[2])
+                count = chance.randint(1, 3)
+                cells = [(chance.randrange(2), 0, chance.choice((RED, GREEN, "#FFFFFF"))) for _ in range(count)]
+                painted[who][id_] = cells
+                body = b"".join(pack("<HH", x, y) + bytes.fromhex(color[1:]) for x, y, color in cells)
+                clients[who].send_binary(pack("<BI", 4, id_) + body)
+                if chance.random() < 0.5:
+                    await quiet()
+            resume("store")
+            await settle(chance.choice((0.1, 0.6)))
+        states: list[dict[tuple[int, int], str]] = [{}]
+        for one in heard_of[0]:
+            if len(one) == 3 and one[0] != "ack":
+                states.append({**states[-1], (one[0], one[1]): one[2]})
+        for told, messages in zip(heard_of, painted, strict=True):
+            acks = [one for one in told if one[0] == "ack"]
+            assert sorted(id_ for _, id_, _ in acks) == sorted(messages)
+            for ack in acks:
+                _, id_, seq = ack
+                errors = [one for one in told if len(one) == 4 and one[1] == id_]
+                assert all(told.index(one) < told.index(ack) for one in errors)
+                refused = {one[2:] for one in errors}
+                for x, y, color in {(x, y): (x, y, color) for x, y, color in messages[id_]}.values():
+                    if (x, y) not in refused:
+                        assert states[seq].get((x, y), "#FFFFFF") == color

@@ -141,6 +141,29 @@ async def test_change_that_the_store_refuses_costs_nothing(tmp_path: Path, monke
 
 
 @simulated
+async def test_only_pixels_that_the_store_refuses_are_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(store: MemoryStore, changes: Sequence[Change], at: float) -> None:
+        raise StoreError("database or disk is full")
+
+    async with simulation(tmp_path, rate_limit=RateLimit(0.001, 4)) as canvas:
+        ann = await BinaryClient.open(canvas.door)
+        with monkeypatch.context() as patch:
+            patch.setattr(MemoryStore, "append", refuse)
+            white = pack("<HHBBB", 0, 0, 255, 255, 255)  # it has that colour
+            ann.send_binary(pack("<BI", 4, 7) + white + b"".join(pack("<HHBBB", x, 0, 255, 0, 0) for x in (1, 2)))
+            await ann.acknowledged(7)
+        assert [(error["code"], error["x"]) for error in ann.screen.errors] == [
+            ("store_unavailable", 1), ("store_unavailable", 2),
+        ]  # fmt: skip
+        ann.send_binary(pack("<BI", 4, 8) + b"".join(pack("<HHBBB", x, 0, 255, 0, 0) for x in range(4)))
+        await ann.acknowledged(8)
+        assert [x for x, _, _ in ann.screen.own] == [0, 1, 2]
+        assert [(error["code"], error["x"]) for error in ann.screen.errors[2:]] == [("rate_limited", 3)]
+
+
+@simulated
 async def test_of_pixels_that_come_together_one_is_painted_and_each_other_is_refused(tmp_path: Path) -> None:
     async with simulation(tmp_path, cooldown=Cooldown(60.0, 60.0)) as canvas:
         ann = await BinaryClient.open(canvas.door)

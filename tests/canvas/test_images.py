@@ -14,10 +14,11 @@ from PIL import Image
 from actors import CallExit, call, start
 from actors.debug import resume, suspend
 from actors.testing import quiet, settle
-from canvas import images, png
+from canvas import png
 from canvas.canvas import Picture
 from canvas.grid import Grid
-from canvas.images import EncodePng, Images, Png
+from canvas.held import Meter
+from canvas.images import MAX_KEPT, EncodePng, Images, Png
 from tests.support.instance import new_application, running
 from tests.support.raw_socket import get
 from tests.support.scenarios import live, simulated
@@ -51,11 +52,11 @@ def test_picture_has_every_nth_pixel(width: int, height: int, step: int, pixels:
     assert (red << 16 | green << 8 | blue == expected).all()
 
 
-def at(seq: int) -> Picture:
+def at(seq: int, epoch: str = "an epoch") -> Picture:
     """A canvas after so many changes."""
     grid = Grid(9, 7)
     grid.seq = seq
-    return Picture("an epoch", grid)
+    return Picture(epoch, grid)
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ async def ask(seq: int, step: int = 1, timeout: float = 30.0) -> tuple[int, byte
 
 @simulated
 async def test_all_who_ask_while_a_picture_is_made_share_the_next(encoded: list[tuple[int, int]]) -> None:
-    await start(Images, name="images")
+    await start(Images, Meter("pictures", MAX_KEPT), name="images")
     suspend("images")
     asked = [asyncio.ensure_future(ask(seq, step)) for seq, step in ((1, 1), (1, 2), (3, 1), (2, 1), (4, 2))]
     await quiet()
@@ -92,8 +93,21 @@ async def test_all_who_ask_while_a_picture_is_made_share_the_next(encoded: list[
 
 
 @simulated
+async def test_picture_of_one_epoch_is_no_answer_to_who_asks_for_another(encoded: list[tuple[int, int]]) -> None:
+    await start(Images, Meter("pictures", MAX_KEPT), name="images")
+    suspend("images")
+    wanted = [("old", 7), ("new", 1), ("old", 8), ("new", 2), ("new", 1)]
+    asked = [asyncio.ensure_future(call("images", EncodePng(at(seq, epoch)))) for epoch, seq in wanted]
+    await quiet()
+    resume("images")
+    answers = [(png.epoch, png.seq) for png in await asyncio.gather(*asked)]
+    assert answers == [("old", 8), ("new", 2), ("old", 8), ("new", 2), ("new", 2)]
+    assert encoded == [(8, 1), (2, 1)]
+
+
+@simulated
 async def test_no_picture_is_made_for_those_who_have_left(encoded: list[tuple[int, int]]) -> None:
-    await start(Images, name="images")
+    await start(Images, Meter("pictures", MAX_KEPT), name="images")
     suspend("images")
     timed_out = asyncio.ensure_future(ask(1, timeout=1.0))
     gone = asyncio.ensure_future(ask(2))
@@ -111,14 +125,15 @@ async def test_no_picture_is_made_for_those_who_have_left(encoded: list[tuple[in
 
 @simulated
 async def test_no_more_pictures_are_kept_than_there_is_room_for(
-    encoded: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+    encoded: list[tuple[int, int]],
 ) -> None:
-    monkeypatch.setattr(images, "MAX_KEPT", 20)
-    await start(Images, name="images")
+    meter = Meter("pictures", 20)
+    await start(Images, meter, name="images")
     for step in (1, 2, 1, 3, 2, 3, 1):
         await ask(1, step)
+        assert meter.used <= 20
     assert encoded == [(1, 1), (1, 2), (1, 3), (1, 1)]
-    monkeypatch.setattr(images, "MAX_KEPT", 9)
+    meter.most = 9
     for _ in range(2):
         await ask(2)
     assert encoded[4:] == [(2, 1), (2, 1)]

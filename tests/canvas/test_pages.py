@@ -234,7 +234,7 @@ async def test_health_is_503_while_the_database_is_lost_and_painting_is_refused(
         database.rename(away)
         answer = await get(port, "/healthz")
         assert answer.status == 503
-        assert json.loads(answer.body)["error"] == "canvas.db was deleted, moved or replaced while it was in use"
+        assert json.loads(answer.body)["error"] == "the database was deleted, moved or replaced"
         ann.paint(2, 1, "#FF0000")
         assert (await ann.error())["code"] == "store_unavailable"
         away.rename(database)

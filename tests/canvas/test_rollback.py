@@ -18,6 +18,7 @@ from supervision.console.client import AdminError, ask_admin
 from tests.support.instance import mended, new_application, running, simulation
 from tests.support.raw_socket import get
 from tests.support.scenarios import live, simulated
+from tests.support.virtual_network import VirtualClient
 from tests.support.websocket_client import WebSocketClient
 
 RED, GREEN, BLUE, WHITE = "#FF0000", "#00FF00", "#0000FF", "#FFFFFF"
@@ -136,7 +137,7 @@ async def test_what_is_no_pixel_is_refused_with_the_field(tmp_path: Path) -> Non
                              ("x=%D9%A1&y=0", "x"), ("x=1&y=1&limit=1000", "limit")):  # fmt: skip
             answer = await get(application.sockets.port, f"/api/pixel?{query}")
             assert answer.status == 400
-            assert answer.body.decode().startswith(f"{field} must be an integer from 0 to ")
+            assert answer.body.decode().startswith(f"{field} must be an integer from {int(field == 'limit')} to ")
 
 
 @live
@@ -204,6 +205,35 @@ async def test_painting_is_refused_when_too_much_waits_for_the_store(
         await ann.until(lambda: ann.screen.seq == 7)
         ann.paint(0, 3, GREEN)
         await ann.until(lambda: ann.screen.seq == 8)
+
+
+@simulated
+async def test_one_address_may_have_half_of_what_waits_for_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("canvas.canvas.MAX_WAITING", 10)
+    monkeypatch.setattr("canvas.canvas.SHARE", 5)
+
+    def refused(client: VirtualClient) -> int:
+        return [error["code"] for error in client.screen.errors].count("store_unavailable")
+
+    async with simulation(tmp_path, tick=1.0) as canvas:
+        clients = [VirtualClient(address) for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3")]
+        for client in clients:
+            client.begin(canvas.door)
+            await client.until(lambda client=client: client.screen.states == 1)
+        clients[0].paint(0, 0, RED)
+        await clients[0].until(lambda: clients[0].screen.seq == 1)
+        for row, (client, count) in enumerate(zip(clients, (3, 3, 4, 2), strict=True), start=1):
+            for number in range(count):
+                client.paint(number, row, RED, id_=number)
+                await quiet()
+        assert canvas.application.room.held.pixels.used == 10
+        assert [refused(client) for client in clients] == [0, 1, 0, 1]
+        await settle(2.0)
+        assert canvas.application.room.held.pixels.used == 0
+        clients[1].paint(5, 5, RED, id_=9)
+        await clients[1].acknowledged(9)
 
 
 @pytest.mark.parametrize("has_been_sent", [False, True])

@@ -9,9 +9,10 @@ from actors.testing import run, settle
 from canvas import broadcaster, states
 from canvas.area import TILE, Area
 from canvas.codec import BINARY, JSON, Codec
-from canvas.encoder import Encode, Encoder, Want
-from canvas.grid import Grid
-from canvas.states import BYTES_PER_PIXEL, KEPT_FOR, States, most_bytes
+from canvas.encoder import MAX_TILES, Encode, Encoder, Tiles, Want
+from canvas.grid import Grid, Tile
+from canvas.held import Meter
+from canvas.states import BYTES_PER_PIXEL, KEPT_FOR, TAKING_TIME, States, most_bytes
 from tests.support.instance import Simulation, simulation
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import VirtualClient
@@ -27,8 +28,8 @@ class Spied(States):
     newest: "Spied"
     most = 0
 
-    def __init__(self, whole: Area) -> None:
-        super().__init__(whole)
+    def __init__(self, whole: Area, meter: Meter) -> None:
+        super().__init__(whole, meter)
         Spied.newest = self
         Spied.most = 0
 
@@ -87,6 +88,53 @@ async def test_states_that_clients_do_not_take_are_bounded_and_make_room_for_oth
         assert Spied.newest.size == 0
 
 
+@pytest.mark.parametrize("greedy", [["192.0.2.1"], ["2001:db8::1", "2001:db8::2", "2001:db8::3"]], ids=str)
+@simulated
+async def test_address_that_takes_too_much_makes_room_at_once_for_others(tmp_path: Path, greedy: list[str]) -> None:
+    async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
+        await full_canvas(canvas)
+        stuck = [await come(canvas, number, greedy[number % len(greedy)]) for number in range(3)]
+        await settle(1.0)
+        assert Spied.newest.size > 2 * STATE
+        bob = await come(canvas, 5, "192.0.2.9")
+        bob.catch_up()
+        await settle(1.0)
+        assert bob.screen.states == 1
+        assert [client.closed is not None for client in stuck].count(True) == 1
+        for client in stuck:
+            client.catch_up()
+
+
+@simulated
+async def test_nobody_is_dropped_at_once_where_each_address_takes_its_share(tmp_path: Path) -> None:
+    async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
+        await full_canvas(canvas)
+        stuck = [await come(canvas, number, f"192.0.2.{number}") for number in range(3)]
+        await settle(1.0)
+        bob = await come(canvas, 5, "192.0.2.9")
+        bob.catch_up()
+        await settle(TAKING_TIME / 2)
+        assert [client.closed for client in [*stuck, bob]] == [None] * 4
+        assert bob.screen.states == 0
+        for client in stuck:
+            client.catch_up()
+        await bob.until(lambda: bob.screen.states == 1)
+
+
+@simulated
+async def test_state_counts_for_nobody_who_has_to_take_it(tmp_path: Path) -> None:
+    async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
+        await full_canvas(canvas)
+        stuck = [await come(canvas, 0, "192.0.2.1") for _ in range(5)]
+        await settle(1.0)
+        wires = canvas.application.sockets.wires.values()
+        assert sum(wire.backlog > STATE // 2 for wire in wires) > 1
+        assert sum(wire.unread for wire in wires) < STATE // 2
+        assert canvas.application.room.held.states.used == Spied.newest.size
+        for client in stuck:
+            client.catch_up()
+
+
 @simulated
 async def test_state_is_forgotten_when_no_client_needs_it(tmp_path: Path) -> None:
     async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
@@ -121,9 +169,27 @@ def test_no_state_takes_more_than_the_room_that_is_made_for_it(codec: Codec, par
 
     async def encode() -> bytes | None:
         encoder = Encoder()
-        encoder.init()
+        encoder.init(Meter("tiles", MAX_TILES))
         return encoder._frames(Encode(grid, "e" * 16, (want,), "nobody"), want)
 
     frames = run(encode())
     assert frames is not None
     assert len(frames) <= most_bytes(want, grid.whole) < 2 * len(frames) + 2_048
+
+
+def test_compressed_tiles_that_were_needed_last_are_kept() -> None:
+    tiles = [np.full((TILE, TILE), number, dtype=np.uint32) for number in range(8)]
+    grid = Grid.restored(8 * TILE, TILE, 0xFFFFFF, 1, [np.hstack(tiles)])
+    places: list[Tile] = [tile for number in range(8) if (tile := grid.tile(number)) is not None]
+    assert len(places) == 8
+    size = max(len(Tiles(Meter("", 10**9)).deflated(0, tile)) for tile in places)
+    meter = Meter("compressed tiles", 4 * size)
+    kept = Tiles(meter)
+    for number in (0, 1, 2, 3, 0, 4, 5):
+        kept.deflated(number, places[number])
+        assert meter.used <= meter.most
+    assert list(kept._kept) == [3, 0, 4, 5]
+    assert kept.deflated(0, places[0]) is kept.deflated(0, places[0])
+    kept.deflated(0, places[1])  # the tile at this place has changed
+    assert meter.used == sum(len(deflated) for _, deflated in kept._kept.values())
+    assert kept.deflated(3, places[3]) == Tiles(Meter("", 10**9)).deflated(3, places[3])

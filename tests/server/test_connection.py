@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors import Ignored, send, send_exit, start, stop
+from actors import KILL, Ignored, send, send_exit, start, stop
 from actors.debug import force_exit, processes
 from actors.testing import Probe, kill, quiet, settle
 from protocol import Binary, Compression, HttpError, Opcode, Request, Response, Text, encode_frame
@@ -60,6 +60,25 @@ class Stillborn(Parrot):
         raise RuntimeError("not today")
 
 
+class Clerk(Parrot):
+    """Repeats what it hears when it is told to, and has the end wait for that."""
+
+    def opened(self) -> None:
+        self.open: list[str] = []
+        self.connection.send_text("hello")
+
+    def received(self, message: Text | Binary) -> None:
+        assert isinstance(message, Text)
+        self.open.append(message.data)
+        self.connection.hold_end()
+
+    def informed(self, message: Any) -> None:
+        if message == "crash":
+            raise RuntimeError("as you wish")
+        self.connection.send_text(self.open.pop(0))
+        self.connection.release_end()
+
+
 class Aviary:
     """Routes to parrots, and to plain answers; remembers every parrot there was, and how it went."""
 
@@ -80,6 +99,8 @@ class Aviary:
         match request.path:
             case "/":
                 return WebSocket(lambda connection: Parrot(connection, self.diary), label="parrot")
+            case "/clerk":
+                return WebSocket(lambda connection: Clerk(connection, self.diary))
             case "/stillborn":
                 return WebSocket(lambda connection: Stillborn(connection, self.diary))
             case "/spoken":
@@ -189,6 +210,99 @@ async def test_what_came_before_the_end_of_the_stream_is_answered() -> None:
         assert (await peer.message(), await peer.message()) == ("a", "b")
         assert (await peer.end())[0] == 1006
         assert aviary.goodbyes == [(1006, "")]
+
+
+ENDS: dict[str, tuple[bytes, tuple[int, str]]] = {
+    "close frame": (encode_frame(Opcode.CLOSE, b"\x03\xe9", mask=MASK), (1001, "")),
+    "violation": (b"\x83\x80" + MASK, (1002, "opcode 0x3 is reserved (RFC 6455 §5.2)")),
+    "half": (b"", (1006, "")),
+}
+
+
+def end_side(peer: VirtualPeer, words: bytes, how: str) -> None:
+    """Say something and end the client's side, in one segment where that can be."""
+    last = ENDS[how][0]
+    peer.send_bytes(words + last)
+    if not last:
+        peer.hang_up(EOF)
+
+
+@pytest.mark.parametrize("how", ENDS)
+@simulated
+async def test_end_waits_for_the_answers_that_the_handler_owes(how: str) -> None:
+    async with simulated_server(aviary := Aviary()) as server:
+        peer = await greeted(await server.join("/clerk"))
+        end_side(peer, text("a") + text("b") + text("c"), how)
+        (connection,) = server.connections()
+        for word in ("a", "b", "c"):
+            await settle(CLOSE_TIMEOUT / 4)
+            assert (peer.received, peer.closed) == ([], None)
+            send(connection, "answer")
+            await quiet()
+            assert peer.received.pop() == word
+        assert await peer.end() == ENDS[how][1]
+        assert aviary.goodbyes == [ENDS[how][1]]
+        assert server.connections() == []
+        assert not server.sockets.cut_off
+
+
+@pytest.mark.parametrize("how", ENDS)
+@simulated
+async def test_end_waits_for_an_answer_no_longer_than_a_closing_handshake_may_take(how: str) -> None:
+    loop = asyncio.get_running_loop()
+    async with simulated_server(aviary := Aviary()) as server:
+        peer = await greeted(await server.join("/clerk"))
+        (connection,) = server.connections()
+        began = loop.time()
+        end_side(peer, text("a"), how)
+        assert await peer.end() == ENDS[how][1]
+        assert loop.time() - began == pytest.approx(CLOSE_TIMEOUT)
+        send(connection, "too late")
+        await quiet()
+        assert (peer.received, aviary.goodbyes) == ([], [ENDS[how][1]])
+        assert server.connections() == []
+
+
+@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("fate", ["crash", "kill", "reset", "stop"])
+@simulated
+async def test_end_that_waits_is_over_when_nobody_can_answer_or_hear_it(how: str, fate: str) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with simulated_server(aviary := Aviary()) as server:
+        peer = await greeted(await server.join("/clerk"))
+        end_side(peer, text("a"), how)
+        await quiet()
+        (connection,) = server.connections()
+        assert peer.closed is None
+        if fate == "stop":
+            stopping = asyncio.ensure_future(server.application.stop())
+            send(connection, "answer")
+            await stopping
+            assert peer.received == ["a"]
+        elif fate == "reset":
+            peer.hang_up(RESET)
+        elif fate == "kill":
+            send_exit(connection, KILL)
+        else:
+            send(connection, "crash")
+        await peer.until(lambda: peer.closed is not None)
+        await quiet()
+        assert aviary.goodbyes == [ENDS[how][1]]
+        assert server.sockets.wires == {}
+        assert server.connections() == []
+    assert loop.time() == began
+
+
+@simulated
+async def test_close_frame_of_ours_waits_for_nothing() -> None:
+    async with simulated_server(aviary := Aviary()) as server:
+        peer = await greeted(await server.join("/clerk"))
+        peer.send_bytes(text("a"))
+        await quiet()
+        aviary.diary[0].connection.close(1000, "as you wish")
+        assert await peer.end() == (1000, "as you wish")
+        assert server.connections() == []
 
 
 @simulated

@@ -184,3 +184,17 @@ async def test_refused_client_that_goes_on_sending_is_dropped_in_time() -> None:
             await settle(LINGER / 4)
             browser.send_bytes(b"more")
         assert browser.closed is not None
+
+
+@pytest.mark.parametrize("said", [HANDSHAKE, b"GET / HTTP/1.1\r\nHost: canopy\r\n\r\n"], ids=["page", "request"])
+@simulated
+async def test_refused_client_is_told_once_whatever_it_says_afterwards(said: bytes) -> None:
+    failures: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    async with simulated_server(answer, max_connections=0) as server:
+        browser = VirtualBrowser(server.door)
+        for more in (said, encode_frame(Opcode.CLOSE, b"\x11\x97", mask=MASK), said):
+            browser.send_bytes(more)
+        await browser.end()
+        assert len(browser.writes) == 1
+    assert failures == []

@@ -13,6 +13,8 @@ from actors.debug import force_exit, processes
 from protocol import Binary, Opcode, Request, Response, Text
 from supervision import Application
 from supervision.server import Connection, Policy, Sockets, WebSocket, listen, server
+from supervision.server.outgoing import PIECE
+from supervision.server.progress import progress_of
 from tests.support.raw_socket import RawSocket, client_frame, handshake, request
 from tests.support.scenarios import live, live_on_every_loop
 
@@ -38,6 +40,8 @@ class Echo:
 def routes(request: Request) -> Response | WebSocket:
     if request.path == "/ws":
         return WebSocket(Echo)
+    if request.path[1:].isdigit():
+        return Response(200, (), bytes(int(request.path[1:])))
     return Response(200, (), f"{request.is_secure}".encode())
 
 
@@ -133,3 +137,24 @@ async def test_tls_connection_survives_the_crash_of_its_actor(authority: trustme
         force_exit(connection, "crash")
         client.send(client_frame(Opcode.TEXT, b"still here"))
         assert await client.reader.readexactly(12) == b"\x81\x0astill here"
+
+
+@live_on_every_loop
+async def test_little_is_encrypted_for_a_peer_that_does_not_read(authority: trustme.CA) -> None:
+    size = 30_000_000
+    async with serving(authority) as site:
+        client = await site.open()
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a reading transport, too
+        client.send(request("GET", f"/{size}"))
+        while not site.sockets.unread.total:
+            await asyncio.sleep(0)
+        (wire,) = site.sockets.wires.values()
+        assert wire._transport is not None
+        progress = progress_of(wire._transport)
+        given = wire.bytes_out - wire._waiting
+        assert given - progress.acknowledged(given) - progress.held() < 6 * PIECE
+        assert wire.unread > size // 3
+        client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        assert len((await client.answer()).body) == size
+        assert site.sockets.unread.total == 0
+        client.writer.close()

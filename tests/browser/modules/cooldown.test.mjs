@@ -45,6 +45,16 @@ test("the server knows better than the page how long the wait is", () => {
   assert.equal(cooldown.left, 17_250);
 });
 
+test("whoever shows the wait hears of each second of it, and of a canvas without", () => {
+  const { cooldown } = begun(2, 2);
+  const heard = [];
+  cooldown.onchange = () => heard.push(cooldown.applies && Math.ceil(cooldown.left / 1000));
+  cooldown.begin(1);
+  clock.advance(3000);
+  cooldown.adopt(null);
+  assert.deepEqual(heard, [3, 2, 1, 0, false]);
+});
+
 test("the wait grows with the crowd", () => {
   const rule = { shortest: 1, longest: 30 };
   assert.deepEqual([0, 1, 1000, 5000].map((people) => wait(rule, people)), [1000, 1000, 30_000, 30_000]);

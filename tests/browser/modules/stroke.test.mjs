@@ -14,12 +14,15 @@ function newPicture() {
     contains: (x, y) => x >= 0 && y >= 0 && x < WIDTH && y < WIDTH,
     at: (x, y) => colors[y * WIDTH + x],
   };
+  let allowed = Infinity;
   const paint = (x, y, color) => {
-    if (colors[y * WIDTH + x] === color) return false;
+    if (colors[y * WIDTH + x] === color || allowed === 0) return false;
     colors[y * WIDTH + x] = color;
+    allowed -= 1;
     return true;
   };
-  return { colors, paint, strokes: new Strokes(picture, paint) };
+  const allow = (count) => (allowed = count);
+  return { colors, paint, allow, strokes: new Strokes(picture, paint, () => allowed === 0) };
 }
 
 function draw(strokes, from, to, color) {
@@ -56,6 +59,19 @@ test("undo and redo leave what somebody else has painted since", () => {
   assert.ok(strokes.redo());
   assert.deepEqual(colors.slice(0, 4), [5, 9, 8, 5]);
   assert.equal(strokes.redo(), false);
+});
+
+test("where pixels wait for each other, undo and redo go pixel by pixel, and forget none", () => {
+  const { colors, allow, strokes } = newPicture();
+  draw(strokes, { x: 0, y: 0 }, { x: 2, y: 0 }, 5);
+  for (const [step, expected] of [
+    ["undo", [0, 5, 5]], ["undo", [0, 0, 5]], ["redo", [0, 5, 5]], ["undo", [0, 0, 5]], ["undo", [0, 0, 0]],
+    ["redo", [0, 0, 5]], ["redo", [0, 5, 5]], ["redo", [5, 5, 5]], ["undo", [0, 5, 5]],
+  ]) {
+    allow(1);
+    assert.ok(strokes[step]());
+    assert.deepEqual(colors.slice(0, 3), expected);
+  }
 });
 
 test("undo takes back the stroke that is being drawn, and the rest of it paints nothing", () => {

@@ -1,0 +1,123 @@
+"""The table of what waits in memory names every queue and cache of the code, and what the console shows of them."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors import report
+from actors.mailbox import HIGH_WATER
+from actors.stderr import MAX_WAITING
+from canvas import canvas, guests, pixel, rate_limit, recent, states
+from canvas.application import QUESTIONS
+from canvas.encoder import MAX_TILES
+from canvas.images import MAX_KEPT
+from canvas.store import sqlite
+from supervision.console import history, sessions, tracing
+from supervision.console.snapshot import Snapshot
+from supervision.server import Policy
+from supervision.server.incoming import MAX_EVENTS, MAX_INFLATED_EVENTS, MAX_UNTAKEN
+from supervision.server.outgoing import PIECE
+from supervision.server.unread import SHARES
+from tests.docs.pages import ROOT
+from tests.support.instance import simulation
+from tests.support.scenarios import simulated
+
+FOLDERS = ["supervision/server", "supervision/console", "canvas", "canvas/store", "protocol"]
+POLICY = Policy()
+OTHER = {"supervision/server/testing.py", "canvas/load.py"}
+"""Modules that do not run in a server."""
+FIXED = {"rows.keys", "sockets.listening", "sockets._when_gone"}
+"""Containers that do not grow while a server runs."""
+CONTAINER = re.compile(r"(list|dict|deque|OrderedDict|defaultdict|Counter|set|bytearray)\b|\[\]$|\{\}$|b''$")
+
+
+def rows() -> list[list[str]]:
+    """The cells of each line of the table."""
+    page = (ROOT / "docs" / "operations.md").read_text()
+    section = page.partition("## What waits in memory")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
+
+
+def containers(path: Path) -> Iterator[str]:
+    """What the objects of a module collect, as `module.attribute`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.AnnAssign(target=ast.Attribute(attr=name), annotation=kind):
+                pass
+            case ast.Assign(targets=[ast.Attribute(attr=name)], value=kind):
+                pass
+            case _:
+                continue
+        if CONTAINER.match(ast.unparse(kind)):
+            yield f"{path.stem}.{name}"
+
+
+def test_every_queue_and_cache_is_in_the_table() -> None:
+    paths = [path for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.py"))]
+    found = {name for path in paths if str(path.relative_to(ROOT)) not in OTHER for name in containers(path)}
+    named = [name for row in rows() for name in re.findall(r"`(\w+\.\w+)`", row[-1])]
+    assert len(named) == len(set(named)) > 50
+    assert set(named) == found - FIXED
+
+
+def test_each_has_a_limit_and_a_share_or_says_why_not() -> None:
+    for row in rows():
+        assert len(row) == 5, row
+        assert all(row[:4]), row
+        assert not any(cell == "none" for cell in row[1:2]), row
+
+
+def mib(size: int) -> str:
+    return f"{size // 2**20} MiB"
+
+
+@pytest.mark.parametrize(
+    ("what", "limits"),
+    [
+        (
+            "what clients do not read",
+            [mib(POLICY.max_unread), mib(POLICY.max_backlog), mib(POLICY.max_unread // SHARES)],
+        ),
+        ("what the transport", [f"{PIECE // 1024} KiB"]),
+        ("what clients sent", [f"{MAX_EVENTS:,} events", mib(MAX_UNTAKEN), f"{MAX_INFLATED_EVENTS} events"]),
+        ("refused clients", [f"{POLICY.max_dismissals}"]),
+        ("mailboxes", [f"{HIGH_WATER:,}"]),
+        (
+            "states of the canvas",
+            [mib(states.MAX_BYTES), mib(states.KEPT_BYTES), mib(states.MAX_BYTES // states.SHARES)],
+        ),
+        ("compressed tiles", [mib(MAX_TILES)]),
+        ("pictures", [mib(MAX_KEPT)]),
+        ("painted pixels", [f"{canvas.MAX_WAITING:,}", f"{canvas.SHARE:,}"]),
+        ("questions", [f"{pixel.MOST_WAITING}", f"{pixel.SHARE}"]),
+        ("the last changes", [f"{recent.REMEMBERED:,}", f"{recent.ENCODED:,}"]),
+        ("allowances", [f"{rate_limit.MOST:,}"]),
+        ("who has been here", [f"{guests.REMEMBERED:,}"]),
+        ("numbers of painters", [f"{sqlite.KNOWN_USERS:,}"]),
+        ("lines of the log", [mib(MAX_WAITING)]),
+        ("crashes", [f"{report.KEPT}"]),
+        ("samples", [f"{history.KEPT}"]),
+        ("sessions", [f"{sessions.MAX_SESSIONS:,}", f"{sessions.MAX_ADDRESSES:,}"]),
+        ("traces", [f"{tracing.KEPT}", f"{tracing.MAX_LINES:,}"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_limits_of_the_table_are_those_of_the_code(what: str, limits: list[str]) -> None:
+    (row,) = [row for row in rows() if row[0].startswith(what)]
+    for limit in limits:
+        assert re.search(rf"\b{limit}\b", f"{row[1]} {row[2]}"), limit
+
+
+@simulated
+async def test_limits_of_the_console_are_those_of_the_table(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as running:
+        snapshot: Snapshot = running.application.console._snapshot
+        shown = {re.sub(r" of (server|admin|web)$", " of …", usage.name) for usage in snapshot.overview().limits}
+    cells = [cell for row in rows() for cell in row[3].split(";") if cell.strip().startswith("Limits:")]
+    named = {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+    assert shown - {"file descriptors"} == named
+    assert QUESTIONS in named
