@@ -165,7 +165,7 @@ LOAD_AGAIN = 1.0
 """Seconds after which a canvas that could not be read is read again."""
 
 
-@shown("_epoch", "_grid", "_painted", "_waiting_pixels", "_commit")
+@shown("_epoch", "_grid", "_painted", "_waiting", "_commit")
 class Canvas(GenServer):
     """The writer of the grid.
 
