@@ -138,6 +138,10 @@ def run(
     log_format: Annotated[
         str | None, typer.Option(metavar="NAME", help="Lines of the log: console or json. (default console)")
     ] = None,
+    show_values: Annotated[
+        bool | None,
+        typer.Option("--show-values/--hide-values", help="Show all contents in crashes and traces: for development."),
+    ] = None,
     compression: Annotated[
         str | None, typer.Option(metavar="on|off", help="Compress large messages (permessage-deflate). (default on)")
     ] = None,

@@ -79,6 +79,7 @@ class Config:
     drain_timeout: float = 10.0
     log_level: str = "info"
     log_format: Literal["console", "json"] = "console"
+    show_values: bool = False
     compression: bool = True
     echo: bool = False
     console_host: str = "127.0.0.1"
@@ -398,6 +399,7 @@ _READERS: dict[str, Any] = {
     "log_format": _choice(*LOG_FORMATS),
     "compression": _switch,
     "echo": _switch,
+    "show_values": _switch,
     "console_host": _text,
     "console_port": _console_port,
     "console_base_path": _base_path,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from actors import NO_REPLY, Call, GenServer, cast
 from actors.blocking import BlockingServer
 from actors.log import get_logger
+from actors.shown import shown
 from canvas.area import Area
 from canvas.history import Activity, Placed, Selection, Undoing, activities, undo
 from canvas.store import LookForSnapshot, Reader, Store, StoreError
@@ -29,6 +30,7 @@ pixels, and reading so many folded changes costs less than reading the snapshot.
 _T = TypeVar("_T")
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class AskPast:
     """Call: the last `limit` changes of a pixel. Answered with `Past`, or a `StoreError`."""
@@ -38,6 +40,7 @@ class AskPast:
     limit: int
 
 
+@shown("changes")
 @dataclass(frozen=True, slots=True)
 class Past:
     """Changes of a pixel, the newest first, and who is who."""
@@ -46,6 +49,7 @@ class Past:
     names: dict[int, str]
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class AskUndo:
     """Call: what would be undone. Answered with `ToUndo`, or a `StoreError`.
@@ -62,6 +66,7 @@ class AskUndo:
     until: float | None
 
 
+@shown("limit")
 @dataclass(frozen=True, slots=True)
 class ToUndo:
     """What would be undone, and who is who of the painters in it."""
@@ -103,6 +108,7 @@ class _GivenUp(Exception):
     """Nobody waits for the answer any more."""
 
 
+@shown("_snapshot_every")
 class Historian(GenServer):
     """Looks into the past of one store.
 

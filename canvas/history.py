@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from actors.shown import shown
 from canvas.area import SHIFT, TILE, Area, tile_area
 from canvas.grid import Grid
 from canvas.store.chunk import Cells, Chunk, Local
@@ -16,6 +17,7 @@ from canvas.store.chunk import Cells, Chunk, Local
 _NOTHING: NDArray[np.int64] = np.empty((4, 0), np.int64)
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class Placed:
     """One change of a pixel; `at` in seconds since 1970."""
@@ -26,6 +28,7 @@ class Placed:
     at: float
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Changes by painter, place and time; None means any.
@@ -70,6 +73,7 @@ class Share:
     pixels: int = 0
 
 
+@shown("changes")
 @dataclass(frozen=True, slots=True, eq=False)
 class Undoing:
     """What a rollback does.

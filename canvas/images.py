@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from actors import NO_REPLY, Call, reply
 from actors.blocking import BlockingServer
+from actors.shown import shown
 from canvas import png
 from canvas.canvas import Picture
 from canvas.held import Meter
@@ -17,6 +18,7 @@ MAX_KEPT = 32 * 1024 * 1024
 """Bytes of encoded pictures that are kept; one that is larger is made again for the next who ask."""
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class EncodePng:
     """Call: the picture as PNG; of every `step`-th pixel of every `step`-th row. Answered with `Png`.
@@ -28,6 +30,7 @@ class EncodePng:
     step: int = 1
 
 
+@shown("epoch", "seq")
 @dataclass(frozen=True, slots=True)
 class DrawUndoing:
     """Call: a picture now and as it would be. Answered with `Sides`; None if nothing would look different."""
@@ -49,6 +52,7 @@ _Asked: TypeAlias = tuple[str, int]
 """The epoch of a picture, since the numbers of two epochs cannot be compared, and the step."""
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class _Encode:
     """To itself: encode what is asked for of a canvas. Those who ask until it comes to that share the answer."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import typer
 import uvloop
 
-from actors import ExitReason, StartError, is_clean
+from actors import ExitReason, Scheduler, StartError, is_clean
 from actors.guard import attempt
 from actors.log import get_logger
 from canvas.application import CanvasApplication
@@ -93,6 +93,9 @@ async def _run_until_signal(application: CanvasApplication) -> ExitReason:
     # frozen is never collected, and a process that has crashed is in cycles.
     gc.collect()
     gc.freeze()
+    if application.config.show_values:
+        Scheduler.current().shows_values = True
+        log.warning("canopy.shows_values")
     await application.start()
     ended = asyncio.ensure_future(application.run_until_signal())
     await asyncio.sleep(0)  # from here on a signal is an orderly stop

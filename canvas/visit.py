@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from actors.shown import shown
 from canvas.room import Room
 from canvas.view import View
 from canvas.visitor import Visitor
 from supervision.server import Connection, Sockets, WebSocket, Wire
 
 
+@shown("user_id", "view")
 @dataclass(frozen=True, slots=True, eq=False)
 class Visit:
     """Whose WebSocket it is, and what it shows. Makes the handler of each incarnation of its connection actor."""

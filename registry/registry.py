@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from actors import Down, GenServer, Monitor, Ref, Scheduler, Target, cast, send
+from actors.describe import name_of
 from actors.guard import attempt
 from actors.log import get_logger
 from actors.portable import PortableException
+from actors.shown import shown
 
 log = get_logger("canopy.registry")
 
@@ -32,6 +34,7 @@ class Keys(enum.Enum):
     """Any number: the key is a group or topic."""
 
 
+@shown("table")
 @dataclass(frozen=True, slots=True)
 class Registered:
     """What a listener is told: `ref` holds `key` now."""
@@ -42,6 +45,7 @@ class Registered:
     value: Any
 
 
+@shown("table")
 @dataclass(frozen=True, slots=True)
 class Unregistered:
     """What a listener is told: `ref` does not hold `key` any more, by its own will or because it is dead."""
@@ -56,8 +60,7 @@ class AlreadyRegistered(PortableException):
     """The key is held by `ref` already."""
 
     def __init__(self, key: Key, ref: Ref) -> None:
-        shown = attempt(repr, key, default=type(key).__name__)
-        super().__init__(f"the key {shown} is held by {ref!r}")
+        super().__init__(f"the key {name_of(key)} is held by {ref!r}")
         self.key = key
         self.ref = ref
 
@@ -79,6 +82,7 @@ class _Entry(Generic[V]):
         self.holders: dict[Ref, V] = {}
 
 
+@shown("name")
 class Table(Generic[V]):
     """Keys, the processes that hold them, and a value for each. Make it outside the tree and give it to a `Registry`.
 
@@ -290,6 +294,7 @@ class ViaTable:
         return self.table.whereis(self.key)
 
 
+@shown("tables")
 class Registry(GenServer):
     """Keeps tables free of the dead. When it crashes, its successor takes the same tables over."""
 

@@ -173,7 +173,7 @@ def waiting_circle(processes: Iterable[Cell]) -> list[Call]:
 
 def describe_call(call: Call) -> str:
     """Who waits for whom, and with what."""
-    return f"{call.caller!r} waits for {call.server!r} to answer {describe(call.request)}"
+    return f"{call.caller!r} waits for {call.server!r} to answer {describe(call.request, shows_values=True)}"
 
 
 def describe_task(task: asyncio.Task[Any]) -> str:

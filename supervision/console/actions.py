@@ -8,10 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
-from actors import KILL, SHUTDOWN, Ref, debug, self_ref, send_exit
+from actors import KILL, SHUTDOWN, Ref, self_ref, send_exit
 from actors.debug import force_exit, resume, suspend
-from actors.describe import describe_state
-from actors.report import shown_state
+from actors.report import inspect_process
 from protocol import CloseCode, HttpError
 from supervision import Restart
 from supervision.base import BaseSupervisor
@@ -29,8 +28,6 @@ RESTART = "restart"
 """The reason with which an actor exits that shall begin anew."""
 MAX_STATE = 20_000
 """Characters of the state of one actor that are shown."""
-STATE_TIMEOUT = 0.05
-"""Seconds after which the rest of a state is not shown."""
 
 Reason: TypeAlias = Literal["crash", "shutdown", "kill"]
 
@@ -80,10 +77,8 @@ class Actions:
         await self._on_actor(attempt, "get state", ref, lambda: None)
         cell = ref._cell
         assert cell is not None, "it was alive a moment ago, and nobody ran since"
-        state = shown_state(cell, debug.get_state(ref))
-        clock = self._sources.clock
-        shown, is_cut = describe_state(state, size=MAX_STATE, seconds=STATE_TIMEOUT, clock=clock)
-        return StateText(str(ref.id), ref.label, shown, is_cut)
+        seen = inspect_process(cell, size=MAX_STATE)
+        return StateText(str(ref.id), ref.label, {name: value.text for name, value in seen.state.items()}, seen.is_cut)
 
     async def trace(self, attempt: Attempt, ref: Ref, lines: int, seconds: float) -> TraceState:
         """Begin to trace an actor."""

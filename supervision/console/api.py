@@ -219,8 +219,9 @@ class Api:
         wanted = form.method, f"/api/v1/{form.path}"
         return next(route.access for route in self.routes if (route.method, route.path) == wanted)
 
-    def _overview(self, _: Asked) -> Overview:
-        return self._snapshot.overview()
+    async def _overview(self, _: Asked) -> Overview:
+        async with self._snapshot.looks.turn():
+            return self._snapshot.overview()
 
     def _history_page(self, _: Asked) -> HistoryPage:
         return HistoryPage(BEAT * BEATS_PER_SAMPLE, list(self._history.samples))
@@ -229,8 +230,9 @@ class Api:
         self._look()
         return WebSocket(partial(LiveHandler, audience=self._audience, visitor=asked.visitor), label="console viewer")
 
-    def _scrape(self, _: Asked) -> Response:
-        return Response(200, (("Content-Type", CONTENT_TYPE),), self._metrics.text())
+    async def _scrape(self, _: Asked) -> Response:
+        async with self._snapshot.looks.turn():
+            return Response(200, (("Content-Type", CONTENT_TYPE),), self._metrics.text())
 
     # Actors.
 
@@ -259,7 +261,7 @@ class Api:
 
     def _actor(self, asked: Asked) -> ActorDetails:
         self._look()
-        found = self._snapshot.actor(_actor_of(asked))
+        found = self._snapshot.actor(_actor_of(asked), shows_values=asked.shows_values)
         assert found is not None, "it was alive a moment ago, and nobody ran since"
         return found
 
@@ -331,18 +333,24 @@ class Api:
     async def _names(self, asked: Asked) -> EntryPage:
         query = asked.query
         table = "" if query["table"] == "." else query["table"]
-        return await self._snapshot.names(search=query["q"], table=table, offset=query["offset"], limit=query["limit"])
+        return await self._snapshot.names(
+            search=query["q"],
+            table=table,
+            offset=query["offset"],
+            limit=query["limit"],
+            shows_values=asked.shows_values,
+        )
 
     async def _topics(self, asked: Asked) -> TopicPage:
         query = asked.query
         return await self._snapshot.topics(search=query["q"], offset=query["offset"], limit=query["limit"])
 
-    def _crashes(self, _: Asked) -> CrashPage:
-        return self._snapshot.crashes()
+    def _crashes(self, asked: Asked) -> CrashPage:
+        return self._snapshot.crashes(shows_values=asked.shows_values)
 
     def _one_crash(self, asked: Asked) -> CrashDetails:
         text = asked.path["number"]
-        found = self._snapshot.crash(int(text)) if _is_number(text) else None
+        found = self._snapshot.crash(int(text), shows_values=asked.shows_values) if _is_number(text) else None
         if found is None:
             raise HttpError(404, f"crash {text} is not remembered")
         return found

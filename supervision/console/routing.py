@@ -98,6 +98,11 @@ class Asked:
         self.attempt.describe(action, target)
         await self.attempt.begin()
 
+    @property
+    def shows_values(self) -> bool:
+        """Whether contents that may be seen are shown to who asks, and not the structure of values alone."""
+        return self.visitor.access.covers(Access.ADMINISTER)
+
     def body(self, kind: type) -> Any:
         """The body as a dataclass.
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from actors.oneline import visible
+
 Json: TypeAlias = dict[str, Any]
 
 MAX_CELL = 60
@@ -16,12 +18,7 @@ BRANCHES = {"": "", "├─ ": "│  ", "└─ ": "   "}
 
 def clean(text: object) -> str:
     """A text without what a terminal obeys, breaks a line at or draws backwards; that is shown as its escape."""
-    shown = str(text)
-    return shown if shown.isprintable() else "".join(map(_visible, shown))
-
-
-def _visible(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+    return visible(str(text))
 
 
 def block(text: str) -> list[str]:

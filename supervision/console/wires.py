@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from actors import Scheduler
 from actors.cell import Cell
 from supervision.console.model import ConnectionPage, ConnectionRow
-from supervision.console.slices import page_of, sliced
+from supervision.console.slices import Looks
 from supervision.console.sources import Sources
 from supervision.server import Connection, Sockets, Wire
 
@@ -18,10 +19,12 @@ class Wires:
 
     Args:
         sources: where to look
+        looks: in which who looks at all of them takes a turn
     """
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, looks: Looks) -> None:
         self._sources = sources
+        self._looks = looks
 
     async def page(
         self,
@@ -49,9 +52,17 @@ class Wires:
             for wire in sockets.wires.values()
         ]
         needle = search.lower()
-        found = [pair async for pair in sliced(wires) if not needle or needle in self._searched(pair[1])]
-        shown = await page_of(found, lambda pair: self._wire_key(sort, *pair), descending, offset, limit)
-        return ConnectionPage(len(found), offset, [self.row(name, wire) for name, wire in shown])
+        async with self._looks.turn():
+            found = [
+                pair
+                async for chunk in self._looks.chunks(wires)
+                for pair in chunk
+                if not needle or needle in self._searched(pair[1])
+            ]
+            key = partial(self._wire_key, sort)
+            shown = await self._looks.page_of(found, key, descending, offset, limit)
+            rows = [self.row(name, wire) async for chunk in self._looks.chunks(shown) for name, wire in chunk]
+        return ConnectionPage(len(found), offset, rows)
 
     def row(self, server: str, wire: Wire) -> ConnectionRow:
         """One connection."""
@@ -91,7 +102,8 @@ class Wires:
         who = "" if client is None else f"{client.user_id} {client.name}"
         return f"{label} {wire.peer} {wire.address} {who}".lower()
 
-    def _wire_key(self, sort: str, server: str, wire: Wire) -> Any:
+    def _wire_key(self, sort: str, pair: tuple[str, Wire]) -> Any:
+        server, wire = pair
         if sort in _WIRE_KEYS:
             return _WIRE_KEYS[sort](wire)
         key = getattr(self.row(server, wire), sort)

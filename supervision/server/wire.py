@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import ExitReason, Ref, watch
 from actors.log import get_logger
+from actors.shown import shown
 from protocol import CloseCode, Limits, Request, Response, SharedMessage, State, Upgrade
 from supervision.server.admission import Refusal
 from supervision.server.incoming import COSTLY_READ, LONG_READ, Incoming
@@ -27,6 +28,7 @@ log = get_logger("canopy.server")
 _OPEN, _FINISHING, _CLOSED = State.OPEN, State.FINISHING, State.CLOSED  # a member looked up on its class costs 40 ns
 
 
+@shown("id", "bytes_in", "bytes_out")
 class Wire(Incoming):
     """The socket of one connection. See the base classes for what else it has.
 

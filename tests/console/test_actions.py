@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from actors import GenServer, Ref, call, cast, down, start, whereis
+from actors import GenServer, Ref, Shown, call, cast, down, shown, start, whereis
 from actors.debug import find, info
 from supervision import DynamicSupervisor, Restart, child, start_dynamic_child
 from tests.support.console import Asker, console, logged_in, outcomes
@@ -18,6 +18,7 @@ from tests.support.scenarios import live
 from tests.support.websocket_client import WebSocketClient
 
 
+@shown("answered")
 class Clerk(GenServer):
     """Answers calls with themselves."""
 
@@ -146,11 +147,11 @@ async def test_console_cannot_suspend_what_it_runs_under(tmp_path: Path) -> None
 
 
 @live
-async def test_state_is_shown_without_secrets(tmp_path: Path) -> None:
+async def test_state_is_shown_as_far_as_it_is_declared_safe(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
         clerk = await start(Clerk)
         shown = await ann.ask("POST", f"actors/{clerk.id}/state")
-        assert shown["state"] == {"api_key": "(hidden)", "answered": "0"}
+        assert shown["state"] == {"api_key": "str(7)", "answered": "0"}
         assert (await outcomes(ann.application))[-1]["action"] == "get state"
         await end(ann, clerk)
 
@@ -181,12 +182,12 @@ async def test_trace_sees_messages_and_replies_and_ends_itself(tmp_path: Path) -
         assert (begun["ended"], begun["lines"]) == (None, [])
         assert (await ann.get(f"actors/{clerk.id}"))["is_traced"]
         cast(clerk, "first")
-        clerk.tell("second")
+        clerk.tell(Shown("second"))
         assert await call(clerk, ["third"]) == ["third"]
         cast(clerk, "too late")
         traced = await ann.get(f"actors/{clerk.id}/trace")
         assert [(line["kind"], line["text"]) for line in traced["lines"]] == [
-            ("cast", "'first'"), ("message", "'second'"), ("call", "['third']"), ("reply", "['third']"),
+            ("cast", "str(5)"), ("message", "'second'"), ("call", "list(1)"), ("reply", "list(1)"),
         ]  # fmt: skip
         assert traced["ended"] == "it has as many lines as were asked for"
         assert not (await ann.get(f"actors/{clerk.id}"))["is_traced"]

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Footer, Static, TabbedContent
 from textual.widgets._footer import FooterKey
 
-from actors import GenServer, Ref, cast, down, send_exit, start
+from actors import GenServer, Ref, Shown, cast, down, send_exit, shown, start
 from actors.debug import find, processes, resume, suspend
 from canvas.application import CanvasApplication
 from supervision.console.text import clean
@@ -40,6 +40,7 @@ EVIL = "\x1b[31m[red]Mal[/red]\n[link=x]\u202e"
 """An actor."""
 
 
+@shown("wish")
 class Worker(GenServer):
     """Works, or fails."""
 
@@ -272,7 +273,7 @@ async def test_actor_is_suspended_resumed_traced_read_and_killed(tmp_path: Path)
         await user.until(lambda: "self.wish" in user.text and "'peace'" in user.text)
         await user.press("t", "y")
         await user.until(lambda: "the trace runs" in user.text)
-        worker.tell("hello [b]you[/b]\x1b")
+        worker.tell(Shown("hello [b]you[/b]\x1b"))
         await user.until(lambda: r"'hello [b]you[/b]\x1b'" in user.text)
         await user.press("f")
         await user.until(lambda: "Worker, idle, traced" in user.text)

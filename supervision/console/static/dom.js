@@ -104,6 +104,7 @@ function isBlock(element) {
 function set(element, name, value) {
   if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
   else if (name === "dataset") Object.assign(element.dataset, value);
-  else if (name === "role" || name.includes("-")) element.setAttribute(name, value);
+  else if (name === "role" || name.includes("-")) element.setAttribute(name, visible(String(value)));
+  else if (name === "title" || name === "textContent") element[name] = visible(value);
   else element[name] = value;
 }
