@@ -66,7 +66,6 @@ class AskUndo:
     until: float | None
 
 
-@shown("limit")
 @dataclass(frozen=True, slots=True)
 class ToUndo:
     """What would be undone, and who is who of the painters in it."""
@@ -75,6 +74,7 @@ class ToUndo:
     names: dict[int, str]
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class AskLately:
     """Call: what each painter did in the last `limit` changes. Answered with `Lately`, or a `StoreError`."""
@@ -90,6 +90,7 @@ class Lately:
     names: dict[int, str]
 
 
+@shown("limit")
 @dataclass(frozen=True, slots=True)
 class AskPainters:
     """Call: the first `limit` ids of painters that begin so, in order. Answered with a list, or a `StoreError`."""
