@@ -30,7 +30,7 @@ class EncodePng:
     step: int = 1
 
 
-@shown("epoch", "seq")
+@shown()
 @dataclass(frozen=True, slots=True)
 class DrawUndoing:
     """Call: a picture now and as it would be. Answered with `Sides`; None if nothing would look different."""
@@ -39,6 +39,7 @@ class DrawUndoing:
     undoing: Undoing
 
 
+@shown("epoch", "seq")
 @dataclass(frozen=True, slots=True)
 class Png:
     """The canvas of an `epoch` after change `seq`, encoded."""
