@@ -1,8 +1,10 @@
 """The canvas and the console behind nginx, Caddy and HAProxy, at the root or under a path, plain and with TLS."""
 
+import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +14,7 @@ from playwright.async_api import BrowserContext, async_playwright, expect
 from websockets.asyncio.client import connect
 
 from supervision.console.gate import COOKIE
+from supervision.console.tree import LIMITS
 from supervision.server import Proxies
 from tests.support.console import Asker, console
 from tests.support.proxies import PACKAGES, Mount, Proxy, proxy
@@ -23,9 +26,25 @@ MOUNTS = {
     "under paths over TLS": Mount(True, ("/fun/canvas", "/fun/console")),
     "under paths that are cut off": Mount(False, ("/canvas", "/admin"), is_cut=True),
 }
+TRUSTING = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+TRUSTING.check_hostname, TRUSTING.verify_mode = False, ssl.CERT_NONE
 expect.set_options(timeout=30_000)
 PROXIES = pytest.mark.parametrize("name", PACKAGES)
 EVERYWHERE = pytest.mark.parametrize("mount", MOUNTS.values(), ids=MOUNTS.keys())
+
+
+def upload(url: str, token: str, pieces: Iterable[bytes]) -> int:
+    """Send a body in chunks (RFC 9112 §7.1) and return the status of the answer."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    if parts.scheme == "https":
+        connection: HTTPConnection = HTTPSConnection(parts.hostname, parts.port, context=TRUSTING)
+    else:
+        connection = HTTPConnection(parts.hostname, parts.port)
+    with contextlib.closing(connection):
+        headers = {"Authorization": f"Bearer {token}", "Transfer-Encoding": "chunked"}
+        connection.request("POST", parts.path, iter(pieces), headers, encode_chunked=True)
+        return connection.getresponse().status
 
 
 @contextlib.asynccontextmanager
@@ -79,23 +98,24 @@ async def test_page_paints_and_is_known_again(
 @EVERYWHERE
 @live
 async def test_large_messages_and_bodies_of_unknown_length_pass(tmp_path: Path, name: str, mount: Mount) -> None:
-    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    tls = trusting if mount.is_tls else None
-    async with behind(name, mount, tmp_path) as (_, running):
+    async with behind(name, mount, tmp_path) as (ann, running):
         url = "ws" + running.canvas.removeprefix("http") + "echo"
-        async with connect(url, ssl=tls, proxy=None, max_size=None) as socket:
+        async with connect(url, ssl=TRUSTING if mount.is_tls else None, proxy=None, max_size=None) as socket:
             message = bytes(range(256)) * 8_192
             await socket.send([message[: len(message) // 2], message[len(message) // 2 :]])
             assert await socket.recv() == message
+        token = ann.token or ""
+        for blanks, status in ((20_000, 200), (LIMITS.body, 413)):
+            pieces = [b'{"role":', b" " * blanks, b'"look"}']
+            assert await asyncio.to_thread(upload, f"{running.console}api/v1/links", token, pieces) == status
 
 
 @PROXIES
+@EVERYWHERE
 @live
-async def test_console_is_logged_in_to_over_tls_and_lets_one_act(
-    tmp_path: Path, chromium: dict[str, Any], name: str
+async def test_console_is_logged_in_to_and_logged_out_of(
+    tmp_path: Path, chromium: dict[str, Any], name: str, mount: Mount
 ) -> None:
-    mount = MOUNTS["under paths over TLS"]
     async with behind(name, mount, tmp_path) as (ann, running), browser(chromium) as context:
         page = await context.new_page()
         await page.goto(running.console)
@@ -104,7 +124,8 @@ async def test_console_is_logged_in_to_over_tls_and_lets_one_act(
         await expect(page.get_by_test_id("status")).to_have_attribute("data-status", "live")
         assert page.url == running.console
         (cookie,) = await context.cookies()
-        assert (cookie["name"], cookie["secure"]) == (f"__Secure-{COOKIE}_{ann.port}", True)
+        prefix = "__Secure-" if mount.is_tls else ""
+        assert (cookie["name"], cookie["secure"]) == (f"{prefix}{COOKIE}_{ann.port}", mount.is_tls)
         await page.get_by_role("button", name="Log out").click()
         await expect(page.get_by_label("Token")).to_be_visible()
         assert await context.cookies() == []
