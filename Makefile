@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.dev
 ARGS ?=
 SEEDS ?= 10000
 
-.PHONY: run test check conformance bench explore lint types clean
+.PHONY: run test check conformance bench soak explore lint types clean
 
 run: $(RUN_STAMP)  ## serve the canvas on http://127.0.0.1:8000; ARGS="--port 9000" for options
 	@exec $(BIN)/canopy run $(ARGS)
@@ -32,6 +32,9 @@ explore: $(DEV_STAMP)  ## simulate the whole canvas with many seeds: SEEDS=10000
 
 bench: $(DEV_STAMP)  ## throughput beside other servers, in one run
 	$(BIN)/python -m tests.bench $(ARGS)
+
+soak: $(DEV_STAMP)  ## half an hour of load, crashes and misbehaving clients; ARGS="--seed 2" for another one
+	$(BIN)/python -m tests.bench.soak $(ARGS)
 
 clean:
 	rm -rf $(VENV)

@@ -33,7 +33,9 @@ from actors.gen_server import NO_REPLY, Cast, Continue, GenServer, Idle, Reply, 
 from actors.gen_statem import GenStateMachine
 from actors.process import Process, start, start_link, start_successor
 from actors.ref import Monitor, Ref, Target, Via
+from actors.report import Inspection
 from actors.scheduler import BlockingOnLoopError, Scheduler
+from actors.shown import Shown, shown
 from actors.system import down, register, self_ref, send, send_exit, unregister, watch, whereis
 from actors.task import Task, start_task
 from actors.timers import Timer, send_after
@@ -64,6 +66,7 @@ __all__ = [
     "GenStateMachine",
     "Idle",
     "Ignored",
+    "Inspection",
     "LoopFuture",
     "Monitor",
     "Process",
@@ -71,6 +74,7 @@ __all__ = [
     "Ref",
     "Reply",
     "Scheduler",
+    "Shown",
     "Shutdown",
     "StartError",
     "Status",
@@ -89,6 +93,7 @@ __all__ = [
     "send",
     "send_after",
     "send_exit",
+    "shown",
     "start",
     "start_link",
     "start_successor",

@@ -17,6 +17,8 @@ from collections.abc import Callable, Coroutine, Generator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from actors.describe import describe
+
 if TYPE_CHECKING:
     from actors.cell import Cell
 
@@ -150,10 +152,10 @@ class Activity:
         """Note what the coroutine yielded; what is no future of this loop is an error raised in it."""
         scheduler = self._cell.scheduler
         if not getattr(awaited, "_asyncio_future_blocking", None):
-            self._fail(RuntimeError(f"{self!r} got bad yield: {awaited!r}"))
+            self._fail(RuntimeError(f"{self!r} got bad yield: {describe(awaited)}"))
         elif awaited.get_loop() is not scheduler.loop:
             awaited._asyncio_future_blocking = False
-            self._fail(RuntimeError(f"{self!r} got Future {awaited!r} attached to a different loop"))
+            self._fail(RuntimeError(f"{self!r} got Future {describe(awaited)} attached to a different loop"))
         elif self._completion is not None and awaited is self._completion:
             awaited._asyncio_future_blocking = False
             self._fail(RuntimeError(f"Task cannot await on itself: {self!r}"))
@@ -301,7 +303,7 @@ def _take_outcome(abandoned: asyncio.Future[Any]) -> None:
     """Take the outcome of what was cancelled, as no coroutine does: of `asyncio.gather` it is a `CancelledError`."""
     error = None if abandoned.cancelled() else abandoned.exception()
     if error is not None and not isinstance(error, asyncio.CancelledError):
-        context = {"message": f"{abandoned!r} failed when it was cancelled", "exception": error}
+        context = {"message": f"{describe(abandoned)} failed when it was cancelled", "exception": error}
         abandoned.get_loop().call_exception_handler(context)
 
 

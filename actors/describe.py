@@ -1,413 +1,439 @@
-"""Pure. Values as text for people: bounded in time and size whatever the value is, and without secrets.
+"""Pure. Foreign values as text for people: bounded in time and size whatever the value is, and only what may be seen.
 
-`describe` shows values, for crash reports and the console; `outline` shows structure, for the log. Neither runs code of
-the values' classes, such as a `repr`, a property or an iterator: it may fail, take long, or show too much.
+There is one rule for every text that leaves the process, be it in a crash report, the log, a trace, a generated test or
+the console: the structure of a value is shown, and of its contents only what its class declares safe with `shown`, or
+the callback `format_status` with `Shown`. Structure is: None, booleans, members of enumerations, references, classes,
+functions, constants of a module, the names of classes and of their fields, sizes, and the strings that the framework
+uses as atoms. Numbers, strings, bytes, the keys of dictionaries and the attributes of other objects are contents.
+
+None of this runs code of the values' classes, such as a `repr`, a property or an iterator: it may fail, take long, or
+show too much.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import enum
-import re
+import math
+import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta, timezone
 from itertools import islice
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
 from types import (
     BuiltinFunctionType,
     FunctionType,
-    GetSetDescriptorType,
-    MemberDescriptorType,
     MethodType,
+    ModuleType,
     NoneType,
     WrapperDescriptorType,
 )
 from typing import Any
 from uuid import UUID
 
+from actors import exits
+from actors.anatomy import (
+    attribute_of,
+    attributes_of,
+    class_name,
+    fields_of,
+    importable,
+    is_path,
+    lookup,
+    module_of,
+    qualified_name_of,
+)
+from actors.description import LONGEST, MOST_ITEMS, Description, Entry, Group, Leaf, Record
 from actors.exits import CallFailure, Crash
 from actors.guard import attempt
+from actors.oneline import LONGEST_NAME, hide_in_text, line
 from actors.ref import Ref
+from actors.shown import Shown, declared_by, is_safe
 
-HIDDEN = "(hidden)"
-"""Stands for a value that looks secret."""
-LONGEST = 1_000
-"""Characters of one value that `describe` shows."""
-LONGEST_OUTLINE = 500
-LONGEST_NAME = 100
-"""Characters of a name of a class, a field or a process."""
+LONGEST_WRITTEN = 2_000
+"""Characters of one value that are kept for a test that repeats a crash."""
+LONGEST_REASON = 500
 LONGEST_TEXT = 200
 """Characters of one string, or bytes, inside a value."""
-MOST_ITEMS = 8
-"""Items of one collection, or attributes of one object, that are shown."""
+MOST_KEPT = 100
+"""Items of one collection that are kept for a test; sets of at most so many are shown in a fixed order, which differs
+between Python processes otherwise."""
 DEEPEST = 5
 """Levels of a nested value that are shown."""
 OPAQUE_BELOW = DEEPEST - 1
 """Levels at which an object shows its attributes: below, they are the insides of something else."""
-MOST_SORTED = 100
-"""Members up to which a set is shown in a fixed order, which differs between Python processes otherwise."""
 MOST_BITS = 512
 """Above so many an integer is not written out: Python refuses to above 4,300 digits."""
 MOST_CAUSES = 5
 """Failed calls that led to one another."""
+MOST_CONSTANTS = 2_000
+"""Names of one module among which a constant is looked for."""
 
-_SECRET = re.compile(
-    r"token|secret|passw|passphrase|passcode|credential|authori[sz]ation|cookie|session_?id|private|jwt|bearer"
-    r"|(api|access|encryption|signing)_?key|connection_?str|database_url"
-    r"|(^|_)(pass|pwd|pw|pin|sid|ssn|cvv|dsn|otp|auth|csrf|salt)(_|$)|(^|_)key$"
-)
-# Looking for these first is ten times as fast as the expressions that decide.
-_IN_NAMES = (
-    "token", "secret", "pass", "credential", "auth", "cookie", "session", "private", "jwt", "bearer", "key",
-    "connection", "database", "pw", "pin", "sid", "ssn", "cvv", "dsn", "otp", "csrf", "salt",
-)  # fmt: skip
-_IN_TEXTS = (
-    "token", "secret", "passw", "passphrase", "credential", "authorization", "cookie", "session", "jwt", "api", "pwd",
-    "bearer", "basic", "://", "eyj",
-)  # fmt: skip
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|\W+")
-_ATOM = re.compile(r"[a-z_]{1,32}")
-_IN_TEXT = re.compile(
-    r"""(?P<name>(?:token|secret|passw|passphrase|credential|authorization|cookie|session_?id|jwt|api_?key|(?<![a-z])pwd)
-        [\w-]{0,40}+\\?["']?\s{0,3}[:=]\s{0,3}\\?["']?(?:(?:bearer|basic|digest)\s+)?) [^\s,;&"'\\]+
-    |   (?P<scheme>\b(?:bearer|basic)\s+) [\w.~+/=-]{8,}
-    |   (?P<user>://[^\s/:@]{0,100}+:) [^\s/@]+ (?=@)
-    |   \beyJ[\w-]++\.[\w-]++(?:\.[\w-]*)?
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
-_EMPTY = object()
-_KEPT = ("name", "scheme", "user")
-_ZONES = (NoneType, timezone)
-_DATES = (date, timedelta)
-_TIMES = (datetime, time)
-PATHS = (PosixPath, PurePosixPath, WindowsPath, PureWindowsPath)
-
-# What Python itself has about a class and an exception, although the class may have other ideas.
-_name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
-qualified_name_of: Callable[[type], str] = type.__dict__["__qualname__"].__get__
-_module_of: Callable[[type], Any] = type.__dict__["__module__"].__get__
-_bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
-_namespace_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
 _arguments_of: Callable[[BaseException], tuple[Any, ...]] = BaseException.__dict__["args"].__get__
 _file_of: Callable[[BaseException], Any] = OSError.__dict__["filename"].__get__
 _second_file_of: Callable[[BaseException], Any] = OSError.__dict__["filename2"].__get__
 _PLAIN_TEXTS = (BaseExceptionGroup, UnicodeDecodeError, UnicodeEncodeError, UnicodeTranslateError)
+_ZONES = (NoneType, timezone)
+_DATES = (date, timedelta)
+_TIMES = (datetime, time)
+_PATHS = (PosixPath, PurePosixPath, WindowsPath, PureWindowsPath)
+_COLLECTIONS: tuple[Any, ...] = (tuple, list, deque, set, frozenset)
+_NUMBERS: tuple[Any, ...] = (int, float, complex)
+_ATOMS: dict[str, str] = {
+    atom: atom
+    for atom in (exits.NORMAL, exits.SHUTDOWN, exits.KILL, exits.KILLED, exits.NOPROC, exits.TIMEOUT,
+                 exits.CALLING_SELF, "crash", "restart")
+}  # fmt: skip
+"""Strings that the framework makes: the very objects, which no user can have written."""
+
+# Texts.
 
 
-def describe(value: Any) -> str:
-    """Show a value in at most `LONGEST` characters; what has a secret's name is hidden, nested too."""
-    return attempt(_written, value, LONGEST, True, default=f"<{class_name(type(value))}>")
+def describe(value: Any, *, shows_values: bool = False) -> str:
+    """Show a value in at most `LONGEST` characters, on one line.
 
-
-def outline(value: Any) -> str:
-    """Show the structure of a value: classes, fields and sizes, and no text that a user may have written.
-
-    Of values it shows None, booleans, numbers, enumeration members, references, classes, functions, and strings that
-    look like an atom of Erlang: they tag messages.
+    Args:
+        shows_values: show all contents, declared or not: for a developer's own eyes
     """
-    return attempt(_written, value, LONGEST_OUTLINE, False, default=f"<{class_name(type(value))}>")
+    return examine(value, shows_values=shows_values).text
 
 
-Show = Callable[[Any], str]
-"""`describe` or `outline`."""
-
-
-def describe_exception(exception: BaseException, show: Show = outline) -> str:
+def describe_exception(exception: BaseException) -> str:
     """Show an exception as one line, `ValueError: jammed`.
 
-    Its text is that of its `__str__`, which is shown in the log too; arguments that are no text are given to `show`.
+    Its text, which is that of its `__str__`, is its author's: it is shown. Arguments that are no text are described.
     """
-    return describe_reason(exception, show)
+    return describe_reason(exception)
 
 
-def describe_reason(reason: Any, show: Show = outline) -> str:
+def describe_reason(reason: Any) -> str:
     """Show an exit reason as one line; exceptions and failed calls that carry another reason come before it."""
+    return examine_reason(reason).text
+
+
+def examine(value: Any, *, shows_values: bool = False) -> Description:
+    """Look at a value once, for all texts that are made of it; see `describe`."""
+    return attempt(_examined, value, shows_values, default=Leaf(f"<{class_name(type(value))}>"))
+
+
+def examine_state(
+    owner: type, state: Mapping[str, Any], *, size: int, shows_values: bool = False
+) -> tuple[dict[str, Description], bool]:
+    """Look at the attributes of an object; returns them by name, and whether some were left out.
+
+    Args:
+        owner: its class, which declares what of them may be seen
+        state: attributes by name
+        size: characters in all, about
+        shows_values: as of `describe`
+    """
+    declared = declared_by(owner)
+    found: dict[str, Description] = {}
+    for name, value in state.items():
+        if size <= 0:
+            return found, True
+        is_shown = shows_values or (
+            type(name) is str and (name in declared or (name == "state" and is_phase(owner, value)))
+        )
+        walker = _Walker(shows_values)
+        found[_field_name(name)] = attempt(
+            walker.walk, value, is_shown, default=Leaf(f"<{class_name(type(value))}>")
+        )  # fmt: skip
+        size -= LONGEST_WRITTEN - walker.left
+    return found, False
+
+
+def examine_reason(reason: Any, *, shows_values: bool = False) -> Description:
+    """Look at an exit reason; see `describe_reason`. Its structure names classes, and no text of an exception."""
     texts: list[str] = []
+    kinds: list[str] = []
     while len(texts) < MOST_CAUSES:
         if type(reason) is Crash:
             reason = reason.exception
         if type(reason) is CallFailure:
-            texts.append(f"call to {_text_or_outline(reason.target)} failed")
+            texts.append(f"call to {name_of(reason.target)} failed")
+            kinds.append(texts[-1])
             reason = reason.reason
         elif issubclass(type(reason), BaseException):
             texts.append(class_name(type(reason)))
+            kinds.append(texts[-1])
             arguments = _arguments_of(reason)
-            if _lookup(type(reason), "__str__") is not BaseException.__str__ or len(arguments) != 1:
-                text = attempt(_text_of, reason, show, default="")
-                return ": ".join([*texts, text] if text else texts)
+            if lookup(type(reason), "__str__") is not BaseException.__str__ or len(arguments) != 1:
+                text = attempt(_text_of, reason, shows_values, default="")
+                return Leaf(": ".join(kinds), ": ".join([*texts, text] if text else texts))
             reason = arguments[0]
+            if issubclass(type(reason), str | int | float):
+                text = reason if issubclass(type(reason), str) else _argument(reason, shows_values)
+                texts.append(line(hide_in_text(text), LONGEST_REASON))
+                return Leaf(": ".join(kinds), ": ".join(filter(None, texts)))
         else:
             break
-    if issubclass(type(reason), str):
-        texts.append(line(hide_in_text(reason), LONGEST_OUTLINE))
-    else:
-        texts.append(show(reason))
-    return ": ".join(filter(None, texts))
+    last = examine(reason, shows_values=shows_values)
+    is_text = issubclass(type(reason), str)
+    kinds.append(reason if _is_atom(reason) else last.structure)
+    texts.append(line(hide_in_text(reason), LONGEST_REASON) if is_text else last.text)
+    return Leaf(": ".join(kinds), ": ".join(filter(None, texts)))
 
 
-def describe_state(
-    state: Mapping[str, Any], *, size: int, seconds: float, clock: Callable[[], float]
-) -> tuple[dict[str, str], bool]:
-    """Attributes as texts, and whether something had to be left out.
-
-    Args:
-        state: name -> value
-        size: characters in all
-        seconds: after so long the rest is left out
-        clock: tells the time
-    """
-    shown: dict[str, str] = {}
-    deadline = clock() + seconds
-    for name, value in state.items():
-        if size <= 0 or clock() > deadline:
-            return shown, True
-        text = HIDDEN if is_secret(name) else describe(value)
-        shown[name := _text_or_outline(name)] = text[:size]
-        size -= len(name) + len(text)
-    return shown, size < 0
+def is_phase(owner: type, value: Any) -> bool:
+    """Tell whether a value is the name of a method, as the states of a state machine are: that is structure."""
+    return type(value) is str and type(lookup(owner, value)) is FunctionType
 
 
-def outline_state(state: Mapping[str, Any]) -> str:
-    """Attributes and the structure of their values, as one line."""
-    names = islice(state.items(), 4 * MOST_ITEMS)
-    texts = [f"{_field_name(name)}={HIDDEN if is_secret(name) else outline(value)}" for name, value in names]
-    return _joined(texts, len(state), 4 * MOST_ITEMS)[: 2 * LONGEST_OUTLINE]
+def name_of(name: Any) -> str:
+    """A label, or the name or key under which something is registered: a text is shown, any other value described."""
+    return line(hide_in_text(name), LONGEST_NAME) if issubclass(type(name), str) else describe(name)
 
 
-def is_secret(name: Any) -> bool:
-    """Tell whether what has this name should not be shown. The name may be any value; only some can be names."""
-    kind = type(name)
-    if issubclass(kind, enum.Enum) and is_secret(attribute_of(name, "_name_")):
-        return True
-    if issubclass(kind, bytes):
-        text = _ends_of(bytes, name).decode("latin-1")
-    elif issubclass(kind, str):
-        text = _ends_of(str, name)
-    else:
-        return False
-    if not _has_one(_IN_NAMES, text.lower()):
-        return False
-    return _SECRET.search(_WORDS.sub("_", text).lower()) is not None
+def _examined(value: Any, shows_values: bool) -> Description:
+    return _Walker(shows_values).walk(value, shows_values)
 
 
-def hide_in_text(text: str) -> str:
-    """Replace what looks secret in a text, such as the password of a URL. Only the beginning of a long one is kept."""
-    cut = str.__getitem__(text, slice(0, 2 * LONGEST_OUTLINE))
-    shown = _IN_TEXT.sub(_hidden_match, cut) if _has_one(_IN_TEXTS, cut.lower()) else cut
-    return shown + ("" if len(cut) == str.__len__(text) else "...")
-
-
-def line(text: str, length: int = LONGEST) -> str:
-    """`text` on one line: cut at `length`, with escapes in place of what cannot be printed or encoded."""
-    cut = str.__getitem__(text, slice(0, length))
-    shown = cut if cut.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)
-    return shown if str.__len__(text) <= length else shown + "..."
-
-
-def class_name(kind: type) -> str:
-    """The name of a class, short enough to be shown."""
-    return line(_name_of(kind), LONGEST_NAME)
-
-
-def _written(value: Any, length: int, shows_text: bool) -> str:
-    text = _Writer(length, shows_text).write(value)
-    return text if len(text) <= length else text[:length] + "..."
-
-
-class _Writer:
-    """Writes one value.
+class _Walker:
+    """Looks at one value.
 
     Args:
-        length: about so many characters are written before the rest is left out
-        shows_text: write strings and bytes, and the items of collections
+        shows_all: show all contents, declared or not
+
+    Attributes:
+        left: characters that are looked at before the rest is left out
     """
 
-    def __init__(self, length: int, shows_text: bool) -> None:
-        self._left = length
-        self._shows_text = shows_text
+    def __init__(self, shows_all: bool) -> None:
+        self.left = LONGEST_WRITTEN
+        self._shows_all = shows_all
 
-    def write(self, value: Any, level: int = DEEPEST) -> str:
-        if self._left <= 0:
-            return "..."
-        text = self._plain(value)
-        if text is None:
-            self._left -= 8
-            return self._nested(value, level)
-        self._left -= len(text) + 2
-        return text
+    def walk(self, value: Any, shows: bool, level: int = DEEPEST) -> Description:
+        """Look at a value; its contents may be seen if `shows`."""
+        if self.left <= 0:
+            return Leaf("...")
+        kind = type(value)
+        if kind is Shown:
+            return self.walk(value.value, True, level)
+        leaf = self._leaf(value, kind, shows or is_safe(kind))
+        if leaf is None:
+            self.left -= 8
+            return self._nested(value, kind, shows, level)
+        self.left -= len(leaf.written or leaf.face(True)) + 2
+        return leaf
 
-    def _plain(self, value: Any) -> str | None:
+    def _leaf(self, value: Any, kind: type, shows: bool) -> Leaf | None:
         """What has nothing inside."""
-        kind = type(value)
-        if value is None or kind is bool or value is ... or value is NotImplemented:
-            return repr(value)
+        if value is None or kind is bool:
+            return Leaf(repr(value), written=repr(value))
+        if value is ... or value is NotImplemented:
+            return Leaf(repr(value))
         if issubclass(kind, enum.Enum):
-            return f"{class_name(kind)}.{_member_name(value)}"
-        if issubclass(kind, int):
-            bits = int.bit_length(value)
-            return int.__repr__(value) if bits <= MOST_BITS else f"<int of {bits} bits>"
-        if issubclass(kind, float | complex):
-            return float.__repr__(value) if issubclass(kind, float) else complex.__repr__(value)
+            return _member(value, kind)
+        for base in _NUMBERS:
+            if issubclass(kind, base):
+                return _number(value, base, class_name(kind), shows)
         if issubclass(kind, str):
-            return self._string(value)
+            return self._string(value, kind, shows)
         if issubclass(kind, bytes | bytearray):
-            return self._bytes(value)
+            return self._bytes(value, kind, shows)
         if issubclass(kind, type):
-            return f"<class {line(qualified_name_of(value), LONGEST_NAME)}>"
+            return Leaf(f"<class {line(qualified_name_of(value), LONGEST_NAME)}>", None, *importable(value))
         if kind is Ref:
-            return f"<{value.id} {_text_or_outline(value.label)}>"
-        return _function(value) or (_stdlib(value) if self._shows_text else None)
+            return Leaf(f"<{value.id} {name_of(value.label)}>")
+        return _function(value) or _stdlib(value, shows)
 
-    def _string(self, value: str) -> str:
+    def _string(self, value: str, kind: type, shows: bool) -> Leaf:
+        if _is_atom(value):
+            return Leaf(repr(value), written=repr(value))
         size = str.__len__(value)
-        if not self._shows_text:
-            return repr(str.__str__(value)) if size <= 32 and _ATOM.fullmatch(value) else f"str({size})"
-        cut = hide_in_text(str.__getitem__(value, slice(0, 4 * LONGEST_TEXT)))[:LONGEST_TEXT]
-        return repr(cut) if size <= LONGEST_TEXT else f"{cut!r}... ({size} characters)"
+        structure = f"{class_name(kind)}({size})"
+        if not shows:
+            return Leaf(structure)
+        written = str.__repr__(value) if kind is str and size <= min(LONGEST, self.left) else None
+        if size <= LONGEST_TEXT:
+            return Leaf(structure, written or str.__repr__(value), written)
+        cut = str.__getitem__(value, slice(0, LONGEST_TEXT))
+        return Leaf(structure, f"{cut!r}... ({size} characters)", written)
 
-    def _bytes(self, value: bytes | bytearray) -> str:
-        base = bytes if issubclass(type(value), bytes) else bytearray
-        size = base.__len__(value)  # type: ignore[arg-type]
-        if not self._shows_text:
-            return f"{base.__name__}({size})"
-        cut = base.__getitem__(value, slice(0, LONGEST_TEXT))  # type: ignore[index]
-        text = hide_in_text(repr(cut))
-        return text if size <= LONGEST_TEXT else f"{text}... ({size} bytes)"
+    def _bytes(self, value: bytes | bytearray, kind: type, shows: bool) -> Leaf:
+        base: Any = bytes if issubclass(kind, bytes) else bytearray
+        size = base.__len__(value)
+        structure = f"{class_name(kind)}({size})"
+        if not shows:
+            return Leaf(structure)
+        cut = base.__getitem__(value, slice(0, LONGEST_TEXT))
+        written = bytes.__repr__(value) if kind is bytes and size <= min(LONGEST, self.left) else None
+        return Leaf(structure, repr(cut) if size <= LONGEST_TEXT else f"{cut!r}... ({size} bytes)", written)
 
-    def _nested(self, value: Any, level: int) -> str:
-        kind = type(value)
+    def _nested(self, value: Any, kind: type, shows: bool, level: int) -> Description:
         name = class_name(kind)
         if issubclass(kind, dict):
-            return self._dict(value, name, level)
-        for base in (tuple, list, deque, set, frozenset):
+            return self._dict(value, kind, shows, level)
+        for base in _COLLECTIONS:
             if issubclass(kind, base):
-                return self._collection(value, base, name, level)
+                return self._collection(value, base, shows, level)
         if issubclass(kind, BaseException):
-            arguments = _arguments_of(value)
-            return f"{name}({self._items(arguments[:MOST_ITEMS], level, len(arguments))})" if level > 0 else name
+            return self._record(f"{name}(", ")", [("", each) for each in _arguments_of(value)], kind, level)
         fields = fields_of(kind)
         if fields is not None:
-            return self._record(name, _values(value, [each.name for each in fields if each.repr]), level)
-        matched = _lookup(kind, "__match_args__")
-        if type(matched) is tuple and matched and level > 0:
-            return f"{name}({self._items([attribute_of(value, each) for each in matched[:MOST_ITEMS]], level)})"
-        if not self._shows_text or level < OPAQUE_BELOW:
-            return f"<{name}>"
-        attributes = attributes_of(value)
-        entries = self._entries(attributes.items(), len(attributes), level)
-        return f"<{name} {entries}>" if entries else f"<{name}>"
+            return self._data_class(value, kind, fields, level)
+        matched = lookup(kind, "__match_args__")
+        if type(matched) is tuple and matched:
+            return self._record(
+                f"{name}(", ")", [(each, attribute_of(value, each)) for each in matched], kind, level, has_names=False
+            )
+        return _constant(value, kind) or self._opaque(value, kind, level)
 
-    def _dict(self, value: dict[Any, Any], name: str, level: int) -> str:
+    def _dict(self, value: dict[Any, Any], kind: type, shows: bool, level: int) -> Description:
         size = dict.__len__(value)
-        if not self._shows_text:
-            return f"{name}({size})"
+        structure = f"{class_name(kind)}({size})"
+        if not shows:
+            return Leaf(structure)
         if level <= 0:
-            return "{...}" if size else "{}"
-        texts, hides = [], False
-        for key, item in islice(dict.items(value), MOST_ITEMS):
-            hidden = hides or is_secret(key)
-            texts.append(f"{self.write(key, level - 1)}: {HIDDEN if hidden else self.write(item, level - 1)}")
-            hides = is_secret(item)
-        shown = "{" + _joined(texts, size) + "}"
-        return shown if type(value) is dict else f"{name}({shown})"
+            return Leaf(structure, "{...}" if size else "{}")
+        items = []
+        for key, item in islice(dict.items(value), MOST_KEPT):
+            if self.left <= 0:
+                break
+            items.append((self.walk(key, True, level - 1), self.walk(item, True, level - 1)))
+        begin, end = ("{", "}") if kind is dict else (f"{class_name(kind)}({{", "})")
+        return Group(structure, begin, end, tuple(items), size, True, ("", "") if kind is dict else None)
 
-    def _collection(self, value: Any, base: Any, name: str, level: int) -> str:
+    def _collection(self, value: Any, base: Any, shows: bool, level: int) -> Description:
+        kind = type(value)
         size = base.__len__(value)
-        if base is tuple and type(value) is not tuple:
-            named = _lookup(type(value), "_fields")
+        if base is tuple and kind is not tuple:
+            named = lookup(kind, "_fields")
             if type(named) is tuple and len(named) == size:
-                return self._record(name, list(zip(named, tuple.__iter__(value), strict=True)), level)
-        if not self._shows_text and base is not tuple:
-            return f"{name}({size})"
+                entries = list(zip(named, tuple.__iter__(value), strict=True))
+                found = self._record(f"{class_name(kind)}(", ")", entries, kind, level)
+                written, needs = importable(kind)
+                return replace(found, written=written, needs=needs)
+        name = class_name(kind)
+        structure = f"{name}({size})"
+        if base is tuple and level > 0 and not shows:
+            entries = [("", each) for each in islice(tuple.__iter__(value), MOST_ITEMS)]
+            return self._record("(", ",)" if size == 1 else ")", entries, kind, level, size=size)
+        if not shows:
+            return Leaf(structure)
         if level <= 0:
-            return f"{name}(...)" if size else f"{name}()"
-        is_ordered = base not in (set, frozenset)
-        shown = MOST_ITEMS if is_ordered or size > MOST_SORTED else size
-        items = self._items(islice(base.__iter__(value), shown), level, size, ordered=is_ordered)
-        match base.__name__ if type(value) is base else "":
-            case "tuple":
-                return f"({items},)" if size == 1 else f"({items})"
-            case "list":
-                return f"[{items}]"
-            case "set" if size:
-                return f"{{{items}}}"
-        if base is deque:
-            return f"{name}([{items}])"
-        return f"{name}({{{items}}})" if base in (set, frozenset) and size else f"{name}({items})"
+            return Leaf(structure, f"{name}(...)" if size else f"{name}()")
+        kept: list[tuple[None, Description]] = []
+        for item in islice(base.__iter__(value), MOST_KEPT):
+            if self.left <= 0:
+                break
+            kept.append((None, self.walk(item, True, level - 1)))
+        begin, end = _brackets(kind, base, name, size)
+        needs = {deque: ("collections", "deque")}.get(base, ("", "")) if kind is base else None
+        return Group(structure, begin, end, tuple(kept), size, base not in (set, frozenset), needs)
 
-    def _items(self, items: Iterable[Any], level: int, size: int | None = None, *, ordered: bool = True) -> str:
-        """Items, but for one behind a secret's name: `("authorization", ...)`, `["--password", ...]`."""
-        texts, hides = [], False
-        for item in items:
-            texts.append(HIDDEN if hides and ordered else self.write(item, level - 1))
-            hides = is_secret(item)
-        if not ordered:
-            texts = sorted(texts)[:MOST_ITEMS]
-        return _joined(texts, len(texts) if size is None else size)
+    def _data_class(self, value: Any, kind: type, fields: list[dataclasses.Field[Any]], level: int) -> Description:
+        written, needs = importable(kind)
+        declared = declared_by(kind)
+        entries = []
+        for each in fields[:MOST_KEPT] if level > 0 else ():
+            name = _field_name(each.name)
+            self.left -= len(name)
+            found = self.walk(attribute_of(value, each.name), self._shows_all or each.name in declared, level - 1)
+            entries.append(Entry(name, found, bool(each.repr), bool(each.init)))
+        return Record(f"{class_name(kind)}(", ")", tuple(entries), len(fields), written, needs)
 
-    def _record(self, name: str, entries: list[tuple[str, Any]], level: int) -> str:
-        return f"{name}({self._entries(entries, len(entries), level)})" if level > 0 else f"{name}(...)"
+    def _record(
+        self,
+        begin: str,
+        end: str,
+        items: list[tuple[str, Any]],
+        kind: type,
+        level: int,
+        *,
+        has_names: bool = True,
+        size: int | None = None,
+    ) -> Record:
+        """What has fields, or items of its own, each of which is declared by itself."""
+        declared = declared_by(kind)
+        entries = []
+        for name, value in items[:MOST_ITEMS] if level > 0 else ():
+            field = _field_name(name) if name and has_names else ""
+            self.left -= len(field)
+            found = self.walk(value, self._shows_all or name in declared, level - 1)
+            entries.append(Entry(field, found))
+        return Record(begin, end, tuple(entries), len(items) if size is None else size)
 
-    def _entries(self, entries: Iterable[tuple[str, Any]], size: int, level: int) -> str:
-        """Named values; one behind a value that is a secret's name is hidden: `Header(name="cookie", value=...)`."""
-        texts, hides = [], False
-        for name, value in islice(entries, MOST_ITEMS):
-            hidden = hides or is_secret(name)
-            texts.append(f"{_field_name(name)}={HIDDEN if hidden else self.write(value, level - 1)}")
-            self._left -= min(len(name), LONGEST_NAME)
-            hides = is_secret(value)
-        return _joined(texts, size)
-
-
-def _joined(texts: list[str], size: int, most: int = MOST_ITEMS) -> str:
-    return ", ".join([*texts, "..."] if size > min(len(texts), most) else texts)
-
-
-def _ends_of(base: Any, name: Any) -> Any:
-    """Both ends of a name: the middle of a very long one is not searched."""
-    if base.__len__(name) <= 2 * LONGEST_NAME:
-        return base.__getitem__(name, slice(None))
-    return base.__getitem__(name, slice(0, LONGEST_NAME)) + base.__getitem__(name, slice(-LONGEST_NAME, None))
-
-
-def _has_one(words: tuple[str, ...], text: str) -> bool:
-    for word in words:  # noqa: SIM110  # twice as fast as a generator
-        if word in text:
-            return True
-    return False
+    def _opaque(self, value: Any, kind: type, level: int) -> Description:
+        """Any other object: its attributes, as far as they may be seen."""
+        name = class_name(kind)
+        declared = declared_by(kind)
+        if not (declared or self._shows_all) or level < OPAQUE_BELOW:
+            return Leaf(f"<{name}>")
+        attributes = attributes_of(value) if self._shows_all else {each: attribute_of(value, each) for each in declared}
+        items = sorted(attributes.items()) if not self._shows_all else list(attributes.items())
+        return self._record(f"<{name} ", ">", items, kind, level) if items else Leaf(f"<{name}>")
 
 
-def _hidden_match(found: re.Match[str]) -> str:
-    return next((found[group] for group in _KEPT if found[group] is not None), "") + HIDDEN
+def _brackets(kind: type, base: Any, name: str, size: int) -> tuple[str, str]:
+    if kind is tuple:
+        return "(", ")"
+    if kind is list:
+        return "[", "]"
+    if base is deque:
+        return f"{name}([", "])"
+    if base is list or base is tuple or not size:
+        return f"{name}(", ")"
+    return ("{", "}") if kind is set else (f"{name}({{", "})")
+
+
+def _is_atom(value: Any) -> bool:
+    return type(value) is str and len(value) <= 16 and _ATOMS.get(value) is value
+
+
+def _member(value: enum.Enum, kind: type) -> Leaf:
+    name = attribute_of(value, "_name_")
+    if type(name) is not str:  # a combination of flags
+        return Leaf(class_name(kind))
+    written, needs = importable(kind)
+    is_whole = written is not None and name.isidentifier()
+    text = f"{class_name(kind)}.{line(name, LONGEST_NAME)}"
+    return Leaf(text, None, f"{written}.{name}", needs) if is_whole else Leaf(text)
+
+
+def _number(value: Any, base: Any, name: str, shows: bool) -> Leaf:
+    if not shows:
+        return Leaf(name)
+    if base is int and int.bit_length(value) > MOST_BITS:
+        return Leaf(name, f"<int of {int.bit_length(value)} bits>")
+    text = base.__repr__(value)
+    if type(value) is not base:
+        return Leaf(name, text)
+    if base is int or (math.isfinite(value) if base is float else math.isfinite(value.real + value.imag)):
+        return Leaf(name, text, text)
+    return Leaf(name, text, f"{base.__name__}({text!r})")
+
+
+def _constant(value: Any, kind: type) -> Leaf | None:
+    """A value that a module has under a name, like the messages that are told apart by identity."""
+    module = sys.modules.get(module_of(kind) or "")
+    if type(module) is not ModuleType:
+        return None
+    for name, known in islice(list(vars(module).items()), MOST_CONSTANTS):
+        if known is value and type(name) is str and is_path(name):
+            return Leaf(name, None, name, (module.__name__, name))
+    return None
 
 
 def _field_name(name: Any) -> str:
-    is_name = type(name) is str and len(name) <= LONGEST_NAME and name.isidentifier()
-    return str(name) if is_name else outline(name)
+    is_name = type(name) is str and len(name) <= LONGEST_NAME and is_path(name)
+    return str(name) if is_name else describe(name)
 
 
-def _text_or_outline(name: Any) -> str:
-    """A name that may be any value."""
-    return line(hide_in_text(name), LONGEST_NAME) if issubclass(type(name), str) else outline(name)
-
-
-def _member_name(member: enum.Enum) -> str:
-    name = attribute_of(member, "_name_")
-    return _text_or_outline(attribute_of(member, "_value_") if name is None else name)
-
-
-def _function(value: Any) -> str | None:
+def _function(value: Any) -> Leaf | None:
     kind = type(value)
     if kind is MethodType:
         return _function(value.__func__)
     if kind is FunctionType or kind is BuiltinFunctionType:
-        return f"<function {line(value.__qualname__ if kind is FunctionType else value.__name__, LONGEST_NAME)}>"
+        name = value.__qualname__ if kind is FunctionType else value.__name__
+        return Leaf(f"<function {line(name, LONGEST_NAME)}>")
     return None
 
 
-def _stdlib(value: Any) -> str | None:
+def _stdlib(value: Any, shows: bool) -> Leaf | None:
     """Those of Python's own classes whose `repr` people know, and is short."""
     kind = type(value)
     is_known = (
@@ -416,23 +442,27 @@ def _stdlib(value: Any) -> str | None:
         or kind is UUID
     )
     if is_known:
-        return repr(value)
-    if any(kind is each for each in PATHS):
-        return f"{class_name(kind)}({line(str(value), LONGEST_TEXT)!r})"
+        return Leaf(class_name(kind), repr(value) if shows else None)
+    if any(kind is each for each in _PATHS):
+        text = str(value) if shows else ""
+        is_whole = shows and len(text) <= LONGEST_TEXT
+        written = f"{class_name(kind)}({text!r})" if is_whole else None
+        shown = f"{class_name(kind)}({line(text, LONGEST_TEXT)!r})" if shows else None
+        return Leaf(class_name(kind), shown, written, ("pathlib", class_name(kind)) if is_whole else None)
     return None
 
 
-def _text_of(exception: BaseException, show: Show) -> str:
+def _text_of(exception: BaseException, shows_values: bool) -> str:
     """The text of an exception, which is its own business if its class has a `__str__`."""
-    own, arguments = _lookup(type(exception), "__str__"), _arguments_of(exception)
+    own, arguments = lookup(type(exception), "__str__"), _arguments_of(exception)
     if own is KeyError.__str__ and len(arguments) == 1:
-        return show(arguments[0])
+        return _argument(arguments[0], shows_values)
     text: Any = None
     if own is not BaseException.__str__ and (type(own) is not WrapperDescriptorType or _has_plain_text(own, exception)):
         text = attempt(str, exception, default=None)
     if text is None:
-        text = _text_of_arguments(arguments, show)
-    return line(hide_in_text(text), LONGEST_OUTLINE)
+        text = _text_of_arguments(arguments, shows_values)
+    return line(hide_in_text(text), LONGEST_REASON)
 
 
 def _has_plain_text(own: Any, exception: BaseException) -> bool:
@@ -445,73 +475,17 @@ def _has_plain_text(own: Any, exception: BaseException) -> bool:
     return all(each is None or type(each) is int or type(each) is str for each in used)
 
 
-def _text_of_arguments(arguments: tuple[Any, ...], show: Show) -> str:
+def _text_of_arguments(arguments: tuple[Any, ...], shows_values: bool) -> str:
     if not arguments:
         return ""
-    first = arguments[0]
-    texts = [repr(line(hide_in_text(first), LONGEST_TEXT)) if issubclass(type(first), str) else show(first)]
-    hides = is_secret(first)
-    for each in arguments[1:MOST_ITEMS]:
-        texts.append(HIDDEN if hides else show(each))
-        hides = is_secret(each)
-    return f"({_joined(texts, len(arguments))})"
+    first = _argument(arguments[0], shows_values)
+    others = [describe(each, shows_values=shows_values) for each in arguments[1:MOST_ITEMS]]
+    more = ["..."] if len(arguments) > MOST_ITEMS else []
+    return f"({', '.join([first, *others, *more])})"
 
 
-# What an object has, without running code of its class.
-
-
-def _lookup(kind: type, name: str) -> Any:
-    """What a class or its bases have under a name, as it stands there."""
-    for base in _bases_of(kind):
-        namespace = _namespace_of(base)
-        if name in namespace:
-            return namespace[name]
-    return None
-
-
-def fields_of(kind: type) -> list[dataclasses.Field[Any]] | None:
-    """The fields of a data class; None of any other class."""
-    fields = _lookup(kind, "__dataclass_fields__")
-    if type(fields) is not dict:
-        return None
-    known = (each for each in fields.values() if type(each) is dataclasses.Field)
-    return [each for each in known if each._field_type is dataclasses._FIELD]  # type: ignore[attr-defined]
-
-
-def module_of(kind: type) -> str | None:
-    """The module of a class, if it says so."""
-    module = _module_of(kind)
-    return module if type(module) is str and len(module) <= LONGEST_NAME else None
-
-
-def _values(value: Any, names: list[str]) -> list[tuple[str, Any]]:
-    return [(name, attribute_of(value, name)) for name in names]
-
-
-def attribute_of(value: Any, name: str) -> Any:
-    """An attribute that is kept in a slot or in the object's dictionary; else None."""
-    own = _dictionary_of(value)
-    if dict.__contains__(own, name):
-        return dict.__getitem__(own, name)
-    found = _lookup(type(value), name)
-    if type(found) is MemberDescriptorType:
-        return attempt(found.__get__, value, default=None)  # it may be empty
-    return found if type(found) in (NoneType, bool, int, float, str) else None  # the default of a field
-
-
-def attributes_of(value: Any) -> dict[str, Any]:
-    """Attributes by name, at least as many as are shown."""
-    shown = dict(islice(dict.items(_dictionary_of(value)), MOST_ITEMS + 1))
-    for base in _bases_of(type(value)):
-        names = _namespace_of(base).get("__slots__", ())
-        for name in names[: MOST_ITEMS + 1] if type(names) in (tuple, list) else ():
-            slot = _namespace_of(base).get(name)
-            if type(slot) is MemberDescriptorType:
-                shown.setdefault(name, attempt(slot.__get__, value, default=_EMPTY))
-    return {name: each for name, each in shown.items() if type(name) is str and each is not _EMPTY}
-
-
-def _dictionary_of(value: Any) -> dict[str, Any]:
-    found = _lookup(type(value), "__dict__")
-    own = found.__get__(value) if type(found) is GetSetDescriptorType else None
-    return own if own is not None and issubclass(type(own), dict) else {}
+def _argument(value: Any, shows_values: bool) -> str:
+    """The first argument of an exception: its text, if it is one, or a number."""
+    if issubclass(type(value), str):
+        return repr(line(hide_in_text(value), LONGEST_TEXT))
+    return describe(value, shows_values=shows_values or issubclass(type(value), int | float))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from actors.call import Ask, Call, checked_timeout
 from actors.cell import FOR_KERNEL, IGNORE, Directive, Stop, log
-from actors.describe import outline
+from actors.describe import describe
 from actors.exits import TIMEOUT, ExitReason
 from actors.process import Process
 from actors.ref import Ref, Target
@@ -103,19 +103,19 @@ class GenServer(Process):
         then that), `Reply(value, then=...)`, `Stop(reason)` (the caller fails with that reason) or
         `Stop(reason, reply=value)`.
         """
-        raise NotImplementedError(f"{self} does not know the call {outline(request)}")
+        raise NotImplementedError(f"{self} does not know the call {self._kernel_text(request)}")
 
     def handle_cast(self, request: Any) -> Any:
         """Handle a cast. May return `Stop(reason)`, `Continue(argument)` or `Idle(seconds)`."""
-        raise NotImplementedError(f"{self} does not know the cast {outline(request)}")
+        raise NotImplementedError(f"{self} does not know the cast {self._kernel_text(request)}")
 
     def handle_info(self, message: Any) -> Any:
         """Handle any other message: a plain one, `Down`, `Exit`, a timer's. May return as `handle_cast` does."""
-        log.warning("actor.unexpected_message", actor=str(self), message=message)
+        log.warning("actor.unexpected_message", actor=str(self), message=describe(message))
 
     def handle_continue(self, argument: Any) -> Any:
         """Go on after a callback that returned `Continue`. May return as `handle_cast` does."""
-        raise NotImplementedError(f"{self} does not know how to continue with {outline(argument)}")
+        raise NotImplementedError(f"{self} does not know how to continue with {self._kernel_text(argument)}")
 
     def terminate(self, reason: ExitReason) -> Any:
         """Clean up before an end of the server's own making, or one its parent asked for while it traps exits.
@@ -186,7 +186,10 @@ class GenServer(Process):
         elif isinstance(message, Call):
             message.resolve(result)
         elif result is not None:
-            raise TypeError(f"{self} returned {outline(result)} from a callback; see GenServer for what it may return")
+            raise TypeError(self._kernel_unwanted(result))
+
+    def _kernel_unwanted(self, result: Any) -> str:
+        return f"{self} returned {self._kernel_text(result)} from a callback; see GenServer for what it may return"
 
     def _kernel_obey(self, message: Any, directive: Directive | None) -> None:
         match directive:
@@ -203,9 +206,7 @@ class GenServer(Process):
             case None | _NoReply():
                 pass
             case _:
-                raise TypeError(
-                    f"{self} returned {outline(directive)} from a callback; see GenServer for what it may return"
-                )
+                raise TypeError(self._kernel_unwanted(directive))
 
 
 def cast(target: Target, request: Any) -> None:

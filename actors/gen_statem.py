@@ -16,9 +16,10 @@ from typing import Any, ClassVar, TypeAlias
 
 from actors.call import Ask, Call
 from actors.cell import FOR_KERNEL, IGNORE, Stop
-from actors.describe import outline
+from actors.describe import is_phase
 from actors.gen_server import Cast, GenServer
 from actors.scheduler import MESSAGES_PER_TURN
+from actors.shown import Shown
 
 State: TypeAlias = Any
 
@@ -232,13 +233,17 @@ class GenStateMachine(GenServer):
         In the other mode only your state functions call it: a good place for what all states have in
         common (`case _: return self.handle_event(event, self.state)`). By default it crashes the machine.
         """
-        raise NotImplementedError(f"{self} does not know {outline(event)} in {outline(state)}")
+        phase = Shown(state) if is_phase(type(self), state) else state
+        what, where = self._kernel_text(event), self._kernel_text(phase)
+        raise NotImplementedError(f"{self} does not know {what} in {where}")
 
     # The kernel's side.
 
     def _kernel_accept(self, value: Any) -> None:
         if not isinstance(value, Next):
-            raise TypeError(f"init of {self} returned {outline(value)}: a state machine begins with Next(state, ...)")
+            raise TypeError(
+                f"init of {self} returned {self._kernel_text(value)}: a state machine begins with Next(state, ...)"
+            )
         self._kernel_state = value.state
         self._kernel.mailbox.prepend(_Begin(value))
 
@@ -368,7 +373,7 @@ class GenStateMachine(GenServer):
                 pass
             case _:
                 raise TypeError(
-                    f"{self} returned {outline(result)}; see GenStateMachine for what a callback may return"
+                    f"{self} returned {self._kernel_text(result)}; see GenStateMachine for what a callback may return"
                 )
         timeouts: Timeouts = {}
         following = self._kernel_act(result.actions, timeouts)
@@ -403,7 +408,8 @@ class GenStateMachine(GenServer):
                     self._kernel_act(result.actions, timeouts)
                 case _:
                     raise TypeError(
-                        f"{self} returned {outline(result)} on entering a state: see GenStateMachine.state_enter"
+                        f"{self} returned {self._kernel_text(result)} on entering a state:"
+                        " see GenStateMachine.state_enter"
                     )
 
     def _kernel_may_enter(self, result: Keep | Next) -> bool:
@@ -428,7 +434,7 @@ class GenStateMachine(GenServer):
                 case _Postpone():
                     pass
                 case _:
-                    raise TypeError(f"{self} returned the action {outline(action)}")
+                    raise TypeError(f"{self} returned the action {self._kernel_text(action)}")
         return following
 
     def _kernel_callback(self, event: Event) -> Any:

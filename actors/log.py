@@ -13,8 +13,9 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import Processor
 
-from actors.describe import describe_exception, describe_reason, hide_in_text, line
+from actors.describe import describe_exception, describe_reason
 from actors.guard import attempt
+from actors.oneline import hide_in_text, line
 from actors.stacktrace import describe_stacktrace
 from actors.stderr import LineWriter, Stderr
 
@@ -26,8 +27,8 @@ class Log:
     """Writes events, with facts of any kind.
 
     Strings and numbers are written as they are, cut and without passwords in them; exceptions and exit reasons are
-    given to `describe_reason`, other values to `outline`. A string that somebody else made, such as a message, is
-    nothing to be trusted: write `outline(message)`.
+    given to `describe_reason`, other values to `describe`. A string that somebody else made, such as a message, is
+    nothing to be trusted: write `describe(message)`.
 
     Args:
         name: of the logger, if the program's configuration of structlog has use for it

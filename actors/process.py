@@ -16,6 +16,7 @@ from pykka._envelope import Envelope
 
 from actors.call import Call, submit
 from actors.cell import FOR_KERNEL, Cell, log
+from actors.describe import describe
 from actors.exits import (
     KILLED,
     NOPROC,
@@ -31,10 +32,13 @@ from actors.exits import (
 from actors.future import LoopFuture
 from actors.mailbox import Mailbox
 from actors.ref import NOTHING, Monitor, Ref, StopRequest, Target
+from actors.report import Inspection
 from actors.scheduler import BlockingOnLoopError, Scheduler
 
 P = TypeVar("P", bound="Process")
 
+LONGEST_LABEL = 200
+"""Characters of a label that are kept."""
 EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -76,7 +80,8 @@ class Process(pykka.Actor):
     def label(self, label: str) -> None:
         if not isinstance(label, str):
             raise TypeError(f"a label is a string, got {type(label).__name__}")
-        self._kernel.ref.label = label
+        cut = str.__getitem__(label, slice(0, LONGEST_LABEL))
+        self._kernel.ref.label = cut if str.__len__(label) <= LONGEST_LABEL else f"{cut}..."
 
     @property
     def trap_exit(self) -> bool:
@@ -137,12 +142,13 @@ class Process(pykka.Actor):
         What it returns, unless that is None, counts as the result of `init`.
         """
 
-    def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
-        """What of the attributes may be seen in crash reports and by the console (OTP's `format_status/1`).
+    def format_status(self, status: Inspection) -> Inspection:
+        """What may be seen of this process in crash reports, the log, traces and the console (OTP's `format_status/1`).
 
-        Leave out or replace what is secret or long.
+        Of what it returns, structure is shown, and the contents that are declared with `shown` or wrapped in `Shown`.
+        Leave out or replace what not even that may tell, such as a reason whose text has a secret in it.
         """
-        return state
+        return status
 
     def set_message(self, message: Any) -> None:
         """Name the message in hand for crash reports, in place of the one from the mailbox that told of it."""
@@ -156,7 +162,7 @@ class Process(pykka.Actor):
 
     def on_receive(self, message: Any) -> Any:
         """Handle a message; of an `ask` the result is the answer. May be a coroutine, as all of Pykka's callbacks."""
-        log.warning("actor.unexpected_message", actor=str(self), message=message)
+        log.warning("actor.unexpected_message", actor=str(self), message=describe(message))
 
     # Pykka's hooks for new kinds of actors, and what else it expects of one.
 
@@ -248,6 +254,10 @@ class Process(pykka.Actor):
     def _kernel_attributes(self) -> dict[str, Any]:
         """Its state, for people."""
         return dict(vars(self))
+
+    def _kernel_text(self, value: Any) -> str:
+        """A value, for the text of an exception."""
+        return describe(value, shows_values=self._kernel.scheduler.shows_values)
 
     def _kernel_replace(self, attributes: dict[str, Any]) -> None:
         """Have this state in place of the present one."""

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from actors.describe import (
-    class_name,
-    describe,
-    describe_exception,
-    describe_reason,
-    describe_state,
-    line,
-    outline,
-    outline_state,
-)
+from actors.anatomy import class_name
+from actors.describe import examine, examine_reason, examine_state, name_of
+from actors.description import Description, Leaf
 from actors.exits import ExitReason, exception_in
 from actors.guard import attempt
 from actors.log import get_logger
 from actors.ref import Ref
-from actors.stacktrace import describe_stacktrace
+from actors.stacktrace import Stacktrace, examine_stacktrace
 
 if TYPE_CHECKING:
     from actors.cell import Cell
+    from actors.reproduction import Subject
 
 KEPT = 50
 """Reports that a scheduler keeps, the last ones."""
@@ -43,41 +35,124 @@ log = get_logger("canopy.actors")
 
 
 @dataclass(frozen=True, slots=True)
+class Inspection:
+    """What somebody wants to see of a process; see `Process.format_status`.
+
+    Attributes:
+        state: its attributes by name
+        message: the one in hand, or the answer to one; None if there is none
+        reason: what it ended with; None of a living process
+        recent: messages before that, the last one last, if they are recorded
+    """
+
+    state: dict[str, Any]
+    message: Any = None
+    reason: ExitReason = None
+    recent: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What is seen of a process: texts, which keep nothing of it alive.
+
+    Attributes:
+        is_cut: there was more state than is shown
+        is_replaced: the process shows another reason than the true one
+    """
+
+    state: dict[str, Description]
+    message: Description | None
+    reason: Description
+    recent: tuple[Description, ...]
+    is_cut: bool
+    is_replaced: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CrashReport:
     """One abnormal end of a process, as text: it keeps nothing of the process alive.
 
+    Contents are shown as far as they are declared safe (see `shown`); all of them if the scheduler `shows_values`.
+
     Attributes:
-        reason: what it ended with, on one line
         error: the class of the exception, if it ended with one
-        traceback: where that was raised and what led to it, without the values of variables
         path: labels from the top of the tree down to the process: who restarts whom
-        message: what it was handling
-        recent: messages before that, the last one last, if its `history` keeps any
-        state: its attributes now, as `format_state` shows them
-        state_before: the same before it took `message`, if its `history` keeps any
         restarts: how often it had been started again in its place
         number: counts the crashes of a scheduler from 1
         at: when, by the clock of the loop
-        case: a test for pytest that makes such a process crash the same way, or a comment that says why there is none
-        facts: what `log_crash` writes: no text of messages or state is in it
     """
 
     ref: Ref
     label: str
     kind: str
     path: tuple[str, ...]
-    reason: str
     error: type[BaseException] | None
-    traceback: str
-    message: str
-    recent: tuple[str, ...]
-    state: dict[str, str]
-    state_before: dict[str, str] | None
     restarts: int
     number: int
     at: float
-    case: str
-    facts: Mapping[str, Any] = field(repr=False)
+    _now: Inspected = field(repr=False)
+    _before: Inspected | None = field(repr=False)
+    _trace: Stacktrace = field(repr=False)
+    _subject: Subject | None = field(repr=False)
+    _has_values: bool = field(default=True, repr=False)
+
+    def without_values(self) -> CrashReport:
+        """The same for those who may see no contents, not even those declared safe, nor the text of an exception."""
+        return replace(self, _has_values=False)
+
+    @property
+    def reason(self) -> str:
+        """What it ended with, on one line."""
+        return self._text(self._now.reason)
+
+    @property
+    def traceback(self) -> str:
+        """Where the exception was raised and what led to it, without the values of variables."""
+        return self._trace.text if self._has_values and not self._now.is_replaced else self._trace.structure
+
+    @property
+    def message(self) -> str:
+        """What it was handling."""
+        return "None" if self._now.message is None else self._text(self._now.message)
+
+    @property
+    def recent(self) -> tuple[str, ...]:
+        """Messages before that, the last one last, if its `history` keeps any."""
+        return tuple(map(self._text, self._now.recent))
+
+    @property
+    def state(self) -> dict[str, str]:
+        """Its attributes now."""
+        return {name: self._text(value) for name, value in self._now.state.items()}
+
+    @property
+    def state_before(self) -> dict[str, str] | None:
+        """The same before it took `message`, if its `history` keeps any."""
+        before = self._before
+        return None if before is None else {name: self._text(value) for name, value in before.state.items()}
+
+    @property
+    def case(self) -> str:
+        """A test for pytest that makes such a process crash the same way, or a comment that says why there is none."""
+        if self._subject is None:
+            return f"# No test repeats this: a {self.kind} depends on more than its attributes.\n"
+        from actors.reproduction import write_case  # it knows all kinds of messages, and their modules know this one
+
+        state, message = (self._before or self._now).state, self._now.message
+        if not self._has_values:
+            state = {name: value.without_values() for name, value in state.items()}
+            message = None if message is None else message.without_values()
+        return write_case(self._subject, self.reason, message, state)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What `log_crash` writes."""
+        state = ", ".join(f"{name}={value}" for name, value in self.state.items())
+        facts = {"actor": self.ref, "path": " > ".join(self.path), "reason": self.reason, "message": self.message}
+        return facts | {"state": state} | ({"exception": self.traceback} if self._trace.lines else {})
+
+    def _text(self, description: Description) -> str:
+        return description.text if self._has_values else description.structure
 
 
 class History:
@@ -98,39 +173,25 @@ class History:
 def crash_report(cell: Cell, reason: ExitReason) -> CrashReport:
     """Describe the end of a process. Cannot fail, and takes a few milliseconds at most, whatever its state is."""
     exception = exception_in(reason)
-    traceback = "" if exception is None else describe_stacktrace(exception)
-    attributes = attempt(_attributes, cell, default={})
     history = cell.history
-    state, why = _visible(cell, attributes)
-    before, why_before = (state, why) if history is None else _visible(cell, dict(history.state))
-    path = attempt(_path, cell, default=(cell.ref.label,))
-    text = describe_reason(reason, describe)
-    facts = {
-        "actor": cell.ref,
-        "path": " > ".join(path),
-        "reason": describe_reason(reason),
-        "message": outline(cell.message),
-        "state": attempt(outline_state, state, default=""),
-    }
-    if traceback:
-        facts["exception"] = traceback
+    shows_values = cell.scheduler.shows_values
+    recent = () if history is None else tuple(history.messages)[:-1]
+    now = inspect(cell, Inspection(_attributes(cell), cell.message, reason, recent))
+    before = None if history is None else inspect(cell, Inspection(dict(history.state), cell.message, reason))
+    trace = Stacktrace() if exception is None else examine_stacktrace(exception, shows_values=shows_values)
     return CrashReport(
         ref=cell.ref,
-        label=_label(cell.ref),
+        label=name_of(cell.ref.label),
         kind=class_name(type(cell.process)),
-        path=path,
-        reason=text,
+        path=attempt(_path, cell, default=(name_of(cell.ref.label),)),
         error=None if exception is None else type(exception),
-        traceback=traceback,
-        message=describe(cell.message),
-        recent=() if history is None else attempt(_recent, history, default=()),
-        state=_shown(state, why),
-        state_before=None if history is None else _shown(before, why_before),
         restarts=cell.ref.restarts,
         number=cell.scheduler.crashed,
         at=cell.scheduler.loop.time(),
-        case=_case(cell, text, before),
-        facts=facts,
+        _now=now,
+        _before=before,
+        _trace=trace,
+        _subject=_subject(cell),
     )
 
 
@@ -139,70 +200,88 @@ def log_crash(report: CrashReport) -> None:
     log.error("actor.crashed", **report.facts)
 
 
-def shown_state(cell: Cell, state: dict[str, Any]) -> dict[str, Any]:
-    """What of the attributes may be seen, as `format_state` has it.
+def inspect_process(cell: Cell, message: Any = None, *, size: int = LONGEST_STATE) -> Inspected:
+    """Look at a living process.
+
+    Args:
+        cell: of the process
+        message: one that it takes, or the answer to one; by default the one in hand
+        size: characters of its state, about
+    """
+    return inspect(cell, Inspection(_attributes(cell), cell.message if message is None else message), size=size)
+
+
+def inspect(cell: Cell, wanted: Inspection, *, size: int = LONGEST_STATE) -> Inspected:
+    """Look at a process once, for all texts that are made of it: what its `format_status` leaves of it.
+
+    If that fails, no contents are shown, and no attributes.
+    """
+    why: list[str] = []
+    seen = attempt(_formatted, cell, wanted, default=None, on_failure=lambda error: why.append(class_name(type(error))))
+    shows_values = cell.scheduler.shows_values
+    if seen is None:
+        return Inspected(
+            state={"format_status": Leaf(f"failed: {' '.join(why)}")},
+            message=None if wanted.message is None else examine(wanted.message).without_values(),
+            reason=examine_reason(wanted.reason).without_values(),
+            recent=(),
+            is_cut=True,
+            is_replaced=True,
+        )
+    attributes = dict(islice(seen.state.items(), MOST_ATTRIBUTES))
+    state, is_cut = examine_state(type(cell.process), attributes, size=size, shows_values=shows_values)
+    return Inspected(
+        state=state,
+        message=None if seen.message is None else examine(seen.message, shows_values=shows_values),
+        reason=examine_reason(seen.reason, shows_values=shows_values),
+        recent=_recent(seen.recent, shows_values),
+        is_cut=is_cut or len(seen.state) > MOST_ATTRIBUTES,
+        is_replaced=seen.reason is not wanted.reason,
+    )
+
+
+def _formatted(cell: Cell, wanted: Inspection) -> Inspection:
+    """What `format_status` makes of it.
 
     Raises:
-        Exception: what `format_state` raises.
+        BaseException: what it raises.
+        TypeError: if it returns anything else.
     """
-    return dict(islice(dict(cell.process.format_state(state)).items(), MOST_ATTRIBUTES))
-
-
-def _visible(cell: Cell, state: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """As `shown_state`; and if that fails, why."""
-    why: list[str] = []
-    shown = attempt(shown_state, cell, state, default=None, on_failure=lambda error: why.append(describe(error)))
-    return {} if shown is None else shown, " ".join(why)
-
-
-def _shown(state: dict[str, Any], why: str) -> dict[str, str]:
-    """A state as text, or why there is none."""
-    if why:
-        return {"format_state": f"failed: {why}"}
-    shown, _ = describe_state(state, size=LONGEST_STATE, seconds=math.inf, clock=monotonic)
-    return shown
+    seen = cell.process.format_status(wanted)
+    if type(seen) is not Inspection or type(seen.state) is not dict:
+        raise TypeError
+    return seen
 
 
 def _attributes(cell: Cell) -> dict[str, Any]:
-    return dict(islice(dict(cell.process._kernel_attributes()).items(), MOST_ATTRIBUTES))
+    return attempt(lambda: dict(cell.process._kernel_attributes()), default={})
 
 
-def _recent(history: History) -> tuple[str, ...]:
-    """The recorded messages but the last, as far as there is room for them."""
-    shown: deque[str] = deque()
+def _recent(messages: tuple[Any, ...], shows_values: bool) -> tuple[Description, ...]:
+    """The recorded messages, the last ones, as far as there is room for them."""
+    found: deque[Description] = deque()
     left = LONGEST_STATE
-    for message in islice(reversed(history.messages), 1, None):
-        text = describe(message)
-        left -= len(text)
+    for message in reversed(messages):
+        description = examine(message, shows_values=shows_values)
+        left -= len(description.text)
         if left < 0:
             break
-        shown.appendleft(text)
-    return tuple(shown)
+        found.appendleft(description)
+    return tuple(found)
 
 
-def _case(cell: Cell, reason: str, state: dict[str, Any]) -> str:
+def _subject(cell: Cell) -> Subject | None:
     if not type(cell.process).is_reproducible:
-        return f"# No test repeats this: a {class_name(type(cell.process))} depends on more than its attributes.\n"
-    from actors.reproduction import write_case  # it knows all kinds of messages, and their modules know this one
+        return None
+    from actors.reproduction import subject_of  # see `CrashReport.case`
 
-    why: list[str] = []
-    case = attempt(
-        write_case, type(cell.process), reason, cell.message, state,
-        default="", on_failure=lambda error: why.append(describe_exception(error)),
-    )  # fmt: skip
-    return case or f"# not to be written: {' '.join(why)}\n"
+    return subject_of(type(cell.process), cell.message)
 
 
 def _path(cell: Cell) -> tuple[str, ...]:
-    labels = [_label(cell.ref)]
+    labels = [name_of(cell.ref.label)]
     parent = cell.parent
     while parent is not None and len(labels) < LONGEST_PATH:
-        labels.append(_label(parent))
+        labels.append(name_of(parent.label))
         parent = None if parent._cell is None else parent._cell.parent
     return tuple(reversed(labels))
-
-
-def _label(ref: Ref) -> str:
-    """The label of a process, which may be any value."""
-    label = ref.label
-    return line(label, 200) if issubclass(type(label), str) else outline(label)

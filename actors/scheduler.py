@@ -17,6 +17,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from actors.deadlines import Deadlines
+from actors.describe import describe
 from actors.exits import KILLED, ProcessExit
 from actors.guard import attempt, pass_interrupt_on
 from actors.ref import Ref
@@ -70,6 +71,7 @@ class Scheduler:
         retired: messages that the dead have taken
         restarts: how often supervisors have started a process in the place of another
         crashed: how many processes have ended by their own mistake
+        shows_values: whether crash reports and traces show all contents, declared safe or not: for development
     """
 
     _of_loop: ClassVar[dict[asyncio.AbstractEventLoop, Scheduler]] = {}
@@ -97,6 +99,7 @@ class Scheduler:
         self.crashed = 0
         self.used: dict[Cell, float] = {}
         self.messages_per_turn = MESSAGES_PER_TURN
+        self.shows_values = False
         self.thread = get_ident()
         self._pick = pick
         self._clock: Callable[[], float] | None = None
@@ -323,7 +326,7 @@ class Scheduler:
             self._foreign.popleft().drop()
 
     def _report(self, function: Callable[..., object], exception: BaseException) -> None:
-        context = {"message": f"{function!r} failed", "exception": exception}
+        context = {"message": f"{describe(function)} failed", "exception": exception}
         attempt(self.loop.call_exception_handler, context, default=None)
 
     # Turns.

@@ -6,12 +6,15 @@ import linecache
 import os
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
-from actors.describe import LONGEST_TEXT, describe_exception, line
+from actors.describe import LONGEST_TEXT, examine_reason
+from actors.description import Description, Leaf
 from actors.guard import attempt
+from actors.oneline import line
 
 FIRST_FRAMES, LAST_FRAMES = 5, 20
 """Frames of one traceback that are shown."""
@@ -20,6 +23,9 @@ MOST_EXCEPTIONS = 8
 MOST_LINES = 200
 LARGEST_SOURCE = 4 * 1024 * 1024
 """Bytes of a source file that is read for its lines."""
+
+Line: TypeAlias = tuple[str, Description]
+"""What stands before it, and the line."""
 
 # What Python itself has about an exception, although its class may have other ideas.
 _traceback_of: Callable[[BaseException], TracebackType | None] = BaseException.__dict__["__traceback__"].__get__
@@ -34,18 +40,43 @@ _CONTEXT = "During handling of the above exception, another exception occurred:"
 
 def describe_stacktrace(exception: BaseException) -> str:
     """Show an exception, where it was raised and what led to it, as Python does; the texts are those of the log."""
-    lines = attempt(_whole, exception, default=[describe_exception(exception)])
+    return examine_stacktrace(exception).text
+
+
+@dataclass(frozen=True, slots=True)
+class Stacktrace:
+    """The lines of a stack trace: places, and exceptions.
+
+    Attributes:
+        text: with the texts of the exceptions
+        structure: without
+    """
+
+    lines: tuple[Line, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return "\n".join(prefix + what.face(True) for prefix, what in self.lines)
+
+    @property
+    def structure(self) -> str:
+        return "\n".join(prefix + what.face(False) for prefix, what in self.lines)
+
+
+def examine_stacktrace(exception: BaseException, *, shows_values: bool = False) -> Stacktrace:
+    """Look at an exception and what led to it; see `describe_stacktrace`."""
+    lines = attempt(_whole, exception, shows_values, default=[("", examine_reason(exception))])
     left_out = len(lines) - MOST_LINES
     if left_out > 0:  # the end says what happened
-        lines = [f"  [{left_out} lines]", *lines[left_out:]]
-    return "\n".join(lines)
+        lines = [("", Leaf(f"  [{left_out} lines]")), *lines[left_out:]]
+    return Stacktrace(tuple(lines))
 
 
-def _whole(exception: BaseException) -> list[str]:
-    return list(_chain(exception, set()))
+def _whole(exception: BaseException, shows_values: bool) -> list[Line]:
+    return list(_chain(exception, set(), shows_values))
 
 
-def _chain(exception: BaseException, seen: set[int]) -> Iterator[str]:
+def _chain(exception: BaseException, seen: set[int], shows_values: bool) -> Iterator[Line]:
     """The lines of an exception, behind those of the exceptions that led to it."""
     chain: list[tuple[BaseException, str | None]] = []
     following: tuple[BaseException | None, str | None] = exception, None
@@ -60,24 +91,24 @@ def _chain(exception: BaseException, seen: set[int]) -> Iterator[str]:
         else:
             following = None if _hides_context(current) else _context_of(current), _CONTEXT
     for current, link in reversed(chain):
-        yield from _one(current, seen)
+        yield from _one(current, seen, shows_values)
         if link is not None:
-            yield from ("", link, "")
+            yield from (("", Leaf(each)) for each in ("", link, ""))
 
 
-def _one(exception: BaseException, seen: set[int]) -> Iterator[str]:
+def _one(exception: BaseException, seen: set[int], shows_values: bool) -> Iterator[Line]:
     trace = _traceback_of(exception)
     if trace is not None:
-        yield "Traceback (most recent call last):"
-        yield from _frames(trace)
-    yield describe_exception(exception)
+        yield "", Leaf("Traceback (most recent call last):")
+        yield from (("", Leaf(each)) for each in _frames(trace))
+    yield "", examine_reason(exception, shows_values=shows_values)
     if issubclass(type(exception), BaseExceptionGroup):
         members = _members_of(exception)
         for member in members[:MOST_EXCEPTIONS]:
             if id(member) not in seen and len(seen) < MOST_EXCEPTIONS:
-                yield from (f"  | {each}" for each in _chain(member, seen))
+                yield from ((f"  | {prefix}", what) for prefix, what in _chain(member, seen, shows_values))
         if len(members) > MOST_EXCEPTIONS:
-            yield f"  | [{len(members)} exceptions]"
+            yield "  | ", Leaf(f"[{len(members)} exceptions]")
 
 
 def _frames(trace: TracebackType) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from actors.describe import describe
 from actors.exits import NOPROC, ExitReason, Watcher
 from actors.ref import Ref, Target
 from actors.scheduler import Scheduler
@@ -115,7 +116,7 @@ def _register(scheduler: Scheduler, name: str, target: Ref) -> None:
     names = scheduler.names
     cell = target._cell
     if not isinstance(name, str):
-        raise TypeError(f"a name is a string, got {name!r}")
+        raise TypeError(f"a name is a string, got {describe(name)}")
     if name in names:
         raise ValueError(f"the name {name!r} is held by {names[name]!r}")
     if cell is None:

@@ -23,12 +23,21 @@ from canvas.folder import Folder
 from canvas.guests import Guests
 from canvas.held import Held, Meter
 from canvas.historian import BlockingHistorian, Historian
-from canvas.identity import Identities, read_key
+from canvas.identity import Identities, read_keys
 from canvas.images import MAX_KEPT, Images
-from canvas.moderation import Moderation
-from canvas.pages import BansPage, CanvasPage, GroupsPage, PresencePage, look_at_store, measure_store
+from canvas.moderation import BAN, LIFT, Moderation
+from canvas.pages import (
+    BansPage,
+    CanvasPage,
+    PeoplePage,
+    acts_on_address,
+    acts_on_user,
+    look_at_store,
+    measure_store,
+)
+from canvas.people import People
 from canvas.pixel import MOST_WAITING, SHARE
-from canvas.rollback import ROUTE as ROLLBACK
+from canvas.rollback import Rollback
 from canvas.room import Allowances, Room, Viewer
 from canvas.routes import Routes
 from canvas.states import MAX_BYTES
@@ -42,10 +51,11 @@ from canvas.store import (
     StoreServer,
     UnusableStore,
 )
+from canvas.visit import visit_of
 from canvas.waiting import Waiting
 from registry import Keys, Registry, Table
 from supervision import Application, Backoff, ChildType, Strategy, Supervisor, child
-from supervision.console import Console, Sources
+from supervision.console import Act, Client, Console, Sources
 from supervision.server import BasePath, Sockets, Wire, server
 
 
@@ -88,7 +98,7 @@ class CanvasApplication(Application):
         store: where committed changes live, in place of the one that is configured
         wall_clock: seconds since 1970
         set_log_level: logs from a level on
-        identity_key: signs who visitors are, in place of the key in the data folder
+        identity_key: signs who visitors are, in place of the keys in the data folder
         silence: seconds without a message after which a viewer is sent a heartbeat; `inf` for none
 
     Attributes:
@@ -119,7 +129,8 @@ class CanvasApplication(Application):
             opened.callback(self.store.close)
             rules = config.rules
             bans = Bans(config.data / BANS, wall_clock)
-            identities = Identities(identity_key or read_key(config.data), f"{config.base_path}/")
+            keys = read_keys(config.data) if identity_key is None else [identity_key]
+            identities = Identities(keys, f"{config.base_path}/")
             self.room = Room(
                 canvas="canvas",
                 broadcaster="broadcaster",
@@ -139,9 +150,10 @@ class CanvasApplication(Application):
                 ),
             )
             guests = Guests()
-            self.moderation = Moderation(bans, guests, self.sockets)
+            people = People(bans, guests, self.sockets)
+            self.moderation = Moderation(bans, people, self.sockets, identities)
             waiting = Waiting(MOST_WAITING, SHARE)
-            sources = self._sources(bans, waiting, set_log_level, wall_clock)
+            sources = self._sources(bans, people, waiting, set_log_level, wall_clock)
             self.console = Console(sources, config.data, open_console(config))
             routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, guests, self.store, waiting)
             self._top: Ref | None = None
@@ -219,31 +231,40 @@ class CanvasApplication(Application):
     def _sources(
         self,
         bans: Bans,
+        people: People,
         waiting: Waiting,
         set_log_level: Callable[[str], object] | None,
         wall_clock: Callable[[], float],
     ) -> Sources:
         """What the console looks at, and what it may do."""
         room, store = self.room, self.store
-        tables = (room.users, room.viewers)
+        rollback = Rollback(people, wall_clock)
         return Sources(
             application="canopy",
             root=self.top,
             servers={"server": self.sockets},
-            tables=tables,
-            pages=(CanvasPage(room, waiting), PresencePage(room), GroupsPage(tables), BansPage(bans)),
-            routes=(*self.moderation.routes(), ROLLBACK),
-            user_of=self._user_of,
+            tables=(room.users, room.viewers),
+            pages=(PeoplePage(people), BansPage(bans, people), CanvasPage(room, waiting, people)),
+            routes=(*self.moderation.routes(), *rollback.routes()),
+            forms=(BAN, LIFT, rollback.form(room.width, room.height)),
+            client_of=_client_of,
+            acts_on=_acts_on,
             store=partial(look_at_store, store, "store", "canvas"),
             metrics=partial(measure_store, store),
             limits=lambda: [(m.name, m.used, m.most) for m in room.held] + [(QUESTIONS, len(waiting), waiting.most)],
-            ban=self.moderation.ban_address,
             drain=self.drain,
             set_log_level=set_log_level,
             wall_clock=wall_clock,
         )
 
-    def _user_of(self, wire: Wire) -> str | None:
-        """The visitor at the other end."""
-        keys = () if wire.owner is None else self.room.users.keys(wire.owner)
-        return next(map(str, keys), None)
+
+def _client_of(wire: Wire) -> Client | None:
+    """The visitor at the other end."""
+    visit = visit_of(wire)
+    return None if visit is None else Client(visit.user_id, visit.name)
+
+
+def _acts_on(wire: Wire) -> list[Act]:
+    """What can be done about whoever is at the other end."""
+    visit = visit_of(wire)
+    return acts_on_address(wire.address) if visit is None else acts_on_user(visit.user_id)

@@ -15,6 +15,7 @@ import typer
 from canvas.config import MAX_SIDE
 from canvas.files import STREAM, writing
 from canvas.folder import Folder
+from canvas.names import titled
 from canvas.store import DATABASE, Reader, StoreError
 from canvas.terminal import (
     Data,
@@ -28,6 +29,7 @@ from canvas.terminal import (
     reading,
     working_on,
 )
+from supervision.console.text import clean
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -140,7 +142,9 @@ def import_(
 
 
 def rollback(
-    user: Annotated[str | None, typer.Option(metavar="ID", help="Whose changes.")] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="WHO", help="Whose changes: an id, its beginning, or a name.")
+    ] = None,
     area: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="Where.")] = None,
     since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="From when on.")] = None,
     until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Up to when.")] = None,
@@ -156,6 +160,9 @@ def rollback(
         fail(f"--area must be X,Y,WIDTH,HEIGHT in whole numbers, got {area!r}")
     preview = _ask(data, given)
     typer.echo(f"{preview['changes']} changes found; without them {preview['pixels']} pixels would look different")
+    painters = preview["painters"]
+    for each in painters if len(painters) > 1 else ():
+        typer.echo(f"  {clean(titled(each['user_id'], each['name']))}: {each['pixels']} pixels")
     if not preview["pixels"] or not (yes or typer.confirm("Roll back?")):
         return
     done = _ask(data, {**given, "apply": "1"})

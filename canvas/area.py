@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from actors.shown import shown
+
 SHIFT = 8
 TILE = 1 << SHIFT
 """Pixels on each side of a tile."""
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class Area:
     """The pixels from (x, y), `width` to the right and `height` down."""

@@ -33,6 +33,7 @@ class Ban:
         whom: the id of a user; or an address or a network, as `canonical` writes it
         until: None for good
         addresses: of a user, which are kept out as well
+        name: what the user was called then; empty for nothing
     """
 
     whom: str
@@ -40,6 +41,7 @@ class Ban:
     at: float
     until: float | None = None
     addresses: tuple[str, ...] = ()
+    name: str = ""
 
     @property
     def refusal(self) -> HandshakeRefused:
@@ -85,17 +87,29 @@ class Bans:
         self._wall_clock = wall_clock
         self._remember(_read(path))
 
+    def now(self) -> float:
+        """The time by which bans begin and end, in seconds since 1970."""
+        return self._wall_clock()
+
     def all(self) -> list[Ban]:
         """All bans that hold, oldest first."""
         return [ban for ban in self._bans.values() if self._holds(ban)]
 
-    def add(self, whom: str, reason: str = "", seconds: float | None = None, addresses: Iterable[str] = ()) -> Ban:
+    def add(
+        self,
+        whom: str,
+        reason: str = "",
+        seconds: float | None = None,
+        addresses: Iterable[str] = (),
+        name: str = "",
+    ) -> Ban:
         """Ban a user, or an address or a network, for good or for so many seconds; in place of an earlier ban.
 
         An IPv6 address stands for its /64, unless it is written with /128.
 
         Args:
             addresses: of a user, to be kept out as well
+            name: what the user is called
 
         Raises:
             BadTarget: if `whom` or an address is none.
@@ -103,7 +117,8 @@ class Bans:
         """
         now = self._wall_clock()
         until = None if seconds is None else now + seconds
-        ban = Ban(canonical(whom), reason, now, until, tuple(dict.fromkeys(map(_canonical_address, addresses))))
+        with_them = tuple(dict.fromkeys(map(_canonical_address, addresses)))
+        ban = Ban(canonical(whom), reason, now, until, with_them, name)
         self._keep([*(each for each in self.all() if each.whom != ban.whom), ban])
         return ban
 
@@ -124,7 +139,7 @@ class Bans:
         ban = None if user_id is None else self._bans.get(user_id)
         if ban is not None and self._holds(ban):
             return ban
-        ip = _read_address(address) if self._lengths else None
+        ip = read_address(address) if self._lengths else None
         if ip is None:
             return None
         lengths = (bits for version, bits in self._lengths if version == ip.version)
@@ -137,7 +152,7 @@ class Bans:
 
     def _keep(self, bans: list[Ban]) -> None:
         """Replace the file: a reader finds the old bans or the new ones."""
-        with writing(self._path) as file:
+        with writing(self._path, 0o600) as file:
             file.write(orjson.dumps([asdict(ban) for ban in bans], option=orjson.OPT_INDENT_2))
         self._remember(bans)
 
@@ -187,7 +202,8 @@ def read_network(text: str) -> Network | None:
     return network if slash else network.supernet(new_prefix=_HOUSEHOLD)
 
 
-def _read_address(text: str) -> _Address | None:
+def read_address(text: str) -> _Address | None:
+    """Read an address; None if it is none. One that is mapped into IPv6 is IPv4."""
     try:
         ip = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -213,4 +229,5 @@ def _parse_ban(kept: dict[str, Any]) -> Ban:
         float(kept["at"]),
         None if until is None else float(until),
         addresses,
+        str(kept.get("name", "")),
     )

@@ -15,6 +15,7 @@ from math import inf
 from typing import Any
 
 from actors import GenServer, Scheduler, cast, send_after
+from actors.shown import shown
 from canvas.answers import Answer, send_answers
 from canvas.area import columns_of
 from canvas.codec import BINARY, Codec
@@ -64,6 +65,7 @@ class Subscribe:
     viewer: Viewer
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class Began:
     """Cast: the canvas has begun, or begun again, after change `seq`; `recent` are the last changes."""
@@ -73,6 +75,7 @@ class Began:
     recent: Sequence[Change]
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class Changed:
     """Cast: show committed changes to everybody."""
@@ -80,6 +83,7 @@ class Changed:
     changes: Sequence[Change]
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class Answers:
     """Cast: tell painters what became of their messages."""
@@ -87,6 +91,7 @@ class Answers:
     answers: Sequence[Answer]
 
 
+@shown()
 @dataclass(slots=True)
 class CursorMoved:
     """Cast: somebody's pointer is at (x, y). Of several in one interval the last one counts."""
@@ -122,6 +127,7 @@ Part = tuple[SharedMessage, int] | None
 """What viewers of an area are told of a batch, and the last change in it."""
 
 
+@shown("_columns", "_epoch", "_resumed_at", "_shown_at", "_silence")
 class Broadcaster(GenServer):
     """Shows everything to everybody.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from actors import NO_REPLY, Call, GenServer, Scheduler, Target, Timer, call, cast, reply, send_after
 from actors.log import get_logger
+from actors.shown import shown
 from canvas.answers import Answer
 from canvas.broadcaster import Answers, Began, Changed
 from canvas.encoder import Encode, NeedStates
@@ -27,6 +28,7 @@ from canvas.tick import Tick
 log = get_logger("canopy.canvas")
 
 
+@shown("changes", "id")
 @dataclass(slots=True)
 class Paint:
     """Cast: paint these pixels, in this order. One that has its colour already is left alone.
@@ -59,6 +61,7 @@ class GetPicture:
     """Call: all colours. Answered with `Picture`, or with a `StoreError` while the canvas cannot be read."""
 
 
+@shown("epoch", "grid")
 @dataclass(frozen=True, slots=True)
 class Picture:
     """The canvas after the last change in `grid`, which is nobody else's."""
@@ -67,6 +70,7 @@ class Picture:
     grid: Grid
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class Restore:
     """Call: paint these pixels, but only those that still have the colour in `seen`, in the same order.
@@ -85,6 +89,7 @@ class GetStatus:
     """Call: how far the canvas has come. Answered with `CanvasStatus`."""
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class CanvasStatus:
     """How far the canvas has come.
@@ -101,6 +106,7 @@ class CanvasStatus:
     error: str | None
 
 
+@shown("seq", "waits", "paint")
 @dataclass(slots=True)
 class Settling:
     """What becomes of a message.
@@ -119,6 +125,7 @@ class Settling:
     waits: list[float] = field(default_factory=list)
 
 
+@shown("changes", "settling")
 @dataclass(slots=True)
 class _Commit:
     """A batch on its way through the store.
@@ -142,6 +149,7 @@ class _Order(enum.Enum):
     LOAD = enum.auto()
 
 
+@shown("commit")
 @dataclass(frozen=True, slots=True)
 class _Slow:
     """The store has had this batch for `SLOW_WRITE` seconds."""
@@ -157,6 +165,7 @@ LOAD_AGAIN = 1.0
 """Seconds after which a canvas that could not be read is read again."""
 
 
+@shown("_epoch", "_grid", "_painted", "_waiting", "_commit")
 class Canvas(GenServer):
     """The writer of the grid.
 

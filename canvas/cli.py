@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from canvas import archive_cli, console_cli, moderation_cli
+from canvas import archive_cli, console_cli, moderation_cli, token_cli
 from canvas.chaos import crash_at_random
 from canvas.load import paint
 from canvas.terminal import Data, fail, read_settings, unblocked_stderr
@@ -34,6 +34,8 @@ app.command()(moderation_cli.ban)
 app.command()(moderation_cli.unban)
 app.command()(moderation_cli.bans)
 console_cli.register(app)
+app.add_typer(token_cli.tokens)
+app.command()(token_cli.rotate_identity)
 
 
 def _print_version(is_asked: bool) -> None:
@@ -136,6 +138,10 @@ def run(
     log_format: Annotated[
         str | None, typer.Option(metavar="NAME", help="Lines of the log: console or json. (default console)")
     ] = None,
+    show_values: Annotated[
+        bool | None,
+        typer.Option("--show-values/--hide-values", help="Show all contents in crashes and traces: for development."),
+    ] = None,
     compression: Annotated[
         str | None, typer.Option(metavar="on|off", help="Compress large messages (permessage-deflate). (default on)")
     ] = None,
@@ -153,6 +159,17 @@ def run(
     ] = None,
     console_names: Annotated[
         str | None, typer.Option(metavar="NAME,...", help="Host names of the console beside localhost. (default none)")
+    ] = None,
+    console_origin: Annotated[
+        str | None,
+        typer.Option(metavar="ORIGINS", help="Where a proxy shows the console, https://HOST,... (default none)"),
+    ] = None,
+    console_user_header: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Header in which a --trusted-proxy says who has logged in. (default none)"),
+    ] = None,
+    console_users: Annotated[
+        str | None, typer.Option(metavar="USER=ROLE,...", help="Roles of those users, * for others. (default none)")
     ] = None,
     console_insecure: Annotated[
         bool | None, typer.Option("--console-insecure", help="Let others than this machine reach it without TLS.")

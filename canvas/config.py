@@ -16,6 +16,7 @@ from canvas.area import Area
 from canvas.rate_limit import RateLimit
 from canvas.rules import Cooldown, Rules
 from canvas.store import Durability
+from supervision.console.sessions import Access
 from supervision.server import SAME_HOST, Origins, Proxies, read_base_path
 
 STORES = ("sqlite", "memory")
@@ -78,12 +79,16 @@ class Config:
     drain_timeout: float = 10.0
     log_level: str = "info"
     log_format: Literal["console", "json"] = "console"
+    show_values: bool = False
     compression: bool = True
     echo: bool = False
     console_host: str = "127.0.0.1"
     console_port: int | Literal["auto"] | None = AUTO
     console_base_path: str = ""
     console_names: tuple[str, ...] = ()
+    console_origin: tuple[str, ...] = ()
+    console_user_header: str | None = None
+    console_users: tuple[tuple[str, Access], ...] = ()
     console_insecure: bool = False
 
     given: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -94,6 +99,11 @@ class Config:
         if self.console_port is not None and not is_guarded:
             allowed = "a loopback address, unless --tls-cert or --console-insecure is given"
             raise ConfigError("--console-host", self.console_host, allowed)
+        if self.console_user_header is not None and self.trusted_proxy == Proxies():
+            raise ConfigError("--console-user-header", self.console_user_header, "given with --trusted-proxy")
+        if (self.console_user_header is None) != (not self.console_users):
+            users = ",".join(f"{user}={role.value}" for user, role in self.console_users)
+            raise ConfigError("--console-users", users, "given with --console-user-header, and that with it")
 
     @property
     def rules(self) -> Rules:
@@ -276,6 +286,27 @@ def _names(option: str, value: Any) -> tuple[str, ...]:
     return tuple(name.strip() for name in names)
 
 
+def _console_origins(texts: list[str]) -> tuple[str, ...]:
+    """Read origins like `https://example.org`; not `*`, since the console knows its own pages."""
+    origins = Origins.parse(texts)
+    if origins.allowed is None or origins.same_host:
+        raise ValueError(texts)
+    return tuple(texts)
+
+
+def _users(texts: list[str]) -> tuple[tuple[str, Access], ...]:
+    pairs = [text.rpartition("=") for text in texts]
+    if not all(user.strip() for user, _, _ in pairs):
+        raise ValueError(texts)
+    return tuple((user.strip(), Access(role.strip())) for user, _, role in pairs)
+
+
+def _header(option: str, value: Any) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9-]{1,100}", value):
+        return value
+    raise ConfigError(option, value, "the name of a header like X-Remote-User")
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine reaches `host`."""
     try:
@@ -368,9 +399,13 @@ _READERS: dict[str, Any] = {
     "log_format": _choice(*LOG_FORMATS),
     "compression": _switch,
     "echo": _switch,
+    "show_values": _switch,
     "console_host": _text,
     "console_port": _console_port,
     "console_base_path": _base_path,
     "console_names": _names,
+    "console_origin": _listed(_console_origins, "origins like https://console.example.org"),
+    "console_user_header": _header,
+    "console_users": _listed(_users, "users and their roles like ann=administer,*=look (look, moderate, administer)"),
     "console_insecure": _switch,
 }

@@ -88,7 +88,7 @@ def actor(
 
     def ask(folder: Path) -> Any:
         seen = ask_api(folder, "GET", _actor(ref))
-        return {**seen, "state": ask_api(folder, "GET", _actor(ref, "state"))} if state else seen
+        return {**seen, "state": ask_api(folder, "POST", _actor(ref, "state"))} if state else seen
 
     _show(data, ask, _draw_actor, watch, as_json)
 

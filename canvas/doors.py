@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from actors.log import get_logger
 from canvas.config import AUTO, Config, is_loopback
 from protocol import Compression, Limits
-from supervision.console import Door
+from supervision.console import Door, Front
 from supervision.server import Policy, inherited, listen, listen_unix
 
 CONSOLE_PORT = 8001
@@ -70,7 +70,15 @@ def open_console(config: Config) -> Door | None:
             raise DoorError(_explain_console(error, config)) from None
         listening = listen(host, 0)
     tls = None if is_loopback(host) else load_tls(config)
-    return Door(listening, (host, *config.console_names), tls, config.console_base_path)
+    front = Front(
+        names=(host, *config.console_names),
+        origins=config.console_origin,
+        base_path=config.console_base_path,
+        proxies=config.trusted_proxy,
+        user_header=config.console_user_header,
+        roles=config.console_users,
+    )
+    return Door(listening, front, tls)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from weakref import ref
 
 from actors import Target, cast
 from actors.blocking import BlockingServer
+from actors.shown import shown
 from canvas import binary, messages
 from canvas.area import Area, tile_area
 from canvas.codec import BINARY, Codec
@@ -24,6 +25,7 @@ MAX_TILES = MAX_STATE
 """Bytes of compressed tiles that are kept: a state of all of them can be sent."""
 
 
+@shown("area", "known")
 @dataclass(frozen=True, slots=True)
 class Want:
     """A state that somebody needs.
@@ -41,6 +43,7 @@ class Want:
     variant: Variant | None
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class NeedStates:
     """Cast to the canvas: have the encoder encode these states of the canvas as it is."""
@@ -48,6 +51,7 @@ class NeedStates:
     wants: tuple[Want, ...]
 
 
+@shown("epoch", "grid", "wants")
 @dataclass(frozen=True, slots=True)
 class Encode:
     """Cast: encode these states of `grid`, and cast `Encoded` to `reply_to`. The grid is nobody else's."""
@@ -58,6 +62,7 @@ class Encode:
     reply_to: Target
 
 
+@shown("epoch", "seq")
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """Cast: the frames of the states after change `seq`; None for one that would be too large."""

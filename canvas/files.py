@@ -16,11 +16,14 @@ STREAM = Path("-")
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[IO[bytes]]:
+def writing(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """Open a file that gets its name when the block has ended and all of it is on the disk.
 
     If anything fails before, the file that has this name already stays as it is. `STREAM`, devices and pipes are
     written to directly.
+
+    Args:
+        mode: the permissions of a new file, before the umask
 
     Raises:
         OSError: if it cannot be written.
@@ -32,7 +35,7 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
         with path.open("wb") as file:
             yield file
     else:
-        with _replacing(path) as file:
+        with _replacing(path, mode) as file:
             yield file
 
 
@@ -46,11 +49,11 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
+def _replacing(path: Path, mode: int) -> Iterator[IO[bytes]]:
     target = Path(os.path.realpath(path))  # a link stays, and the file that it names is replaced
     draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     try:
-        with _create(draft, path) as file:
+        with _create(draft, path, mode) as file:
             yield file
             _flush(file)
         draft.rename(target)
@@ -60,12 +63,12 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     sync(target.parent)
 
 
-def _create(draft: Path, path: Path) -> IO[bytes]:
+def _create(draft: Path, path: Path, mode: int) -> IO[bytes]:
     """Open `draft` with the permissions of `path`, whose name is in what goes wrong."""
     try:
         if path.exists():
             path.open("ab").close()  # may it be written to?
-        file = draft.open("xb")
+        file = os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb")
         if path.exists():
             os.chmod(draft, stat.S_IMODE(path.stat().st_mode))
     except OSError as error:

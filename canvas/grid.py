@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actors.shown import shown
 from canvas.area import SHIFT, TILE, Area, columns_of, tile_area
 
 Tile = NDArray[np.uint32]
@@ -17,6 +18,7 @@ Tile = NDArray[np.uint32]
 _MASK = TILE - 1
 
 
+@shown()
 @dataclass(slots=True)
 class Change:
     """One pixel that got a colour. Numbered without gaps by `seq` once it has been committed.
@@ -32,6 +34,7 @@ class Change:
     seq: int = 0
 
 
+@shown("background", "height", "seq", "width")
 class Grid:
     """`height` rows of `width` colours, 0xRRGGBB, and the `seq` of the last change in it.
 

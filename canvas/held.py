@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
+from actors.shown import shown
 
+
+@shown("used")
 @dataclass(slots=True)
 class Meter:
     """How much there is of something, and how much there may be.

@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 from actors import NO_REPLY, Call, GenServer, cast
 from actors.blocking import BlockingServer
 from actors.log import get_logger
+from actors.shown import shown
 from canvas.area import Area
-from canvas.history import Placed, Selection, Undoing, undo
+from canvas.history import Activity, Placed, Selection, Undoing, activities, undo
 from canvas.store import LookForSnapshot, Reader, Store, StoreError
+from canvas.store.chunk import join
 
 log = get_logger("canopy.store")
 
@@ -28,6 +30,7 @@ pixels, and reading so many folded changes costs less than reading the snapshot.
 _T = TypeVar("_T")
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class AskPast:
     """Call: the last `limit` changes of a pixel. Answered with `Past`, or a `StoreError`."""
@@ -37,6 +40,7 @@ class AskPast:
     limit: int
 
 
+@shown("changes")
 @dataclass(frozen=True, slots=True)
 class Past:
     """Changes of a pixel, the newest first, and who is who."""
@@ -45,9 +49,10 @@ class Past:
     names: dict[int, str]
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class AskUndo:
-    """Call: what would be undone. Answered with `Undoing`, or a `StoreError`.
+    """Call: what would be undone. Answered with `ToUndo`, or a `StoreError`.
 
     Attributes:
         user_id: whose changes; None for all
@@ -61,6 +66,31 @@ class AskUndo:
     until: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class ToUndo:
+    """What would be undone, and who is who of the painters in it."""
+
+    undoing: Undoing
+    names: dict[int, str]
+
+
+@shown()
+@dataclass(frozen=True, slots=True)
+class AskLately:
+    """Call: what each painter did in the last `limit` changes. Answered with `Lately`, or a `StoreError`."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """What each painter did, those with most changes first, and who is who."""
+
+    activities: list[Activity]
+    names: dict[int, str]
+
+
+@shown("limit")
 @dataclass(frozen=True, slots=True)
 class AskPainters:
     """Call: the first `limit` ids of painters that begin so, in order. Answered with a list, or a `StoreError`."""
@@ -79,6 +109,7 @@ class _GivenUp(Exception):
     """Nobody waits for the answer any more."""
 
 
+@shown("_snapshot_every")
 class Historian(GenServer):
     """Looks into the past of one store.
 
@@ -94,7 +125,7 @@ class Historian(GenServer):
 
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Answer a question, unless its caller has left."""
-        if not isinstance(request, AskPast | AskUndo | AskPainters):
+        if not isinstance(request, AskPast | AskUndo | AskPainters | AskLately):
             return super().handle_call(request, from_)
         if from_.is_given_up():
             return NO_REPLY
@@ -104,6 +135,8 @@ class Historian(GenServer):
                     return reader.painters(request.beginning, request.limit)
                 if isinstance(request, AskPast):
                     return _past(reader, request, from_)
+                if isinstance(request, AskLately):
+                    return _lately(reader, request)
                 return _undoing(reader, request, from_)
         except StoreError as error:
             return error
@@ -167,7 +200,14 @@ def _placed(reader: Reader, seq: int, pixel: AskPast) -> Placed:
     return Placed(seq, color, user, float(chunk.at[0]))
 
 
-def _undoing(reader: Reader, request: AskUndo, from_: Call) -> Undoing:
+def _lately(reader: Reader, request: AskLately) -> Lately:
+    last = reader.seq()
+    after = max(reader.oldest() - 1, last - request.limit)
+    found = activities(join(after, reader.chunks(after, last)))
+    return Lately(found, reader.names({activity.user for activity in found}))
+
+
+def _undoing(reader: Reader, request: AskUndo, from_: Call) -> ToUndo:
     user = None
     if request.user_id is not None:
         user = reader.number(request.user_id)
@@ -181,7 +221,8 @@ def _undoing(reader: Reader, request: AskUndo, from_: Call) -> Undoing:
         raise StoreError(f"the changes up to number {base.seq} are not remembered one by one")
     selection = Selection(user, request.area, after, until)
     tiles = _while_awaited(from_, selection.tiles(base))
-    return undo(selection, base, reader.by_tile(tiles, user))
+    undoing = undo(selection, base, reader.by_tile(tiles, user))
+    return ToUndo(undoing, reader.names(undoing.shares))
 
 
 def _while_awaited(from_: Call, items: Iterable[_T]) -> Iterator[_T]:

@@ -1,52 +1,61 @@
-"""Who somebody is: an anonymous id in a signed cookie, so that whoever comes back is the same. Pure but for the key."""
+"""Who somebody is: an anonymous id in a signed cookie, by which they are the same again. Pure but for the keys."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
-import os
 import re
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from canvas.files import sync
 from canvas.names import clean_name
 from protocol import Request
+from supervision.console.private import read_private, write_private
+from supervision.server import cookie_prefix
 
 COOKIE = "canopy"
 """The cookie's name begins so. Earlier versions called it so: it is still read."""
 MAX_AGE = 365 * 24 * 3600
 """Seconds a browser keeps it."""
 KEY = "identity.key"
-"""The file in the data folder with the key that signs."""
+"""The file in the data folder with the keys: each has 32 bytes, the last one signs, and all of them verify."""
 _KEY_SIZE = 32
 _USER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PREFIXED = re.compile("^__(Host|Secure)-")
 _COOKIE = re.compile(rf"({_USER_ID.pattern})\.([A-Za-z0-9_-]{{22}})")
 
 
-def read_key(folder: Path) -> bytes:
-    """Read the key of a data folder, or make one; only its owner may read it.
+def read_keys(folder: Path) -> list[bytes]:
+    """Read the keys of a data folder, oldest first, or make one; only its owner may read them.
 
     Raises:
         OSError: if that cannot be.
     """
     path = folder / KEY
     try:
-        key = path.read_bytes()
+        content = read_private(path)
     except FileNotFoundError:
-        key = secrets.token_bytes(_KEY_SIZE)
-        draft = folder / f"{KEY}.new"
-        draft.unlink(missing_ok=True)
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(key)
-        sync(draft)
-        draft.rename(path)
-        sync(folder)
-    if len(key) != _KEY_SIZE:
-        raise OSError(0, f"has {len(key)} bytes, where a key has {_KEY_SIZE}: delete it to have a new one", str(path))
-    return key
+        content = secrets.token_bytes(_KEY_SIZE)
+        write_private(path, content)
+    if not content or len(content) % _KEY_SIZE:
+        text = f"has {len(content)} bytes, where each key has {_KEY_SIZE}: delete it to have a new one"
+        raise OSError(0, text, str(path))
+    return [content[first : first + _KEY_SIZE] for first in range(0, len(content), _KEY_SIZE)]
+
+
+def rotate_keys(folder: Path, keep: int) -> int:
+    """Sign with a new key from the next start on, and go on to verify with the last `keep`; tells how many there are.
+
+    Raises:
+        OSError: if that cannot be.
+    """
+    keys = read_keys(folder)
+    keys = [*keys[max(0, len(keys) - keep) :], secrets.token_bytes(_KEY_SIZE)]
+    write_private(folder / KEY, b"".join(keys))
+    return len(keys)
 
 
 def read_name(query: str) -> str:
@@ -66,30 +75,39 @@ class Identities:
     each other's cookie under the same name.
 
     Args:
-        key: signs
+        keys: the last one signs, all of them verify
         path: below which browsers send the cookie
     """
 
-    def __init__(self, key: bytes, path: str = "/") -> None:
-        self._key = key
+    def __init__(self, keys: Sequence[bytes], path: str = "/") -> None:
+        self._keys = {_name(key): key for key in keys}
         self._path = path
-        self.cookie = f"{COOKIE}_{hmac.digest(key, b'the name of the cookie', hashlib.sha256)[:4].hex()}"
+        self.cookie = _name(keys[-1])
 
     def read(self, request: Request) -> str | None:
         """Tell who sends a request; None if it does not say, or the cookie was made up or signed with another key."""
         for line in request.headers.get_all("Cookie"):
             for pair in line.split(";"):
                 name, _, value = pair.strip().partition("=")
-                match = _COOKIE.fullmatch(value) if name in (self.cookie, COOKIE) else None
-                if match is not None and hmac.compare_digest(self._sign(match[1]), match[2]):
+                match = _COOKIE.fullmatch(value) if _PREFIXED.sub("", name).startswith(COOKIE) else None
+                if match is not None and self._is_ours(match[1], match[2]):
                     return match[1]
         return None
 
     def header(self, user_id: str, *, is_secure: bool) -> tuple[str, str]:
         """The header that has a browser remember who it is, for `MAX_AGE` from now on."""
+        signature, prefix = _sign(self._keys[self.cookie], user_id), cookie_prefix(self._path) if is_secure else ""
         attributes = f"Path={self._path}; Max-Age={MAX_AGE}; HttpOnly; SameSite=Lax" + ("; Secure" if is_secure else "")
-        return "Set-Cookie", f"{self.cookie}={user_id}.{self._sign(user_id)}; {attributes}"
+        return "Set-Cookie", f"{prefix}{self.cookie}={user_id}.{signature}; {attributes}"
 
-    def _sign(self, user_id: str) -> str:
-        digest = hmac.digest(self._key, user_id.encode(), hashlib.sha256)
-        return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
+    def _is_ours(self, user_id: str, signature: str) -> bool:
+        return any(hmac.compare_digest(_sign(key, user_id), signature) for key in self._keys.values())
+
+
+def _name(key: bytes) -> str:
+    return f"{COOKIE}_{hmac.digest(key, b'the name of the cookie', hashlib.sha256)[:4].hex()}"
+
+
+def _sign(key: bytes, user_id: str) -> str:
+    digest = hmac.digest(key, user_id.encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")

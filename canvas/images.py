@@ -7,14 +7,18 @@ from typing import Any, TypeAlias
 
 from actors import NO_REPLY, Call, reply
 from actors.blocking import BlockingServer
+from actors.shown import shown
 from canvas import png
 from canvas.canvas import Picture
 from canvas.held import Meter
+from canvas.history import Undoing
+from canvas.sides import draw
 
 MAX_KEPT = 32 * 1024 * 1024
 """Bytes of encoded pictures that are kept; one that is larger is made again for the next who ask."""
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class EncodePng:
     """Call: the picture as PNG; of every `step`-th pixel of every `step`-th row. Answered with `Png`.
@@ -26,6 +30,16 @@ class EncodePng:
     step: int = 1
 
 
+@shown()
+@dataclass(frozen=True, slots=True)
+class DrawUndoing:
+    """Call: a picture now and as it would be. Answered with `Sides`; None if nothing would look different."""
+
+    picture: Picture
+    undoing: Undoing
+
+
+@shown("epoch", "seq")
 @dataclass(frozen=True, slots=True)
 class Png:
     """The canvas of an `epoch` after change `seq`, encoded."""
@@ -39,6 +53,7 @@ _Asked: TypeAlias = tuple[str, int]
 """The epoch of a picture, since the numbers of two epochs cannot be compared, and the step."""
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class _Encode:
     """To itself: encode what is asked for of a canvas. Those who ask until it comes to that share the answer."""
@@ -61,6 +76,8 @@ class Images(BlockingServer):
 
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Hand out a picture, or have it encoded when all who ask now have been heard."""
+        if isinstance(request, DrawUndoing):
+            return draw(request.picture.grid, request.undoing)
         if not isinstance(request, EncodePng):
             return super().handle_call(request, from_)
         kept = self._kept.get(request.step)

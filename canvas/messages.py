@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from actors.shown import shown
 from canvas.area import Area
 from canvas.errors import BadMessage
 from canvas.grid import Change
@@ -18,6 +19,7 @@ from canvas.rules import Rules
 _is_color = re.compile(r"#[0-9A-Fa-f]{6}").fullmatch
 
 
+@shown()
 @dataclass(slots=True)
 class ClientPixelUpdate:
     """Give a pixel a colour (0xRRGGBB). `id` is what the client calls the message, if it does."""
@@ -28,6 +30,7 @@ class ClientPixelUpdate:
     id: int | None = None
 
 
+@shown()
 @dataclass(slots=True)
 class ClientPixels:
     """Give several pixels a colour, in this order."""
@@ -36,6 +39,7 @@ class ClientPixels:
     id: int | None = None
 
 
+@shown()
 @dataclass(slots=True)
 class ClientCursorMove:
     """The pointer is here."""
@@ -45,6 +49,7 @@ class ClientCursorMove:
     id: int | None = None
 
 
+@shown()
 @dataclass(slots=True)
 class ClientSubscribe:
     """From now on show only this part of the canvas."""
@@ -78,6 +83,7 @@ class Welcome:
     rules: Rules
 
 
+@shown("user_id")
 @dataclass(frozen=True, slots=True)
 class Person:
     """A user, and the name that they have given themselves, if any."""
@@ -86,6 +92,7 @@ class Person:
     name: str = ""
 
 
+@shown("person")
 @dataclass(frozen=True, slots=True)
 class Coming:
     """Somebody has come, or has another name, or has left."""

@@ -65,6 +65,11 @@ def beginning(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()[:SHOWN_OF_ID]
 
 
+def titled(user_id: str, name: str) -> str:
+    """A user by name and id."""
+    return f"{name} ({user_id})" if name else user_id
+
+
 def _clean_once(text: str) -> str:
     plain = unicodedata.normalize("NFC", "".join(char for char in text if not _is_never_seen(char)))
     parts = [match[0] for match in _SEQUENCE.finditer(plain)]

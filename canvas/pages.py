@@ -1,81 +1,117 @@
-"""What the canvas adds to the console: itself, its store, who is there, who is kept out, the groups of the registry."""
+"""What the canvas adds to the console: itself, its store, who is there, who is kept out."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from actors import CallExit, Target, call
-from canvas.bans import Bans
+from canvas.bans import Bans, read_network
 from canvas.canvas import CanvasStatus, GetStatus
+from canvas.historian import AskLately, Lately
+from canvas.moderation import describe
+from canvas.people import People
+from canvas.rollback import place
 from canvas.room import Room
 from canvas.store import SLOW_WRITE, GetHealth, Health, Store
 from canvas.waiting import Waiting
-from registry import Table
-from supervision.console import PageContent, PageTable
+from supervision.console import Act, PageContent, PageQuery, PageTable, Quantity, sliced
 
 PATIENCE = 1.0
 """Seconds that an actor has to answer who looks at it."""
-MAX_ROWS = 200
-"""Rows of one table; the API has all of them."""
+LATELY = 10_000
+"""Changes whose painters are listed."""
+SOME_WAITING = 1_000
+"""Pixels that wait for the store of which somebody should know: a second of a busy canvas."""
 
 
 class CanvasPage:
-    """The canvas: its size, how far it has come, what waits."""
+    """The canvas: its size, how far it has come, what waits, who painted lately."""
 
     id = "canvas"
     title = "Canvas"
 
-    def __init__(self, room: Room, waiting: Waiting) -> None:
+    def __init__(self, room: Room, waiting: Waiting, people: People) -> None:
         self._room = room
         self._waiting = waiting
+        self._people = people
 
-    async def snapshot(self) -> PageContent:
-        """Ask the canvas."""
+    async def snapshot(self, query: PageQuery) -> PageContent:
+        """Ask the canvas, and its history."""
         room = self._room
         values: dict[str, Any] = {
-            "width": room.width,
-            "height": room.height,
+            "size": f"{room.width} x {room.height} pixels",
             "background": f"#{room.background:06X}",
-            "rate limit": "off" if room.rules.rate_limit is None else f"{room.rules.rate_limit.per_second:g}/s",
-            "present": len(room.users),
+            "rate limit": "off" if room.rules.rate_limit is None else f"{room.rules.rate_limit.per_second:g} pixels/s",
+            "users here": room.people,
             "questions waiting": f"{len(self._waiting)} of {self._waiting.most}",
             **{meter.name: f"{meter.used} of {meter.most}" for meter in room.held},
         }
-        status = await _ask(room.canvas, GetStatus())
+        status, lately = await asyncio.gather(_ask(room.canvas, GetStatus()), _ask("history", AskLately(LATELY)))
         if isinstance(status, CanvasStatus):
-            values |= {"epoch": status.epoch, "seq": status.seq}
+            values |= {"epoch": status.epoch, "changes": status.seq}
             if status.error is not None:
                 values["state"] = status.error
         else:
             values["state"] = status
-        return PageContent(self.id, self.title, values, [])
+        table = await self._painters(lately, query) if isinstance(lately, Lately) else None
+        if table is None:
+            values["history"] = str(lately)
+        return PageContent(self.id, self.title, values, table, "Name or id", list(ACTS[1:]))
+
+    async def _painters(self, lately: Lately, query: PageQuery) -> PageTable:
+        names = self._people.names()
+        painters = [(lately.names[activity.user], activity) for activity in lately.activities]
+        found = [
+            (user_id, names.get(user_id, ""), activity)
+            async for user_id, activity in sliced(painters)
+            if query.search in f"{user_id} {names.get(user_id, '')}".lower()
+        ]
+        shown = found[query.offset : query.offset + query.limit]
+        rows: list[list[Any]] = [
+            [name, user_id, activity.changes, place(activity.area), _moment(activity.at)]
+            for user_id, name, activity in shown
+        ]
+        return PageTable(
+            f"Who painted the last {LATELY:,} pixels",
+            ["name", "user", "pixels", "where", "last"],
+            rows,
+            len(found),
+            query.offset,
+            "Nobody has painted yet.",
+            [acts_on_user(user_id) for user_id, _, _ in shown],
+        )
 
 
 async def look_at_store(store: Store, server: Target, canvas: Target) -> dict[str, Any]:
     """The store, as far as its process answers, and what the canvas has for it."""
     values: dict[str, Any] = {"kind": store.kind, "durability": store.durability, "epoch": store.epoch}
     pace = store.pace()
-    values |= {"write under way (s)": round(pace.seconds, 1), "slow writes": pace.slow}
+    level = "" if pace.seconds < SLOW_WRITE else "bad"
+    values |= {"write under way": Quantity(pace.seconds, "seconds", level), "slow writes": _warned(pace.slow, 1)}
     health, status = await asyncio.gather(_ask(server, GetHealth()), _ask(canvas, GetStatus()))
     if isinstance(health, Health):
         values |= {
             "seq": health.seq,
             "commits": health.commits,
-            "last commit (ms)": None if health.commits == 0 else round(health.last_commit * 1000, 3),
-            "bytes on disk": health.bytes,
+            "last commit": Quantity(None if health.commits == 0 else health.last_commit, "seconds"),
+            "size on disk": Quantity(health.bytes, "bytes"),
             "last error": health.lost or health.error,
         }
     else:
         values["state"] = health
-    values["pixels waiting"] = status.waiting if isinstance(status, CanvasStatus) else status
+    is_told = isinstance(status, CanvasStatus)
+    values["pixels waiting"] = _warned(status.waiting, SOME_WAITING) if is_told else status
     return values
+
+
+def _warned(count: int, many: int) -> Quantity:
+    """A number that somebody should look at from `many` on."""
+    return Quantity(count, level="warning" if count >= many else "")
 
 
 def measure_store(store: Store) -> Iterator[Metric]:
@@ -106,21 +142,42 @@ async def _ask(target: Target, question: object) -> Any:
         return f"does not answer: {exit.reason}"
 
 
-class PresencePage:
-    """Who is there."""
+class PeoplePage:
+    """Who is here, and who has been here lately."""
 
-    id = "presence"
-    title = "Presence"
+    id = "people"
+    title = "People"
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
+    def __init__(self, people: People) -> None:
+        self._people = people
 
-    def snapshot(self) -> PageContent:
-        """Read the table of users."""
-        users = self._room.users
-        rows = [[key, value, str(ref.id), ref.label] for key, ref, value in islice(users, MAX_ROWS)]
-        table = PageTable("Users", ["user", "address", "actor", "label"], rows)
-        return PageContent(self.id, self.title, {"present": len(users), "shown": len(rows)}, [table])
+    async def snapshot(self, query: PageQuery) -> PageContent:
+        """Look for people: those who are here first, then those who left, the last one first."""
+        found = await self._people.find(query.search)
+        shown = found[query.offset : query.offset + query.limit]
+        rows: list[list[Any]] = [
+            [
+                person.name,
+                person.user_id,
+                ", ".join(person.addresses),
+                "here" if person.actors else "has left",
+                len(person.actors),
+                person.actors[0] if person.actors else None,
+            ]
+            for person in shown
+        ]
+        table = PageTable(
+            "Here now, and lately",
+            ["name", "user", "address", "state", "windows", "actor"],
+            rows,
+            len(found),
+            query.offset,
+            "Nobody has been here since the start.",
+            [acts_on_user(person.user_id) for person in shown],
+        )
+        here, left = self._people.count()
+        values = {"here": here, "left lately": left}
+        return PageContent(self.id, self.title, values, table, "Name, id or address", list(ACTS))
 
 
 class BansPage:
@@ -129,49 +186,56 @@ class BansPage:
     id = "bans"
     title = "Bans"
 
-    def __init__(self, bans: Bans) -> None:
+    def __init__(self, bans: Bans, people: People) -> None:
         self._bans = bans
+        self._people = people
 
-    def snapshot(self) -> PageContent:
-        """Read the bans that hold, the last one first."""
+    def snapshot(self, query: PageQuery) -> PageContent:
+        """Look for bans that hold, the last one first."""
+        names = self._people.names()
         bans = self._bans.all()
-        rows = [
+        found = [
+            (ban, names.get(ban.whom) or ban.name)
+            for ban in reversed(bans)
+            if query.search in f"{describe(ban)} {names.get(ban.whom, '')} {ban.reason}".lower()
+        ]
+        shown = found[query.offset : query.offset + query.limit]
+        rows: list[list[Any]] = [
             [
+                name,
                 " ".join((ban.whom, *ban.addresses)),
                 ban.reason,
                 _moment(ban.at),
                 "for good" if ban.until is None else _moment(ban.until),
+                None if ban.until is None else Quantity(ban.until - self._bans.now(), "seconds"),
             ]
-            for ban in reversed(bans[-MAX_ROWS:])
+            for ban, name in shown
         ]
-        table = PageTable("Kept out", ["who", "reason", "since", "until"], rows)
-        return PageContent(self.id, self.title, {"bans": len(bans)}, [table])
+        table = PageTable(
+            "Kept out",
+            ["name", "who", "reason", "since", "until", "left"],
+            rows,
+            len(found),
+            query.offset,
+            "Nobody is kept out.",
+            [[Act("lift", "Lift…", {"whom": ban.whom})] for ban, _ in shown],
+        )
+        return PageContent(self.id, self.title, {}, table, "Name, id, address or reason", list(ACTS[:1]))
 
 
 def _moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-class GroupsPage:
-    """The tables of the registry, and their fullest keys."""
+ACTS = (Act("ban", "Ban somebody…"), Act("rollback", "Roll back…"))
+"""What the canvas offers to do."""
 
-    id = "groups"
-    title = "Groups"
 
-    def __init__(self, tables: Sequence[Table[Any]]) -> None:
-        self._tables = tables
+def acts_on_user(user_id: str) -> list[Act]:
+    """What the canvas offers to do about a user."""
+    return [Act("ban", "Ban…", {"whom": user_id}), Act("rollback", "Roll back…", {"user": user_id})]
 
-    def snapshot(self) -> PageContent:
-        """Count who is where."""
-        members = Counter((table.name, str(key)) for table in self._tables for key, _, _ in table)
-        tables = [[table.name, table.kind.value, len(table)] for table in self._tables]
-        fullest = [[name, key, count] for (name, key), count in members.most_common(MAX_ROWS)]
-        return PageContent(
-            self.id,
-            self.title,
-            {},
-            [
-                PageTable("Tables", ["table", "keys", "entries"], tables),
-                PageTable("Fullest keys", ["table", "key", "members"], fullest),
-            ],
-        )
+
+def acts_on_address(address: str) -> list[Act]:
+    """What the canvas offers to do about a client who is no visitor."""
+    return [] if read_network(address) is None else [Act("ban", "Ban…", {"whom": address})]

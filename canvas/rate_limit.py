@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from actors.shown import shown
+
 SHARE = 20
 """How many users' allowances one address has: a household or a small office paints undisturbed."""
 MOST = 100_000
 """Users, and likewise addresses, whose spending is remembered; then those who were quiet longest are forgotten."""
 
 
+@shown("user_id")
 @dataclass(frozen=True, slots=True)
 class Painter:
     """Who spends: a user, and the address of their connection (a whole /64 of IPv6)."""
@@ -22,6 +25,7 @@ class Painter:
     address: str
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class RateLimit:
     """`per_second` messages on average, `burst` at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actors import Ref, Target
+from actors.shown import shown
 from canvas.accepted import Accepted
 from canvas.area import Area
 from canvas.held import Held
@@ -19,6 +20,14 @@ TOPIC = "canvas"
 """The key under which viewers stand in the table of viewers."""
 
 
+@shown()
+class Peer(str):
+    """The address of a user, with the port, which administrators may see."""
+
+    __slots__ = ()
+
+
+@shown("user_id")
 @dataclass(frozen=True, slots=True, eq=False)
 class Viewer:
     """One open WebSocket: whose it is, which connection actor owns it now, where to write, and what it sees."""
@@ -59,6 +68,7 @@ class Allowances:
         self.cooldowns = None if rules.cooldown is None else Cooldowns(rules.cooldown)
 
 
+@shown("canvas", "broadcaster", "width", "height", "background", "rules")
 @dataclass(frozen=True, slots=True)
 class Room:
     """What a visitor needs to know.
@@ -75,7 +85,7 @@ class Room:
 
     canvas: Target
     broadcaster: Target
-    users: Table[str]
+    users: Table[Peer]
     viewers: Table[Viewer]
     width: int
     height: int

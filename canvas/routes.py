@@ -21,6 +21,7 @@ from canvas.echo import Echo
 from canvas.guests import Guest, Guests
 from canvas.identity import Identities, read_name
 from canvas.images import EncodePng, Png
+from canvas.names import titled
 from canvas.pages import what_is_wrong
 from canvas.pixel import PixelRoute
 from canvas.room import Room
@@ -162,7 +163,7 @@ class Routes:
         return WebSocket(
             Visit(self._room, user_id, name, view),
             SUBPROTOCOLS,
-            label=f"visitor {user_id}",
+            label=f"visitor {titled(user_id, name)}",
             headers=(cookie,),
         )
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from actors.shown import shown
 from canvas.area import Area
 from canvas.errors import BadMessage
 from canvas.rate_limit import MOST, SHARE, Painter, RateLimit
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class Cooldown:
     """Seconds that somebody waits between two pixels: `shortest` alone, `longest` among `CROWD` people or more."""
@@ -25,6 +27,7 @@ class Cooldown:
 CROWD = 1_000
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The rules of one canvas.

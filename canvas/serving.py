@@ -7,21 +7,27 @@ import contextlib
 import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import typer
 import uvloop
 
-from actors import ExitReason, StartError, is_clean
+from actors import ExitReason, Scheduler, StartError, is_clean
+from actors.guard import attempt
 from actors.log import get_logger
 from canvas.application import CanvasApplication
 from canvas.bans import BadBans
 from canvas.clock import WallClock
 from canvas.config import Config
 from canvas.doors import DoorError, make_room
+from canvas.heap import give_memory_back
 from canvas.store import UnusableStore
 from canvas.terminal import explain_folder, fail
 from supervision import ApplicationFailed, configure_logging
+from supervision.console import Console
+from supervision.console.sessions import CODE_LIFE
+from supervision.console.tokens import BadToken
 from supervision.signals import Signals
 
 log = get_logger("canopy")
@@ -45,6 +51,7 @@ def _ignored_hangups() -> Iterator[None]:
 
 def _serve(config: Config) -> None:
     threshold = configure_logging(config.log_level, config.log_format)
+    give_memory_back()
     make_room(config.max_connections)
     try:
         application = CanvasApplication(config, wall_clock=WallClock(), set_log_level=threshold.set)
@@ -52,7 +59,7 @@ def _serve(config: Config) -> None:
         fail(str(error))
     except OSError as error:
         fail(explain_folder(config.data, error))
-    except (UnusableStore, BadBans) as error:
+    except (UnusableStore, BadBans, BadToken) as error:
         fail(str(error))
     try:
         reason = uvloop.run(_run(application))
@@ -86,6 +93,9 @@ async def _run_until_signal(application: CanvasApplication) -> ExitReason:
     # frozen is never collected, and a process that has crashed is in cycles.
     gc.collect()
     gc.freeze()
+    if application.config.show_values:
+        Scheduler.current().shows_values = True
+        log.warning("canopy.shows_values")
     await application.start()
     ended = asyncio.ensure_future(application.run_until_signal())
     await asyncio.sleep(0)  # from here on a signal is an orderly stop
@@ -96,10 +106,20 @@ async def _run_until_signal(application: CanvasApplication) -> ExitReason:
     if application.sockets.port == 0:
         url = f"unix:{application.sockets.listening[0].getsockname()}"
     log.info("canopy.ready", url=url, pid=os.getpid())
-    console = application.console.url
-    if console is not None and config.log_format == "json":  # a line for programs, and without the token
-        log.info("canopy.console", url=console)
-    elif console is not None:
-        with contextlib.suppress(OSError):  # the disk that it is written to may be full
-            typer.echo(f"console: {console}", err=True)
+    _announce(application.console, config)
     return await ended
+
+
+def _announce(console: Console, config: Config) -> None:
+    """Say where the console is. Only who sits at a terminal gets a link that logs in: a log is read by others."""
+    if console.url is None:
+        return
+    if config.log_format == "json":
+        log.info("canopy.console", url=console.url)
+        return
+    if attempt(sys.stderr.isatty, default=False):
+        text = f"{console.link()} (logs in once, within {CODE_LIFE / 60:.0f} minutes)"
+    else:
+        text = f"{console.url} (`canopy token link --data {config.data}` prints a link that logs in)"
+    with contextlib.suppress(OSError):  # the disk that it is written to may be full
+        typer.echo(f"console: {text}", err=True)

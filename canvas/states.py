@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from actors.log import get_logger
+from actors.shown import shown
 from canvas.area import Area
 from canvas.codec import BINARY
 from canvas.encoder import MAX_STATE, Want
@@ -41,6 +42,7 @@ BYTES_PER_PIXEL, BYTES_PER_TILE = 40, 3 * 256 * 256 + 1024
 """The most that JSON and binary take of a state."""
 
 
+@shown("seq", "used_at")
 @dataclass(slots=True, eq=False)
 class MadeState:
     """A state that has been encoded.

@@ -22,6 +22,7 @@ from actors.log import stderr
 from canvas.config import Config, ConfigError, read_config, read_toml
 from canvas.store import DATABASE, Reader, SqliteReader, StoreError, UnusableStore
 from supervision.console.client import AdminError, ask_admin
+from supervision.console.private import UnsafeFile
 from supervision.console.text import clean
 
 Data = Annotated[
@@ -144,6 +145,8 @@ def working_on(path: Path, what: str) -> Iterator[None]:
 
 def explain_folder(folder: Path, error: OSError) -> str:
     """Why a data folder cannot be used."""
+    if isinstance(error, UnsafeFile):
+        return f"--data {folder}: {error}"
     is_taken = error.errno == errno.EADDRINUSE
     reason = "is in use by another canopy" if is_taken else f"cannot be used: {error.strerror}"
     return f"--data {folder} {reason}"

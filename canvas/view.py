@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import inf
 from urllib.parse import parse_qs
 
+from actors.shown import shown
 from canvas.area import Area, bits, columns_of
 from canvas.codec import BINARY, Codec
 from protocol import HttpError
@@ -33,6 +34,7 @@ class Phase(enum.Enum):
     """Every change as it is committed: it has been given all the others."""
 
 
+@shown("subscribed", "shown", "tiles", "epoch", "seq", "told", "sent_at")
 @dataclass(slots=True, eq=False)
 class View:
     """What one client has been shown. It outlives the connection actor.

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors import cast
-from actors.describe import outline
+from actors.describe import describe
 from actors.log import get_logger
+from actors.shown import shown
 from canvas.answers import Answered
 from canvas.broadcaster import CursorMoved, Join, Subscribe
 from canvas.canvas import Paint
@@ -25,7 +26,7 @@ from canvas.messages import (
     ClientSubscribe,
 )
 from canvas.rate_limit import Allowance
-from canvas.room import Room, Viewer
+from canvas.room import Peer, Room, Viewer
 from canvas.view import View
 from protocol import Binary, CloseCode, Text
 from supervision.server import Connection
@@ -36,6 +37,7 @@ TILES_PER_MOVE = 16
 """Tiles of an area that count as one cursor move: to encode them takes the server some milliseconds."""
 
 
+@shown("_cursor", "_paints", "_user_id")
 class Visitor:
     """One visitor. Its view outlives it."""
 
@@ -70,7 +72,7 @@ class Visitor:
 
     def opened(self) -> None:
         """Join the room."""
-        self._room.users.register(self._user_id, self._connection.wire.peer)
+        self._room.users.register(self._user_id, Peer(self._connection.wire.peer))
         cast(self._room.broadcaster, Join(self._viewer))
 
     def received(self, message: Text | Binary) -> None:
@@ -102,7 +104,7 @@ class Visitor:
         if isinstance(message, Answered):
             self._connection.release_end()
         else:
-            log.warning("visitor.unexpected_message", user_id=self._user_id, message=outline(message))
+            log.warning("visitor.unexpected_message", user_id=self._user_id, message=describe(message))
 
     def closed(self, code: int, reason: str) -> None:
         """The visitor has gone, but may still read what becomes of what they painted."""

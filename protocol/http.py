@@ -39,8 +39,8 @@ class HttpError(Exception):
 class Request:
     """One complete request.
 
-    `remote` and `is_secure` are for the holder of the socket to fill in: the client's address, and whether it speaks
-    TLS, with us or with a proxy that is trusted.
+    The last four are for the holder of the socket to fill in: the client's address, whether it speaks TLS, with us or
+    with a proxy that is trusted, whether such a proxy sent the request, and the number of the connection.
     """
 
     method: str
@@ -50,6 +50,8 @@ class Request:
     body: bytes = b""
     remote: str = ""
     is_secure: bool = False
+    is_proxied: bool = False
+    connection: int = 0
 
     @property
     def path(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Final, TypeAlias
 
 from actors import Ref, Target, watch
+from actors.describe import name_of
 from actors.guard import attempt
 from registry.registry import Keys, Registered, Table, Unregistered
 
@@ -38,7 +39,7 @@ class Groups(Table[int]):
         """
         for member in members:
             if not member.is_alive():
-                raise ValueError(f"{member!r} is dead and cannot join {group!r}")
+                raise ValueError(f"{member!r} is dead and cannot join {name_of(group)}")
         entry = self._find(group)
         for member in members:
             self._put(entry, member, entry.holders.get(member, 0) + 1)

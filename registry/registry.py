@@ -12,13 +12,14 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import structlog
-
 from actors import Down, GenServer, Monitor, Ref, Scheduler, Target, cast, send
+from actors.describe import name_of
 from actors.guard import attempt
+from actors.log import get_logger
 from actors.portable import PortableException
+from actors.shown import shown
 
-log = structlog.get_logger("canopy.registry")
+log = get_logger("canopy.registry")
 
 V = TypeVar("V")
 Key = Hashable
@@ -33,6 +34,7 @@ class Keys(enum.Enum):
     """Any number: the key is a group or topic."""
 
 
+@shown("table")
 @dataclass(frozen=True, slots=True)
 class Registered:
     """What a listener is told: `ref` holds `key` now."""
@@ -43,6 +45,7 @@ class Registered:
     value: Any
 
 
+@shown("table")
 @dataclass(frozen=True, slots=True)
 class Unregistered:
     """What a listener is told: `ref` does not hold `key` any more, by its own will or because it is dead."""
@@ -57,8 +60,7 @@ class AlreadyRegistered(PortableException):
     """The key is held by `ref` already."""
 
     def __init__(self, key: Key, ref: Ref) -> None:
-        shown = attempt(repr, key, default=type(key).__name__)
-        super().__init__(f"the key {shown} is held by {ref!r}")
+        super().__init__(f"the key {name_of(key)} is held by {ref!r}")
         self.key = key
         self.ref = ref
 
@@ -80,6 +82,7 @@ class _Entry(Generic[V]):
         self.holders: dict[Ref, V] = {}
 
 
+@shown("name")
 class Table(Generic[V]):
     """Keys, the processes that hold them, and a value for each. Make it outside the tree and give it to a `Registry`.
 
@@ -274,7 +277,7 @@ class Table(Generic[V]):
 
     def _send(self, listener: Target, message: Registered | Unregistered) -> None:
         def failed(failure: BaseException) -> None:
-            log.warning("registry.listener_failed", table=self.name, listener=str(listener), error=repr(failure))
+            log.warning("registry.listener_failed", table=self.name, listener=listener, error=failure)
 
         attempt(send, listener, message, default=None, on_failure=failed)
 
@@ -291,6 +294,7 @@ class ViaTable:
         return self.table.whereis(self.key)
 
 
+@shown("tables")
 class Registry(GenServer):
     """Keeps tables free of the dead. When it crashes, its successor takes the same tables over."""
 

@@ -37,8 +37,9 @@ from actors import (
     stop,
     watch,
 )
+from actors.anatomy import class_name
 from actors.cell import Cell
-from actors.describe import class_name, describe_reason, outline
+from actors.describe import describe, describe_reason
 from actors.exits import exception_in
 from actors.guard import attempt, pass_interrupt_on
 from actors.log import get_logger
@@ -473,7 +474,7 @@ class ApplicationMaster(GenServer):
         return self._refused(message)
 
     def _refused(self, message: Any) -> Refused:
-        log.warning("application.unexpected_message", master=str(self), message=outline(message))
+        log.warning("application.unexpected_message", master=str(self), message=describe(message))
         return Refused(UNKNOWN_REQUEST)
 
     async def terminate(self, reason: ExitReason) -> None:

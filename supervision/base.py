@@ -28,10 +28,11 @@ from actors import (
     send_exit,
     start_successor,
 )
-from actors.describe import outline
+from actors.describe import describe
 from actors.exits import reason_of, release_frames
 from actors.guard import attempt, pass_interrupt_on
 from actors.log import get_logger
+from actors.shown import shown
 from supervision import strategy as rules
 from supervision.child_spec import BRUTAL_KILL, INFINITY, ChildId, ChildSpec, Limit, SpecError
 from supervision.requests import RESTARTING, UNKNOWN_REQUEST, ChildInfo, Refused, Request
@@ -156,6 +157,7 @@ async def begin(child: Child) -> Ref:
     return ref
 
 
+@shown("limit")
 class BaseSupervisor(GenServer):
     """What static and dynamic supervisors have in common: starting, stopping and restarting children.
 
@@ -184,13 +186,13 @@ class BaseSupervisor(GenServer):
         """Serve the requests of `supervision.requests`."""
         if issubclass(type(request), Request):
             return self._serve(request)
-        log.warning("supervisor.unexpected_call", supervisor=str(self), request=outline(request))
+        log.warning("supervisor.unexpected_call", supervisor=str(self), request=describe(request))
         return Refused(UNKNOWN_REQUEST)
 
     def handle_cast(self, request: Any) -> Any:
         """Begin a restart that is due, unless the child was stopped, started or removed meanwhile."""
         if type(request) is not PendingRestart:
-            log.warning("supervisor.unexpected_cast", supervisor=str(self), request=outline(request))
+            log.warning("supervisor.unexpected_cast", supervisor=str(self), request=describe(request))
         elif request.child.state is request:
             return self._begin_restart(request.child) if request.is_counted else self._restart(request)
         return None
@@ -198,7 +200,7 @@ class BaseSupervisor(GenServer):
     def handle_info(self, message: Any) -> Any:
         """Take the exit of a child; those of others mean nothing to a supervisor."""
         if type(message) is not Exit:
-            log.warning("supervisor.unexpected_message", supervisor=str(self), message=outline(message))
+            log.warning("supervisor.unexpected_message", supervisor=str(self), message=describe(message))
             return None
         sender = message.sender
         child = self.child_of(sender)
@@ -208,11 +210,11 @@ class BaseSupervisor(GenServer):
 
     def handle_continue(self, argument: Any) -> Any:
         """Refuse what only a client can have sent."""
-        log.warning("supervisor.unexpected_message", supervisor=str(self), message=outline(argument))
+        log.warning("supervisor.unexpected_message", supervisor=str(self), message=describe(argument))
 
     def _kernel_proxied(self, message: Any) -> Any:
         """Refuse a Pykka proxy: an attribute that is missing, or a method that raises, would end the supervisor."""
-        log.warning("supervisor.unexpected_call", supervisor=str(self), request=outline(message))
+        log.warning("supervisor.unexpected_call", supervisor=str(self), request=describe(message))
         return Refused(UNKNOWN_REQUEST)
 
     def _serve(self, request: Request) -> Any:

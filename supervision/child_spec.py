@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 from actors import ExitReason, Process, Ref
 from actors.guard import attempt
 from actors.portable import PortableException
+from actors.shown import shown
 
 ChildId: TypeAlias = Hashable
 
@@ -80,6 +81,7 @@ class BadSpecs:
     reason: DuplicateId | BadCombination
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class Limit:
     """At most `count` restarts within `period` seconds."""
@@ -94,6 +96,7 @@ class Limit:
             raise SpecError("period", self.period, "a number of seconds above 0")
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """How long to wait before each restart, in seconds: `first`, then `factor` times longer, `maximum` at most.
@@ -130,6 +133,7 @@ class Resource(Protocol):
         """Release everything. Called when no process of the tree is left, however the application ended."""
 
 
+@shown("id", "shutdown", "name", "label", "budget", "backoff")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
     """How to start one child, and what to do when it ends.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from actors import ExitReason, Ref, Stop, Target
+from actors.shown import shown
 from supervision import strategy as rules
 from supervision.base import BaseSupervisor, Child
 from supervision.child_spec import BadSpecs, ChildSpec, ChildType, SpecError, check_spec
@@ -31,6 +32,7 @@ MAX_CHILDREN: Final = "max_children"
 """The supervisor has as many children as it may."""
 
 
+@shown("max_children")
 class DynamicSupervisor(BaseSupervisor):
     """A supervisor whose children are all made from one template, with arguments of their own.
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from actors import ExitReason, Ref, Target, call
 from actors.portable import PortableException
+from actors.shown import shown
 from supervision.child_spec import ChildId, ChildSpec, ChildType, check_arguments, check_spec
 
 RESTARTING: Final = "restarting"
@@ -22,6 +23,7 @@ UNKNOWN_REQUEST: Final = "unknown_request"
 """The request is not for this kind of supervisor."""
 
 
+@shown("id")
 @dataclass(frozen=True, slots=True)
 class FailedToStart:
     """Why a supervisor did not start: a child did not."""
@@ -42,6 +44,7 @@ class ChildError(PortableException):
         self.reason = reason
 
 
+@shown("id")
 @dataclass(frozen=True, slots=True)
 class ChildInfo:
     """One row of `which_children`; `ref` is None for a child that is not running, or `RESTARTING`."""
@@ -51,6 +54,7 @@ class ChildInfo:
     type: ChildType
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What `count_children` tells. `active` leaves out those that are not running."""
@@ -161,21 +165,25 @@ class StartDynamicChild(Request):
         check_arguments(self.args, self.kwargs)
 
 
+@shown("child")
 @dataclass(frozen=True, slots=True)
 class TerminateChild(Request):
     child: ChildId | Ref
 
 
+@shown("id")
 @dataclass(frozen=True, slots=True)
 class RestartChild(Request):
     id: ChildId
 
 
+@shown("id")
 @dataclass(frozen=True, slots=True)
 class DeleteChild(Request):
     id: ChildId
 
 
+@shown("id")
 @dataclass(frozen=True, slots=True)
 class GetChildSpec(Request):
     id: ChildId

@@ -75,7 +75,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self, now: float = 1_000_000.0) -> None:
         # Far from 0 and from the real clock: code that mixes up clocks fails at once.
         super().__init__()
-        self.now = now
         self.finds_deadlocks = False
         self.passes_left = MAX_PASSES
         self._selector = _JumpingSelector(self)
@@ -174,7 +173,7 @@ def waiting_circle(processes: Iterable[Cell]) -> list[Call]:
 
 def describe_call(call: Call) -> str:
     """Who waits for whom, and with what."""
-    return f"{call.caller!r} waits for {call.server!r} to answer {describe(call.request)}"
+    return f"{call.caller!r} waits for {call.server!r} to answer {describe(call.request, shows_values=True)}"
 
 
 def describe_task(task: asyncio.Task[Any]) -> str:

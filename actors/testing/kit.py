@@ -84,6 +84,7 @@ class Kit:
             chance=self.chance.random("scheduler"),
         )
         self.scheduler.crashes = deque()  # all of them
+        self.scheduler.shows_values = True  # to the author of the test
         if seed is not None or traces:
             self.scheduler.messages_per_turn = 1
 
@@ -284,7 +285,7 @@ class Kit:
         items = cell.mailbox.items
         if self._events is not None:
             message = items[0] if items and cell.status.value == "queued" and cell._activity is None else _GOES_ON
-            self.note(f"{cell.ref!r}  {describe(message)}")
+            self.note(f"{cell.ref!r}  {describe(message, shows_values=True)}")
         if self._crashes or self._targets:
             self._strike(cell)
         return cell
@@ -314,7 +315,7 @@ class Kit:
     def _keep(self, _logger: Any, level: str, event: Any) -> Any:
         name = event.pop("event")
         error = str(event.pop("exception", "")).rpartition("\n")[2]  # the last line of the stack trace
-        facts = " ".join(f"{key}={describe(value)}" for key, value in event.items())
+        facts = " ".join(f"{key}={describe(value, shows_values=True)}" for key, value in event.items())
         line = _plain(f"{level} {name} {facts} {error}".rstrip())
         self.log.append(line)
         self.note(line)

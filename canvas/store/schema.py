@@ -125,7 +125,7 @@ def create(path: Path, about: About) -> None:
     unfinished = path.with_name(f"{path.name}-new")
     remove(unfinished)
     try:
-        unfinished.touch()
+        unfinished.touch(0o600)
         with explained(path), connected(unfinished, writes=True) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             with transaction(connection):

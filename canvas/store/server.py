@@ -9,6 +9,7 @@ from typing import Any
 
 from actors import Call, GenServer, Ref, Target, cast
 from actors.blocking import BlockingServer
+from actors.shown import shown
 from canvas.grid import Change, Grid
 from canvas.store.interface import Durability, Store, StoreError
 
@@ -16,6 +17,7 @@ LOOK_EVERY = 2_000
 """Changes after which the process of the history is told to see whether a snapshot is due."""
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class Load:
     """Call: the canvas as it is committed. Answered with `Loaded`, or with a `StoreError`."""
@@ -24,6 +26,7 @@ class Load:
     """How many of the last changes to send along, if they are remembered."""
 
 
+@shown("epoch", "grid", "recent")
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """The canvas, and its last changes in order."""
@@ -33,6 +36,7 @@ class Loaded:
     recent: Sequence[Change]
 
 
+@shown("changes", "at")
 @dataclass(frozen=True, slots=True)
 class Append:
     """Cast: commit `changes`, made at `at` (seconds since 1970), and tell `reply_to` `Committed` or `Rejected`."""
@@ -42,6 +46,7 @@ class Append:
     reply_to: Ref
 
 
+@shown()
 @dataclass(frozen=True, slots=True)
 class Committed:
     """`changes` are durable."""
@@ -49,6 +54,7 @@ class Committed:
     changes: Sequence[Change]
 
 
+@shown("changes")
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """`changes` could not be committed, because of `error`."""
@@ -67,6 +73,7 @@ class GetHealth:
     """Call: how the store is. Answered with `Health`."""
 
 
+@shown("kind", "durability", "seq", "commits", "last_commit", "bytes")
 @dataclass(frozen=True, slots=True)
 class Health:
     """How a store is.
@@ -90,6 +97,7 @@ class Health:
     lost: str | None
 
 
+@shown("_commits", "_last_commit", "_seq", "_until_look")
 class StoreServer(GenServer):
     """Serves one store.
 

@@ -8,30 +8,53 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from supervision.console.model import PageContent, PageTable
+    from supervision.console.gate import Front
+    from supervision.console.model import (
+        Act,
+        Form,
+        FormField,
+        PageContent,
+        PageTable,
+        Quantity,
+        Told,
+        ToldPicture,
+    )
     from supervision.console.routing import Asked, Parameter, Route
     from supervision.console.sessions import Access
-    from supervision.console.sources import Page, Sources
+    from supervision.console.slices import sliced
+    from supervision.console.sources import Client, Page, PageQuery, Sources
     from supervision.console.tree import Console, Door
 
 __all__ = [
     "Access",
+    "Act",
     "Asked",
+    "Client",
     "Console",
     "Door",
+    "Form",
+    "FormField",
+    "Front",
     "Page",
     "PageContent",
+    "PageQuery",
     "PageTable",
     "Parameter",
+    "Quantity",
     "Route",
     "Sources",
+    "Told",
+    "ToldPicture",
+    "sliced",
 ]
 
 _HOMES = {
-    "model": ("PageContent", "PageTable"),
+    "gate": ("Front",),
+    "model": ("Act", "Form", "FormField", "PageContent", "PageTable", "Quantity", "Told", "ToldPicture"),
     "routing": ("Asked", "Parameter", "Route"),
     "sessions": ("Access",),
-    "sources": ("Page", "Sources"),
+    "slices": ("sliced",),
+    "sources": ("Client", "Page", "PageQuery", "Sources"),
     "tree": ("Console", "Door"),
 }
 

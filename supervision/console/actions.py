@@ -1,26 +1,25 @@
-"""What the console can do to a running system. Each action is in the audit log before it is done, or refused."""
+"""What the console can do to a running system. Each action is in the audit log before it is done, and afterwards with
+what came of it."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
-from actors import KILL, SHUTDOWN, Ref, debug, self_ref, send_exit
+from actors import KILL, SHUTDOWN, Ref, self_ref, send_exit
 from actors.debug import force_exit, resume, suspend
-from actors.describe import describe_state
-from actors.report import shown_state
+from actors.report import inspect_process
 from protocol import CloseCode, HttpError
 from supervision import Restart
 from supervision.base import BaseSupervisor
-from supervision.console.audit import Audit
+from supervision.console.audit import Attempt, Audit
 from supervision.console.model import Done, StateText, TraceState
 from supervision.console.nodes import parents
-from supervision.console.sessions import Visitor
 from supervision.console.snapshot import Snapshot
 from supervision.console.sources import Sources
-from supervision.console.tracing import MAX_LINES, MAX_SECONDS, Traces
+from supervision.console.tracing import MAX_LINES, MAX_SECONDS, Trace, Traces
 from supervision.server import Wire
 
 CRASH = "crash"
@@ -29,20 +28,8 @@ RESTART = "restart"
 """The reason with which an actor exits that shall begin anew."""
 MAX_STATE = 20_000
 """Characters of the state of one actor that are shown."""
-STATE_TIMEOUT = 0.05
-"""Seconds after which the rest of a state is not shown."""
-MAX_BAN = 30 * 24 * 3600.0
 
 Reason: TypeAlias = Literal["crash", "shutdown", "kill"]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What an action is about: the text of the audit log, and its way into the answer."""
-
-    text: str
-    ref: str | None = None
-    label: str | None = None
 
 
 class Actions:
@@ -51,7 +38,7 @@ class Actions:
     Args:
         snapshot: finds what is to be acted on
         sources: what the application can do
-        audit: where every action is written down
+        audit: whose process is not to be suspended
         traces: the traces that run
     """
 
@@ -63,86 +50,74 @@ class Actions:
 
     # Actors.
 
-    def exit(self, visitor: Visitor, ref: Ref, reason: Reason) -> Done:
+    async def exit(self, attempt: Attempt, ref: Ref, reason: Reason) -> Done:
         """End an actor: as if it had crashed, by an order to shut down, or by `KILL`."""
         ends: dict[str, Callable[[], object]] = {
             "crash": lambda: force_exit(ref, CRASH, is_reported=True),
             "shutdown": lambda: send_exit(ref, SHUTDOWN),
             "kill": lambda: send_exit(ref, KILL),
         }
-        return self._on_actor(visitor, reason, ref, ends[reason], self._not_root)
+        return await self._on_actor(attempt, reason, ref, ends[reason], self._not_root)
 
-    def restart(self, visitor: Visitor, ref: Ref) -> Done:
+    async def restart(self, attempt: Attempt, ref: Ref) -> Done:
         """End an actor so that its supervisor starts another in its place."""
-        return self._on_actor(visitor, "restart", ref, lambda: force_exit(ref, RESTART), self._not_root, _is_restarted)
+        do = partial(force_exit, ref, RESTART)
+        return await self._on_actor(attempt, "restart", ref, do, self._not_root, _is_restarted)
 
-    def suspend(self, visitor: Visitor, ref: Ref) -> Done:
+    async def suspend(self, attempt: Attempt, ref: Ref) -> Done:
         """Let an actor handle nothing but orders to stop."""
-        return self._on_actor(visitor, "suspend", ref, lambda: suspend(ref), _not_ours)
+        return await self._on_actor(attempt, "suspend", ref, lambda: suspend(ref), self._not_ours)
 
-    def resume(self, visitor: Visitor, ref: Ref) -> Done:
+    async def resume(self, attempt: Attempt, ref: Ref) -> Done:
         """Let a suspended actor go on."""
-        return self._on_actor(visitor, "resume", ref, lambda: resume(ref))
+        return await self._on_actor(attempt, "resume", ref, lambda: resume(ref))
 
-    def state(self, visitor: Visitor, ref: Ref) -> StateText:
+    async def state(self, attempt: Attempt, ref: Ref) -> StateText:
         """The attributes of an actor."""
-        self._on_actor(visitor, "get state", ref, lambda: None)
+        await self._on_actor(attempt, "get state", ref, lambda: None)
         cell = ref._cell
         assert cell is not None, "it was alive a moment ago, and nobody ran since"
-        state = shown_state(cell, debug.get_state(ref))
-        clock = self._sources.clock
-        shown, is_cut = describe_state(state, size=MAX_STATE, seconds=STATE_TIMEOUT, clock=clock)
-        return StateText(str(ref.id), ref.label, shown, is_cut)
+        seen = inspect_process(cell, size=MAX_STATE)
+        return StateText(str(ref.id), ref.label, {name: value.text for name, value in seen.state.items()}, seen.is_cut)
 
-    def trace(self, visitor: Visitor, ref: Ref, lines: int, seconds: float) -> TraceState:
+    async def trace(self, attempt: Attempt, ref: Ref, lines: int, seconds: float) -> TraceState:
         """Begin to trace an actor."""
         if not (1 <= lines <= MAX_LINES and 0 < seconds <= MAX_SECONDS):
             raise HttpError(400, f"a trace has 1 to {MAX_LINES} lines, and lasts up to {MAX_SECONDS:g} seconds")
-        self._on_actor(visitor, "trace", ref, lambda: None)
+        await self._on_actor(attempt, "trace", ref, lambda: None)
         return self._traces.begin(ref, lines, seconds).state()
+
+    async def end_trace(self, attempt: Attempt, trace: Trace) -> TraceState:
+        """End a trace; its actor may have ended before."""
+        attempt.describe("end trace", repr(trace.ref))
+        await attempt.begin()
+        trace.end("it was stopped")
+        return trace.state()
 
     # Connections.
 
-    def disconnect(self, visitor: Visitor, id: str, wire: Wire) -> Done:
+    async def disconnect(self, attempt: Attempt, id: str, wire: Wire) -> Done:
         """Say goodbye to a client."""
-        self._do(visitor, "disconnect", Target(f"connection {id} {wire.peer}"), lambda: _disconnect(wire))
+        await self._do(attempt, "disconnect", f"connection {id} {wire.peer}", lambda: _disconnect(wire))
         return Done("disconnect", detail=id)
-
-    def ban(self, visitor: Visitor, id: str, wire: Wire, seconds: float) -> Done:
-        """Say goodbye to a client and keep its address out."""
-        ban = self._sources.ban
-        if ban is None:
-            raise HttpError(501, "this application cannot ban anybody")
-        if not 0 < seconds <= MAX_BAN:
-            raise HttpError(400, f"a ban lasts up to {MAX_BAN:g} seconds")
-
-        def keep_out() -> None:
-            try:
-                ban(wire.address, seconds)
-            except OSError as error:
-                raise HttpError(503, f"the ban could not be kept: {error.strerror}") from None
-            _disconnect(wire)
-
-        self._do(visitor, "ban", Target(f"{wire.address} for {seconds:g} s, connection {id}"), keep_out)
-        return Done("ban", detail=wire.address)
 
     # The application.
 
-    async def drain(self, visitor: Visitor) -> Done:
+    async def drain(self, attempt: Attempt) -> Done:
         """Let nobody in any more, and say goodbye to those who are there."""
         if self._sources.drain is None:
             raise HttpError(501, "this application cannot drain")
-        pending = self._do(visitor, "drain", Target(self._sources.application), self._sources.drain)
+        pending = await self._do(attempt, "drain", self._sources.application, self._sources.drain)
         if inspect.isawaitable(pending):
             await pending
         return Done("drain")
 
-    def set_log_level(self, visitor: Visitor, level: str) -> Done:
+    async def set_log_level(self, attempt: Attempt, level: str) -> Done:
         """Log from this level on."""
         set_level = self._sources.set_log_level
         if set_level is None:
             raise HttpError(501, "this application cannot change its log level")
-        self._do(visitor, "set log level", Target(level), lambda: set_level(level))
+        await self._do(attempt, "set log level", level, lambda: set_level(level))
         return Done("set log level", detail=level)
 
     # Private.
@@ -151,21 +126,29 @@ class Actions:
         if self._snapshot.is_root(ref):
             raise HttpError(403, "the root of the tree cannot be crashed: nobody would restart it")
 
-    def _on_actor(
-        self, visitor: Visitor, action: str, ref: Ref, do: Callable[[], object], *checks: Callable[[Ref], None]
-    ) -> Done:
-        target = Target(repr(ref), str(ref.id), ref.label)
-        try:
-            for check in checks:
-                check(ref)
-        except HttpError as error:
-            self._audit.write(visitor.who, action, target.text, f"refused: {error.message}")
-            raise
-        self._do(visitor, action, target, do)
-        return Done(action, target.ref, target.label)
+    def _not_ours(self, ref: Ref) -> None:
+        """Refuse what would lock out everybody: without the audit log, or what asks, nothing could resume it."""
+        asking = self_ref()
+        ours = [] if asking is None else [asking, *parents(asking)]
+        if ref in ours or ref == self._audit.writer:
+            raise HttpError(403, "this console runs under it, and could not resume it")
 
-    def _do(self, visitor: Visitor, action: str, target: Target, do: Callable[[], Any]) -> Any:
-        self._audit.write(visitor.who, action, target.text)
+    async def _on_actor(
+        self, attempt: Attempt, action: str, ref: Ref, do: Callable[[], object], *checks: Callable[[Ref], None]
+    ) -> Done:
+        label = ref.label
+        attempt.describe(action, repr(ref))
+        for check in checks:
+            check(ref)
+        await attempt.begin()
+        if not ref.is_alive():
+            raise HttpError(404, f"{label} has ended meanwhile")
+        do()
+        return Done(action, str(ref.id), label)
+
+    async def _do(self, attempt: Attempt, action: str, target: str, do: Callable[[], Any]) -> Any:
+        attempt.describe(action, target)
+        await attempt.begin()
         return do()
 
 
@@ -175,13 +158,6 @@ def _is_restarted(ref: Ref) -> None:
     child = supervisor.child_of(ref) if isinstance(supervisor, BaseSupervisor) else None
     if child is None or child.spec.restart is Restart.TEMPORARY:
         raise HttpError(409, "nobody would start it again: it has no supervisor, or is temporary")
-
-
-def _not_ours(ref: Ref) -> None:
-    """Refuse what would lock out whoever asks for it."""
-    asking = self_ref()
-    if asking is not None and ref in (asking, *parents(asking)):
-        raise HttpError(403, "this console runs under it, and could not resume it")
 
 
 def _disconnect(wire: Wire) -> None:

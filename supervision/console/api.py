@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -28,7 +28,9 @@ from supervision.console.model import (
     CrashPage,
     Done,
     EntryPage,
+    Form,
     HistoryPage,
+    Link,
     Node,
     Overview,
     PageContent,
@@ -43,17 +45,17 @@ from supervision.console.model import (
 from supervision.console.nodes import FILTERS
 from supervision.console.openapi import document
 from supervision.console.routing import Asked, Parameter, Route
-from supervision.console.sessions import Access
+from supervision.console.sessions import CODE_LIFE, Access
 from supervision.console.snapshot import Snapshot
-from supervision.console.sources import Sources
-from supervision.console.tracing import Traces
+from supervision.console.sources import PageQuery, Sources
+from supervision.console.tracing import Trace, Traces
 from supervision.server import WebSocket, Wire
 
 MAX_PAGE = 1_000
 """Rows of one answer."""
 
 _NUMBERS = range(10**9)
-_SEARCH = Parameter("q", "Only what has this in its label, kind, user, address or key, or this as its number.")
+_SEARCH = Parameter("q", "Only what has this in its label, kind, user, name, address or key, or this as its number.")
 _OFFSET = Parameter("offset", "Rows to leave out.", 0, _NUMBERS)
 _LIMIT = Parameter("limit", "Rows to show at most.", 100, range(1, MAX_PAGE + 1))
 _PAGING = (_SEARCH, _OFFSET, _LIMIT)
@@ -81,10 +83,10 @@ class TraceBody:
 
 
 @dataclass(frozen=True, slots=True)
-class BanBody:
-    """How long an address is kept out, in seconds."""
+class LinkBody:
+    """Which role a session has that begins with the link."""
 
-    seconds: float = 3600.0
+    role: Literal["look", "moderate", "administer"] = "administer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class LogLevelBody:
 
 ACTIONS = {
     **dict.fromkeys(("exit", "restart", "suspend", "resume", "state", "trace"), Access.ADMINISTER),
-    **dict.fromkeys(("disconnect", "ban"), Access.MODERATE),
+    "disconnect": Access.MODERATE,
     **dict.fromkeys(("drain", "log-level"), Access.ADMINISTER),
 }
 """What a session may be allowed to do, and the role that it takes."""
@@ -107,6 +109,7 @@ class Api:
 
     Args:
         snapshot, history, audience, traces, actions, metrics: what it is made of
+        link: makes a link that logs in once, if there is a port
     """
 
     def __init__(
@@ -117,6 +120,7 @@ class Api:
         traces: Traces,
         actions: Actions,
         metrics: Metrics,
+        link: Callable[[Access], str | None],
     ) -> None:
         self._snapshot = snapshot
         self._sources: Sources = snapshot.sources
@@ -125,6 +129,7 @@ class Api:
         self._traces = traces
         self._actions = actions
         self._metrics = metrics
+        self._link = link
         self.routes = (*self._routes(), *self._sources.routes)
         self._document = to_json(document(self._sources.application, self.routes))
 
@@ -156,7 +161,7 @@ class Api:
         )
         yield get(f"{v1}/actors", "The living actors, as a table.", self._actors, ActorPage, parameters=rows)
         yield get(actor, "One actor.", self._actor, ActorDetails)
-        yield get(f"{actor}/state", "Its attributes.", self._state, StateText, access=Access.ADMINISTER)
+        yield post(f"{actor}/state", "Its attributes; audited, so no GET.", self._state, StateText)
         yield post(f"{actor}/exit", "End an actor.", self._exit, Done, body=ExitBody)
         yield post(f"{actor}/crash", "End an actor as if it had crashed.", self._crash, Crashed)
         yield post(f"{actor}/restart", "Have its supervisor start it anew.", self._restart, Done)
@@ -175,7 +180,6 @@ class Api:
         yield get(f"{v1}/connections", "The connections.", self._connections, ConnectionPage, parameters=wires)
         yield get(connection, "One connection.", self._connection, ConnectionRow)
         yield moderate(f"{connection}/disconnect", "Say goodbye to a client.", self._disconnect, Done)
-        yield moderate(f"{connection}/ban", "Keep its address out.", self._ban, Done, body=BanBody)
         table = Parameter("table", "Only those of this table of the registry; `.` for the kernel's own names.", None)
         yield get(f"{v1}/names", "Who holds which name.", self._names, EntryPage, parameters=(table, *_PAGING))
         yield get(f"{v1}/topics", "How many are in which topic.", self._topics, TopicPage, parameters=_PAGING)
@@ -183,8 +187,9 @@ class Api:
         yield get(f"{v1}/crashes/{{number}}", "One crash, with a test that repeats it.", self._one_crash, CrashDetails)
         yield get(f"{v1}/store", "What is kept, and how.", self._store, StoreState)
         yield get(f"{v1}/pages", "The pages of the application.", self._pages, PageLinks)
-        yield get(f"{v1}/pages/{{id}}", "One of them.", self._page, PageContent)
+        yield get(f"{v1}/pages/{{id}}", "One of them.", self._page, PageContent, parameters=_PAGING)
         yield post(f"{v1}/drain", "Say goodbye to everybody.", self._drain, Done)
+        yield post(f"{v1}/links", "Make a link that logs in once.", self._make_link, Link, body=LinkBody)
         yield post(f"{v1}/log-level", "Log from this level on.", self._set_log_level, Done, body=LogLevelBody)
         yield get("/metrics", "For Prometheus.", self._scrape, None)
 
@@ -195,7 +200,7 @@ class Api:
 
     def _session(self, asked: Asked) -> Session:
         sources, access = self._sources, asked.visitor.access
-        optional = {"ban": sources.ban, "drain": sources.drain, "log-level": sources.set_log_level}
+        optional = {"drain": sources.drain, "log-level": sources.set_log_level}
         return Session(
             access=asked.visitor.access.value,
             who=asked.visitor.who,
@@ -206,10 +211,17 @@ class Api:
                 for name, needed in ACTIONS.items()
                 if access.covers(needed) and optional.get(name, name) is not None
             ],
+            forms=[form for form in sources.forms if access.covers(self._needed(form))],
         )
 
-    def _overview(self, _: Asked) -> Overview:
-        return self._snapshot.overview()
+    def _needed(self, form: Form) -> Access:
+        """The role that a form needs: that of its route."""
+        wanted = form.method, f"/api/v1/{form.path}"
+        return next(route.access for route in self.routes if (route.method, route.path) == wanted)
+
+    async def _overview(self, _: Asked) -> Overview:
+        async with self._snapshot.looks.turn():
+            return self._snapshot.overview()
 
     def _history_page(self, _: Asked) -> HistoryPage:
         return HistoryPage(BEAT * BEATS_PER_SAMPLE, list(self._history.samples))
@@ -218,8 +230,9 @@ class Api:
         self._look()
         return WebSocket(partial(LiveHandler, audience=self._audience, visitor=asked.visitor), label="console viewer")
 
-    def _scrape(self, _: Asked) -> Response:
-        return Response(200, (("Content-Type", CONTENT_TYPE),), self._metrics.text())
+    async def _scrape(self, _: Asked) -> Response:
+        async with self._snapshot.looks.turn():
+            return Response(200, (("Content-Type", CONTENT_TYPE),), self._metrics.text())
 
     # Actors.
 
@@ -248,47 +261,45 @@ class Api:
 
     def _actor(self, asked: Asked) -> ActorDetails:
         self._look()
-        found = self._snapshot.actor(_actor_of(asked))
+        found = self._snapshot.actor(_actor_of(asked), shows_values=asked.shows_values)
         assert found is not None, "it was alive a moment ago, and nobody ran since"
         return found
 
-    def _state(self, asked: Asked) -> StateText:
-        return self._actions.state(asked.visitor, _actor_of(asked))
+    async def _state(self, asked: Asked) -> StateText:
+        return await self._actions.state(asked.attempt, _actor_of(asked))
 
-    def _exit(self, asked: Asked) -> Done:
-        return self._actions.exit(asked.visitor, _actor_of(asked), asked.body(ExitBody).reason)
+    async def _exit(self, asked: Asked) -> Done:
+        return await self._actions.exit(asked.attempt, _actor_of(asked), asked.body(ExitBody).reason)
 
-    def _crash(self, asked: Asked) -> Crashed:
+    async def _crash(self, asked: Asked) -> Crashed:
         ref = _actor_of(asked)
-        self._actions.exit(asked.visitor, ref, "crash")
+        await self._actions.exit(asked.attempt, ref, "crash")
         return Crashed(str(ref.id), ref.label)
 
-    def _restart(self, asked: Asked) -> Done:
-        return self._actions.restart(asked.visitor, _actor_of(asked))
+    async def _restart(self, asked: Asked) -> Done:
+        return await self._actions.restart(asked.attempt, _actor_of(asked))
 
-    def _suspend(self, asked: Asked) -> Done:
-        return self._actions.suspend(asked.visitor, _actor_of(asked))
+    async def _suspend(self, asked: Asked) -> Done:
+        return await self._actions.suspend(asked.attempt, _actor_of(asked))
 
-    def _resume(self, asked: Asked) -> Done:
-        return self._actions.resume(asked.visitor, _actor_of(asked))
+    async def _resume(self, asked: Asked) -> Done:
+        return await self._actions.resume(asked.attempt, _actor_of(asked))
 
     def _trace(self, asked: Asked) -> TraceState:
+        return self._traced(asked).state()
+
+    def _traced(self, asked: Asked) -> Trace:
         found = self._traces.find(asked.path["ref"])
         if found is None:
             raise HttpError(404, f"actor {asked.path['ref']} has not been traced lately")
-        return found.state()
+        return found
 
-    def _begin_trace(self, asked: Asked) -> TraceState:
+    async def _begin_trace(self, asked: Asked) -> TraceState:
         body = asked.body(TraceBody)
-        return self._actions.trace(asked.visitor, _actor_of(asked), body.lines, body.seconds)
+        return await self._actions.trace(asked.attempt, _actor_of(asked), body.lines, body.seconds)
 
-    def _end_trace(self, asked: Asked) -> TraceState:
-        state = self._trace(asked)
-        found = self._traces.find(asked.path["ref"])
-        if found is not None:
-            found.end("it was stopped")
-            state = found.state()
-        return state
+    async def _end_trace(self, asked: Asked) -> TraceState:
+        return await self._actions.end_trace(asked.attempt, self._traced(asked))
 
     # Connections.
 
@@ -307,13 +318,9 @@ class Api:
         id = asked.path["id"]
         return self._snapshot.wires.row(id.rpartition("-")[0], self._wire(id))
 
-    def _disconnect(self, asked: Asked) -> Done:
+    async def _disconnect(self, asked: Asked) -> Done:
         id = asked.path["id"]
-        return self._actions.disconnect(asked.visitor, id, self._wire(id))
-
-    def _ban(self, asked: Asked) -> Done:
-        id = asked.path["id"]
-        return self._actions.ban(asked.visitor, id, self._wire(id), asked.body(BanBody).seconds)
+        return await self._actions.disconnect(asked.attempt, id, self._wire(id))
 
     def _wire(self, id: str) -> Wire:
         wire = self._snapshot.wires.find(id)
@@ -326,18 +333,24 @@ class Api:
     async def _names(self, asked: Asked) -> EntryPage:
         query = asked.query
         table = "" if query["table"] == "." else query["table"]
-        return await self._snapshot.names(search=query["q"], table=table, offset=query["offset"], limit=query["limit"])
+        return await self._snapshot.names(
+            search=query["q"],
+            table=table,
+            offset=query["offset"],
+            limit=query["limit"],
+            shows_values=asked.shows_values,
+        )
 
     async def _topics(self, asked: Asked) -> TopicPage:
         query = asked.query
         return await self._snapshot.topics(search=query["q"], offset=query["offset"], limit=query["limit"])
 
-    def _crashes(self, _: Asked) -> CrashPage:
-        return self._snapshot.crashes()
+    def _crashes(self, asked: Asked) -> CrashPage:
+        return self._snapshot.crashes(shows_values=asked.shows_values)
 
     def _one_crash(self, asked: Asked) -> CrashDetails:
         text = asked.path["number"]
-        found = self._snapshot.crash(int(text)) if _is_number(text) else None
+        found = self._snapshot.crash(int(text), shows_values=asked.shows_values) if _is_number(text) else None
         if found is None:
             raise HttpError(404, f"crash {text} is not remembered")
         return found
@@ -353,16 +366,25 @@ class Api:
         page = next((page for page in self._sources.pages if page.id == asked.path["id"]), None)
         if page is None:
             raise HttpError(404, f"there is no page {asked.path['id']}")
-        content = page.snapshot()
+        query = asked.query
+        content = page.snapshot(PageQuery(query["q"].lower(), query["offset"], query["limit"]))
         return await content if inspect.isawaitable(content) else content
 
     # The application.
 
     async def _drain(self, asked: Asked) -> Done:
-        return await self._actions.drain(asked.visitor)
+        return await self._actions.drain(asked.attempt)
 
-    def _set_log_level(self, asked: Asked) -> Done:
-        return self._actions.set_log_level(asked.visitor, asked.body(LogLevelBody).level)
+    async def _make_link(self, asked: Asked) -> Link:
+        role = asked.body(LinkBody).role
+        await asked.note("make a link", f"role {role}")
+        url = self._link(Access(role))
+        if url is None:
+            raise HttpError(501, "there is no web console: --console-port is off")
+        return Link(url, CODE_LIFE)
+
+    async def _set_log_level(self, asked: Asked) -> Done:
+        return await self._actions.set_log_level(asked.attempt, asked.body(LogLevelBody).level)
 
     def _look(self) -> None:
         self._history.look(Scheduler.current().loop.time())

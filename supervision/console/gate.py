@@ -1,23 +1,29 @@
-"""Who is let in to the console's port. Pure but for what it remembers of sessions and failures.
+"""Who is let in to the console's port. Pure but for what it remembers of sessions, codes and failures.
 
-In this order: the Host must be ours (no DNS rebinding); the Origin must be ours for all that is not GET or HEAD, and
-for a WebSocket (no cross-site requests); then a Bearer token or the cookie of a session says who it is. What a proxy
-says of the client's address counts for nothing here.
+In this order: the Host must be ours (no DNS rebinding); what a page of another origin had the browser send is refused
+(`Sec-Fetch-Site`, and the Origin of all that is not GET or HEAD, and of a WebSocket); then a Bearer token, the cookie
+of a session, or the header of a proxy that is trusted says who it is.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
-from urllib.parse import parse_qs
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from urllib.parse import parse_qs, urlsplit
 
 from protocol import HttpError, Request
-from supervision.console.sessions import Access, Sessions, Throttle, Tokens, Visitor
+from supervision.console.audit import Audit
+from supervision.console.sessions import Access, Codes, Grant, Sessions, Throttle, Visitor
 from supervision.console.sources import Clock
+from supervision.console.tokens import Tokens
+from supervision.server import Origins, Proxies, cookie_prefix
 from supervision.server.addresses import household
 
 COOKIE = "canopy_console"
+"""The cookie's name begins so, and ends with the port: cookies know no ports."""
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 SECURITY_HEADERS = (
     (
@@ -34,7 +40,30 @@ SECURITY_HEADERS = (
 )
 """On every answer."""
 
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """How the console is reached, and whom a login in front of it lets in.
+
+    Attributes:
+        names: hosts that it is reached under, beside those of loopback
+        base_path: under which a proxy serves it, like /console; "" for the root
+        origins: of its page, where a proxy in front makes them others than the Host says, like `https://example.org`
+        proxies: whose word is taken for the address of a client, TLS, and `user_header`
+        user_header: in which such a proxy names who has logged in there; None for no such login
+        roles: of those users; `*` stands for all others
+    """
+
+    names: tuple[str, ...] = ()
+    base_path: str = ""
+    origins: tuple[str, ...] = ()
+    proxies: Proxies = field(default_factory=Proxies)
+    user_header: str | None = None
+    roles: tuple[tuple[str, Access], ...] = ()
+
+
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s]+)(?::(\d{1,5}))?")
+_FOREIGN = ("same-site", "cross-site")  # another port of this host is the same site
 
 
 class Gate:
@@ -42,29 +71,28 @@ class Gate:
 
     Args:
         tokens: what opens it
-        hosts: names that the console is reached under, beside those of loopback
-        is_secure: it is reached over TLS
-        path: where browsers send its cookie
-        new_id: makes the ids of sessions
+        front: how it is reached
+        port: where it listens
+        audit: where logins are written down
+        new_id: makes the ids of sessions, and one-time codes
         clock: tells the time, in seconds
     """
 
     def __init__(
-        self,
-        tokens: Tokens,
-        hosts: Iterable[str],
-        *,
-        is_secure: bool,
-        path: str = "/",
-        new_id: Callable[[], str],
-        clock: Clock,
+        self, tokens: Tokens, front: Front, *, port: int, audit: Audit, new_id: Callable[[], str], clock: Clock
     ) -> None:
         self._tokens = tokens
-        self._hosts = LOOPBACK_NAMES | {host.lower() for host in hosts}
-        self._is_secure = is_secure
-        self._path = path
+        self._front = front
+        self._origins = Origins.parse(front.origins)
+        hosts = (re.sub(r":\d*$", "", urlsplit(origin).netloc) for origin in front.origins)
+        self._hosts = LOOPBACK_NAMES | {name.lower() for name in (*front.names, *hosts)}
+        self._roles = dict(front.roles)
+        self._path = f"{front.base_path}/"
+        self._cookies = (f"{cookie_prefix(self._path)}{COOKIE}_{port}", f"{COOKIE}_{port}")
+        self._audit = audit
         self._clock = clock
         self._sessions = Sessions(new_id)
+        self._codes = Codes(new_id)
         self._throttle = Throttle()
 
     def check_host(self, request: Request) -> None:
@@ -77,67 +105,122 @@ class Gate:
         if match is None or not (match[1].lower() in self._hosts or _is_address(match[1])):
             raise HttpError(403, "this console is not reached under that name")
 
+    def check_site(self, request: Request) -> None:
+        """Refuse what a page of another origin had the browser send, whatever it asks for.
+
+        Raises:
+            HttpError: 403.
+        """
+        if (request.headers.get("sec-fetch-site") or "").lower() in _FOREIGN:
+            raise HttpError(403, "requests of other sites are refused")
+
     def check_origin(self, request: Request) -> None:
-        """Refuse what a page of another site had the browser send.
+        """Refuse what may have an effect, unless our own page or no browser has sent it.
 
         Raises:
             HttpError: 403.
         """
         origin = request.headers.get("origin")
         if origin is None:
-            if not _bearer(request) and _cookie(request):
+            if not _bearer(request) and (any(self._ids(request)) or self._named_user(request) is not None):
                 raise HttpError(403, "a request with a cookie needs an Origin")
             return
-        ours = f"{'https' if self._is_secure else 'http'}://{request.host}"
-        if origin.lower() != ours.lower():
-            raise HttpError(403, "requests of other sites are refused")
+        ours = f"{'https' if request.is_secure else 'http'}://{request.host}"
+        if origin.lower() != ours.lower() and not self._origins.permit(origin, ""):
+            raise HttpError(403, f"the Origin of this page is not {ours}; behind a proxy, --console-origin names it")
 
-    def visitor(self, request: Request, address: str) -> Visitor | None:
+    def visitor(self, request: Request) -> Visitor | None:
         """Who asks; None if they have not said so.
 
         Raises:
             HttpError: 401 for a wrong token, 429 after too many of them.
         """
-        token = _bearer(request)
-        if token:
-            granted = self._try(token, address)
-            return Visitor(granted, f"{granted.value} token from {address}")
-        id = _cookie(request)
-        access = self._sessions.access(id, self._clock())
-        if access is None:
-            return None
-        who = f"{access.value} session from {address}"
-        return Visitor(access, who, lambda: self._sessions.access(id, self._clock()) is not None)
+        secret = _bearer(request)
+        if not secret:
+            return self.session(request) or self._let_in_by_proxy(request)
+        token = self._tokens.find(secret)
+        if token is None:
+            raise self._failed(request)
+        who = f"{token.name} ({token.access.value}) from {request.remote}"
+        return Visitor(token.access, who, token.name, partial(self._tokens.holds, token))
 
-    def login(self, token: str, address: str) -> tuple[tuple[str, str], Access]:
-        """Begin a session; returns the header that gives its cookie to the browser.
+    def session(self, request: Request) -> Visitor | None:
+        """Who asks by the cookie of a session. All cookies of its name are tried: other ports can set some as well."""
+        for id in self._ids(request):
+            grant = self._sessions.find(id, self._clock())
+            if grant is not None:
+                who = f"session of {grant.holder} ({grant.access.value}) from {request.remote}"
+                return Visitor(grant.access, who, grant.holder, partial(self._is_session, id))
+        return None
+
+    def login(self, secret: str, request: Request) -> tuple[str, str]:
+        """Begin a session with a token or a one-time code; returns the header that gives its cookie to the browser.
 
         Raises:
-            HttpError: 401 for a wrong token, 429 after too many of them.
+            HttpError: 401 if it is wrong, 429 after too many of them.
         """
-        access = self._try(token, address)
-        id = self._sessions.begin(access, self._clock())
-        return ("Set-Cookie", self._set_cookie(id)), access
+        grant = self._grant(secret)
+        if grant is None:
+            raise self._failed(request)
+        who = f"{grant.holder} ({grant.access.value}) from {request.remote}"
+        self._audit.count(who, "login", "done", kind=f"login of {grant.holder}")
+        return self._set_cookie(request, self._sessions.begin(grant, self._clock()))
 
     def logout(self, request: Request) -> tuple[str, str]:
-        """End the session of a request; returns the header that takes the cookie away."""
-        self._sessions.end(_cookie(request))
-        return ("Set-Cookie", self._set_cookie("") + "; Max-Age=0")
+        """End the sessions of a request; returns the header that takes the cookie away."""
+        for id in self._ids(request):
+            self._sessions.end(id)
+        name, value = self._set_cookie(request, "")
+        return name, f"{value}; Max-Age=0"
 
-    def _try(self, token: str, address: str) -> Access:
-        now, peer = self._clock(), household(address)
+    def make_code(self, access: Access) -> str:
+        """Make a code that begins one session."""
+        return self._codes.make(access, self._clock())
+
+    def _grant(self, secret: str) -> Grant | None:
+        token = self._tokens.find(secret)
+        if token is not None:
+            return Grant(token.access, token.name, partial(self._tokens.holds, token))
+        access = self._codes.take(secret, self._clock())
+        return None if access is None else Grant(access, "a one-time code")
+
+    def _failed(self, request: Request) -> HttpError:
+        """Count a wrong token. Who has the right one never comes here, from whatever address."""
+        now, peer = self._clock(), household(request.remote)
         wait = self._throttle.wait(peer, now)
         if wait > 0:
-            raise HttpError(429, "too many failed logins, try again later", (("Retry-After", str(int(wait) + 1)),))
-        access = self._tokens.access(token)
-        if access is None:
-            self._throttle.fail(peer, now)
-            raise HttpError(401, "the token is wrong", (("WWW-Authenticate", 'Bearer realm="canopy"'),))
-        return access
+            self._audit.count("somebody", "login", "refused: too many failed logins")
+            return HttpError(429, "too many failed logins, try again later", (("Retry-After", str(int(wait) + 1)),))
+        self._throttle.fail(peer, now)
+        self._audit.count(f"somebody from {request.remote}", "login", "refused: the token is wrong")
+        return HttpError(401, "the token is wrong", (("WWW-Authenticate", 'Bearer realm="canopy"'),))
 
-    def _set_cookie(self, id: str) -> str:
-        secure = "; Secure" if self._is_secure else ""
-        return f"{COOKIE}={id}; Path={self._path}; HttpOnly; SameSite=Strict{secure}"
+    def _is_session(self, id: str) -> bool:
+        return self._sessions.find(id, self._clock()) is not None
+
+    def _let_in_by_proxy(self, request: Request) -> Visitor | None:
+        user = self._named_user(request)
+        access = None if user is None else self._roles.get(user, self._roles.get("*"))
+        if access is None:
+            return None
+        return Visitor(access, f"user {user} ({access.value}) from {request.remote}", f"user {user}")
+
+    def _named_user(self, request: Request) -> str | None:
+        """Who has logged in to a proxy that is trusted."""
+        if self._front.user_header is None or not request.is_proxied:
+            return None
+        users = request.headers.get_all(self._front.user_header)
+        return users[0] if len(users) == 1 and users[0] else None
+
+    def _ids(self, request: Request) -> Iterator[str]:
+        pairs = [pair.strip().partition("=") for line in request.headers.get_all("cookie") for pair in line.split(";")]
+        return (value for name in self._cookies for its, _, value in pairs if its == name and value)
+
+    def _set_cookie(self, request: Request, id: str) -> tuple[str, str]:
+        origin = request.headers.get("origin") or ""
+        is_secure = request.is_secure or origin.lower().startswith("https://")  # it has been checked
+        name, secure = (self._cookies[0], "; Secure") if is_secure else (self._cookies[1], "")
+        return "Set-Cookie", f"{name}={id}; Path={self._path}; HttpOnly; SameSite=Strict{secure}"
 
 
 def token_of_form(body: bytes) -> str:
@@ -152,15 +235,6 @@ def token_of_form(body: bytes) -> str:
 def _bearer(request: Request) -> str:
     scheme, _, token = (request.headers.get("authorization") or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def _cookie(request: Request) -> str:
-    for line in request.headers.get_all("cookie"):
-        for pair in line.split(";"):
-            name, _, value = pair.strip().partition("=")
-            if name == COOKIE:
-                return value
-    return ""
 
 
 def _is_address(host: str) -> bool:

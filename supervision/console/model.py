@@ -1,13 +1,29 @@
 """Pure. What the console shows, as plain data: the shapes of the API's answers.
 
 Times are in seconds, sizes in bytes. A reference is the number of a process as text. A page of a longer list says how
-many there are in all (`total`), of which it shows those from `offset` on.
+many there are in all (`total`), of which it shows those from `offset` on. What comes by the thousand has no slots:
+it is encoded in a quarter of the time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+
+@dataclass(slots=True)
+class Quantity:
+    """A number that has a unit, or that somebody should look at.
+
+    Attributes:
+        amount: None if it is not known
+        unit: `bytes`, `seconds`, or nothing
+        level: `warning` or `bad` if somebody should look at it, or nothing
+    """
+
+    amount: float | None
+    unit: str = ""
+    level: str = ""
 
 
 @dataclass(slots=True)
@@ -95,7 +111,7 @@ class HistoryPage:
     samples: list[Sample]
 
 
-@dataclass(slots=True)
+@dataclass
 class Node:
     """One actor of the tree, and those it started, in start order.
 
@@ -119,7 +135,7 @@ class Node:
     count: int = 0
 
 
-@dataclass(slots=True)
+@dataclass
 class Actor:
     """A row of the table of actors.
 
@@ -222,7 +238,7 @@ class ActorDetails:
 
 @dataclass(slots=True)
 class StateText:
-    """The attributes of an actor, as text. What looks secret is left out, what is long is cut."""
+    """The attributes of an actor, as text, as far as they may be seen; what is long is cut."""
 
     ref: str
     label: str
@@ -231,13 +247,27 @@ class StateText:
 
 
 @dataclass(slots=True)
+class Act:
+    """Something that can be done: a form, and how it is filled in.
+
+    Attributes:
+        form: the id of the form
+        values: of its fields; those that are not named are left as they are
+    """
+
+    form: str
+    label: str
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class ConnectionRow:
     """One connection.
 
     Attributes:
         id: unique among all servers
         actor: who owns it now; None of an orphan
-        user: who that is, if the application says so
+        user, name: the id and the display name of the client, if the application knows them
         state: `http`, `open`, `closing`, `finishing` or `closed`
         age: since it came
         round_trip: of the last ping; None if there was none
@@ -245,6 +275,7 @@ class ConnectionRow:
         mailbox: messages that wait for its actor
         peak: the longest that mailbox was at the beginning of a turn
         congested: it reads slower than we write
+        acts: what the application offers to do about it
     """
 
     id: str
@@ -252,6 +283,7 @@ class ConnectionRow:
     actor: str | None
     label: str
     user: str | None
+    name: str
     address: str
     peer: str
     state: str
@@ -264,6 +296,7 @@ class ConnectionRow:
     peak: int
     congested: bool
     compressed: bool
+    acts: list[Act] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -275,7 +308,7 @@ class ConnectionPage:
     connections: list[ConnectionRow]
 
 
-@dataclass(slots=True)
+@dataclass
 class Entry:
     """Somebody who holds a name or is in a topic.
 
@@ -300,7 +333,7 @@ class EntryPage:
     entries: list[Entry]
 
 
-@dataclass(slots=True)
+@dataclass
 class Topic:
     """A key, and how many hold it."""
 
@@ -367,11 +400,22 @@ class CrashDetails:
 
 @dataclass(slots=True)
 class PageTable:
-    """A table of a page of the application."""
+    """A table of a page of the application.
+
+    Attributes:
+        rows: those from `offset` on; a column called `actor` has numbers of actors
+        total: how many rows there are in all
+        empty: what to say if there are none
+        acts: of each row, what the application offers to do about it
+    """
 
     title: str
     columns: list[str]
     rows: list[list[Any]]
+    total: int
+    offset: int = 0
+    empty: str = "There are none."
+    acts: list[list[Act]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -379,13 +423,17 @@ class PageContent:
     """A page of the application, which every face shows in its own way.
 
     Attributes:
-        values: name -> value
+        values: name -> value, which may be a `Quantity`
+        search: what its table can be searched for, as a hint; empty if it cannot be searched
+        acts: what the application offers to do
     """
 
     id: str
     title: str
     values: dict[str, Any]
-    tables: list[PageTable]
+    table: PageTable | None = None
+    search: str = ""
+    acts: list[Act] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -415,12 +463,107 @@ class StoreState:
 
 
 @dataclass(slots=True)
+class Link:
+    """Where a browser logs in, once.
+
+    Attributes:
+        seconds: in which it can be used
+    """
+
+    url: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class FormField:
+    """A field of a form.
+
+    Attributes:
+        name: the parameter of the route
+        kind: `text`; `choice`; a moment, `since` or `until`, sent in seconds since 1970; `area`, sent as
+            X,Y,WIDTH,HEIGHT
+        value: what it is at first
+        choices: value -> label
+        picture: of an `area`, the path below `/api/v1/` of the picture on which it can be drawn
+        width, height: what that picture shows, in the units of the area
+    """
+
+    name: str
+    label: str
+    kind: Literal["text", "choice", "since", "until", "area"] = "text"
+    value: str = ""
+    hint: str = ""
+    choices: dict[str, str] = field(default_factory=dict)
+    picture: str = ""
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(slots=True)
+class Form:
+    """Something that the application lets people do, and what they have to say for it.
+
+    A face sends the fields that are not empty: with `apply=0` to be told what would happen, with `apply=1` to do it.
+
+    Attributes:
+        verb: on the button
+        method, path: of the route, below `/api/v1/`; its answer has the attribute `told`
+    """
+
+    id: str
+    title: str
+    about: str
+    verb: str
+    method: str
+    path: str
+    fields: list[FormField]
+
+
+@dataclass(slots=True)
+class ToldPicture:
+    """A picture.
+
+    Attributes:
+        source: a PNG as `data:` URL
+    """
+
+    title: str
+    source: str
+    width: int
+    height: int
+
+
+@dataclass(slots=True)
+class Told:
+    """What a form would do, or has done, as every face shows it.
+
+    Attributes:
+        text: a sentence
+        warnings: what somebody should know before they do it
+        values: name -> value
+        confirm: a parameter that has to be `1` as well, and what is agreed to by that
+        is_possible: there is something to do
+        acts: what may be done next, such as to undo it
+    """
+
+    text: str
+    warnings: list[str] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+    table: PageTable | None = None
+    pictures: list[ToldPicture] = field(default_factory=list)
+    confirm: dict[str, str] = field(default_factory=dict)
+    is_possible: bool = True
+    acts: list[Act] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Session:
     """Who asks.
 
     Attributes:
         access: the role: `look`, `moderate` or `administer`
         actions: what this application can do and the role allows, by name
+        forms: what else the application lets them do, and the role allows
         servers: the application's; the console's own have other names
     """
 
@@ -429,6 +572,7 @@ class Session:
     application: str
     servers: list[str]
     actions: list[str]
+    forms: list[Form]
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from actors import Ref
 from actors.cell import Cell
 from supervision.base import BaseSupervisor
 from supervision.console.model import Node
-from supervision.console.slices import sliced
+from supervision.console.slices import Looks
 
 FILTERS: dict[str, Callable[[Cell], bool]] = {
     "supervisors": lambda cell: isinstance(cell.process, BaseSupervisor),
@@ -20,15 +20,18 @@ FILTERS: dict[str, Callable[[Cell], bool]] = {
 """What the tree can be narrowed down to; `waiting`: messages wait for it."""
 
 
-async def grow(cells: list[Cell], top: Cell, *, depth: int | None, limit: int | None, search: str, only: str) -> Node:
+async def grow(
+    looks: Looks, cells: list[Cell], top: Cell, *, depth: int | None, limit: int | None, search: str, only: str
+) -> Node:
     """Make the tree under `top` of those of `cells` that are wanted; see `Snapshot.tree`."""
     if search or only:
         is_wanted = FILTERS[only] if only else _any
-        cells = await _with_parents(cells, lambda cell: matches(cell, search) and is_wanted(cell))
+        cells = await _with_parents(looks, cells, lambda cell: matches(cell, search) and is_wanted(cell))
     below: defaultdict[Ref | None, list[Cell]] = defaultdict(list)
-    async for cell in sliced(cells):
-        below[cell.parent].append(cell)
-    return await _grow(top, below, depth, limit)
+    async for chunk in looks.chunks(cells):
+        for cell in chunk:
+            below[cell.parent].append(cell)
+    return await _grow(looks, top, below, depth, limit)
 
 
 def matches(cell: Cell, search: str) -> bool:
@@ -47,11 +50,11 @@ def parents(ref: Ref) -> Iterator[Ref]:
         cell = cell.parent._cell
 
 
-async def _with_parents(cells: list[Cell], is_wanted: Callable[[Cell], bool]) -> list[Cell]:
+async def _with_parents(looks: Looks, cells: list[Cell], is_wanted: Callable[[Cell], bool]) -> list[Cell]:
     """The cells that match, and those above them."""
     kept: set[Ref] = set()
-    async for cell in sliced(cells):
-        if is_wanted(cell):
+    async for chunk in looks.chunks(cells):
+        for cell in filter(is_wanted, chunk):
             kept.add(cell.ref)
             for parent in parents(cell.ref):
                 if parent in kept:
@@ -60,7 +63,9 @@ async def _with_parents(cells: list[Cell], is_wanted: Callable[[Cell], bool]) ->
     return [cell for cell in cells if cell.ref in kept]
 
 
-async def _grow(top: Cell, below: dict[Ref | None, list[Cell]], depth: int | None, limit: int | None) -> Node:
+async def _grow(
+    looks: Looks, top: Cell, below: dict[Ref | None, list[Cell]], depth: int | None, limit: int | None
+) -> Node:
     """Make the nodes, level by level."""
     root = _node(top, below)
     level = [(root, top.ref)]
@@ -68,11 +73,12 @@ async def _grow(top: Cell, below: dict[Ref | None, list[Cell]], depth: int | Non
         depth = None if depth is None else depth - 1
         following: list[tuple[Node, Ref]] = []
         for node, ref in level:
-            async for cell in sliced(below.get(ref, [])[:limit]):
-                child = _node(cell, below)
-                node.children.append(child)
-                if child.count:
-                    following.append((child, cell.ref))
+            async for chunk in looks.chunks(below.get(ref, [])[:limit]):
+                for cell in chunk:
+                    child = _node(cell, below)
+                    node.children.append(child)
+                    if child.count:
+                        following.append((child, cell.ref))
         level = following
     return root
 

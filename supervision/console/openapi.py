@@ -39,7 +39,7 @@ def document(application: str, routes: Iterable[Route]) -> dict[str, Any]:
             "schemas": schemas,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "canopy_console"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "canopy_console_8001"},
             },
         },
         "security": [{"token": []}, {"session": []}],

@@ -6,18 +6,15 @@ import inspect
 from collections.abc import Awaitable
 from typing import Any
 
-from actors.log import get_logger
 from protocol import HttpError, Request, Response
 from supervision.console.encoding import to_json
 from supervision.console.gate import SECURITY_HEADERS, Gate, token_of_form
 from supervision.console.pages import StaticPages
 from supervision.console.routing import Router
 from supervision.console.sessions import Access, Visitor
-from supervision.server import Answer, WebSocket
+from supervision.server import Answer, Sockets, WebSocket
 
-log = get_logger("canopy.console")
-
-_OWNER = Visitor(Access.ADMINISTER, "owner of the admin socket")
+_OWNER = Visitor(Access.ADMINISTER, "owner of the admin socket", "owner")
 _SAFE = ("GET", "HEAD")
 
 
@@ -43,12 +40,14 @@ class WebRoutes:
         router: the API
         gate: who is let in
         pages: the web console
+        sockets: the port's
     """
 
-    def __init__(self, router: Router, gate: Gate, pages: StaticPages) -> None:
+    def __init__(self, router: Router, gate: Gate, pages: StaticPages, sockets: Sockets) -> None:
         self._router = router
         self._gate = gate
         self._pages = pages
+        self._sockets = sockets
 
     def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request."""
@@ -58,33 +57,49 @@ class WebRoutes:
             return _refusal(error)
 
     def _serve(self, request: Request) -> Answer | Awaitable[Answer]:
-        gate, address = self._gate, request.remote
+        gate = self._gate
         gate.check_host(request)
+        page = self._pages.find(request) if request.method in _SAFE else None
+        if page is not None and request.path != "/":
+            return _with_headers(page)  # the page that asks for the token needs some of them
+        if page is None and (request.method, request.path) != ("GET", "/login"):
+            gate.check_site(request)
         if request.method not in _SAFE or "upgrade" in request.headers:
             gate.check_origin(request)
         match request.method, request.path:
             case "POST", "/login":
-                return self._login(token_of_form(request.body), address)
-            case (("GET" | "HEAD"), "/") if request.query.startswith("token="):
-                return self._login(token_of_form(request.query.encode()), address)
-        page = self._pages.find(request) if request.method in _SAFE else None
-        if page is not None and request.path != "/":
-            return _with_headers(page)  # the page that asks for the token needs some of them
-        visitor = gate.visitor(request, address)
+                return self._login(request)
+            case "GET", "/login":
+                return _with_headers(self._pages.login(200))
+            case "POST", "/logout":
+                return _with_headers(Response(303, (("Location", "./"), gate.logout(request))))
+        visitor = gate.visitor(request)
+        self._recognize(request, visitor)
         if visitor is None:
             return self._ask_who(request)
-        if (request.method, request.path) == ("POST", "/logout"):
-            return _with_headers(Response(303, (("Location", "./"), gate.logout(request))))
         return _answered(self._router, request, visitor) if page is None else _with_headers(page)
 
-    def _login(self, token: str, address: str) -> Response:
-        """Begin a session, and take the token out of the address."""
+    def _recognize(self, request: Request, visitor: Visitor | None) -> None:
+        """Count a connection among those of its visitor. Some are for those alone who administer.
+
+        One too many stays among the strangers: a proxy opens many for one page. A WebSocket would stay for long.
+
+        Raises:
+            HttpError: for a WebSocket, 429 if the visitor has too many, 503 if all together have.
+        """
+        if visitor is None:
+            return
+        spare = 0 if visitor.access is Access.ADMINISTER else self._sockets.policy.max_per_holder or 0
+        refusal = self._sockets.recognize(request.connection, visitor.holder, spare=spare)
+        if refusal is not None and "upgrade" in request.headers:
+            raise refusal.error
+
+    def _login(self, request: Request) -> Response:
+        """Begin a session."""
         try:
-            cookie, access = self._gate.login(token, address)
+            cookie = self._gate.login(token_of_form(request.body), request)
         except HttpError as error:
-            log.warning("console.login_failed", address=address, status=error.status)
             return _with_headers(self._pages.login(error.status, error.headers, error.message))
-        log.info("console.login", address=address, access=access.value)
         return _with_headers(Response(303, (("Location", "./"), cookie)))
 
     def _ask_who(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qs, unquote
 
 from protocol import HttpError, Request
-from supervision.console.audit import Audit
+from supervision.console.audit import Attempt, Audit
 from supervision.console.encoding import BadValue, read
 from supervision.console.sessions import Access, Visitor
 
@@ -86,15 +87,21 @@ class Asked:
     route: Route
     path: dict[str, str]
     query: dict[str, Any]
-    audit: Audit
+    attempt: Attempt
 
-    def note(self, action: str, target: str) -> None:
-        """Write down in the audit log what is about to be done.
+    async def note(self, action: str, target: str) -> None:
+        """Write down in the audit log what is about to be done. What came of it is written when the route has answered.
 
         Raises:
             HttpError: 503 if it cannot be; then it is not to be done.
         """
-        self.audit.write(self.visitor.who, action, target)
+        self.attempt.describe(action, target)
+        await self.attempt.begin()
+
+    @property
+    def shows_values(self) -> bool:
+        """Whether contents that may be seen are shown to who asks, and not the structure of values alone."""
+        return self.visitor.access.covers(Access.ADMINISTER)
 
     def body(self, kind: type) -> Any:
         """The body as a dataclass.
@@ -142,9 +149,43 @@ class Router:
         Raises:
             HttpError: 403 if the visitor may not, or what the function raises.
         """
-        if not visitor.access.covers(route.access):
-            raise HttpError(403, f"this needs the role {route.access.value}, and you have {visitor.access.value}")
-        return route.handler(Asked(request, visitor, route, path, _query(route, request), self._audit))
+        attempt = Attempt(self._audit, visitor.who, f"{request.method} {request.path[:200]}")
+        try:
+            if not visitor.access.covers(route.access):
+                raise HttpError(403, f"this needs the role {route.access.value}, and you have {visitor.access.value}")
+            asked = Asked(request, visitor, route, path, _query(route, request), attempt)
+        except HttpError as error:
+            if route.access is not Access.LOOK:
+                _note_refusal(attempt, visitor, error)
+            raise
+        return route.handler(asked) if route.method == "GET" else _noted(asked)
+
+
+async def _noted(asked: Asked) -> Any:
+    """Call the function of a route that has an effect, and write down what came of it."""
+    attempt = asked.attempt
+    try:
+        answer = asked.route.handler(asked)
+        if inspect.isawaitable(answer):
+            answer = await answer
+    except HttpError as error:
+        if attempt.has_begun:
+            attempt.end(f"{'failed' if error.status >= 500 else 'refused'}: {error.message}")
+        else:
+            _note_refusal(attempt, asked.visitor, error)
+        raise
+    except BaseException as error:
+        if attempt.has_begun:  # it has crashed, or what it did has ended this process as well
+            attempt.end(f"ended by {type(error).__name__}")
+        raise
+    if attempt.has_begun:
+        attempt.end("done")
+    return answer
+
+
+def _note_refusal(attempt: Attempt, visitor: Visitor, error: HttpError) -> None:
+    result = f"{'failed' if error.status >= 500 else 'refused'}: {error.message}"
+    attempt.audit.count(attempt.who, attempt.action, result, attempt.target, kind=f"refused {visitor.holder}")
 
 
 def _query(route: Route, request: Request) -> dict[str, Any]:

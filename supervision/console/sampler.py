@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from actors import ExitReason, GenServer, send_after
+from actors.shown import shown
 from supervision.console.history import BEAT, BEATS_PER_SAMPLE, History
 from supervision.console.live import Audience
 from supervision.console.snapshot import Snapshot
@@ -23,6 +24,7 @@ class _Beat:
 _BEAT: Final = _Beat()
 
 
+@shown("_beats", "_due")
 class Sampler(GenServer):
     """Takes samples.
 

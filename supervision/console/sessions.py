@@ -1,17 +1,20 @@
-"""Pure. Who may do what: tokens, the sessions that begin with one, and what a failed login costs."""
+"""Pure. Who may do what: roles, sessions, one-time codes, and what a failed login costs."""
 
 from __future__ import annotations
 
 import enum
-import hmac
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 SESSION_LIFE = 12 * 3600.0
 """Seconds after which a session is over."""
 MAX_SESSIONS = 1_000
-"""Of each access."""
+"""Of each holder."""
+CODE_LIFE = 600.0
+"""Seconds in which a one-time code can be used."""
+MAX_CODES = 100
+"""One-time codes that are remembered, the last ones."""
 FREE_FAILURES = 5
 """Failed logins of one address that cost nothing but the answer."""
 RECOVERY = 10.0
@@ -21,7 +24,7 @@ MAX_ADDRESSES = 10_000
 
 
 class Access(enum.Enum):
-    """What somebody may do; each includes what stands before it."""
+    """The role of somebody; each may do what those before it may."""
 
     LOOK = "look"
     """See what runs."""
@@ -43,29 +46,28 @@ class Visitor:
     Attributes:
         access: what they may do
         who: how they proved it, and from where, for the audit log
-        is_welcome: whether they still would be let in: a token lasts, a session ends
+        holder: whose connections are counted together
+        is_welcome: whether they still would be let in: a token may be revoked, a session ends
     """
 
     access: Access
     who: str
+    holder: str = ""
     is_welcome: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """The two secrets."""
+class Grant:
+    """What a login has proved.
 
-    admin: str = field(repr=False)
-    read: str = field(repr=False)
+    Attributes:
+        holder: the name of a token, or what else it was
+        is_good: whether it would still be granted
+    """
 
-    def access(self, token: str) -> Access | None:
-        """What `token` opens. Takes as long for a wrong one as for a right one."""
-        given = token.encode("utf-8", "replace")
-        is_admin = hmac.compare_digest(given, self.admin.encode())
-        is_read = hmac.compare_digest(given, self.read.encode())
-        if is_admin:
-            return Access.ADMINISTER
-        return Access.LOOK if is_read else None
+    access: Access
+    holder: str
+    is_good: Callable[[], bool] = lambda: True
 
 
 class Sessions:
@@ -77,28 +79,53 @@ class Sessions:
 
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
-        self._sessions: dict[str, tuple[Access, float]] = {}
+        self._sessions: dict[str, tuple[Grant, float]] = {}
 
-    def begin(self, access: Access, now: float) -> str:
-        """Begin a session; returns its id. With too many the oldest of this access ends: readers end no admin's."""
+    def begin(self, grant: Grant, now: float) -> str:
+        """Begin a session; returns its id. With too many the oldest of this holder ends, and nobody else's."""
         id = self._new_id()
-        alike = [other for other, (its, _) in self._sessions.items() if its is access]
+        alike = [other for other, (its, _) in self._sessions.items() if its.holder == grant.holder]
         if len(alike) >= MAX_SESSIONS:
             del self._sessions[alike[0]]
-        self._sessions[id] = (access, now + SESSION_LIFE)
+        self._sessions[id] = (grant, now + SESSION_LIFE)
         return id
 
-    def access(self, id: str, now: float) -> Access | None:
-        """What the session may do; None if it is over."""
-        access, end = self._sessions.get(id, (None, 0.0))
-        if now < end:
-            return access
+    def find(self, id: str, now: float) -> Grant | None:
+        """What the session may do; None if it is over, or what it began with is no longer good."""
+        grant, end = self._sessions.get(id, (None, 0.0))
+        if grant is not None and now < end and grant.is_good():
+            return grant
         self._sessions.pop(id, None)
         return None
 
     def end(self, id: str) -> None:
         """End a session."""
         self._sessions.pop(id, None)
+
+
+class Codes:
+    """Codes that begin one session each, within `CODE_LIFE`.
+
+    Args:
+        new_id: makes a code that nobody can guess
+    """
+
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        self._new_id = new_id
+        self._codes: OrderedDict[str, tuple[Access, float]] = OrderedDict()
+
+    def make(self, access: Access, now: float) -> str:
+        """Make a code for a session with this role."""
+        code = self._new_id()
+        self._codes[code] = (access, now + CODE_LIFE)
+        while len(self._codes) > MAX_CODES:
+            self._codes.popitem(last=False)
+        return code
+
+    def take(self, code: str, now: float) -> Access | None:
+        """Use a code up; None if it is none, was used, or is too old."""
+        access, end = self._codes.pop(code, (None, 0.0))
+        return access if now < end else None
 
 
 class Throttle:
@@ -108,7 +135,7 @@ class Throttle:
         self._failures: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, address: str, now: float) -> float:
-        """Seconds until this address may try again; 0 if it may now."""
+        """Seconds until a failure of this address is looked at again; 0 if it is now."""
         return max(0.0, (self._level(address, now) - FREE_FAILURES + 1) * RECOVERY)
 
     def fail(self, address: str, now: float) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 
 from actors import Ref, Scheduler
 from actors.cell import Cell
-from actors.describe import describe
+from actors.describe import describe, examine, name_of
 from actors.log import stderr_lines
 from actors.mailbox import HIGH_WATER
-from actors.report import CrashReport
+from actors.report import CrashReport, inspect_process
 from actors.stderr import MAX_WAITING
 from registry import Keys
 from supervision.base import BaseSupervisor, Child
@@ -41,7 +41,7 @@ from supervision.console.model import (
 )
 from supervision.console.nodes import grow, matches, parents
 from supervision.console.rows import Rows
-from supervision.console.slices import page_of, sliced
+from supervision.console.slices import Looks
 from supervision.console.sources import Sources
 from supervision.console.wires import Wires
 
@@ -58,12 +58,14 @@ class Snapshot:
 
     Attributes:
         wires: the connections
+        looks: who looks at many things takes a turn in it
     """
 
     def __init__(self, sources: Sources, history: History) -> None:
         self.sources = sources
         self.history = history
-        self.wires = Wires(sources)
+        self.looks = Looks(sources.clock)
+        self.wires = Wires(sources, self.looks)
         self._began = sources.clock()
 
     # The system.
@@ -154,8 +156,9 @@ class Snapshot:
         top = (root or self.sources.root())._cell
         if top is None:
             return None
-        cells = list(Scheduler.current().processes.values())
-        return await grow(cells, top, depth=depth, limit=limit, search=search, only=only)
+        async with self.looks.turn():
+            cells = list(Scheduler.current().processes.values())
+            return await grow(self.looks, cells, top, depth=depth, limit=limit, search=search, only=only)
 
     # Actors.
 
@@ -181,28 +184,37 @@ class Snapshot:
         """
         scheduler = Scheduler.current()
         row = Rows(scheduler, self.history)
-        found = [
-            cell
-            async for cell in sliced(list(scheduler.processes.values()))
-            if (not state or cell.status.value == state)
-            and (not kind or type(cell.process).__name__ == kind)
-            and matches(cell, search)
-        ]
-        shown = await page_of(found, row.keys[sort], descending, offset, limit)
-        return ActorPage(len(found), offset, row.window, [row(cell) for cell in shown if cell.ref.is_alive()])
+        async with self.looks.turn():
+            found = [
+                cell
+                async for chunk in self.looks.chunks(list(scheduler.processes.values()))
+                for cell in chunk
+                if (not state or cell.status.value == state)
+                and (not kind or type(cell.process).__name__ == kind)
+                and matches(cell, search)
+            ]
+            shown = await self.looks.page_of(found, row.keys[sort], descending, offset, limit)
+            rows = [row(cell) async for chunk in self.looks.chunks(shown) for cell in chunk if cell.ref.is_alive()]
+        return ActorPage(len(found), offset, row.window, rows)
 
-    def actor(self, ref: Ref) -> ActorDetails | None:
-        """One actor; None if it is dead."""
+    def actor(self, ref: Ref, *, shows_values: bool = False) -> ActorDetails | None:
+        """One actor; None if it is dead.
+
+        Args:
+            ref: the actor
+            shows_values: show of its message what may be seen, and not the structure alone
+        """
         scheduler, cell = Scheduler.current(), ref._cell
         if cell is None:
             return None
+        message = None if cell.message is None else inspect_process(cell, size=0).message
         return ActorDetails(
             actor=Rows(scheduler, self.history)(cell),
             name=cell.name,
             path=[above.label for above in reversed(list(parents(ref)))] + [ref.label],
-            keys=[f"{table.name}: {key}" for table in self.sources.tables for key in table.keys(ref)],
+            keys=[f"{table.name}: {name_of(key)}" for table in self.sources.tables for key in table.keys(ref)],
             trap_exit=cell.trap_exit,
-            message=None if cell.message is None else describe(cell.message),
+            message=None if message is None else message.text if shows_values else message.structure,
             links=_peers(peer.ref for peer in cell.links or ()),
             monitors=_peers(peer.ref for peer in (cell.monitors or {}).values()),
             monitored_by=_peers(peer.ref for peer in (cell.monitored_by or {}).values()),
@@ -226,25 +238,30 @@ class Snapshot:
     # Names and topics.
 
     async def names(
-        self, *, search: str = "", table: str | None = None, offset: int = 0, limit: int = 100
+        self,
+        *,
+        search: str = "",
+        table: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+        shows_values: bool = False,
     ) -> EntryPage:
         """Who holds which name, and who is in which topic; of one table, or those of the kernel (`""`), or all."""
         needle = search.lower()
-        entries = [
-            entry
-            async for entry in sliced(list(self._entries(table)))
-            if not needle or needle in f"{entry[1]} {entry[2].label}".lower()
-        ]
-        shown = entries[offset : offset + limit]
-        return EntryPage(
-            len(entries),
-            offset,
-            [Entry(name, str(key), str(ref.id), ref.label, describe(value)) for name, key, ref, value in shown],
-        )
+        async with self.looks.turn():
+            found = [
+                entry
+                async for chunk in self.looks.chunks(self._entries(table))
+                for entry in chunk
+                if not needle or needle in f"{name_of(entry[1])} {entry[2].label}".lower()
+            ]
+            page = found[offset : offset + limit]
+            rows = [_entry(*each, shows_values) async for chunk in self.looks.chunks(page) for each in chunk]
+        return EntryPage(len(found), offset, rows)
 
     def _entries(self, table: str | None) -> Iterator[tuple[str, Any, Ref, Any]]:
         if not table:
-            for name, ref in Scheduler.current().names.items():
+            for name, ref in list(Scheduler.current().names.items()):
                 yield "", name, ref, None
         for each in self.sources.tables:
             if table in (None, each.name):
@@ -254,26 +271,38 @@ class Snapshot:
     async def topics(self, *, search: str = "", offset: int = 0, limit: int = 100) -> TopicPage:
         """How many are in which topic, the fullest first."""
         members: Counter[tuple[str, str]] = Counter()
-        for table in self.sources.tables:
-            if table.kind is Keys.DUPLICATE:
-                async for key, _, _ in sliced(list(table)):
-                    members[table.name, str(key)] += 1
-        found = [item for item in members.most_common() if search.lower() in item[0][1].lower()]
-        shown = found[offset : offset + limit]
-        return TopicPage(len(found), offset, [Topic(name, key, count) for (name, key), count in shown])
+        async with self.looks.turn():
+            for table in self.sources.tables:
+                if table.kind is Keys.DUPLICATE:
+                    async for chunk in self.looks.chunks(table):
+                        members.update((table.name, name_of(key)) for key, _, _ in chunk)
+            needle = search.lower()
+            counted = list(members.items())
+            found = [
+                item async for chunk in self.looks.chunks(counted) for item in chunk if needle in item[0][1].lower()
+            ]
+            fullest = await self.looks.page_of(found, lambda item: item[1], True, offset, limit)
+        return TopicPage(len(found), offset, [Topic(name, key, count) for (name, key), count in fullest])
 
     # Crashes.
 
-    def crashes(self) -> CrashPage:
-        """The last crashes, the last one first."""
+    def crashes(self, *, shows_values: bool = False) -> CrashPage:
+        """The last crashes, the last one first; see `crash`."""
         scheduler = Scheduler.current()
-        return CrashPage(scheduler.crashed, [self._crash_row(report) for report in reversed(scheduler.crashes)])
+        rows = [self._crash_row(_seen(report, shows_values)) for report in reversed(scheduler.crashes)]
+        return CrashPage(scheduler.crashed, rows)
 
-    def crash(self, number: int) -> CrashDetails | None:
-        """One crash; None if it is forgotten, or has not been."""
+    def crash(self, number: int, *, shows_values: bool = False) -> CrashDetails | None:
+        """One crash; None if it is forgotten, or has not been.
+
+        Args:
+            number: of the crash
+            shows_values: show what may be seen, and the text of the exception, and not the structure alone
+        """
         report = next((report for report in Scheduler.current().crashes if report.number == number), None)
         if report is None:
             return None
+        report = _seen(report, shows_values)
         return CrashDetails(
             crash=self._crash_row(report),
             path=list(report.path),
@@ -304,12 +333,21 @@ def _mailboxes(scheduler: Scheduler) -> tuple[int, Cell | None]:
     return sum(length for length, _ in busy), longest
 
 
+def _seen(report: CrashReport, shows_values: bool) -> CrashReport:
+    return report if shows_values else report.without_values()
+
+
 def _usage(name: str, used: int, limit: int) -> Usage:
     return Usage(name, used, limit, used / limit if limit else 1.0)
 
 
 def _peers(refs: Iterable[Ref]) -> list[Peer]:
     return [Peer(str(ref.id), ref.label, ref.is_alive()) for ref, _ in zip(refs, range(PEERS), strict=False)]
+
+
+def _entry(table: str, key: Any, ref: Ref, value: Any, shows_values: bool) -> Entry:
+    found = examine(value)
+    return Entry(table, name_of(key), str(ref.id), ref.label, found.text if shows_values else found.structure)
 
 
 def _spec(cell: Cell) -> Spec | None:
@@ -319,7 +357,7 @@ def _spec(cell: Cell) -> Spec | None:
         return None
     spec = child.spec
     return Spec(
-        id=str(spec.id),
+        id=name_of(spec.id),
         start=f"{spec.start.__module__}.{spec.start.__qualname__}",
         restart=spec.restart.value,
         shutdown="infinity" if spec.shutdown == float("inf") else str(spec.shutdown),

@@ -11,11 +11,37 @@ from prometheus_client.core import Metric
 
 from actors import Ref
 from registry import Table
-from supervision.console.model import PageContent
+from supervision.console.model import Act, Form, PageContent
 from supervision.console.routing import Route
 from supervision.server import Sockets, Wire
 
 Clock: TypeAlias = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who is at the other end of a connection.
+
+    Attributes:
+        name: the display name; empty for none
+    """
+
+    user_id: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """Which rows of a page are asked for.
+
+    Attributes:
+        search: only those that have this in them, in small letters
+        offset, limit: which of these
+    """
+
+    search: str = ""
+    offset: int = 0
+    limit: int = 100
 
 
 class Page(Protocol):
@@ -25,7 +51,7 @@ class Page(Protocol):
     """What its address ends with: letters, digits and hyphens."""
     title: str
 
-    def snapshot(self) -> PageContent | Awaitable[PageContent]:
+    def snapshot(self, query: PageQuery) -> PageContent | Awaitable[PageContent]:
         """What it shows now."""
         ...
 
@@ -42,11 +68,12 @@ class Sources:
         tables: of the registry
         pages: the application's own
         routes: what it adds to the API
-        user_of: who is at the other end of a wire
+        forms: which of these routes people can use by a form
+        client_of: who is at the other end of a wire
+        acts_on: what the application offers to do about a wire of its own servers
         store: what is known of the store: name -> value
         metrics: what the application adds for Prometheus
         limits: what can run out in the application: name, how much there is, how much there may be
-        ban: keep an address out for so many seconds; None if the application cannot
         drain: let nobody in any more, and say goodbye to those who are there; None if the application cannot
         set_log_level: log from this level on; None if the application cannot
         clock: measures, in seconds
@@ -60,11 +87,12 @@ class Sources:
     tables: Sequence[Table[Any]] = ()
     pages: Sequence[Page] = ()
     routes: Sequence[Route] = ()
-    user_of: Callable[[Wire], str | None] = lambda wire: None
+    forms: Sequence[Form] = ()
+    client_of: Callable[[Wire], Client | None] = lambda wire: None
+    acts_on: Callable[[Wire], list[Act]] = lambda wire: []
     store: Callable[[], dict[str, Any] | Awaitable[dict[str, Any]]] = dict
     metrics: Callable[[], Iterable[Metric]] = tuple
     limits: Callable[[], Iterable[tuple[str, int, int]]] = tuple
-    ban: Callable[[str, float], object] | None = None
     drain: Callable[[], object] | None = None
     set_log_level: Callable[[str], object] | None = None
     clock: Clock = time.perf_counter

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from actors.oneline import visible
+
 Json: TypeAlias = dict[str, Any]
 
 MAX_CELL = 60
@@ -16,12 +18,7 @@ BRANCHES = {"": "", "├─ ": "│  ", "└─ ": "   "}
 
 def clean(text: object) -> str:
     """A text without what a terminal obeys, breaks a line at or draws backwards; that is shown as its escape."""
-    shown = str(text)
-    return shown if shown.isprintable() else "".join(map(_visible, shown))
-
-
-def _visible(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+    return visible(str(text))
 
 
 def block(text: str) -> list[str]:
@@ -43,6 +40,8 @@ def amount(value: object) -> str:
             return f"{value:,}"
         case float():
             return f"{value:,.2f}"
+        case {"amount": number, "unit": unit, "level": level}:
+            return _UNITS.get(unit, amount)(number) + (" (!)" if level else "")
         case dict():
             return ", ".join(f"{clean(name)} {amount(each)}" for name, each in value.items()) or "none"
         case list():
@@ -71,6 +70,10 @@ def duration(seconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes}m {int(seconds) % 60:02}s"
     return f"{minutes // 60}h {minutes % 60:02}m" if minutes < 1440 else f"{minutes // 1440}d {minutes // 60 % 24:02}h"
+
+
+_UNITS: dict[str, Callable[[Any], str]] = {"bytes": lambda count: size(count or 0), "seconds": duration}
+"""Units of the quantities of pages, and how they are written."""
 
 
 def rate(per_second: float | None) -> str:
@@ -140,6 +143,7 @@ ACTORS = (
 )
 CONNECTIONS = (
     Column("id", "Id"),
+    Column("name", "Name"),
     Column("user", "User"),
     Column("peer", "Address"),
     Column("state", "State"),

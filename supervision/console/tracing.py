@@ -14,6 +14,7 @@ from typing import Any
 from actors import Call, Cast, ExitReason, Ref, Scheduler, watch
 from actors.debug import trace
 from actors.describe import describe, describe_reason
+from actors.report import inspect_process
 from supervision.console.model import TraceLine, TraceState
 
 MAX_LINES = 1_000
@@ -87,12 +88,19 @@ class Trace:
     def _note(self, kind: str, value: Any, caller: str | None = None) -> None:
         if self.ended is not None:
             return
-        line = TraceLine(round(self._loop.time() - self._began, 6), kind, describe(value), caller)
+        line = TraceLine(round(self._loop.time() - self._began, 6), kind, self._describe(value), caller)
         self.lines.append(line)
         self._tell(self, line)
         self._left -= 1
         if self._left <= 0:
             self.end("it has as many lines as were asked for")
+
+    def _describe(self, value: Any) -> str:
+        cell = self.ref._cell
+        if cell is None:
+            return describe(value)
+        message = inspect_process(cell, value).message
+        return "None" if message is None else message.text
 
 
 class Traces:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from protocol import Limits
 from supervision import ChildSpec, ChildType, Strategy, Supervisor, child
 from supervision.console.actions import Actions
 from supervision.console.api import Api
-from supervision.console.audit import FILE, Audit
+from supervision.console.audit import FILE, Audit, AuditWriter
 from supervision.console.client import SOCKET
-from supervision.console.gate import Gate
+from supervision.console.gate import Front, Gate
 from supervision.console.history import History
 from supervision.console.live import Audience
 from supervision.console.metrics import Metrics
@@ -24,17 +23,22 @@ from supervision.console.pages import StaticPages
 from supervision.console.routes import AdminRoutes, WebRoutes
 from supervision.console.routing import Route, Router
 from supervision.console.sampler import Sampler
-from supervision.console.sessions import Tokens
+from supervision.console.sessions import Access
 from supervision.console.snapshot import Snapshot
 from supervision.console.sources import Sources
+from supervision.console.tokens import BadToken, Tokens, keep_plain_tokens, list_tokens
 from supervision.console.tracing import Traces
-from supervision.server import BasePath, Policy, Sockets, listen_unix, server
+from supervision.server import BasePath, Origins, Policy, Sockets, listen_unix, server
 
-TOKEN_FILE = "console-token"
-READ_TOKEN_FILE = "console-token-read"
 LIMITS = Limits(body=65_536, message=65_536)
 DRAIN_TIMEOUT = 1.0
 """Seconds that the console's clients have to go."""
+MAX_STRANGERS = 100
+"""Connections to the port that have not shown a credential."""
+MAX_KNOWN = 200
+"""Those that have."""
+MAX_PER_HOLDER = 32
+"""Those of one token, with its sessions, or of one user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +47,13 @@ class Door:
 
     Attributes:
         listening: bound and listening
-        hosts: names that it is reached under, beside those of loopback
+        front: how it is reached, and whom a login in front of it lets in
         tls: what it speaks TLS with; None for not at all
-        base_path: under which a proxy serves it, like /console; "" for the root
     """
 
     listening: Sequence[socket.socket]
-    hosts: Iterable[str] = ()
+    front: Front = Front()  # noqa: RUF009  # immutable
     tls: ssl.SSLContext | None = None
-    base_path: str = ""
 
 
 class Console:
@@ -66,11 +68,11 @@ class Console:
         sources: as given; may be changed while it runs
         admin: the admin socket
         web: the port, if there is one
-        tokens: what opens it
         admin_routes: what the admin socket answers
 
     Raises:
-        OSError: if one of the files cannot be.
+        OSError: if one of the files cannot be, or is not safe.
+        BadToken: if the file of the tokens is damaged.
     """
 
     def __init__(self, sources: Sources, data: Path, door: Door | None = None) -> None:
@@ -82,48 +84,59 @@ class Console:
                 listening.close()
             raise
         self.web: Sockets | None = None
-        self.tokens: Tokens | None = None
         sources.own["admin"] = self.admin
         self._history = History()
         self._snapshot = Snapshot(sources, self._history)
         self._audience = Audience(self._snapshot)
         self._traces = Traces(self._audience.tell_trace)
-        audit = Audit(data / FILE, sources.wall_clock)
-        actions = Actions(self._snapshot, sources, audit, self._traces)
+        self._audit = Audit(data / FILE, sources.wall_clock)
+        actions = Actions(self._snapshot, sources, self._audit, self._traces)
         metrics = Metrics(self._snapshot)
-        api = Api(self._snapshot, self._history, self._audience, self._traces, actions, metrics)
-        self._router = Router(api.routes, audit)
+        api = Api(self._snapshot, self._history, self._audience, self._traces, actions, metrics, self.link)
+        self._router = Router(api.routes, self._audit)
         self.admin_routes = AdminRoutes(self._router)
         self._gate: Gate | None = None
         self._door = door
-        self._base_path = door.base_path if door is not None else ""
+        self._base_path = door.front.base_path if door is not None else ""
         if door is not None:
             self._open(door, data, sources)
 
     def _open(self, door: Door, data: Path, sources: Sources) -> None:
         try:
-            self.tokens = Tokens(keep_token(data / TOKEN_FILE), keep_token(data / READ_TOKEN_FILE))
-        except OSError:
+            keep_plain_tokens(data)
+            list_tokens(data)
+        except (OSError, BadToken):
             self.close()
             for listening in door.listening:
                 listening.close()
             raise
-        self.web = Sockets(door.listening, Policy(max_connections=200, limits=LIMITS, tls=door.tls))
+        front = door.front
+        policy = Policy(
+            max_connections=MAX_KNOWN,
+            max_strangers=MAX_STRANGERS,
+            max_per_holder=MAX_PER_HOLDER,
+            limits=LIMITS,
+            tls=door.tls,
+            proxies=front.proxies,
+            origins=Origins.parse(("same", *front.origins)),
+        )
+        self.web = Sockets(door.listening, policy)
         sources.own["web"] = self.web
         self._gate = Gate(
-            self.tokens,
-            door.hosts,
-            is_secure=door.tls is not None,
-            path=f"{door.base_path}/",
+            Tokens(data, sources.wall_clock),
+            front,
+            port=self.web.port,
+            audit=self._audit,
             new_id=lambda: secrets.token_urlsafe(32),
             clock=sources.clock,
         )
 
     def spec(self) -> ChildSpec:
         """Specify its tree."""
-        children = [server("admin", self.admin, self.admin_routes, drain_timeout=DRAIN_TIMEOUT)]
+        writer = child(AuditWriter, self._audit, id="audit", label="audit")
+        children = [writer, server("admin", self.admin, self.admin_routes, drain_timeout=DRAIN_TIMEOUT)]
         if self.web is not None and self._gate is not None:
-            routes = BasePath(self._base_path, WebRoutes(self._router, self._gate, StaticPages()))
+            routes = BasePath(self._base_path, WebRoutes(self._router, self._gate, StaticPages(), self.web))
             sampler = child(
                 Sampler, self._snapshot, self._history, self._audience, self._traces, id="sampler", label="sampler"
             )
@@ -144,37 +157,27 @@ class Console:
 
     @property
     def url(self) -> str | None:
-        """Where a browser opens the console without being asked for the token; None without a port."""
-        if self.web is None or self.tokens is None or self._door is None:
+        """Where a browser opens the console; None without a port."""
+        if self.web is None or self._door is None:
             return None
+        if self._door.front.origins:
+            return f"{self._door.front.origins[0]}{self._base_path}/"
         host = self._door.listening[0].getsockname()[0]
         host = f"[{host}]" if ":" in host else host
         scheme = "http" if self._door.tls is None else "https"
-        return f"{scheme}://{host}:{self.web.port}/?token={self.tokens.admin}"
+        return f"{scheme}://{host}:{self.web.port}{self._base_path}/"
+
+    def link(self, access: Access = Access.ADMINISTER) -> str | None:
+        """Make a link that logs in to the console, once and within `CODE_LIFE`; None without a port.
+
+        The code stands behind the hash, so that neither a server nor its log sees it.
+        """
+        if self._gate is None:
+            return None
+        return f"{self.url}#code={self._gate.make_code(access)}"
 
     def close(self) -> None:
         """Close its sockets; for a console that was never started."""
         self.admin.close()
         if self.web is not None:
             self.web.close()
-
-
-def keep_token(path: Path) -> str:
-    """The token in a file, made anew if there is none. Only the owner may read the file.
-
-    Raises:
-        OSError: if it cannot be read or made, with the path as `filename`.
-    """
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        path.chmod(0o600)
-        token = path.read_text(errors="replace").strip()
-        if len(token) >= 32 and token.isascii():
-            return token
-        path.unlink()
-        return keep_token(path)
-    token = secrets.token_urlsafe(32)
-    with os.fdopen(file, "w") as writer:
-        writer.write(token + "\n")
-    return token

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from actors import Scheduler
 from actors.cell import Cell
 from supervision.console.model import ConnectionPage, ConnectionRow
-from supervision.console.slices import page_of, sliced
+from supervision.console.slices import Looks
 from supervision.console.sources import Sources
 from supervision.server import Connection, Sockets, Wire
 
@@ -18,10 +19,12 @@ class Wires:
 
     Args:
         sources: where to look
+        looks: in which who looks at all of them takes a turn
     """
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, looks: Looks) -> None:
         self._sources = sources
+        self._looks = looks
 
     async def page(
         self,
@@ -38,7 +41,7 @@ class Wires:
         Args:
             sort: an attribute of `ConnectionRow`
             descending: the largest first
-            search: only those whose label, user or address has this in it
+            search: only those whose label, user, name or address has this in it
             server: only those of this server
             offset, limit: which of them
         """
@@ -49,19 +52,28 @@ class Wires:
             for wire in sockets.wires.values()
         ]
         needle = search.lower()
-        found = [pair async for pair in sliced(wires) if not needle or needle in self._searched(pair[1])]
-        shown = await page_of(found, lambda pair: self._wire_key(sort, *pair), descending, offset, limit)
-        return ConnectionPage(len(found), offset, [self.row(name, wire) for name, wire in shown])
+        async with self._looks.turn():
+            found = [
+                pair
+                async for chunk in self._looks.chunks(wires)
+                for pair in chunk
+                if not needle or needle in self._searched(pair[1])
+            ]
+            key = partial(self._wire_key, sort)
+            shown = await self._looks.page_of(found, key, descending, offset, limit)
+            rows = [self.row(name, wire) async for chunk in self._looks.chunks(shown) for name, wire in chunk]
+        return ConnectionPage(len(found), offset, rows)
 
     def row(self, server: str, wire: Wire) -> ConnectionRow:
         """One connection."""
-        owner = wire.owner
+        owner, client = wire.owner, self._sources.client_of(wire)
         return ConnectionRow(
             id=f"{server}-{wire.id}",
             server=server,
             actor=None if owner is None else str(owner.id),
             label="" if owner is None else owner.label,
-            user=self._sources.user_of(wire),
+            user=None if client is None else client.user_id,
+            name="" if client is None else client.name,
             address=wire.address,
             peer=wire.peer,
             state=wire.session.state.value,
@@ -74,6 +86,7 @@ class Wires:
             peak=_peak(wire),
             congested=wire.is_congested,
             compressed=wire.session.is_compressed,
+            acts=self._sources.acts_on(wire) if server in self._sources.servers else [],
         )
 
     def find(self, id: str) -> Wire | None:
@@ -85,9 +98,12 @@ class Wires:
 
     def _searched(self, wire: Wire) -> str:
         label = "" if wire.owner is None else wire.owner.label
-        return f"{label} {wire.peer} {wire.address} {self._sources.user_of(wire) or ''}".lower()
+        client = self._sources.client_of(wire)
+        who = "" if client is None else f"{client.user_id} {client.name}"
+        return f"{label} {wire.peer} {wire.address} {who}".lower()
 
-    def _wire_key(self, sort: str, server: str, wire: Wire) -> Any:
+    def _wire_key(self, sort: str, pair: tuple[str, Wire]) -> Any:
+        server, wire = pair
         if sort in _WIRE_KEYS:
             return _WIRE_KEYS[sort](wire)
         key = getattr(self.row(server, wire), sort)

@@ -2,7 +2,7 @@
 
 from supervision.server.addresses import Proxies
 from supervision.server.admission import Refusal
-from supervision.server.base_path import BasePath, read_base_path
+from supervision.server.base_path import BasePath, cookie_prefix, read_base_path
 from supervision.server.connection import Answer, Connection, Phase, Routes, WebSocket
 from supervision.server.handler import Handler
 from supervision.server.listening import inherited, listen, listen_unix
@@ -30,6 +30,7 @@ __all__ = [
     "Sockets",
     "WebSocket",
     "Wire",
+    "cookie_prefix",
     "inherited",
     "listen",
     "listen_unix",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import Enum
+from typing import Generic, TypeVar
 
 from supervision.server.addresses import household
 from supervision.server.policy import Policy
@@ -16,11 +17,15 @@ PAGE = 32
 several people may share an address."""
 
 
+T = TypeVar("T")
+
+
 class Refusal(Enum):
     """Why somebody may not: what they are told, and their status."""
 
     TOO_MANY = (503, "too many connections, try again later")
     TOO_MANY_OF_ADDRESS = (429, "too many connections from your address")
+    TOO_MANY_OF_HOLDER = (429, "too many connections with your credential")
     TOO_FAST = (429, "too many new connections from your address, try again later")
     DRAINING = (503, "the server is going away")
     ORIGIN = (403, "pages of this Origin may not open a WebSocket here")
@@ -84,6 +89,39 @@ class Admission:
 
 def _plus_page(limit: int | None) -> int | None:
     return None if limit is None else limit + PAGE
+
+
+class Strangers(Generic[T]):
+    """Connections that have not said whose they are, oldest first, by household."""
+
+    def __init__(self) -> None:
+        self._households: dict[str, dict[T, None]] = {}
+        self._of: dict[T, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def add(self, connection: T, address: str) -> None:
+        """Somebody has come."""
+        key = household(address)
+        self._of[connection] = key
+        self._households.setdefault(key, {})[connection] = None
+
+    def discard(self, connection: T) -> None:
+        """They have gone, or are no strangers any more."""
+        key = self._of.pop(connection, None)
+        if key is None:
+            return
+        del self._households[key][connection]
+        if not self._households[key]:
+            del self._households[key]
+
+    def pop(self) -> T:
+        """Take out the oldest of the household that has most: a flood of one address drops nobody else."""
+        fullest = max(self._households, key=lambda key: len(self._households[key]))
+        oldest = next(iter(self._households[fullest]))
+        self.discard(oldest)
+        return oldest
 
 
 class _Book:

@@ -26,6 +26,14 @@ def read_base_path(text: str) -> str:
     return path
 
 
+def cookie_prefix(path: str) -> str:
+    """What the name of a cookie for `path` that is sent over TLS alone begins with (RFC 6265bis §4.1.3).
+
+    No page without TLS can set such a cookie, and at the root no other host can.
+    """
+    return "__Host-" if path == "/" else "__Secure-"
+
+
 class BasePath:
     """Answers what is asked for under a path as if that were the root.
 

@@ -13,10 +13,13 @@ from dataclasses import dataclass, replace
 from types import CoroutineType
 from typing import Any, ClassVar, TypeAlias
 
-from actors import IGNORE, NORMAL, ExitReason, Stop, is_clean
-from actors.describe import attributes_of, class_name, line, outline
+from actors import IGNORE, NORMAL, ExitReason, Inspection, Stop, is_clean
+from actors.anatomy import class_name
+from actors.describe import describe
 from actors.gen_statem import Event, GenStateMachine, Info, Next
 from actors.log import get_logger
+from actors.oneline import line
+from actors.shown import shown
 from protocol import (
     Binary,
     CloseCode,
@@ -65,6 +68,16 @@ _PHASES = {
 _OPEN, _ACTIVE = State.OPEN, Phase.ACTIVE  # a member looked up on its class costs 40 ns
 
 
+@shown()
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What may be seen of a request in a crash report."""
+
+    method: str
+    path: str
+
+
+@shown("label")
 @dataclass(frozen=True, slots=True)
 class WebSocket:
     """A route's answer: make this request a WebSocket.
@@ -153,11 +166,10 @@ class Connection(GenStateMachine):
         elif is_clean(reason):
             self.wire.close(CloseCode.GOING_AWAY if self._handler else CloseCode.NORMAL)
 
-    def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Show the attributes of the handler beside its own."""
-        attributes = attributes_of(state.get("_handler"))
-        own = {name: value for name, value in state.items() if name != "_handler"}
-        return {**own, **{f"handler.{name}": value for name, value in attributes.items()}}
+    def format_status(self, status: Inspection) -> Inspection:
+        """Show of a request what was asked for: no query, no headers and no body."""
+        message = status.message
+        return replace(status, message=Asked(message.method, message.path)) if type(message) is Request else status
 
     # Sending, for the handler.
 
@@ -241,7 +253,7 @@ class Connection(GenStateMachine):
                 answer.close()  # Python would warn that nothing has awaited it
             returned, asked = class_name(type(answer)), f"{request.method} {line(request.path, 100)}"
             raise TypeError(
-                f"the route {outline(self._routes)} returned {returned} for {asked}, not a Response or WebSocket"
+                f"the route {describe(self._routes)} returned {returned} for {asked}, not a Response or WebSocket"
             )
         if self.wire.is_closed:  # nobody would tell the books of admission, or the deadlines, that it is gone
             return
@@ -353,7 +365,7 @@ class Connection(GenStateMachine):
         return None if phase is self.state else Next(phase)
 
     def _unexpected(self, event: Event) -> None:
-        log.warning("actor.unexpected_message", actor=self.ref, message=outline(event))
+        log.warning("actor.unexpected_message", actor=self.ref, message=describe(event))
 
 
 def give_up(reason: ExitReason, args: tuple[Any, ...]) -> None:

@@ -9,12 +9,14 @@ import asyncio
 
 from actors import ExitReason, GenServer
 from actors.log import get_logger
+from actors.shown import shown
 from supervision.server.sockets import Sockets
 from supervision.server.wire import Wire
 
 log = get_logger("canopy.server")
 
 
+@shown("_timeout")
 class Drainer(GenServer):
     """Closes the WebSockets with 1001, waits for them to be gone, and closes what is left.
 

@@ -7,7 +7,7 @@ from types import CoroutineType
 from typing import Any, Final, NoReturn, Protocol
 from weakref import WeakSet
 
-from actors.describe import class_name
+from actors.anatomy import class_name
 from protocol import Binary, Text
 
 CALLBACKS: Final = ("opened", "received", "drained", "informed", "closed")

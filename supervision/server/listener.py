@@ -27,6 +27,8 @@ from supervision.server.wire import Wire
 log = get_logger("canopy.server")
 
 ACCEPTS_PER_TURN = 64
+ACCEPTS_IN_A_CROWD = 4
+"""Where each newcomer drops a stranger: those who are there are heard before too many others come."""
 BACK_OFF = 0.2
 """Seconds to wait when the system has no file descriptor or memory left for another socket."""
 LINGER = 1.0
@@ -85,7 +87,7 @@ class Listener(GenServer):
     def _accept_some(self, message: Acceptable) -> None:
         """Accept a bounded number; the loop says so again for the rest."""
         try:
-            for _ in range(ACCEPTS_PER_TURN):
+            for _ in range(ACCEPTS_IN_A_CROWD if self._sockets.is_crowded else ACCEPTS_PER_TURN):
                 if not self._accept(message.listening):
                     break
         except OSError as error:

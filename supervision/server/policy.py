@@ -18,6 +18,9 @@ class Policy:
         max_connections: how many there may be at a time; the next one is refused with 503
         max_dismissals: refused clients that are told why at a time; the next one is dropped without a word
         max_per_address: how many WebSockets there may be of one address; the next one is refused with 429
+        max_strangers: connections that no route has recognized; the next one takes the place of the oldest of the
+            address that has most of them, and `max_connections` counts the others alone
+        max_per_holder: connections of one holder that is recognized; for more, `Sockets.recognize` says no
         max_arrivals: new WebSockets of one address in a second; the next one is refused with 429
         limits: what one peer may make us hold
         compression: how messages are compressed with clients that offer it; None for not at all
@@ -39,6 +42,8 @@ class Policy:
     max_connections: int = 15_000
     max_dismissals: int = 200
     max_per_address: int | None = None
+    max_strangers: int | None = None
+    max_per_holder: int | None = None
     max_arrivals: int | None = None
     limits: Limits = Limits()  # noqa: RUF009  # immutable
     compression: Compression | None = None

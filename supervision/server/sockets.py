@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from actors import Ref
 from actors.log import get_logger
 from protocol import CloseCode, State, format_date
-from supervision.server.admission import Admission, Refusal
+from supervision.server.admission import Admission, Refusal, Strangers
 from supervision.server.deadlines import Deadlines
 from supervision.server.policy import Policy
 from supervision.server.unread import Unread
@@ -46,7 +46,7 @@ class Sockets:
         refused: connections and handshakes turned away, by `Refusal.name` in lower case
         unread: bytes that wait because of clients, in all and by address
         cut_off: connections that we dropped, by the reason: `request`, `no_pong`, `stalled`, `backlog`, `unread`,
-            `close`, `tls`
+            `close`, `tls`, `crowded`
         closings: how WebSockets have ended, by close code
     """
 
@@ -71,6 +71,8 @@ class Sockets:
         self.closings: Counter[int] = Counter()
         self.deadlines = Deadlines(policy)
         self.admission = Admission(policy)
+        self._strangers: Strangers[Wire] = Strangers()
+        self._holders: dict[Wire, tuple[str, int]] = {}  # with what was spared
         self.unread = Unread(policy.max_unread, policy.proxies)
         self._past_bytes_in = 0
         self._past_bytes_out = 0
@@ -94,15 +96,62 @@ class Sockets:
         """Let a connection from `address` in, or say why not. Who is let in is to be connected, or dismissed."""
         if self.is_draining:
             refusal: Refusal | None = Refusal.DRAINING
-        elif len(self.wires) + len(self.connecting) >= self.policy.max_connections:
+        elif self.policy.max_strangers is None and self._count() >= self.policy.max_connections:
             refusal = Refusal.TOO_MANY
         else:
             refusal = self.admission.enter(address, asyncio.get_running_loop().time())
         if refusal is None:
             self.accepted += 1
+            self._make_room()
         else:
             self.refuse(refusal)
         return refusal
+
+    def recognize(self, number: int, holder: str, *, spare: int = 0) -> Refusal | None:
+        """Say whose a connection is, or why it cannot be theirs as well: then it stays among the strangers.
+
+        Args:
+            number: of the connection, as requests have it
+            spare: of the `max_connections`, those that are for others alone: who spares none
+        """
+        wire, policy = self.wires.get(number), self.policy
+        if wire is None or self._holders.get(wire) == (holder, spare):
+            return None
+        known = [spared for other, (_, spared) in self._holders.items() if other is not wire]
+        if policy.max_per_holder is not None and self._count_of(holder) >= policy.max_per_holder:
+            refusal: Refusal | None = Refusal.TOO_MANY_OF_HOLDER
+        elif (known.count(spare) if spare else len(known)) >= policy.max_connections - spare:
+            refusal = Refusal.TOO_MANY
+        else:
+            refusal = None
+            self._strangers.discard(wire)
+            self._holders[wire] = holder, spare
+        if refusal is not None:
+            self.refuse(refusal)
+        return refusal
+
+    def _count(self) -> int:
+        return len(self.wires) + len(self.connecting)
+
+    def _count_of(self, holder: str) -> int:
+        return sum(other == holder for other, _ in self._holders.values())
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are so many strangers that one has to go when another comes."""
+        most = self.policy.max_strangers
+        return most is not None and len(self._strangers) >= most
+
+    def _make_room(self) -> None:
+        """Drop a stranger for one that comes, if there are too many of them."""
+        if not self.is_crowded:
+            return
+        oldest = self._strangers.pop()
+        self.cut_off["crowded"] += 1
+        if oldest in self.connecting:
+            self.connecting[oldest].cancel()
+        else:
+            oldest.abort()
 
     def refuse(self, refusal: Refusal) -> None:
         """Count somebody who is turned away."""
@@ -111,7 +160,11 @@ class Sockets:
     def connect(self, accepted: socket.socket, address: str) -> None:
         """Make a wire of an accepted socket, after the TLS handshake if there is one. It is told to the listener."""
         wire = Wire(self, address)
-        self.connecting[wire] = asyncio.get_running_loop().create_task(self._connect(accepted, wire))
+        if self.policy.max_strangers is not None:
+            self._strangers.add(wire, address)
+        task = asyncio.get_running_loop().create_task(self._connect(accepted, wire))
+        self.connecting[wire] = task
+        task.add_done_callback(lambda done: self._connected(accepted, wire, done))
 
     async def _connect(self, accepted: socket.socket, wire: Wire) -> None:
         try:
@@ -119,9 +172,14 @@ class Sockets:
         except OSError as error:  # the peer's fault: TLS that fails, or takes too long
             log.debug("wire.not_connected", address=wire.address, error=error)
             self.cut_off["tls"] += 1
-        finally:
-            if self.connecting.pop(wire, None) is not None:  # it has not begun, so it will not end
-                self.admission.leave(wire.address)
+
+    def _connected(self, accepted: socket.socket, wire: Wire, done: asyncio.Task[None]) -> None:
+        """A wire has begun, or never will. One that was dropped before its turn is never connected at all."""
+        if self.connecting.pop(wire, None) is not None:  # it has not begun, so it will not end
+            self._strangers.discard(wire)
+            self.admission.leave(wire.address)
+            if done.cancelled():
+                accepted.close()
 
     def welcome(self, wire: Wire) -> None:
         """A wire has begun; it waits for an owner."""
@@ -135,6 +193,8 @@ class Sockets:
         if self.wires.pop(wire.id, None) is not None:
             self._past_bytes_in += wire.bytes_in
             self._past_bytes_out += wire.bytes_out
+        self._strangers.discard(wire)
+        self._holders.pop(wire, None)
         self.deadlines.forget(wire)
         self.unread.forget(wire)
         for awaited, tell in tuple(self._when_gone):

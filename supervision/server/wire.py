@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import ExitReason, Ref, watch
 from actors.log import get_logger
+from actors.shown import shown
 from protocol import CloseCode, Limits, Request, Response, SharedMessage, State, Upgrade
 from supervision.server.admission import Refusal
 from supervision.server.incoming import COSTLY_READ, LONG_READ, Incoming
@@ -27,6 +28,7 @@ log = get_logger("canopy.server")
 _OPEN, _FINISHING, _CLOSED = State.OPEN, State.FINISHING, State.CLOSED  # a member looked up on its class costs 40 ns
 
 
+@shown("id", "bytes_in", "bytes_out")
 class Wire(Incoming):
     """The socket of one connection. See the base classes for what else it has.
 
@@ -121,11 +123,11 @@ class Wire(Incoming):
     def identify(self, request: Request) -> Request:
         """Say who sent a request, as far as proxies that are trusted tell."""
         forwarded = request.headers.tokens("X-Forwarded-For")
-        self.address = self._policy.proxies.client(self._peer_address, forwarded)
-        is_secure = self.is_secure or self._policy.proxies.speaks_tls(
-            self._peer_address, request.headers.tokens("X-Forwarded-Proto")
-        )
-        return replace(request, remote=self.address, is_secure=is_secure)
+        proxies, peer = self._policy.proxies, self._peer_address
+        self.address = proxies.client(peer, forwarded)
+        is_secure = self.is_secure or proxies.speaks_tls(peer, request.headers.tokens("X-Forwarded-Proto"))
+        is_proxied = peer in proxies
+        return replace(request, remote=self.address, is_secure=is_secure, is_proxied=is_proxied, connection=self.id)
 
     def admit(self, request: Request, origin: str | None) -> Refusal | None:
         """Let a request open a WebSocket, or say why not."""
@@ -203,7 +205,8 @@ class Wire(Incoming):
 
     def send_shared(self, data: bytes) -> None:
         """Send whole frames that the caller keeps for others, too, and counts itself: they do not count as unread."""
-        if self.session.state is _OPEN:
+        state = self.session.state
+        if state is _OPEN or state is _FINISHING:
             self.write_shared(data)
 
     # The end.

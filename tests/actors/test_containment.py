@@ -21,6 +21,7 @@ from actors import (
     Down,
     Exit,
     GenServer,
+    Inspection,
     LoopFuture,
     Ref,
     Scheduler,
@@ -49,7 +50,7 @@ PLACES = [
     "repr of the state",
     "class of the message",
     "checkpoint",
-    "format_state",
+    "format_status",
     "terminate",
     "watcher",
     "tracer",
@@ -107,9 +108,9 @@ class Victim(GenServer):
         self.mines.at("checkpoint")
         return 1
 
-    def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
-        self.mines.at("format_state")
-        return state
+    def format_status(self, status: Inspection) -> Inspection:
+        self.mines.at("format_status")
+        return status
 
 
 class Odd:
@@ -275,7 +276,7 @@ def test_everybody_is_told_once_whatever_raises_together(
         structlog.configure(**before)
 
 
-@pytest.mark.parametrize("place", ["checkpoint", "format_state", "terminate", "watcher", "tracer", "cleanup"])
+@pytest.mark.parametrize("place", ["checkpoint", "format_status", "terminate", "watcher", "tracer", "cleanup"])
 def test_an_interrupt_reaches_the_program_and_everybody_is_told(place: str) -> None:
     told: list[Any] = []
 

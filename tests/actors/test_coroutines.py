@@ -275,6 +275,24 @@ async def test_a_cancelled_callback_is_a_crash() -> None:
 
 
 @simulated
+async def test_a_coroutine_whose_end_is_waited_for_waits_like_any_other() -> None:
+    ended: list[bool] = []
+
+    async def wait(_: Puppet) -> str:
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(lambda done: ended.append(done is task and done.done()))
+        await asyncio.sleep(1)
+        assert ended == []
+        return "waited"
+
+    ref, _ = await puppet()
+    assert await call(ref, wait) == "waited"
+    await quiet()
+    assert ended == [True]
+
+
+@simulated
 async def test_outside_of_callbacks_the_current_task_is_asyncios() -> None:
     main = asyncio.current_task()
     ref, _ = await puppet()

@@ -29,6 +29,7 @@ from actors import (
     reply,
     send,
     send_exit,
+    shown,
     start,
     stop,
 )
@@ -58,6 +59,7 @@ from tests.support.scenarios import simulated
 Rule = Callable[["Machine"], Any] | Any
 
 
+@shown("state")
 class Machine(GenStateMachine):
     """Does what its rules say, and notes every event with the state it came in.
 
@@ -164,7 +166,7 @@ async def test_an_event_that_no_state_knows_crashes_the_machine() -> None:
     send(door, "what_is_this")
     reason = await ended
     assert isinstance(reason.exception, NotImplementedError)
-    assert "Info(message='what_is_this') in 'locked'" in str(reason.exception)
+    assert "Info(message=str(12)) in 'locked'" in str(reason.exception)
 
 
 class Light(enum.Enum):

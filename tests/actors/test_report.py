@@ -3,9 +3,10 @@
 import asyncio
 import gc
 import weakref
+from dataclasses import replace
 from typing import Any
 
-from actors import GenServer, Stop, cast, debug, down, start
+from actors import GenServer, Inspection, Scheduler, Shown, Stop, cast, debug, down, shown, start
 from actors.report import KEPT
 from actors.testing import kill, quiet
 from supervision import Supervisor, child
@@ -16,6 +17,7 @@ class Owned:
     """What dies with its owner."""
 
 
+@shown("opened")
 class Vault(GenServer):
     def init(self, diary: str = "hunter2") -> None:
         self.diary = diary
@@ -29,8 +31,8 @@ class Vault(GenServer):
             raise ValueError("jammed")
         return None
 
-    def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
-        return {**state, "diary": "***"}
+    def format_status(self, status: Inspection) -> Inspection:
+        return replace(status, state={**status.state, "diary": Shown("***")})
 
 
 @simulated
@@ -87,9 +89,9 @@ async def test_a_report_says_where_it_crashed_and_of_which_class() -> None:
 
 
 @simulated
-async def test_what_format_state_raises_hides_nothing_else() -> None:
+async def test_what_format_status_raises_hides_contents_and_nothing_else() -> None:
     class Broken(Vault):
-        def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        def format_status(self, status: Inspection) -> Inspection:
             raise failures[-1]
 
     failures: list[BaseException] = []
@@ -99,11 +101,13 @@ async def test_what_format_state_raises_hides_nothing_else() -> None:
         ended = down(ref)
         cast(ref, "crash")
         assert isinstance((await ended).exception, ValueError)
-        assert debug.crash_reports()[-1].message == "Cast('crash')"
+        report = debug.crash_reports()[-1]
+        assert (report.message, report.reason) == ("Cast('crash')", "ValueError")
+        assert report.traceback.endswith("\nValueError")
 
 
 @simulated
-async def test_format_state_decides_what_may_be_seen() -> None:
+async def test_format_status_decides_what_may_be_seen() -> None:
     ref = await start(Vault)
     debug.record(ref, 3)
     ended = down(ref)
@@ -117,16 +121,16 @@ async def test_format_state_decides_what_may_be_seen() -> None:
 
 
 @simulated
-async def test_a_format_state_that_fails_hides_the_state_and_not_the_crash() -> None:
+async def test_a_format_status_that_fails_hides_the_state_and_not_the_crash() -> None:
     class Broken(Vault):
-        def format_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        def format_status(self, status: Inspection) -> Inspection:
             raise KeyError("oops")
 
     ref = await start(Broken)
     ended = down(ref)
     cast(ref, "crash")
     assert isinstance((await ended).exception, ValueError)
-    assert debug.crash_reports()[-1].state == {"format_state": "failed: KeyError('oops')"}
+    assert debug.crash_reports()[-1].state == {"format_status": "failed: KeyError"}
 
 
 @simulated
@@ -157,9 +161,44 @@ async def test_with_a_history_it_holds_the_last_messages_and_the_state_before() 
     cast(ref, "crash")
     await ended
     report = debug.crash_reports()[-1]
-    assert report.recent == ("Cast(3)", "Cast(4)")
+    assert report.recent == ("Cast(int)", "Cast(int)")
     assert report.state_before is not None
     assert (report.state_before["opened"], report.state["opened"]) == ("4", "5")
+
+
+@simulated
+async def test_a_report_shows_all_contents_where_that_is_wanted_and_none_to_those_who_may_not_see_them() -> None:
+    Scheduler.current().shows_values = True
+    ref = await start(Vault, "hunter2")
+    debug.record(ref, 3)
+    for message in ("tidy", "crash"):
+        cast(ref, message)
+    await quiet()
+    report = debug.crash_reports()[-1]
+    assert (report.message, report.recent) == ("Cast('crash')", ("Cast('tidy')",))
+    assert "opened=1," in report.case
+    assert "cast(subject, 'crash')" in report.case
+    hidden = report.without_values()
+    assert (hidden.reason, hidden.state["opened"]) == ("ValueError", "int")
+    seen = [hidden.case, hidden.message, *hidden.recent, *hidden.state.values(), *(hidden.state_before or {}).values()]
+    for text in (*seen, *hidden.traceback.replace('raise ValueError("jammed")', "").splitlines()):
+        assert not any(word in text for word in ("jammed", "tidy", "hunter2", "=1"))
+
+
+@simulated
+async def test_a_reason_that_is_replaced_is_not_in_the_traceback_either() -> None:
+    class Careful(Vault):
+        def format_status(self, status: Inspection) -> Inspection:
+            return replace(status, message="hidden", reason="hidden")
+
+    ref = await start(Careful)
+    ended = down(ref)
+    cast(ref, "crash")
+    await ended
+    report = debug.crash_reports()[-1]
+    assert (report.reason, report.message) == ("hidden", "str(6)")
+    assert report.traceback.endswith("\nValueError")
+    assert "jammed" not in str(report.facts).replace('raise ValueError("jammed")', "")
 
 
 @simulated

@@ -44,7 +44,7 @@ def memory_table(memory: Sequence[Memory]) -> str:
             lines.append([kind.name, f"failed: {entry.failure}", NONE])
         else:
             lines.append([kind.name, f"{entry.per_connection / 1024:.1f}", f"{entry.connections:,}"])
-    return _table("Idle connections", ["server", "KiB each", "connections"], lines)
+    return table("Idle connections", ["server", "KiB each", "connections"], lines)
 
 
 def kernel_table(figures: Mapping[str, Figures]) -> str:
@@ -56,7 +56,7 @@ def kernel_table(figures: Mapping[str, Figures]) -> str:
         [f"{key} 10,000 / {key} 1,000", *(_growth(figures[name], key) for name in names)] for key in ("start", "stop")
     ]
     failures = [f"{name}: {found.failure}" for name, found in figures.items() if found.failure]
-    return _table("Kernel", ["", *names], lines) + "".join(f"\n{line}\n" for line in failures)
+    return table("Kernel", ["", *names], lines) + "".join(f"\n{line}\n" for line in failures)
 
 
 _KERNEL_TITLES = {
@@ -93,7 +93,7 @@ def _jobs(title: str, unit: str, rows: Sequence[Row], kinds: Sequence[Kind] = KI
         found = {row.server: row for row in rows if row.scenario == scenario}
         baseline = found[BASELINE].median("per_cpu_second") if BASELINE in found else None
         lines += [[scenario, *_job(kind.name, found.get(kind.name), baseline)] for kind in kinds]
-    return _table(title, columns, lines)
+    return table(title, columns, lines)
 
 
 def _job(name: str, row: Row | None, baseline: float | None) -> list[str]:
@@ -129,7 +129,8 @@ def _percent(value: float | None) -> str:
     return NONE if value is None else f"{value * 100:.0f} %"
 
 
-def _table(title: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def table(title: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A heading and a table: the first column is text, and the second one too where the first is the scenario."""
     widths = [max(len(line[index]) for line in (columns, *lines)) for index in range(len(columns))]
     texts = 1 + (columns[0] == "scenario")  # the first columns are words, the others figures
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from tests.bench.machine import ROOT, cores, installed_version
 
-START_TIMEOUT = 15.0
+START_TIMEOUT = 60.0
 """Seconds a server has to open its port."""
 STOP_TIMEOUT = 5.0
 """Seconds it has to end after SIGTERM before it is killed."""
@@ -81,12 +81,12 @@ def running(kinds: tuple[Kind, ...] = KINDS) -> Iterator[list[Server]]:
 @contextlib.contextmanager
 def _running(kind: Kind) -> Iterator[Server]:
     folder = tempfile.mkdtemp(prefix="canopy-bench-")
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, *(part.format(port=port, folder=folder) for part in kind.arguments)]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
     try:
         os.sched_setaffinity(process.pid, cores()[0])
-        _wait_for_port(kind, process, port)
+        wait_for_port(kind.name, process, port)
         yield Server(kind.name, port, process.pid)
     finally:
         process.terminate()
@@ -98,20 +98,26 @@ def _running(kind: Kind) -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
 
 
-def _wait_for_port(kind: Kind, process: subprocess.Popen[bytes], port: int) -> None:
+def wait_for_port(name: str, process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until a server listens.
+
+    Raises:
+        StartError: if it ends before, or takes longer than `START_TIMEOUT`.
+    """
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise StartError(f"{kind.name} ended with {process.returncode} before it opened port {port}")
+            raise StartError(f"{name} ended with {process.returncode} before it opened port {port}")
         with contextlib.suppress(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=START_TIMEOUT).close()
             return
         time.sleep(0.02)
-    raise StartError(f"{kind.name} did not open port {port} within {START_TIMEOUT:g} s")
+    raise StartError(f"{name} did not open port {port} within {START_TIMEOUT:g} s")

@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
 from actors import GenServer, Ref, call, cast, down, start, whereis
+from supervision.console.gate import COOKIE
 from supervision.console.pages import FOLDER
 from tests.support.console import Asker, console
 from tests.support.instance import connection_of
@@ -19,8 +20,13 @@ from tests.support.websocket_client import WebSocketClient
 
 expect.set_options(timeout=30_000)  # the slower the server answers, the more rarely a page asks it
 IMG = "<img src=x onerror=alert(1)>"
+TURNED, SHOWN = IMG + "\u202e\u200b", IMG + r"\u202e\u200b"
 PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
-VIEWS = ("overview", "tree", "actors", "connections", "names", "crashes", "store", "pages/canvas", "pages/groups")
+VIEWS = (
+    "overview", "tree", "actors", "connections", "names", "topics", "crashes", "store", "pages/people", "pages/bans",
+    "pages/canvas", "forms/ban", "forms/rollback",
+)  # fmt: skip
+RLO = "\u202e"
 
 
 class Fragile(GenServer):
@@ -57,9 +63,11 @@ class Desk:
         return f"http://127.0.0.1:{self.ann.port}/"
 
     async def open(self, view: str = "overview", token: str | None = None) -> Page:
-        """Log in by the link with the token, and show a view once it is live."""
+        """Log in with a token, and show a view once it is live."""
         page = await self.page()
-        await page.goto(f"{self.root}?token={token or self.ann.token}#/{view}")
+        await page.goto(f"{self.root}login#/{view}")
+        await page.get_by_label("Token").fill(token or self.ann.token or "")
+        await page.get_by_role("button", name="Open").click()
         await is_live(page)
         return page
 
@@ -135,10 +143,45 @@ async def test_login_by_the_form_leads_to_what_was_asked_for_and_logout_out_agai
 
 
 @live
-async def test_link_with_the_token_leaves_no_token_in_the_address(tmp_path: Path, chromium: dict[str, Any]) -> None:
+async def test_link_logs_in_once_and_leaves_no_code_in_the_address(tmp_path: Path, chromium: dict[str, Any]) -> None:
     async with desk(tmp_path, chromium) as here:
-        page = await here.open("tree")
-        assert page.url == f"{here.root}#/tree"
+        link = here.ann.application.console.link() or ""
+        page = await here.page()
+        await page.goto(link)
+        await is_live(page)
+        assert page.url == here.root
+        await page.get_by_role("button", name="Log out").click()
+        await expect(page.get_by_label("Token")).to_be_visible()
+        await page.goto("about:blank")
+        await page.goto(link)
+        await expect(page.get_by_role("alert")).to_have_text("the token is wrong")
+        here.failures[:] = [failure for failure in here.failures if "401" not in failure]  # the browser tells of each
+
+
+@live
+async def test_cookie_that_another_port_has_set_keeps_nobody_out(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with desk(tmp_path, chromium) as here:
+        page = await here.open("overview")
+        name = f"{COOKIE}_{here.ann.port}"
+        await here.context.add_cookies([{"name": name, "value": "foreign", "domain": "127.0.0.1", "path": "/api"}])
+        await page.reload()
+        await is_live(page)
+
+
+@live
+async def test_page_without_a_session_asks_for_the_token_and_loads_once(
+    tmp_path: Path, chromium: dict[str, Any]
+) -> None:
+    async with desk(tmp_path, chromium) as here:
+        page = await here.open("overview")
+        loads: list[str] = []
+        page.on("response", lambda response: loads.append(response.url))
+        refusal = {"error": "a token is needed"}
+        await page.route(re.compile("/api/"), lambda route: route.fulfill(status=401, json=refusal))
+        await page.reload()
+        await expect(page.get_by_label("Token")).to_be_visible()
+        assert loads.count(here.root) == 1
+        here.failures[:] = [each for each in here.failures if "401" not in each and each != "a token is needed"]
 
 
 @live
@@ -148,8 +191,8 @@ async def test_session_that_may_only_look_has_no_hands(tmp_path: Path, chromium:
         page = await here.open("overview", here.ann.reader().token)
         await expect(page.get_by_test_id("access")).to_have_text("read-only")
         await expect(page.get_by_test_id("try-card")).to_contain_text("may only look")
-        verbs = re.compile("^(Crash|Kill|Restart|Drain|Disconnect|Ban|Get state|Trace)$")
-        hands = page.get_by_role("button", name=verbs)
+        verbs = re.compile("^(Crash|Kill|Restart|Drain|Disconnect|Ban|Get state|Trace|What to do .*)$")
+        hands = page.get_by_role("button", name=verbs).or_(page.get_by_role("link", name="…"))
         for view, shown in (("overview", "registry"), ("tree", "registry"), ("connections", "user1")):
             await page.goto(f"{here.root}#/{view}")
             await expect(page.locator("#view").get_by_role("link", name=shown).first).to_be_visible()
@@ -340,7 +383,8 @@ async def test_client_is_disconnected_from_the_list(tmp_path: Path, chromium: di
         await WebSocketClient.open(here.ann.application)
         page = await here.open("connections")
         ended = down(connection_of(here.ann.application, "user1"))
-        await page.get_by_role("button", name="Disconnect").click()
+        await page.get_by_role("button", name="What to do about user1").click()
+        await page.get_by_test_id("confirm").get_by_role("button", name="Disconnect…").click()
         await confirm(page, "Disconnect")
         await ended
         await expect(page.get_by_text("Nobody is connected.")).to_be_visible()
@@ -353,7 +397,7 @@ async def test_all_views_by_keyboard(tmp_path: Path, chromium: dict[str, Any]) -
         await page.keyboard.press("?")
         await expect(page.get_by_role("heading", name="Keys")).to_be_visible()
         await page.keyboard.press("Escape")
-        titles = ("Overview", "Tree", "Actors", "Connections", "Names", "Crashes", "Store")
+        titles = ("Overview", "Tree", "Actors", "Connections", "Names", "Topics", "Crashes", "Store")
         for number, title in enumerate(titles, start=1):
             await page.keyboard.press(str(number))
             await expect(page.locator("nav [aria-current]")).to_have_text(title)
@@ -391,27 +435,185 @@ async def test_paused_page_stands_still(tmp_path: Path, chromium: dict[str, Any]
         await here.ann.ask("POST", f"actors/{fragile.id}/exit", {"reason": "kill"})
 
 
+# To moderate.
+
+
+async def vandalism(ann: Asker) -> tuple[WebSocketClient, WebSocketClient]:
+    """Ann paints, Eve paints over it."""
+    painter = await WebSocketClient.open(ann.application, "/ws?name=Ann")
+    eve = await WebSocketClient.open(ann.application, "/ws?name=Eve")
+    for client, color in ((painter, "#00FF00"), (eve, "#FF0000")):
+        for x in range(4):
+            client.paint(x, 1, color)
+        await client.until(lambda client=client: len(client.screen.own) == 4)  # type: ignore[misc]
+    return painter, eve
+
+
+async def all_are(painter: WebSocketClient, color: str) -> None:
+    pixels = {(x, 1): color for x in range(4)}
+    await painter.until(lambda: painter.screen.pixels == pixels)
+
+
+@live
+async def test_griefer_is_banned_by_name_the_damage_rolled_back_and_all_of_it_undone(
+    tmp_path: Path, chromium: dict[str, Any]
+) -> None:
+    async with desk(tmp_path, chromium) as here:
+        painter, eve = await vandalism(here.ann)
+        page = await here.open("pages/people")
+        told = page.get_by_test_id("told")
+        await page.get_by_role("searchbox").fill("eve")
+        await expect(page.locator("tbody tr")).to_have_count(1)
+        await page.locator("tbody").get_by_role("link", name="Ban…").click()
+        await expect(told).to_contain_text("Eve (user2) will be banned for 1 day.")
+        await page.get_by_label("Reason").fill("paints over others")
+        await page.keyboard.press("Tab")
+        await told.get_by_role("button", name="Ban", exact=True).click()
+        await expect(told).to_contain_text("Eve (user2) is banned for 1 day. 1 connection was closed.")
+        code, reason = await eve.end()
+        assert (code, reason.endswith(": paints over others")) == (4403, True)
+        await told.get_by_role("link", name="Roll back what they painted…").click()
+        await expect(told).to_contain_text("4 pixels of Eve (user2) will look as they did before.")
+        await expect(told.get_by_role("img")).to_have_count(2)
+        await told.get_by_role("button", name="Roll back", exact=True).click()
+        await expect(told).to_contain_text("4 pixels restored.")
+        await all_are(painter, "#00FF00")
+        await told.get_by_role("link", name="Undo this rollback…").click()
+        await told.get_by_role("button", name="Roll back", exact=True).click()
+        await expect(told).to_contain_text("4 pixels restored.")
+        await all_are(painter, "#FF0000")
+        await page.goto(f"{here.root}#/pages/bans")
+        await expect(page.locator("tbody tr")).to_contain_text("paints over others")
+        await page.locator("tbody").get_by_role("link", name="Lift…").click()
+        await told.get_by_role("button", name="Lift", exact=True).click()
+        await expect(told).to_contain_text("Eve (user2) may come in again.")
+        assert await here.ann.get("bans") == []
+
+
+@live
+async def test_griefer_is_banned_and_the_damage_rolled_back_on_a_phone(
+    tmp_path: Path, chromium: dict[str, Any]
+) -> None:
+    async with desk(tmp_path, chromium, **PHONE) as here:
+        painter, eve = await vandalism(here.ann)
+        page = await here.open()
+        told = page.get_by_test_id("told")
+        await page.get_by_role("button", name="Overview").tap()
+        await page.get_by_role("navigation").get_by_role("link", name="Canvas").tap()
+        await expect(page.get_by_role("navigation").get_by_role("link", name="Canvas")).to_be_hidden()
+        row = page.locator("tbody tr").filter(has_text="Eve")
+        await row.get_by_role("button", name="What to do about Eve, user2").tap()
+        await page.get_by_test_id("confirm").get_by_role("link", name="Ban…").tap()
+        await told.get_by_role("button", name="Ban", exact=True).tap()
+        await expect(told).to_contain_text("is banned")
+        assert (await eve.end())[0] == 4403
+        await told.get_by_role("link", name="Roll back what they painted…").tap()
+        await told.get_by_role("button", name="Roll back", exact=True).tap()
+        await expect(told).to_contain_text("4 pixels restored.")
+        await all_are(painter, "#00FF00")
+        assert await width(page) <= 360
+
+
+@live
+async def test_own_address_is_banned_only_by_who_says_yes_to_that(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with desk(tmp_path, chromium) as here:
+        page = await here.open("forms/ban?whom=127.0.0.1")
+        told = page.get_by_test_id("told")
+        ban = told.get_by_role("button", name="Ban", exact=True)
+        await expect(told).to_contain_text("This would keep out your own address 127.0.0.1.")
+        await expect(ban).to_be_disabled()
+        await told.get_by_label("Yes, ban your own address 127.0.0.1").check()
+        await ban.click()
+        await expect(told).to_contain_text("127.0.0.1 is banned for 1 day.")
+
+
+@live
+async def test_form_says_why_a_target_means_nobody(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with desk(tmp_path, chromium) as here:
+        page = await here.open("forms/ban")
+        await page.get_by_label("Whom").fill("192.0.2.300")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_test_id("told")).to_contain_text("'192.0.2.300' is no address, and no user")
+        here.failures[:] = [failure for failure in here.failures if "404" not in failure]
+
+
+@live
+async def test_area_of_a_rollback_is_drawn_on_the_canvas(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with desk(tmp_path, chromium) as here:
+        await vandalism(here.ann)
+        page = await here.open("forms/rollback")
+        await page.get_by_role("button", name="Draw it").click()
+        picture = page.get_by_role("img", name="Draw a rectangle here")
+        await expect(picture).to_have_js_property("naturalWidth", 32)
+        box = await page.locator(".area").bounding_box()
+        assert box is not None
+        pixel = box["width"] / 32
+        await page.mouse.move(box["x"] + 2.5 * pixel, box["y"] + 3.5 * pixel)
+        await page.mouse.down()
+        await page.mouse.move(box["x"] + 1.5 * pixel, box["y"] + 1.5 * pixel)
+        await page.mouse.up()
+        await expect(page.get_by_label("Where")).to_have_value("1,1,2,3")
+        await page.get_by_role("button", name="Show what would happen").click()
+        told = page.get_by_test_id("told")
+        await expect(told).to_contain_text("2 pixels of 2 users will look as they did before.")
+        await expect(told.locator("tbody tr")).to_have_count(2)
+
+
+@live
+async def test_pages_of_the_application_have_pages(tmp_path: Path, chromium: dict[str, Any]) -> None:
+    async with desk(tmp_path, chromium) as here:
+        for number in range(101):
+            await here.ann.ask("POST", f"bans?whom=192.0.2.{number}")
+        page = await here.open("pages/bans")
+        await expect(page.locator("tbody tr")).to_have_count(100)
+        await page.get_by_role("button", name="Next page").click()
+        await expect(page.locator("tbody tr")).to_have_count(1)
+        await expect(page.locator("tbody tr")).to_contain_text("192.0.2.0")
+        await page.get_by_role("searchbox").fill("nothing like it")
+        await expect(page.get_by_text("Nothing matches")).to_be_visible()
+
+
 # What others write.
+
+
+@live
+async def test_text_that_turns_the_direction_or_cannot_be_seen_is_shown_as_its_escapes(
+    tmp_path: Path, chromium: dict[str, Any]
+) -> None:
+    async with desk(tmp_path, chromium) as here:
+        label = f"evil{RLO}live\u3164\u2028\x1b \U0001f468\u200d\U0001f469 \u0628\u200c\u062a"
+        shown = "evil\\u202elive\\u3164\\u2028\\x1b \U0001f468\u200d\U0001f469 \u0628\u200c\u062a"
+        ref_of("canvas").label = label
+        page = await here.open()
+        for view in ("tree", "actors?q=evil", "names?q=evil", f"actors/{ref_of('canvas').id}"):
+            await page.goto(f"{here.root}#/{view}")
+            await expect(page.locator("#view").get_by_text(shown).first).to_be_visible()
+            assert RLO not in await page.locator("body").inner_text()
+        await expect(page).to_have_title(re.compile("u202elive"))
+        await page.get_by_role("button", name="Crash").click()
+        await expect(page.get_by_test_id("confirm")).to_contain_text(shown)
+        assert await page.locator("#view h2").evaluate("it => getComputedStyle(it).unicodeBidi") == "isolate"
 
 
 @live
 async def test_label_and_user_name_that_are_markup_are_shown_as_text(tmp_path: Path, chromium: dict[str, Any]) -> None:
     async with desk(tmp_path, chromium, user_ids=[IMG]) as here:
         await WebSocketClient.open(here.ann.application)
-        ref_of("canvas").label = IMG
-        fragile = await start(Fragile, label=IMG)
+        ref_of("canvas").label = TURNED
+        fragile = await start(Fragile, label=TURNED)
         ended = down(fragile)
         cast(fragile, 0)
         await ended
         page = await here.open()
-        views = ("overview", "tree", "actors?q=onerror", "connections", "names?q=onerror", "crashes", "pages/presence")
+        views = ("overview", "tree", "actors?q=onerror", "connections", "names?q=onerror", "crashes", "pages/people")
         for view in (*views, f"actors/{ref_of('canvas').id}", "crashes/1"):
             await page.goto(f"{here.root}#/{view}")
-            await expect(page.locator("#view").get_by_text(IMG).first).to_be_visible()
+            text = IMG if view in ("connections", "pages/presence") else SHOWN
+            await expect(page.locator("#view").get_by_text(text).first).to_be_visible()
             await expect(page.locator("#view img")).to_have_count(0)
         await page.goto(f"{here.root}#/actors/{ref_of('canvas').id}")
         await page.get_by_role("button", name="Crash").click()
-        await expect(page.get_by_test_id("confirm")).to_contain_text(IMG)
+        await expect(page.get_by_test_id("confirm")).to_contain_text(SHOWN)
         await page.keyboard.press("Escape")
 
 
@@ -427,9 +629,9 @@ async def test_address_of_nothing_says_so(tmp_path: Path, chromium: dict[str, An
 
 
 def test_page_loads_all_its_modules_at_once() -> None:
-    modules = {f"/static/{path.relative_to(FOLDER).as_posix()}" for path in FOLDER.rglob("*.js")}
+    modules = {f"static/{path.relative_to(FOLDER).as_posix()}" for path in FOLDER.rglob("*.js")}
     preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', (FOLDER / "index.html").read_text())
-    assert set(preloaded) == modules - {"/static/login.js"}
+    assert set(preloaded) == modules - {"static/login.js"}
 
 
 @live
@@ -441,7 +643,7 @@ async def test_no_view_scrolls_sideways_on_a_phone(tmp_path: Path, chromium: dic
         page = await here.open()
         for view in (*VIEWS, f"actors/{ref_of('canvas').id}", "crashes/1"):
             await page.goto(f"{here.root}#/{view}")
-            await expect(page.locator("#view h2, #view h3, #view tr, #view [role=treeitem]").first).to_be_visible()
+            await expect(page.locator("#view h2").first).to_be_visible()
             assert await width(page) <= 360, view
 
 
@@ -449,9 +651,11 @@ async def test_no_view_scrolls_sideways_on_a_phone(tmp_path: Path, chromium: dic
 async def test_actor_is_crashed_with_a_finger(tmp_path: Path, chromium: dict[str, Any]) -> None:
     async with desk(tmp_path, chromium, **PHONE) as here:
         page = await here.open("tree")
-        await node(page, "images").get_by_role("button", name="Crash").tap()
+        await expect(node(page, "images").get_by_role("button", name="Crash")).to_be_hidden()
+        await node(page, "images").get_by_role("link").tap()
+        await page.get_by_role("button", name="Crash").tap()
         await page.get_by_test_id("confirm").get_by_role("button", name="Crash").tap()
-        await expect(node(page, "images")).to_contain_text("1 restart")
+        await expect(page.get_by_test_id("fate")).to_contain_text("came back as")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -463,7 +667,7 @@ def test_all_views_show_without_an_error(tmp_path: Path, chromium: dict[str, Any
             for view in VIEWS:
                 await page.goto(f"{here.root}#/{view}")
                 await expect(page).to_have_title(re.compile("Canopy console"))
-                await expect(page.locator("#view h2, #view h3, #view th, #view [role=treeitem]").first).to_be_visible()
+                await expect(page.locator("#view h2").first).not_to_be_empty()
             await expect(page.locator("#notice")).to_be_hidden()
 
     scenario()

@@ -1,4 +1,4 @@
-"""The page's modules in Node, with a stub of a browser whose clock the tests move."""
+"""Modules in Node: of the page, with a stub of a browser whose clock the tests move; and pure ones of the console."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ import pytest
 
 MODULES = Path(__file__).with_name("modules")
 STATIC = Path(__file__).parents[2] / "canvas" / "static"
+CONSOLE = Path(__file__).parents[2] / "supervision" / "console" / "static"
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("modules")
     shutil.copytree(MODULES, folder, dirs_exist_ok=True)
     shutil.copytree(STATIC, folder / "static")
+    shutil.copytree(CONSOLE, folder / "console")
     (folder / "package.json").write_text('{"type": "module"}')
     return folder
 

@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import BrowserContext, async_playwright, expect
 from websockets.asyncio.client import connect
 
+from supervision.console.gate import COOKIE
 from supervision.server import Proxies
 from tests.support.console import Asker, console
 from tests.support.proxies import PACKAGES, Mount, Proxy, proxy
@@ -87,3 +88,23 @@ async def test_large_messages_and_bodies_of_unknown_length_pass(tmp_path: Path, 
             message = bytes(range(256)) * 8_192
             await socket.send([message[: len(message) // 2], message[len(message) // 2 :]])
             assert await socket.recv() == message
+
+
+@PROXIES
+@live
+async def test_console_is_logged_in_to_over_tls_and_lets_one_act(
+    tmp_path: Path, chromium: dict[str, Any], name: str
+) -> None:
+    mount = MOUNTS["under paths over TLS"]
+    async with behind(name, mount, tmp_path) as (ann, running), browser(chromium) as context:
+        page = await context.new_page()
+        await page.goto(running.console)
+        await page.get_by_label("Token").fill(ann.token or "")
+        await page.get_by_role("button", name="Open").click()
+        await expect(page.get_by_test_id("status")).to_have_attribute("data-status", "live")
+        assert page.url == running.console
+        (cookie,) = await context.cookies()
+        assert (cookie["name"], cookie["secure"]) == (f"__Secure-{COOKIE}_{ann.port}", True)
+        await page.get_by_role("button", name="Log out").click()
+        await expect(page.get_by_label("Token")).to_be_visible()
+        assert await context.cookies() == []

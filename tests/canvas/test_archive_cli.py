@@ -362,6 +362,7 @@ def test_past_of_a_running_canvas_can_be_read_and_undone(
         '{"seq":6,"x":7,"y":3,"color":"#FFFFFF","user":"rollback","at":T}\n'
     )
     stranger = command("rollback", "--user", "nobody", "--yes", "--data", data)
-    assert (stranger.code, stranger.error) == (1, "nobody called nobody has ever painted here")
+    meant = "'nobody' is no address, and no user of that id or name has painted or come lately"
+    assert (stranger.code, stranger.error) == (1, meant)
     refused = command("import", "out.png", "--data", data)
     assert (refused.code, refused.error) == (2, f"--data {data} is in use by another canopy")

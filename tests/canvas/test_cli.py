@@ -364,6 +364,72 @@ def test_unknown_variable_is_told_in_one_line(command: Command, monkeypatch: pyt
     assert "did you mean CANOPY_PORT" in outcome.error
 
 
+# Tokens of the console.
+
+
+def test_tokens_are_added_listed_and_revoked(command: Command, tmp_path: Path) -> None:
+    added = command("token", "add", "ann", "--role", "moderate", "--for", "1d")
+    assert (added.code, added.errors) == (0, "")
+    secret = added.output.strip()
+    assert len(secret) >= 43
+    command("token", "add", "prometheus")
+    listed = command("token", "list").output.splitlines()
+    assert re.fullmatch(r"ann  moderate  until \d{4}-\d\d-\d\d \d\d:\d\d", listed[0])
+    assert listed[1:] == ["prometheus  look  for good"]
+    assert secret not in "".join(listed)
+    assert stat.S_IMODE((tmp_path / "canopy-data").stat().st_mode) == 0o700
+    assert command("token", "revoke", "ann").output == "ann opens nothing any more\n"
+    assert command("token", "list").output.splitlines() == listed[1:]
+
+
+def test_token_that_cannot_be_is_refused_in_one_line(command: Command, tmp_path: Path) -> None:
+    assert command("token", "revoke", "ann").error.endswith("canopy-data cannot be used: No such file or directory")
+    command("token", "add", "ann")
+    assert command("token", "add", "ann").error == "there is a token ann already: revoke it, or take another name"
+    assert command("token", "add", "bob", "--for", "ever").error == "--for must be a span like 30d or 12h, got 'ever'"
+    assert command("token", "revoke", "eve").error == "there is no token eve"
+    path = tmp_path / "canopy-data" / "tokens.json"
+    path.chmod(0o666)
+    assert "could be written by others: check what is in it, then chmod 600" in command("token", "list").error
+
+
+def test_keys_of_visitors_are_rotated(command: Command, tmp_path: Path) -> None:
+    data = tmp_path / "canopy-data"
+    data.mkdir()
+    for keep, count in (("1", 2), ("1", 2), ("5", 3), ("0", 1)):
+        rotated = command("rotate-identity", "--keep", keep)
+        assert rotated.output == f"the next start signs with a new key, and verifies with {count}\n"
+        assert (data / "identity.key").stat().st_size == 32 * count
+
+
+def test_folder_that_others_could_write_to_ends_the_start_with_one_line(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "canopy-data").mkdir()
+    (tmp_path / "canopy-data").chmod(0o777)
+    told = command("run", "--port", "0", "--console-port", "0").error
+    path = tmp_path / "canopy-data"
+    assert told == f"--data canopy-data: {path} could be written by others: check what is in it, then chmod 700 {path}"
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_code_that_logs_in_is_told_to_a_terminal_alone(tmp_path: Path, is_terminal: bool) -> None:
+    terminal, stderr = os.openpty() if is_terminal else os.pipe()
+    command = [sys.executable, "-m", "canvas", "run", "--port", "0", "--console-port", "0", "--store", "memory"]
+    with subprocess.Popen([*command, "--data", str(tmp_path)], cwd=ROOT, env=CLEAN, stderr=stderr) as process:
+        os.close(stderr)
+        with open(terminal, errors="replace") as lines:
+            told = next(line for line in iter(lines.readline, "") if line.startswith("console: "))
+            process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(OSError):  # what a terminal says when the other side has gone
+                lines.read()
+    if is_terminal:
+        assert re.fullmatch(
+            r"console: http://127\.0\.0\.1:\d+/#code=\S{43} \(logs in once, within 10 minutes\)\s*", told
+        )
+    else:
+        link = f"`canopy token link --data {tmp_path}` prints a link that logs in"
+        assert re.fullmatch(rf"console: http://127\.0\.0\.1:\d+/ \({re.escape(link)}\)\s*", told)
+
+
 # What it listens on.
 
 

@@ -13,6 +13,7 @@ from canvas.area import Area
 from canvas.config import Config, ConfigError, read_config, read_toml
 from canvas.rate_limit import RateLimit
 from canvas.rules import Cooldown
+from supervision.console.sessions import Access
 from supervision.server import ANY_ORIGIN, SAME_HOST, Origins, Proxies
 
 
@@ -110,6 +111,7 @@ def test_unknown_name_in_the_file_is_refused_with_the_known_ones(name: str) -> N
         ("rate_limit", 20, RateLimit(20, 40)), ("rate_limit", "0.1/s", RateLimit(0.1, 1)), ("rate_limit", "off", None),
         ("rate_limit", False, None), ("max_connections", "1", 1), ("drain_timeout", "0", 0.0),
         ("log_level", "debug", "debug"), ("log_format", "json", "json"),
+        ("show_values", True, True), ("show_values", "off", False),
         ("echo", True, True), ("echo", "off", False), ("echo", "yes", True),
         ("trusted_proxy", "10.0.0.0/8, unix", Proxies.parse(["10.0.0.0/8", "unix"])), ("trusted_proxy", "", Proxies()),
         ("trusted_proxy", ["::1"], Proxies.parse(["::1"])), ("origin", "*", ANY_ORIGIN), ("origin", "same", SAME_HOST),
@@ -153,8 +155,14 @@ BAD = [
     ("log_level", ["", "INFO", "verbose", 3], "one of debug, info, warning, error"),
     ("log_format", ["", "JSON", "logfmt", 1], "one of console, json"),
     ("echo", ["", "maybe", 1, 2.0], "true or false"),
+    ("show_values", ["", "maybe", 1], "true or false"),
     ("console_port", ["", "none", "-1", "65536", True, 1.5], "an integer from 0 to 65535, auto or off"),
     ("console_names", ["", "a,,b", 1, [1]], "host names with commas between them"),
+    ("console_origin", ["*", "same", "https://a,same", "example.org", "https://a/b", 1],
+     "origins like https://console.example.org"),
+    ("console_user_header", ["", "a b", "a:b", "ä", 1], "the name of a header like X-Remote-User"),
+    ("console_users", ["ann", "ann=root", "=look", "ann=", 1],
+     "users and their roles like ann=administer,*=look (look, moderate, administer)"),
 ]  # fmt: skip
 
 
@@ -184,8 +192,10 @@ def test_every_option_is_read_and_has_a_flag() -> None:
     every = {
         "host": "h", "port": "1", "data": "d", "store": "memory", "width": "1", "height": "1", "background": "#000000",
         "tick": "1", "rate_limit": "1", "max_connections": "1", "drain_timeout": "1", "log_level": "error",
-        "log_format": "json",
+        "log_format": "json", "show_values": "on",
         "compression": "on", "echo": "on", "console_host": "::1", "console_port": "off", "console_names": "a,b",
+        "console_origin": "https://a.example,https://b.example:8443", "console_user_header": "X-Remote-User",
+        "console_users": "ann=administer,*=look",
         "console_insecure": "on", "unix": "u", "unix_mode": "0660",
         "base_path": "/a/", "console_base_path": "/b", "tls_cert": "c", "tls_key": "k",
         "trusted_proxy": "10.0.0.0/8,unix", "origin": "https://example.org,same", "max_connections_per_ip": "5",
@@ -196,6 +206,15 @@ def test_every_option_is_read_and_has_a_flag() -> None:
     }  # fmt: skip
     assert set(every) == set(Config.__dataclass_fields__) - {"given"}
     assert read_config(every, {}) == read_config({}, {f"CANOPY_{name.upper()}": each for name, each in every.items()})
+
+
+def test_header_of_users_needs_a_proxy_that_is_trusted_and_their_roles() -> None:
+    header, roles = {"console_user_header": "X-Remote-User"}, {"console_users": "ann=look"}
+    proxy = {"trusted_proxy": "10.0.0.1"}
+    for flags in ({**header, **roles}, {**header, **proxy}, roles, {**roles, **proxy}):
+        with pytest.raises(ConfigError, match="--console-user"):
+            read_config(flags, {})
+    assert read_config({**header, **roles, **proxy}, {}).console_users == (("ann", Access.LOOK),)
 
 
 @given(

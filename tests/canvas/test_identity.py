@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas.identity import COOKIE, KEY, MAX_AGE, Identities, read_key
+from canvas.identity import COOKIE, KEY, MAX_AGE, Identities, read_keys, rotate_keys
 from protocol import Headers, Request
 
 
@@ -15,7 +15,7 @@ def asking(*cookies: str) -> Request:
     return Request("GET", "/", (1, 1), Headers([("Cookie", cookie) for cookie in cookies]))
 
 
-IDENTITIES = Identities(b"k" * 32)
+IDENTITIES = Identities([b"k" * 32])
 NAME, VALUE = IDENTITIES.header("ann", is_secure=False)
 SIGNED = VALUE.partition(";")[0]
 
@@ -39,13 +39,13 @@ def test_cookie_that_was_not_signed_here_says_nothing(cookie: str) -> None:
 
 
 def test_cookie_signed_with_another_key_says_nothing() -> None:
-    assert Identities(b"l" * 32).read(asking(SIGNED)) is None
-    assert Identities(b"l" * 32).read(asking(f"{COOKIE}={SIGNED.partition('=')[2]}")) is None
+    assert Identities([b"l" * 32]).read(asking(SIGNED)) is None
+    assert Identities([b"l" * 32]).read(asking(f"{COOKIE}={SIGNED.partition('=')[2]}")) is None
 
 
 @given(st.lists(st.binary(min_size=32, max_size=32), min_size=2, max_size=4, unique=True))
 def test_canvases_on_one_host_keep_their_cookies_apart(keys: list[bytes]) -> None:
-    canvases = [Identities(key) for key in keys]
+    canvases = [Identities([key]) for key in keys]
     jar: dict[str, str] = {}  # of a browser, which does not know ports
     for number, canvas in enumerate(canvases):
         name, _, value = canvas.header(f"user{number}", is_secure=False)[1].partition(";")[0].partition("=")
@@ -73,8 +73,8 @@ def test_cookie_is_out_of_reach_for_scripts_and_other_sites() -> None:
 
 
 def test_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
-    key = read_key(tmp_path)
-    assert read_key(tmp_path) == key
+    (key,) = read_keys(tmp_path)
+    assert read_keys(tmp_path) == [key]
     assert len(key) == 32
     assert stat.S_IMODE((tmp_path / KEY).stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == [KEY]
@@ -82,11 +82,40 @@ def test_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None
 
 def test_half_written_key_of_a_crash_is_replaced(tmp_path: Path) -> None:
     (tmp_path / f"{KEY}.new").write_bytes(b"half")
-    assert len(read_key(tmp_path)) == 32
+    assert len(read_keys(tmp_path)[0]) == 32
 
 
 def test_key_that_is_none_is_refused_with_the_file(tmp_path: Path) -> None:
     (tmp_path / KEY).write_bytes(b"short")
     with pytest.raises(OSError, match="has 5 bytes") as caught:
-        read_key(tmp_path)
+        read_keys(tmp_path)
     assert caught.value.filename == str(tmp_path / KEY)
+
+
+@given(st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=5, unique=True), st.booleans())
+def test_newest_key_signs_and_all_that_are_kept_verify(keys: list[bytes], is_secure: bool) -> None:
+    cookies = [Identities([key]).header("ann", is_secure=is_secure)[1].partition(";")[0] for key in keys]
+    assert Identities(keys).header("ann", is_secure=is_secure)[1].startswith(cookies[-1])
+    for first in range(len(keys)):
+        kept = Identities(keys[first:])
+        assert [kept.read(asking(cookie)) for cookie in cookies] == [None] * first + ["ann"] * (len(keys) - first)
+
+
+def test_cookie_under_tls_can_be_set_by_this_host_alone() -> None:
+    value = IDENTITIES.header("ann", is_secure=True)[1]
+    assert value.startswith(f"__Host-{SIGNED}; ")
+    assert "Path=/;" in value
+    assert "Domain" not in value
+    assert IDENTITIES.read(asking(value.partition(";")[0])) == "ann"
+
+
+def test_keys_are_rotated_in_their_file(tmp_path: Path) -> None:
+    (first,) = read_keys(tmp_path)
+    assert rotate_keys(tmp_path, keep=1) == 2
+    assert read_keys(tmp_path)[0] == first
+    second = read_keys(tmp_path)[1]
+    assert rotate_keys(tmp_path, keep=1) == 2
+    assert read_keys(tmp_path)[0] == second
+    assert rotate_keys(tmp_path, keep=0) == 1
+    assert len({first, second, *read_keys(tmp_path)}) == 3
+    assert stat.S_IMODE((tmp_path / KEY).stat().st_mode) == 0o600

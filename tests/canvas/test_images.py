@@ -94,7 +94,7 @@ async def test_all_who_ask_while_a_picture_is_made_share_the_next(encoded: list[
 
 @simulated
 async def test_picture_of_one_epoch_is_no_answer_to_who_asks_for_another(encoded: list[tuple[int, int]]) -> None:
-    await start(Images, name="images")
+    await start(Images, Meter("pictures", MAX_KEPT), name="images")
     suspend("images")
     wanted = [("old", 7), ("new", 1), ("old", 8), ("new", 2), ("new", 1)]
     asked = [asyncio.ensure_future(call("images", EncodePng(at(seq, epoch)))) for epoch, seq in wanted]

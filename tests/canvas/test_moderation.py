@@ -16,6 +16,7 @@ from canvas import guests
 from canvas.area import Area
 from canvas.canvas import Paint
 from canvas.grid import Change
+from canvas.people import own_target
 from canvas.rules import Cooldown
 from protocol import Headers, Request
 from tests.canvas.test_presence import LONG, cookie_of, join_with
@@ -284,6 +285,7 @@ USER_IDS = ["eilb75ab", "eilb75cd", "left234x", "gone9999"]
 @pytest.mark.parametrize(
     ("text", "whom"),
     [("eilb75ab", "eilb75ab"), ("eilb75a", "eilb75ab"), ("Ann", "eilb75ab"), ("Carl", "left234x"),
+     ("ann", "eilb75ab"), ("CARL", "left234x"),
      ("left23", "left234x"), ("gone9999", "gone9999"), (" gone99 ", "gone9999"), ("painter7", "painter7"),
      ("mona22", "mona22xy"), ("192.0.2.7/24", "192.0.2.0/24"), ("2001:db8::7", "2001:db8::/64"),
      ("::ffff:192.0.2.7", BOB)],
@@ -294,8 +296,7 @@ async def test_ban_tells_whom_it_has_found(tmp_path: Path, text: str, whom: str)
         await crowd(canvas)
         assert (await ask(canvas, "POST", whom=text))["whom"] == whom
         assert [ban["whom"] for ban in await ask(canvas, "GET")] == [whom]
-        text = whom if text in ("Ann", "Carl") else text
-        assert await ask(canvas, "DELETE", whom=text) == {"unbanned": whom}
+        assert (await ask(canvas, "DELETE", whom=text))["unbanned"] == whom
 
 
 @pytest.mark.parametrize(
@@ -333,6 +334,84 @@ async def test_name_that_two_have_means_neither_and_an_id_is_nobodys_name(tmp_pa
         assert "user1, user2" in (await ask(canvas, "POST", whom="Ann", status=409))["error"]
         assert (await ask(canvas, "POST", whom="user1"))["whom"] == "user1"
         assert (await ask(canvas, "POST", whom="user9"))["whom"] == "user4"
+
+
+@simulated
+async def test_name_in_the_very_letter_case_goes_before_the_same_name_in_another(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        for name in ("Eve", "eve"):
+            await come(canvas, path=f"/ws?name={name}")
+        for text, whom in (("Eve", "user1"), ("eve", "user2")):
+            assert (await ask(canvas, "POST", whom=text, apply=0))["whom"] == whom
+        assert "user1, user2" in (await ask(canvas, "POST", whom="EVE", status=409))["error"]
+
+
+# What would happen, and to whom.
+
+
+@simulated
+async def test_preview_of_a_ban_tells_whom_it_would_send_away_and_does_nothing(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        eve = await come(canvas, BOB, "/ws?name=Eve")
+        await come(canvas, BOB, "/ws?name=Ann")
+        alone = await ask(canvas, "POST", whom="Eve", seconds=3600, apply=0)
+        assert (alone["whom"], alone["name"], alone["sent_away"]) == ("user1", "Eve", 1)
+        assert alone["told"]["text"] == "Eve (user1) will be banned for 1 hour."
+        both = await ask(canvas, "POST", whom="Eve", with_address=1, apply=0)
+        assert (both["addresses"], both["sent_away"]) == ([BOB], 2)
+        assert both["told"]["text"] == f"Eve (user1) with {BOB} will be banned for good."
+        assert both["told"]["warnings"] == ["It sends away 1 other user, too: Ann (user2)."]
+        assert await ask(canvas, "GET") == []
+        assert eve.closed is None
+        await ask(canvas, "POST", whom="Eve", seconds=60)
+        again = await ask(canvas, "POST", whom="user1", with_address=1, apply=0)
+        assert "It replaces a ban until" in again["told"]["warnings"][1]
+
+
+@simulated
+async def test_banned_user_keeps_the_name_by_which_the_ban_is_lifted(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        await come(canvas, path="/ws?name=Eve")
+        done = await ask(canvas, "POST", whom="Eve", reason="rude", seconds=86_400)
+        assert done["told"]["text"] == "Eve (user1) is banned for 1 day. 1 connection was closed."
+        lift, rollback = done["told"]["acts"]
+        assert (lift["form"], lift["values"]) == ("lift", {"whom": "user1"})
+        assert (rollback["form"], rollback["values"]) == ("rollback", {"user": "user1"})
+    async with simulation(tmp_path) as canvas:  # which has never seen her
+        (ban,) = await ask(canvas, "GET")
+        assert (ban["whom"], ban["name"]) == ("user1", "Eve")
+        before = await ask(canvas, "DELETE", whom="Eve", apply=0)
+        assert before["told"]["text"].startswith("Eve (user1) is banned until ")
+        assert await ask(canvas, "GET") == [ban]
+        assert (await ask(canvas, "DELETE", whom="Eve"))["told"]["text"] == "Eve (user1) may come in again."
+        assert await ask(canvas, "GET") == []
+
+
+@pytest.mark.parametrize(
+    ("whom", "addresses", "own"),
+    [("ann", (), "your own user ann"), ("bob", (), None), ("bob", (BOB,), f"your own address {BOB}"),
+     (BOB, (), f"your own address {BOB}"), ("192.0.2.0/24", (), f"your own address {BOB}"),
+     ("::ffff:192.0.2.7", (), f"your own address {BOB}"), ("0.0.0.0/0", (), f"your own address {BOB}"),
+     ("192.0.2.8", (), None), ("2001:db8::/64", (), None), ("bob", ("198.51.100.0/24",), None)],
+)  # fmt: skip
+def test_ban_of_oneself_is_found_by_user_and_by_address(whom: str, addresses: tuple[str, ...], own: str | None) -> None:
+    for address in (BOB, f"::ffff:{BOB}"):
+        found = own_target(whom, addresses, "ann", address)
+        assert found == (None if own is None else own.replace(BOB, address))
+
+
+@pytest.mark.parametrize(
+    ("whom", "is_own"),
+    [("2001:db8::/64", True), ("2001:db8::2", True), ("2001:db8::2/128", False), ("2001:db8::1/128", True),
+     ("2001:db8:0:1::/64", False), ("192.0.2.0/24", False)],
+)  # fmt: skip
+def test_address_of_ipv6_is_oneself_as_far_as_a_ban_reaches(whom: str, is_own: bool) -> None:
+    assert (own_target(whom, (), None, "2001:db8::1") is not None) == is_own
+
+
+@pytest.mark.parametrize("address", ["local", "", "/run/canopy.sock"])
+def test_whoever_has_no_address_bans_no_address_of_their_own(address: str) -> None:
+    assert own_target("0.0.0.0/0", ("::/0",), None, address) is None
 
 
 @simulated

@@ -122,6 +122,8 @@ def test_commits_wait_for_the_disk_unless_they_need_not(path: Path) -> None:
         store.append(changes(1, after=store.load().seq), AT)
         assert store._connection is not None
         assert store._connection.execute("PRAGMA synchronous").fetchone() == (expected,)
+        assert store._connection.execute("PRAGMA fullfsync").fetchone() == (1,)
+        assert store._connection.execute("PRAGMA checkpoint_fullfsync").fetchone() == (1,)
         assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         store.close()
 
@@ -950,6 +952,35 @@ def test_file_that_was_never_finished_is_made_anew(path: Path) -> None:
     assert path.exists()
 
 
+def test_file_that_cannot_be_finished_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise UnusableStore("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(schema, "settle", fail)
+        with pytest.raises(UnusableStore, match="the disk is full"):
+            SqliteStore.open(path, new=ABOUT)
+        assert list(path.parent.iterdir()) == []
+    SqliteStore.open(path, new=ABOUT).close()
+    assert read_all(path)
+
+
+# How much is read at once.
+
+
+@pytest.mark.parametrize(("most_rows", "most_changes", "expected"), [(3, 99, 3), (99, 5, 3), (99, 4, 2), (99, 99, 6)])
+def test_one_read_ends_with_so_many_rows_or_changes(
+    store: SqliteStore, most_rows: int, most_changes: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long one would keep SQLite from taking its log over into the file."""
+    for first in range(0, 12, 2):
+        store.append(changes(2, after=first), AT)
+    monkeypatch.setattr(rows, "READ_ROWS", most_rows)
+    assert store._connection is not None
+    found = rows.read(store._connection, "first_seq >= ? ORDER BY first_seq", 1, changes=most_changes)
+    assert [row.first for row in found] == list(range(1, 12, 2))[:expected]
+
+
 # A disk that is full.
 
 
@@ -1211,6 +1242,7 @@ def test_change_whose_fsync_failed_does_not_come_back(
             file.write(whole)
 
     FailingConnection.failures[:] = [leave] * failures
+    distrusted = store._connection
     while FailingConnection.failures:
         with pytest.raises(StoreError, match="disk I/O error"):
             store.append(changes(1, after=2), AT)
@@ -1221,5 +1253,6 @@ def test_change_whose_fsync_failed_does_not_come_back(
         copy(path, later)  # as after a kill
         assert len(read_all(later)) == 2 + 2
     store.append(changes(1, after=2, color=7), AT)
+    assert store._connection is not distrusted
     assert [change.color for change in store.since(2) or ()] == [7]
     store.close()

@@ -1,11 +1,20 @@
-"""The gate under TLS. What it does over plain HTTP is tried from outside, in `test_web`."""
+"""The gate behind TLS and proxies. What it does over plain HTTP is tried from outside, in `test_web`."""
+
+from pathlib import Path
 
 import pytest
 
 from protocol import HttpError, Request
 from protocol.headers import Headers
-from supervision.console.gate import Gate
-from supervision.console.sessions import FREE_FAILURES, SESSION_LIFE, Access, Tokens
+from supervision.console.audit import Audit
+from supervision.console.gate import Front, Gate
+from supervision.console.sessions import FREE_FAILURES, SESSION_LIFE, Access
+from supervision.console.tokens import Tokens, keep_plain_tokens
+from supervision.server import Proxies
+from tests.support.console import plain_token
+from tests.support.scenarios import simulated
+
+COOKIE = "__Host-canopy_console_8001"
 
 
 class Clock:
@@ -15,54 +24,82 @@ class Clock:
         return self.now
 
 
-def gate(clock: Clock) -> Gate:
-    tokens = Tokens("a" * 43, "r" * 43)
-    return Gate(tokens, ("console.example",), is_secure=True, new_id=lambda: "an-id", clock=clock)
+def gate(data: Path, clock: Clock | None = None, **front: object) -> Gate:
+    keep_plain_tokens(data)
+    clock = clock or Clock()
+    audit = Audit(data / "audit.log", clock)
+    front = {"names": ("console.example",), **front}
+    return Gate(
+        Tokens(data, clock), Front(**front), port=8001, audit=audit, new_id=lambda: "an-id", clock=clock  # type: ignore[arg-type]
+    )  # fmt: skip
 
 
-def post(**headers: str) -> Request:
-    fields = {"Host": "console.example", **headers}
-    return Request("POST", "/api/v1/drain", (1, 1), Headers(fields.items()))
+def request(
+    method: str = "POST", *, remote: str = "10.0.0.1", is_secure: bool = True, is_proxied: bool = False, **headers: str
+) -> Request:
+    fields = {"Host": "console.example", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return Request(method, "/api/v1/drain", (1, 1), Headers(fields.items()), b"", remote, is_secure, is_proxied)
 
 
-def test_cookie_is_secure_under_tls() -> None:
-    (name, value), access = gate(Clock()).login("a" * 43, "10.0.0.1")
-    assert access is Access.ADMINISTER
-    assert (name, value) == ("Set-Cookie", "canopy_console=an-id; Path=/; HttpOnly; SameSite=Strict; Secure")
+@simulated
+async def test_cookie_under_tls_is_secure_and_for_this_host_alone(tmp_path: Path) -> None:
+    name, value = gate(tmp_path).login(plain_token(tmp_path, "console-token"), request())
+    assert (name, value) == ("Set-Cookie", f"{COOKIE}=an-id; Path=/; HttpOnly; SameSite=Strict; Secure")
 
 
-def test_origin_has_to_be_https_under_tls() -> None:
-    guard = gate(Clock())
-    guard.check_origin(post(Origin="https://console.example"))
+def test_origin_has_to_be_https_under_tls(tmp_path: Path) -> None:
+    guard = gate(tmp_path)
+    guard.check_origin(request(Origin="https://console.example"))
     for origin in ("http://console.example", "https://console.example:8443", "https://other.example", "null", ""):
         with pytest.raises(HttpError, match="403"):
-            guard.check_origin(post(Origin=origin))
+            guard.check_origin(request(Origin=origin))
 
 
-def test_script_without_an_origin_is_let_through_by_its_token_alone() -> None:
-    guard = gate(Clock())
-    guard.check_origin(post(Authorization=f"Bearer {'a' * 43}"))
-    with pytest.raises(HttpError, match="403"):
-        guard.check_origin(post(Cookie="canopy_console=an-id"))
+@simulated
+async def test_page_behind_a_proxy_that_speaks_tls_may_log_in_if_its_origin_is_named(tmp_path: Path) -> None:
+    guard = gate(tmp_path, origins=("https://console.example.org", "https://other.example.org:8443"))
+    for origin in ("https://console.example.org", "HTTPS://console.example.org", "https://other.example.org:8443"):
+        asked = request(Origin=origin, is_secure=False)
+        guard.check_origin(asked)
+        cookie = guard.login(plain_token(tmp_path, "console-token"), asked)[1]
+        assert cookie.startswith(f"{COOKIE}=")
+        assert cookie.endswith("; Secure")
+    for origin in ("http://console.example.org", "https://example.org", "https://other.example.org", "null"):
+        with pytest.raises(HttpError, match="--console-origin"):
+            guard.check_origin(request(Origin=origin, is_secure=False))
+    for host in ("console.example.org", "console.example.org:443", "other.example.org:8443"):
+        guard.check_host(request(Host=host))
 
 
-def test_all_of_one_household_are_throttled_together_and_no_other() -> None:
-    guard = gate(Clock())
+def test_script_without_an_origin_is_let_through_by_its_token_alone(tmp_path: Path) -> None:
+    guard = gate(tmp_path)
+    guard.check_origin(request(Authorization=f"Bearer {plain_token(tmp_path, 'console-token')}"))
+    for cookie in (f"{COOKIE}=an-id", "canopy_console_8001=an-id"):
+        with pytest.raises(HttpError, match="403"):
+            guard.check_origin(request(Cookie=cookie))
+
+
+@simulated
+async def test_all_of_one_household_are_throttled_together_and_who_has_a_token_never(tmp_path: Path) -> None:
+    guard, token = gate(tmp_path), plain_token(tmp_path, "console-token")
     for number in range(FREE_FAILURES):
         with pytest.raises(HttpError, match="401"):
-            guard.login("wrong", f"2001:db8:1:2::{number}")
+            guard.login("wrong", request(remote=f"2001:db8:1:2::{number}"))
     with pytest.raises(HttpError, match="429"):
-        guard.login("a" * 43, "2001:db8:1:2:ffff::1")
-    guard.login("a" * 43, "2001:db8:1:3::1")
-    guard.login("a" * 43, "10.0.0.1")
+        guard.login("wrong", request(remote="2001:db8:1:2:ffff::1"))
+    with pytest.raises(HttpError, match="401"):
+        guard.login("wrong", request(remote="2001:db8:1:3::1"))
+    guard.login(token, request(remote="2001:db8:1:2:ffff::1"))
 
 
-def test_visitor_of_a_session_is_welcome_until_it_is_over_and_one_with_a_token_for_good() -> None:
+@simulated
+async def test_visitor_of_a_session_is_welcome_until_it_is_over_and_one_with_a_token_for_good(tmp_path: Path) -> None:
     clock = Clock()
-    guard = gate(clock)
-    guard.login("a" * 43, "10.0.0.1")
-    by_token = guard.visitor(post(Authorization=f"Bearer {'a' * 43}"), "10.0.0.1")
-    by_cookie = guard.visitor(post(Cookie="canopy_console=an-id"), "10.0.0.1")
+    guard = gate(tmp_path, clock)
+    token = plain_token(tmp_path, "console-token")
+    guard.login(token, request())
+    by_token = guard.visitor(request(Authorization=f"Bearer {token}"))
+    by_cookie = guard.visitor(request(Cookie=f"{COOKIE}=an-id"))
     assert by_token is not None
     assert by_cookie is not None
     assert by_cookie.is_welcome()
@@ -71,13 +108,35 @@ def test_visitor_of_a_session_is_welcome_until_it_is_over_and_one_with_a_token_f
     assert by_token.is_welcome()
 
 
-def test_session_opens_until_it_is_over() -> None:
+@simulated
+async def test_session_opens_until_it_is_over(tmp_path: Path) -> None:
     clock = Clock()
-    guard = gate(clock)
-    guard.login("r" * 43, "10.0.0.1")
-    visitor = guard.visitor(post(Cookie="canopy_console=an-id"), "10.0.0.1")
+    guard = gate(tmp_path, clock)
+    guard.login(plain_token(tmp_path, "console-token-read"), request())
+    visitor = guard.visitor(request(Cookie=f"{COOKIE}=an-id"))
     assert visitor is not None
-    assert (visitor.access, visitor.who) == (Access.LOOK, "look session from 10.0.0.1")
+    assert (visitor.access, visitor.who) == (Access.LOOK, "session of console-token-read (look) from 10.0.0.1")
     clock.now = SESSION_LIFE
-    assert guard.visitor(post(Cookie="canopy_console=an-id"), "10.0.0.1") is None
-    assert guard.visitor(post(Cookie="canopy_console="), "10.0.0.1") is None
+    assert guard.visitor(request(Cookie=f"{COOKIE}=an-id")) is None
+    assert guard.visitor(request(Cookie=f"{COOKIE}=")) is None
+
+
+def test_user_of_a_trusted_proxy_has_the_role_that_was_given_and_nobody_else(tmp_path: Path) -> None:
+    roles = (("ann", Access.ADMINISTER), ("*", Access.LOOK))
+    guard = gate(tmp_path, proxies=Proxies.parse(["10.0.0.1"]), user_header="X-Remote-User", roles=roles)
+    for user, role in (("ann", Access.ADMINISTER), ("bob", Access.LOOK)):
+        visitor = guard.visitor(request(X_Remote_User=user, is_proxied=True, remote="192.0.2.1"))
+        assert visitor is not None
+        assert (visitor.access, visitor.who) == (role, f"user {user} ({role.value}) from 192.0.2.1")
+    assert guard.visitor(request(X_Remote_User="ann")) is None, "no proxy says so"
+    assert guard.visitor(request(X_Remote_User="", is_proxied=True)) is None
+    twice = Headers([("Host", "console.example"), ("X-Remote-User", "bob"), ("X-Remote-User", "ann")])
+    assert guard.visitor(Request("GET", "/", (1, 1), twice, is_proxied=True)) is None
+    with pytest.raises(HttpError, match="403"):  # a browser sends the proxy's cookie along, whoever wrote the page
+        guard.check_origin(request(X_Remote_User="ann", is_proxied=True))
+    closed = gate(tmp_path, proxies=Proxies.parse(["10.0.0.1"]), user_header="X-Remote-User", roles=roles[:1])
+    assert closed.visitor(request(X_Remote_User="bob", is_proxied=True)) is None
+
+
+def test_header_of_a_user_means_nothing_by_default(tmp_path: Path) -> None:
+    assert gate(tmp_path).visitor(request(X_Remote_User="ann", is_proxied=True)) is None

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from actors import Ref, call, whereis
 from actors.debug import info, processes
 from canvas.canvas import GetStatus
-from tests.support.console import Asker, console
+from tests.support.console import Asker, console, logged_in
 from tests.support.instance import mended
 from tests.support.scenarios import live
 from tests.support.websocket_client import WebSocketClient
@@ -74,8 +74,7 @@ async def test_trace_is_told_to_those_who_may_trace_and_to_no_other(tmp_path: Pa
 async def test_viewer_sees_nothing_more_after_the_logout(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
         bob, origin = ann.anonymous(), f"http://127.0.0.1:{ann.port}"
-        login = await bob.send("GET", f"/?token={ann.token}")
-        headers = {"Cookie": login.headers["set-cookie"].partition(";")[0], "Origin": origin}
+        headers = {"Cookie": await logged_in(ann), "Origin": origin}
         host = f"127.0.0.1:{ann.port}"
         async with connect(f"ws://{host}/api/v1/live", additional_headers=headers, proxy=None) as viewer:
             await message(viewer)

@@ -103,9 +103,7 @@ async def test_every_answer_has_the_shape_that_is_described(tmp_path: Path) -> N
             ids["ref"] = str(images.id)
             target = re.sub(r"\{(\w+)\}", lambda match: ids[match[1]], path)
             if path == "/pages/{id}":
-                target = "/pages/groups"
-            elif path == "/connections/{id}/ban":
-                target = f"/connections/{wires[1]['id']}/ban"
+                target = "/pages/people"
             elif path == "/bans" and method != "GET":
                 target = "/bans?whom=192.0.2.1"
             elif path == "/rollback":
@@ -120,14 +118,30 @@ async def test_every_answer_has_the_shape_that_is_described(tmp_path: Path) -> N
         await mended(ann.application)
 
 
+@live
+async def test_every_field_of_a_form_is_a_parameter_of_its_route(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        forms = (await ann.get("session"))["forms"]
+        assert [form["id"] for form in forms] == ["ban", "lift", "rollback"]
+        paths = (await ann.get("openapi.json"))["paths"]
+        for form in forms:
+            operation = paths[f"/api/v1/{form['path']}"][form["method"].lower()]
+            known = {parameter["name"] for parameter in operation["parameters"]}
+            assert {field["name"] for field in form["fields"]} | {"apply"} <= known
+            answer = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+            assert "told" in (await ann.get("openapi.json"))["components"]["schemas"][answer]["properties"]
+        assert (await ann.reader().get("session"))["forms"] == []
+
+
 REQUESTS: dict[tuple[str, str], Any] = {
     ("GET", "/session"): None,
+    ("POST", "/links"): {"role": "look"},
     ("GET", "/overview"): None,
     ("GET", "/history"): None,
     ("GET", "/tree"): None,
     ("GET", "/actors"): None,
     ("GET", "/actors/{ref}"): None,
-    ("GET", "/actors/{ref}/state"): None,
+    ("POST", "/actors/{ref}/state"): None,
     ("POST", "/actors/{ref}/suspend"): None,
     ("POST", "/actors/{ref}/resume"): None,
     ("POST", "/actors/{ref}/trace"): {"lines": 10, "seconds": 5},
@@ -146,7 +160,6 @@ REQUESTS: dict[tuple[str, str], Any] = {
     ("GET", "/bans"): None,
     ("DELETE", "/bans"): None,
     ("POST", "/rollback"): None,
-    ("POST", "/connections/{id}/ban"): {"seconds": 1.5},
     ("POST", "/connections/{id}/disconnect"): None,
     ("POST", "/log-level"): {"level": "info"},
     ("POST", "/drain"): None,
@@ -159,7 +172,6 @@ REQUESTS: dict[tuple[str, str], Any] = {
 
 async def prepare(ann: Asker) -> None:
     """Let there be something of everything: a visitor, a crash, what the application can do."""
-    ann.application.console.sources.ban = lambda address, seconds: None
     ann.application.console.sources.set_log_level = lambda level: None
     for _ in range(2):
         await WebSocketClient.open(ann.application)

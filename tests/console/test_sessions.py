@@ -1,20 +1,21 @@
-"""Tokens, sessions, and what failed logins cost: pure functions of the time."""
+"""Roles, sessions, codes, and what failed logins cost: pure functions of the time."""
 
 import itertools
 from collections.abc import Callable
 
-import pytest
-
 from supervision.console.sessions import (
+    CODE_LIFE,
     FREE_FAILURES,
     MAX_ADDRESSES,
+    MAX_CODES,
     MAX_SESSIONS,
     RECOVERY,
     SESSION_LIFE,
     Access,
+    Codes,
+    Grant,
     Sessions,
     Throttle,
-    Tokens,
 )
 
 
@@ -23,63 +24,64 @@ def numbers() -> Callable[[], str]:
     return lambda: str(next(count))
 
 
-def test_each_token_opens_what_it_is_for() -> None:
-    tokens = Tokens("a" * 43, "r" * 43)
-    assert tokens.access("a" * 43) is Access.ADMINISTER
-    assert tokens.access("r" * 43) is Access.LOOK
-    for wrong in ("", "a", "a" * 42, "a" * 44, "A" * 43, "ä" * 43, "\udc80"):
-        assert tokens.access(wrong) is None
-
-
 def test_each_role_covers_itself_and_those_below_it() -> None:
     roles = [Access.LOOK, Access.MODERATE, Access.ADMINISTER]
     for height, role in enumerate(roles):
         assert [role.covers(needed) for needed in roles] == [level <= height for level in range(3)]
 
 
-def test_tokens_do_not_show_themselves() -> None:
-    assert "aaa" not in repr(Tokens("aaa", "aaa"))
-
-
-def test_token_is_compared_in_constant_time_with_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    compared = []
-
-    def compare(given: bytes, known: bytes) -> bool:
-        compared.append(known)
-        return given == known
-
-    monkeypatch.setattr("supervision.console.sessions.hmac.compare_digest", compare)
-    for given in ("a" * 43, "r" * 43, "wrong"):
-        compared.clear()
-        Tokens("a" * 43, "r" * 43).access(given)
-        assert compared == [b"a" * 43, b"r" * 43]
-
-
 def test_session_ends_after_its_life_and_at_the_logout() -> None:
     sessions = Sessions(numbers())
-    first, second = sessions.begin(Access.ADMINISTER, 0.0), sessions.begin(Access.LOOK, 10.0)
-    assert sessions.access(first, SESSION_LIFE - 1) is Access.ADMINISTER
-    assert sessions.access(first, SESSION_LIFE) is None
-    assert sessions.access(first, 1.0) is None
-    assert sessions.access(second, SESSION_LIFE) is Access.LOOK
+    ann, bob = Grant(Access.ADMINISTER, "ann"), Grant(Access.LOOK, "bob")
+    first, second = sessions.begin(ann, 0.0), sessions.begin(bob, 10.0)
+    assert sessions.find(first, SESSION_LIFE - 1) is ann
+    assert sessions.find(first, SESSION_LIFE) is None
+    assert sessions.find(first, 1.0) is None
+    assert sessions.find(second, SESSION_LIFE) is bob
     sessions.end(second)
-    assert sessions.access(second, 11.0) is None
-    assert sessions.access("", 11.0) is None
+    assert sessions.find(second, 11.0) is None
+    assert sessions.find("", 11.0) is None
+
+
+def test_session_ends_with_what_it_began_with() -> None:
+    sessions, good = Sessions(numbers()), [True]
+    id = sessions.begin(Grant(Access.LOOK, "ann", lambda: good[0]), 0.0)
+    assert sessions.find(id, 1.0) is not None
+    good[0] = False
+    assert sessions.find(id, 1.0) is None
+    good[0] = True
+    assert sessions.find(id, 1.0) is None
 
 
 def test_sessions_are_bounded() -> None:
-    sessions = Sessions(numbers())
-    ids = [sessions.begin(Access.LOOK, 0.0) for _ in range(MAX_SESSIONS + 1)]
-    assert sessions.access(ids[0], 1.0) is None
-    assert sessions.access(ids[1], 1.0) is Access.LOOK
+    sessions, ann = Sessions(numbers()), Grant(Access.LOOK, "ann")
+    ids = [sessions.begin(ann, 0.0) for _ in range(MAX_SESSIONS + 1)]
+    assert sessions.find(ids[0], 1.0) is None
+    assert sessions.find(ids[1], 1.0) is ann
 
 
-def test_sessions_of_readers_push_out_no_other() -> None:
-    sessions = Sessions(numbers())
-    admin = sessions.begin(Access.ADMINISTER, 0.0)
+def test_sessions_of_one_holder_push_out_no_other() -> None:
+    sessions, ann, bob = Sessions(numbers()), Grant(Access.LOOK, "ann"), Grant(Access.LOOK, "bob")
+    first = sessions.begin(ann, 0.0)
     for _ in range(2 * MAX_SESSIONS):
-        sessions.begin(Access.LOOK, 0.0)
-    assert sessions.access(admin, 1.0) is Access.ADMINISTER
+        sessions.begin(bob, 0.0)
+    assert sessions.find(first, 1.0) is ann
+
+
+def test_code_counts_once_and_for_its_time() -> None:
+    codes = Codes(numbers())
+    first, second = codes.make(Access.ADMINISTER, 0.0), codes.make(Access.LOOK, 10.0)
+    assert codes.take("no code", 1.0) is None
+    assert codes.take(first, CODE_LIFE - 1) is Access.ADMINISTER
+    assert codes.take(first, CODE_LIFE - 1) is None
+    assert codes.take(second, 10.0 + CODE_LIFE) is None
+    assert codes.take(second, 11.0) is None
+
+
+def test_codes_are_bounded() -> None:
+    codes = Codes(numbers())
+    made = [codes.make(Access.LOOK, 0.0) for _ in range(MAX_CODES + 1)]
+    assert [codes.take(code, 1.0) for code in made[:2]] == [None, Access.LOOK]
 
 
 def test_some_failures_are_free_and_then_they_cost_time() -> None:

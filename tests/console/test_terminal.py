@@ -13,13 +13,13 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Footer, Static, TabbedContent
 from textual.widgets._footer import FooterKey
 
-from actors import GenServer, Ref, cast, down, send_exit, start
+from actors import GenServer, Ref, Shown, cast, down, send_exit, shown, start
 from actors.debug import find, processes, resume, suspend
 from canvas.application import CanvasApplication
 from supervision.console.text import clean
 from supervision.console.tui import ConsoleApp
 from supervision.console.tui.details import ActorScreen, CrashScreen
-from supervision.console.tui.dialogs import ChooseLevel, Confirm, Keys
+from supervision.console.tui.dialogs import Choose, ChooseLevel, Confirm, Keys
 from supervision.console.tui.listing import PAGE, Actors, Connections, Crashes, Names
 from supervision.console.tui.pages import Pages, Store
 from supervision.console.tui.rows import Rows
@@ -27,6 +27,7 @@ from supervision.console.tui.search import Search
 from supervision.console.tui.status import StatusLine
 from supervision.console.tui.tree import LiveTree
 from supervision.console.tui.view import Facts, OpenActor, Stale
+from tests.support.console import outcomes
 from tests.support.instance import connection_of, find_child, new_application, running
 from tests.support.scenarios import live
 from tests.support.websocket_client import WebSocketClient
@@ -39,6 +40,7 @@ EVIL = "\x1b[31m[red]Mal[/red]\n[link=x]\u202e"
 """An actor."""
 
 
+@shown("wish")
 class Worker(GenServer):
     """Works, or fails."""
 
@@ -182,7 +184,7 @@ async def test_every_view_shows_what_it_should(tmp_path: Path) -> None:
             ),
             "6": lambda: user.app.query_one(Crashes).table.row_count == 0,
             "7": lambda: "epoch" in text_of(user.app.query_one(Store).query_one(Facts)),
-            "8": lambda: "Presence" in text_of(user.app.query_one(Pages).query_one(Facts)),
+            "8": lambda: "People" in text_of(user.app.query_one(Pages).query_one(Facts)),
         }
         for key, is_shown in expected.items():
             await user.press(key)
@@ -258,7 +260,7 @@ async def test_nothing_is_done_to_those_who_say_no(tmp_path: Path) -> None:
 
 @live
 async def test_actor_is_suspended_resumed_traced_read_and_killed(tmp_path: Path) -> None:
-    async with canvas(tmp_path) as (_, user):
+    async with canvas(tmp_path) as (application, user):
         worker = await start(Worker, "peace", label="worker")
         screen = await user.open(worker)
         await user.until(lambda: "Suspend" in user.keys and "Resume" not in user.keys)
@@ -271,7 +273,7 @@ async def test_actor_is_suspended_resumed_traced_read_and_killed(tmp_path: Path)
         await user.until(lambda: "self.wish" in user.text and "'peace'" in user.text)
         await user.press("t", "y")
         await user.until(lambda: "the trace runs" in user.text)
-        worker.tell("hello [b]you[/b]\x1b")
+        worker.tell(Shown("hello [b]you[/b]\x1b"))
         await user.until(lambda: r"'hello [b]you[/b]\x1b'" in user.text)
         await user.press("f")
         await user.until(lambda: "Worker, idle, traced" in user.text)
@@ -280,7 +282,7 @@ async def test_actor_is_suspended_resumed_traced_read_and_killed(tmp_path: Path)
         await user.until(lambda: user.caption.strip() == f"worker <{worker.id}> has ended")
         assert screen.ref == str(worker.id)
         assert not worker.is_alive()
-        done = [line.split('"action":"')[1].split('"')[0] for line in (tmp_path / "audit.log").read_text().splitlines()]
+        done = [line["action"] for line in await outcomes(application)]
         assert done == ["suspend", "resume", "get state", "trace", "kill"]
 
 
@@ -406,6 +408,24 @@ async def test_client_is_disconnected_from_the_table(tmp_path: Path) -> None:
         assert ann.connection.close_code == 1008
         await user.until(lambda: rows.row_count == 0)
         await ann.end()
+
+
+@live
+async def test_client_is_banned_by_what_the_application_offers_once_it_has_told_whom_that_means(tmp_path: Path) -> None:
+    async with canvas(tmp_path) as (application, user):
+        eve = await WebSocketClient.open(application, "/ws?name=Eve")
+        rows = user.app.query_one(Connections).table
+        await user.press("4", "slash", *"eve", "enter")
+        await user.until(lambda: cells(rows, "name") == ["Eve"])
+        for answer in "ny":
+            await user.press("m")
+            await user.until(lambda: isinstance(user.screen, Choose))
+            await user.press("enter")
+            await user.until(lambda: isinstance(user.screen, Confirm))
+            assert user.screen.question.startswith("Eve (user1) will be banned for 1 day.")
+            assert eve.closed is None
+            await user.press(answer)
+        assert (await eve.end())[0] == 4403
 
 
 @live

@@ -13,26 +13,13 @@ from canvas.config import Config, ConfigError
 from canvas.doors import DoorError
 from supervision.console.gate import COOKIE
 from supervision.console.sessions import FREE_FAILURES, Access
-from supervision.console.tree import keep_token
-from tests.support.console import Asker, console
+from supervision.server import Proxies
+from tests.support.console import Asker, audit, console, cookie_of, log_in, logged_in
 from tests.support.instance import new_application
-from tests.support.raw_socket import HANDSHAKE, Answer
+from tests.support.raw_socket import HANDSHAKE
 from tests.support.scenarios import live
 
 IMG = "<img src=x onerror=alert(1)>"
-
-
-def cookie_of(answer: Answer) -> str:
-    match = re.match(rf"{COOKIE}=([^;]*);", answer.headers["set-cookie"])
-    assert match is not None
-    return f"{COOKIE}={match[1]}"
-
-
-async def logged_in(asker: Asker) -> str:
-    """The cookie of a new session."""
-    answer = await asker.anonymous().send("GET", f"/?token={asker.token}")
-    assert answer.status == 303
-    return cookie_of(answer)
 
 
 # Tokens and sessions.
@@ -61,7 +48,7 @@ async def test_root_asks_for_the_token(tmp_path: Path) -> None:
 @live
 async def test_page_that_asks_for_the_token_says_why_the_last_one_was_refused(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
-        answer = await ann.anonymous().send("GET", "/?token=%3Cimg%3E")
+        answer = await log_in(ann, "<img>")
         assert answer.status == 401
         assert b"the token is wrong" in answer.body
         assert b"img>" not in answer.body
@@ -70,17 +57,41 @@ async def test_page_that_asks_for_the_token_says_why_the_last_one_was_refused(tm
 
 
 @live
-async def test_link_with_the_token_begins_a_session_and_takes_the_token_out_of_the_address(tmp_path: Path) -> None:
+async def test_login_begins_a_session_whose_cookie_is_named_by_the_port(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
-        url = ann.application.console.url
-        assert url == f"http://127.0.0.1:{ann.port}/?token={ann.token}"
-        answer = await ann.anonymous().send("GET", f"/?token={ann.token}")
+        answer = await log_in(ann, ann.token or "")
         assert (answer.status, answer.headers["location"]) == (303, "./")
-        attributes = answer.headers["set-cookie"].split("; ")[1:]
+        name, *attributes = answer.headers["set-cookie"].split("; ")
+        assert name.startswith(f"{COOKIE}_{ann.port}=")
         assert {"HttpOnly", "SameSite=Strict", "Path=/"} == set(attributes)
         assert ann.token not in answer.headers["set-cookie"]
         shown = await ann.anonymous().send("GET", "/", Cookie=cookie_of(answer))
         assert shown.status == 200
+
+
+@live
+async def test_no_get_logs_in(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        for secret in (ann.token, (ann.application.console.link() or "").partition("=")[2]):
+            for query in (f"token={secret}", f"code={secret}"):
+                for path in ("/", "/login"):
+                    answer = await ann.anonymous().send("GET", f"{path}?{query}")
+                    assert "set-cookie" not in answer.headers
+                    assert b"<form" in answer.body
+
+
+@live
+async def test_link_logs_in_once_and_with_its_role_alone(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        for role in Access:
+            made = await ann.ask("POST", "links", {"role": role.value})
+            root, _, code = made["url"].partition("#code=")
+            assert root == ann.application.console.url == f"http://127.0.0.1:{ann.port}/"
+            answer = await log_in(ann, code)
+            session = await ann.anonymous().send("GET", "/api/v1/session", Cookie=cookie_of(answer))
+            assert orjson.loads(session.body)["access"] == role.value
+            assert (await log_in(ann, code)).status == 401
+        await ann.reader().ask("POST", "links", status=403)
 
 
 @live
@@ -105,42 +116,60 @@ async def test_session_of_the_reading_token_may_only_read(tmp_path: Path) -> Non
         origin = "http://127.0.0.1"
         session = await ann.anonymous().send("GET", "/api/v1/session", Cookie=cookie)
         assert orjson.loads(session.body) == {
-            "access": "look", "who": "look session from 127.0.0.1", "application": "canopy", "servers": ["server"],
-            "actions": []
+            "access": "look", "who": "session of console-token-read (look) from 127.0.0.1", "application": "canopy",
+            "servers": ["server"], "actions": []
         }  # fmt: skip
         crash = await ann.anonymous().send("POST", "/api/v1/actors/3/crash", Cookie=cookie, Origin=origin)
         assert crash.status == 403
 
 
 @live
-async def test_reading_token_may_look_at_everything_but_states_and_touch_nothing(tmp_path: Path) -> None:
+async def test_every_route_is_refused_to_the_roles_below_its_own(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
         registry = whereis("registry")
         assert isinstance(registry, Ref)
-        for route in ann.application.console.routes:
-            if route.access is not Access.LOOK:
-                path = re.sub(r"\{\w+\}", str(registry.id), route.path)
-                answer = await ann.reader().send(route.method, path)
-                assert (path, answer.status) == (path, 403)
-                assert f"needs the role {route.access.value}" in answer.body.decode()
-        assert (await ann.reader().get("overview"))["actors"] > 10
-        assert (await ann.reader().send("GET", "/metrics")).status == 200
+        for role in (Access.LOOK, Access.MODERATE):
+            asker = ann.holder(role.value, role)
+            for route in ann.application.console.routes:
+                if not role.covers(route.access):
+                    path = re.sub(r"\{\w+\}", str(registry.id), route.path)
+                    answer = await asker.send(route.method, path)
+                    assert (path, answer.status) == (path, 403)
+                    assert f"needs the role {route.access.value}" in answer.body.decode()
+            assert (await asker.get("overview"))["actors"] > 10
+            assert (await asker.send("GET", "/metrics")).status == 200
+            session = await asker.get("session")
+            assert session["actions"] == ([] if role is Access.LOOK else ["disconnect", "ban"])
         assert registry.is_alive()
 
 
 @live
-async def test_wrong_token_is_refused_and_then_throttled_and_then_even_the_right_one(tmp_path: Path) -> None:
+async def test_wrong_token_is_throttled_and_never_a_right_one(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
         mallory = Asker(ann.application, "x" * 43)
-        cookie = await logged_in(ann)
+        cookie, link = await logged_in(ann), ann.application.console.link() or ""
         for _ in range(FREE_FAILURES):
             await mallory.ask("GET", "overview", status=401)
-        assert (await mallory.ask("GET", "overview", status=429))["error"].startswith("too many")
-        answer = await ann.send("GET", "/api/v1/overview")
-        assert answer.status == 429
-        assert int(answer.headers["retry-after"]) > 0
-        assert (await ann.anonymous().send("GET", f"/?token={ann.token}")).status == 429
-        assert (await ann.anonymous().send("GET", "/api/v1/overview", Cookie=cookie)).status == 200
+        for _ in range(3):
+            refused = await mallory.send("GET", "/api/v1/overview")
+            assert refused.status == (await log_in(mallory, "wrong")).status == 429
+            assert int(refused.headers["retry-after"]) > 0
+            assert (await ann.send("GET", "/api/v1/overview")).status == 200
+            assert (await ann.reader().send("GET", "/metrics")).status == 200
+            assert (await ann.anonymous().send("GET", "/api/v1/overview", Cookie=cookie)).status == 200
+            await logged_in(ann)
+        assert (await log_in(ann, link.partition("#code=")[2])).status == 303
+
+
+@live
+async def test_cookie_of_a_session_is_found_among_others_of_its_name(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        cookie, bob = await logged_in(ann), ann.anonymous()
+        foreign = f"{COOKIE}_{ann.port}=foreign"
+        for given in (f"{foreign}; {cookie}", f"{cookie}; {foreign}", "; ".join([foreign] * 50 + [cookie])):
+            assert (await bob.send("GET", "/api/v1/overview", Cookie=given)).status == 200
+        other = cookie.replace(str(ann.port), str(ann.port + 1))
+        assert (await bob.send("GET", "/api/v1/overview", Cookie=other)).status == 401
 
 
 @live
@@ -162,10 +191,11 @@ async def test_form_or_header_that_makes_no_sense_is_a_wrong_token_and_crashes_n
         bob = ann.anonymous()
         fields = "&".join(["token=x"] * 20)
         assert (await bob.send("POST", "/login", fields.encode())).status == 401
-        assert (await bob.send("GET", f"/?{fields}")).status == 401
+        assert (await bob.send("POST", "/login?" + fields)).status == 401
         assert (await bob.send("POST", "/login", b"\xff\x00=%zz&token=%ff")).status == 401
         assert (await bob.send("GET", "/metrics", Authorization="Bearer \xff")).status == 401
-        for cookie in (COOKIE, f"{COOKIE}=", f";;={COOKIE}; =", f"{COOKIE}=\xff", f"{COOKIE}=a; " * 50):
+        name = f"{COOKIE}_{ann.port}"
+        for cookie in (name, f"{name}=", f";;={name}; =", f"{name}=\xff", f"{name}=a; " * 50):
             answer = await bob.send("GET", "/api/v1/session", Cookie=cookie)
             assert (cookie, answer.status) == (cookie, 401)
         cookie = await logged_in(ann.reader())
@@ -195,20 +225,8 @@ async def test_tokens_are_made_once_and_are_the_owners_alone(tmp_path: Path) -> 
     for name in ("console-token", "console-token-read"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
     async with console(tmp_path) as ann:
-        assert ann.token == first == (tmp_path / "console-token").read_text().strip()
+        assert ann.token == first
         assert ann.reader().token != ann.token
-
-
-def test_token_file_that_others_can_read_is_closed_and_a_broken_one_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "token"
-    path.write_text("t" * 40)
-    path.chmod(0o644)
-    assert keep_token(path) == "t" * 40
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    path.write_text("short")
-    token = keep_token(path)
-    assert len(token) >= 40
-    assert keep_token(path) == token
 
 
 # Other sites.
@@ -226,7 +244,7 @@ async def test_host_that_is_not_ours_is_refused_even_with_the_token(tmp_path: Pa
 
 
 @live
-async def test_request_of_another_site_is_refused_unless_it_only_gets(tmp_path: Path) -> None:
+async def test_request_of_another_site_is_refused(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
         cookie = await logged_in(ann)
         host = f"127.0.0.1:{ann.port}"
@@ -236,14 +254,47 @@ async def test_request_of_another_site_is_refused_unless_it_only_gets(tmp_path: 
             assert (origin, answer.status) == (origin, 403)
         assert not ann.application.sockets.is_draining
         for origin in ("http://[", "http://[::1", f"http://{host}/", f"http://{host}@evil.example", f"http://a@{host}"):
-            answer = await bob.send("POST", "/login", b"token=" + str(ann.token).encode(), Host=host, Origin=origin)
+            answer = await log_in(ann, ann.token or "", Host=host, Origin=origin)
             assert (origin, answer.status) == (origin, 403)
         shown = await bob.send("GET", "/api/v1/overview", Cookie=cookie, Host=host, Origin="http://evil.example")
-        assert shown.status == 200
         assert "access-control-allow-origin" not in shown.headers
         done = await bob.send("POST", "/api/v1/drain", Cookie=cookie, Host=host, Origin=f"http://{host}")
         assert done.status == 200
         assert ann.application.sockets.is_draining
+
+
+@live
+async def test_page_of_another_port_has_no_effect_and_leaves_no_line_in_the_audit_log(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        cookie, host = await logged_in(ann), f"127.0.0.1:{ann.port}"
+        ours, lines = f"http://{host}", len(await audit(ann.application))
+        for route in ann.application.console.routes:
+            path = re.sub(r"\{\w+\}", str(ann.application.top().id), route.path)
+            for site in ("same-site", "cross-site"):
+                # The Origin is ours where a browser would send none.
+                sent = {"Cookie": cookie, "Host": host, "Origin": ours, "Sec_Fetch_Site": site}
+                assert (path, (await ann.anonymous().send(route.method, path, **sent)).status) == (path, 403)
+        for _ in range(FREE_FAILURES + 1):
+            answer = await log_in(ann, "wrong", Host=host, Origin=ours, Sec_Fetch_Site="same-site")
+            assert answer.status == 403
+        assert (await log_in(ann, "wrong", Host=host, Origin=ours, Sec_Fetch_Site="same-origin")).status == 401
+        assert len(await audit(ann.application)) == lines + 1
+        assert (await ann.anonymous().send("GET", "/", Cookie=cookie, Sec_Fetch_Site="same-site")).status == 200
+        for site in ("same-origin", "none"):
+            answer = await ann.anonymous().send("GET", "/api/v1/overview", Cookie=cookie, Sec_Fetch_Site=site)
+            assert answer.status == 200
+
+
+@live
+async def test_nothing_that_gets_has_an_effect(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        await ann.ask("POST", f"actors/{ann.application.top().id}/trace")
+        lines = len(await audit(ann.application))
+        for route in ann.application.console.routes:
+            if route.method == "GET":
+                path = re.sub(r"\{\w+\}", str(ann.application.top().id), route.path)
+                assert (await ann.send("GET", path)).status < 500
+        assert len(await audit(ann.application)) == lines
 
 
 @live
@@ -257,6 +308,36 @@ async def test_websocket_of_another_site_is_refused(tmp_path: Path) -> None:
                 "GET", "/api/v1/live", Cookie=cookie, Host=host, Origin=origin, **upgrade
             )
             assert (origin, answer.status) == (origin, status)
+
+
+@live
+async def test_login_works_behind_a_proxy_that_speaks_tls(tmp_path: Path) -> None:
+    origin = "https://console.example.org"
+    named = {"Host": "console.example.org", "Origin": origin}
+    async with console(tmp_path, console_origin=(origin,)) as ann:
+        assert ann.application.console.url == f"{origin}/"
+        for host in ("console.example.org", f"127.0.0.1:{ann.port}"):  # some pass it on, and some write their own
+            answer = await log_in(ann, ann.token or "", **{**named, "Host": host})
+            assert answer.status == 303
+            assert answer.headers["set-cookie"].startswith(f"__Host-{COOKIE}_{ann.port}=")
+            assert answer.headers["set-cookie"].endswith("; Secure")
+            cookie = cookie_of(answer)
+            sent = {"Cookie": cookie, "Host": host, "Origin": origin}
+            assert (await ann.anonymous().send("POST", "/api/v1/actors/1/resume", **sent)).status == 200
+            upgrade = {name.replace("-", "_"): value for name, value in HANDSHAKE.items() if name != "Host"}
+            assert (await ann.anonymous().send("GET", "/api/v1/live", **sent, **upgrade)).status == 101
+
+
+@live
+async def test_proxy_that_is_trusted_tells_the_address_and_tls(tmp_path: Path) -> None:
+    async with console(tmp_path, trusted_proxy=Proxies.parse(["127.0.0.1"]), console_names=("c.example",)) as ann:
+        told = {"Host": "c.example", "X_Forwarded_Proto": "https", "X_Forwarded_For": "192.0.2.7"}
+        answer = await log_in(ann, ann.token or "", Origin="https://c.example", **told)
+        assert answer.status == 303
+        assert answer.headers["set-cookie"].endswith("; Secure")
+        session = await ann.anonymous().send("GET", "/api/v1/session", Cookie=cookie_of(answer), **told)
+        assert orjson.loads(session.body)["who"] == "session of console-token (administer) from 192.0.2.7"
+        assert (await log_in(ann, ann.token or "", Origin="http://c.example", **told)).status == 403
 
 
 # What every answer guards against.
@@ -274,10 +355,11 @@ async def test_every_answer_has_the_headers_that_guard_a_browser(tmp_path: Path)
             await ann.send("GET", "/api/v1/overview", Host="evil.example"),
             await ann.anonymous().send("GET", "/"),
             await ann.anonymous().send("GET", "/api/v1/overview"),
-            await ann.anonymous().send("GET", "/?token=wrong"),
-            await ann.anonymous().send("GET", f"/?token={ann.token}"),
+            await log_in(ann, "wrong"),
+            await log_in(ann, ann.token or ""),
+            await ann.anonymous().send("GET", "/login"),
         ]
-        assert [answer.status for answer in answers] == [200, 200, 200, 404, 405, 403, 401, 401, 401, 303]
+        assert [answer.status for answer in answers] == [200, 200, 200, 404, 405, 403, 401, 401, 401, 303, 200]
         for answer in answers:
             policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
             assert policy["default-src"] == "'none'"
@@ -365,6 +447,6 @@ def test_port_that_is_meant_by_default_gives_way(tmp_path: Path, monkeypatch: py
 def test_console_can_be_off(tmp_path: Path) -> None:
     application: CanvasApplication = new_application(tmp_path, console_port=None)
     assert application.console.web is None
-    assert application.console.url is None
+    assert application.console.url is application.console.link() is None
     assert not (tmp_path / "console-token").exists()
     application.close()

@@ -5,6 +5,7 @@ from asyncio import CancelledError
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from actors import (
     NOPROC,
@@ -349,14 +350,17 @@ async def test_listener_that_cannot_be_reached_harms_neither_the_change_nor_the_
     table = Table[str]("names", listeners=[Unreachable(failure), probe.ref])
     top = await start_registry(table)
     [before] = await which_children(top)
-    ann = await start(Member, table, "a")
-    table.update_value("a", str.upper, ann)
-    await kill(ann)
-    assert [await probe.receive_message() for _ in range(3)] == [
-        Registered("names", "a", ann, "value of a"),
-        Registered("names", "a", ann, "VALUE OF A"),
-        Unregistered("names", "a", ann, "VALUE OF A"),
-    ]
+    with capture_logs() as logs:
+        ann = await start(Member, table, "a")
+        table.update_value("a", str.upper, ann)
+        await kill(ann)
+        assert [await probe.receive_message() for _ in range(3)] == [
+            Registered("names", "a", ann, "value of a"),
+            Registered("names", "a", ann, "VALUE OF A"),
+            Unregistered("names", "a", ann, "VALUE OF A"),
+        ]
+    failed = [entry for entry in logs if entry["event"] == "registry.listener_failed"]
+    assert [(entry["table"], entry["listener"]) for entry in failed] == [("names", "<Unreachable>")] * 3
     assert list(table) == []
     assert await which_children(top) == [before]
 

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from actors.testing import settle
 from protocol import Request, Response
-from supervision.server import Policy, Proxies, Refusal, WebSocket
-from supervision.server.admission import PAGE, RETRY_AFTER, Admission
+from supervision.server import Policy, Proxies, Refusal, Sockets, WebSocket
+from supervision.server.addresses import household
+from supervision.server.admission import PAGE, RETRY_AFTER, Admission, Strangers
 from tests.server.test_drainer import Listener
 from tests.support.instance import ServerSimulation, simulated_server
 from tests.support.scenarios import simulated
@@ -85,7 +86,89 @@ def test_rules_that_are_off_cost_no_memory() -> None:
     assert not admission.websockets.present
 
 
+@given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from([ANN, BOB, "2001:db8::1", "2001:db8::2"]))))
+def test_stranger_that_makes_room_is_the_oldest_of_those_who_are_most(arrivals: list[tuple[int, str]]) -> None:
+    strangers, present = Strangers[int](), dict[int, str]()
+    for number, address in arrivals:
+        if number in present:
+            strangers.discard(number)
+            del present[number]
+        else:
+            strangers.add(number, address)
+            present[number] = household(address)
+        assert len(strangers) == len(present)
+    while present:
+        households = list(present.values())
+        dropped = strangers.pop()
+        assert households.count(present[dropped]) == max(map(households.count, households))
+        assert dropped == next(number for number, where in present.items() if where == present[dropped])
+        del present[dropped]
+
+
 # With a server.
+
+
+class Host:
+    """Recognizes whoever names themselves in the path."""
+
+    def __init__(self) -> None:
+        self.sockets: Sockets | None = None
+
+    def __call__(self, request: Request) -> Response:
+        """Answer one request."""
+        assert self.sockets is not None
+        holder = request.path.strip("/")
+        spare = 0 if holder.startswith("admin") else 2
+        refusal = self.sockets.recognize(request.connection, holder, spare=spare) if holder else None
+        if refusal is not None:
+            raise refusal.error
+        return Response(200, (), holder.encode())
+
+
+def say(server: ServerSimulation, holder: str, address: str = ANN) -> VirtualBrowser:
+    """A client that says who it is."""
+    browser = VirtualBrowser(server.door, address)
+    browser.send_bytes(f"GET /{holder} HTTP/1.1\r\nHost: canopy\r\n\r\n".encode())
+    return browser
+
+
+@simulated
+async def test_strangers_keep_nobody_out_however_many_they_are() -> None:
+    host = Host()
+    async with simulated_server(host, max_connections=6, max_strangers=4, max_per_holder=2) as server:
+        host.sockets = server.sockets
+        known = say(server, "ann", BOB)
+        await known.answer()
+        for number in range(50):
+            stranger = VirtualBrowser(server.door, f"192.0.2.{number % 7 + 10}")
+            stranger.send_bytes(b"GET / HTTP/1.1\r\nHost: ")
+            await settle()
+            assert len(server.sockets.wires) <= 4 + 1
+            assert (await say(server, "").answer()).startswith(b"HTTP/1.1 200 ")
+        admin = say(server, "admin")
+        assert (await admin.answer()).endswith(b"admin")
+        known.send_bytes(b"GET /ann HTTP/1.1\r\nHost: canopy\r\n\r\n")
+        assert (await known.answer()).endswith(b"ann")
+        assert server.sockets.cut_off["crowded"] > 90
+        assert not server.sockets.refused
+
+
+@simulated
+async def test_holder_has_a_share_of_the_connections_and_some_are_spared() -> None:
+    host = Host()
+    async with simulated_server(host, max_connections=6, max_strangers=9, max_per_holder=2) as server:
+        host.sockets = server.sockets
+        present = {holder: [say(server, holder) for _ in range(2)] for holder in ("ann", "bob")}
+        for holder, browsers in present.items():
+            assert [(await browser.answer())[-3:] for browser in browsers] == [holder.encode()] * 2
+            assert b" 429 " in (await say(server, holder).answer())[:16]
+        assert b" 503 " in (await say(server, "eve").answer())[:16]
+        for _ in range(2):
+            assert (await say(server, "admin").answer()).endswith(b"admin")
+        assert b" 503 " in (await say(server, "admin2").answer())[:16]
+        present["ann"][0].hang_up(EOF)
+        await present["ann"][0].end()
+        assert (await say(server, "ann").answer()).endswith(b"ann")
 
 
 @simulated

@@ -45,6 +45,22 @@ async def test_crowd_that_comes_at_once_is_let_in() -> None:
 
 
 @simulated
+async def test_queue_that_is_empty_is_not_asked_again() -> None:
+    async with simulated_server(answer) as server:
+        accept, asked = server.door.accept, 0
+
+        def count() -> object:
+            nonlocal asked
+            asked += 1
+            return accept()
+
+        server.door.accept = count  # type: ignore[method-assign, assignment]
+        await visit(server)
+        await quiet()
+        assert asked == 2
+
+
+@simulated
 async def test_one_too_many_gets_503_and_the_others_never_notice() -> None:
     async with simulated_server(answer, max_connections=2) as server:
         first, second = await visit(server), await visit(server)

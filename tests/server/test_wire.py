@@ -10,6 +10,7 @@ from actors.debug import force_exit
 from actors.testing import Probe, kill, quiet, run, settle
 from protocol import Binary, Closed, Event, Opcode, Request, Response, Text, encode_frame, validate
 from supervision.server import Connection, Policy, Sockets, WebSocket, Wire
+from supervision.server.incoming import COSTLY_READ, LONG_READ
 from supervision.server.outgoing import MAX_CORKED
 from tests.server.test_connection import Aviary, get, greeted, text
 from tests.support.instance import simulated_server
@@ -19,6 +20,51 @@ from tests.support.virtual_network import MASK, VirtualBrowser
 HIGH_WATER = 64 * 1024
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 CLOSE = encode_frame(Opcode.CLOSE, b"\x03\xe8", mask=MASK)
+
+
+# How much is taken in at once.
+
+
+@simulated
+async def test_peer_that_was_costly_to_hear_is_heard_in_long_pieces_again() -> None:
+    """Control frames take longer than their bytes: while they come, others have their turn more often."""
+    pings, text = encode_frame(Opcode.PONG, b"", mask=MASK), encode_frame(Opcode.TEXT, bytes(COSTLY_READ), mask=MASK)
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        (wire,) = server.sockets.wires.values()
+        strides = []
+        for data in (text, pings * (COSTLY_READ // 2), text, text):
+            peer.send_bytes(data)
+            await settle(0.1)
+            strides.append(wire._stride)
+        assert strides == [LONG_READ, COSTLY_READ, LONG_READ, LONG_READ]
+
+
+# Signs of life.
+
+
+@simulated
+async def test_ping_is_sent_neither_behind_a_backlog_nor_behind_a_close_frame() -> None:
+    async with simulated_server(Aviary()) as server:
+        peer = await greeted(await server.join())
+        (wire,) = server.sockets.wires.values()
+        assert wire.ping()
+        await settle(0.1)
+        peer.stall()
+        wire.send_binary(bytes(2 * HIGH_WATER))
+        wire.uncork()
+        await quiet()
+        assert wire.is_congested
+        written = wire.bytes_out
+        assert not wire.ping()
+        assert wire.bytes_out == written
+        peer.catch_up()
+        await settle(0.1)
+        assert not wire.is_congested
+        wire.close()
+        written = wire.bytes_out
+        assert not wire.ping()
+        assert wire.bytes_out == written
 
 
 # Peers that do not read.

@@ -265,6 +265,21 @@ async def test_a_kill_leaves_no_process_that_refuses_to_end() -> None:
     assert processes() == []
 
 
+@pytest.mark.parametrize("where", IN_A_STOP)
+@simulated
+async def test_a_loop_that_shuts_down_during_a_stop_leaves_nothing(where: str) -> None:
+    application = hanging_stop(where, [])
+    await application.start()
+    stop = asyncio.ensure_future(application.stop())
+    await asyncio.sleep(1)
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:  # as `asyncio.run` does
+        task.cancel()
+    await asyncio.wait({stop})
+    assert processes() == []
+    assert await application.wait() == KILLED
+
+
 # One life at a time.
 
 

@@ -1,16 +1,25 @@
 """A canvas with a console on a free port, and somebody who asks it."""
 
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
+from actors import call
 from canvas.application import CanvasApplication
+from supervision.console.audit import BEGUN, Line
+from supervision.console.sessions import Access
+from supervision.console.tokens import add_token
 from tests.support.instance import new_application, running
 from tests.support.raw_socket import Answer, RawSocket
+
+SETTLED = "settled"
+"""The action of a line that a test has written."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +46,11 @@ class Asker:
 
     def reader(self) -> "Asker":
         """The same with the token that may only look."""
-        tokens = self.application.console.tokens
-        assert tokens is not None
-        return Asker(self.application, tokens.read)
+        return Asker(self.application, plain_token(self.application.config.data, "console-token-read"))
+
+    def holder(self, name: str, role: Access) -> "Asker":
+        """The same with a new token of this role."""
+        return Asker(self.application, add_token(self.application.config.data, name, role, time.time(), None))
 
     async def send(self, method: str, target: str, body: bytes = b"", /, **headers: str | None) -> Answer:
         """Send one request as it is."""
@@ -67,7 +78,48 @@ class Asker:
 async def console(data: Path, **options: Any) -> AsyncIterator[Asker]:
     """Run a canvas with a console; yields somebody who may do everything."""
     application = new_application(data, console_port=0, **options)
-    tokens = application.console.tokens
-    assert tokens is not None
     async with running(application):
-        yield Asker(application, tokens.admin)
+        yield Asker(application, plain_token(data, "console-token"))
+
+
+def plain_token(data: Path, name: str) -> str:
+    """The token in a file of the data folder."""
+    return (data / name).read_text().strip()
+
+
+def read_audit(data: Path) -> list[dict[str, str]]:
+    """The lines of an audit log that nobody writes any more."""
+    lines = [orjson.loads(line) for line in (data / "audit.log").read_bytes().splitlines()]
+    return [line for line in lines if line["action"] != SETTLED]
+
+
+async def audit(application: CanvasApplication) -> list[dict[str, str]]:
+    """The lines of the audit log, with those that nobody has waited for."""
+    writer = application.console._audit.writer
+    assert writer is not None
+    assert await call(writer, Line(0.0, "a test", SETTLED, "", "")) is None
+    return read_audit(application.config.data)
+
+
+async def outcomes(application: CanvasApplication) -> list[dict[str, str]]:
+    """Those that say what came of an attempt, without the logins."""
+    return [line for line in await audit(application) if line["result"] != BEGUN and line["action"] != "login"]
+
+
+def cookie_of(answer: Answer) -> str:
+    """The cookie that an answer sets."""
+    cookie = answer.headers["set-cookie"].partition(";")[0]
+    assert cookie.partition("=")[2]
+    return cookie
+
+
+async def log_in(asker: Asker, token: str, **headers: str | None) -> Answer:
+    """Send the form of the login page."""
+    return await asker.anonymous().send("POST", "/login", urlencode({"token": token}).encode(), **headers)
+
+
+async def logged_in(asker: Asker) -> str:
+    """The cookie of a new session."""
+    answer = await log_in(asker, asker.token or "")
+    assert answer.status == 303
+    return cookie_of(answer)

@@ -95,28 +95,16 @@ export class Actions {
     return this.#do(question, () => this.#api.post(`actors/${ref}/${path}`, body), `${verb}: ${label} (${ref})`);
   }
 
-  /** @param {{id: string, user: string | null, peer: string}} connection */
-  disconnect({ id, user, peer }) {
+  /** @param {{id: string, user: string | null, name: string, peer: string}} connection */
+  disconnect({ id, user, name, peer }) {
+    const who = name || (user ?? peer);
     const question = {
-      title: `Disconnect ${user ?? peer}?`,
+      title: `Disconnect ${who}?`,
       text: "Its client is told to go, with the close code 1008. It may come again.",
       verb: "Disconnect",
       danger: true,
     };
-    return this.#do(question, () => this.#api.post(`connections/${encodeURIComponent(id)}/disconnect`), `Disconnected ${user ?? peer}`);
-  }
-
-  /** @param {{id: string, address: string}} connection */
-  ban({ id, address }) {
-    const question = {
-      title: `Ban ${address}?`,
-      text: "The client is told to go, and nobody else comes in from its address until the ban is over.",
-      verb: "Ban",
-      danger: true,
-      fields: [{ name: "minutes", label: "Minutes", value: 60, min: 1, max: 43_200 }],
-    };
-    const send = ({ minutes }) => this.#api.post(`connections/${encodeURIComponent(id)}/ban`, { seconds: minutes * 60 });
-    return this.#do(question, send, `Banned ${address}`);
+    return this.#do(question, () => this.#api.post(`connections/${encodeURIComponent(id)}/disconnect`), `Disconnected ${who}`);
   }
 
   /** @param {number} connections how many there are */

@@ -2,7 +2,8 @@
  * Questions to the server, and what it answers.
  */
 
-const ROOT = "api/v1/";
+/** Below the address of the page. */
+export const ROOT = "api/v1/";
 
 /** The server said no, and why; or could not be asked. */
 export class Refused extends Error {
@@ -23,8 +24,7 @@ export class Api {
    * @returns {Promise<any>}
    */
   get(path, query = {}) {
-    const given = Object.entries(query).filter(([, value]) => value !== "" && value !== undefined);
-    const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+    const text = parameters(query);
     return this.#ask("GET", text ? `${path}?${text}` : path);
   }
 
@@ -38,12 +38,27 @@ export class Api {
     return this.#ask("DELETE", path);
   }
 
+  /**
+   * Send a form.
+   * @param {{method: string, path: string}} form
+   * @param {Record<string, string>} query without what is empty
+   * @returns {Promise<any>}
+   */
+  send({ method, path }, query) {
+    return this.#ask(method, `${path}?${parameters(query)}`);
+  }
+
   async #ask(method, path, body) {
     const [response, answer] = await fetched(ROOT + path, { method, body: body && JSON.stringify(body) });
     if (response.status === 401) this.onlogout();
     if (!response.ok) throw new Refused(response.status, answer.error);
     return answer;
   }
+}
+
+function parameters(query) {
+  const given = Object.entries(query).filter(([, value]) => value !== "" && value !== undefined);
+  return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
 }
 
 async function fetched(path, options) {

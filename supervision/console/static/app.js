@@ -11,16 +11,19 @@ import { Pace } from "./pace.js";
 import { href, Router } from "./router.js";
 import { Status } from "./status.js";
 import { Toasts } from "./toast.js";
+import { visible } from "./visible.js";
 import { ActorView } from "./views/actor.js";
 import { ActorsView } from "./views/actors.js";
 import { ConnectionView } from "./views/connection.js";
 import { ConnectionsView } from "./views/connections.js";
 import { CrashView } from "./views/crash.js";
 import { CrashesView } from "./views/crashes.js";
+import { FormView } from "./views/form.js";
 import { NamesView } from "./views/names.js";
 import { OverviewView } from "./views/overview.js";
 import { PageView } from "./views/page.js";
 import { StoreView } from "./views/store.js";
+import { TopicsView } from "./views/topics.js";
 import { TreeView } from "./views/tree.js";
 
 /** Milliseconds between two looks at most. */
@@ -33,14 +36,15 @@ const VIEWS = {
   actors: ["Actors", ActorsView, ActorView],
   connections: ["Connections", ConnectionsView, ConnectionView],
   names: ["Names", NamesView],
+  topics: ["Topics", TopicsView],
   crashes: ["Crashes", CrashesView, CrashView],
   store: ["Store", StoreView],
 };
 
 /**
- * What every view is given. `servers` are those of the application, `overview` is the last one that the server told, `refresh` looks again at once,
+ * What every view is given. `servers` are those of the application, `forms` what it lets this session do, `overview` is the last one that the server told, `refresh` looks again at once,
  * `hurry` as soon as that does not cost the server much; `follow` says that the view has moved on by itself.
- * @typedef {{api: Api, actions: Actions, router: Router, toasts: Toasts, overview: any, refresh: () => void,
+ * @typedef {{api: Api, actions: Actions, dialog: Dialog, forms: Map<string, any>, router: Router, toasts: Toasts, overview: any, refresh: () => void,
  *   servers: string[], hurry: () => void, follow: (path: string[]) => void}} Context
  *
  * A view. `query` is what the address says, `changed` hears what the server tells by itself, `key` says whether a key was
@@ -76,11 +80,13 @@ class App {
   constructor(api, session, pages) {
     const toasts = new Toasts(document.getElementById("toasts"));
     const router = new Router();
-    const actions = new Actions({ api, toasts, dialog: new Dialog(), rights: session.actions });
+    const dialog = new Dialog();
+    const actions = new Actions({ api, toasts, dialog, rights: session.actions });
+    const forms = new Map(session.forms.map((form) => [form.id, form]));
     const refresh = () => void this.#pace?.now();
     const hurry = () => this.#pace?.tick(true);
     const follow = (path) => this.#follow(path);
-    this.#context = { api, actions, router, toasts, servers: session.servers, overview: null, refresh, hurry, follow };
+    this.#context = { api, actions, dialog, forms, router, toasts, servers: session.servers, overview: null, refresh, hurry, follow };
     this.#live = new Live(api);
     this.#status = new Status(() => this.#live.retry());
     const keyboard = new Keyboard({
@@ -111,12 +117,20 @@ class App {
   #list(pages) {
     const titles = Object.entries(VIEWS).map(([name, [title]]) => [href([name]), title]);
     const own = pages.map(({ id, title }) => [href(["pages", id]), title]);
-    const nav = document.getElementById("nav");
+    const list = document.getElementById("views");
     for (const [address, title] of [...titles, ...own]) {
       const link = h("a", { href: address }, title);
       this.#links.set(address, link);
-      nav.append(link);
+      list.append(link);
     }
+    const menu = document.getElementById("menu");
+    menu.addEventListener("click", () => this.#unfold(menu.getAttribute("aria-expanded") !== "true"));
+  }
+
+  /** On a phone the list of views is behind a button. */
+  #unfold(isOpen) {
+    document.getElementById("menu").setAttribute("aria-expanded", String(isOpen));
+    document.getElementById("nav").classList.toggle("open", isOpen);
   }
 
   #show({ path, query }) {
@@ -136,6 +150,7 @@ class App {
   #make(name, id) {
     const context = this.#context;
     if (name === "pages" && id) return new PageView(context, id);
+    if (name === "forms" && context.forms.has(id)) return new FormView(context, context.forms.get(id));
     const [, All, One] = Object.hasOwn(VIEWS, name) ? VIEWS[name] : VIEWS.overview;
     return id !== undefined && One ? new One(context, id) : new All(context);
   }
@@ -152,7 +167,7 @@ class App {
       await view.refresh();
       if (pace.closed) return;
       this.#say("");
-      document.title = `${view.title} · Canopy console`;
+      document.title = `${visible(view.title)} · Canopy console`;
     }, INTERVAL);
     pace.onerror = (error) => this.#failed(error);
     pace.paused = this.#paused;
@@ -170,7 +185,8 @@ class App {
       if (address === current) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    this.#links.get(current)?.scrollIntoView({ block: "nearest", inline: "center" });
+    setText(document.getElementById("menu-title"), this.#links.get(current)?.textContent ?? "Views");
+    this.#unfold(false);
   }
 
   #heard(message) {
@@ -206,8 +222,9 @@ class App {
 
 async function start() {
   const api = new Api();
-  // The page without a session is the one that asks for the token; what comes after the hash stays.
-  api.onlogout = () => location.reload();
+  // Not a reload: this page may be let in where its questions are not. What comes after the hash stays.
+  api.onlogout = () => location.replace(`login${location.hash}`);
+  if (location.hash.startsWith("#code=")) return api.onlogout();
   const [session, { pages }] = await Promise.all([api.get("session"), api.get("pages")]);
   new App(api, session, pages);
 }

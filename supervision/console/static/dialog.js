@@ -4,6 +4,7 @@
  * @typedef {{name: string, label: string, value: number, min: number, max: number}} Field a number to be given
  * @typedef {{title: string, text: string, verb: string, danger?: boolean, fields?: Field[]}} Question
  */
+import { showOffers } from "./acts.js";
 import { h } from "./dom.js";
 
 export class Dialog {
@@ -44,6 +45,27 @@ export class Dialog {
       };
       this.#dialog.addEventListener("close", closed, { once: true });
     });
+  }
+
+  /**
+   * Let people choose what to do about something.
+   * @param {string} title
+   * @param {import("./acts.js").Offer[]} offers
+   */
+  offer(title, offers) {
+    const list = h("div", { className: "menu" });
+    showOffers(list, offers.map((offer) => (offer.press ? { ...offer, press: () => this.#closed(offer.press) } : offer)));
+    list.addEventListener("click", ({ target }) => target.closest("a") && this.#dialog.close());
+    const cancel = h("form", { method: "dialog" }, h("footer", null, h("button", { className: "button" }, "Cancel")));
+    this.#dialog.replaceChildren(h("h2", { id: "ask-title" }, title), list, cancel);
+    this.#dialog.returnValue = "";
+    this.#dialog.showModal();
+  }
+
+  /** Close, and then go on: what comes next may be a question. @param {() => void} then */
+  #closed(then) {
+    this.#dialog.addEventListener("close", then, { once: true });
+    this.#dialog.close();
   }
 }
 

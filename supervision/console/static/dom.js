@@ -1,6 +1,9 @@
 /**
- * Elements without markup: every text is a text node, so a label can never become an element.
+ * Elements without markup: every text is a text node, so a label can never become an element; and no character of it can
+ * hide, or draw over its neighbours.
  */
+
+import { visible } from "./visible.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -19,7 +22,8 @@ const SVG = "http://www.w3.org/2000/svg";
 export function h(tag, props, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props ?? {})) set(element, name, value);
-  element.append(...children.filter((child) => child !== null));
+  const shown = children.filter((child) => child !== null);
+  element.append(...shown.map((child) => (typeof child === "string" ? visible(child, isBlock(element)) : child)));
   return element;
 }
 
@@ -43,7 +47,8 @@ export function s(tag, attributes = {}, ...children) {
  * @param {string} text
  */
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = visible(text, isBlock(element));
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 /**
@@ -91,9 +96,15 @@ export function reconcile(parent, items, keyOf, make, update = () => {}) {
   if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
 }
 
+/** Whether an element shows lines as lines. */
+function isBlock(element) {
+  return element.tagName === "PRE";
+}
+
 function set(element, name, value) {
   if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
   else if (name === "dataset") Object.assign(element.dataset, value);
-  else if (name === "role" || name.includes("-")) element.setAttribute(name, value);
+  else if (name === "role" || name.includes("-")) element.setAttribute(name, visible(String(value)));
+  else if (name === "title" || name === "textContent") element[name] = visible(value);
   else element[name] = value;
 }

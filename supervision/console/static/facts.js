@@ -2,16 +2,27 @@
  * Names and values, one below the other; a value may be a link.
  */
 import { h, reconcile, setLink, setText } from "./dom.js";
+import { anything, isQuantity, title } from "./format.js";
 
 /**
  * @param {HTMLElement} list a `dl`
- * @param {[string, string, string?][]} rows name, value, address
+ * @param {[string, string, string?, string?][]} rows name, value, address, level
  */
 export function facts(list, rows) {
-  reconcile(list, rows, ([name]) => name, ([name]) => h("div", null, h("dt", null, name), h("dd")), (row, [, value, address]) => {
+  reconcile(list, rows, ([name]) => name, ([name]) => h("div", null, h("dt", null, name), h("dd")), (row, [, value, address, level]) => {
+    row.lastElementChild.dataset.level = level ?? "";
     if (address) setLink(row.lastElementChild, address, value);
     else setText(row.lastElementChild, value);
   });
+}
+
+/**
+ * What the application tells, as facts.
+ * @param {Record<string, any>} values
+ * @returns {[string, string, string, string][]}
+ */
+export function told(values) {
+  return Object.entries(values).map(([name, value]) => [title(name), anything(value), "", isQuantity(value) ? value.level : ""]);
 }
 
 /**

@@ -15,6 +15,30 @@ export function count(value) {
   return value === null ? UNKNOWN : INTEGER.format(value);
 }
 
+/** @param {any} value of a page of the application @returns {boolean} whether it is a number with a unit, or a warning */
+export function isQuantity(value) {
+  return typeof value === "object" && value !== null && "amount" in value;
+}
+
+/** From which value on a number is a warning, and from which it is bad. */
+const LEVELS = { loop_lag: [0.05, 0.25], cpu: [0.8, 0.95], share: [0.8, 0.95] };
+
+/**
+ * Whether somebody should look at a number.
+ * @param {keyof typeof LEVELS} name
+ * @param {number | null} value
+ * @returns {"" | "warning" | "bad"}
+ */
+export function level(name, value) {
+  const [warning, bad] = LEVELS[name];
+  return value === null || value < warning ? "" : value < bad ? "warning" : "bad";
+}
+
+/** @param {string} name of a value @returns {string} the same as a title */
+export function title(name) {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}
+
 /** @param {number | null} value something in a second */
 export function rate(value) {
   if (value === null) return UNKNOWN;
@@ -72,9 +96,13 @@ export function why(reason) {
   return reason === "crash" ? "crash: somebody asked for it, in a console or by canopy crash" : reason;
 }
 
+/** Units of quantities, which the application tells -> how they are written. */
+const UNITS = { bytes, seconds };
+
 /** @param {any} value of any kind, of a page of the application */
 export function anything(value) {
   if (value === null || value === undefined) return UNKNOWN;
+  if (isQuantity(value)) return (UNITS[value.unit] ?? anything)(value.amount);
   if (typeof value === "number") return Number.isInteger(value) ? count(value) : DIGITS.format(value);
   if (typeof value === "boolean") return value ? "yes" : "no";
   return typeof value === "string" ? value : JSON.stringify(value);

@@ -3,9 +3,9 @@
  *
  * @template R
  * @typedef {{name: string, label: string, show: (row: R, cell: HTMLElement) => void, sorts?: boolean, number?: boolean,
- *   wide?: boolean, extra?: boolean, hint?: string, rare?: boolean}} Column
+ *   wide?: boolean, hint?: string, acts?: boolean}} Column
  *   number: aligned to the right, and sorted from the largest on at first; wide: gets the room that is left;
- *   extra: not shown on a phone; rare: only where there is much room
+ *   acts: stays in sight when the others scroll
  */
 import { h, reconcile, setText } from "./dom.js";
 import { count } from "./format.js";
@@ -27,6 +27,7 @@ export class Table {
   #heads = /** @type {Map<string, HTMLElement>} */ (new Map());
   #body = h("tbody");
   #search = /** @type {HTMLInputElement} */ (h("input", { type: "search", className: "search", spellcheck: false }));
+  #title = h("h2");
   #count = h("output", { className: "soft count" });
   #note = h("p", { className: "empty", hidden: true });
   #previous = h("button", { type: "button", className: "button", "aria-label": "Previous page" }, "‹");
@@ -36,13 +37,14 @@ export class Table {
   /**
    * @param {{columns: Column<any>[], keyOf: (row: any) => string, isLink?: boolean, search?: string,
    *   filters?: HTMLElement[], empty: string, caption: string}} parts isLink: a click anywhere in a row opens
-   *   its first link; search: what the search box says; none without it
+   *   its first link; search: what the search box says; none without it; caption: the heading
    */
   constructor({ columns, keyOf, isLink, search, filters = [], empty, caption }) {
     this.#columns = columns;
     this.#keyOf = keyOf;
     this.#isLink = isLink;
     this.#empty = empty;
+    setText(this.#title, caption);
     this.#search.placeholder = search ?? "";
     this.#search.hidden = !search;
     this.#search.setAttribute("aria-label", search ?? "");
@@ -53,7 +55,7 @@ export class Table {
     this.element = h(
       "section",
       { className: "table panel" },
-      h("div", { className: "bar" }, this.#search, ...filters, h("span", { className: "space" }), this.#count, this.#previous, this.#next),
+      h("div", { className: "bar" }, this.#title, this.#search, ...filters, h("span", { className: "space" }), this.#count, this.#previous, this.#next),
       h("div", { className: "scroll" }, h("table", { "aria-label": caption }, h("thead", null, head), this.#body)),
       this.#note,
     );
@@ -95,6 +97,13 @@ export class Table {
     if (offset < 0 || offset >= this.#total) return;
     this.onquery({ offset });
     this.element.querySelector(".scroll").scrollTop = 0;
+  }
+
+  /** @param {string} key @returns {boolean} whether it turns the page */
+  key(key) {
+    if (key !== "[" && key !== "]") return false;
+    this.turn(key === "]" ? 1 : -1);
+    return true;
   }
 
   /** Let people type what they look for. */
@@ -156,6 +165,6 @@ export function column(name, label, text, more = {}) {
   return { name, label, show: (row, cell) => setText(cell, text(row)), ...more };
 }
 
-function classOf({ number, wide, extra, rare }) {
-  return [number && "number", wide && "wide", extra && "extra", rare && "rare"].filter(Boolean).join(" ");
+function classOf({ number, wide, acts }) {
+  return [number && "number", wide && "wide", acts && "acts"].filter(Boolean).join(" ");
 }

@@ -2,6 +2,8 @@
  * Short messages that go away by themselves. A message that is already there is not said twice.
  */
 
+import { setText } from "./dom.js";
+
 const STAY = 4500;
 const MAX_TOASTS = 3;
 
@@ -30,7 +32,7 @@ export class Toasts {
   #add(text, kind) {
     const element = document.createElement("div");
     element.className = `toast ${kind}`;
-    element.textContent = text;
+    setText(element, text);
     element.addEventListener("click", () => this.#remove(text));
     this.#shelf.append(element);
     return element;

@@ -18,14 +18,14 @@ from supervision.console import text
 from supervision.console.client import AdminError
 from supervision.console.text import Json
 from supervision.console.tui.details import ActorScreen, CrashScreen, Details
-from supervision.console.tui.dialogs import ChooseLevel, Confirm, Keys
+from supervision.console.tui.dialogs import Choose, ChooseLevel, Confirm, Keys
 from supervision.console.tui.link import Link
 from supervision.console.tui.listing import Actors, Connections, Crashes, Names
 from supervision.console.tui.overview import Overview
 from supervision.console.tui.pages import Pages, Store
 from supervision.console.tui.status import StatusLine
 from supervision.console.tui.tree import TreeView
-from supervision.console.tui.view import Act, OpenActor, OpenCrash, Stale, View
+from supervision.console.tui.view import Act, Offer, OpenActor, OpenCrash, Stale, View
 
 INTERVAL = 1.0
 """Seconds between two looks."""
@@ -162,6 +162,32 @@ class ConsoleApp(App[int]):
     async def _act(self, event: Act) -> None:
         if await self.push_screen_wait(Confirm(event.question)):
             await self._do(event.do)
+
+    @on(Offer)
+    @work
+    async def _offer(self, event: Offer) -> None:
+        try:
+            forms = {form["id"]: form for form in (await self.link.get("session"))["forms"]}
+            acts = [act for act in event.acts if act["form"] in forms]
+            chosen = await self.push_screen_wait(Choose(event.about, (text.clean(act["label"]) for act in acts)))
+            if chosen is not None:
+                await self._use(forms[acts[chosen]["form"]], acts[chosen]["values"])
+        except AdminError as error:
+            self.notify(text.clean(error), severity="error", markup=False)
+        self._stale.set()
+
+    async def _use(self, form: Json, values: dict[str, str]) -> None:
+        """Tell what a form would do, and have it done once the user has said yes."""
+        given = {field["name"]: field["value"] for field in form["fields"]} | values
+        told = (await self.link.send(form, **given, apply="0"))["told"]
+        lines = [told["text"], *told["warnings"], *told["confirm"].values()]
+        question = "\n".join(map(text.clean, lines))
+        if not told["is_possible"]:
+            self.notify(question, markup=False)
+        elif await self.push_screen_wait(Confirm(question)):
+            agreed = dict.fromkeys(told["confirm"], "1")
+            done = await self.link.send(form, **given, **agreed, apply="1")
+            self.notify(text.clean(done["told"]["text"]), markup=False)
 
     async def _do(self, do: Any) -> None:
         try:

@@ -181,7 +181,7 @@ class ActorScreen(Details):
             self.post_message(Act(QUESTIONS[action].format(text.actor_name(self.seen["actor"])), do))
 
     async def _read_state(self, link: Link) -> Json:
-        seen: Json = await link.get("actors", self.ref, "state")
+        seen: Json = await link.post("actors", self.ref, "state")
         self._state, self.panel = seen, "state"
         return seen
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Literal
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -65,6 +66,31 @@ class ChooseLevel(ModalScreen[Level | None]):
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(LEVELS[event.option_index])
+
+
+class Choose(ModalScreen[int | None]):
+    """Asks for one of several things; the answer is its number.
+
+    Args:
+        title: what it is about
+        labels: the things
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
+
+    def __init__(self, title: str, labels: Iterable[str]) -> None:
+        super().__init__()
+        self._title = title
+        self._labels = list(labels)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self._title, markup=False)
+            yield OptionList(*(Option(Text(label)) for label in self._labels))
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_index)
 
 
 class Keys(ModalScreen[None]):

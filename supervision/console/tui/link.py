@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from supervision.console.client import ask_admin
+from supervision.console.text import Json
 
 TIMEOUT = 5.0
 """Seconds until an instance counts as gone that has taken a request and not answered it."""
@@ -31,6 +32,11 @@ class Link:
     async def post(self, *path: str, body: Any = None) -> Any:
         """Have something done."""
         return await self._ask("POST", path, body=body)
+
+    async def send(self, form: Json, **values: str) -> Any:
+        """Send a form of the application; a value that is empty is left out."""
+        given = {name: value for name, value in values.items() if value}
+        return await self._ask(form["method"], tuple(form["path"].split("/")), f"?{urlencode(given)}")
 
     async def delete(self, *path: str) -> Any:
         """Have something ended."""

@@ -16,7 +16,7 @@ from supervision.console.text import Column, Json
 from supervision.console.tui.link import Link
 from supervision.console.tui.rows import Rows
 from supervision.console.tui.search import Search
-from supervision.console.tui.view import Act, Done, OpenActor, OpenCrash, Stale, View
+from supervision.console.tui.view import Act, Done, Offer, OpenActor, OpenCrash, Stale, View
 
 PAGE = 100
 """Rows of a page."""
@@ -173,7 +173,7 @@ class Connections(Listing):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "disconnect", "Disconnect"),
-        Binding("b", "ban", "Ban"),
+        Binding("m", "offer", "More"),
     ]
 
     def __init__(self) -> None:
@@ -188,15 +188,22 @@ class Connections(Listing):
         """Say goodbye to the client under the cursor."""
         self._act("Disconnect {}?", "disconnect")
 
-    def action_ban(self) -> None:
-        """Keep the address under the cursor out, for an hour."""
-        self._act("Keep the address of {} out for an hour?", "ban")
+    def action_offer(self) -> None:
+        """Show what else can be done about the client under the cursor."""
+        row = self.table.current
+        if row is not None and row["acts"]:
+            self.post_message(Offer(row["acts"], text.clean(f"{_client(row)} at {row['peer']}")))
 
     def _act(self, question: str, action: str) -> None:
         row = self.table.current
         if row is not None:
-            who = f"{row['user'] or row['id']} at {row['peer']}"
+            who = f"{_client(row)} at {row['peer']}"
             self.post_message(Act(question.format(who), lambda link: link.post("connections", row["id"], action)))
+
+
+def _client(row: Json) -> str:
+    """Who is at the other end of a connection."""
+    return f"{row['name']} ({row['user']})" if row["name"] else str(row["user"] or row["id"])
 
 
 class Crashes(Listing):

@@ -55,8 +55,9 @@ def _page(page: Json) -> Iterator[RenderableType]:
     yield heading(page["title"])
     if page["values"]:
         yield _values(page["values"])
-    for each in page["tables"]:
-        yield _table(each)
+    table = page["table"]
+    if table is not None:
+        yield _table(table) if table["rows"] else Text(text.clean(table["empty"]))
     yield Text()
 
 
@@ -65,7 +66,9 @@ def _values(values: dict[str, Any]) -> Table:
 
 
 def _table(seen: Json) -> Table:
-    shown = Table(title=Text(text.clean(seen["title"])), title_justify="left", box=None, header_style="bold")
+    count, total = len(seen["rows"]), seen["total"]
+    title = seen["title"] if count == total else f"{seen['title']}: {count:,} of {total:,}"
+    shown = Table(title=Text(text.clean(title)), title_justify="left", box=None, header_style="bold")
     for column in seen["columns"]:
         shown.add_column(Text(text.clean(column)))
     for row in seen["rows"]:

@@ -66,6 +66,19 @@ class Act(Message):
     do: Callable[[Link], Awaitable[Json]]
 
 
+@dataclass
+class Offer(Message):
+    """Let the user choose one of the acts that the application offers, and do it.
+
+    Attributes:
+        acts: as the API has them
+        about: whom they are about
+    """
+
+    acts: list[Json]
+    about: str
+
+
 class Facts(VerticalScroll):
     """Text that one can scroll."""
 

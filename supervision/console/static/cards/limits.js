@@ -4,9 +4,6 @@
 import { h, reconcile, setText } from "../dom.js";
 import * as format from "../format.js";
 
-/** From here on a limit is worth a colour. */
-const HIGH = 0.8;
-
 export class LimitsCard {
   #list = h("ul", { className: "limits" });
   element = h("section", { className: "card panel" }, h("h3", null, "Limits"), this.#list);
@@ -16,7 +13,7 @@ export class LimitsCard {
       const [, text, meter] = row.children;
       setText(text, `${format.count(used)} of ${format.count(limit)}`);
       meter.firstElementChild.style.setProperty("--share", String(Math.min(1, share)));
-      row.classList.toggle("high", share >= HIGH);
+      row.dataset.level = text.dataset.level = format.level("share", share);
     });
   }
 }

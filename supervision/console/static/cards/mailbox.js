@@ -47,7 +47,7 @@ export class MailboxCard {
     const make = () => h("li", { className: "row" }, h("span", { className: "label" }), h("span", { className: "soft" }));
     this.#notes[title].hidden = rows.length > 0;
     reconcile(this.#lists[title], rows, hrefOf, make, (row, item) => {
-      setLink(row.firstElementChild, hrefOf(item), item.user ?? item.label);
+      setLink(row.firstElementChild, hrefOf(item), item.name || (item.user ?? item.label));
       setText(row.lastElementChild, `${item.mailbox ? `${count(item.mailbox)} waiting` : "empty now"}, peak ${count(item.peak)}`);
     });
   }

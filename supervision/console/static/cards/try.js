@@ -24,7 +24,7 @@ export class TryCard {
     const mayCrash = context.actions.may("exit");
     const about = mayCrash
       ? "Its supervisor starts another in its place, and nobody is disconnected."
-      : "This session may only look. The token in the file console-token may do more.";
+      : "This session may not do it: that takes the role administer.";
     this.element = h(
       "section",
       { className: "card panel", dataset: { testid: "try-card" } },

@@ -179,7 +179,7 @@ function rows({ actor, path, name, keys, trap_exit, message, connection }) {
     ["Holds", keys.join(", ")],
     ["Mailbox", `${format.count(actor.mailbox)} waiting, at most ${format.count(actor.peak)}`],
     ["Handled", `${format.count(actor.handled)}, lately ${format.count(actor.recent)}`],
-    ["Time used", `${format.seconds(actor.used)} since somebody looks, lately ${format.seconds(actor.recently_used)}`],
+    ["Time used", `${format.seconds(actor.used)} while it was watched, lately ${format.seconds(actor.recently_used)}`],
     ["Memory", `about ${format.bytes(actor.memory)}`],
     ["Handles now", message ?? ""],
     ["Traps exits", trap_exit ? "yes" : "no"],

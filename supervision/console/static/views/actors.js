@@ -29,17 +29,17 @@ export class ActorsView {
     filters: [this.#state, this.#kind],
     columns: [
       { name: "label", label: "Label", wide: true, show: ({ ref, label }, cell) => setLink(cell, toActor(ref), label) },
-      column("ref", "Number", ({ ref }) => ref, { ...NUMBER, rare: true }),
-      column("kind", "Kind", ({ kind }) => kind, { extra: true }),
-      { name: "state", label: "State", extra: true, show: ({ state }, cell) => setState(cell, state) },
+      column("ref", "Number", ({ ref }) => ref, { ...NUMBER }),
+      column("kind", "Kind", ({ kind }) => kind),
+      { name: "state", label: "State", show: ({ state }, cell) => setState(cell, state) },
       column("mailbox", "Mailbox", ({ mailbox }) => format.count(mailbox), { ...NUMBER, hint: "Messages that wait for it now" }),
-      column("peak", "Peak", ({ peak }) => format.count(peak), { ...NUMBER, extra: true, hint: "The longest its mailbox was at the beginning of a turn" }),
-      column("handled", "Handled", ({ handled }) => format.count(handled), { ...NUMBER, rare: true, hint: "Messages it has taken since it was started" }),
+      column("peak", "Peak", ({ peak }) => format.count(peak), { ...NUMBER, hint: "The longest its mailbox was at the beginning of a turn" }),
+      column("handled", "Handled", ({ handled }) => format.count(handled), { ...NUMBER, hint: "Messages it has taken since it was started" }),
       column("recent", "Recent", ({ recent }) => format.count(recent), { ...NUMBER, hint: "Messages it has taken lately" }),
-      column("used", "Time", ({ used }) => format.seconds(used), { ...NUMBER, rare: true, hint: "How long it ran since somebody began to look" }),
-      column("recently_used", "Recent time", ({ recently_used }) => format.seconds(recently_used), { ...NUMBER, extra: true, hint: "How long it ran lately" }),
-      column("restarts", "Restarts", ({ restarts }) => format.count(restarts), { ...NUMBER, extra: true }),
-      column("memory", "Memory", ({ memory }) => format.bytes(memory), { ...NUMBER, extra: true, hint: "An estimate: itself, its attributes, its mailbox" }),
+      column("used", "Time", ({ used }) => format.seconds(used), { ...NUMBER, hint: "How long it ran since somebody began to look" }),
+      column("recently_used", "Recent time", ({ recently_used }) => format.seconds(recently_used), { ...NUMBER, hint: "How long it ran lately" }),
+      column("restarts", "Restarts", ({ restarts }) => format.count(restarts), { ...NUMBER }),
+      column("memory", "Memory", ({ memory }) => format.bytes(memory), { ...NUMBER, hint: "An estimate: itself, its attributes, its mailbox" }),
     ],
   });
 
@@ -76,9 +76,7 @@ export class ActorsView {
 
   /** @param {KeyboardEvent} event */
   key({ key }) {
-    if (key !== "[" && key !== "]") return false;
-    this.#table.turn(key === "]" ? 1 : -1);
-    return true;
+    return this.#table.key(key);
   }
 }
 

@@ -1,11 +1,12 @@
 /**
  * One connection.
  */
+import { showOffers } from "../acts.js";
 import { h, setText } from "../dom.js";
 import { facts } from "../facts.js";
 import * as format from "../format.js";
 import { toActor } from "../router.js";
-import { hands } from "./connections.js";
+import { offersOfConnection, titleOf } from "./connections.js";
 
 export class ConnectionView {
   element;
@@ -13,26 +14,26 @@ export class ConnectionView {
 
   #context;
   #id;
-  /** @type {any} */
-  #row = null;
   #heading = h("h2");
+  #buttons = h("div", { className: "buttons" });
   #facts = h("dl", { className: "facts wide" });
 
   /** @param {import("../app.js").Context} context @param {string} id */
   constructor(context, id) {
     this.#context = context;
     this.#id = id;
-    const buttons = h("div", { className: "buttons" }, ...hands(context, () => this.#row));
-    this.element = h("section", { className: "panel padded" }, h("header", null, this.#heading, buttons), this.#facts);
+    this.element = h("section", { className: "panel padded" }, h("header", null, this.#heading, this.#buttons), this.#facts);
   }
 
   async refresh() {
     const row = await this.#context.api.get(`connections/${encodeURIComponent(this.#id)}`);
-    this.#row = row;
-    this.title = row.user ?? row.peer;
+    this.title = titleOf(row);
+    showOffers(this.#buttons, offersOfConnection(this.#context, row));
     setText(this.#heading, this.title);
     facts(this.#facts, [
       ["Actor", row.actor === null ? "none: it waits for one" : row.label, row.actor === null ? "" : toActor(row.actor)],
+      ["Name", row.name || "none"],
+      ["User", row.user ?? "none"],
       ["Address", row.peer],
       ["Server", row.server],
       ["State", row.state],

@@ -1,6 +1,7 @@
 /**
  * All connections as a table.
  */
+import { offersOf, showOffersOfRow } from "../acts.js";
 import { h, setLink } from "../dom.js";
 import * as format from "../format.js";
 import { href } from "../router.js";
@@ -11,18 +12,19 @@ const DEFAULTS = { sort: "age", order: "asc" };
 const ALL = "*";
 const NUMBER = { number: true };
 const COLUMNS = [
-  { name: "user", label: "User", wide: true, show: (row, cell) => setLink(cell, href(["connections", row.id]), row.user ?? row.label ?? row.id) },
-  column("peer", "Address", ({ peer }) => peer, { extra: true }),
-  column("server", "Server", ({ server }) => server, { rare: true }),
-  column("state", "State", ({ state, congested }) => (congested ? `${state}, congested` : state), { extra: true }),
-  column("age", "Age", ({ age }) => format.seconds(Math.floor(age)), { ...NUMBER, extra: true }),
+  { name: "name", label: "Name", show: (row, cell) => setLink(cell, href(["connections", row.id]), row.name || (row.user ?? (row.label || row.id))) },
+  column("user", "User", ({ user }) => user ?? ""),
+  column("peer", "Address", ({ peer }) => peer),
+  column("server", "Server", ({ server }) => server),
+  column("state", "State", ({ state, congested }) => (congested ? `${state}, congested` : state)),
+  column("age", "Age", ({ age }) => format.seconds(Math.floor(age)), { ...NUMBER }),
   column("mailbox", "Mailbox", ({ mailbox }) => format.count(mailbox), { ...NUMBER, hint: "Messages that wait for its actor now" }),
   column("peak", "Peak", ({ peak }) => format.count(peak), { ...NUMBER, hint: "The longest that mailbox was at the beginning of a turn" }),
   column("backlog", "Backlog", ({ backlog }) => format.bytes(backlog), { ...NUMBER, hint: "What it has not taken yet" }),
-  column("bytes_in", "In", ({ bytes_in }) => format.bytes(bytes_in), { ...NUMBER, extra: true }),
-  column("bytes_out", "Out", ({ bytes_out }) => format.bytes(bytes_out), { ...NUMBER, extra: true }),
-  column("round_trip", "Round trip", ({ round_trip }) => format.seconds(round_trip), { ...NUMBER, extra: true }),
-  column("compressed", "Compressed", ({ compressed }) => (compressed ? "yes" : "no"), { rare: true }),
+  column("bytes_in", "In", ({ bytes_in }) => format.bytes(bytes_in), { ...NUMBER }),
+  column("bytes_out", "Out", ({ bytes_out }) => format.bytes(bytes_out), { ...NUMBER }),
+  column("round_trip", "Round trip", ({ round_trip }) => format.seconds(round_trip), { ...NUMBER }),
+  column("compressed", "Compressed", ({ compressed }) => (compressed ? "yes" : "no")),
 ];
 
 export class ConnectionsView {
@@ -44,12 +46,12 @@ export class ConnectionsView {
     this.#server.addEventListener("change", () => context.router.refine({ server: this.#server.value, offset: 0 }));
     this.#table = new Table({
       caption: "Connections",
-      search: "User, address or label",
+      search: "Name, id, address or label",
       empty: "Nobody is connected.",
       keyOf: ({ id }) => id,
       isLink: true,
       filters: [this.#server],
-      columns: [...COLUMNS, ...this.#hands()],
+      columns: [...COLUMNS, this.#acts()],
     });
     this.#table.onquery = (changes) => context.router.refine(changes);
     this.element = this.#table.element;
@@ -74,28 +76,28 @@ export class ConnectionsView {
 
   /** @param {KeyboardEvent} event */
   key({ key }) {
-    if (key !== "[" && key !== "]") return false;
-    this.#table.turn(key === "]" ? 1 : -1);
-    return true;
+    return this.#table.key(key);
   }
 
-  #hands() {
-    const { actions } = this.#context;
-    if (!actions.may("disconnect")) return [];
-    const show = (row, cell) => cell.firstElementChild || cell.append(...hands(this.#context, () => row));
-    return [{ name: "actions", label: "", sorts: false, extra: true, show }];
+  #acts() {
+    const show = (row, cell) => showOffersOfRow(cell, offersOfConnection(this.#context, row), titleOf(row), this.#context.dialog);
+    return { name: "acts", label: "", sorts: false, acts: true, show };
   }
 }
 
+/** @param {any} row of a connection @returns {string} who that is */
+export function titleOf({ name, user, peer }) {
+  return name ? `${name} (${user})` : (user ?? peer);
+}
+
 /**
- * Buttons for what can be done to a connection.
+ * What can be done to a connection.
  * @param {import("../app.js").Context} context
- * @param {() => any} row
+ * @param {any} row
+ * @returns {import("../acts.js").Offer[]}
  */
-export function hands({ actions, refresh }, row) {
-  const button = (text, act) => h("button", { type: "button", className: "button danger", onclick: async () => (await act(row())) && refresh() }, text);
-  return [
-    actions.may("disconnect") ? button("Disconnect", (it) => actions.disconnect(it)) : null,
-    actions.may("ban") ? button("Ban", (it) => actions.ban(it)) : null,
-  ].filter((each) => each !== null);
+export function offersOfConnection(context, row) {
+  const { actions, refresh } = context;
+  const disconnect = { label: "Disconnect…", press: async () => (await actions.disconnect(row)) && refresh() };
+  return [...offersOf(context, row.acts), ...(actions.may("disconnect") ? [disconnect] : [])];
 }

@@ -13,6 +13,8 @@ export class CrashView {
   #context;
   #number;
   #loaded = false;
+  /** The test as it is: what is shown has escapes in it. */
+  #test = "";
   #heading = h("h2");
   #reason = h("p", { className: "reason", dataset: { testid: "reason" } });
   #facts = h("dl", { className: "facts" });
@@ -61,11 +63,12 @@ export class CrashView {
     fill(this.#traceback, traceback || "There is none: no exception ended it.");
     fill(this.#recent, recent.join("\n"));
     fill(this.#case, test);
+    this.#test = test;
     this.#state.parentElement.hidden = Object.keys(state).length === 0;
   }
 
   async #copyCase() {
-    const text = this.#case.textContent;
+    const text = this.#test;
     try {
       await navigator.clipboard.writeText(text);
       this.#context.toasts.say("Copied. Put it into a file test_….py.");

@@ -21,12 +21,12 @@ export class CrashesView {
     keyOf: ({ number }) => String(number),
     isLink: true,
     columns: [
-      column("number", "No.", ({ number }) => String(number), { ...FIXED, number: true, extra: true }),
+      column("number", "No.", ({ number }) => String(number), { ...FIXED, number: true }),
       { name: "label", label: "Actor", ...FIXED, show: ({ number, label }, cell) => setLink(cell, href(["crashes", String(number)]), label) },
       column("reason", "Reason", ({ reason }) => reason, { ...FIXED, wide: true }),
-      column("kind", "Kind", ({ kind }) => kind, { ...FIXED, extra: true }),
+      column("kind", "Kind", ({ kind }) => kind, { ...FIXED }),
       column("at", "When", ({ at }) => format.moment(at), { ...FIXED, number: true }),
-      column("ago", "", ({ at }) => format.ago(at, this.#context.overview?.at), { ...FIXED, number: true, extra: true }),
+      column("ago", "", ({ at }) => format.ago(at, this.#context.overview?.at), { ...FIXED, number: true }),
     ],
   });
 

@@ -1,18 +1,15 @@
 /**
- * Who holds which name, and how many are in which topic.
+ * Who holds which name, and who is in which topic.
  */
 import { h, setLink, setText } from "../dom.js";
-import * as format from "../format.js";
 import { toActor } from "../router.js";
 import { column, PAGE, Table } from "../table.js";
 
-/** Topics that are shown, the fullest. */
-const TOPICS = 50;
 const FIXED = { sorts: false };
 
 export class NamesView {
   element;
-  title = "Names and topics";
+  title = "Names";
 
   #context;
   #query = /** @type {Record<string, string>} */ ({});
@@ -20,7 +17,7 @@ export class NamesView {
   #names = new Table({
     caption: "Names",
     search: "Key or label",
-    empty: "There are none.",
+    empty: "Nobody holds a name.",
     keyOf: ({ table, key, ref }) => `${table}\n${key}\n${ref}`,
     isLink: true,
     filters: [this.#clear],
@@ -28,26 +25,15 @@ export class NamesView {
       { name: "key", label: "Name or topic", wide: true, ...FIXED, show: ({ key, ref }, cell) => setLink(cell, toActor(ref), key) },
       column("table", "Table", ({ table }) => table || "names", FIXED),
       column("label", "Held by", ({ label, ref }) => `${label} (${ref})`, FIXED),
-      column("value", "Value", ({ value }) => (value === "None" ? "" : value), { ...FIXED, extra: true }),
+      column("value", "Value", ({ value }) => (value === "None" ? "" : value), { ...FIXED }),
     ],
   });
-  #topics = new Table({
-    caption: "Topics",
-    empty: "There are no topics.",
-    keyOf: ({ table, key }) => `${table}\n${key}`,
-    columns: [
-      { name: "key", label: "Topic", wide: true, ...FIXED, show: (topic, cell) => this.#link(topic, cell) },
-      column("table", "Table", ({ table }) => table, FIXED),
-      column("members", "Members", ({ members }) => format.count(members), { ...FIXED, number: true }),
-    ],
-  });
-
   /** @param {import("../app.js").Context} context */
   constructor(context) {
     this.#context = context;
     this.#names.onquery = (changes) => context.router.refine(changes);
     this.#clear.addEventListener("click", () => context.router.refine({ table: "", q: "", offset: 0 }));
-    this.element = h("div", { className: "stack" }, h("h2", null, "Names"), this.#names.element, h("h2", null, "Fullest topics"), this.#topics.element);
+    this.element = this.#names.element;
   }
 
   /** @param {Record<string, string>} query */
@@ -60,12 +46,8 @@ export class NamesView {
 
   async refresh() {
     const { q = "", table = "", offset = 0 } = this.#query;
-    const [names, topics] = await Promise.all([
-      this.#context.api.get("names", { q, table, offset, limit: PAGE }),
-      this.#context.api.get("topics", { limit: TOPICS }),
-    ]);
-    this.#names.show(names.entries, names.total);
-    this.#topics.show(topics.topics, topics.topics.length);
+    const { entries, total } = await this.#context.api.get("names", { q, table, offset, limit: PAGE });
+    this.#names.show(entries, total);
   }
 
   focusSearch() {
@@ -74,14 +56,6 @@ export class NamesView {
 
   /** @param {KeyboardEvent} event */
   key({ key }) {
-    if (key !== "[" && key !== "]") return false;
-    this.#names.turn(key === "]" ? 1 : -1);
-    return true;
-  }
-
-  /** A topic leads to those who are in it. */
-  #link({ table, key }, cell) {
-    const query = new URLSearchParams({ table, q: key });
-    setLink(cell, `#/names?${query}`, key);
+    return this.#names.key(key);
   }
 }

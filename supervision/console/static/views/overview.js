@@ -26,6 +26,9 @@ const NUMBERS = {
   Crashes: [({ crashes }) => format.count(crashes), href(["crashes"])],
 };
 
+/** Those that have a colour when somebody should look -> the attribute. */
+const WATCHED = /** @type {const} */ ({ "Loop lag": "loop_lag", Processor: "cpu" });
+
 export class OverviewView {
   element;
   title = "Overview";
@@ -44,6 +47,7 @@ export class OverviewView {
     this.element = h(
       "div",
       { className: "stack" },
+      h("h2", null, "Overview"),
       h("div", { className: "numbers panel" }, ...[...this.#numbers].map(number)),
       h("div", { className: "cards" }, ...questions.map(({ element }) => element)),
       charts.element,
@@ -67,7 +71,10 @@ export class OverviewView {
   }
 
   #show(overview) {
-    for (const [title, element] of this.#numbers) setText(element, NUMBERS[title][0](overview));
+    for (const [title, element] of this.#numbers) {
+      setText(element, NUMBERS[title][0](overview));
+      element.dataset.level = title in WATCHED ? format.level(WATCHED[title], overview[WATCHED[title]]) : "";
+    }
     for (const card of this.#cards) card.show?.(overview);
   }
 }

@@ -1,13 +1,12 @@
 /**
- * A page of the application: its values, and its tables.
+ * A page of the application: its values, and its table.
  */
-import { h, reconcile, setLink, setText } from "../dom.js";
-import { facts } from "../facts.js";
-import { anything, count } from "../format.js";
+import { offersOf, showOffers, showOffersOfRow } from "../acts.js";
+import { h, setLink, setText } from "../dom.js";
+import { facts, told } from "../facts.js";
+import { anything, isQuantity, title } from "../format.js";
 import { toActor } from "../router.js";
-
-/** Rows of one table that are shown. */
-const MAX_ROWS = 200;
+import { PAGE, Table } from "../table.js";
 
 export class PageView {
   element;
@@ -15,48 +14,102 @@ export class PageView {
 
   #context;
   #id;
+  #query = /** @type {Record<string, string>} */ ({});
   #heading = h("h2");
-  #facts = h("dl", { className: "facts" });
-  #tables = h("div", { className: "stack" });
+  #offers = h("div", { className: "buttons" });
+  #facts = h("dl", { className: "facts wide" });
+  #place = h("div");
+  /** What the columns of the table are called. */
+  #shape = "";
+  /** @type {Table | null} */
+  #table = null;
 
   /** @param {import("../app.js").Context} context @param {string} id */
   constructor(context, id) {
     this.#context = context;
     this.#id = id;
-    this.element = h("div", { className: "stack" }, h("section", { className: "panel padded" }, this.#heading, this.#facts), this.#tables);
+    const head = h("header", null, this.#heading, h("span", { className: "space" }), this.#offers);
+    this.element = h("div", { className: "stack" }, h("section", { className: "panel padded" }, head, this.#facts), this.#place);
+  }
+
+  /** @param {Record<string, string>} query */
+  set query(query) {
+    this.#query = query;
+    if (this.#table) this.#table.query = query;
   }
 
   async refresh() {
-    const { title, values, tables } = await this.#context.api.get(`pages/${encodeURIComponent(this.#id)}`);
-    this.title = title;
-    setText(this.#heading, title);
-    facts(this.#facts, Object.entries(values).map(([name, value]) => [name, anything(value)]));
-    reconcile(this.#tables, tables, ({ title, columns }) => [title, ...columns].join("\n"), made, filled);
+    const { q = "", offset = 0 } = this.#query;
+    const content = await this.#context.api.get(`pages/${encodeURIComponent(this.#id)}`, { q, offset, limit: PAGE });
+    this.title = content.title;
+    setText(this.#heading, content.title);
+    showOffers(this.#offers, offersOf(this.#context, content.acts));
+    facts(this.#facts, told(content.values));
+    this.#place.hidden = content.table === null;
+    if (content.table) this.#show(content.table, content.search);
+  }
+
+  focusSearch() {
+    this.#table?.focusSearch();
+  }
+
+  /** @param {KeyboardEvent} event */
+  key({ key }) {
+    return this.#table?.key(key) ?? false;
+  }
+
+  #show(table, search) {
+    const shape = [table.title, ...table.columns].join("\n");
+    if (shape !== this.#shape) {
+      this.#shape = shape;
+      this.#table = tableOf(this.#context, table, search);
+      this.#table.query = this.#query;
+      this.#place.replaceChildren(this.#table.element);
+    }
+    showTable(this.#table, table);
   }
 }
 
-function made({ title, columns }) {
-  const head = h("tr", null, ...columns.map((name) => h("th", { scope: "col" }, name)));
-  const table = h("table", { "aria-label": title }, h("thead", null, head), h("tbody"));
-  const bar = h("div", { className: "bar" }, h("h3", null, title), h("span", { className: "space" }), h("output", { className: "soft count" }));
-  return h("section", { className: "table panel" }, bar, h("div", { className: "scroll" }, table));
+/**
+ * A table that the application tells.
+ * @param {import("../app.js").Context} context
+ * @param {{title: string, columns: string[], empty: string, rows: any[][]}} table
+ * @param {string} search what the search box says; none without it
+ */
+export function tableOf(context, { title: caption, columns, empty, rows }, search) {
+  const acts = { name: "acts", label: "", sorts: false, acts: true, show: (row, cell) => offer(context, row, cell) };
+  const table = new Table({
+    caption,
+    search,
+    empty,
+    keyOf: ({ key }) => key,
+    columns: [...columns.map((name, index) => columnOf(name, index, rows)), acts],
+  });
+  table.onquery = (changes) => context.router.refine(changes);
+  return table;
 }
 
-function filled(section, { columns, rows }) {
-  const shown = rows.slice(0, MAX_ROWS).map((cells, index) => ({ cells, index }));
-  const heads = section.querySelectorAll("th");
-  const keyOf = ({ index }) => String(index);
-  const make = () => h("tr", null, ...columns.map(() => h("td")));
-  reconcile(section.querySelector("tbody"), shown, keyOf, make, (row, { cells }) => {
-    cells.forEach((value, index) => fill(row.children[index], heads[index], value));
-  });
-  setText(section.querySelector("output"), count(rows.length));
+/**
+ * @param {Table} table
+ * @param {{rows: any[][], total: number, acts: import("../acts.js").Act[][]}} told
+ */
+export function showTable(table, { rows, total, acts }) {
+  table.show(rows.map((cells, index) => ({ cells, acts: acts[index] ?? [], key: String(index) })), total);
 }
 
 /** A column that is called `actor` holds numbers of actors. */
-function fill(cell, head, value) {
-  const isNumber = typeof value === "number";
-  for (const each of [cell, head]) each.classList.toggle("number", isNumber);
-  if (head.textContent === "actor" && typeof value === "string") setLink(cell, toActor(value), value);
-  else setText(cell, anything(value));
+function columnOf(name, index, rows) {
+  const isNumber = rows.some((cells) => typeof cells[index] === "number" || isQuantity(cells[index]));
+  const show = ({ cells }, cell) => {
+    const value = cells[index];
+    cell.dataset.level = isQuantity(value) ? value.level : "";
+    if (name === "actor" && typeof value === "string") setLink(cell, toActor(value), value);
+    else setText(cell, value === null || value === "" ? "–" : anything(value));
+  };
+  return { name, label: title(name), sorts: false, number: isNumber, wide: index === 0, show };
+}
+
+function offer(context, { cells, acts }, cell) {
+  const about = cells.slice(0, 2).filter((value) => typeof value === "string" && value).join(", ");
+  showOffersOfRow(cell, offersOf(context, acts), about, context.dialog);
 }

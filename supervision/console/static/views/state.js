@@ -30,7 +30,7 @@ export class StatePanel {
 
   async ask() {
     try {
-      const { state, is_cut } = await this.#context.api.get(`actors/${this.#ref}/state`);
+      const { state, is_cut } = await this.#context.api.post(`actors/${this.#ref}/state`);
       facts(this.#facts, Object.entries(state));
       const left = is_cut ? ", not all of it: it is too much" : "";
       setText(this.#note, Object.keys(state).length ? `as it was at ${time(Date.now() / 1000)}${left}` : "It has no attributes.");

@@ -2,8 +2,7 @@
  * What is kept, and how, in the application's own words.
  */
 import { h } from "../dom.js";
-import { facts } from "../facts.js";
-import { anything } from "../format.js";
+import { facts, told } from "../facts.js";
 
 export class StoreView {
   element;
@@ -20,7 +19,7 @@ export class StoreView {
 
   async refresh() {
     const { values } = await this.#context.api.get("store");
-    const rows = Object.entries(values).map(([name, value]) => [name, anything(value)]);
+    const rows = told(values);
     facts(this.#facts, rows.length ? rows : [["Store", "The application tells nothing of one."]]);
   }
 }

@@ -46,7 +46,7 @@ export class TreeView {
     this.#more.addEventListener("click", () => this.#ask(this.#limit + 2 * CHILDREN));
     this.#tree.addEventListener("focusin", (event) => this.#focused(event.target.closest("[role=treeitem]")));
     const hint = h("span", { className: "soft extra" }, "Restarts flash where they happen.");
-    const bar = h("div", { className: "bar" }, this.#search, this.#filter, h("span", { className: "space" }), hint);
+    const bar = h("div", { className: "bar" }, h("h2", null, "Tree"), this.#search, this.#filter, h("span", { className: "space" }), hint);
     this.element = h("section", { className: "panel" }, bar, this.#tree, this.#note, h("footer", null, this.#more));
   }
 

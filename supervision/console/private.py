@@ -1,0 +1,127 @@
+"""Files that only their owner may touch: read, written and appended to, or refused with what to do about it.
+
+A file that others could have written, that belongs to another user, or that is no regular file, is refused. One that
+others could only read is closed to them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from pathlib import Path
+
+MAX_SIZE = 1024 * 1024
+"""Bytes of a file that is read."""
+
+_OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe without a reader would block the whole process
+_WRITABLE = 0o022
+_READABLE = 0o077
+
+
+class UnsafeFile(OSError):
+    """A file cannot be trusted; the text names it and says what to do."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        super().__init__(errno.EPERM, f"{path} {text}", str(path))
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+def check(status: os.stat_result, path: Path) -> None:
+    """Refuse what others could have put there.
+
+    Raises:
+        UnsafeFile: if it is.
+    """
+    mode, is_folder = status.st_mode, stat.S_ISDIR(status.st_mode)
+    if stat.S_ISLNK(mode):
+        raise UnsafeFile(path, "is a symbolic link: put the file itself there")
+    if not (is_folder or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)):
+        raise UnsafeFile(path, "is no regular file: remove it")
+    if status.st_uid != os.geteuid():
+        users = f"belongs to the user {status.st_uid}, and this process runs as {os.geteuid()}"
+        raise UnsafeFile(path, f"{users}: chown it, or run as its owner")
+    if stat.S_IMODE(mode) & _WRITABLE:
+        wanted = "700" if is_folder else "600"
+        raise UnsafeFile(path, f"could be written by others: check what is in it, then chmod {wanted} {path}")
+
+
+def tighten(path: Path) -> bool:
+    """Close a file or a folder to all but its owner; tell whether it was open.
+
+    Raises:
+        UnsafeFile: if others could have written it, or it is not ours.
+        OSError: if it is not there, or cannot be changed.
+    """
+    status = path.lstat()
+    check(status, path)
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & _READABLE:
+        path.chmod(mode & ~_READABLE)
+    return bool(mode & _READABLE)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file, made with mode 0600 if the flags say so; returns its descriptor.
+
+    Raises:
+        UnsafeFile: if it is not safe.
+        OSError: if it cannot be opened.
+    """
+    try:
+        file = os.open(path, flags | _OPEN, 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UnsafeFile(path, "is a symbolic link: put the file itself there") from None
+        if error.errno == errno.ENXIO:
+            raise UnsafeFile(path, "is no regular file: remove it") from None
+        raise
+    try:
+        status = os.fstat(file)
+        check(status, path)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnsafeFile(path, "is no regular file: remove it")
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def read_private(path: Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        UnsafeFile: if it is not safe, or longer than `MAX_SIZE`.
+        OSError: if it cannot be read.
+    """
+    with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
+        content = file.read(MAX_SIZE + 1)
+    if len(content) > MAX_SIZE:
+        raise UnsafeFile(path, f"is longer than {MAX_SIZE} bytes: remove it")
+    return content
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file with mode 0600, in place of one of this name: a reader finds the old one or the new one.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with os.fdopen(open_private(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
