@@ -541,6 +541,21 @@ async def test_wire_is_owned_by_one_actor_only() -> None:
 
 
 @simulated
+async def test_orphans_are_the_open_wires_without_an_owner() -> None:
+    async with simulated_server(Aviary()) as server:
+        await greeted(await server.join())
+        (wire,) = server.sockets.wires.values()
+        assert server.sockets.orphans() == []
+        probe = await Probe.begin()
+        wire.adopt(probe.ref)
+        await kill(probe.ref)
+        assert server.sockets.orphans() == [wire]
+        wire.abort()
+        await quiet()
+        assert server.sockets.orphans() == []
+
+
+@simulated
 async def test_limits_of_a_websocket_hold_instead_of_those_of_the_server() -> None:
     aviary = Aviary()
     async with simulated_server(aviary) as server:
