@@ -115,7 +115,7 @@ async def test_nothing_is_remembered_of_those_who_have_gone() -> None:
         await settle(20.0)
         for peer in peers:
             peer.say_goodbye()
-            await peer.end()
+            assert await peer.end() == (1000, "")
         assert server.sockets.deadlines.is_idle
         assert server.sockets.deadlines._timer is None
 
