@@ -14,11 +14,22 @@ from canvas.pixels_json import pixels_json
 
 WIDTH, HEIGHT, BACKGROUND = 5, 4, 0xFFFFFF
 COLORS = st.sampled_from([BACKGROUND, 0x000000, 0x00000A, 0xFF0000, 0x123ABC])
+AREAS = st.builds(Area, st.integers(0, 4), st.integers(0, 4), st.integers(1, 4), st.integers(1, 4))
 DOTS = st.tuples(st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1), COLORS)
 
 
 def numbered(dots: list[tuple[int, int, int]], after: int = 0) -> list[Change]:
     return [Change(x, y, color, "ann", seq) for seq, (x, y, color) in enumerate(dots, start=after + 1)]
+
+
+def pixels(area: Area) -> set[tuple[int, int]]:
+    return {(x, y) for x in range(area.x, area.x + area.width) for y in range(area.y, area.y + area.height)}
+
+
+@given(AREAS, AREAS)
+def test_area_touches_another_that_shares_a_pixel_and_covers_one_whose_pixels_it_has(one: Area, other: Area) -> None:
+    assert one.touches(other) == bool(pixels(one) & pixels(other))
+    assert one.covers(other) == (pixels(other) <= pixels(one))
 
 
 def test_new_grid_is_all_background() -> None:

@@ -192,7 +192,9 @@ def test_everybody_knows_the_same_names_and_none_of_them_begins_like_an_id(visit
             welcome = {person.user_id: person.name for person in presence.come(viewers[-1])}
         elif viewers:
             presence.leave(viewers.pop())
-        for coming in presence.take_news().comings:
+        news = presence.take_news()
+        assert news.user_count is None  # all are told of by name
+        for coming in news.comings:
             assert coming.has_come or coming.person.user_id in told
             told.pop(coming.person.user_id, None)
             if coming.has_come:

@@ -1,6 +1,7 @@
 """The memory of states is bounded, whatever clients read, in virtual time."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,10 +13,13 @@ from canvas.codec import BINARY, JSON, Codec
 from canvas.encoder import MAX_TILES, Encode, Encoder, Tiles, Want
 from canvas.grid import Grid, Tile
 from canvas.held import Meter
-from canvas.states import BYTES_PER_PIXEL, KEPT_FOR, TAKING_TIME, States, most_bytes
+from canvas.room import Viewer
+from canvas.showing import want_of
+from canvas.states import BYTES_PER_CHANGE, BYTES_PER_PIXEL, KEPT_FOR, LARGE_STATE, TAKING_TIME, States, most_bytes
+from canvas.view import View
 from tests.support.instance import Simulation, simulation
 from tests.support.scenarios import simulated
-from tests.support.virtual_network import VirtualClient
+from tests.support.virtual_network import RESET, VirtualClient
 
 WIDTH, HEIGHT = 100, 60
 STATE = BYTES_PER_PIXEL * WIDTH * HEIGHT
@@ -122,6 +126,24 @@ async def test_nobody_is_dropped_at_once_where_each_address_takes_its_share(tmp_
 
 
 @simulated
+async def test_no_state_is_made_for_a_client_that_has_gone(tmp_path: Path) -> None:
+    async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
+        await full_canvas(canvas)
+        stuck = [await come(canvas, number, f"192.0.2.{number}") for number in range(3)]
+        await settle(1.0)
+        bob = await come(canvas, 5, "192.0.2.9")
+        await settle(1.0)
+        assert len(Spied.newest.waiting) == 1  # there is no room for his
+        bob.hang_up(RESET)
+        before = Spied.newest.size
+        for client in stuck:
+            client.catch_up()
+        await settle(5.0)
+        assert Spied.newest.waiting == []
+        assert Spied.newest.size <= before
+
+
+@simulated
 async def test_state_counts_for_nobody_who_has_to_take_it(tmp_path: Path) -> None:
     async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
         await full_canvas(canvas)
@@ -156,6 +178,27 @@ async def test_no_more_is_kept_than_may_be(tmp_path: Path, monkeypatch: pytest.M
             await VirtualClient.open(canvas.door, f"/ws?x=0&y=0&width={WIDTH}&height={HEIGHT - number}")
         await settle(2.0)
         assert STATE // 2 < Spied.newest.size <= STATE
+
+
+@pytest.mark.parametrize(
+    ("size", "age", "is_given"),
+    [
+        (LARGE_STATE - 1, 0, True),
+        (LARGE_STATE - 1, 1, False),
+        (LARGE_STATE, LARGE_STATE // BYTES_PER_CHANGE, True),
+        (LARGE_STATE, LARGE_STATE // BYTES_PER_CHANGE + 1, False),
+    ],
+)
+def test_newcomer_is_given_an_older_state_only_if_it_is_large(size: int, age: int, is_given: bool) -> None:
+    whole = Area(0, 0, WIDTH, HEIGHT)
+    made = States(whole, Meter("states", 1))
+    viewer = Viewer("ann", "", cast(Any, None), cast(Any, None), View(BINARY, True, whole))
+    made.keep(1_000, {want_of(viewer, whole): bytes(size)}, 0.0)
+    assert (made.find(viewer, 1_000 + age) is not None) == is_given
+    made.wait(viewer, 1_000)
+    assert made.find(viewer, 1_000 + age) is not None  # made since it waits
+    viewer.view.seq = 1_001
+    assert made.find(viewer, 1_001 + age) is None  # it has seen more
 
 
 @pytest.mark.parametrize(

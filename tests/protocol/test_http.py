@@ -112,6 +112,11 @@ def test_a_response_of_wrong_types_is_refused(response: Response, head_only: boo
         encode_response(response, head_only=head_only)
 
 
+@pytest.mark.parametrize("status", [100, 599])
+def test_first_and_last_status_of_http_can_be_sent(status: int) -> None:
+    assert encode_response(Response(status)).startswith(f"HTTP/1.1 {status} ".encode())
+
+
 @pytest.mark.parametrize("status", [-1, 0, 99, 600, 1000])
 def test_a_status_is_one_of_http(status: int) -> None:
     with pytest.raises(ValueError, match=f"not a status of HTTP: {status}"):

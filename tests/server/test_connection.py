@@ -9,7 +9,7 @@ import pytest
 from actors import KILL, Ignored, send, send_exit, start, stop
 from actors.debug import force_exit, processes
 from actors.testing import Probe, kill, quiet, settle
-from protocol import Binary, Compression, HttpError, Opcode, Request, Response, Text, encode_frame
+from protocol import Binary, Compression, HttpError, Limits, Opcode, Request, Response, Text, encode_frame
 from supervision import Limit, restart_child, terminate_child
 from supervision.server import Answer, Connection, Policy, Proxies, WebSocket
 from supervision.server.deadlines import ADOPTION_TIMEOUT
@@ -230,6 +230,7 @@ def end_side(peer: VirtualPeer, words: bytes, how: str) -> None:
 @pytest.mark.parametrize("how", ENDS)
 @simulated
 async def test_end_waits_for_the_answers_that_the_handler_owes(how: str) -> None:
+    loop = asyncio.get_running_loop()
     async with simulated_server(aviary := Aviary()) as server:
         peer = await greeted(await server.join("/clerk"))
         end_side(peer, text("a") + text("b") + text("c"), how)
@@ -240,7 +241,9 @@ async def test_end_waits_for_the_answers_that_the_handler_owes(how: str) -> None
             send(connection, "answer")
             await quiet()
             assert peer.received.pop() == word
+        answered = loop.time()
         assert await peer.end() == ENDS[how][1]
+        assert loop.time() == answered
         assert aviary.goodbyes == [ENDS[how][1]]
         assert server.connections() == []
         assert not server.sockets.cut_off
@@ -535,6 +538,36 @@ async def test_wire_is_owned_by_one_actor_only() -> None:
             await start(Connection, Aviary(), wire)
         assert len(server.connections()) == 1
         assert wire.owner is server.connections()[0]
+
+
+@simulated
+async def test_orphans_are_the_open_wires_without_an_owner() -> None:
+    async with simulated_server(Aviary()) as server:
+        await greeted(await server.join())
+        (wire,) = server.sockets.wires.values()
+        assert server.sockets.orphans() == []
+        probe = await Probe.begin()
+        wire.adopt(probe.ref)
+        await kill(probe.ref)
+        assert server.sockets.orphans() == [wire]
+        wire.abort()
+        await quiet()
+        assert server.sockets.orphans() == []
+
+
+@simulated
+async def test_limits_of_a_websocket_hold_instead_of_those_of_the_server() -> None:
+    aviary = Aviary()
+    async with simulated_server(aviary) as server:
+        limited = WebSocket(lambda connection: Parrot(connection, aviary.diary), limits=Limits(message=10))
+        aviary.later.set_result(limited)
+        peer = await greeted(await server.join("/later"))
+        peer.send_text("x" * 10)
+        assert await peer.message() == "x" * 10
+        peer.send_text("x" * 11)
+        await settle(1.0)
+        assert peer.closed is not None
+        assert peer.closed[0] == 1009
 
 
 @simulated

@@ -115,7 +115,7 @@ async def test_nothing_is_remembered_of_those_who_have_gone() -> None:
         await settle(20.0)
         for peer in peers:
             peer.say_goodbye()
-            await peer.end()
+            assert await peer.end() == (1000, "")
         assert server.sockets.deadlines.is_idle
         assert server.sockets.deadlines._timer is None
 
@@ -303,6 +303,22 @@ async def test_peer_has_its_whole_time_after_it_was_not_heard(speaks: bool) -> N
         else:
             await peer.end()
             assert POLICY.pong_timeout <= loop.time() - heard <= PING + POLICY.pong_timeout
+        await kill(probe.ref)
+
+
+@simulated
+async def test_peer_that_has_ended_its_side_owes_no_pong() -> None:
+    async with simulated_server(listen_to, ping_interval=20.0, pong_timeout=7.0) as server:
+        peer = await server.join()
+        (wire,) = server.sockets.wires.values()
+        probe = await Probe.begin()
+        wire.adopt(probe.ref)  # and takes nothing
+        peer.is_mute = True
+        await settle(21.0)
+        assert pings(peer) == 1
+        peer.hang_up(EOF)
+        await settle(10.0)
+        assert (wire.is_closed, server.sockets.cut_off) == (False, {})
         await kill(probe.ref)
 
 

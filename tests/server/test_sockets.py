@@ -75,6 +75,14 @@ def test_unix_socket_is_removed_when_it_is_closed_but_never_that_of_a_successor(
         client.connect(str(path))
 
 
+def test_unix_socket_whose_path_has_gone_closes_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "admin.sock"
+    listening = listen_unix(path)
+    path.unlink()
+    listening.close()
+    assert listening.fileno() == -1
+
+
 def test_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "admin.sock"
     path.write_text("precious")

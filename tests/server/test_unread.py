@@ -102,6 +102,18 @@ def test_the_one_that_reads_least_is_dropped(slowest: int) -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("change", [1 - COUNTED_FROM, -1, 1, COUNTED_FROM - 1, -COUNTED_FROM, COUNTED_FROM])
+def test_small_change_is_not_counted(change: int) -> None:
+    async def scenario() -> None:
+        books = Unread(MOST, Proxies())
+        peer = Peer("192.0.2.1")
+        count(books, peer, 300_000)
+        count(books, peer, 300_000 + change)
+        assert books.total == peer.counted == 300_000 + (change if abs(change) >= COUNTED_FROM else 0)
+
+    run(scenario())
+
+
 # A server.
 
 

@@ -108,3 +108,14 @@ async def test_stalled_client_gets_everything_when_it_reads_again(kit: Kit) -> N
     client.catch_up()
     await asyncio.sleep(1)
     assert (b"".join(client.pieces), client.is_lost) == (b"one", True)
+
+
+async def test_write_to_a_client_that_has_reset_breaks_the_pipe_before_the_reset_is_read(kit: Kit) -> None:
+    client, server, transport = await connect(VirtualNetwork(Weather(kit)))
+    transport.pause_reading()
+    client.hang_up(RESET)
+    await asyncio.sleep(1)
+    assert server.ends == []
+    transport.write(b"still here")
+    await asyncio.sleep(1)
+    assert (server.ends, client.pieces, client.is_lost) == (["BrokenPipeError()"], [], True)
