@@ -11,6 +11,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import Any
 
 MAX_SIZE = 1024 * 1024
 """Bytes of a file that is read."""
@@ -25,6 +26,10 @@ class UnsafeFile(OSError):
 
     def __init__(self, path: Path, text: str) -> None:
         super().__init__(errno.EPERM, f"{path} {text}", str(path))
+        self._text = text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (Path(self.filename), self._text)
 
     def __str__(self) -> str:
         return str(self.strerror)

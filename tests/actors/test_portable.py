@@ -8,6 +8,7 @@ import pickle
 import pkgutil
 import typing
 from collections.abc import Hashable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +64,7 @@ SAMPLES: dict[Any, Any] = {
     str | None: "some text",
     float | None: 1.5,
     list[str]: ["a line"],
+    Path: Path("a file"),
     tuple[tuple[str, str], ...]: (("Allow", "GET"),),
     CloseCode: CloseCode.GOING_AWAY,
     BaseException: ValueError("a failure"),

@@ -190,7 +190,7 @@ async def test_session_that_may_only_look_has_no_hands(tmp_path: Path, chromium:
         await WebSocketClient.open(here.ann.application)
         page = await here.open("overview", here.ann.reader().token)
         await expect(page.get_by_test_id("access")).to_have_text("read-only")
-        await expect(page.get_by_test_id("try-card")).to_contain_text("may only look")
+        await expect(page.get_by_test_id("try-card")).to_contain_text("takes the role administer")
         verbs = re.compile("^(Crash|Kill|Restart|Drain|Disconnect|Ban|Get state|Trace|What to do .*)$")
         hands = page.get_by_role("button", name=verbs).or_(page.get_by_role("link", name="…"))
         for view, shown in (("overview", "registry"), ("tree", "registry"), ("connections", "user1")):
@@ -608,7 +608,7 @@ async def test_label_and_user_name_that_are_markup_are_shown_as_text(tmp_path: P
         views = ("overview", "tree", "actors?q=onerror", "connections", "names?q=onerror", "crashes", "pages/people")
         for view in (*views, f"actors/{ref_of('canvas').id}", "crashes/1"):
             await page.goto(f"{here.root}#/{view}")
-            text = IMG if view in ("connections", "pages/presence") else SHOWN
+            text = IMG if view in ("connections", "pages/people") else SHOWN
             await expect(page.locator("#view").get_by_text(text).first).to_be_visible()
             await expect(page.locator("#view img")).to_have_count(0)
         await page.goto(f"{here.root}#/actors/{ref_of('canvas').id}")

@@ -31,7 +31,7 @@ RED, GREEN, WHITE = 0xFF0000, 0x00FF00, 0xFFFFFF
 def data(tmp_path: Path) -> Path:
     """The folder of a canvas of 8 x 4 pixels: ann painted at noon and one minute later, Björn an hour later."""
     folder = tmp_path / "data"
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     store = SqliteStore.open(folder / DATABASE, "none", new=About("an epoch", 8, 4, WHITE))
     store.append([Change(0, 0, RED, "ann", 1), Change(1, 0, RED, "ann", 2)], NOON)
     store.append([Change(7, 3, RED, "ann", 3)], NOON + 60.5)

@@ -852,7 +852,7 @@ def test_terminal_is_asked(instance: Instance, command: Command, monkeypatch: py
 async def test_labels_are_text_in_every_command(command: Command, tmp_path: Path) -> None:
     async with running(new_application(tmp_path)):
         evil = await start(GenServer, name=EVIL)
-        for arguments in (["top"], ["actor", str(evil.id)], ["crash", str(evil.id)]):
+        for arguments in (["top", "--limit", "100"], ["actor", str(evil.id)], ["crash", str(evil.id)]):
             outcome = await asyncio.to_thread(command, *arguments, "--data", str(tmp_path))
             assert outcome.code == 0, outcome.errors
             assert r"\x1b[31mEve[/]\nroot <1>" in outcome.output

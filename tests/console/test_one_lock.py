@@ -42,7 +42,7 @@ async def answers(asker: Asker, paths: list[str]) -> str:
     for path in paths:
         answer = await asker.send("GET", path)
         assert answer.status in (200, 403), (path, answer)
-        found.append(answer.body.decode())
+        found.append(answer.body.decode(errors="replace"))
     return "\n".join(found)
 
 

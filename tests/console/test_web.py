@@ -20,6 +20,7 @@ from tests.support.raw_socket import HANDSHAKE
 from tests.support.scenarios import live
 
 IMG = "<img src=x onerror=alert(1)>"
+FORMS = ["ban", "lift", "rollback"]
 
 
 # Tokens and sessions.
@@ -117,7 +118,7 @@ async def test_session_of_the_reading_token_may_only_read(tmp_path: Path) -> Non
         session = await ann.anonymous().send("GET", "/api/v1/session", Cookie=cookie)
         assert orjson.loads(session.body) == {
             "access": "look", "who": "session of console-token-read (look) from 127.0.0.1", "application": "canopy",
-            "servers": ["server"], "actions": []
+            "servers": ["server"], "actions": [], "forms": []
         }  # fmt: skip
         crash = await ann.anonymous().send("POST", "/api/v1/actors/3/crash", Cookie=cookie, Origin=origin)
         assert crash.status == 403
@@ -139,7 +140,8 @@ async def test_every_route_is_refused_to_the_roles_below_its_own(tmp_path: Path)
             assert (await asker.get("overview"))["actors"] > 10
             assert (await asker.send("GET", "/metrics")).status == 200
             session = await asker.get("session")
-            assert session["actions"] == ([] if role is Access.LOOK else ["disconnect", "ban"])
+            assert session["actions"] == ([] if role is Access.LOOK else ["disconnect"])
+            assert [form["id"] for form in session["forms"]] == ([] if role is Access.LOOK else FORMS)
         assert registry.is_alive()
 
 

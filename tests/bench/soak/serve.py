@@ -56,7 +56,7 @@ def take_census(loop: asyncio.AbstractEventLoop) -> Census:
         classes={
             f"{kind.__module__}.{kind.__qualname__}": count
             for kind, count in kinds.items()
-            if kind.__module__.partition(".")[0] in OWN
+            if str(kind.__module__).partition(".")[0] in OWN
         },
     )
 
