@@ -29,7 +29,7 @@ class UnsafeFile(OSError):
         self._text = text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (Path(self.filename), self._text)
+        return type(self), (Path(self.filename), self._text), vars(self)
 
     def __str__(self) -> str:
         return str(self.strerror)
