@@ -19,7 +19,7 @@ class Shown:
 
 
 def shown(*names: str) -> Callable[[K], K]:
-    """Declare that the values of these fields may be seen by whoever sees the value: in logs, crash reports, traces.
+    """Declare that the values of these fields may be seen by all who see the value: in logs, crash reports, traces.
 
     It goes above `@dataclass`, and stands for attributes of any other class, such as an actor, as well. A collection in
     such a field is shown with all that is in it; an object in it shows what its own class declares.

@@ -197,7 +197,7 @@ async def _painters(beginning: str) -> list[str]:
 
 
 def own_target(whom: str, addresses: Iterable[str], own_user: str | None, own_address: str) -> str | None:
-    """Tell by what a ban would keep out whoever asks for it: their user or their address; None if it would not."""
+    """Return what of the asking person a ban would keep out: their user or their address; None if neither."""
     if whom == own_user:
         return f"your own user {whom}"
     networks = (network for text in (whom, *addresses) if (network := read_network(text)) is not None)
