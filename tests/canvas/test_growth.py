@@ -7,10 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from actors import SHUTDOWN, Call, ExitReason, GenServer, Ref, call, start
+from canvas.accepted import Accepted
 from canvas.application import CanvasApplication
 from canvas.canvas import Canvas, CanvasStatus, GetStatus
 from canvas.config import Config
 from canvas.grid import Grid
+from canvas.held import Meter
 from canvas.serving import _run
 from canvas.store import Loaded
 from tests.support.instance import SMALL
@@ -31,7 +33,7 @@ class SlowStore(GenServer):
 @simulated
 async def test_canvas_waits_as_long_as_its_store_takes_to_load() -> None:
     store = await start(SlowStore)
-    room = SimpleNamespace(broadcaster=store)
+    room = SimpleNamespace(broadcaster=store, accepted=Accepted(), held=SimpleNamespace(pixels=Meter("pixels", 1)))
     canvas = await start(Canvas, room, store, store, 0.01, lambda: 0.0)
     assert await call(canvas, GetStatus()) == CanvasStatus("an epoch", 0, 0, None)
 

@@ -525,7 +525,7 @@ async def test_a_failed_restart_is_logged_with_where_in_the_tree_and_why() -> No
     [
         ("taken", "taken"),
         (Crash(ValueError("no")), "ValueError: no"),
-        (Shutdown("done"), "Shutdown(detail='done')"),
+        (Shutdown("done"), "Shutdown(detail=str(4))"),
         (Unprintable(), "Unprintable"),
     ],
     ids=["string", "crash", "shutdown", "unprintable"],
