@@ -14,8 +14,7 @@ from actors import CallExit, GenServer, call, start
 from actors.debug import resume, suspend
 from actors.testing import quiet, settle
 from canvas.grid import Change
-from canvas.historian import AskPast, AskUndo, Historian, Past
-from canvas.history import Undoing
+from canvas.historian import AskPast, AskUndo, Historian, Past, ToUndo
 from canvas.pixel import SHARE, PixelRoute
 from canvas.room import Room
 from canvas.store import MemoryStore
@@ -143,5 +142,5 @@ async def test_rollback_whose_caller_leaves_reads_no_further() -> None:
     assert store.tiles == 1
     store.leaving = None
     answer = await call("history", question)
-    assert isinstance(answer, Undoing)
+    assert isinstance(answer, ToUndo)
     assert (answer.changes, store.tiles) == (4, 5)
