@@ -8,9 +8,10 @@ import pytest
 
 from actors import whereis
 from actors.debug import force_exit
-from canvas.grid import Change, Grid
-from canvas.store import MemoryStore, Reader, StoreError, UnusableStore
+from canvas.grid import Change
+from canvas.store import StoreError, UnusableStore
 from canvas.store.interface import NotIndexed
+from tests.support.failing_store import FailingStore
 from tests.support.instance import mended, simulation
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import BinaryClient, VirtualBrowser, VirtualClient, VirtualSocket
@@ -61,31 +62,15 @@ async def test_bad_values_of_every_public_address_are_refused(tmp_path: Path) ->
             assert (await get(canvas.door, target, "POST"))[0] == 405
 
 
-class BrokenStore(MemoryStore):
+class BrokenStore(FailingStore):
     """A memory store that does nothing while `error` is not None."""
 
-    def __init__(self) -> None:
-        super().__init__("an epoch", 32, 16, 0xFFFFFF)
-        self.error: StoreError | None = None
-
-    def reader(self) -> Reader:  # type: ignore[override]
-        self._fail()
-        return super().reader()
-
-    def load(self) -> Grid:
-        self._fail()
-        return super().load()
-
     def append(self, changes: Sequence[Change], at: float) -> None:
-        self._fail()
+        self.fail()
         super().append(changes, at)
 
     def verify(self) -> None:
-        self._fail()
-
-    def _fail(self) -> None:
-        if self.error is not None:
-            raise self.error
+        self.fail()
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ from actors.debug import force_exit
 from actors.testing import quiet, settle
 from canvas.area import Area
 from canvas.canvas import LOAD_AGAIN, GetPicture, GetStatus, Paint, Restore
-from canvas.grid import Change, Grid
+from canvas.grid import Change
 from canvas.historian import AskPast, AskUndo, Historian, Past
 from canvas.images import Images
-from canvas.store import LookForSnapshot, MemoryStore, Reader, StoreError, UnusableStore
+from canvas.store import LookForSnapshot, StoreError, UnusableStore
 from supervision import which_children
+from tests.support.failing_store import FailingStore
 from tests.support.instance import Simulation, mended, simulation
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import VirtualClient
@@ -25,28 +26,12 @@ ERRORS = (StoreError("unable to open database file"), UnusableStore("canvas.db c
 QUESTIONS = (AskPast(1, 1, 9), AskUndo(None, Area(0, 0, 9, 9), None, None))
 
 
-class UnreadableStore(MemoryStore):
+class UnreadableStore(FailingStore):
     """A memory store that can be read while `error` is None, and takes changes all the time."""
 
-    def __init__(self) -> None:
-        super().__init__("an epoch", 32, 16, 0xFFFFFF)
-        self.error: StoreError | None = None
-
-    def reader(self) -> Reader:  # type: ignore[override]
-        self._fail()
-        return super().reader()
-
-    def load(self) -> Grid:
-        self._fail()
-        return super().load()
-
     def since(self, seq: int) -> list[Change] | None:
-        self._fail()
+        self.fail()
         return super().since(seq)
-
-    def _fail(self) -> None:
-        if self.error is not None:
-            raise self.error
 
 
 @pytest.fixture

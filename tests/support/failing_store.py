@@ -1,0 +1,25 @@
+"""A store that cannot be read while it is told so."""
+
+from canvas.grid import Grid
+from canvas.store import MemoryStore, Reader, StoreError
+
+
+class FailingStore(MemoryStore):
+    """A memory store of 32 x 16 pixels that cannot be read while `error` is not None."""
+
+    def __init__(self) -> None:
+        super().__init__("an epoch", 32, 16, 0xFFFFFF)
+        self.error: StoreError | None = None
+
+    def reader(self) -> Reader:  # type: ignore[override]
+        self.fail()
+        return super().reader()
+
+    def load(self) -> Grid:
+        self.fail()
+        return super().load()
+
+    def fail(self) -> None:
+        """Raise the error, if there is one."""
+        if self.error is not None:
+            raise self.error
