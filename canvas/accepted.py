@@ -73,6 +73,8 @@ class Accepted:
             for key, last in self._waiting.items():
                 if last is not None and last <= seq:
                     self._remember(*key)
+                else:
+                    self._refusals.pop(key, None)
         self._epoch = epoch
         self._waiting.clear()
 

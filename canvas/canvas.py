@@ -15,6 +15,7 @@ from typing import Any
 from actors import NO_REPLY, Call, GenServer, Scheduler, Target, Timer, call, cast, reply, send_after
 from actors.log import get_logger
 from actors.shown import shown
+from canvas.accepted import Key
 from canvas.answers import Answer
 from canvas.broadcaster import Answers, Began, Changed
 from canvas.encoder import Encode, NeedStates
@@ -49,7 +50,7 @@ class Paint:
     is_last: bool = False
 
     @property
-    def key(self) -> tuple[str, int] | None:
+    def key(self) -> Key | None:
         """The client's name for itself and for the message; None if one of them has none."""
         if self.viewer is None or self.id is None or not self.viewer.view.client:
             return None
@@ -273,7 +274,7 @@ class Canvas(GenServer):
         elif not (paint.changes or paint.is_last or is_known):  # its visitor refused all of it
             self._answer([None if paint.viewer is None else Answer(paint.viewer, paint.id, self._grid.seq)])
         else:
-            self._take(paint)
+            self._take(paint, is_known=is_known)
 
     def _is_too_much(self, paint: Paint) -> bool:
         """Whether too much waits, in all or of the painter's address. What waits is looked through when it is much."""
@@ -293,9 +294,9 @@ class Canvas(GenServer):
         self._shares[address] += weight
         return False
 
-    def _take(self, paint: Paint) -> None:
+    def _take(self, paint: Paint, *, is_known: bool = False) -> None:
         key, accepted = paint.key, self._room.accepted
-        if key is not None and key in accepted:
+        if is_known:
             paint.repeats, paint.changes = True, []
         elif key is not None and paint.changes:
             accepted.add(key)

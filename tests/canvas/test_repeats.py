@@ -321,7 +321,10 @@ def test_canvas_that_begins_again_forgets_what_was_lost_and_nothing_else() -> No
         if seq is not None:
             memory.send(("ann", id_), seq)
     memory.settle(("ann", 4))
+    for id_ in range(5):
+        memory.refuse(("ann", id_), BadMessage("cooldown", "wait"))
     memory.begin("epoch", 5)
+    assert [id_ for id_ in range(5) if memory.refusals(("ann", id_))] == [1, 2, 4]
     assert [id_ for id_ in range(5) if ("ann", id_) in memory] == [1, 2, 4]
     memory.begin("epoch", 9)  # what was lost stays so
     assert [id_ for id_ in range(5) if ("ann", id_) in memory] == [1, 2, 4]
