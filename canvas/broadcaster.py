@@ -18,17 +18,18 @@ from actors import GenServer, Scheduler, cast, send_after
 from actors.shown import shown
 from canvas.answers import Answer, send_answers
 from canvas.area import columns_of
-from canvas.codec import BINARY, Codec
+from canvas.binary_codec import BINARY
+from canvas.codec import Codec
 from canvas.encoder import Encoded, NeedStates
 from canvas.errors import BadMessage
 from canvas.grid import Change
-from canvas.messages import Welcome
 from canvas.presence import Presence
 from canvas.recent import Batch, Recent, latest
 from canvas.room import TOPIC, Room, Viewer
 from canvas.showing import is_there, send, show, tell_progress, told_of, within
 from canvas.states import States
 from canvas.tick import Tick
+from canvas.values import Welcome
 from canvas.view import Phase, View, tiles_of
 from protocol import SharedMessage, State
 from registry import Registered, Unregistered

@@ -11,12 +11,13 @@ from weakref import ref
 from actors import Target, cast
 from actors.blocking import BlockingServer
 from actors.shown import shown
-from canvas import binary, messages
 from canvas.area import Area, tile_area
-from canvas.codec import BINARY, Codec
+from canvas.binary_codec import BINARY, encode_snapshot
+from canvas.codec import Codec
 from canvas.grid import Grid, Tile, rgb
 from canvas.held import Meter
-from canvas.pixels_json import pixels_json
+from canvas.json_codec import encode_state
+from canvas.json_pixels import pixels_json
 from protocol import SharedMessage, Variant
 
 MAX_STATE = 128 * 1024 * 1024
@@ -139,7 +140,7 @@ class Encoder(BlockingServer):
                 raise TooLarge
             if deflated or known is not None:
                 tiles.append((number, deflated))
-        return binary.server_snapshot(grid.seq, area, tiles, is_whole=known is None)
+        return encode_snapshot(grid.seq, area, tiles, is_whole=known is None)
 
     def _deflated(self, grid: Grid, number: int) -> bytes:
         tile = grid.tile(number)
@@ -157,7 +158,7 @@ def _json(grid: Grid, epoch: str, want: Want) -> bytes:
         size += len(parts[-1])
         if size > MAX_STATE:
             raise TooLarge
-    return messages.server_canvas_state(b",".join(filter(None, parts)), epoch, grid.seq, want.area)
+    return encode_state(b",".join(filter(None, parts)), epoch, grid.seq, want.area)
 
 
 def _common(one: Area, other: Area) -> Area:

@@ -12,9 +12,9 @@ from itertools import islice
 from typing import Any
 
 from canvas.codec import Codec
-from canvas.messages import Coming, Person
 from canvas.names import beginning
 from canvas.room import Viewer
+from canvas.values import Coming, Person
 from protocol import Variant
 
 NAMED = 200

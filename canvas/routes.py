@@ -13,14 +13,14 @@ import orjson
 
 from actors import CallExit, call
 from canvas.bans import Bans
-from canvas.binary import SUBPROTOCOL
+from canvas.binary_codec import BINARY, SUBPROTOCOL
 from canvas.canvas import GetPicture, Picture
-from canvas.codec import BINARY, JSON
 from canvas.config import Config
 from canvas.echo import Echo
 from canvas.guests import Guest, Guests
 from canvas.identity import Identities, read_name
 from canvas.images import EncodePng, Png
+from canvas.json_codec import JSON
 from canvas.names import titled
 from canvas.pages import what_is_wrong
 from canvas.pixel import PixelRoute

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from canvas.area import Area
-from canvas.codec import BINARY
+from canvas.binary_codec import BINARY
 from canvas.encoder import Want
 from canvas.grid import Change
 from canvas.room import Viewer

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from actors.log import get_logger
 from actors.shown import shown
 from canvas.area import Area
-from canvas.codec import BINARY
+from canvas.binary_codec import BINARY
 from canvas.encoder import MAX_STATE, Want
 from canvas.held import Meter
 from canvas.room import Viewer

@@ -10,7 +10,8 @@ from urllib.parse import parse_qs
 
 from actors.shown import shown
 from canvas.area import Area, bits, columns_of
-from canvas.codec import BINARY, Codec
+from canvas.binary_codec import BINARY
+from canvas.codec import Codec
 from protocol import HttpError
 
 CLIENT = re.compile(r"[A-Za-z0-9_-]{16,64}")

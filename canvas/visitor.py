@@ -18,15 +18,9 @@ from canvas.broadcaster import CursorMoved, Join, Subscribe
 from canvas.canvas import Paint
 from canvas.errors import BadMessage
 from canvas.grid import Change
-from canvas.messages import (
-    ClientCursorMove,
-    ClientMessage,
-    ClientPixels,
-    ClientPixelUpdate,
-    ClientSubscribe,
-)
 from canvas.rate_limit import Allowance
 from canvas.room import Peer, Room, Viewer
+from canvas.values import ClientCursorMove, ClientMessage, ClientPixels, ClientPixelUpdate, ClientSubscribe
 from canvas.view import View
 from protocol import Binary, CloseCode, Text
 from supervision.server import Connection

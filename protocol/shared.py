@@ -34,6 +34,11 @@ class SharedMessage:
         return cls(Opcode.BINARY, payloads)
 
     @property
+    def payloads(self) -> tuple[bytes, ...]:
+        """The payload of each message."""
+        return self._payloads
+
+    @property
     def plain(self) -> bytes:
         """The frames as a session without compression sends them."""
         if self._plain is None:

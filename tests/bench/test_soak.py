@@ -11,7 +11,7 @@ import pytest
 
 from actors import GenServer, Ref, call
 from actors.testing import Kit
-from canvas.codec import BINARY
+from canvas.binary_codec import BINARY
 from tests.bench.soak import clients
 from tests.bench.soak.judge import EXACT, FLAT, HOUR, Flat, judge, not_restored, slope
 from tests.bench.soak.plot import PANEL_HEIGHT, WIDTH, Panel, draw

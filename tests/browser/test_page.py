@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Dialog, Page, async_playwright
 from actors import Ref, whereis
 from canvas.application import CanvasApplication
 from canvas.area import Area
-from canvas.binary import ServerKind
+from canvas.binary_codec import ServerKind
 from canvas.config import read_rate_limit
 from canvas.rules import Cooldown
 from supervision.console.client import ask_admin

@@ -10,8 +10,8 @@ import pytest
 
 from actors.debug import force_exit
 from actors.testing import settle
-from canvas.codec import JsonCodec
 from canvas.grid import Change
+from canvas.json_codec import JsonCodec
 from canvas.rate_limit import SHARE, RateLimit
 from canvas.room import BYTES_PER_PIXEL
 from canvas.rules import CROWD, Cooldown

@@ -10,21 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canvas.area import TILE, Area
-from canvas.binary import (
+from canvas.binary_codec import (
+    BINARY,
     MAX_CHANGES,
     decode,
-    server_ack,
-    server_changes,
-    server_cursors,
-    server_error,
-    server_presence,
-    server_progress,
-    server_snapshot,
-    server_welcome,
+    encode_snapshot,
 )
 from canvas.errors import BadMessage
 from canvas.grid import Change
-from canvas.messages import (
+from canvas.rate_limit import RateLimit
+from canvas.rules import Rules
+from canvas.values import (
     ClientCursorMove,
     ClientMessage,
     ClientPixels,
@@ -34,8 +30,6 @@ from canvas.messages import (
     Person,
     Welcome,
 )
-from canvas.rate_limit import RateLimit
-from canvas.rules import Rules
 from tests.support.binary_screen import BinaryScreen
 from tests.support.instance import simulation
 from tests.support.scenarios import simulated
@@ -116,7 +110,7 @@ def check_read_or_refused(data: bytes) -> None:
     try:
         message = decode(data, WIDTH, HEIGHT)
     except BadMessage as error:
-        (sent,) = told(*server_error(error))
+        (sent,) = told(*BINARY.error(error).payloads)
         message = sent["code"]
     if isinstance(message, str):
         assert message in {"invalid_message", "unknown_type", "out_of_bounds"}
@@ -183,7 +177,7 @@ WELCOMES = st.builds(
 @given(WELCOMES)
 def test_welcome_is_understood(welcome: Welcome) -> None:
     limit = welcome.rules.rate_limit
-    assert told(server_welcome(welcome)) == [
+    assert told(*BINARY.welcome(welcome).payloads) == [
         {
             "type": "welcome",
             "user_id": welcome.user_id,
@@ -215,7 +209,7 @@ def test_changes_are_understood(drawn: list[tuple[int, int, int, str, int]], aft
     for x, y, color, user_id, step in drawn:
         seq += step
         changes.append(Change(x, y, color, user_id, seq))
-    heard = told(*server_changes(changes, after))
+    heard = told(*BINARY.changes(changes, after).payloads)
     assert [(c["x"], c["y"], c["color"], c["user_id"]) for c in heard] == [
         (c.x, c.y, f"#{c.color:06X}", c.user_id) for c in changes
     ]
@@ -225,14 +219,14 @@ def test_changes_are_understood(drawn: list[tuple[int, int, int, str, int]], aft
 
 def test_more_changes_than_a_message_holds_are_several() -> None:
     changes = [Change(n % 10, 0, n, f"user{n}", n + 1) for n in range(MAX_CHANGES + 2)]
-    messages = server_changes(changes, 0)
+    messages = BINARY.changes(changes, 0).payloads
     assert len(messages) == 2
     assert [one["seq"] for one in told(*messages)] == list(range(1, MAX_CHANGES + 3))
 
 
 @given(st.lists(st.builds(Coming, PEOPLE, st.booleans()), max_size=10), st.lists(st.tuples(USER_IDS, U16, U16)))
 def test_presence_and_cursors_are_understood(comings: list[Coming], cursors: list[tuple[str, int, int]]) -> None:
-    assert told(server_presence(comings)) == [
+    assert told(*BINARY.presence(comings).payloads) == [
         {
             "type": "user_joined" if coming.has_come else "user_left",
             "user_id": coming.person.user_id,
@@ -240,14 +234,14 @@ def test_presence_and_cursors_are_understood(comings: list[Coming], cursors: lis
         }
         for coming in comings
     ]
-    assert told(server_cursors(cursors)) == [
+    assert told(*BINARY.cursors(cursors).payloads) == [
         {"type": "cursor_moved", "x": x, "y": y, "user_id": user_id} for user_id, x, y in cursors
     ]
 
 
 @given(USER_IDS, st.text(), st.none() | USER_IDS.filter(bool))
 def test_error_is_understood(code: str, message: str, field: str | None) -> None:
-    (error,) = told(*server_error(BadMessage(code, message, field)))
+    (error,) = told(*BINARY.error(BadMessage(code, message, field)).payloads)
     assert (error["code"], error["message"], error.get("field")) == (code, message, field)
     assert "id" not in error
 
@@ -261,7 +255,7 @@ def test_refusal_of_a_message_with_an_id_is_understood(
 ) -> None:
     error = BadMessage("cooldown", "wait", retry_after=wait)
     error.id, error.pixels = id_, tuple(pixels)
-    (data,) = server_error(error)
+    (data,) = BINARY.error(error).payloads
     heard = told(data)
     assert data[0] == 0x89
     assert [(e["id"], e["code"], e["message"]) for e in heard] == [(id_, "cooldown", "wait")] * (len(pixels) or 1)
@@ -274,26 +268,28 @@ def test_refusal_of_a_message_with_an_id_is_understood(
 def test_more_refused_pixels_than_a_message_holds_are_several() -> None:
     error = BadMessage("rate_limited", "")
     error.id, error.pixels = 1, tuple((n % 1000, n // 1000) for n in range(MAX_CHANGES + 2))
-    messages = server_error(error)
+    messages = BINARY.error(error).payloads
     assert len(messages) == 2
     assert [(one["x"], one["y"]) for one in told(*messages)] == list(error.pixels)
 
 
 @given(IDS, st.integers(0, 2**64 - 1))
 def test_ack_is_understood(id_: int, seq: int) -> None:
-    assert told(server_ack(id_, seq)) == [{"type": "ack", "id": id_, "seq": seq}]
+    assert told(*BINARY.ack((id_, seq)).payloads) == [{"type": "ack", "id": id_, "seq": seq}]
 
 
 def test_snapshot_is_understood_and_a_part_of_one_changes_nothing_else() -> None:
     screen = BinaryScreen()
     screen.width, screen.height, screen.background, screen.states = 300, 256, "#FFFFFF", 1
     red = zlib.compress(b"\xff\x00\x00" * TILE * TILE)
-    screen.take_binary(server_snapshot(7, Area(0, 0, 300, 256), [(1, red)], is_whole=True))
+    screen.take_binary(encode_snapshot(7, Area(0, 0, 300, 256), [(1, red)], is_whole=True))
     assert screen.pixels == {(x, y): "#FF0000" for x in range(256, 300) for y in range(256)}
     assert screen.seq == 7
-    screen.take_binary(server_snapshot(8, Area(250, 0, 20, 20), [(0, b"")], is_whole=False))
+    screen.take_binary(encode_snapshot(8, Area(250, 0, 20, 20), [(0, b"")], is_whole=False))
     assert screen.pixels == {(x, y): "#FF0000" for x in range(256, 270) for y in range(20)}
-    screen.take_binary(server_progress(8, 11))
+    progress = BINARY.progress(8, 11)
+    assert progress is not None
+    screen.take_binary(*progress.payloads)
     assert (screen.seq, screen.skipped) == (11, 3)
 
 

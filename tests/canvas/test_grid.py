@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from canvas.area import TILE, Area
 from canvas.grid import Change, Grid
-from canvas.pixels_json import pixels_json
+from canvas.json_pixels import pixels_json
 
 WIDTH, HEIGHT, BACKGROUND = 5, 4, 0xFFFFFF
 COLORS = st.sampled_from([BACKGROUND, 0x000000, 0x00000A, 0xFF0000, 0x123ABC])

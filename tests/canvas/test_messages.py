@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canvas.area import Area
+from canvas.errors import BadMessage
 from canvas.grid import Change
-from canvas.messages import (
-    BadMessage,
+from canvas.json_codec import JSON, decode, encode_state
+from canvas.rate_limit import RateLimit
+from canvas.rules import Rules
+from canvas.values import (
     ClientCursorMove,
     ClientMessage,
     ClientPixelUpdate,
@@ -19,17 +22,8 @@ from canvas.messages import (
     Coming,
     Person,
     Welcome,
-    decode,
-    server_ack,
-    server_canvas_state,
-    server_coming,
-    server_cursor_moved,
-    server_error,
-    server_pixels_changed,
-    server_welcome,
 )
-from canvas.rate_limit import RateLimit
-from canvas.rules import Rules
+from protocol import SharedMessage
 
 WIDTH, HEIGHT = 1000, 500
 PIXEL = {"type": "pixel_update", "x": 1, "y": 2, "color": "#FF0000"}
@@ -203,7 +197,7 @@ def test_type_that_is_no_string_is_an_invalid_field(value: Any, kind: str) -> No
     assert (error.code, error.field, error.message) == ("invalid_field", "type", f"type must be a string, got {kind}")
 
 
-JSON = st.recursive(
+ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=8,
@@ -211,13 +205,13 @@ JSON = st.recursive(
 FIELDS = st.fixed_dictionaries(
     {},
     optional={
-        "type": st.sampled_from(["pixel_update", "cursor_move", "subscribe"]) | JSON,
-        "x": st.integers(-2, WIDTH + 1) | JSON,
-        "y": st.integers(-2, HEIGHT + 1) | JSON,
-        "width": st.integers(-2, WIDTH + 1) | JSON,
-        "height": st.integers(-2, HEIGHT + 1) | JSON,
-        "color": st.from_regex(r"#[0-9A-Fa-f]{6}", fullmatch=True) | JSON,
-        "id": st.integers(-1, 2**32) | JSON,
+        "type": st.sampled_from(["pixel_update", "cursor_move", "subscribe"]) | ANY_JSON,
+        "x": st.integers(-2, WIDTH + 1) | ANY_JSON,
+        "y": st.integers(-2, HEIGHT + 1) | ANY_JSON,
+        "width": st.integers(-2, WIDTH + 1) | ANY_JSON,
+        "height": st.integers(-2, HEIGHT + 1) | ANY_JSON,
+        "color": st.from_regex(r"#[0-9A-Fa-f]{6}", fullmatch=True) | ANY_JSON,
+        "id": st.integers(-1, 2**32) | ANY_JSON,
     },
 )
 
@@ -257,7 +251,7 @@ CODES = {
 }
 
 
-@given(FIELDS | JSON)
+@given(FIELDS | ANY_JSON)
 def test_any_json_is_a_message_or_a_bad_message(value: Any) -> None:
     check_read_or_refused(json.dumps(value))
 
@@ -334,8 +328,14 @@ WELCOME = Welcome(
 FREE = {"read_only": False, "palette": None, "cooldown": None, "locked": []}
 
 
+def _told(message: SharedMessage) -> Any:
+    """The one message that `message` is."""
+    (text,) = message.payloads
+    return json.loads(text)
+
+
 def test_welcome_says_who_what_and_who_else() -> None:
-    assert json.loads(server_welcome(WELCOME)) == {
+    assert _told(JSON.welcome(WELCOME)) == {
         "type": "welcome", "user_id": "abc123", "width": 1000, "height": 500, "background": "#FFFFFF", "epoch": "e",
         "seq": 42, "head": 43, "resumed": True, "users": ["abc123", "def456"], "user_count": 2,
         "rate_limit": {"per_second": 100, "burst": 200}, "names": {"def456": "Dee"}, **FREE,
@@ -343,18 +343,18 @@ def test_welcome_says_who_what_and_who_else() -> None:
 
 
 def test_welcome_without_a_limit_says_null() -> None:
-    message = json.loads(server_welcome(replace(WELCOME, background=0, rules=Rules())))
+    message = _told(JSON.welcome(replace(WELCOME, background=0, rules=Rules())))
     assert message["rate_limit"] is None
     assert message["background"] == "#000000"
 
 
 def test_canvas_state_has_the_pixels_as_they_are_given() -> None:
-    text = server_canvas_state(b'{"x":1,"y":2,"color":"#FF0000"}', 'an "epoch"', 42)
+    text = encode_state(b'{"x":1,"y":2,"color":"#FF0000"}', 'an "epoch"', 42)
     state = {
         "type": "canvas_state", "epoch": 'an "epoch"', "seq": 42, "pixels": [{"x": 1, "y": 2, "color": "#FF0000"}]
     }  # fmt: skip
     assert json.loads(text) == state
-    text = server_canvas_state(b'{"x":1,"y":2,"color":"#FF0000"}', 'an "epoch"', 42, Area(1, 2, 3, 4))
+    text = encode_state(b'{"x":1,"y":2,"color":"#FF0000"}', 'an "epoch"', 42, Area(1, 2, 3, 4))
     assert json.loads(text) == {**state, "area": {"x": 1, "y": 2, "width": 3, "height": 4}}
 
 
@@ -365,17 +365,17 @@ def test_changes_are_written_one_message_each_in_order() -> None:
         {"type": "pixel_changed", "x": 0, "y": 0, "color": "#00000A", "user_id": 'b"ö', "seq": 44},
         {"type": "pixel_changed", "x": 1, "y": 1, "color": "#000000", "user_id": "abc123", "seq": 50, "skipped": 5},
     ]
-    assert [json.loads(text) for text in server_pixels_changed(changes, 42)] == told
-    assert json.loads(server_pixels_changed(changes, 40)[0]) == {**told[0], "skipped": 2}
+    assert [json.loads(text) for text in JSON.changes(changes, 42).payloads] == told
+    assert json.loads(JSON.changes(changes, 40).payloads[0]) == {**told[0], "skipped": 2}
 
 
 def test_presence_is_written_as_documented() -> None:
     dee, other = Person("def456", "Dee"), Person("def456")
-    assert json.loads(server_coming(Coming(other, True))) == {"type": "user_joined", "user_id": "def456"}
-    assert json.loads(server_coming(Coming(dee, True))) == {"type": "user_joined", "user_id": "def456", "name": "Dee"}
-    assert json.loads(server_coming(Coming(dee, False))) == {"type": "user_left", "user_id": "def456"}
+    assert _told(JSON.presence([Coming(other, True)])) == {"type": "user_joined", "user_id": "def456"}
+    assert _told(JSON.presence([Coming(dee, True)])) == {"type": "user_joined", "user_id": "def456", "name": "Dee"}
+    assert _told(JSON.presence([Coming(dee, False)])) == {"type": "user_left", "user_id": "def456"}
     cursor = {"type": "cursor_moved", "x": 200, "y": 300, "user_id": "abc123"}
-    assert json.loads(server_cursor_moved("abc123", 200, 300)) == cursor
+    assert _told(JSON.cursors([("abc123", 200, 300)])) == cursor
 
 
 def test_error_names_the_field_only_if_there_is_one() -> None:
@@ -401,8 +401,8 @@ def test_time_to_wait_is_never_nothing_nor_too_short(wait: float) -> None:
 
 
 def errors(error: BadMessage) -> list[dict[str, Any]]:
-    return [json.loads(text) for text in server_error(error)]
+    return [json.loads(text) for text in JSON.error(error).payloads]
 
 
 def test_ack_is_written_as_documented() -> None:
-    assert json.loads(server_ack(7, 123)) == {"type": "ack", "id": 7, "seq": 123}
+    assert _told(JSON.ack((7, 123))) == {"type": "ack", "id": 7, "seq": 123}

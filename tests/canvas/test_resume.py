@@ -12,8 +12,10 @@ from actors import Ref, whereis
 from actors.debug import force_exit
 from actors.testing import quiet
 from canvas import canvas as canvas_module
-from canvas import messages, recent, states
+from canvas import recent, states
 from canvas.grid import Change
+from canvas.json_codec import JsonCodec
+from protocol import SharedMessage
 from tests.support.instance import Simulation, connection_of, mended, simulation
 from tests.support.scenarios import simulated
 from tests.support.screen import Screen
@@ -256,11 +258,11 @@ async def test_clients_that_come_back_share_the_messages_that_they_missed(
     monkeypatch.setattr(recent, "RUN", 100)
     monkeypatch.setattr(recent, "ENCODED", 5)
     encoded: list[int] = []
-    encode = messages.server_pixels_changed
+    encode = JsonCodec.changes
 
-    def count(changes: Sequence[Change], after: int) -> list[bytes]:
+    def count(codec: JsonCodec, changes: Sequence[Change], after: int) -> SharedMessage:
         encoded.append(len(changes))
-        return encode(changes, after)
+        return encode(codec, changes, after)
 
     async with simulation(tmp_path) as canvas:
         ann = await canvas.join()
@@ -269,7 +271,7 @@ async def test_clients_that_come_back_share_the_messages_that_they_missed(
             screens.append(await hang_up(await canvas.join()))
             await paint(ann, 7)
         await paint(ann, 930)
-        monkeypatch.setattr(messages, "server_pixels_changed", count)
+        monkeypatch.setattr(JsonCodec, "changes", count)
         for screen in screens:
             bob = await VirtualClient.resume(canvas.door, screen)
             await caught_up(bob, 1_000)

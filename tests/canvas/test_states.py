@@ -9,10 +9,12 @@ import pytest
 from actors.testing import run, settle
 from canvas import broadcaster, states
 from canvas.area import TILE, Area
-from canvas.codec import BINARY, JSON, Codec
+from canvas.binary_codec import BINARY
+from canvas.codec import Codec
 from canvas.encoder import MAX_TILES, Encode, Encoder, Tiles, Want
 from canvas.grid import Grid, Tile
 from canvas.held import Meter
+from canvas.json_codec import JSON
 from canvas.room import Viewer
 from canvas.showing import want_of
 from canvas.states import BYTES_PER_CHANGE, BYTES_PER_PIXEL, KEPT_FOR, LARGE_STATE, TAKING_TIME, States, most_bytes

@@ -3,7 +3,8 @@
 import pytest
 
 from canvas.area import TILE, Area
-from canvas.codec import BINARY, JSON
+from canvas.binary_codec import BINARY
+from canvas.json_codec import JSON
 from canvas.view import open_view, tiles_of
 
 WIDTH, HEIGHT = 3 * TILE, 2 * TILE

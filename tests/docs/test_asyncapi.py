@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from canvas.errors import BadMessage
-from canvas.messages import decode
+from canvas.json_codec import decode
 from protocol import Opcode, encode_frame
 from tests.support.instance import simulation
 from tests.support.scenarios import simulated

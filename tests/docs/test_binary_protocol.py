@@ -8,21 +8,14 @@ from typing import Any
 
 import pytest
 
-from canvas import binary
 from canvas.area import Area
+from canvas.binary_codec import BINARY, ClientKind, ServerKind, decode, encode_snapshot
 from canvas.errors import BadMessage
 from canvas.grid import Change
-from canvas.messages import (
-    ClientCursorMove,
-    ClientPixels,
-    ClientPixelUpdate,
-    ClientSubscribe,
-    Coming,
-    Person,
-    Welcome,
-)
 from canvas.rate_limit import RateLimit
 from canvas.rules import Rules
+from canvas.values import ClientCursorMove, ClientPixels, ClientPixelUpdate, ClientSubscribe, Coming, Person, Welcome
+from protocol import SharedMessage
 
 PAGE = (Path(__file__).parents[2] / "docs" / "wire-protocol.md").read_text()
 SECTION = re.compile(r"^### `(\w+)`, (0x[0-9A-F]{2})\n(.*?)(?=^##)", re.MULTILINE | re.DOTALL)
@@ -37,17 +30,25 @@ WELCOME = Welcome("5f0c", 1000, 1000, 0xFFFFFF, "9b2f", 42, 45, True, [BOB, ANN]
 CHANGES = [Change(100, 150, 0xFF0000, "5f0c", 43), Change(101, 150, 0xFF00, "77aa", 45)]
 COOLDOWN = BadMessage("cooldown", "wait 4.5 s", retry_after=4.5)
 COOLDOWN.id, COOLDOWN.pixels = 7, ((101, 150),)
+
+
+def payload(message: SharedMessage) -> bytes:
+    """The payload of the one message that `message` is."""
+    (data,) = message.payloads
+    return data
+
+
 WRITTEN = {
-    "welcome": binary.server_welcome(WELCOME),
-    "snapshot": binary.server_snapshot(42, Area(0, 0, 1000, 1000), [(5, b"\x78\x9c")], is_whole=True),
-    "changes": binary.server_changes(CHANGES, 42)[0],
-    "presence": binary.server_presence([Coming(ANN, True), Coming(Person("12ab"), False)]),
-    "cursors": binary.server_cursors([("5f0c", 200, 300)]),
-    "error": binary.server_error(BadMessage("out_of_bounds", "x must be within 0..999, got 1000", "x"))[0],
-    "user_count": binary.server_user_count(5_000),
-    "ack": binary.server_ack(7, 43),
-    "refused": binary.server_error(COOLDOWN)[0],
-    "heartbeat": binary.server_heartbeat(),
+    "welcome": payload(BINARY.welcome(WELCOME)),
+    "snapshot": encode_snapshot(42, Area(0, 0, 1000, 1000), [(5, b"\x78\x9c")], is_whole=True),
+    "changes": payload(BINARY.changes(CHANGES, 42)),
+    "presence": payload(BINARY.presence([Coming(ANN, True), Coming(Person("12ab"), False)])),
+    "cursors": payload(BINARY.cursors([("5f0c", 200, 300)])),
+    "error": payload(BINARY.error(BadMessage("out_of_bounds", "x must be within 0..999, got 1000", "x"))),
+    "user_count": payload(BINARY.user_count(5_000)),
+    "ack": payload(BINARY.ack((7, 43))),
+    "refused": payload(BINARY.error(COOLDOWN)),
+    "heartbeat": payload(BINARY.heartbeat()),
 }
 READ = {
     "pixels": ClientPixels([ClientPixelUpdate(100, 150, 0xFF0000), ClientPixelUpdate(101, 150, 0xFF0000)]),
@@ -111,8 +112,8 @@ class Table:
 
 def test_page_has_every_message() -> None:
     assert {name: code for name, (code, _) in SECTIONS.items()} == {
-        **{kind.name.lower(): kind.value for kind in binary.ClientKind},
-        **{kind.name.lower(): kind.value for kind in binary.ServerKind},
+        **{kind.name.lower(): kind.value for kind in ClientKind},
+        **{kind.name.lower(): kind.value for kind in ServerKind},
     }
     assert SECTIONS.keys() == WRITTEN.keys() | READ.keys()
 
@@ -128,7 +129,7 @@ def test_example_is_what_the_codec_writes_and_its_table_reads_it(name: str) -> N
 @pytest.mark.parametrize("name", READ)
 def test_example_is_what_the_codec_reads_and_its_table_reads_it(name: str) -> None:
     table = Table(name)
-    assert binary.decode(table.example, 2_000, 2_000) == READ[name]
+    assert decode(table.example, 2_000, 2_000) == READ[name]
     assert table.read(table.example)
 
 

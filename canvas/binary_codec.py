@@ -15,7 +15,7 @@ import orjson
 from canvas.area import Area
 from canvas.errors import BadMessage
 from canvas.grid import Change
-from canvas.messages import (
+from canvas.values import (
     MAX_ID,
     ClientCursorMove,
     ClientMessage,
@@ -27,6 +27,7 @@ from canvas.messages import (
     details,
     milliseconds,
 )
+from protocol import Binary, SharedMessage, Text
 
 SUBPROTOCOL: Final = "canopy.v1.bin"
 MAX_CHANGES: Final = 0xFFFF
@@ -77,12 +78,96 @@ _RESUMED, _LIMITED = 1, 2
 _WHOLE = 1
 
 
-def decode(data: bytes, width: int, height: int) -> ClientMessage:
-    """Read a message to a canvas of `width` x `height` pixels.
+class BinaryCodec:
+    """Binary frames."""
 
-    Raises:
-        BadMessage: if it is none. Then none of its pixels counts. It has the `id` of the message, if that was read.
-    """
+    def __repr__(self) -> str:
+        return "BINARY"
+
+    def decode(self, message: Text | Binary, width: int, height: int) -> ClientMessage:
+        """See `Codec`."""
+        if isinstance(message, Text):
+            raise BadMessage("unsupported_data", f"messages of {SUBPROTOCOL} are binary frames")
+        return decode(message.data, width, height)
+
+    def welcome(self, welcome: Welcome) -> SharedMessage:
+        """See `Codec`."""
+        limit = welcome.rules.rate_limit
+        flags = _RESUMED * welcome.resumed | _LIMITED * (limit is not None)
+        head = _WELCOME.pack(
+            ServerKind.WELCOME,
+            flags,
+            welcome.width,
+            welcome.height,
+            welcome.background,
+            welcome.seq,
+            welcome.head,
+            0.0 if limit is None else limit.per_second,
+            0 if limit is None else limit.burst,
+            welcome.user_count,
+        )
+        users = b"".join(_short(person.user_id) for person in welcome.users)
+        about = (_short(welcome.epoch), _short(welcome.user_id), _TEXT_LENGTH.pack(len(welcome.users)), users)
+        return SharedMessage.binary(b"".join((head, *about, orjson.dumps(details(welcome)))))
+
+    def changes(self, changes: Sequence[Change], after: int) -> SharedMessage:
+        """See `Codec`. They are told in as few messages as can be."""
+        told = []
+        for begin in range(0, len(changes), MAX_CHANGES):
+            part = changes[begin : begin + MAX_CHANGES]
+            told.append(_changes(part, after))
+            after = part[-1].seq
+        return SharedMessage.binary(*told)
+
+    def progress(self, after: int, upto: int) -> SharedMessage | None:
+        """See `Codec`."""
+        return SharedMessage.binary(_CHANGES.pack(ServerKind.CHANGES, after, upto, 0))
+
+    def presence(self, comings: Sequence[Coming]) -> SharedMessage:
+        """See `Codec`."""
+        told = [
+            bytes((coming.has_come,)) + _short(coming.person.user_id) + _short(coming.person.name) for coming in comings
+        ]
+        return SharedMessage.binary(_PRESENCE.pack(ServerKind.PRESENCE, len(told)) + b"".join(told))
+
+    def user_count(self, count: int) -> SharedMessage:
+        """See `Codec`."""
+        return SharedMessage.binary(_USER_COUNT.pack(ServerKind.USER_COUNT, count))
+
+    def cursors(self, cursors: Sequence[tuple[str, int, int]]) -> SharedMessage:
+        """See `Codec`."""
+        told = [_PLACE.pack(x, y) + _short(user_id) for user_id, x, y in cursors]
+        return SharedMessage.binary(_PRESENCE.pack(ServerKind.CURSORS, len(told)) + b"".join(told))
+
+    def heartbeat(self) -> SharedMessage:
+        """See `Codec`."""
+        return SharedMessage.binary(bytes((ServerKind.HEARTBEAT,)))
+
+    def error(self, error: BadMessage) -> SharedMessage:
+        """See `Codec`: a message, or as many as it takes to name all pixels."""
+        if error.id is None:
+            kind = bytes((ServerKind.ERROR,))
+            told = b"".join((kind, _short(error.code), _short(error.field or ""), _long(error.message)))
+            return SharedMessage.binary(told)
+        wait = 0 if error.retry_after is None else min(milliseconds(error.retry_after), MAX_ID)
+        text = _short(error.code) + _long(error.message)
+        parts = []
+        for begin in range(0, len(error.pixels) or 1, MAX_CHANGES):
+            part = error.pixels[begin : begin + MAX_CHANGES]
+            head = _REFUSED.pack(ServerKind.REFUSED, error.id, wait, len(part))
+            parts.append(b"".join((head, *[_PLACE.pack(*pixel) for pixel in part], text)))
+        return SharedMessage.binary(*parts)
+
+    def ack(self, *acks: tuple[int, int]) -> SharedMessage:
+        """See `Codec`. Each acknowledgement is a message."""
+        return SharedMessage.binary(*[_ACK.pack(ServerKind.ACK, *ack) for ack in acks])
+
+
+BINARY: Final = BinaryCodec()
+
+
+def decode(data: bytes, width: int, height: int) -> ClientMessage:
+    """Read the bytes of a message; see `BinaryCodec.decode`. One bad pixel, and none of them counts."""
     kind = data[0] if data else None
     if kind == ClientKind.PIXELS:
         return _pixels(data, 1, None, width, height)
@@ -138,32 +223,8 @@ def _check_range(field: str, value: int, low: int, high: int) -> None:
         raise BadMessage("out_of_bounds", f"{field} must be within {low}..{high}, got {value}", field)
 
 
-# To the client. All return one message.
-
-
-def server_welcome(welcome: Welcome) -> bytes:
-    """Greet a client."""
-    limit = welcome.rules.rate_limit
-    flags = _RESUMED * welcome.resumed | _LIMITED * (limit is not None)
-    head = _WELCOME.pack(
-        ServerKind.WELCOME,
-        flags,
-        welcome.width,
-        welcome.height,
-        welcome.background,
-        welcome.seq,
-        welcome.head,
-        0.0 if limit is None else limit.per_second,
-        0 if limit is None else limit.burst,
-        welcome.user_count,
-    )
-    users = b"".join(_short(person.user_id) for person in welcome.users)
-    about = (_short(welcome.epoch), _short(welcome.user_id), _TEXT_LENGTH.pack(len(welcome.users)), users)
-    return b"".join((head, *about, orjson.dumps(details(welcome))))
-
-
-def server_snapshot(seq: int, area: Area, tiles: Sequence[tuple[int, bytes]], *, is_whole: bool) -> bytes:
-    """Show an area, tile by tile: number and deflated RGB, empty for a tile that is all background.
+def encode_snapshot(seq: int, area: Area, tiles: Sequence[tuple[int, bytes]], *, is_whole: bool) -> bytes:
+    """Encode an area, tile by tile: number and deflated RGB, empty for a tile that is all background.
 
     If it is whole, the tiles that are not listed are background; if not, they are as the client knows them.
     """
@@ -176,16 +237,6 @@ def server_snapshot(seq: int, area: Area, tiles: Sequence[tuple[int, bytes]], *,
     return b"".join(parts)
 
 
-def server_changes(changes: Sequence[Change], after: int) -> list[bytes]:
-    """Tell of committed changes, in as few messages as can be; `after` is the last one that the client was told of."""
-    told = []
-    for begin in range(0, len(changes), MAX_CHANGES):
-        part = changes[begin : begin + MAX_CHANGES]
-        told.append(_changes(part, after))
-        after = part[-1].seq
-    return told
-
-
 def _changes(changes: Sequence[Change], after: int) -> bytes:
     numbers: dict[str, int] = {}
     records = []
@@ -195,55 +246,6 @@ def _changes(changes: Sequence[Change], after: int) -> bytes:
         records.append(_CHANGE.pack(change.x, change.y, number, color >> 16, color >> 8 & 0xFF, color & 0xFF))
     head = _CHANGES.pack(ServerKind.CHANGES, after, changes[-1].seq, len(numbers))
     return b"".join((head, *map(_short, numbers), *records))
-
-
-def server_progress(after: int, upto: int) -> bytes:
-    """Tell a client that was told of all up to change `after` that up to `upto` nothing concerns it."""
-    return _CHANGES.pack(ServerKind.CHANGES, after, upto, 0)
-
-
-def server_presence(comings: Sequence[Coming]) -> bytes:
-    """Tell who has come and who has gone, in order."""
-    told = [
-        bytes((coming.has_come,)) + _short(coming.person.user_id) + _short(coming.person.name) for coming in comings
-    ]
-    return _PRESENCE.pack(ServerKind.PRESENCE, len(told)) + b"".join(told)
-
-
-def server_user_count(count: int) -> bytes:
-    """Tell how many people there are, where not all of them are told of by name."""
-    return _USER_COUNT.pack(ServerKind.USER_COUNT, count)
-
-
-def server_cursors(cursors: Sequence[tuple[str, int, int]]) -> bytes:
-    """Tell where pointers are: user id, x and y of each."""
-    told = [_PLACE.pack(x, y) + _short(user_id) for user_id, x, y in cursors]
-    return _PRESENCE.pack(ServerKind.CURSORS, len(told)) + b"".join(told)
-
-
-def server_heartbeat() -> bytes:
-    """Tell that the connection is alive."""
-    return bytes((ServerKind.HEARTBEAT,))
-
-
-def server_error(error: BadMessage) -> list[bytes]:
-    """Tell the client what is wrong with what it sent: a message, or as many as it takes to name all pixels."""
-    if error.id is None:
-        kind = bytes((ServerKind.ERROR,))
-        return [b"".join((kind, _short(error.code), _short(error.field or ""), _long(error.message)))]
-    wait = 0 if error.retry_after is None else min(milliseconds(error.retry_after), MAX_ID)
-    text = _short(error.code) + _long(error.message)
-    told = []
-    for begin in range(0, len(error.pixels) or 1, MAX_CHANGES):
-        part = error.pixels[begin : begin + MAX_CHANGES]
-        head = _REFUSED.pack(ServerKind.REFUSED, error.id, wait, len(part))
-        told.append(b"".join((head, *[_PLACE.pack(*pixel) for pixel in part], text)))
-    return told
-
-
-def server_ack(id_: int, seq: int) -> bytes:
-    """Tell a painter that its message has been dealt with, and after which change that shows."""
-    return _ACK.pack(ServerKind.ACK, id_, seq)
 
 
 def _long(text: str) -> bytes:
