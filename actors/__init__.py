@@ -5,40 +5,27 @@ is in `actors.debug`, the test kit in `actors.testing`.
 """
 
 from actors.blocking import BlockingServer
-from actors.call import Call, call, stop
-from actors.cell import IGNORE, Status, Stop
-from actors.exits import (
-    CALLING_SELF,
-    KILL,
-    KILLED,
-    NOPROC,
-    NORMAL,
-    SHUTDOWN,
-    TIMEOUT,
-    AlreadyStarted,
-    CallExit,
-    CallFailure,
-    Crash,
-    Down,
-    Exit,
-    ExitReason,
-    Ignored,
-    ProcessExit,
-    Shutdown,
-    StartError,
-    is_clean,
-)
+from actors.call import Call, call
+from actors.cell import Status
+from actors.directives import IGNORE, Stop
+from actors.exits import CALLING_SELF, KILL, KILLED, NOPROC, NORMAL, SHUTDOWN, TIMEOUT, ExitReason, Shutdown, is_clean
+from actors.failures import CallExit, CallFailure, Crash, ProcessExit
 from actors.future import LoopFuture
 from actors.gen_server import NO_REPLY, Cast, Continue, GenServer, Idle, Reply, cast, reply
 from actors.gen_statem import GenStateMachine
 from actors.process import Process, start, start_link, start_successor
 from actors.ref import Monitor, Ref, Target, Via
 from actors.report import Inspection
-from actors.scheduler import BlockingOnLoopError, Scheduler
+from actors.reproduction import case_writer
+from actors.scheduler import Scheduler
 from actors.shown import Shown, shown
-from actors.system import down, register, self_ref, send, send_exit, unregister, watch, whereis
+from actors.signals import AlreadyStarted, Down, Exit, Ignored, StartError
+from actors.system import down, register, self_ref, send, send_exit, stop, unregister, watch, whereis
 from actors.task import Task, start_task
+from actors.threads import BlockingOnLoopError
 from actors.timers import Timer, send_after
+
+Scheduler.case_writers = case_writer  # it knows all kinds of processes, and they know the scheduler
 
 __all__ = [
     "CALLING_SELF",

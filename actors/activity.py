@@ -15,12 +15,37 @@ from asyncio import base_tasks
 from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Callable, Coroutine, Generator
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import Any, Protocol, TextIO, cast
 
 from actors.describe import describe
+from actors.identity import Pid
 
-if TYPE_CHECKING:
-    from actors.cell import Cell
+
+class Runner(Protocol):
+    """Where a process runs: a `Scheduler`, of which an activity knows the loop and the context of its callbacks."""
+
+    loop: asyncio.AbstractEventLoop
+    outside: contextvars.Context
+
+
+class Driver(Protocol):
+    """A process that drives an activity: a `Cell`."""
+
+    context: contextvars.Context | None
+
+    @property
+    def ref(self) -> Pid:
+        """Its number and label."""
+        ...
+
+    @property
+    def scheduler(self) -> Runner:
+        """Where it runs."""
+        ...
+
+    def wake(self, awaited: asyncio.Future[Any] | None) -> None:
+        """Go on with the activity: what it awaited is there."""
+        ...
 
 
 class Activity:
@@ -49,7 +74,7 @@ class Activity:
     # Names of `asyncio.Task` that anyio reads: `_fut_waiter`, `_must_cancel`; and asyncio itself: `_coro`.
     _asyncio_future_blocking = False
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], cell: Cell) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], cell: Driver) -> None:
         self._coro = coroutine
         self._cell = cell
         self._name: str | None = None

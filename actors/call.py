@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 import pykka
 from pykka import messages as pykka_messages
 
-from actors.exits import CALLING_SELF, KILLED, NOPROC, NORMAL, TIMEOUT, CallExit, ExitReason, exception_in
+from actors.deadlines import Entry
+from actors.exits import CALLING_SELF, KILLED, NOPROC, TIMEOUT, ExitReason
+from actors.failures import CallExit, exception_in
 from actors.future import LoopFuture
 from actors.guard import attempt
 from actors.ref import Ref, StopRequest, Target
-from actors.scheduler import RUNNING, ProcessThread, Scheduler, refuse_to_block
-from actors.system import down
+from actors.scheduler import RUNNING, ProcessThread, Scheduler
+from actors.threads import refuse_to_block
 
 if TYPE_CHECKING:
     from actors.cell import Cell
@@ -49,7 +51,7 @@ class Call:
         self.server = server
         self.scheduler = scheduler
         self.caller: Ref | None = None
-        self.deadline: list[Any] | None = None
+        self.deadline: Entry | None = None
         self._answer = answer
 
     def __repr__(self) -> str:
@@ -301,35 +303,3 @@ def _submit(call: Ask) -> None:
         call.bounce()
     else:
         call.submit(server)
-
-
-async def stop(target: Target, reason: ExitReason = NORMAL, timeout: float | None = None) -> None:
-    """Ask a process to end with `reason` after what it has to do already, and wait until it is dead.
-
-    Raises:
-        CallExit: `NOPROC`, `TIMEOUT`, `CALLING_SELF`, or the reason it really ended with.
-    """
-    scheduler = Scheduler.current()
-    ref = scheduler.whereis(target)
-    if ref is None or not ref.is_alive():
-        raise CallExit(NOPROC, target)
-    timeout = checked_timeout(timeout)
-    caller = scheduler.running
-    if caller is not None and caller is ref._cell and caller.is_running():
-        raise CallExit(CALLING_SELF, target)
-    ended = down(ref)
-    ref.tell(StopRequest(reason))
-    try:
-        await asyncio.wait((ended,), timeout=timeout)
-    finally:
-        if not ended.done():
-            ended.cancel()
-    if ended.cancelled():
-        raise CallExit(TIMEOUT, target)
-    if not is_same_reason(ended.result(), reason):
-        raise CallExit(ended.result(), target)
-
-
-def is_same_reason(one: ExitReason, other: ExitReason) -> bool:
-    """Tell whether two reasons are one. The `==` of a value may raise, or return something that has no truth."""
-    return one is other or attempt(lambda: bool(one == other), default=False)

@@ -11,12 +11,9 @@ import asyncio
 import contextvars
 import heapq
 import math
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from actors.exits import TIMEOUT
-
-if TYPE_CHECKING:
-    from actors.call import Call
+from actors.exits import TIMEOUT, ExitReason
 
 POP_UP_TO = 64
 """Entries up to which empty ones are popped one by one; of a larger heap that costs more than to compact it."""
@@ -27,7 +24,20 @@ Entry: TypeAlias = "list[Any]"
 """A deadline in seconds, a number that tells equal deadlines apart, and the call, or None when it is answered."""
 
 
-class Deadlines:
+class Limited(Protocol):
+    """A call that may time out. `deadline` is its entry, if it has one; the call empties that when it is answered."""
+
+    deadline: Entry | None
+
+    def reject(self, reason: ExitReason) -> None:
+        """Let it fail."""
+        ...
+
+
+C = TypeVar("C", bound=Limited)
+
+
+class Deadlines(Generic[C]):
     """The deadlines of the calls of one scheduler. `context` is what its timer runs in."""
 
     __slots__ = ("_compact_at", "_context", "_count", "_due", "_heap", "_loop", "_timer")
@@ -45,11 +55,11 @@ class Deadlines:
         """How many entries it holds, some of which may be empty."""
         return len(self._heap)
 
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[C]:
         """The calls that wait for their answers."""
         return [entry[2] for entry in self._heap if entry[2] is not None]
 
-    def add(self, call: Call, timeout: float) -> None:
+    def add(self, call: C, timeout: float) -> None:
         """Let `call` fail with `TIMEOUT` if it is not answered in `timeout` seconds."""
         heap = self._heap
         while heap and len(heap) <= POP_UP_TO and heap[0][2] is None:

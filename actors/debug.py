@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.cell import Cell
-from actors.exits import NOPROC, CallExit, ExitReason
+from actors.exits import NOPROC, ExitReason
+from actors.failures import CallExit
 from actors.ref import Ref, Target
 from actors.report import CrashReport, History
 from actors.scheduler import Scheduler

@@ -28,13 +28,13 @@ from types import (
     MethodType,
     ModuleType,
     NoneType,
-    WrapperDescriptorType,
 )
 from typing import Any
 from uuid import UUID
 
 from actors import exits
 from actors.anatomy import (
+    arguments_of,
     attribute_of,
     attributes_of,
     class_name,
@@ -46,15 +46,13 @@ from actors.anatomy import (
     qualified_name_of,
 )
 from actors.description import LONGEST, MOST_ITEMS, Description, Entry, Group, Leaf, Record
-from actors.exits import CallFailure, Crash
 from actors.guard import attempt
+from actors.identity import Pid
 from actors.oneline import LONGEST_NAME, hide_in_text, line
-from actors.ref import Ref
 from actors.shown import Shown, declared_by, is_safe
 
 LONGEST_WRITTEN = 2_000
 """Characters of one value that are kept for a test that repeats a crash."""
-LONGEST_REASON = 500
 LONGEST_TEXT = 200
 """Characters of one string, or bytes, inside a value."""
 MOST_KEPT = 100
@@ -66,15 +64,11 @@ OPAQUE_BELOW = DEEPEST - 1
 """Levels at which an object shows its attributes: below, they are the insides of something else."""
 MOST_BITS = 512
 """Above so many an integer is not written out: Python refuses to above 4,300 digits."""
-MOST_CAUSES = 5
-"""Failed calls that led to one another."""
 MOST_CONSTANTS = 2_000
 """Names of one module among which a constant is looked for."""
 
-_arguments_of: Callable[[BaseException], tuple[Any, ...]] = BaseException.__dict__["args"].__get__
-_file_of: Callable[[BaseException], Any] = OSError.__dict__["filename"].__get__
-_second_file_of: Callable[[BaseException], Any] = OSError.__dict__["filename2"].__get__
-_PLAIN_TEXTS = (BaseExceptionGroup, UnicodeDecodeError, UnicodeEncodeError, UnicodeTranslateError)
+_id_of: Callable[[Pid], int] = Pid.__dict__["id"].__get__
+_label_of: Callable[[Pid], Any] = Pid.__dict__["label"].__get__
 _ZONES = (NoneType, timezone)
 _DATES = (date, timedelta)
 _TIMES = (datetime, time)
@@ -98,19 +92,6 @@ def describe(value: Any, *, shows_values: bool = False) -> str:
         shows_values: show all contents, declared or not: for a developer's own eyes
     """
     return examine(value, shows_values=shows_values).text
-
-
-def describe_exception(exception: BaseException) -> str:
-    """Show an exception as one line, `ValueError: jammed`.
-
-    Its text, which is that of its `__str__`, is its author's: it is shown. Arguments that are no text are described.
-    """
-    return describe_reason(exception)
-
-
-def describe_reason(reason: Any) -> str:
-    """Show an exit reason as one line; exceptions and failed calls that carry another reason come before it."""
-    return examine_reason(reason).text
 
 
 def examine(value: Any, *, shows_values: bool = False) -> Description:
@@ -143,38 +124,6 @@ def examine_state(
         )  # fmt: skip
         size -= LONGEST_WRITTEN - walker.left
     return found, False
-
-
-def examine_reason(reason: Any, *, shows_values: bool = False) -> Description:
-    """Look at an exit reason; see `describe_reason`. Its structure names classes, and no text of an exception."""
-    texts: list[str] = []
-    kinds: list[str] = []
-    while len(texts) < MOST_CAUSES:
-        if type(reason) is Crash:
-            reason = reason.exception
-        if type(reason) is CallFailure:
-            texts.append(f"call to {name_of(reason.target)} failed")
-            kinds.append(texts[-1])
-            reason = reason.reason
-        elif issubclass(type(reason), BaseException):
-            texts.append(class_name(type(reason)))
-            kinds.append(texts[-1])
-            arguments = _arguments_of(reason)
-            if lookup(type(reason), "__str__") is not BaseException.__str__ or len(arguments) != 1:
-                text = attempt(_text_of, reason, shows_values, default="")
-                return Leaf(": ".join(kinds), ": ".join([*texts, text] if text else texts))
-            reason = arguments[0]
-            if issubclass(type(reason), str | int | float):
-                text = reason if issubclass(type(reason), str) else _argument(reason, shows_values)
-                texts.append(line(hide_in_text(text), LONGEST_REASON))
-                return Leaf(": ".join(kinds), ": ".join(filter(None, texts)))
-        else:
-            break
-    last = examine(reason, shows_values=shows_values)
-    is_text = issubclass(type(reason), str)
-    kinds.append(reason if _is_atom(reason) else last.structure)
-    texts.append(line(hide_in_text(reason), LONGEST_REASON) if is_text else last.text)
-    return Leaf(": ".join(kinds), ": ".join(filter(None, texts)))
 
 
 def is_phase(owner: type, value: Any) -> bool:
@@ -236,12 +185,12 @@ class _Walker:
             return self._bytes(value, kind, shows)
         if issubclass(kind, type):
             return Leaf(f"<class {line(qualified_name_of(value), LONGEST_NAME)}>", None, *importable(value))
-        if kind is Ref:
-            return Leaf(f"<{value.id} {name_of(value.label)}>")
+        if issubclass(kind, Pid):
+            return Leaf(f"<{_id_of(value)} {name_of(_label_of(value))}>")
         return _function(value) or _stdlib(value, shows)
 
     def _string(self, value: str, kind: type, shows: bool) -> Leaf:
-        if _is_atom(value):
+        if is_atom_of_ours(value):
             return Leaf(repr(value), written=repr(value))
         size = str.__len__(value)
         structure = f"{class_name(kind)}({size})"
@@ -271,7 +220,7 @@ class _Walker:
             if issubclass(kind, base):
                 return self._collection(value, base, shows, level)
         if issubclass(kind, BaseException):
-            return self._record(f"{name}(", ")", [("", each) for each in _arguments_of(value)], kind, level)
+            return self._record(f"{name}(", ")", [("", each) for each in arguments_of(value)], kind, level)
         fields = fields_of(kind)
         if fields is not None:
             return self._data_class(value, kind, fields, level)
@@ -380,7 +329,8 @@ def _brackets(kind: type, base: Any, name: str, size: int) -> tuple[str, str]:
     return ("{", "}") if kind is set else (f"{name}({{", "})")
 
 
-def _is_atom(value: Any) -> bool:
+def is_atom_of_ours(value: Any) -> bool:
+    """Tell whether a value is a string that the framework made, which may be seen."""
     return type(value) is str and len(value) <= 16 and _ATOMS.get(value) is value
 
 
@@ -450,42 +400,3 @@ def _stdlib(value: Any, shows: bool) -> Leaf | None:
         shown = f"{class_name(kind)}({line(text, LONGEST_TEXT)!r})" if shows else None
         return Leaf(class_name(kind), shown, written, ("pathlib", class_name(kind)) if is_whole else None)
     return None
-
-
-def _text_of(exception: BaseException, shows_values: bool) -> str:
-    """The text of an exception, which is its own business if its class has a `__str__`."""
-    own, arguments = lookup(type(exception), "__str__"), _arguments_of(exception)
-    if own is KeyError.__str__ and len(arguments) == 1:
-        return _argument(arguments[0], shows_values)
-    text: Any = None
-    if own is not BaseException.__str__ and (type(own) is not WrapperDescriptorType or _has_plain_text(own, exception)):
-        text = attempt(str, exception, default=None)
-    if text is None:
-        text = _text_of_arguments(arguments, shows_values)
-    return line(hide_in_text(text), LONGEST_REASON)
-
-
-def _has_plain_text(own: Any, exception: BaseException) -> bool:
-    """Tell whether a `__str__` in C uses no `repr` of other objects."""
-    if any(own is each.__str__ for each in _PLAIN_TEXTS):
-        return True
-    used = _arguments_of(exception)
-    if issubclass(type(exception), OSError):
-        used += _file_of(exception), _second_file_of(exception)
-    return all(each is None or type(each) is int or type(each) is str for each in used)
-
-
-def _text_of_arguments(arguments: tuple[Any, ...], shows_values: bool) -> str:
-    if not arguments:
-        return ""
-    first = _argument(arguments[0], shows_values)
-    others = [describe(each, shows_values=shows_values) for each in arguments[1:MOST_ITEMS]]
-    more = ["..."] if len(arguments) > MOST_ITEMS else []
-    return f"({', '.join([first, *others, *more])})"
-
-
-def _argument(value: Any, shows_values: bool) -> str:
-    """The first argument of an exception: its text, if it is one, or a number."""
-    if issubclass(type(value), str):
-        return repr(line(hide_in_text(value), LONGEST_TEXT))
-    return describe(value, shows_values=shows_values or issubclass(type(value), int | float))

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Iterable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pykka
 
 from actors.guard import attempt
-from actors.scheduler import CHECK_EVERY, Scheduler, refuse_to_block
+from actors.threads import CHECK_EVERY, refuse_to_block
 
 F = TypeVar("F", bound="pykka.Future[Any]")
+
+
+class Home(Protocol):
+    """Where the process runs that will answer: a `Scheduler`."""
+
+    def check_open(self) -> None:
+        """Raise what a thread has to be told that waits for an answer in vain."""
+        ...
 
 
 class LoopFuture(pykka.ThreadingFuture[Any]):
@@ -21,7 +29,7 @@ class LoopFuture(pykka.ThreadingFuture[Any]):
         scheduler: of the process that will answer: when its loop closes, `get` waits no longer
     """
 
-    def __init__(self, scheduler: Scheduler | None = None) -> None:
+    def __init__(self, scheduler: Home | None = None) -> None:
         super().__init__()
         self._scheduler = scheduler
         self._sources: tuple[pykka.Future[Any], ...] = ()

@@ -11,8 +11,9 @@ from types import CoroutineType
 from typing import Any, Final
 
 from actors.call import Ask, Call, checked_timeout
-from actors.cell import FOR_KERNEL, IGNORE, Directive, Stop, log
+from actors.cell import FOR_KERNEL, log
 from actors.describe import describe
+from actors.directives import IGNORE, Directive, Stop
 from actors.exits import TIMEOUT, ExitReason
 from actors.process import Process
 from actors.ref import Ref, Target

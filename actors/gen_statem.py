@@ -1,6 +1,7 @@
 """One process per state machine: what an event means depends on the state (OTP gen_statem).
 
-The data are the attributes of the instance. A callback may be a coroutine.
+The data are the attributes of the instance. A callback may be a coroutine. Its events, and what callbacks return, are
+defined in `events`; import them from here.
 """
 
 from __future__ import annotations
@@ -10,163 +11,65 @@ import enum
 import math
 from collections import deque
 from collections.abc import Coroutine, Generator, Hashable
-from dataclasses import dataclass
 from types import CoroutineType
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 from actors.call import Ask, Call
-from actors.cell import FOR_KERNEL, IGNORE, Stop
+from actors.cell import FOR_KERNEL
 from actors.describe import is_phase
+from actors.directives import IGNORE, Stop
+from actors.events import (
+    POSTPONE,
+    Action,
+    CallbackMode,
+    Enter,
+    Event,
+    EventTimedOut,
+    EventTimeout,
+    Info,
+    Internal,
+    Keep,
+    Next,
+    NextEvent,
+    Postpone,
+    Repeat,
+    ReplyTo,
+    State,
+    StateTimedOut,
+    StateTimeout,
+    TimedOut,
+    Timeout,
+    Timeouts,
+    Transition,
+)
 from actors.gen_server import Cast, GenServer
 from actors.scheduler import MESSAGES_PER_TURN
 from actors.shown import Shown
 
-State: TypeAlias = Any
-
-
-# Events. A call is a `Call`, a cast a `Cast`; both match as `Call(request)` and `Cast(request)`.
-
-
-@dataclass(slots=True)  # not frozen: one is built for every message, and that takes four times as long
-class Info:
-    """Any other message: a plain one, `Down`, `Exit`, a timer's."""
-
-    message: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Internal:
-    """An event the machine sent to itself with `NextEvent`."""
-
-    content: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Enter:
-    """The state has just been entered from `old_state`, which is the state itself in the beginning and on `REPEAT`."""
-
-    old_state: State
-
-
-@dataclass(frozen=True, slots=True)
-class EventTimedOut:
-    """No event came in the time of an `EventTimeout`."""
-
-    content: Any
-
-
-@dataclass(frozen=True, slots=True)
-class StateTimedOut:
-    """The state did not change in the time of a `StateTimeout`."""
-
-    content: Any
-
-
-@dataclass(frozen=True, slots=True)
-class TimedOut:
-    """The time of the `Timeout` called `name` is over."""
-
-    name: Hashable
-    content: Any
-
+__all__ = [
+    "POSTPONE",
+    "Action",
+    "CallbackMode",
+    "Enter",
+    "Event",
+    "EventTimedOut",
+    "EventTimeout",
+    "GenStateMachine",
+    "Info",
+    "Internal",
+    "Keep",
+    "Next",
+    "NextEvent",
+    "Repeat",
+    "ReplyTo",
+    "State",
+    "StateTimedOut",
+    "StateTimeout",
+    "TimedOut",
+    "Timeout",
+]
 
 _EVENTS = frozenset((Call, Ask, Cast))
-Event: TypeAlias = Call | Cast | Info | Internal | Enter | EventTimedOut | StateTimedOut | TimedOut
-
-
-# Actions.
-
-
-class _Postpone:
-    def __repr__(self) -> str:
-        return "POSTPONE"
-
-
-POSTPONE = _Postpone()
-"""Handle this event again when the state has changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class NextEvent:
-    """Handle `event` next, before any that waits. Several keep their order."""
-
-    event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyTo:
-    """Answer a call, perhaps one of an earlier event."""
-
-    from_: Call
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class EventTimeout:
-    """Get `EventTimedOut(content)` if no event comes within `seconds`; any event cancels it. None: cancel.
-
-    Of several timeouts of a kind and name among the actions of one callback, the last counts.
-    """
-
-    seconds: float | None
-    content: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class StateTimeout:
-    """Get `StateTimedOut(content)` if the state is the same for `seconds`; a change cancels it. None: cancel."""
-
-    seconds: float | None
-    content: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Timeout:
-    """Get `TimedOut(name, content)` in `seconds`, whatever happens until then. None: cancel."""
-
-    name: Hashable
-    seconds: float | None
-    content: Any = None
-
-
-Action: TypeAlias = _Postpone | NextEvent | ReplyTo | EventTimeout | StateTimeout | Timeout
-
-
-# Results.
-
-
-class Keep:
-    """Stay in the state (OTP's `keep_state`). A callback that returns None does that too."""
-
-    __slots__ = ("actions",)
-
-    def __init__(self, *actions: Action) -> None:
-        self.actions = actions
-
-
-class Repeat(Keep):
-    """Stay in the state, but have `Enter` come again (OTP's `repeat_state`). Postponed events stay postponed."""
-
-    __slots__ = ()
-
-
-class Next:
-    """Go to `state`, or begin with it. The same state is no change (OTP's `next_state`)."""
-
-    __slots__ = ("actions", "state")
-
-    def __init__(self, state: State, *actions: Action) -> None:
-        self.state = state
-        self.actions = actions
-
-
-class CallbackMode(enum.Enum):
-    """How a machine is written."""
-
-    STATE_FUNCTIONS = "state_functions"
-    """A method for each state, with the name of the state: `def locked(self, event)`."""
-    HANDLE_EVENT = "handle_event_function"
-    """One method for all: `def handle_event(self, event, state)`."""
 
 
 _HANDLE_EVENT = CallbackMode.HANDLE_EVENT  # a member looked up on its class costs 40 ns
@@ -356,7 +259,7 @@ class GenStateMachine(GenServer):
                 await self._kernel_enter(transition.old, transition.timeouts)
             self._kernel_end_transition(event, transition)
 
-    def _kernel_begin_transition(self, event: Event, result: Any) -> _Transition | None:
+    def _kernel_begin_transition(self, event: Event, result: Any) -> Transition | None:
         """Change the state and send replies, as a callback's result says; None if nothing is left to be done."""
         old = self._kernel_state
         match result:
@@ -377,9 +280,9 @@ class GenStateMachine(GenServer):
                 )
         timeouts: Timeouts = {}
         following = self._kernel_act(result.actions, timeouts)
-        return _Transition(old, bool(old != self._kernel_state), result.actions, following, timeouts)
+        return Transition(old, bool(old != self._kernel_state), result.actions, following, timeouts)
 
-    def _kernel_end_transition(self, event: Event, transition: _Transition) -> None:
+    def _kernel_end_transition(self, event: Event, transition: Transition) -> None:
         """Postpone the event, bring back postponed ones if the state changed, and set the timeouts."""
         if POSTPONE in transition.actions:
             self._kernel_postponed.append(event)
@@ -414,7 +317,7 @@ class GenStateMachine(GenServer):
 
     def _kernel_may_enter(self, result: Keep | Next) -> bool:
         stays = isinstance(result, Keep) or result.state == self._kernel_state
-        return stays and not any(isinstance(action, _Postpone | NextEvent) for action in result.actions)
+        return stays and not any(isinstance(action, Postpone | NextEvent) for action in result.actions)
 
     def _kernel_act(self, actions: tuple[Action, ...], timeouts: Timeouts) -> list[Event]:
         """Send replies, note timeouts (the last one of a kind counts), and return the events to be handled next."""
@@ -431,7 +334,7 @@ class GenStateMachine(GenServer):
                     _note(timeouts, _STATE, seconds, StateTimedOut(content))
                 case Timeout(name, seconds, content):
                     _note(timeouts, (_NAMED, name), seconds, TimedOut(name, content))
-                case _Postpone():
+                case Postpone():
                     pass
                 case _:
                     raise TypeError(f"{self} returned the action {self._kernel_text(action)}")
@@ -471,27 +374,9 @@ class GenStateMachine(GenServer):
             timer.cancel()
 
 
-Timeouts: TypeAlias = dict[Hashable, tuple[float | None, Event]]
-"""Timeouts to be set when all actions are known."""
-
 _EVENT = object()
 _STATE = object()
 _NAMED = object()
-
-
-class _Transition:
-    """What is left to be done of a callback's result when replies are sent and the state is the new one."""
-
-    __slots__ = ("actions", "following", "is_change", "old", "timeouts")
-
-    def __init__(
-        self, old: State, is_change: bool, actions: tuple[Action, ...], following: list[Event], timeouts: Timeouts
-    ) -> None:
-        self.old = old
-        self.is_change = is_change
-        self.actions = actions
-        self.following = following
-        self.timeouts = timeouts
 
 
 class _Begin:

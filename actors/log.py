@@ -13,7 +13,7 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import Processor
 
-from actors.describe import describe_exception, describe_reason
+from actors.failures import describe_exception, describe_reason
 from actors.guard import attempt
 from actors.oneline import hide_in_text, line
 from actors.stacktrace import describe_stacktrace

@@ -71,6 +71,15 @@ class Mailbox:
             if distance * 2 >= len(items):
                 return
 
+    def promote(self, is_wanted: Callable[[Any], bool]) -> bool:
+        """Move the oldest message that `is_wanted` accepts before all others; tell whether there is one."""
+        found = next(filter(is_wanted, self.items or ()), None)
+        if found is None:
+            return False
+        self.remove(lambda message: message is found)
+        self.prepend(found)
+        return True
+
     def discard(self, unwanted: Callable[[Any], bool]) -> None:
         """Remove the messages that `unwanted` accepts; the others keep their order."""
         if self.items:

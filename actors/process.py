@@ -17,23 +17,15 @@ from pykka._envelope import Envelope
 from actors.call import Call, submit
 from actors.cell import FOR_KERNEL, Cell, log
 from actors.describe import describe
-from actors.exits import (
-    KILLED,
-    NOPROC,
-    NORMAL,
-    AlreadyStarted,
-    Crash,
-    ExitReason,
-    StartError,
-    exception_in,
-    reason_of,
-    release_frames,
-)
+from actors.exits import KILLED, NOPROC, NORMAL, ExitReason
+from actors.failures import Crash, exception_in, reason_of, release_frames
 from actors.future import LoopFuture
 from actors.mailbox import Mailbox
 from actors.ref import NOTHING, Monitor, Ref, StopRequest, Target
 from actors.report import Inspection
-from actors.scheduler import BlockingOnLoopError, Scheduler
+from actors.scheduler import Scheduler
+from actors.signals import AlreadyStarted, StartError
+from actors.threads import BlockingOnLoopError
 
 P = TypeVar("P", bound="Process")
 
@@ -385,7 +377,8 @@ async def _spawn(
     if name is not None and name in scheduler.names:
         raise StartError(AlreadyStarted(scheduler.names[name]))
     cell = _made(cls, args, kwargs)
-    cell.predecessor = predecessor
+    if predecessor is not None and cell.start is not None:
+        cell.start.predecessor = predecessor
     if label or name:
         cell.process.label = label or name or ""
     if name is not None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import pykka
 
 from actors.exits import NORMAL, ExitReason
+from actors.identity import Identity, Pid
 
 if TYPE_CHECKING:
     from actors.cell import Cell
@@ -37,24 +38,7 @@ NOTHING: Final = _Nothing()
 """There is no checkpoint."""
 
 
-class _Identity:
-    """Something that is equal to itself alone: a copy of it is it, and another Python process cannot have it."""
-
-    __slots__ = ()
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            f"{self!r} cannot be pickled: a reference means a process of this Python process. Send a name in its place"
-        )
-
-
-class Ref(_Identity, pykka.ActorRef["Process"]):
+class Ref(Pid, pykka.ActorRef["Process"]):
     """A process: one life of an actor, never its successor.
 
     Equal and hashed by identity; a copy of a reference is that reference, and none can be pickled. `tell`, `ask`,
@@ -62,13 +46,10 @@ class Ref(_Identity, pykka.ActorRef["Process"]):
     a checkpoint, until a successor has taken it.
 
     Attributes:
-        id: its number, unique in its scheduler
-        label: what people call it
         carried: what its `checkpoint` returned at an abnormal end, until a successor has taken it in `restore`
-        restarts: how often its supervisor started a process in its place, this one included
     """
 
-    __slots__ = ("_cell", "actor_class", "carried", "id", "label", "restarts")
+    __slots__ = ("_cell", "actor_class", "carried")
 
     def __init__(self, cell: Cell, ident: int, label: str) -> None:
         # Pykka's own constructor would copy the inbox and an Event into every reference.
@@ -78,12 +59,6 @@ class Ref(_Identity, pykka.ActorRef["Process"]):
         self.label = label
         self.restarts = 0
         self.carried: Any = NOTHING
-
-    def __str__(self) -> str:
-        return f"<{self.id}>"
-
-    def __repr__(self) -> str:
-        return f"<{self.id} {self.label}>"
 
     @property
     def actor_urn(self) -> str:  # type: ignore[override]  # Pykka keeps a string per reference
@@ -167,7 +142,7 @@ class Ref(_Identity, pykka.ActorRef["Process"]):
         return pykka.ActorProxy(actor_ref=self)
 
 
-class Monitor(_Identity):
+class Monitor(Identity):
     """One monitor, made by `Process.monitor`. Equal and hashed by identity."""
 
     __slots__ = ("target", "watcher")

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from actors.anatomy import class_name
-from actors.describe import examine, examine_reason, examine_state, name_of
+from actors.describe import examine, examine_state, name_of
 from actors.description import Description, Leaf
-from actors.exits import ExitReason, exception_in
+from actors.exits import ExitReason
+from actors.failures import examine_reason, exception_in
 from actors.guard import attempt
+from actors.identity import Pid
 from actors.log import get_logger
-from actors.ref import Ref
 from actors.stacktrace import Stacktrace, examine_stacktrace
-
-if TYPE_CHECKING:
-    from actors.cell import Cell
-    from actors.reproduction import Subject
 
 KEPT = 50
 """Reports that a scheduler keeps, the last ones."""
@@ -68,6 +66,78 @@ class Inspected:
     is_replaced: bool
 
 
+class Actor(Protocol):
+    """What a process runs: a `Process`."""
+
+    is_reproducible: ClassVar[bool]
+
+    def format_status(self, status: Inspection) -> Inspection:
+        """What may be seen of it."""
+        ...
+
+    def _kernel_attributes(self) -> dict[str, Any]: ...
+
+
+class Surroundings(Protocol):
+    """Where a process runs: a `Scheduler`."""
+
+    loop: asyncio.AbstractEventLoop
+    crashed: int
+    shows_values: bool
+
+
+class Ancestor(Protocol):
+    """Who started a process: a `Ref`."""
+
+    label: str
+
+    @property
+    def _cell(self) -> Subject | None: ...
+
+
+class Subject(Protocol):
+    """What is looked at here: a `Cell`."""
+
+    message: Any
+
+    @property
+    def ref(self) -> Pid:
+        """The process."""
+        ...
+
+    @property
+    def parent(self) -> Ancestor | None:
+        """Who started it."""
+        ...
+
+    @property
+    def process(self) -> Actor:
+        """What it runs."""
+        ...
+
+    @property
+    def scheduler(self) -> Surroundings:
+        """Where it runs."""
+        ...
+
+    @property
+    def history(self) -> History | None:
+        """Its last messages, if they are kept."""
+        ...
+
+
+CaseWriter: TypeAlias = Callable[[str, Description | None, Mapping[str, Description]], str]
+"""Writes a test that fails as long as an actor crashes: of a reason, the message in hand, and the attributes."""
+
+
+class CaseWriters(Protocol):
+    """Makes a case writer: `reproduction.case_writer`."""
+
+    def __call__(self, kind: type, message: Any) -> CaseWriter:
+        """The one for an actor of class `kind` that was handling `message`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class CrashReport:
     """One abnormal end of a process, as text: it keeps nothing of the process alive.
@@ -82,7 +152,7 @@ class CrashReport:
         at: when, by the clock of the loop
     """
 
-    ref: Ref
+    ref: Pid
     label: str
     kind: str
     path: tuple[str, ...]
@@ -93,7 +163,7 @@ class CrashReport:
     _now: Inspected = field(repr=False)
     _before: Inspected | None = field(repr=False)
     _trace: Stacktrace = field(repr=False)
-    _subject: Subject | None = field(repr=False)
+    _write_case: CaseWriter | None = field(repr=False)
     _has_values: bool = field(default=True, repr=False)
 
     def without_values(self) -> CrashReport:
@@ -134,15 +204,13 @@ class CrashReport:
     @property
     def case(self) -> str:
         """A test for pytest that makes such a process crash the same way, or a comment that says why there is none."""
-        if self._subject is None:
+        if self._write_case is None:
             return f"# No test repeats this: a {self.kind} depends on more than its attributes.\n"
-        from actors.reproduction import write_case  # it knows all kinds of messages, and their modules know this one
-
         state, message = (self._before or self._now).state, self._now.message
         if not self._has_values:
             state = {name: value.without_values() for name, value in state.items()}
             message = None if message is None else message.without_values()
-        return write_case(self._subject, self.reason, message, state)
+        return self._write_case(self.reason, message, state)
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -170,11 +238,18 @@ class History:
         self.state = state
 
 
-def crash_report(cell: Cell, reason: ExitReason) -> CrashReport:
-    """Describe the end of a process. Cannot fail, and takes a few milliseconds at most, whatever its state is."""
+def crash_report(cell: Subject, reason: ExitReason, case_writers: CaseWriters | None = None) -> CrashReport:
+    """Describe the end of a process. Cannot fail, and takes a few milliseconds at most, whatever its state is.
+
+    Args:
+        cell: of the process
+        reason: what it ends with
+        case_writers: what writes a test that repeats it, if there is one
+    """
     exception = exception_in(reason)
     history = cell.history
     shows_values = cell.scheduler.shows_values
+    is_reproducible = type(cell.process).is_reproducible
     recent = () if history is None else tuple(history.messages)[:-1]
     now = inspect(cell, Inspection(_attributes(cell), cell.message, reason, recent))
     before = None if history is None else inspect(cell, Inspection(dict(history.state), cell.message, reason))
@@ -191,7 +266,7 @@ def crash_report(cell: Cell, reason: ExitReason) -> CrashReport:
         _now=now,
         _before=before,
         _trace=trace,
-        _subject=_subject(cell),
+        _write_case=case_writers(type(cell.process), cell.message) if is_reproducible and case_writers else None,
     )
 
 
@@ -200,7 +275,7 @@ def log_crash(report: CrashReport) -> None:
     log.error("actor.crashed", **report.facts)
 
 
-def inspect_process(cell: Cell, message: Any = None, *, size: int = LONGEST_STATE) -> Inspected:
+def inspect_process(cell: Subject, message: Any = None, *, size: int = LONGEST_STATE) -> Inspected:
     """Look at a living process.
 
     Args:
@@ -211,7 +286,7 @@ def inspect_process(cell: Cell, message: Any = None, *, size: int = LONGEST_STAT
     return inspect(cell, Inspection(_attributes(cell), cell.message if message is None else message), size=size)
 
 
-def inspect(cell: Cell, wanted: Inspection, *, size: int = LONGEST_STATE) -> Inspected:
+def inspect(cell: Subject, wanted: Inspection, *, size: int = LONGEST_STATE) -> Inspected:
     """Look at a process once, for all texts that are made of it: what its `format_status` leaves of it.
 
     If that fails, no contents are shown, and no attributes.
@@ -240,7 +315,7 @@ def inspect(cell: Cell, wanted: Inspection, *, size: int = LONGEST_STATE) -> Ins
     )
 
 
-def _formatted(cell: Cell, wanted: Inspection) -> Inspection:
+def _formatted(cell: Subject, wanted: Inspection) -> Inspection:
     """What `format_status` makes of it.
 
     Raises:
@@ -253,7 +328,7 @@ def _formatted(cell: Cell, wanted: Inspection) -> Inspection:
     return seen
 
 
-def _attributes(cell: Cell) -> dict[str, Any]:
+def _attributes(cell: Subject) -> dict[str, Any]:
     return attempt(lambda: dict(cell.process._kernel_attributes()), default={})
 
 
@@ -270,15 +345,7 @@ def _recent(messages: tuple[Any, ...], shows_values: bool) -> tuple[Description,
     return tuple(found)
 
 
-def _subject(cell: Cell) -> Subject | None:
-    if not type(cell.process).is_reproducible:
-        return None
-    from actors.reproduction import subject_of  # see `CrashReport.case`
-
-    return subject_of(type(cell.process), cell.message)
-
-
-def _path(cell: Cell) -> tuple[str, ...]:
+def _path(cell: Subject) -> tuple[str, ...]:
     labels = [name_of(cell.ref.label)]
     parent = cell.parent
     while parent is not None and len(labels) < LONGEST_PATH:

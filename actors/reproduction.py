@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from actors.description import Description, Record, source_of
 from actors.gen_server import Cast
 from actors.gen_statem import GenStateMachine
 from actors.oneline import line
+from actors.report import CaseWriter
 
 MOST_ATTRIBUTES = 200
 LONGEST = 6_000
@@ -59,6 +61,11 @@ def subject_of(kind: type, message: Any) -> Subject:
         sends=None if message is None else "cast" if how is Cast else "call" if is_wrapped else "tell",
         about="its end" if inner is None else class_name(type(inner)),
     )
+
+
+def case_writer(kind: type, message: Any) -> CaseWriter:
+    """What writes the test for an actor of class `kind` that was handling `message`."""
+    return partial(write_case, subject_of(kind, message))
 
 
 def write_case(subject: Subject, reason: str, message: Description | None, state: Mapping[str, Description]) -> str:

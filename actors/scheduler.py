@@ -14,17 +14,19 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from actors.deadlines import Deadlines
 from actors.describe import describe
-from actors.exits import KILLED, ProcessExit
+from actors.exits import KILLED
+from actors.failures import ProcessExit
 from actors.guard import attempt, pass_interrupt_on
 from actors.ref import Ref
-from actors.report import KEPT, CrashReport
+from actors.report import KEPT, CaseWriters, CrashReport
+from actors.threads import CHECK_EVERY, NO_THREAD, Post, refuse_to_block
 
 if TYPE_CHECKING:
-    from actors.call import Ask
+    from actors.call import Ask, Call
     from actors.cell import Cell
     from actors.ref import Target
 
@@ -38,16 +40,6 @@ MESSAGES_PER_TURN = 64
 """After so many messages a process goes to the back of the queue (OTP's reductions)."""
 TURNS_PER_PASS = 64
 """After so many turns the event loop gets to its sockets and timers."""
-CHECK_EVERY = 1.0
-"""Seconds after which a thread that waits for an answer looks whether the loop still exists."""
-
-
-NO_THREAD: Final = 0
-"""No thread has this number."""
-
-
-class BlockingOnLoopError(RuntimeError):
-    """A blocking wait was asked for on the thread of an event loop, which it would stop."""
 
 
 class Scheduler:
@@ -71,9 +63,11 @@ class Scheduler:
         retired: messages that the dead have taken
         restarts: how often supervisors have started a process in the place of another
         crashed: how many processes have ended by their own mistake
+        case_writers: what writes tests that repeat crashes; the package hands it in
         shows_values: whether crash reports and traces show all contents, declared safe or not: for development
     """
 
+    case_writers: ClassVar[CaseWriters | None] = None
     _of_loop: ClassVar[dict[asyncio.AbstractEventLoop, Scheduler]] = {}
     _of_loop_lock: ClassVar[threading.Lock] = threading.Lock()
 
@@ -91,7 +85,7 @@ class Scheduler:
         self.processes: dict[int, Cell] = {}
         self.names: dict[str, Ref] = {}
         self.outside = contextvars.Context()
-        self.deadlines = Deadlines(loop, self.outside)
+        self.deadlines: Deadlines[Call] = Deadlines(loop, self.outside)
         self.crashes: deque[CrashReport] = deque(maxlen=KEPT)
         self.turns = 0
         self.retired = 0
@@ -106,7 +100,7 @@ class Scheduler:
         self._queue: deque[Cell] = deque()
         self._pass_is_due = False
         self._last_id = 0
-        self._foreign: deque[_Post] = deque()
+        self._foreign: deque[Post] = deque()
         self._foreign_is_due = False
         self._signals: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._is_signalling = False
@@ -231,7 +225,7 @@ class Scheduler:
         `dropped` is called, on one of the two threads.
         """
         thread = threading.current_thread()
-        post = _Post(function, args, thread if isinstance(thread, ProcessThread) else None, dropped)
+        post = Post(function, args, thread if isinstance(thread, ProcessThread) else None, dropped)
         if post.is_fenced() or self.is_gone():
             post.drop()
             return
@@ -388,33 +382,6 @@ class Scheduler:
             self._is_signalling = False
 
 
-class _Post:
-    """Something to be called on the loop's thread, for another thread."""
-
-    __slots__ = ("args", "dropped", "function", "thread")
-
-    def __init__(
-        self,
-        function: Callable[..., object],
-        args: tuple[Any, ...],
-        thread: ProcessThread | None,
-        dropped: Callable[[], object] | None,
-    ) -> None:
-        self.function = function
-        self.args = args
-        self.thread = thread
-        self.dropped = dropped
-
-    def is_fenced(self) -> bool:
-        """Tell whether it comes from the thread of a process that was killed."""
-        return self.thread is not None and self.thread.is_fenced
-
-    def drop(self) -> None:
-        """Let it go nowhere, and tell a thread that waits for it."""
-        if self.dropped is not None:
-            self.dropped()
-
-
 class ProcessThread(threading.Thread):
     """The thread of one blocking process. Fenced when its process is killed: it cannot be stopped, only ignored.
 
@@ -440,16 +407,3 @@ def _forget_after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_after_fork)
-
-
-def refuse_to_block(remedy: str) -> None:
-    """Check that this thread may wait.
-
-    Raises:
-        BlockingOnLoopError: if it runs an event loop.
-    """
-    try:
-        get_running_loop()
-    except RuntimeError:
-        return
-    raise BlockingOnLoopError(f"this would block the event loop: {remedy}")

@@ -11,8 +11,9 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from actors.describe import LONGEST_TEXT, examine_reason
+from actors.describe import LONGEST_TEXT
 from actors.description import Description, Leaf
+from actors.failures import examine_reason
 from actors.guard import attempt
 from actors.oneline import line
 

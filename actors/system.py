@@ -1,4 +1,4 @@
-"""What plain code and processes alike may do with processes: send, end, watch, name them (Erlang's BIFs)."""
+"""What plain code and processes alike may do with processes: send, end, stop, watch, name them (Erlang's BIFs)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from actors.call import checked_timeout
 from actors.describe import describe
-from actors.exits import NOPROC, ExitReason, Watcher
-from actors.ref import Ref, Target
+from actors.exits import CALLING_SELF, NOPROC, NORMAL, TIMEOUT, ExitReason
+from actors.failures import CallExit
+from actors.guard import attempt
+from actors.ref import Ref, StopRequest, Target
 from actors.scheduler import Scheduler
+from actors.signals import Watcher
 
 if TYPE_CHECKING:
     from actors.cell import Cell
@@ -100,6 +104,38 @@ def down(ref: Ref) -> asyncio.Future[ExitReason]:
     unwatch = watch(ref, note if is_here else partial(scheduler.post, note))
     ended.add_done_callback(lambda _: unwatch(), context=scheduler.outside)
     return ended
+
+
+async def stop(target: Target, reason: ExitReason = NORMAL, timeout: float | None = None) -> None:
+    """Ask a process to end with `reason` after what it has to do already, and wait until it is dead.
+
+    Raises:
+        CallExit: `NOPROC`, `TIMEOUT`, `CALLING_SELF`, or the reason it really ended with.
+    """
+    scheduler = Scheduler.current()
+    ref = scheduler.whereis(target)
+    if ref is None or not ref.is_alive():
+        raise CallExit(NOPROC, target)
+    timeout = checked_timeout(timeout)
+    caller = scheduler.running
+    if caller is not None and caller is ref._cell and caller.is_running():
+        raise CallExit(CALLING_SELF, target)
+    ended = down(ref)
+    ref.tell(StopRequest(reason))
+    try:
+        await asyncio.wait((ended,), timeout=timeout)
+    finally:
+        if not ended.done():
+            ended.cancel()
+    if ended.cancelled():
+        raise CallExit(TIMEOUT, target)
+    if not is_same_reason(ended.result(), reason):
+        raise CallExit(ended.result(), target)
+
+
+def is_same_reason(one: ExitReason, other: ExitReason) -> bool:
+    """Tell whether two reasons are one. The `==` of a value may raise, or return something that has no truth."""
+    return one is other or attempt(lambda: bool(one == other), default=False)
 
 
 def register(name: str, target: Ref) -> None:

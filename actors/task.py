@@ -7,8 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from actors.cell import Stop
-from actors.exits import KILL, NORMAL, SHUTDOWN, TIMEOUT, CallExit, ExitReason, exception_in
+from actors.directives import Stop
+from actors.exits import KILL, NORMAL, SHUTDOWN, TIMEOUT, ExitReason
+from actors.failures import CallExit, exception_in
 from actors.gen_server import Continue, GenServer
 from actors.process import start_link
 from actors.ref import Ref

@@ -39,8 +39,8 @@ from actors import (
 )
 from actors.anatomy import class_name
 from actors.cell import Cell
-from actors.describe import describe, describe_reason
-from actors.exits import exception_in
+from actors.describe import describe
+from actors.failures import describe_reason, exception_in
 from actors.guard import attempt, pass_interrupt_on
 from actors.log import get_logger
 from actors.portable import PortableException

@@ -29,7 +29,7 @@ from actors import (
     start_successor,
 )
 from actors.describe import describe
-from actors.exits import reason_of, release_frames
+from actors.failures import reason_of, release_frames
 from actors.guard import attempt, pass_interrupt_on
 from actors.log import get_logger
 from actors.shown import shown

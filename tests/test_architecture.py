@@ -43,6 +43,20 @@ LIBRARIES = {
 }  # fmt: skip
 """The rooms and the libraries they may import."""
 
+CYCLES = [
+    # One data structure: a process, its calls, references and ties to others, and what runs it.
+    {
+        "actors.call", "actors.cell", "actors.life", "actors.links", "actors.process", "actors.ref",
+        "actors.scheduler", "actors.signals",
+    },
+    # A socket, its two directions, and the connection's wire; to be cut.
+    {
+        "supervision.server.deadlines", "supervision.server.incoming", "supervision.server.outgoing",
+        "supervision.server.sockets", "supervision.server.unread", "supervision.server.wire",
+    },
+]  # fmt: skip
+"""Modules that import one another, also for types alone or in a function. There are no others."""
+
 IMPURE = {
     "asyncio", "concurrent", "ftplib", "http.client", "http.server", "logging", "multiprocessing", "os", "pathlib",
     "queue", "random", "sched", "secrets", "select", "selectors", "shutil", "signal", "smtplib", "socket",
@@ -176,3 +190,45 @@ def test_the_check_finds_a_planted_violation(module: str, source: str, imported:
 )
 def test_the_check_lets_the_rules_pass(module: str, source: str) -> None:
     assert violations(module, source) == []
+
+
+def arrows(sources: dict[str, str], packages: set[str]) -> dict[str, set[str]]:
+    """The modules of ours that each of ours imports, anywhere in it."""
+    found: dict[str, set[str]] = {}
+    for module, source in sources.items():
+        imported = {name for _, name in imports(module, source, is_package=module in packages)}
+        found[module] = {name if name in sources else name.rpartition(".")[0] for name in imported} & set(sources)
+    return found
+
+
+def cycles(arrows: dict[str, set[str]]) -> list[set[str]]:
+    """The sets of modules that import one another: the strongly connected components with an arrow inside."""
+    reached: dict[str, set[str]] = {}
+    for module in arrows:
+        waiting, seen = [module], set[str]()
+        while waiting:
+            fresh = arrows[waiting.pop()] - seen
+            seen |= fresh
+            waiting += fresh
+        reached[module] = seen
+    found: list[set[str]] = []
+    for module in arrows:
+        if module in reached[module] and not any(module in cycle for cycle in found):
+            found.append({other for other in reached[module] if module in reached[other]})
+    return found
+
+
+def test_the_only_cycles_are_the_known_ones() -> None:
+    files = dict(modules())
+    sources = {module: file.read_text() for module, file in files.items()}
+    packages = {module for module, file in files.items() if file.name == "__init__.py"}
+    found = cycles(arrows(sources, packages))
+    assert sorted(map(sorted, found)) == sorted(map(sorted, CYCLES))
+
+
+@pytest.mark.parametrize(
+    "back", ["from a import x", "if TYPE_CHECKING:\n    from a import X", "def f():\n    import a", "from .a import x"]
+)
+def test_the_check_finds_a_planted_cycle(back: str) -> None:
+    sources = {"a": "import b", "b": "from c import f", "c": back, "d": "import a, c", "e": "import asyncio"}
+    assert cycles(arrows(sources, set())) == [{"a", "b", "c"}]

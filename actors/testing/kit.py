@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from actors.call import call, stop
+from actors.call import call
 from actors.cell import Cell
 from actors.describe import describe
 from actors.exits import KILL, SHUTDOWN, ExitReason
@@ -25,7 +25,7 @@ from actors.process import start, start_link, start_successor
 from actors.ref import Ref
 from actors.report import CrashReport
 from actors.scheduler import Scheduler
-from actors.system import down, send_exit
+from actors.system import down, send_exit, stop
 from actors.testing.chance import Chance, Plan
 from actors.testing.clock import VirtualLoop
 from actors.testing.orders import Order, by_chance, by_priority
@@ -284,7 +284,7 @@ class Kit:
         del queue[index]
         items = cell.mailbox.items
         if self._events is not None:
-            message = items[0] if items and cell.status.value == "queued" and cell._activity is None else _GOES_ON
+            message = items[0] if items and cell.status.value == "queued" and not cell.has_activity() else _GOES_ON
             self.note(f"{cell.ref!r}  {describe(message, shows_values=True)}")
         if self._crashes or self._targets:
             self._strike(cell)

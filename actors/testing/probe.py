@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from actors.cell import Status
-from actors.exits import Down, ExitReason
+from actors.exits import ExitReason
 from actors.gen_server import GenServer
 from actors.process import start
 from actors.ref import Monitor, Ref
 from actors.scheduler import Scheduler
+from actors.signals import Down
 from actors.system import down, send_exit
 from actors.testing.clock import VirtualLoop
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from actors import Call, Cast, ExitReason, Ref, Scheduler, watch
 from actors.debug import trace
-from actors.describe import describe, describe_reason
+from actors.describe import describe
+from actors.failures import describe_reason
 from actors.report import inspect_process
 from supervision.console.model import TraceLine, TraceState
 

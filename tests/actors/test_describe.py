@@ -12,18 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import NO_REPLY, SHUTDOWN, CallFailure, Cast, Crash, GenServer, Shown, StartError, shown
-from actors.describe import (
-    DEEPEST,
-    LONGEST,
-    MOST_ITEMS,
-    describe,
-    describe_exception,
-    describe_reason,
-    examine,
-    examine_reason,
-    examine_state,
-    name_of,
-)
+from actors.describe import DEEPEST, LONGEST, MOST_ITEMS, describe, examine, examine_state, name_of
+from actors.failures import describe_exception, describe_reason, examine_reason
 from actors.log import fact
 from actors.oneline import line
 from actors.reproduction import subject_of, write_case

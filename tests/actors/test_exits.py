@@ -6,7 +6,8 @@ from itertools import permutations
 import pytest
 
 from actors import KILL, KILLED, NOPROC, NORMAL, SHUTDOWN, TIMEOUT, CallExit, CallFailure, Crash, ProcessExit, Shutdown
-from actors.exits import is_clean, reason_of, release_frames
+from actors.exits import is_clean
+from actors.failures import reason_of, release_frames
 
 
 @pytest.mark.parametrize("reason", [NORMAL, SHUTDOWN, Shutdown("why"), Shutdown(None)])

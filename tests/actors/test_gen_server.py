@@ -192,7 +192,7 @@ async def test_a_reply_may_wait_for_the_next_message() -> None:
 @simulated
 async def test_the_timer_of_an_idle_server_does_not_outlive_it() -> None:
     ref, insides = await recorder(Idle(3_600))
-    idle = insides._kernel._idle
+    idle = insides._kernel.intake and insides._kernel.intake.inactivity
     await kill(ref)
     assert idle is not None
     assert idle.timer is not None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from actors import Crash, Exit, GenServer, Ref, Scheduler, call, down, start, start_task
-from actors.exits import CallExit
+from actors.failures import CallExit
 from actors.task import Task
 from actors.testing import kill
 from tests.support.puppet import Puppet, puppet
