@@ -25,7 +25,6 @@ from actors import (
     GenServer,
     Ignored,
     Ref,
-    Scheduler,
     Shutdown,
     StartError,
     Stop,
@@ -38,7 +37,7 @@ from actors import (
     watch,
 )
 from actors.anatomy import class_name
-from actors.cell import Cell
+from actors.debug import ProcessView, process_table
 from actors.describe import describe, describe_reason
 from actors.exits import exception_in
 from actors.guard import attempt, pass_interrupt_on
@@ -248,8 +247,8 @@ class Application:
             self._killed.set_result(None)
         if self._callback is not None:
             self._callback.cancel()
-        for cell in self._living():
-            send_exit(cell.ref, KILL)
+        for process in self._living():
+            send_exit(process.ref, KILL)
 
     async def _gone(self) -> None:
         if self._ended is not None:
@@ -268,21 +267,21 @@ class Application:
             self._callback.cancel()
             return
         tree = self._living()
-        starting = [cell for cell in tree if cell.is_starting()]
-        supervisors = {cell.parent for cell in starting}
-        for cell in starting:
-            if cell.ref not in supervisors:
-                send_exit(cell.ref, KILL)
+        starting = [process for process in tree if process.is_starting()]
+        supervisors = {process.parent for process in starting}
+        for process in starting:
+            if process.ref not in supervisors:
+                send_exit(process.ref, KILL)
         if len(tree) == 1:  # the top supervisor does not even exist
             send_exit(tree[0].ref, KILL)
 
-    def _living(self) -> list[Cell]:
+    def _living(self) -> list[ProcessView]:
         """The processes of the tree, in the order of their start, those included whose supervisor died before them."""
-        processes = list(Scheduler.current().processes.values())
-        for cell in processes:
-            if cell.parent in self._tree:
-                self._tree.add(cell.ref)
-        return [cell for cell in processes if cell.ref in self._tree]
+        processes = list(process_table().values())
+        for process in processes:
+            if process.parent in self._tree:
+                self._tree.add(process.ref)
+        return [process for process in processes if process.ref in self._tree]
 
     # The work of each state.
 
@@ -352,9 +351,9 @@ class Application:
         """Wait for what supervisors that died before their children have left of the tree; kill what takes long."""
         left = self._living()
         if left:
-            await asyncio.wait([down(cell.ref) for cell in left], timeout=LEFTOVERS)
-            for cell in self._living():
-                send_exit(cell.ref, KILL)
+            await asyncio.wait([down(process.ref) for process in left], timeout=LEFTOVERS)
+            for process in self._living():
+                send_exit(process.ref, KILL)
 
     def _master_ended(self, master: Ref, reason: ExitReason) -> None:
         self._reason = reason

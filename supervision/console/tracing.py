@@ -12,9 +12,8 @@ from functools import partial
 from typing import Any
 
 from actors import Call, Cast, ExitReason, Ref, Scheduler, watch
-from actors.debug import trace
+from actors.debug import inspect, trace
 from actors.describe import describe, describe_reason
-from actors.report import inspect_process
 from supervision.console.model import TraceLine, TraceState
 
 MAX_LINES = 1_000
@@ -96,11 +95,10 @@ class Trace:
             self.end("it has as many lines as were asked for")
 
     def _describe(self, value: Any) -> str:
-        cell = self.ref._cell
-        if cell is None:
+        seen = inspect(self.ref, value)
+        if seen is None:
             return describe(value)
-        message = inspect_process(cell, value).message
-        return "None" if message is None else message.text
+        return "None" if seen.message is None else seen.message.text
 
 
 class Traces:
