@@ -14,7 +14,9 @@ from protocol import CloseCode, HttpError
 from supervision import Restart
 from supervision.base import child_of
 from supervision.console.audit import Attempt, Audit
-from supervision.console.model import Done, StateText, TraceState
+from supervision.console.model.actors import StateText
+from supervision.console.model.session import Done
+from supervision.console.model.traces import TraceState
 from supervision.console.nodes import parents
 from supervision.console.snapshot import Snapshot
 from supervision.console.sources import Sources

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from actors import Scheduler
 from actors.debug import process_table, run_times
 from supervision.console.machine import Machine, look
-from supervision.console.model import Sample
+from supervision.console.model.overview import Sample
 
 BEAT = 1.0
 """Seconds between two beats: each measures how late the event loop is."""

@@ -9,7 +9,8 @@ from actors import ExitReason, Ref, watch
 from actors.debug import process_table
 from protocol import Binary, CloseCode, Text
 from supervision.console.encoding import to_json
-from supervision.console.model import Live, TraceLine
+from supervision.console.model.live import Live
+from supervision.console.model.traces import TraceLine
 from supervision.console.sessions import Access, Visitor
 from supervision.console.snapshot import Snapshot
 from supervision.console.tracing import Trace

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from actors import Ref
 from actors.debug import ProcessView, view
 from supervision.base import BaseSupervisor
-from supervision.console.model import Node
+from supervision.console.model.actors import Node
 from supervision.console.slices import Looks
 
 FILTERS: dict[str, Callable[[ProcessView], bool]] = {

@@ -8,7 +8,7 @@ from typing import Any
 from actors import Scheduler
 from actors.debug import ProcessView, memory, run_times
 from supervision.console.history import History
-from supervision.console.model import Actor
+from supervision.console.model.actors import Actor
 
 
 class Rows:

@@ -21,24 +21,10 @@ from registry import Keys
 from supervision.base import child_of
 from supervision.console.history import History, reading
 from supervision.console.machine import Machine, look
-from supervision.console.model import (
-    Actor,
-    ActorDetails,
-    ActorPage,
-    CrashDetails,
-    CrashPage,
-    CrashRow,
-    Entry,
-    EntryPage,
-    Node,
-    Overview,
-    Peer,
-    Sample,
-    Spec,
-    Topic,
-    TopicPage,
-    Usage,
-)
+from supervision.console.model.actors import Actor, ActorDetails, ActorPage, Node, Peer, Spec
+from supervision.console.model.crashes import CrashDetails, CrashPage, CrashRow
+from supervision.console.model.names import Entry, EntryPage, Topic, TopicPage
+from supervision.console.model.overview import Overview, Sample, Usage
 from supervision.console.nodes import grow, matches, parents
 from supervision.console.rows import Rows
 from supervision.console.slices import Looks

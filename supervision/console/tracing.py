@@ -14,7 +14,7 @@ from typing import Any
 from actors import Call, Cast, ExitReason, Ref, Scheduler, watch
 from actors.debug import inspect, trace
 from actors.describe import describe, describe_reason
-from supervision.console.model import TraceLine, TraceState
+from supervision.console.model.traces import TraceLine, TraceState
 
 MAX_LINES = 1_000
 MAX_SECONDS = 60.0

@@ -8,7 +8,7 @@ from typing import Any
 
 from actors import Ref, Scheduler
 from actors.debug import actor_of, view
-from supervision.console.model import ConnectionPage, ConnectionRow
+from supervision.console.model.connections import ConnectionPage, ConnectionRow
 from supervision.console.slices import Looks
 from supervision.console.sources import Sources
 from supervision.server import Connection, Sockets, Wire

@@ -18,7 +18,7 @@ from registry import Keys, Registry, Table
 from supervision import DynamicSupervisor, Restart, child, start_dynamic_child, which_children
 from supervision.console.history import ATTENTION, BEAT, BEATS_PER_SAMPLE, KEPT, History
 from supervision.console.live import MAX_STARTED, Audience, LiveHandler
-from supervision.console.model import Actor, Node
+from supervision.console.model.actors import Actor, Node
 from supervision.console.nodes import FILTERS
 from supervision.console.sampler import Sampler
 from supervision.console.sessions import Access, Visitor
