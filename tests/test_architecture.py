@@ -44,18 +44,18 @@ LIBRARIES = {
 }  # fmt: skip
 """The rooms and the libraries they may import."""
 
-KERNEL_ATTRIBUTES = {"_cell", "_process", "_kernel"}
-"""Attributes that lead from a reference to the kernel's side of a process, which `actors.debug` shows to others."""
-
-KERNEL_MODULES = ("actors.cell",)
-"""Modules that only `actors` may import."""
-
 IMPURE = {
     "asyncio", "concurrent", "ftplib", "http.client", "http.server", "logging", "multiprocessing", "os", "pathlib",
     "queue", "random", "sched", "secrets", "select", "selectors", "shutil", "signal", "smtplib", "socket",
     "socketserver", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "uuid",
 }  # fmt: skip
 """Parts of the standard library that have a clock, chance, files, threads or the network in them."""
+
+KERNEL_ATTRIBUTES = {"_cell", "_process", "_kernel"}
+"""Attributes that lead from a reference to the kernel's side of a process, which `actors.debug` shows to others."""
+
+KERNEL_MODULES = ("actors.cell",)
+"""Modules that only `actors` may import."""
 
 
 def room_of(module: str) -> str | None:
@@ -134,59 +134,6 @@ def test_every_room_is_there() -> None:
     assert {room_of(module) for module, _ in modules()} == set(ROOMS)
 
 
-@pytest.mark.parametrize(
-    ("module", "source", "imported"),
-    [
-        ("protocol.frames", "import asyncio", "asyncio"),
-        ("protocol.frames", "from os import urandom", "os.urandom"),
-        ("protocol.frames", "import http.client", "http.client"),
-        ("protocol.frames", "from http import client", "http.client"),
-        ("protocol.frames", "import structlog", "structlog"),
-        ("protocol.frames", "from actors import Ref", "actors.Ref"),
-        ("actors.process", "import supervision", "supervision"),
-        ("actors.process", "def f():\n    from registry import Registry", "registry.Registry"),
-        ("actors.process", "if TYPE_CHECKING:\n    from canvas.grid import Grid", "canvas.grid.Grid"),
-        ("actors.process", "import orjson", "orjson"),
-        ("actors.process", "from actors.testing import run", "actors.testing.run"),
-        ("actors.testing.kit", "from supervision import child", "supervision.child"),
-        ("supervision.supervisor", "from supervision.server import tree", "supervision.server.tree"),
-        ("supervision.supervisor", "from supervision import server", "supervision.server"),
-        ("supervision.supervisor", "from . import server", "supervision.server"),
-        ("supervision.supervisor", "from .server.tree import Tree", "supervision.server.tree.Tree"),
-        ("supervision.supervisor", "import pykka", "pykka"),
-        ("supervision.supervisor", "import protocol.frames as frames", "protocol.frames"),
-        ("supervision.server.wire", "import canvas.config", "canvas.config"),
-        ("supervision.server.wire", "from .. import console", "supervision.console"),
-        ("supervision.console.web", "import canvas", "canvas"),
-        ("registry.registry", "import supervision.server", "supervision.server"),
-        ("registry.registry", "from supervision import Supervisor", "supervision.Supervisor"),
-        ("canvas.grid", "import pykka", "pykka"),
-        ("canvas.grid", "import requests", "requests"),
-    ],
-)
-def test_the_check_finds_a_planted_violation(module: str, source: str, imported: str) -> None:
-    found = violations(module, source)
-    assert [violation.partition(" imports ")[2] for violation in found] == [imported]
-
-
-@pytest.mark.parametrize(
-    ("module", "source"),
-    [
-        ("protocol.masking", "import numpy as np\nimport struct\nfrom http import HTTPStatus"),
-        ("protocol.session", "from protocol.frames import Frame\nfrom . import frames\nfrom .frames import Frame"),
-        ("actors.process", "import pykka, structlog, asyncio, threading"),
-        ("supervision.server.wire", "from supervision import Supervisor\nfrom protocol import Session\nimport socket"),
-        ("supervision.console.web", "from registry import Registry\nfrom supervision.server import Server"),
-        ("registry.groups", "from protocol import CloseCode\nfrom actors import GenServer"),
-        ("supervision.task_supervisor", "from registry import Registry"),
-        ("supervision.server.wire", "from registry import Registry"),
-        ("canvas.store.redis", "import redis\nfrom supervision.console import routes\nfrom ..grid import Grid"),
-    ],
-)
-def test_the_check_lets_the_rules_pass(module: str, source: str) -> None:
-    assert violations(module, source) == []
-
-
 def kernel_uses(module: str, source: str, *, is_package: bool = False) -> list[str]:
     """Where `source` reaches past `actors.debug` into the kernel, as "module:line what"."""
     imported = (
@@ -238,3 +185,56 @@ def test_the_check_finds_a_planted_look_into_the_kernel(source: str, found: str)
 def test_the_check_lets_debug_and_other_names_pass() -> None:
     source = "from actors.debug import view\nself._cells = view(ref)\nprocess = _process\ncanvas.cell = 1"
     assert kernel_uses("supervision.console.snapshot", source) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "imported"),
+    [
+        ("protocol.frames", "import asyncio", "asyncio"),
+        ("protocol.frames", "from os import urandom", "os.urandom"),
+        ("protocol.frames", "import http.client", "http.client"),
+        ("protocol.frames", "from http import client", "http.client"),
+        ("protocol.frames", "import structlog", "structlog"),
+        ("protocol.frames", "from actors import Ref", "actors.Ref"),
+        ("actors.process", "import supervision", "supervision"),
+        ("actors.process", "def f():\n    from registry import Registry", "registry.Registry"),
+        ("actors.process", "if TYPE_CHECKING:\n    from canvas.grid import Grid", "canvas.grid.Grid"),
+        ("actors.process", "import orjson", "orjson"),
+        ("actors.process", "from actors.testing import run", "actors.testing.run"),
+        ("actors.testing.kit", "from supervision import child", "supervision.child"),
+        ("supervision.supervisor", "from supervision.server import tree", "supervision.server.tree"),
+        ("supervision.supervisor", "from supervision import server", "supervision.server"),
+        ("supervision.supervisor", "from . import server", "supervision.server"),
+        ("supervision.supervisor", "from .server.tree import Tree", "supervision.server.tree.Tree"),
+        ("supervision.supervisor", "import pykka", "pykka"),
+        ("supervision.supervisor", "import protocol.frames as frames", "protocol.frames"),
+        ("supervision.server.wire", "import canvas.config", "canvas.config"),
+        ("supervision.server.wire", "from .. import console", "supervision.console"),
+        ("supervision.console.web", "import canvas", "canvas"),
+        ("registry.registry", "import supervision.server", "supervision.server"),
+        ("registry.registry", "from supervision import Supervisor", "supervision.Supervisor"),
+        ("canvas.grid", "import pykka", "pykka"),
+        ("canvas.grid", "import requests", "requests"),
+    ],
+)
+def test_the_check_finds_a_planted_violation(module: str, source: str, imported: str) -> None:
+    found = violations(module, source)
+    assert [violation.partition(" imports ")[2] for violation in found] == [imported]
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("protocol.masking", "import numpy as np\nimport struct\nfrom http import HTTPStatus"),
+        ("protocol.session", "from protocol.frames import Frame\nfrom . import frames\nfrom .frames import Frame"),
+        ("actors.process", "import pykka, structlog, asyncio, threading"),
+        ("supervision.server.wire", "from supervision import Supervisor\nfrom protocol import Session\nimport socket"),
+        ("supervision.console.web", "from registry import Registry\nfrom supervision.server import Server"),
+        ("registry.groups", "from protocol import CloseCode\nfrom actors import GenServer"),
+        ("supervision.task_supervisor", "from registry import Registry"),
+        ("supervision.server.wire", "from registry import Registry"),
+        ("canvas.store.redis", "import redis\nfrom supervision.console import routes\nfrom ..grid import Grid"),
+    ],
+)
+def test_the_check_lets_the_rules_pass(module: str, source: str) -> None:
+    assert violations(module, source) == []
