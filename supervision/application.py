@@ -8,7 +8,6 @@ import enum
 import inspect
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -17,18 +16,12 @@ from actors import (
     KILLED,
     NORMAL,
     SHUTDOWN,
-    Call,
     CallExit,
     Crash,
-    Exit,
     ExitReason,
-    GenServer,
-    Ignored,
     Ref,
-    Scheduler,
     Shutdown,
     StartError,
-    Stop,
     call,
     down,
     is_clean,
@@ -38,16 +31,14 @@ from actors import (
     watch,
 )
 from actors.anatomy import class_name
-from actors.cell import Cell
-from actors.describe import describe
+from actors.debug import ProcessView, process_table
 from actors.failures import describe_reason, exception_in
 from actors.guard import attempt, pass_interrupt_on
 from actors.log import get_logger
 from actors.portable import PortableException
 from actors.stacktrace import describe_stacktrace
-from supervision.base import Child, begin
+from supervision.application_master import ApplicationMaster, StartTree
 from supervision.child_spec import ChildId, ChildSpec, Resource, resources_of
-from supervision.requests import UNKNOWN_REQUEST, Refused
 from supervision.signals import Signals
 from supervision.strategy import GAVE_UP
 
@@ -248,8 +239,8 @@ class Application:
             self._killed.set_result(None)
         if self._callback is not None:
             self._callback.cancel()
-        for cell in self._living():
-            send_exit(cell.ref, KILL)
+        for process in self._living():
+            send_exit(process.ref, KILL)
 
     async def _gone(self) -> None:
         if self._ended is not None:
@@ -268,21 +259,21 @@ class Application:
             self._callback.cancel()
             return
         tree = self._living()
-        starting = [cell for cell in tree if cell.is_starting()]
-        supervisors = {cell.parent for cell in starting}
-        for cell in starting:
-            if cell.ref not in supervisors:
-                send_exit(cell.ref, KILL)
+        starting = [process for process in tree if process.is_starting()]
+        supervisors = {process.parent for process in starting}
+        for process in starting:
+            if process.ref not in supervisors:
+                send_exit(process.ref, KILL)
         if len(tree) == 1:  # the top supervisor does not even exist
             send_exit(tree[0].ref, KILL)
 
-    def _living(self) -> list[Cell]:
+    def _living(self) -> list[ProcessView]:
         """The processes of the tree, in the order of their start, those included whose supervisor died before them."""
-        processes = list(Scheduler.current().processes.values())
-        for cell in processes:
-            if cell.parent in self._tree:
-                self._tree.add(cell.ref)
-        return [cell for cell in processes if cell.ref in self._tree]
+        processes = list(process_table().values())
+        for process in processes:
+            if process.parent in self._tree:
+                self._tree.add(process.ref)
+        return [process for process in processes if process.ref in self._tree]
 
     # The work of each state.
 
@@ -352,9 +343,9 @@ class Application:
         """Wait for what supervisors that died before their children have left of the tree; kill what takes long."""
         left = self._living()
         if left:
-            await asyncio.wait([down(cell.ref) for cell in left], timeout=LEFTOVERS)
-            for cell in self._living():
-                send_exit(cell.ref, KILL)
+            await asyncio.wait([down(process.ref) for process in left], timeout=LEFTOVERS)
+            for process in self._living():
+                send_exit(process.ref, KILL)
 
     def _master_ended(self, master: Ref, reason: ExitReason) -> None:
         self._reason = reason
@@ -426,60 +417,3 @@ async def _outcome(function: Callable[[], object]) -> BaseException | None:
         pass_interrupt_on(exception)
         return exception
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class StartTree:
-    """Asks the master to start the tree; the answer is the top supervisor, or why it did not start."""
-
-    root: ChildSpec
-
-
-class ApplicationMaster(GenServer):
-    """The parent of the top supervisor (OTP's application master): ends with it, and stops it.
-
-    No client and no child can end it: what it does not know is logged, or refused.
-    """
-
-    def init(self) -> None:
-        self.trap_exit = True
-        self.root: Ref | None = None
-
-    async def handle_call(self, request: Any, from_: Call) -> Any:
-        if type(request) is not StartTree or self.root is not None:
-            return self._refused(request)
-        try:
-            self.root = await begin(Child(request.root))
-        except (StartError, Ignored) as refusal:
-            return refusal
-        return self.root
-
-    def handle_cast(self, request: Any) -> None:
-        """Refuse what only a client can have sent."""
-        self._refused(request)
-
-    def handle_continue(self, argument: Any) -> None:
-        """Refuse what only a client can have sent."""
-        self._refused(argument)
-
-    def handle_info(self, message: Any) -> Any:
-        """End when the top supervisor has ended by itself; a signal that it has sent while it lives is no end."""
-        if type(message) is not Exit:
-            self._refused(message)
-        elif message.sender is self.root is not None and not self.root.is_alive():
-            return Stop(message.reason)
-        return None
-
-    def _kernel_proxied(self, message: Any) -> Any:
-        return self._refused(message)
-
-    def _refused(self, message: Any) -> Refused:
-        log.warning("application.unexpected_message", master=str(self), message=describe(message))
-        return Refused(UNKNOWN_REQUEST)
-
-    async def terminate(self, reason: ExitReason) -> None:
-        """Stop the tree, with all the time it wants."""
-        if self.root is not None and self.root.is_alive():
-            ended = down(self.root)
-            send_exit(self.root, reason)
-            await ended

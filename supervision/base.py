@@ -28,6 +28,7 @@ from actors import (
     send_exit,
     start_successor,
 )
+from actors.debug import actor_of, view
 from actors.describe import describe
 from actors.failures import reason_of, release_frames
 from actors.guard import attempt, pass_interrupt_on
@@ -393,3 +394,11 @@ class BaseSupervisor(GenServer):
         pending = [end for end in ended.values() if not end.done()]
         if pending:
             await asyncio.wait(pending)
+
+
+def child_of(ref: Ref) -> Child | None:
+    """What the supervisor of a living process knows of it; None if no supervisor started it."""
+    process = view(ref)
+    parent = None if process is None else process.parent
+    supervisor = None if parent is None else actor_of(parent, BaseSupervisor)
+    return None if supervisor is None else supervisor.child_of(ref)

@@ -8,6 +8,7 @@ from types import EllipsisType
 from typing import Any
 
 from actors import Ref, Stop, whereis
+from actors.debug import actor_of
 from supervision.child_spec import ChildSpec, ChildType, SpecError, check_spec, child
 from supervision.partition_key import partition_of
 from supervision.strategy import Strategy
@@ -56,8 +57,8 @@ class PartitionSupervisor(Supervisor):
 
 def _count_partitions(supervisor: Ref | None) -> int:
     """How many partitions there are; 0 if `supervisor` is gone or has none."""
-    process = None if supervisor is None else supervisor._process
-    return process.partitions if isinstance(process, PartitionSupervisor) else 0
+    actor = None if supervisor is None else actor_of(supervisor, PartitionSupervisor)
+    return 0 if actor is None else actor.partitions
 
 
 def _check_partitions(partitions: object) -> None:

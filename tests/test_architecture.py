@@ -13,30 +13,31 @@ ROOMS = {
     "protocol": {"protocol"},
     "actors": {"actors"},
     "actors.testing": {"actors.testing", "actors"},
-    "supervision": {"supervision", "actors"},
-    "supervision.server": {"supervision.server", "supervision", "actors", "protocol"},
+    "registry": {"registry", "actors", "protocol"},
+    "supervision": {"supervision", "registry", "actors"},
+    "supervision.server": {"supervision.server", "supervision", "registry", "actors", "protocol"},
     "supervision.server.testing": {
-        "supervision.server.testing", "supervision.server", "supervision", "actors.testing", "actors", "protocol",
+        "supervision.server.testing", "supervision.server", "supervision", "registry", "actors.testing", "actors",
+        "protocol",
     },
     "supervision.console": {
-        "supervision.console", "supervision.server", "supervision", "actors", "protocol", "registry",
+        "supervision.console", "supervision.server", "supervision", "registry", "actors", "protocol",
     },
-    "registry": {"registry", "actors", "supervision"},
     "canvas": {
-        "canvas", "registry", "supervision.console", "supervision.server", "supervision", "actors", "protocol",
+        "canvas", "supervision.console", "supervision.server", "supervision", "registry", "actors", "protocol",
     },
 }  # fmt: skip
-"""The rooms and those of ours that they may import."""
+"""The rooms and those of ours that they may import, from the bottom to the top."""
 
 LIBRARIES = {
     "protocol": {"numpy"},
     "actors": {"pykka", "structlog"},
     "actors.testing": {"pytest", "structlog"},
+    "registry": {"structlog"},
     "supervision": {"structlog"},
     "supervision.server": {"structlog", "uvloop"},
     "supervision.server.testing": set(),
     "supervision.console": {"structlog", "orjson", "rich", "textual", "prometheus_client"},
-    "registry": {"structlog"},
     "canvas": {
         "structlog", "orjson", "uvloop", "numpy", "typer", "rich", "textual", "PIL", "prometheus_client", "redis",
     },
@@ -63,6 +64,12 @@ IMPURE = {
     "socketserver", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "uuid",
 }  # fmt: skip
 """Parts of the standard library that have a clock, chance, files, threads or the network in them."""
+
+KERNEL_ATTRIBUTES = {"_cell", "_process", "_kernel"}
+"""Attributes that lead from a reference to the kernel's side of a process, which `actors.debug` shows to others."""
+
+KERNEL_MODULES = ("actors.cell",)
+"""Modules that only `actors` may import."""
 
 
 def room_of(module: str) -> str | None:
@@ -141,6 +148,59 @@ def test_every_room_is_there() -> None:
     assert {room_of(module) for module, _ in modules()} == set(ROOMS)
 
 
+def kernel_uses(module: str, source: str, *, is_package: bool = False) -> list[str]:
+    """Where `source` reaches past `actors.debug` into the kernel, as "module:line what"."""
+    imported = (
+        (line, name)
+        for line, name in imports(module, source, is_package=is_package)
+        if any(name == part or name.startswith(f"{part}.") for part in KERNEL_MODULES)
+    )
+    return [f"{module}:{line} {what}" for line, what in sorted((*imported, *_kernel_attributes(source)))]
+
+
+def _kernel_attributes(source: str) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case (
+                ast.Attribute(attr=name)
+                | ast.Call(func=ast.Name(id="getattr" | "setattr"), args=[_, ast.Constant(value=name), *_])
+            ) if name in KERNEL_ATTRIBUTES:
+                yield node.lineno, name
+
+
+def test_only_actors_reaches_into_the_kernel() -> None:
+    tests = ((".".join(file.relative_to(ROOT).with_suffix("").parts), file) for file in (ROOT / "tests").rglob("*.py"))
+    found = [
+        use
+        for module, file in (*modules(), *tests)
+        if not module.startswith(("actors", "tests.actors"))
+        for use in kernel_uses(module, file.read_text(), is_package=file.name == "__init__.py")
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("cell = ref._cell", "_cell"),
+        ("parent._process.child_of(ref)", "_process"),
+        ("def f(ref):\n    return [insides._kernel._idle for insides in ref]", "_kernel"),
+        ("getattr(ref, '_cell', None)", "_cell"),
+        ("ref._cell = None", "_cell"),
+        ("from actors.cell import Cell", "actors.cell.Cell"),
+        ("if TYPE_CHECKING:\n    from actors import cell", "actors.cell"),
+        ("import actors.cell", "actors.cell"),
+    ],
+)
+def test_the_check_finds_a_planted_look_into_the_kernel(source: str, found: str) -> None:
+    assert [use.partition(" ")[2] for use in kernel_uses("supervision.console.snapshot", source)] == [found]
+
+
+def test_the_check_lets_debug_and_other_names_pass() -> None:
+    source = "from actors.debug import view\nself._cells = view(ref)\nprocess = _process\ncanvas.cell = 1"
+    assert kernel_uses("supervision.console.snapshot", source) == []
+
+
 @pytest.mark.parametrize(
     ("module", "source", "imported"),
     [
@@ -162,11 +222,11 @@ def test_every_room_is_there() -> None:
         ("supervision.supervisor", "from .server.tree import Tree", "supervision.server.tree.Tree"),
         ("supervision.supervisor", "import pykka", "pykka"),
         ("supervision.supervisor", "import protocol.frames as frames", "protocol.frames"),
-        ("supervision.server.wire", "from registry import Registry", "registry.Registry"),
+        ("supervision.server.wire", "import canvas.config", "canvas.config"),
         ("supervision.server.wire", "from .. import console", "supervision.console"),
         ("supervision.console.web", "import canvas", "canvas"),
         ("registry.registry", "import supervision.server", "supervision.server"),
-        ("registry.registry", "import protocol", "protocol"),
+        ("registry.registry", "from supervision import Supervisor", "supervision.Supervisor"),
         ("canvas.grid", "import pykka", "pykka"),
         ("canvas.grid", "import requests", "requests"),
     ],
@@ -184,7 +244,9 @@ def test_the_check_finds_a_planted_violation(module: str, source: str, imported:
         ("actors.process", "import pykka, structlog, asyncio, threading"),
         ("supervision.server.wire", "from supervision import Supervisor\nfrom protocol import Session\nimport socket"),
         ("supervision.console.web", "from registry import Registry\nfrom supervision.server import Server"),
-        ("registry.groups", "from supervision import Supervisor\nfrom actors import GenServer"),
+        ("registry.groups", "from protocol import CloseCode\nfrom actors import GenServer"),
+        ("supervision.task_supervisor", "from registry import Registry"),
+        ("supervision.server.wire", "from registry import Registry"),
         ("canvas.store.redis", "import redis\nfrom supervision.console import routes\nfrom ..grid import Grid"),
     ],
 )

@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from supervision.console.gate import Front
-    from supervision.console.model import (
-        Act,
-        Form,
-        FormField,
-        PageContent,
-        PageTable,
-        Quantity,
-        Told,
-        ToldPicture,
-    )
+    from supervision.console.model.forms import Act, Form, FormField
+    from supervision.console.model.pages import PageContent, PageTable, Quantity
+    from supervision.console.model.told import Told, ToldPicture
     from supervision.console.routing import Asked, Parameter, Route
     from supervision.console.sessions import Access
     from supervision.console.slices import sliced
@@ -50,7 +43,9 @@ __all__ = [
 
 _HOMES = {
     "gate": ("Front",),
-    "model": ("Act", "Form", "FormField", "PageContent", "PageTable", "Quantity", "Told", "ToldPicture"),
+    "model.forms": ("Act", "Form", "FormField"),
+    "model.pages": ("PageContent", "PageTable", "Quantity"),
+    "model.told": ("Told", "ToldPicture"),
     "routing": ("Asked", "Parameter", "Route"),
     "sessions": ("Access",),
     "slices": ("sliced",),

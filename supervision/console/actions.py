@@ -3,19 +3,20 @@ what came of it."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import partial
+from inspect import isawaitable
 from typing import Any, Literal, TypeAlias
 
 from actors import KILL, SHUTDOWN, Ref, self_ref, send_exit
-from actors.debug import force_exit, resume, suspend
-from actors.report import inspect_process
+from actors.debug import force_exit, inspect, resume, suspend
 from protocol import CloseCode, HttpError
 from supervision import Restart
-from supervision.base import BaseSupervisor
+from supervision.base import child_of
 from supervision.console.audit import Attempt, Audit
-from supervision.console.model import Done, StateText, TraceState
+from supervision.console.model.actors import StateText
+from supervision.console.model.session import Done
+from supervision.console.model.traces import TraceState
 from supervision.console.nodes import parents
 from supervision.console.snapshot import Snapshot
 from supervision.console.sources import Sources
@@ -75,9 +76,8 @@ class Actions:
     async def state(self, attempt: Attempt, ref: Ref) -> StateText:
         """The attributes of an actor."""
         await self._on_actor(attempt, "get state", ref, lambda: None)
-        cell = ref._cell
-        assert cell is not None, "it was alive a moment ago, and nobody ran since"
-        seen = inspect_process(cell, size=MAX_STATE)
+        seen = inspect(ref, size=MAX_STATE)
+        assert seen is not None, "it was alive a moment ago, and nobody ran since"
         return StateText(str(ref.id), ref.label, {name: value.text for name, value in seen.state.items()}, seen.is_cut)
 
     async def trace(self, attempt: Attempt, ref: Ref, lines: int, seconds: float) -> TraceState:
@@ -108,7 +108,7 @@ class Actions:
         if self._sources.drain is None:
             raise HttpError(501, "this application cannot drain")
         pending = await self._do(attempt, "drain", self._sources.application, self._sources.drain)
-        if inspect.isawaitable(pending):
+        if isawaitable(pending):
             await pending
         return Done("drain")
 
@@ -154,8 +154,7 @@ class Actions:
 
 def _is_restarted(ref: Ref) -> None:
     """Refuse to end what would not come back."""
-    supervisor = None if ref._cell is None or ref._cell.parent is None else ref._cell.parent._process
-    child = supervisor.child_of(ref) if isinstance(supervisor, BaseSupervisor) else None
+    child = child_of(ref)
     if child is None or child.spec.restart is Restart.TEMPORARY:
         raise HttpError(409, "nobody would start it again: it has no supervisor, or is temporary")
 

@@ -17,31 +17,15 @@ from supervision.console.encoding import to_json
 from supervision.console.history import BEAT, BEATS_PER_SAMPLE, History
 from supervision.console.live import Audience, LiveHandler
 from supervision.console.metrics import CONTENT_TYPE, Metrics
-from supervision.console.model import (
-    Actor,
-    ActorDetails,
-    ActorPage,
-    ConnectionPage,
-    ConnectionRow,
-    CrashDetails,
-    Crashed,
-    CrashPage,
-    Done,
-    EntryPage,
-    Form,
-    HistoryPage,
-    Link,
-    Node,
-    Overview,
-    PageContent,
-    PageLink,
-    PageLinks,
-    Session,
-    StateText,
-    StoreState,
-    TopicPage,
-    TraceState,
-)
+from supervision.console.model.actors import Actor, ActorDetails, ActorPage, Crashed, Node, StateText
+from supervision.console.model.connections import ConnectionPage, ConnectionRow
+from supervision.console.model.crashes import CrashDetails, CrashPage
+from supervision.console.model.forms import Form
+from supervision.console.model.names import EntryPage, TopicPage
+from supervision.console.model.overview import HistoryPage, Overview
+from supervision.console.model.pages import PageContent, PageLink, PageLinks, StoreState
+from supervision.console.model.session import Done, Link, Session
+from supervision.console.model.traces import TraceState
 from supervision.console.nodes import FILTERS
 from supervision.console.openapi import document
 from supervision.console.routing import Asked, Parameter, Route

@@ -6,8 +6,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from actors import Scheduler
+from actors.debug import process_table, run_times
 from supervision.console.machine import Machine, look
-from supervision.console.model import Sample
+from supervision.console.model.overview import Sample
 
 BEAT = 1.0
 """Seconds between two beats: each measures how late the event loop is."""
@@ -92,8 +93,8 @@ class History:
 
     def set_mark(self, scheduler: Scheduler) -> None:
         """Note what each actor has done. Takes 2 ms with 10,000."""
-        used = scheduler.used
-        work = {number: (cell.handled, used.get(cell, 0.0)) for number, cell in scheduler.processes.items()}
+        used = run_times()
+        work = {number: (process.handled, used.get(process, 0.0)) for number, process in process_table().items()}
         self._marks.append(Mark(scheduler.loop.time(), work))
 
     def forget_marks(self) -> None:

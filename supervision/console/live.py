@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from actors import ExitReason, Ref, Scheduler, watch
+from actors import ExitReason, Ref, watch
+from actors.debug import process_table
 from protocol import Binary, CloseCode, Text
 from supervision.console.encoding import to_json
-from supervision.console.model import Live, TraceLine
+from supervision.console.model.live import Live
+from supervision.console.model.traces import TraceLine
 from supervision.console.sessions import Access, Visitor
 from supervision.console.snapshot import Snapshot
 from supervision.console.tracing import Trace
@@ -57,7 +59,7 @@ class Audience:
 
     def join(self, ref: Ref, access: Access) -> None:
         """Tell a connection from now on, until it ends."""
-        self._known = self._known or set(Scheduler.current().processes)
+        self._known = self._known or set(process_table())
         self._viewers[ref] = access
         watch(ref, self._left)
 
@@ -74,7 +76,7 @@ class Audience:
 
     def tell_changes(self) -> None:
         """Tell them what has changed since the last time. Takes 3 ms with 10,000 actors."""
-        processes = Scheduler.current().processes
+        processes = process_table()
         started = sorted(processes.keys() - self._known)
         ended = sorted(self._known - processes.keys())
         self._known = set(processes)

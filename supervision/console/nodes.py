@@ -6,65 +6,76 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from actors import Ref
-from actors.cell import Cell
+from actors.debug import ProcessView, view
 from supervision.base import BaseSupervisor
-from supervision.console.model import Node
+from supervision.console.model.actors import Node
 from supervision.console.slices import Looks
 
-FILTERS: dict[str, Callable[[Cell], bool]] = {
-    "supervisors": lambda cell: isinstance(cell.process, BaseSupervisor),
-    "restarted": lambda cell: cell.ref.restarts > 0,
-    "waiting": lambda cell: len(cell.mailbox) > 0,
-    "suspended": lambda cell: cell.status.value == "suspended",
+FILTERS: dict[str, Callable[[ProcessView], bool]] = {
+    "supervisors": lambda process: issubclass(process.ref.actor_class, BaseSupervisor),
+    "restarted": lambda process: process.ref.restarts > 0,
+    "waiting": lambda process: len(process.mailbox) > 0,
+    "suspended": lambda process: process.status.value == "suspended",
 }
 """What the tree can be narrowed down to; `waiting`: messages wait for it."""
 
 
 async def grow(
-    looks: Looks, cells: list[Cell], top: Cell, *, depth: int | None, limit: int | None, search: str, only: str
+    looks: Looks,
+    processes: list[ProcessView],
+    top: ProcessView,
+    *,
+    depth: int | None,
+    limit: int | None,
+    search: str,
+    only: str,
 ) -> Node:
-    """Make the tree under `top` of those of `cells` that are wanted; see `Snapshot.tree`."""
+    """Make the tree under `top` of those of `processes` that are wanted; see `Snapshot.tree`."""
     if search or only:
         is_wanted = FILTERS[only] if only else _any
-        cells = await _with_parents(looks, cells, lambda cell: matches(cell, search) and is_wanted(cell))
-    below: defaultdict[Ref | None, list[Cell]] = defaultdict(list)
-    async for chunk in looks.chunks(cells):
-        for cell in chunk:
-            below[cell.parent].append(cell)
+        processes = await _with_parents(
+            looks, processes, lambda process: matches(process, search) and is_wanted(process)
+        )
+    below: defaultdict[Ref | None, list[ProcessView]] = defaultdict(list)
+    async for chunk in looks.chunks(processes):
+        for process in chunk:
+            below[process.parent].append(process)
     return await _grow(looks, top, below, depth, limit)
 
 
-def matches(cell: Cell, search: str) -> bool:
+def matches(process: ProcessView, search: str) -> bool:
     """Tell whether its label or kind has `search` in it, or its number is that."""
     if not search:
         return True
-    needle, ref = search.lower(), cell.ref
-    return needle in ref.label.lower() or needle == str(ref.id) or needle in type(cell.process).__name__.lower()
+    needle, ref = search.lower(), process.ref
+    return needle in ref.label.lower() or needle == str(ref.id) or needle in ref.actor_class.__name__.lower()
 
 
 def parents(ref: Ref) -> Iterator[Ref]:
     """Who started it, who started that one, and so on."""
-    cell = ref._cell
-    while cell is not None and cell.parent is not None:
-        yield cell.parent
-        cell = cell.parent._cell
+    process = view(ref)
+    while process is not None and process.parent is not None:
+        yield process.parent
+        process = view(process.parent)
 
 
-async def _with_parents(looks: Looks, cells: list[Cell], is_wanted: Callable[[Cell], bool]) -> list[Cell]:
-    """The cells that match, and those above them."""
+async def _with_parents(
+    looks: Looks, processes: list[ProcessView], is_wanted: Callable[[ProcessView], bool]
+) -> list[ProcessView]:
+    """The processes that match, and those above them."""
     kept: set[Ref] = set()
-    async for chunk in looks.chunks(cells):
-        for cell in filter(is_wanted, chunk):
-            kept.add(cell.ref)
-            for parent in parents(cell.ref):
+    async for chunk in looks.chunks(processes):
+        for process in filter(is_wanted, chunk):
+            kept.add(process.ref)
+            for parent in parents(process.ref):
                 if parent in kept:
                     break
                 kept.add(parent)
-    return [cell for cell in cells if cell.ref in kept]
+    return [process for process in processes if process.ref in kept]
 
 
 async def _grow(
-    looks: Looks, top: Cell, below: dict[Ref | None, list[Cell]], depth: int | None, limit: int | None
+    looks: Looks, top: ProcessView, below: dict[Ref | None, list[ProcessView]], depth: int | None, limit: int | None
 ) -> Node:
     """Make the nodes, level by level."""
     root = _node(top, below)
@@ -74,27 +85,27 @@ async def _grow(
         following: list[tuple[Node, Ref]] = []
         for node, ref in level:
             async for chunk in looks.chunks(below.get(ref, [])[:limit]):
-                for cell in chunk:
-                    child = _node(cell, below)
+                for process in chunk:
+                    child = _node(process, below)
                     node.children.append(child)
                     if child.count:
-                        following.append((child, cell.ref))
+                        following.append((child, process.ref))
         level = following
     return root
 
 
-def _node(cell: Cell, below: dict[Ref | None, list[Cell]]) -> Node:
-    ref = cell.ref
+def _node(process: ProcessView, below: dict[Ref | None, list[ProcessView]]) -> Node:
+    ref = process.ref
     return Node(
         ref=str(ref.id),
         label=ref.label,
-        kind=type(cell.process).__name__,
-        state=cell.status.value,
+        kind=ref.actor_class.__name__,
+        state=process.status.value,
         restarts=ref.restarts,
-        mailbox=len(cell.mailbox),
+        mailbox=len(process.mailbox),
         count=len(below.get(ref, ())),
     )
 
 
-def _any(_: Cell) -> bool:
+def _any(_: ProcessView) -> bool:
     return True

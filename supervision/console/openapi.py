@@ -7,7 +7,7 @@ from typing import Any
 
 from supervision.console.encoding import Schema, schema_of
 from supervision.console.live import TraceUpdate
-from supervision.console.model import Live
+from supervision.console.model.live import Live
 from supervision.console.routing import Parameter, Route
 from supervision.console.sessions import Access
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from itertools import islice
 from typing import Any
 
 from actors import Scheduler
-from actors.cell import Cell
+from actors.debug import ProcessView, memory, run_times
 from supervision.console.history import History
-from supervision.console.model import Actor
-
-ATTRIBUTES = 50
-"""Attributes of one actor that are measured."""
+from supervision.console.model.actors import Actor
 
 
 class Rows:
@@ -23,50 +18,38 @@ class Rows:
         now, mark = scheduler.loop.time(), history.mark
         self.window = 0.0 if mark is None else now - mark.at
         work: dict[int, tuple[int, float]] = {} if mark is None else mark.work
-        used, nothing = scheduler.used, (0, 0.0)
+        used, nothing = run_times(), (0, 0.0)
         # A process that is not in the mark came after it: all it did is recent. Without a mark nothing is.
-        self.keys: dict[str, Callable[[Cell], Any]] = {
-            "ref": lambda cell: cell.ref.id,
-            "label": lambda cell: cell.ref.label,
-            "kind": lambda cell: type(cell.process).__name__,
-            "state": lambda cell: cell.status.value,
-            "parent": lambda cell: 0 if cell.parent is None else cell.parent.id,
-            "restarts": lambda cell: cell.ref.restarts,
-            "mailbox": lambda cell: len(cell.mailbox),
-            "peak": lambda cell: cell.mailbox.peak,
-            "handled": lambda cell: cell.handled,
-            "recent": lambda cell: 0 if mark is None else cell.handled - work.get(cell.ref.id, nothing)[0],
-            "used": lambda cell: used.get(cell, 0.0),
-            "recently_used": lambda cell: max(0.0, used.get(cell, 0.0) - work.get(cell.ref.id, nothing)[1]),
-            "memory": size_of,
+        self.keys: dict[str, Callable[[ProcessView], Any]] = {
+            "ref": lambda process: process.ref.id,
+            "label": lambda process: process.ref.label,
+            "kind": lambda process: process.ref.actor_class.__name__,
+            "state": lambda process: process.status.value,
+            "parent": lambda process: 0 if process.parent is None else process.parent.id,
+            "restarts": lambda process: process.ref.restarts,
+            "mailbox": lambda process: len(process.mailbox),
+            "peak": lambda process: process.mailbox.peak,
+            "handled": lambda process: process.handled,
+            "recent": lambda process: 0 if mark is None else process.handled - work.get(process.ref.id, nothing)[0],
+            "used": lambda process: used.get(process, 0.0),
+            "recently_used": lambda process: max(0.0, used.get(process, 0.0) - work.get(process.ref.id, nothing)[1]),
+            "memory": lambda process: memory(process.ref),
         }
 
-    def __call__(self, cell: Cell) -> Actor:
+    def __call__(self, process: ProcessView) -> Actor:
         keys = self.keys
         return Actor(
-            ref=str(cell.ref.id),
-            label=cell.ref.label,
-            kind=type(cell.process).__name__,
-            state=cell.status.value,
-            parent=None if cell.parent is None else str(cell.parent.id),
-            restarts=cell.ref.restarts,
-            mailbox=len(cell.mailbox),
-            peak=cell.mailbox.peak,
-            handled=cell.handled,
-            recent=keys["recent"](cell),
-            used=keys["used"](cell),
-            recently_used=keys["recently_used"](cell),
-            memory=size_of(cell),
+            ref=str(process.ref.id),
+            label=process.ref.label,
+            kind=process.ref.actor_class.__name__,
+            state=process.status.value,
+            parent=None if process.parent is None else str(process.parent.id),
+            restarts=process.ref.restarts,
+            mailbox=len(process.mailbox),
+            peak=process.mailbox.peak,
+            handled=process.handled,
+            recent=keys["recent"](process),
+            used=keys["used"](process),
+            recently_used=keys["recently_used"](process),
+            memory=memory(process.ref),
         )
-
-
-def size_of(cell: Cell) -> int:
-    """Bytes of a process: itself, its attributes, its mailbox; not what these hold on to. Takes some 5 us."""
-    process = cell.process
-    attributes = getattr(process, "__dict__", {})
-    size = sys.getsizeof(cell) + sys.getsizeof(cell.ref) + sys.getsizeof(process) + sys.getsizeof(attributes)
-    size += sum(map(sys.getsizeof, islice(attributes.values(), ATTRIBUTES)))
-    for part in (cell.mailbox.items, cell.links, cell.monitors, cell.monitored_by):
-        if part is not None:
-            size += sys.getsizeof(part)
-    return size

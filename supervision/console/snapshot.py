@@ -11,34 +11,20 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from actors import Ref, Scheduler
-from actors.cell import Cell
+from actors.debug import ProcessView, info, inspect, mailboxes, process_table, view
 from actors.describe import describe, examine, name_of
 from actors.log import stderr_lines
 from actors.mailbox import HIGH_WATER
-from actors.report import CrashReport, inspect_process
+from actors.report import CrashReport
 from actors.stderr import MAX_WAITING
 from registry import Keys
-from supervision.base import BaseSupervisor, Child
+from supervision.base import child_of
 from supervision.console.history import History, reading
 from supervision.console.machine import Machine, look
-from supervision.console.model import (
-    Actor,
-    ActorDetails,
-    ActorPage,
-    CrashDetails,
-    CrashPage,
-    CrashRow,
-    Entry,
-    EntryPage,
-    Node,
-    Overview,
-    Peer,
-    Sample,
-    Spec,
-    Topic,
-    TopicPage,
-    Usage,
-)
+from supervision.console.model.actors import Actor, ActorDetails, ActorPage, Node, Peer, Spec
+from supervision.console.model.crashes import CrashDetails, CrashPage, CrashRow
+from supervision.console.model.names import Entry, EntryPage, Topic, TopicPage
+from supervision.console.model.overview import Overview, Sample, Usage
 from supervision.console.nodes import grow, matches, parents
 from supervision.console.rows import Rows
 from supervision.console.slices import Looks
@@ -75,13 +61,13 @@ class Snapshot:
         scheduler, machine = Scheduler.current(), look()
         now = reading(scheduler, machine)
         rates = self.history.rates(now)
-        waiting, longest = _mailboxes(scheduler)
+        waiting, longest = mailboxes()
         servers = self.sources.servers.values()
         return Overview(
             at=self.sources.wall_clock(),
             uptime=self.sources.clock() - self._began,
             is_draining=any(sockets.is_draining for sockets in servers),
-            actors=len(scheduler.processes),
+            actors=len(process_table()),
             connections=sum(len(sockets.wires) for sockets in servers),
             messages=now.messages,
             messages_per_second=None if rates is None else rates.messages,
@@ -120,7 +106,7 @@ class Snapshot:
             waiting=seen.waiting,
         )
 
-    def _limits(self, machine: Machine, longest: Cell | None) -> list[Usage]:
+    def _limits(self, machine: Machine, longest: ProcessView | None) -> list[Usage]:
         limits = [_usage(*limit) for limit in self.sources.limits()]
         for name, sockets in self.sources.all_servers().items():
             unread = sockets.unread
@@ -153,12 +139,12 @@ class Snapshot:
             search: only those whose label, kind or number has this in it, and those above them
             only: one of `FILTERS`: only those that it is true of, and those above them
         """
-        top = (root or self.sources.root())._cell
+        top = view(root or self.sources.root())
         if top is None:
             return None
         async with self.looks.turn():
-            cells = list(Scheduler.current().processes.values())
-            return await grow(self.looks, cells, top, depth=depth, limit=limit, search=search, only=only)
+            processes = list(process_table().values())
+            return await grow(self.looks, processes, top, depth=depth, limit=limit, search=search, only=only)
 
     # Actors.
 
@@ -186,15 +172,15 @@ class Snapshot:
         row = Rows(scheduler, self.history)
         async with self.looks.turn():
             found = [
-                cell
-                async for chunk in self.looks.chunks(list(scheduler.processes.values()))
-                for cell in chunk
-                if (not state or cell.status.value == state)
-                and (not kind or type(cell.process).__name__ == kind)
-                and matches(cell, search)
+                process
+                async for chunk in self.looks.chunks(list(process_table().values()))
+                for process in chunk
+                if (not state or process.status.value == state)
+                and (not kind or process.ref.actor_class.__name__ == kind)
+                and matches(process, search)
             ]
             shown = await self.looks.page_of(found, row.keys[sort], descending, offset, limit)
-            rows = [row(cell) async for chunk in self.looks.chunks(shown) for cell in chunk if cell.ref.is_alive()]
+            rows = [row(each) async for chunk in self.looks.chunks(shown) for each in chunk if each.ref.is_alive()]
         return ActorPage(len(found), offset, row.window, rows)
 
     def actor(self, ref: Ref, *, shows_values: bool = False) -> ActorDetails | None:
@@ -204,25 +190,24 @@ class Snapshot:
             ref: the actor
             shows_values: show of its message what may be seen, and not the structure alone
         """
-        scheduler, cell = Scheduler.current(), ref._cell
-        if cell is None:
+        process, seen = info(ref), inspect(ref, size=0)
+        if process is None or seen is None:
             return None
-        message = None if cell.message is None else inspect_process(cell, size=0).message
         return ActorDetails(
-            actor=Rows(scheduler, self.history)(cell),
-            name=cell.name,
+            actor=self.rows([ref])[0],
+            name=process.name,
             path=[above.label for above in reversed(list(parents(ref)))] + [ref.label],
             keys=[f"{table.name}: {name_of(key)}" for table in self.sources.tables for key in table.keys(ref)],
-            trap_exit=cell.trap_exit,
-            message=None if message is None else message.text if shows_values else message.structure,
-            links=_peers(peer.ref for peer in cell.links or ()),
-            monitors=_peers(peer.ref for peer in (cell.monitors or {}).values()),
-            monitored_by=_peers(peer.ref for peer in (cell.monitored_by or {}).values()),
-            children=sum(other.parent is ref for other in scheduler.processes.values()),
-            spec=_spec(cell),
-            connection=self.wires.of(cell),
+            trap_exit=process.trap_exit,
+            message=None if seen.message is None else seen.message.text if shows_values else seen.message.structure,
+            links=_peers(process.links),
+            monitors=_peers(process.monitors),
+            monitored_by=_peers(process.monitored_by),
+            children=sum(other.parent is ref for other in process_table().values()),
+            spec=_spec(ref),
+            connection=self.wires.of(ref),
             is_root=self.is_root(ref),
-            is_traced=cell.tracer is not None,
+            is_traced=process.is_traced,
         )
 
     def is_root(self, ref: Ref) -> bool:
@@ -233,7 +218,7 @@ class Snapshot:
     def rows(self, refs: Iterable[Ref]) -> list[Actor]:
         """The rows of some actors, without the dead."""
         row = Rows(Scheduler.current(), self.history)
-        return [row(ref._cell) for ref in refs if ref._cell is not None]
+        return [row(process) for process in map(view, refs) if process is not None]
 
     # Names and topics.
 
@@ -326,13 +311,6 @@ class Snapshot:
         )
 
 
-def _mailboxes(scheduler: Scheduler) -> tuple[int, Cell | None]:
-    """How many messages wait, and where most of them do."""
-    busy = [(len(cell.mailbox.items), cell) for cell in scheduler.processes.values() if cell.mailbox.items]
-    longest = max(busy, key=lambda pair: pair[0], default=(0, None))[1]
-    return sum(length for length, _ in busy), longest
-
-
 def _seen(report: CrashReport, shows_values: bool) -> CrashReport:
     return report if shows_values else report.without_values()
 
@@ -350,9 +328,8 @@ def _entry(table: str, key: Any, ref: Ref, value: Any, shows_values: bool) -> En
     return Entry(table, name_of(key), str(ref.id), ref.label, found.text if shows_values else found.structure)
 
 
-def _spec(cell: Cell) -> Spec | None:
-    supervisor = None if cell.parent is None else cell.parent._process
-    child: Child | None = supervisor.child_of(cell.ref) if isinstance(supervisor, BaseSupervisor) else None
+def _spec(ref: Ref) -> Spec | None:
+    child = child_of(ref)
     if child is None:
         return None
     spec = child.spec

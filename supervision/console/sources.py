@@ -11,7 +11,8 @@ from prometheus_client.core import Metric
 
 from actors import Ref
 from registry import Table
-from supervision.console.model import Act, Form, PageContent
+from supervision.console.model.forms import Act, Form
+from supervision.console.model.pages import PageContent
 from supervision.console.routing import Route
 from supervision.server import Sockets, Wire
 

@@ -12,11 +12,10 @@ from functools import partial
 from typing import Any
 
 from actors import Call, Cast, ExitReason, Ref, Scheduler, watch
-from actors.debug import trace
+from actors.debug import inspect, trace
 from actors.describe import describe
 from actors.failures import describe_reason
-from actors.report import inspect_process
-from supervision.console.model import TraceLine, TraceState
+from supervision.console.model.traces import TraceLine, TraceState
 
 MAX_LINES = 1_000
 MAX_SECONDS = 60.0
@@ -97,11 +96,10 @@ class Trace:
             self.end("it has as many lines as were asked for")
 
     def _describe(self, value: Any) -> str:
-        cell = self.ref._cell
-        if cell is None:
+        seen = inspect(self.ref, value)
+        if seen is None:
             return describe(value)
-        message = inspect_process(cell, value).message
-        return "None" if message is None else message.text
+        return "None" if seen.message is None else seen.message.text
 
 
 class Traces:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from actors import Scheduler
-from actors.cell import Cell
-from supervision.console.model import ConnectionPage, ConnectionRow
+from actors import Ref, Scheduler
+from actors.debug import actor_of, view
+from supervision.console.model.connections import ConnectionPage, ConnectionRow
 from supervision.console.slices import Looks
 from supervision.console.sources import Sources
 from supervision.server import Connection, Sockets, Wire
@@ -109,24 +109,25 @@ class Wires:
         key = getattr(self.row(server, wire), sort)
         return (key is not None, key) if sort in _OPTIONAL else key
 
-    def of(self, cell: Cell) -> str | None:
+    def of(self, ref: Ref) -> str | None:
         """The `id` of the connection that an actor owns, if it does."""
-        if not isinstance(cell.process, Connection):
+        connection = actor_of(ref, Connection)
+        if connection is None:
             return None
-        wire = cell.process.wire
+        wire = connection.wire
         servers = self._sources.all_servers().items()
         return next((f"{name}-{wire.id}" for name, sockets in servers if sockets.wires.get(wire.id) is wire), None)
 
 
 def _waiting(wire: Wire) -> int:
     """Messages that wait for the actor of a connection."""
-    cell = None if wire.owner is None else wire.owner._cell
-    return 0 if cell is None else len(cell.mailbox)
+    process = None if wire.owner is None else view(wire.owner)
+    return 0 if process is None else len(process.mailbox)
 
 
 def _peak(wire: Wire) -> int:
-    cell = None if wire.owner is None else wire.owner._cell
-    return 0 if cell is None else cell.mailbox.peak
+    process = None if wire.owner is None else view(wire.owner)
+    return 0 if process is None else process.mailbox.peak
 
 
 _OPTIONAL = frozenset({"round_trip", "actor", "user"})

@@ -12,13 +12,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from supervision.server.incoming import Incoming
-    from supervision.server.outgoing import Outgoing
-    from supervision.server.policy import Policy
-    from supervision.server.wire import Wire
+from supervision.server.policy import Policy
 
 ADOPTION_TIMEOUT = 5.0
 """Seconds in which the listener ran and no wire was adopted, until one without an owner is closed with 1011."""
@@ -29,7 +25,47 @@ LATE = 1.0
 BATCH = 200
 """Wires that are looked at before others have a turn."""
 
-W = TypeVar("W", bound="Outgoing")
+W = TypeVar("W")
+
+
+class Pinged(Protocol):
+    """A wire whose peer has to give signs of life."""
+
+    def ping(self) -> bool:
+        """Ask for a sign of life; False if this is no time for it."""
+        ...
+
+    def pong_overdue(self) -> None:
+        """None has come in time."""
+        ...
+
+
+class Requested(Protocol):
+    """A wire whose peer has to send whole requests."""
+
+    def request_overdue(self) -> None:
+        """None has come in time."""
+        ...
+
+
+class Written(Protocol):
+    """A wire whose peer has to take what it is sent, and to end its side when we have ended ours."""
+
+    def taking_overdue(self) -> None:
+        """It has taken nothing in time, as far as the wire was told."""
+        ...
+
+    def closing_overdue(self) -> None:
+        """It has not ended its side in time."""
+        ...
+
+
+class Owned(Protocol):
+    """A wire that has to have an owner."""
+
+    def adoption_overdue(self) -> None:
+        """No process has adopted it in time."""
+        ...
 
 
 class Deadline(Generic[W]):
@@ -110,17 +146,17 @@ class Deadlines:
 
     def __init__(self, policy: Policy) -> None:
         beat = self._wait
-        self.pings: Deadline[Incoming] = Deadline(policy.ping_interval, self._ping, beat)
-        self.pongs: Deadline[Incoming] = Deadline(policy.pong_timeout, lambda wire: wire.pong_overdue(), beat)
-        self.requests: Deadline[Wire] = Deadline(policy.request_timeout, lambda wire: wire.request_overdue(), beat)
-        self.taking: Deadline[Outgoing] = Deadline(policy.stall_timeout, lambda wire: wire.taking_overdue(), beat)
-        self.closing: Deadline[Outgoing] = Deadline(policy.close_timeout, lambda wire: wire.closing_overdue(), beat)
-        self.adoption: Deadline[Wire] = Deadline(ADOPTION_TIMEOUT, lambda wire: wire.adoption_overdue(), beat)
+        self.pings: Deadline[Pinged] = Deadline(policy.ping_interval, self._ping, beat)
+        self.pongs: Deadline[Pinged] = Deadline(policy.pong_timeout, lambda wire: wire.pong_overdue(), beat)
+        self.requests: Deadline[Requested] = Deadline(policy.request_timeout, lambda wire: wire.request_overdue(), beat)
+        self.taking: Deadline[Written] = Deadline(policy.stall_timeout, lambda wire: wire.taking_overdue(), beat)
+        self.closing: Deadline[Written] = Deadline(policy.close_timeout, lambda wire: wire.closing_overdue(), beat)
+        self.adoption: Deadline[Owned] = Deadline(ADOPTION_TIMEOUT, lambda wire: wire.adoption_overdue(), beat)
         self._owed: tuple[Deadline[Any], ...] = (self.pongs, self.requests, self.taking, self.closing, self.adoption)
         self._timer: asyncio.TimerHandle | None = None
         self._at = 0.0
 
-    def forget(self, wire: Wire) -> None:
+    def forget(self, wire: Any) -> None:
         """A wire is gone."""
         for deadline in (self.pings, *self._owed):
             deadline.stop(wire)
@@ -133,7 +169,7 @@ class Deadlines:
         """Whether no deadline runs."""
         return not self.pings and not any(self._owed)
 
-    def _ping(self, wire: Incoming) -> None:
+    def _ping(self, wire: Pinged) -> None:
         self.pings.start(wire)
         if wire not in self.pongs and wire.ping():
             self.pongs.start(wire)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from actors import Ref
 from protocol import Event, Pong, Request, Session, State
+from supervision.server.host import WireHost
 from supervision.server.outgoing import MIN_RATE, Outgoing
 from supervision.server.unread import COUNTED_FROM
-
-if TYPE_CHECKING:
-    from supervision.server.sockets import Sockets
 
 LONG_READ = 64 * 1024
 """Bytes of one read that are taken in at a time; then others have a turn."""
@@ -72,9 +70,9 @@ class Incoming(Outgoing):
         "session",
     )
 
-    def __init__(self, sockets: Sockets, address: str) -> None:
-        super().__init__(sockets, address)
-        self.session = Session(sockets.policy.limits, date=sockets.date)
+    def __init__(self, host: WireHost[Any], address: str) -> None:
+        super().__init__(host, address)
+        self.session = Session(host.policy.limits, date=host.date)
         self.owner: Ref | None = None
         self.events: list[Event] = []  # an empty deque takes 700 bytes
         self.bytes_in = 0
@@ -262,7 +260,7 @@ class Incoming(Outgoing):
         reads_until = self._pinged_at + (self._written_at_ping - self._written_at_pong) / MIN_RATE
         if self._ping_waits or not self._is_reading or asyncio.get_running_loop().time() < reads_until:
             self._look_ahead_of_ping()
-            self._sockets.deadlines.pongs.start(self)
+            self._host.deadlines.pongs.start(self)
         else:
             self.cut_off("no_pong")
 
@@ -274,8 +272,8 @@ class Incoming(Outgoing):
 
     def _listen_for_pong(self) -> None:
         """Give the peer the whole time again: we have not listened for some of it."""
-        if self in self._sockets.deadlines.pongs:
-            self._sockets.deadlines.pongs.start(self)
+        if self in self._host.deadlines.pongs:
+            self._host.deadlines.pongs.start(self)
 
     def _note_pong(self, events: list[Event]) -> None:
         """Look for the answer to the last ping."""
@@ -285,4 +283,4 @@ class Incoming(Outgoing):
             self.round_trip = asyncio.get_running_loop().time() - self._pinged_at
             self._pinged_at = None
             self._written_at_pong = self._written_at_ping
-            self._sockets.deadlines.pongs.stop(self)
+            self._host.deadlines.pongs.stop(self)

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import Any, cast
 
 from actors.log import get_logger
+from supervision.server.host import WireHost
 from supervision.server.progress import progress_of
 from supervision.server.unread import COUNTED_FROM
-
-if TYPE_CHECKING:
-    from supervision.server.sockets import Sockets
 
 log = get_logger("canopy.server")
 
@@ -59,6 +57,7 @@ class Outgoing(asyncio.Protocol):
         "_corked",
         "_corked_size",
         "_ends_half",
+        "_host",
         "_is_corked",
         "_is_cut_off",
         "_is_full",
@@ -67,7 +66,6 @@ class Outgoing(asyncio.Protocol):
         "_reads_until",
         "_shared",
         "_shared_until",
-        "_sockets",
         "_transport",
         "_waiting",
         "_when_drained",
@@ -82,12 +80,12 @@ class Outgoing(asyncio.Protocol):
         "peer",
     )
 
-    def __init__(self, sockets: Sockets, address: str) -> None:
-        self._sockets = sockets
-        self._policy = sockets.policy
-        self.id = sockets.next_id()
+    def __init__(self, host: WireHost[Any], address: str) -> None:
+        self._host = host
+        self._policy = host.policy
+        self.id = host.next_id()
         self.address = self.peer = address
-        self.is_secure = sockets.policy.tls is not None
+        self.is_secure = host.policy.tls is not None
         self.bytes_out = 0
         self.is_closed = False
         self.is_ending = False
@@ -266,7 +264,7 @@ class Outgoing(asyncio.Protocol):
         """Have what waits counted for the address, if it is much or was."""
         size = self.unread
         if size >= COUNTED_FROM or self.counted:
-            self._sockets.unread.count(self, size)
+            self._host.unread.count(self, size)
 
     @property
     def unacknowledged(self) -> int:
@@ -277,9 +275,9 @@ class Outgoing(asyncio.Protocol):
 
     def _expect_taking(self) -> None:
         """From now on, the peer has to take something in every stall timeout, until it has taken all."""
-        if self._transport is not None and self not in self._sockets.deadlines.taking:
+        if self._transport is not None and self not in self._host.deadlines.taking:
             self._acknowledged = self._count_acknowledged(self._transport)
-            self._sockets.deadlines.taking.start(self)
+            self._host.deadlines.taking.start(self)
 
     def taking_overdue(self) -> None:
         """Drop a peer that has bytes to take and has taken none, unless it may be reading what it took before.
@@ -295,7 +293,7 @@ class Outgoing(asyncio.Protocol):
         elif now >= self._reads_until:
             self.cut_off("stalled")
             return
-        self._sockets.deadlines.taking.start(self)
+        self._host.deadlines.taking.start(self)
 
     def _count_acknowledged(self, transport: asyncio.Transport) -> int:
         return progress_of(transport).acknowledged(self.bytes_out - self.backlog)
@@ -313,7 +311,7 @@ class Outgoing(asyncio.Protocol):
             self._ends_half = half
         else:
             self._end_transport(half=half)
-        self._sockets.deadlines.closing.start(self)
+        self._host.deadlines.closing.start(self)
 
     def _end_transport(self, *, half: bool) -> None:
         """Have the transport flush what it was given, and end."""
@@ -328,7 +326,7 @@ class Outgoing(asyncio.Protocol):
         """Drop a peer that has taken all and does not end its side. One that still takes has its time afterwards."""
         if self.unacknowledged:
             self._expect_taking()
-            self._sockets.deadlines.closing.start(self)
+            self._host.deadlines.closing.start(self)
         else:
             self.cut_off("close")
 
@@ -337,7 +335,7 @@ class Outgoing(asyncio.Protocol):
         if self._transport is not None and not self._is_cut_off:
             self._is_cut_off = True
             log.info("wire.cut_off", wire=self.id, peer=self.peer, reason=reason)
-            self._sockets.cut_off[reason] += 1
+            self._host.cut_off[reason] += 1
             self.abort()
 
     def abort(self) -> None:

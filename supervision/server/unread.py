@@ -9,12 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from supervision.server.addresses import Proxies, household
-
-if TYPE_CHECKING:
-    from supervision.server.outgoing import Outgoing
 
 COUNTED_FROM = 64 * 1024
 """Bytes that wait on one wire from which on they are counted, and by how much they change until they are again."""
@@ -22,6 +19,29 @@ SHARES = 4
 """An address may have one part in so many of what all may have."""
 GRACE = 5.0
 """Seconds that a wire has been counted before it is judged by how fast it reads."""
+
+
+class Counted(Protocol):
+    """A wire, as far as its bytes are counted.
+
+    Attributes:
+        address: whose it is
+        bytes_out: bytes that were written
+        counted: bytes that count as unread for its address
+    """
+
+    address: str
+    bytes_out: int
+    counted: int
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that the system has not taken yet."""
+        ...
+
+    def cut_off(self, reason: str) -> None:
+        """Drop the peer."""
+        ...
 
 
 @dataclass(slots=True)
@@ -61,7 +81,7 @@ class Unread:
         self.share = most // SHARES
         self.total = 0
         self._proxies = proxies
-        self._accounts: dict[Outgoing, _Account] = {}
+        self._accounts: dict[Counted, _Account] = {}
         self._sizes: Counter[str] = Counter()
         self._wires: Counter[str] = Counter()
 
@@ -70,7 +90,7 @@ class Unread:
         """Bytes that wait for the address for which most do."""
         return max(self._sizes.values(), default=0)
 
-    def count(self, wire: Outgoing, size: int) -> None:
+    def count(self, wire: Counted, size: int) -> None:
         """Note how much waits on a wire; may drop this wire, or others of its address or of the one with the most."""
         account = self._accounts.get(wire)
         if account is not None and (size == 0 or account.address != wire.address):
@@ -92,7 +112,7 @@ class Unread:
         if more > 0:
             self._enforce(account)
 
-    def forget(self, wire: Outgoing) -> None:
+    def forget(self, wire: Counted) -> None:
         """Nothing waits on a wire any more."""
         account = self._accounts.pop(wire, None)
         if account is None:
@@ -116,7 +136,7 @@ class Unread:
         """Drop the wire of an address that reads least."""
         now = asyncio.get_running_loop().time()
 
-        def pace(wire: Outgoing) -> tuple[bool, float]:
+        def pace(wire: Counted) -> tuple[bool, float]:
             account = self._accounts[wire]
             seconds = now - account.since
             taken = wire.bytes_out - wire.backlog - account.taken

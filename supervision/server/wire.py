@@ -10,18 +10,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from actors import ExitReason, Ref, watch
 from actors.log import get_logger
 from actors.shown import shown
 from protocol import CloseCode, Limits, Request, Response, SharedMessage, State, Upgrade
 from supervision.server.admission import Refusal
+from supervision.server.host import WireHost
 from supervision.server.incoming import COSTLY_READ, LONG_READ, Incoming
-
-if TYPE_CHECKING:
-    from supervision.server.origins import Origins
-    from supervision.server.sockets import Sockets
+from supervision.server.origins import Origins
 
 log = get_logger("canopy.server")
 
@@ -45,8 +43,8 @@ class Wire(Incoming):
         "keepsake",
     )
 
-    def __init__(self, sockets: Sockets, address: str) -> None:
-        super().__init__(sockets, address)
+    def __init__(self, host: WireHost[Wire], address: str) -> None:
+        super().__init__(host, address)
         self._peer_address = address
         self.connected_at = 0.0
         self.keepsake: Any = None
@@ -65,16 +63,16 @@ class Wire(Incoming):
         if isinstance(name, tuple):
             self.peer = f"[{self.address}]:{name[1]}" if ":" in self.address else f"{self.address}:{name[1]}"
         self.connected_at = asyncio.get_running_loop().time()
-        self._sockets.welcome(self)
-        self._sockets.deadlines.requests.start(self)
-        self._sockets.deadlines.adoption.start(self)
+        self._host.welcome(self)
+        self._host.deadlines.requests.start(self)
+        self._host.deadlines.adoption.start(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         """The end of the transport, whichever side caused it."""
-        self._sockets.forget(self)
-        self._sockets.admission.leave(self._peer_address)
+        self._host.forget(self)
+        self._host.admission.leave(self._peer_address)
         if self._admitted is not None:
-            self._sockets.admission.close(self._admitted)
+            self._host.admission.close(self._admitted)
         if error is not None:
             log.debug("wire.lost", wire=self.id, peer=self.peer, error=error)
         super().connection_lost(error)
@@ -86,7 +84,7 @@ class Wire(Incoming):
         if self._unwatch is not None:
             self._unwatch()
         self.owner = owner
-        deadlines = self._sockets.deadlines
+        deadlines = self._host.deadlines
         deadlines.adoption.stop(self)
         deadlines.adoption.postpone()  # there may be thousands to be adopted
         self._unwatch = watch(owner, self._owner_down)
@@ -104,16 +102,16 @@ class Wire(Incoming):
         if self._transport is not None and not self.is_ending and not self._transport.is_closing():
             log.info("wire.orphaned", wire=self.id, reason=reason)
             self._read_on()
-            self._sockets.deadlines.adoption.start(self)
+            self._host.deadlines.adoption.start(self)
 
     def adoption_overdue(self) -> None:
         """Close a wire that no process has adopted.
 
         Without a listener the server is being restarted, and that waits for those before it, a slow disk for example.
         """
-        listener = self._sockets.listener
+        listener = self._host.listener
         if listener is None or not listener.is_alive():
-            self._sockets.deadlines.adoption.start(self)
+            self._host.deadlines.adoption.start(self)
         else:
             log.error("wire.not_adopted", wire=self.id, peer=self.peer)
             self.fail()
@@ -131,16 +129,16 @@ class Wire(Incoming):
 
     def admit(self, request: Request, origin: str | None) -> Refusal | None:
         """Let a request open a WebSocket, or say why not."""
-        sockets, refusal = self._sockets, None
-        if sockets.is_draining:  # the drainer may have passed already, and nobody would say goodbye
+        host, refusal = self._host, None
+        if host.is_draining:  # the drainer may have passed already, and nobody would say goodbye
             refusal = Refusal.DRAINING
         elif not self._policy.origins.permit(origin, request.host):
             refusal = Refusal.ORIGIN
         else:
-            refusal = sockets.admission.open(self.address, asyncio.get_running_loop().time())
+            refusal = host.admission.open(self.address, asyncio.get_running_loop().time())
             self._admitted = None if refusal else self.address
         if refusal is not None:
-            sockets.refuse(refusal)
+            host.refuse(refusal)
         return refusal
 
     def accept(
@@ -155,8 +153,8 @@ class Wire(Incoming):
         events = self.session.accept(
             upgrade, subprotocol=subprotocol, headers=headers, compression=compression, limits=limits
         )
-        self._sockets.deadlines.requests.stop(self)
-        self._sockets.deadlines.pings.start(self)
+        self._host.deadlines.requests.stop(self)
+        self._host.deadlines.pings.start(self)
         self._stride = COSTLY_READ if self.session.is_compressed else LONG_READ
         self._absorb(events)
         self._read_on()
@@ -165,7 +163,7 @@ class Wire(Incoming):
         """Answer the request that waits."""
         self._absorb(self.session.respond(response, close=close or self.is_draining))
         if not self.is_closed and not self.is_ending:
-            self._sockets.deadlines.requests.start(self)
+            self._host.deadlines.requests.start(self)
         self._read_on()
 
     def request_overdue(self) -> None:
@@ -175,11 +173,11 @@ class Wire(Incoming):
         if self.unacknowledged or not self._is_reading:
             if self.unacknowledged:
                 self._expect_taking()
-            self._sockets.deadlines.requests.start(self)
+            self._host.deadlines.requests.start(self)
             return
         log.info("wire.idle", wire=self.id, peer=self.peer)
         if self.session.expire():  # who has sent a part of one is told so
-            self._sockets.cut_off["request"] += 1
+            self._host.cut_off["request"] += 1
         self._absorb([])
         self._notify()
 
@@ -220,7 +218,7 @@ class Wire(Incoming):
         elif self.session.state is _OPEN:
             self.write(self.session.close(code, reason))
             self.uncork()
-            self._sockets.deadlines.closing.start(self)
+            self._host.deadlines.closing.start(self)
             self._read_on()  # for the peer's answer, even if nobody owns the wire
         elif self.session.state is State.HTTP and not self.session.awaits_answer:
             self.end(half=False)
@@ -233,7 +231,7 @@ class Wire(Incoming):
     def hold_end(self) -> None:
         """Give the owner the time of a closing handshake for answers to what the peer said before its end."""
         self._is_notified = False  # it has taken the last event, and is to hear of the end of TCP
-        self._sockets.deadlines.closing.start(self)
+        self._host.deadlines.closing.start(self)
 
     def closing_overdue(self) -> None:
         """End a connection whose owner still holds its end, or drop a peer that does not end its side."""
@@ -256,7 +254,7 @@ class Wire(Incoming):
 
     def count_closing(self, code: int) -> None:
         """Note how the WebSocket has ended."""
-        self._sockets.closings[code] += 1
+        self._host.closings[code] += 1
 
     @property
     def origins(self) -> Origins:
@@ -266,4 +264,4 @@ class Wire(Incoming):
     @property
     def is_draining(self) -> bool:
         """Whether the application is about to stop."""
-        return self._sockets.is_draining
+        return self._host.is_draining

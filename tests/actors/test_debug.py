@@ -5,7 +5,22 @@ from typing import Any
 
 import pytest
 
-from actors import CallExit, Exit, Idle, Scheduler, Stop, call, debug, down, send, send_exit, start, stop
+from actors import (
+    CallExit,
+    Exit,
+    GenServer,
+    Idle,
+    Process,
+    Scheduler,
+    Stop,
+    call,
+    debug,
+    down,
+    send,
+    send_exit,
+    start,
+    stop,
+)
 from actors.testing import kill, quiet
 from tests.support.puppet import Puppet, puppet
 from tests.support.scenarios import simulated
@@ -30,9 +45,79 @@ async def test_a_process_shows_what_it_is_and_does() -> None:
     assert (info.mailbox, info.handled, info.links, info.monitors) == (1, 2, (other,), (other,))
     watched = debug.info(other)
     assert watched is not None
-    assert (watched.monitored_by, watched.trap_exit, watched.state) == (1, True, "idle")
+    assert (watched.monitored_by, watched.trap_exit, watched.state) == ((ref,), True, "idle")
     assert [each.ref for each in debug.processes()] == [other, ref]
     assert debug.find(ref.id) is ref
+
+
+@simulated
+async def test_a_view_shows_a_process_at_every_moment_and_how_it_ended() -> None:
+    ref, _ = await puppet(label="the label")
+    view = debug.view(ref)
+    assert view is not None
+    assert debug.process_table() == {ref.id: view}
+    assert (view.ref, view.parent, view.is_starting(), view.status.value) == (ref, None, False, "idle")
+    debug.suspend(ref)
+    send(ref, "first")
+    send(ref, "second")
+    assert (len(view.mailbox), view.status.value) == (2, "suspended")
+    assert debug.mailboxes() == (2, view)
+    debug.resume(ref)
+    await quiet()
+    assert (len(view.mailbox), view.mailbox.peak, view.handled) == (0, 2, 2)
+    assert debug.mailboxes() == (0, None)
+    await kill(ref)
+    assert (view.ref, view.parent, len(view.mailbox), view.handled, view.status.value) == (ref, None, 0, 2, "dead")
+    assert (debug.view(ref), debug.process_table()) == (None, {})
+
+
+@simulated
+async def test_an_actor_is_found_by_its_kind() -> None:
+    ref, insides = await puppet()
+    assert debug.actor_of(ref, Puppet) is insides
+    assert debug.actor_of(ref, Process) is insides
+    assert debug.actor_of(ref, Other) is None
+    await kill(ref)
+    assert debug.actor_of(ref, Puppet) is None
+
+
+class Other(GenServer):
+    """No puppet."""
+
+
+@simulated
+async def test_what_a_process_holds_is_measured() -> None:
+    ref, insides = await puppet()
+    before = debug.memory(ref)
+    insides.ballast = b"x" * 10_000  # type: ignore[attr-defined]
+    assert debug.memory(ref) >= before + 10_000
+    await kill(ref)
+    assert debug.memory(ref) == 0
+
+
+@simulated
+async def test_run_times_are_those_since_they_are_measured() -> None:
+    ref, _ = await puppet()
+    send(ref, "before")
+    await quiet()
+    assert debug.run_times() == {}
+    Scheduler.current().profile(iter(range(100)).__next__)
+    send(ref, "now")
+    await quiet()
+    assert debug.run_times() == {debug.view(ref): 1}
+    await kill(ref)
+    assert debug.run_times() == {}
+
+
+@simulated
+async def test_an_inspection_shows_attributes_and_a_message() -> None:
+    ref, _ = await puppet()
+    seen = debug.inspect(ref, "a message")
+    assert seen is not None
+    assert seen.message is not None
+    assert (seen.state["got"].text, seen.message.structure) == ("list(0)", "str(9)")
+    await kill(ref)
+    assert debug.inspect(ref) is None
 
 
 @simulated

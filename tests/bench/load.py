@@ -21,15 +21,15 @@ class Load:
 
     def __enter__(self) -> Load:
         command = [sys.executable, "-m", "tests.bench.generator"]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        os.sched_setaffinity(self._process.pid, cores()[1])
+        self._child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        os.sched_setaffinity(self._child.pid, cores()[1])
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._process.terminate()
-        self._process.wait()
+        self._child.terminate()
+        self._child.wait()
 
     def do(self, command: str, **options: Any) -> dict[str, Any]:
         """Have one command done; see `generator.Generator`.
@@ -37,11 +37,11 @@ class Load:
         Raises:
             Failed: if a server did not do its job.
         """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": command, **options}) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.stdin.write(json.dumps({"do": command, **options}) + "\n")
+        self._child.stdin.flush()
+        line = self._child.stdout.readline()
         if not line:
             raise RuntimeError("the load generator has ended; what it said is above")
         answer: dict[str, Any] = json.loads(line)

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from actors import Scheduler
-from actors.report import inspect_process
+from actors.debug import inspect, process_table
 from actors.shown import declared_by
 from canvas.visitor import Visitor
 from tests.support.instance import simulation
@@ -14,14 +13,16 @@ from tests.support.scenarios import simulated
 async def test_all_that_the_actors_of_a_canvas_declare_safe_is_there_and_shown(tmp_path: Path) -> None:
     async with simulation(tmp_path) as canvas:
         await canvas.join()
-        cells = list(Scheduler.current().processes.values())
-        kinds = {type(cell.process).__name__ for cell in cells}
+        refs = [process.ref for process in process_table().values()]
+        kinds = {ref.actor_class.__name__ for ref in refs}
         assert {"Canvas", "Broadcaster", "Connection", "Encoder", "Supervisor", "Registry"} <= kinds
-        for cell in cells:
-            declared = declared_by(type(cell.process))
-            shown = inspect_process(cell).state
-            assert declared <= shown.keys(), cell
-        (visitor,) = [cell for cell in cells if cell.ref.label.startswith("visitor")]
-        assert "<Visitor " in inspect_process(visitor).state["_handler"].text
-        assert "_user_id='user1'" in inspect_process(visitor).state["_handler"].text
+        for ref in refs:
+            seen = inspect(ref)
+            assert seen is not None
+            assert declared_by(ref.actor_class) <= seen.state.keys(), ref
+        (visitor,) = [ref for ref in refs if ref.label.startswith("visitor")]
+        seen = inspect(visitor)
+        assert seen is not None
+        assert "<Visitor " in seen.state["_handler"].text
+        assert "_user_id='user1'" in seen.state["_handler"].text
         assert declared_by(Visitor) <= set(Visitor.__slots__)

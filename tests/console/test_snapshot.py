@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Awaitable, Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from typing import cast as cast_to
@@ -9,14 +11,15 @@ from typing import cast as cast_to
 import orjson
 import pytest
 
-from actors import GenServer, Ref, call, cast, down, register
-from actors.debug import find, suspend
+from actors import KILL, GenServer, Ref, call, cast, down, register, send_exit
+from actors.debug import find, process_table, suspend
 from actors.testing import Kit
 from registry import Keys, Registry, Table
 from supervision import DynamicSupervisor, Restart, child, start_dynamic_child, which_children
 from supervision.console.history import ATTENTION, BEAT, BEATS_PER_SAMPLE, KEPT, History
 from supervision.console.live import MAX_STARTED, Audience, LiveHandler
-from supervision.console.model import Actor, Node
+from supervision.console.model.actors import Actor, Node
+from supervision.console.nodes import FILTERS
 from supervision.console.sampler import Sampler
 from supervision.console.sessions import Access, Visitor
 from supervision.console.slices import CHUNK, SLICE
@@ -111,6 +114,32 @@ async def test_others_run_while_thousands_of_actors_are_looked_at(kit: Kit) -> N
         await look
         assert turns >= MANY // CHUNK
     counting.cancel()
+
+
+LOOKS: dict[str, Callable[[Snapshot], Awaitable[Any]]] = {
+    **{f"actors by {key.name}": partial(Snapshot.actors, sort=key.name) for key in dataclasses.fields(Actor)},
+    "actors of a kind": partial(Snapshot.actors, kind="Worker"),
+    "actors searched": partial(Snapshot.actors, search="worker"),
+    "tree": Snapshot.tree,
+    "tree searched": partial(Snapshot.tree, search="worker"),
+    **{f"tree of {only}": partial(Snapshot.tree, only=only) for only in FILTERS},
+}
+
+
+@pytest.mark.seeds(1)
+@pytest.mark.parametrize("look", LOOKS)
+async def test_actors_may_end_while_they_are_looked_at(look: str, kit: Kit) -> None:
+    """Those that end are shown as they were, or left out."""
+    top, snapshot = await pool(kit, 10 * CHUNK)
+
+    async def end_some() -> None:
+        for ref in [process.ref for process in process_table().values() if process.parent is top][::-3]:
+            await asyncio.sleep(SLICE / 2)
+            send_exit(ref, KILL)
+
+    ending = asyncio.ensure_future(end_some())
+    await LOOKS[look](snapshot)
+    await ending
 
 
 @pytest.mark.seeds(1)

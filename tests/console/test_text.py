@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervision.console.model import Actor
+from supervision.console.model.actors import Actor
 from supervision.console.text import (
     ACTORS,
     Column,

@@ -6,7 +6,7 @@ from typing import Any
 from actors import GenServer, Ref, Stop, call, down, start
 from actors.debug import info
 from actors.testing import Kit
-from supervision.console.model import TraceLine
+from supervision.console.model.traces import TraceLine
 from supervision.console.tracing import KEPT, MAX_RATE, Trace, Traces
 
 

@@ -27,7 +27,7 @@ from tests.support.scenarios import simulated
 
 FOLDERS = ["supervision/server", "supervision/console", "canvas", "canvas/store", "protocol"]
 POLICY = Policy()
-OTHER = {"supervision/server/testing.py", "canvas/load.py"}
+OTHER = {"canvas/load.py"}
 """Modules that do not run in a server."""
 FIXED = {"rows.keys", "sockets.listening", "sockets._when_gone"}
 """Containers that do not grow while a server runs."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from actors import Ref, call, start
+from actors.debug import info
 from actors.testing import kill, quiet
 from registry import Groups, Registered, Registry, Unregistered
 from tests.support.puppet import puppet
@@ -111,8 +112,9 @@ async def test_a_monitor_that_ended_leaves_nothing_behind() -> None:
         here.demonitor(watcher)
         here.monitor(watcher)
         here.demonitor(watcher)
-    assert watcher._cell is not None
-    assert not watcher._cell.watchers
+    shown = info(watcher)
+    assert shown is not None
+    assert shown.watchers == 0
     assert list(here._watchers) == []
     here.demonitor(watcher)
 

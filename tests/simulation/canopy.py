@@ -153,8 +153,7 @@ class Canopy:
     def check_no_dead_is_kept(self) -> None:
         """No living process holds a dead one, and no table has a key of one."""
         assert self.kit.dangling() == []
-        processes = [cell.process for cell in self.kit.scheduler.processes.values()]
-        registries = [process for process in processes if isinstance(process, Registry)]
+        registries = [actor for process in debug.processes() if (actor := debug.actor_of(process.ref, Registry))]
         assert registries, "no registry"
         for registry in registries:
             for table in registry.tables:
@@ -217,8 +216,8 @@ class Canopy:
                 debug.resume(victim)
 
     def _may_crash(self, victim: Ref) -> bool:
-        cell = victim._cell
-        if cell is None or cell.parent is None or victim is self.application.top():
+        process = debug.view(victim)
+        if process is None or process.parent is None or victim is self.application.top():
             return False
         for wire in self.application.sockets.wires.values():
             if wire.owner is victim:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors import KILL, NORMAL, StartError
-from actors.debug import force_exit, processes
+from actors.debug import force_exit, processes, view
 from actors.testing import run
 from supervision import GAVE_UP, INFINITY, Application, ChildType, Supervisor, child
 from tests.support.puppet import Puppet
@@ -132,7 +132,7 @@ class Model:
         victims = [process.ref for process in processes() if process.kind == "Puppet"]
         top = [process.ref for process in processes() if process.label == "root"]
         if self.chance.random() < 0.7:
-            victims = [ref for ref in top if ref._cell is not None and not ref._cell.is_starting()]
+            victims = [ref for ref in top if (process := view(ref)) is not None and not process.is_starting()]
         if victims:
             force_exit(self.chance.choice(victims), self.chance.choice([GAVE_UP, KILL, "crash", NORMAL]))
 

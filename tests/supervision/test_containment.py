@@ -33,6 +33,7 @@ from actors import (
     stop,
     whereis,
 )
+from actors.debug import actor_of
 from actors.testing import kill, quiet
 from supervision import (
     BAD_ID,
@@ -646,8 +647,8 @@ class Watched(dict[Any, Any]):
 
 
 def watched(supervisor: Ref) -> Watched:
-    process = supervisor._process
-    assert isinstance(process, Supervisor)
+    process = actor_of(supervisor, Supervisor)
+    assert process is not None
     children = Watched(process._children)
     process._children = children
     return children
@@ -691,7 +692,7 @@ async def test_a_group_that_ends_at_once_is_looked_at_once_for_each_restart(monk
     specs = [named(f"c{number}") for number in range(count)]
     supervisor = await start(Supervisor, specs, strategy=Strategy.ONE_FOR_ALL, intensity=1)
     children = watched(supervisor)
-    process = supervisor._process
+    process = actor_of(supervisor, Supervisor)
     assert process is not None
 
     def scan(unwanted: Callable[[Any], bool]) -> None:

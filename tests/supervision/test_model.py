@@ -17,6 +17,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors import IGNORE, SHUTDOWN, CallExit, ExitReason, GenServer, Ref, down, send_exit, start
+from actors.debug import info
 from actors.testing import quiet, run
 from supervision import (
     GAVE_UP,
@@ -348,10 +349,10 @@ async def same(model: Model, world: World) -> None:
     rows = await world.rows()
     assert list(rows.items()) == [(id, model.row(id)) for id in model.states]
     assert sorted(id for id, _ in living) == sorted(id for id, row in rows.items() if row == "up")
-    supervisor = world.supervisor._cell
     for _, ref in living:
-        assert ref._cell is not None
-        assert supervisor in (ref._cell.links or {})
+        process = info(ref)
+        assert process is not None
+        assert world.supervisor in process.links
 
 
 def plan_of(random: Random) -> Plan:

@@ -27,23 +27,23 @@ class KillableCanvas:
 
     def __init__(self, data: Path, **options: Any) -> None:
         ours, theirs = _context.Pipe()
-        self._process = _context.Process(target=_run, args=(theirs, Config(port=0, data=data, **options)), daemon=True)
-        self._process.start()
-        assert self._process.pid is not None
-        self.pid = self._process.pid
+        self._child = _context.Process(target=_run, args=(theirs, Config(port=0, data=data, **options)), daemon=True)
+        self._child.start()
+        assert self._child.pid is not None
+        self.pid = self._child.pid
         theirs.close()
         with ours:
             self.port: int = ours.recv()
 
     def kill(self) -> None:
         """Send SIGKILL."""
-        self._process.kill()
+        self._child.kill()
 
     def end(self) -> None:
         """Wait until it is dead."""
-        self._process.join()
-        assert self._process.exitcode == -signal.SIGKILL
-        self._process.close()
+        self._child.join()
+        assert self._child.exitcode == -signal.SIGKILL
+        self._child.close()
 
 
 def _run(started: Connection, config: Config) -> None:

@@ -1,33 +1,22 @@
-"""Sockets of a simulation: in virtual time clients connect to a real server tree, and no system call is made.
-
-    network = VirtualNetwork(weather=Weather(kit))
-    door = network.listen()
-    sockets = Sockets([door.as_socket()])
-    await kit.start_supervised(server("server", sockets, routes))
-    client = VirtualWebSocket()
-    client.begin(door, "/ws")
+"""A network in virtual time, with weather, on which real server trees listen. It makes no system call.
 
 Without weather bytes arrive one pass of the event loop after they were sent. With it they are cut into pieces, and each
 takes its time: in order on one connection, in any order between connections. A transport of the server behaves as
-asyncio's does.
+asyncio's does. What its clients do is in `client`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from actors.testing import Kit
-from protocol import Opcode, encode_frame
-from protocol.frames import parse_close, parse_frame
 from supervision.server.sockets import Sockets
 
-MASK = b"\x01\x02\x03\x04"
 EOF: Final = "eof"
 RESET: Final = "reset"
 HIGH_WATER = 64 * 1024
@@ -59,6 +48,30 @@ class Weather:
     def delay(self) -> float:
         """Seconds that a piece takes."""
         return self._delays.between(0.0, self._longest) if self._delays.happens(self._shares[1]) else 0.0
+
+
+class Endpoint(Protocol):
+    """The client's end of a connection, as the network sees it.
+
+    Attributes:
+        is_stalled: takes nothing from the network
+        address: where it is, or None for a peer on the same machine
+    """
+
+    is_stalled: bool
+    address: str | None
+
+    def connected(self, transport: VirtualTransport) -> None:
+        """The connection is there."""
+        ...
+
+    def feed(self, data: bytes) -> None:
+        """Bytes of the server."""
+        ...
+
+    def lost(self) -> None:
+        """The connection has ended."""
+        ...
 
 
 class VirtualNetwork:
@@ -125,13 +138,13 @@ class VirtualSocket:
         self.network = network
         self.reader: Callable[[], object] | None = None
         self.errors: deque[OSError] = deque()
-        self._knocking: deque[VirtualEndpoint] = deque()
+        self._knocking: deque[Endpoint] = deque()
 
     def as_socket(self) -> socket.socket:
         """Itself: it does all that a server asks of a socket."""
         return cast(socket.socket, self)
 
-    def knock(self, client: VirtualEndpoint) -> None:
+    def knock(self, client: Endpoint) -> None:
         """A client wants to connect."""
         self._knocking.append(client)
         self.tell()
@@ -165,7 +178,7 @@ class Accepted:
 
     family = socket.AF_UNIX
 
-    def __init__(self, client: VirtualEndpoint) -> None:
+    def __init__(self, client: Endpoint) -> None:
         self.client = client
 
     def setblocking(self, flag: bool) -> None:
@@ -184,7 +197,7 @@ class VirtualTransport(asyncio.Transport):
         ends: how often the server was told of the end
     """
 
-    def __init__(self, network: VirtualNetwork, protocol: asyncio.Protocol, client: VirtualEndpoint) -> None:
+    def __init__(self, network: VirtualNetwork, protocol: asyncio.Protocol, client: Endpoint) -> None:
         super().__init__()
         self._network = network
         self._loop = network.loop
@@ -361,146 +374,3 @@ class VirtualTransport(asyncio.Transport):
     def abort(self) -> None:
         """End now."""
         self._lose(None)
-
-
-class VirtualEndpoint:
-    """The client's end of one connection.
-
-    Attributes:
-        is_stalled: takes nothing from the network
-        address: where it is, or None for a peer on the same machine
-    """
-
-    def __init__(self, address: str | None = None) -> None:
-        self.is_stalled = False
-        self.address = address
-        self._transport: VirtualTransport | None = None
-        self._outbox: list[bytes | str] = []
-
-    def send_bytes(self, data: bytes) -> None:
-        """Send bytes as they are; before the connection is there they wait."""
-        self._send(data)
-
-    def hang_up(self, how: str) -> None:
-        """End without a word: EOF or RESET."""
-        self._send(how)
-
-    def stall(self) -> None:
-        """Take nothing from the network any more."""
-        self.is_stalled = True
-
-    def catch_up(self) -> None:
-        """Read again."""
-        self.is_stalled = False
-        if self._transport is not None:
-            self._transport.drain()
-
-    def sip(self, size: int) -> None:
-        """Take so many bytes from the network, although it is stalled."""
-        if self._transport is not None:
-            self._transport.give(size)
-
-    @property
-    def writes(self) -> list[bytes]:
-        """What the server wrote, call by call."""
-        assert self._transport is not None
-        return self._transport.writes
-
-    def _send(self, what: bytes | str) -> None:
-        if self._transport is None:
-            self._outbox.append(what)
-        else:
-            self._transport.arrive(what)
-
-    # The transport's side.
-
-    def connected(self, transport: VirtualTransport) -> None:
-        """The connection is there."""
-        self._transport = transport
-        for what in self._outbox:
-            transport.arrive(what)
-
-    def feed(self, data: bytes) -> None:
-        """Bytes of the server."""
-
-    def lost(self) -> None:
-        """The connection has ended."""
-
-
-class VirtualWebSocket(VirtualEndpoint):
-    """A WebSocket client. Override `on_open`, `on_data` and `on_end`.
-
-    Attributes:
-        response: the head of the answer to the handshake
-        is_mute: answers neither a close frame nor a ping
-    """
-
-    def __init__(self, address: str | None = None) -> None:
-        super().__init__(address)
-        self.is_mute = False
-        self.response = b""
-        self._close: tuple[int, str] = (1006, "")
-        self._inbox = bytearray()
-        self._is_open = False
-
-    def begin(self, listening: VirtualSocket, path: str = "/ws", headers: Iterable[str] = ()) -> None:
-        """Connect; `headers` are further lines of the request."""
-        listening.knock(self)
-        key = base64.b64encode(b"sixteen bytes ok").decode()
-        lines = [f"GET {path} HTTP/1.1", "Host: canopy", "Upgrade: websocket", "Connection: Upgrade"]
-        lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", *headers, "\r\n"]
-        self.send_bytes("\r\n".join(lines).encode())
-
-    def send_text(self, text: str) -> None:
-        """Send a text message."""
-        self.send_bytes(encode_frame(Opcode.TEXT, text.encode(), mask=MASK))
-
-    def say_goodbye(self) -> None:
-        """Begin the closing handshake."""
-        self.send_bytes(encode_frame(Opcode.CLOSE, (1000).to_bytes(2, "big"), mask=MASK))
-
-    def on_open(self) -> None:
-        """The handshake has been answered, see `response`."""
-
-    def on_data(self, payload: str | bytes) -> None:
-        """A message of the server."""
-
-    def on_end(self, code: int, reason: str) -> None:
-        """TCP has ended; what the server's close frame said, or 1006."""
-
-    def feed(self, data: bytes) -> None:
-        """Bytes of the server."""
-        self._inbox += data
-        if not self._is_open:
-            head, separator, rest = self._inbox.partition(b"\r\n\r\n")
-            if not separator:
-                return
-            self.response, self._inbox = bytes(head), rest
-            self._is_open = head.startswith(b"HTTP/1.1 101 ")
-            self.on_open()
-            if not self._is_open:
-                return
-        self._read_frames()
-
-    def lost(self) -> None:
-        """The connection has ended."""
-        self.on_end(*self._close)
-
-    def _read_frames(self) -> None:
-        position = 0
-        while position < len(self._inbox):
-            parsed = parse_frame(self._inbox, position, masked=False)
-            if parsed is None:
-                break
-            frame, position = parsed
-            if frame.opcode is Opcode.CLOSE:
-                said = parse_close(frame.payload)
-                self._close = (said[0], said[1])
-                if not self.is_mute:
-                    self.send_bytes(encode_frame(Opcode.CLOSE, frame.payload, mask=MASK))
-            elif frame.opcode is Opcode.PING:
-                if not self.is_mute:
-                    self.send_bytes(encode_frame(Opcode.PONG, frame.payload, mask=MASK))
-            elif frame.opcode is not Opcode.PONG:
-                self.on_data(frame.payload.decode() if frame.opcode is Opcode.TEXT else bytes(frame.payload))
-        del self._inbox[:position]

@@ -1,0 +1,90 @@
+"""Pure. The system at a glance, and the last hour of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Usage:
+    """A limit, and how full it is.
+
+    Attributes:
+        share: from 0 to 1, beyond that if the limit is soft
+    """
+
+    name: str
+    used: int
+    limit: int
+    share: float
+
+
+@dataclass(slots=True)
+class Overview:
+    """The system at a glance.
+
+    Attributes:
+        at: seconds since 1970
+        connections: open ones of all servers but the console's own
+        messages, turns, started, restarts, crashes, accepted, bytes_in, bytes_out: since the beginning
+        messages_per_second, turns_per_second: lately; None before there are two samples
+        loop_lag: the longest that the event loop was late in the last seconds
+        cpu: share of one core, lately
+        waiting: messages in all mailboxes
+        longest_mailbox: the actor with most of them, if any has one
+        limits: what can run out, the fullest first
+        refused, cut_off: connections, by reason
+    """
+
+    at: float
+    uptime: float
+    is_draining: bool
+    actors: int
+    connections: int
+    messages: int
+    messages_per_second: float | None
+    turns: int
+    turns_per_second: float | None
+    loop_lag: float | None
+    memory: int
+    cpu: float | None
+    started: int
+    restarts: int
+    crashes: int
+    waiting: int
+    longest_mailbox: str | None
+    limits: list[Usage]
+    accepted: int
+    refused: dict[str, int]
+    cut_off: dict[str, int]
+    bytes_in: int
+    bytes_out: int
+
+
+@dataclass(slots=True)
+class Sample:
+    """One point of the charts; see `Overview`."""
+
+    at: float
+    actors: int
+    connections: int
+    messages_per_second: float
+    turns_per_second: float
+    loop_lag: float
+    memory: int
+    cpu: float
+    restarts: int
+    crashes: int
+    waiting: int
+
+
+@dataclass(slots=True)
+class HistoryPage:
+    """The last hour, oldest first.
+
+    Attributes:
+        interval: seconds between two samples
+    """
+
+    interval: float
+    samples: list[Sample]

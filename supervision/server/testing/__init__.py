@@ -1,0 +1,39 @@
+"""A server without sockets, for tests: in virtual time clients connect to a real server tree, with no system call.
+
+    network = VirtualNetwork(weather=Weather(kit))
+    door = network.listen()
+    sockets = Sockets([door.as_socket()])
+    await kit.start_supervised(server("server", sockets, routes))
+    client = VirtualWebSocket()
+    client.begin(door, "/ws")
+
+`kit` is that of `actors.testing`. Only tests import this package.
+"""
+
+from supervision.server.testing.client import MASK, VirtualEndpoint, VirtualWebSocket
+from supervision.server.testing.network import (
+    EOF,
+    GAP,
+    HIGH_WATER,
+    RESET,
+    Accepted,
+    VirtualNetwork,
+    VirtualSocket,
+    VirtualTransport,
+    Weather,
+)
+
+__all__ = [
+    "EOF",
+    "GAP",
+    "HIGH_WATER",
+    "MASK",
+    "RESET",
+    "Accepted",
+    "VirtualEndpoint",
+    "VirtualNetwork",
+    "VirtualSocket",
+    "VirtualTransport",
+    "VirtualWebSocket",
+    "Weather",
+]
