@@ -1,7 +1,6 @@
 """A message that is sent again is not painted again, whatever became of the connection that it came on before."""
 
 import random
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,10 @@ from canvas import accepted
 from canvas.accepted import Accepted
 from canvas.canvas import LOAD_AGAIN
 from canvas.errors import BadMessage
-from canvas.grid import Change
 from canvas.rate_limit import RateLimit
 from canvas.rules import Cooldown
-from canvas.store import MemoryStore, StoreError
-from tests.support.failing_store import FailingStore
+from canvas.store import StoreError
+from tests.support.failing_store import FailingStore, full_disk
 from tests.support.instance import Simulation, connection_of, mended, simulation
 from tests.support.scenarios import simulated
 from tests.support.screen import Screen
@@ -185,14 +183,10 @@ async def test_what_was_refused_of_a_message_is_refused_again(tmp_path: Path) ->
 
 @simulated
 async def test_what_the_store_refused_is_refused_again(tmp_path: Path) -> None:
-    def refuse(store: MemoryStore, changes: Sequence[Change], at: float) -> None:
-        raise StoreError("no space left on device")
-
     async with simulation(tmp_path) as canvas:
         ann = Painter(canvas)
         await ann.settled()
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(MemoryStore, "append", refuse)
+        with full_disk():
             suspend("store")
             ann.paint()
             await settle(1.0)
