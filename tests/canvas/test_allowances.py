@@ -153,6 +153,25 @@ async def test_only_pixels_that_the_store_refuses_are_given_back(tmp_path: Path)
 
 
 @simulated
+async def test_pixels_that_the_cooldown_refuses_are_not_given_back_with_those_of_the_store(tmp_path: Path) -> None:
+    rules: dict[str, Any] = {"cooldown": Cooldown(3600.0, 3600.0), "rate_limit": RateLimit(0.001, 3)}
+    async with simulation(tmp_path, **rules) as canvas:
+        ann = await BinaryClient.open(canvas.door)
+        with full_disk():
+            ann.send_binary(pack("<BI", 4, 7) + b"".join(pack("<HHBBB", x, 0, 255, 0, 0) for x in range(3)))
+            await ann.acknowledged(7)
+        refused = [(error["code"], error["x"]) for error in ann.screen.errors]
+        assert refused == [("cooldown", 1), ("cooldown", 2), ("store_unavailable", 0)]
+        ann.send_binary(pack("<BI", 4, 8) + b"".join(pack("<HHBBB", x, 0, 255, 0, 0) for x in range(3)))
+        await ann.acknowledged(8)
+        assert ann.screen.own == [(0, 0, RED)]
+        assert {(error["code"], error["x"]) for error in ann.screen.errors[3:]} == {
+            ("rate_limited", 1),
+            ("rate_limited", 2),
+        }
+
+
+@simulated
 async def test_of_pixels_that_come_together_one_is_painted_and_each_other_is_refused(tmp_path: Path) -> None:
     async with simulation(tmp_path, cooldown=Cooldown(60.0, 60.0)) as canvas:
         ann = await BinaryClient.open(canvas.door)
