@@ -237,7 +237,7 @@ class Canvas(GenServer):
         grid = self._grid
         if isinstance(request, GetStatus):
             if grid is None:
-                return CanvasStatus("", 0, 0, str(self._load_error))
+                return CanvasStatus("", 0, self._waiting.used, str(self._load_error))
             return CanvasStatus(self._epoch, grid.seq, self._waiting.used, None)
         if not isinstance(request, GetPicture | Restore):
             return super().handle_call(request, from_)
