@@ -386,7 +386,7 @@ class Broadcaster(GenServer):
         """Give a viewer the state that it needs, if it is there; else have it wait, and return False."""
         view, recent = viewer.view, self._recent
         if self._epoch:
-            self._look_back(view)
+            look_back(view, self._epoch, recent)
         state = self._states.find(viewer, recent.seq)
         if state is None or not recent.covers(state.seq):
             self._states.wait(viewer, recent.seq)
@@ -410,14 +410,6 @@ class Broadcaster(GenServer):
             self._states.use(state, viewer.wire, self._loop.time())
         return True
 
-    def _look_back(self, view: View) -> None:
-        """Forget what a client has seen if it was of another canvas, or if too much has changed since."""
-        recent = self._recent
-        if view.epoch != self._epoch or view.seq > recent.seq:
-            view.seq = -1
-        if view.phase is Phase.JOINING or not recent.covers(view.seq) or recent.seq - view.seq > MAX_BEHIND:
-            view.shown = None
-
     def _ask_for_states(self) -> None:
         wants = self._states.take_wants(self._loop.time())
         if wants:
@@ -432,6 +424,17 @@ class Broadcaster(GenServer):
         for viewer in self._states.waiting:
             self._advance(viewer)
         self._ask_for_states()
+
+
+def look_back(view: View, epoch: str, recent: Recent) -> None:
+    """Forget what a client has seen if it was of another canvas, or if too much has changed since.
+
+    No state could be made for a client that claims to have seen more than there is.
+    """
+    if view.epoch != epoch or view.seq > recent.seq:
+        view.seq = -1
+    if view.phase is Phase.JOINING or not recent.covers(view.seq) or recent.seq - view.seq > MAX_BEHIND:
+        view.shown = None
 
 
 def _may_return(viewer: Viewer) -> bool:

@@ -189,7 +189,7 @@ class Canvas(GenServer):
         self._epoch = ""
         self._grid: Grid | None = None
         self._load_error = StoreError("the canvas has not been read yet")
-        self._painted: list[Paint] = []
+        self._painted: list[Paint] = []  # what waits for its turn, or as a repeat for the canvas to be read
         self._waiting = room.held.pixels  # in these, and the messages without any
         self._waiting.used = 0
         self._shares: Counter[str] | None = None  # of these by address, once they are many
@@ -237,7 +237,7 @@ class Canvas(GenServer):
         grid = self._grid
         if isinstance(request, GetStatus):
             if grid is None:
-                return CanvasStatus("", 0, 0, str(self._load_error))
+                return CanvasStatus("", 0, self._waiting.used, str(self._load_error))
             return CanvasStatus(self._epoch, grid.seq, self._waiting.used, None)
         if not isinstance(request, GetPicture | Restore):
             return super().handle_call(request, from_)
@@ -253,6 +253,7 @@ class Canvas(GenServer):
             self._epoch, self._grid = loaded.epoch, loaded.grid
             self._room.accepted.begin(loaded.epoch, loaded.grid.seq)
             cast(self._broadcaster, Began(loaded.epoch, loaded.grid.seq, loaded.recent))
+            self._take_kept()
             return
         self._load_error = loaded
         log.error("canvas.not_loaded", error=str(loaded), retry_in=LOAD_AGAIN)
@@ -264,10 +265,13 @@ class Canvas(GenServer):
 
     def _paint(self, paint: Paint) -> None:
         is_known = paint.key in self._room.accepted
-        if is_known if self._grid is None else paint.repeats and not is_known:
-            return  # what became of it is not known yet, or it was lost in a crash: the client sends it once more
         if self._grid is None:
-            self._answer([self._refuse(paint, paint.changes, 0, self._load_error.public)])
+            if is_known or (paint.is_last and self._painted):
+                self._keep(paint)
+            else:
+                self._answer([self._refuse(paint, paint.changes, 0, self._load_error.public)])
+        elif paint.repeats and not is_known:
+            return  # it was lost in a crash: the client sends it once more
         elif self._is_too_much(paint):
             reason = f"{self._waiting.used} pixels wait for the store"
             self._answer([self._refuse(paint, paint.changes, self._grid.seq, reason)])
@@ -275,6 +279,22 @@ class Canvas(GenServer):
             self._answer([None if paint.viewer is None else Answer(paint.viewer, paint.id, self._grid.seq)])
         else:
             self._take(paint, is_known=is_known)
+
+    def _keep(self, paint: Paint) -> None:
+        """Keep a repeat until the canvas has been read, and it is known what became of the message.
+
+        If too much is kept, the client has to send it once more.
+        """
+        if not self._is_too_much(paint):
+            self._painted.append(paint)
+            self._waiting.used += _weight(paint)
+
+    def _take_kept(self) -> None:
+        """Answer the repeats that came before the canvas had been read."""
+        kept, self._painted = self._painted, []
+        self._waiting.used, self._shares = 0, None
+        for paint in kept:
+            self._paint(paint)
 
     def _is_too_much(self, paint: Paint) -> bool:
         """Whether too much waits, in all or of the painter's address. What waits is looked through when it is much."""

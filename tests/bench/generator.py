@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from tests.bench.connections import (
     BINARY,
@@ -29,8 +29,10 @@ from tests.bench.connections import (
 from tests.bench.machine import cpu_seconds
 from tests.bench.plan import SAMPLES
 
-CHANGES: Final = 4_096
-"""Different changes that are built beforehand; of these the colour tells one from another."""
+CHANGES: Final = 200
+"""Different changes of each painter, which are built beforehand; the colour tells one from all others."""
+PLACES: Final = 100
+"""Pixels of each painter; there are fewer of them than changes, so that each change finds another colour there."""
 QUIET: Final = 0.3
 """Seconds of silence after which everybody is taken to have arrived."""
 _COLOR = re.compile(rb'"color":"#([0-9A-F]{6})"')
@@ -146,23 +148,51 @@ def _drain_echo(group: Group, arrived: dict[int, int], reply_size: int, depth: i
             due[fd] -= group.receive(fd)
 
 
+Update: TypeAlias = tuple[int, int, int]
+"""The x, y and colour of a change."""
+
+
+class Painter:
+    """What one connection paints: its own pixels, again and again in the same order.
+
+    A pixel that has its colour already is no change, and nobody is told of it. The server may read the connections in
+    any order, so no two painters share a pixel.
+
+    Attributes:
+        updates: the changes
+    """
+
+    def __init__(self, number: int) -> None:
+        self.updates: list[Update] = [
+            (100 + index % PLACES, 500 + number, number * CHANGES + index) for index in range(CHANGES)
+        ]
+        messages = [b'{"type":"pixel_update","x":%d,"y":%d,"color":"#%06X"}' % update for update in self.updates]
+        frames = [masked_frame(TEXT, message) for message in messages]
+        self._size = len(frames[0])  # they are all of one size: a run of them is a slice
+        self._frames = memoryview(b"".join(frames) * 2)
+        self._next = 0
+
+    @property
+    def next(self) -> Update:
+        """The change that `take` takes first."""
+        return self.updates[self._next]
+
+    def take(self, count: int) -> memoryview:
+        """Take the frames of the next `count` changes, at most `CHANGES`."""
+        begin = self._next
+        self._next = (begin + count) % CHANGES
+        return self._frames[begin * self._size : (begin + count) * self._size]
+
+
 class Canvas:
     """The canvas job on a group whose first `painters` connections paint; all of them are viewers."""
 
     def __init__(self, group: Group, painters: int) -> None:
         self._group = group
-        self._painters = group.sockets[:painters]
-        self._places = [(100 + number % 100, 500 + number // 100 % 10) for number in range(CHANGES)]
-        updates = [
-            masked_frame(TEXT, b'{"type":"pixel_update","x":%d,"y":%d,"color":"#%06X"}' % (x, y, number))
-            for number, (x, y) in enumerate(self._places)
-        ]
-        self._size = len(updates[0])  # they are all of one size: a run of them is a slice
-        self._updates = memoryview(b"".join(updates) * 2)
+        self._painters = [(Painter(number), opened) for number, opened in enumerate(group.sockets[:painters])]
         step = max(1, len(group.sockets) // SAMPLES)
         self._samples = {opened.fileno(): 0 for opened in group.sockets[::step]}
-        self._sent_at = [0] * CHANGES
-        self._next = 0
+        self._sent_at = [0] * (painters * CHANGES)  # by colour
         self._next_painter = 0
         self._sent = 0
         self._delivered = 0
@@ -176,15 +206,16 @@ class Canvas:
             Broken: if not.
         """
         self._begin()
-        numbers = [(self._next + offset) % CHANGES for offset in range(3)]
-        for _ in numbers:
+        expected = []
+        for _ in range(3):
+            x, y, color = self._painters[self._next_painter][0].next
+            expected.append((x, y, f"#{color:06X}"))
             self._paint(1)
         first = self._group.sockets[0].fileno()
         seen: list[bytes] = []
         self._drain(lambda fd, size: seen.append(bytes(self._group.buffer[:size])) if fd == first else None)
         events = [json.loads(text) for opcode, text in parse_server_frames(b"".join(seen)) if opcode == TEXT]
         got = [(e["x"], e["y"], e["color"]) for e in events if e["type"] == "pixel_changed"]
-        expected = [(*self._places[number], f"#{number:06X}") for number in numbers]
         if sorted(got) != sorted(expected):
             raise Broken(f"painted {expected}, but was told {got}")
 
@@ -216,7 +247,8 @@ class Canvas:
             while (now := time.perf_counter()) < end:
                 if now >= due:
                     due += 1 / rate
-                    self._sent_at[self._next] = time.perf_counter_ns()
+                    _, _, color = self._painters[self._next_painter][0].next
+                    self._sent_at[color] = time.perf_counter_ns()
                     self._paint(1)
                 self._receive(max(0.0, min(due, end) - time.perf_counter()), self._take_latency)
 
@@ -235,12 +267,11 @@ class Canvas:
 
     def _paint(self, count: int) -> None:
         """Send the next `count` changes, shared out among the painters: one `send` for each share."""
-        share = -(-count // len(self._painters))
+        share = min(-(-count // len(self._painters)), CHANGES)
         while count > 0:
             size = min(share, count)
-            begin = self._next * self._size
-            send_all(self._painters[self._next_painter], self._updates[begin : begin + size * self._size])
-            self._next = (self._next + size) % CHANGES
+            painter, opened = self._painters[self._next_painter]
+            send_all(opened, painter.take(size))
             self._next_painter = (self._next_painter + 1) % len(self._painters)
             self._sent += size
             count -= size

@@ -18,6 +18,7 @@ from canvas.rate_limit import RateLimit
 from canvas.rules import Cooldown
 from canvas.store import MemoryStore, StoreError
 from supervision.server import Policy
+from tests.support.failing_store import full_disk
 from tests.support.instance import connection_of, mended, simulation
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import EOF, BinaryClient, VirtualClient
@@ -198,16 +199,12 @@ async def test_error_of_the_cooldown_says_when_it_is_over(tmp_path: Path, kind: 
 @KINDS
 @simulated
 async def test_pixels_that_the_store_refuses_are_named_and_acknowledged(
-    tmp_path: Path, kind: type[VirtualClient], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, kind: type[VirtualClient]
 ) -> None:
-    def refuse(store: MemoryStore, changes: Sequence[Change], at: float) -> None:
-        raise StoreError("no space left on device")
-
     async with simulation(tmp_path) as canvas:
         ann, bob = await kind.open(canvas.door), await kind.open(canvas.door)
         told, others = heard(ann), heard(bob)
-        with monkeypatch.context() as patch:
-            patch.setattr(MemoryStore, "append", refuse)
+        with full_disk():
             ann.paint(1, 2, RED, 7)
             ann.paint(3, 4, RED, 8)
             await ann.acknowledged(7, 8)
@@ -389,17 +386,11 @@ async def test_refusal_by_the_cooldown_waits_for_no_commit_and_its_time_is_right
 
 
 @simulated
-async def test_each_pixel_is_refused_for_one_reason_and_the_store_begins_no_cooldown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(store: MemoryStore, changes: Sequence[Change], at: float) -> None:
-        raise StoreError("no space left on device")
-
+async def test_each_pixel_is_refused_for_one_reason_and_the_store_begins_no_cooldown(tmp_path: Path) -> None:
     async with simulation(tmp_path, cooldown=Cooldown(60.0, 60.0)) as canvas:
         ann = await BinaryClient.open(canvas.door)
         told = heard(ann)
-        with monkeypatch.context() as patch:
-            patch.setattr(MemoryStore, "append", refuse)
+        with full_disk():
             ann.send_binary(pixels((0, 0), (1, 0), id_=7))
             await ann.acknowledged(7)
         assert told == [("cooldown", 7, 1, 0), ("store_unavailable", 7, 0, 0), ("ack", 7, 0)]

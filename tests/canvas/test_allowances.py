@@ -1,6 +1,6 @@
 """What a user, and an address, may do in the room, whatever happens to their connections."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from struct import pack
@@ -10,13 +10,12 @@ import pytest
 
 from actors.debug import force_exit
 from actors.testing import settle
-from canvas.grid import Change
 from canvas.json_codec import JsonCodec
 from canvas.rate_limit import SHARE, RateLimit
 from canvas.room import BYTES_PER_PIXEL
 from canvas.rules import CROWD, Cooldown
-from canvas.store import MemoryStore, StoreError
 from tests.canvas.test_presence import cookie_of, join_with
+from tests.support.failing_store import full_disk
 from tests.support.instance import Simulation, connection_of, simulation
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import BinaryClient, VirtualClient
@@ -119,15 +118,11 @@ async def test_pixel_that_has_its_colour_costs_no_cooldown(tmp_path: Path) -> No
 
 
 @simulated
-async def test_change_that_the_store_refuses_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(store: MemoryStore, changes: Sequence[Change], at: float) -> None:
-        raise StoreError("database or disk is full")
-
+async def test_change_that_the_store_refuses_costs_nothing(tmp_path: Path) -> None:
     rules: dict[str, Any] = {"cooldown": Cooldown(3600.0, 3600.0), "rate_limit": RateLimit(0.001, 1)}
     async with simulation(tmp_path, **rules) as canvas:
         ann = await canvas.join()
-        with monkeypatch.context() as patch:
-            patch.setattr(MemoryStore, "append", refuse)
+        with full_disk():
             for id_ in range(3):
                 ann.paint(1, 1, RED, id_)
                 await ann.acknowledged(id_)
@@ -141,16 +136,10 @@ async def test_change_that_the_store_refuses_costs_nothing(tmp_path: Path, monke
 
 
 @simulated
-async def test_only_pixels_that_the_store_refuses_are_given_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(store: MemoryStore, changes: Sequence[Change], at: float) -> None:
-        raise StoreError("database or disk is full")
-
+async def test_only_pixels_that_the_store_refuses_are_given_back(tmp_path: Path) -> None:
     async with simulation(tmp_path, rate_limit=RateLimit(0.001, 4)) as canvas:
         ann = await BinaryClient.open(canvas.door)
-        with monkeypatch.context() as patch:
-            patch.setattr(MemoryStore, "append", refuse)
+        with full_disk():
             white = pack("<HHBBB", 0, 0, 255, 255, 255)  # it has that colour
             ann.send_binary(pack("<BI", 4, 7) + white + b"".join(pack("<HHBBB", x, 0, 255, 0, 0) for x in (1, 2)))
             await ann.acknowledged(7)
@@ -161,6 +150,25 @@ async def test_only_pixels_that_the_store_refuses_are_given_back(
         await ann.acknowledged(8)
         assert [x for x, _, _ in ann.screen.own] == [0, 1, 2]
         assert [(error["code"], error["x"]) for error in ann.screen.errors[2:]] == [("rate_limited", 3)]
+
+
+@simulated
+async def test_pixels_that_the_cooldown_refuses_are_not_given_back_with_those_of_the_store(tmp_path: Path) -> None:
+    rules: dict[str, Any] = {"cooldown": Cooldown(3600.0, 3600.0), "rate_limit": RateLimit(0.001, 3)}
+    async with simulation(tmp_path, **rules) as canvas:
+        ann = await BinaryClient.open(canvas.door)
+        with full_disk():
+            ann.send_binary(pack("<BI", 4, 7) + b"".join(pack("<HHBBB", x, 0, 255, 0, 0) for x in range(3)))
+            await ann.acknowledged(7)
+        refused = [(error["code"], error["x"]) for error in ann.screen.errors]
+        assert refused == [("cooldown", 1), ("cooldown", 2), ("store_unavailable", 0)]
+        ann.send_binary(pack("<BI", 4, 8) + b"".join(pack("<HHBBB", x, 0, 255, 0, 0) for x in range(3)))
+        await ann.acknowledged(8)
+        assert ann.screen.own == [(0, 0, RED)]
+        assert {(error["code"], error["x"]) for error in ann.screen.errors[3:]} == {
+            ("rate_limited", 1),
+            ("rate_limited", 2),
+        }
 
 
 @simulated

@@ -1,7 +1,6 @@
 """A message that is sent again is not painted again, whatever became of the connection that it came on before."""
 
 import random
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,12 @@ from actors.debug import force_exit, resume, suspend
 from actors.testing import run, settle
 from canvas import accepted
 from canvas.accepted import Accepted
+from canvas.canvas import LOAD_AGAIN
 from canvas.errors import BadMessage
-from canvas.grid import Change
 from canvas.rate_limit import RateLimit
 from canvas.rules import Cooldown
-from canvas.store import MemoryStore, StoreError
+from canvas.store import StoreError
+from tests.support.failing_store import FailingStore, full_disk
 from tests.support.instance import Simulation, connection_of, mended, simulation
 from tests.support.scenarios import simulated
 from tests.support.screen import Screen
@@ -183,14 +183,10 @@ async def test_what_was_refused_of_a_message_is_refused_again(tmp_path: Path) ->
 
 @simulated
 async def test_what_the_store_refused_is_refused_again(tmp_path: Path) -> None:
-    def refuse(store: MemoryStore, changes: Sequence[Change], at: float) -> None:
-        raise StoreError("no space left on device")
-
     async with simulation(tmp_path) as canvas:
         ann = Painter(canvas)
         await ann.settled()
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(MemoryStore, "append", refuse)
+        with full_disk():
             suspend("store")
             ann.paint()
             await settle(1.0)
@@ -220,6 +216,70 @@ async def test_message_that_a_crash_of_the_canvas_lost_is_painted_when_it_comes_
         await ann.settled()
         await settle(1.0)
         assert sorted(others.colors) == ["#000001", "#000002", "#000003"]
+
+
+@pytest.mark.parametrize("closes", [False, True], ids=["stays", "closes"])
+@simulated
+async def test_repeat_that_comes_while_the_canvas_cannot_be_read_is_answered_truly_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closes: bool
+) -> None:
+    store = FailingStore()
+    monkeypatch.setattr("canvas.application.open_store", lambda config: store)
+    async with simulation(tmp_path) as canvas:
+        ann, others = Painter(canvas), await Observer.watch(canvas)
+        await ann.settled()
+        ann.paint()
+        await ann.settled()
+        suspend("store")
+        ann.paint()  # the crash finds it on its way through the store
+        await settle(1.0)
+        force_exit(whereis("canvas"), "crash")
+        store.error = StoreError("unable to open database file")
+        resume("store")
+        await mended(canvas.application)
+        told = len(ann.client.screen.errors)
+        ann.client.screen.acks.clear()
+        for id_ in (0, 1):
+            ann.client.screen.repeats.add(id_)
+            ann.send(id_)
+        if closes:
+            ann.client.say_goodbye()
+        await settle(2.5 * LOAD_AGAIN)
+        assert (ann.client.screen.acks, ann.client.closed) == ({}, None)
+        store.error = None
+        await settle(2.5 * LOAD_AGAIN)
+        assert set(ann.client.screen.acks) == {0, 1}
+        assert len(ann.client.screen.errors) == told
+        if closes:
+            assert await ann.client.end() == (1000, "")
+        await others.until(lambda: others.screen.seq == 2)
+        assert others.colors == ["#000001", "#000002"]
+
+
+@simulated
+async def test_repeats_that_wait_for_the_canvas_to_be_read_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("canvas.canvas.MAX_WAITING", 3)
+    store = FailingStore()
+    monkeypatch.setattr("canvas.application.open_store", lambda config: store)
+    async with simulation(tmp_path) as canvas:
+        ann = Painter(canvas)
+        await ann.settled()
+        ann.paint()
+        await ann.settled()
+        store.error = StoreError("unable to open database file")
+        force_exit(whereis("canvas"), "crash")
+        await mended(canvas.application)
+        for _ in range(9):
+            ann.send(0)
+        await settle(0.1)
+        assert canvas.application.room.held.pixels.used == 3
+        ann.client.screen.acks.clear()
+        store.error = None
+        await settle(2.5 * LOAD_AGAIN)
+        assert set(ann.client.screen.acks) == {0}
+        assert canvas.application.room.held.pixels.used == 0
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,13 @@ import pytest
 from actors import Ref, whereis
 from actors.debug import force_exit
 from actors.testing import quiet
+from canvas import broadcaster, recent, states
 from canvas import canvas as canvas_module
-from canvas import recent, states
+from canvas.area import Area
 from canvas.grid import Change
-from canvas.json_codec import JsonCodec
+from canvas.json_codec import JSON, JsonCodec
+from canvas.recent import Recent
+from canvas.view import Phase, View
 from protocol import SharedMessage
 from tests.support.instance import Simulation, connection_of, mended, simulation
 from tests.support.scenarios import simulated
@@ -107,6 +110,33 @@ async def test_values_that_make_no_sense_bring_a_state(tmp_path: Path, query: st
         bob = await VirtualClient.open(canvas.door, "/ws?" + query.format(epoch=ann.screen.epoch))
         assert (bob.screen.states, bob.screen.resumes, bob.screen.seq) == (1, 0, 5)
         assert bob.screen.pixels == ann.screen.pixels
+
+
+@pytest.mark.parametrize(
+    ("epoch", "seq", "phase", "seen", "is_shown"),
+    [
+        ("ours", 95, Phase.NEEDS_STATE, 95, True),
+        ("ours", 100, Phase.NEEDS_STATE, 100, True),
+        ("ours", 95, Phase.JOINING, 95, False),
+        ("ours", 90, Phase.NEEDS_STATE, 90, True),  # all that is remembered has followed
+        ("ours", 89, Phase.NEEDS_STATE, 89, False),
+        ("ours", 94, Phase.SKIPPING, 94, True),
+        ("ours", 101, Phase.NEEDS_STATE, -1, False),
+        ("theirs", 95, Phase.NEEDS_STATE, -1, False),
+        ("theirs", 101, Phase.NEEDS_STATE, -1, False),
+        ("", -1, Phase.JOINING, -1, False),
+    ],
+)
+@pytest.mark.parametrize("most", [5, 20])
+def test_nothing_is_believed_that_a_client_cannot_have_seen(
+    monkeypatch: pytest.MonkeyPatch, epoch: str, seq: int, phase: Phase, seen: int, is_shown: bool, most: int
+) -> None:
+    monkeypatch.setattr(broadcaster, "MAX_BEHIND", most)
+    whole = Area(0, 0, 9, 9)
+    view = View(JSON, True, whole, shown=whole, epoch=epoch, seq=seq, phase=phase)
+    last = [Change(0, 0, 0xFF0000, "ann", number) for number in range(91, 101)]
+    broadcaster.look_back(view, "ours", Recent(100, last))
+    assert (view.seq, view.shown is not None) == (seen, is_shown and 100 - seq <= most)
 
 
 @CLIENTS

@@ -1,6 +1,7 @@
 """The memory of states is bounded, whatever clients read, in virtual time."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -201,6 +202,27 @@ def test_newcomer_is_given_an_older_state_only_if_it_is_large(size: int, age: in
     assert made.find(viewer, 1_000 + age) is not None  # made since it waits
     viewer.view.seq = 1_001
     assert made.find(viewer, 1_001 + age) is None  # it has seen more
+
+
+def test_no_state_is_wanted_for_those_who_have_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Area(0, 0, WIDTH, HEIGHT)
+    gone: set[Viewer] = set()
+    monkeypatch.setattr(states, "is_there", lambda viewer: viewer not in gone)
+    wire = cast(Any, SimpleNamespace(address="192.0.2.1"))
+    viewers = [Viewer("ann", "", cast(Any, None), wire, View(BINARY, True, Area(0, 0, 9, y))) for y in (1, 2, 3)]
+    made = States(whole, Meter("states", 1))
+    for viewer in viewers:
+        made.wait(viewer, 7)
+    gone.add(viewers[1])
+    wanted = made.take_wants(0.0)
+    assert list(wanted) == [want_of(viewers[0], whole), want_of(viewers[2], whole)]
+    assert made.waiting == [viewers[0], viewers[2]]
+    made.keep(7, dict.fromkeys(wanted, b""), 0.0)
+    gone.update(viewers)
+    assert (made.take_wants(0.0), made.waiting) == ((), [])
+    gone.clear()
+    made.wait(viewers[1], 7)  # those who have gone hold up nobody
+    assert list(made.take_wants(0.0)) == [want_of(viewers[1], whole)]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actors import KILL, Ignored, send, send_exit, start, stop
-from actors.debug import force_exit, processes
+from actors.debug import force_exit, processes, resume, suspend
 from actors.testing import Probe, kill, quiet, settle
 from protocol import Binary, Compression, HttpError, Limits, Opcode, Request, Response, Text, encode_frame
 from supervision import Limit, restart_child, terminate_child
@@ -247,6 +247,23 @@ async def test_end_waits_for_the_answers_that_the_handler_owes(how: str) -> None
         assert aviary.goodbyes == [ENDS[how][1]]
         assert server.connections() == []
         assert not server.sockets.cut_off
+
+
+@simulated
+async def test_end_of_tcp_is_not_held_for_an_answer_that_would_go_nowhere() -> None:
+    async with simulated_server(aviary := Aviary()) as server:
+        peer = await greeted(await server.join("/clerk"))
+        (wire,), (connection,) = server.sockets.wires.values(), server.connections()
+        suspend(connection)
+        peer.send_bytes(text("a") + encode_frame(Opcode.CLOSE, b"\x03\xe8", mask=MASK))
+        await quiet()
+        wire.abort()  # before the owner has taken anything
+        await quiet()
+        assert wire.is_closed
+        resume(connection)
+        await quiet()
+        assert (server.connections(), aviary.goodbyes) == ([], [(1000, "")])
+        assert server.sockets.deadlines.is_idle
 
 
 @pytest.mark.parametrize("how", ENDS)

@@ -1,6 +1,11 @@
-"""A store that cannot be read while it is told so."""
+"""Stores that fail while they are told to."""
 
-from canvas.grid import Grid
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from canvas.grid import Change, Grid
 from canvas.store import MemoryStore, Reader, StoreError
 
 
@@ -23,3 +28,15 @@ class FailingStore(MemoryStore):
         """Raise the error, if there is one."""
         if self.error is not None:
             raise self.error
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """Have memory stores refuse changes."""
+
+    def refuse(store: MemoryStore, changes: Sequence[Change], at: float) -> None:
+        raise StoreError("no space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemoryStore, "append", refuse)
+        yield
