@@ -301,7 +301,7 @@ class Canvas(GenServer):
         key, accepted = paint.key, self._room.accepted
         if is_known:
             paint.repeated = paint.repeated or {(change.x, change.y) for change in paint.changes}
-            paint.changes = []
+            paint.changes.clear()
         elif key is not None and paint.viewer is not None and paint.changes:
             accepted.add(key, paint.viewer.painter.address)
             if paint.refused is not None:
