@@ -1,5 +1,6 @@
 """A message that is sent again is not painted again, whatever became of the connection that it came on before."""
 
+import gc
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -446,6 +447,25 @@ async def test_refusal_that_is_remembered_keeps_nothing_else(tmp_path: Path, lim
         assert refused.pixels == ((1, 0), (2, 0))
         assert refused.__traceback__ is None
         assert refused.__context__ is None
+
+
+@simulated
+async def test_refusals_of_messages_that_wait_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepted, "MAX_REFUSED", 100)
+    async with simulation(tmp_path, palette=(0xFF0000,)) as canvas:
+        ann = await BinaryClient.open(canvas.door, f"/ws?client={CLIENT}")
+        suspend("store")
+        for id_ in range(50):
+            cells = [(id_ % 32, y, 255 if y == 0 else 0) for y in range(16)]  # all but the first one are refused
+            ann.send_binary(pack("<BI", 4, id_) + b"".join(pack("<HHBBB", x, y, red, 0, 0) for x, y, red in cells))
+        await settle(1.0)
+        assert len(ann.screen.errors) == 50 * 15
+        gc.collect()
+        kept = [refused for refused in gc.get_objects() if type(refused) is BadMessage]
+        assert 0 < sum(len(refused.pixels) for refused in kept) <= 100
+        resume("store")
+        await ann.acknowledged(49)
+        assert len(ann.screen.acks) == 50
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30)), max_size=40), st.integers(0, MAX_ID))
