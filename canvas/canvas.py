@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +38,8 @@ class Paint:
         viewer: who is told which of them are refused; None if nobody is
         id: what the viewer calls its message, which is acknowledged; None for messages without
         refused: why the other pixels of the message were refused, which the viewer has been told; None if none was
-        repeats: the message was accepted before: it is answered again, and paints nothing
+        repeated: the pixels of a message that was accepted before, which is answered again as far as it names them, and
+            paints nothing; None of any other
         is_last: the viewer's connection is told when this, and all that it painted before, has been answered
     """
 
@@ -46,7 +47,7 @@ class Paint:
     viewer: Viewer | None = None
     id: int | None = None
     refused: BadMessage | None = None
-    repeats: bool = False
+    repeated: Set[tuple[int, int]] | None = None
     is_last: bool = False
 
     @property
@@ -54,7 +55,7 @@ class Paint:
         """The client's name for itself and for the message; None if one of them has none."""
         if self.viewer is None or self.id is None or not self.viewer.view.client:
             return None
-        return self.viewer.view.client, self.id
+        return Key(self.viewer.view.client, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +271,11 @@ class Canvas(GenServer):
                 self._keep(paint)
             else:
                 self._answer([self._refuse(paint, paint.changes, 0, self._load_error.public)])
-        elif paint.repeats and not is_known:
+        elif paint.repeated is not None and not is_known:
             return  # it was lost in a crash: the client sends it once more
         elif self._is_too_much(paint):
+            if is_known:
+                return  # it may still be refused, or painted: the client sends it once more
             reason = f"{self._waiting.used} pixels wait for the store"
             self._answer([self._refuse(paint, paint.changes, self._grid.seq, reason)])
         elif not (paint.changes or paint.is_last or is_known):  # its visitor refused all of it
@@ -317,11 +320,13 @@ class Canvas(GenServer):
     def _take(self, paint: Paint, *, is_known: bool = False) -> None:
         key, accepted = paint.key, self._room.accepted
         if is_known:
-            paint.repeats, paint.changes = True, []
-        elif key is not None and paint.changes:
-            accepted.add(key)
+            paint.repeated = paint.repeated or {(change.x, change.y) for change in paint.changes}
+            paint.changes.clear()
+        elif key is not None and paint.viewer is not None and paint.changes:
+            accepted.add(key, paint.viewer.painter.address)
             if paint.refused is not None:
                 accepted.refuse(key, paint.refused)
+        paint.refused = None  # it may name thousands of pixels, which count for nothing while the message waits
         self._painted.append(paint)
         self._waiting.used += _weight(paint)
         if self._commit is None:
@@ -352,15 +357,17 @@ class Canvas(GenServer):
         waiting: list[Settling] = []
         answers: list[Answer] = []
         for paint in paints:
-            settling = Settling(paint, grid.seq, paint.is_last or paint.repeats)
+            settling = Settling(paint, grid.seq, paint.is_last or paint.repeated is not None)
             self._choose(settling, grid, colors, changes)
+            if settling.refused is not None and paint.key is not None:
+                self._room.accepted.refuse(paint.key, settling.refused)
             if settling.is_open:
                 settling.seq += len(changes)
                 waiting.append(settling)
                 if paint.key is not None:
                     self._room.accepted.send(paint.key, settling.seq)
             else:
-                self._note(paint, settling.refused)
+                self._note(paint, None)
             if paint.viewer is not None and (settling.refused is not None or not settling.is_open):
                 id_ = None if settling.is_open else paint.id
                 answers.append(Answer(paint.viewer, id_, grid.seq, settling.refused))
@@ -377,30 +384,35 @@ class Canvas(GenServer):
         self, settling: Settling, grid: Grid, colors: dict[tuple[int, int], int], changes: list[Change]
     ) -> None:
         """Add the pixels of a message that become changes: not those that have their colour, or come too early."""
+        early: list[tuple[int, int]] = []
+        why: BadMessage | None = None
         for change in settling.paint.changes:
             place = change.x, change.y
             color = colors.get(place)
             if change.color == (grid.color(*place) if color is None else color):
                 settling.is_open |= color is not None
-            elif self._charge(settling, place):
+            elif (error := self._charge(settling)) is not None:
+                early.append(place)
+                why = why or error
+            else:
                 settling.is_open = True
                 colors[place] = change.color
                 changes.append(change)
                 change.seq = grid.seq + len(changes)
+        if why is not None:
+            settling.refused = why.about(settling.paint.id, early)
 
-    def _charge(self, settling: Settling, place: tuple[int, int]) -> bool:
-        """Have a painter wait for a pixel that becomes a change; or note that it comes too early."""
+    def _charge(self, settling: Settling) -> BadMessage | None:
+        """Have a painter wait for a pixel that becomes a change; returns why it comes too early, if it does."""
         cooldowns, viewer = self._room.allowances.cooldowns, settling.paint.viewer
         if cooldowns is None or viewer is None:
-            return True
+            return None
         try:
             wait = cooldowns.begin(viewer.painter, self._room.people, self._now())
         except BadMessage as error:
-            refused = settling.refused = settling.refused or error
-            refused.id, refused.pixels = settling.paint.id, (*refused.pixels, place)
-            return False
+            return error
         settling.waits.append(wait)
-        return True
+        return None
 
     def _end_commit(self, error: StoreError | None) -> None:
         """The store has committed a batch, or has not: settle it, and go on with the next one."""
@@ -423,30 +435,35 @@ class Canvas(GenServer):
         answers: list[Answer | None] = []
         for settling in commit.settling:
             paint = settling.paint
-            if paint.repeats:
+            if paint.repeated is not None:
                 answers += self._repeat(paint, grid.seq)
             elif error is not None:
                 answers.append(self._take_back(settling, grid, error))
             elif paint.viewer is not None and (paint.id is not None or paint.is_last):
-                self._note(paint, settling.refused)
+                self._note(paint, None)
                 answers.append(Answer(paint.viewer, paint.id, settling.seq, is_last=paint.is_last))
         self._answer(answers)
 
     def _repeat(self, paint: Paint, seq: int) -> list[Answer]:
-        """Answer a message as it was answered when it came first."""
-        viewer, key = paint.viewer, paint.key
+        """Answer a message as it was answered when it came first, as far as it names the same pixels."""
+        viewer, key, repeated = paint.viewer, paint.key, paint.repeated or frozenset()
         assert viewer is not None, "only messages with a viewer and an id are known to repeat others"
         assert key is not None
-        refusals = [Answer(viewer, None, seq, refused) for refused in self._room.accepted.refusals(key)]
-        return [*refusals, Answer(viewer, paint.id, seq)]
+        if key not in self._room.accepted:
+            return []  # it was forgotten meanwhile: the client sends it once more
+        answers = []
+        for refused in self._room.accepted.refusals(key):
+            pixels = [place for place in refused.pixels if place in repeated]
+            if pixels:
+                answers.append(Answer(viewer, None, seq, refused.about(paint.id, pixels)))
+        return [*answers, Answer(viewer, paint.id, seq)]
 
-    def _note(self, paint: Paint, *refusals: BadMessage | None) -> None:
-        """Remember what became of a message, in case that it comes again."""
+    def _note(self, paint: Paint, refused: BadMessage | None) -> None:
+        """Remember what became of a message, in case that it comes again; `refused` is what has not been noted yet."""
         if paint.key is not None:
             self._room.accepted.settle(paint.key)
-            for refused in refusals:
-                if refused is not None:
-                    self._room.accepted.refuse(paint.key, refused)
+            if refused is not None:
+                self._room.accepted.refuse(paint.key, refused)
 
     def _take_back(self, settling: Settling, grid: Grid, error: StoreError) -> Answer | None:
         """Refuse what is not on the canvas because a commit failed, but for what was refused before."""
@@ -458,7 +475,7 @@ class Canvas(GenServer):
             for wait in settling.waits:
                 cooldowns.undo(paint.viewer.painter, wait, self._now())
         answer = self._refuse(paint, lost, grid.seq, error.public)
-        self._note(paint, settling.refused, None if answer is None else answer.refused)
+        self._note(paint, None if answer is None else answer.refused)
         return answer
 
     def _refuse(self, paint: Paint, changes: Sequence[Change], seq: int, reason: str) -> Answer | None:
@@ -485,4 +502,4 @@ class Canvas(GenServer):
 
 def _weight(paint: Paint) -> int:
     """What a message counts as: one that paints nothing waits for its acknowledgement, too."""
-    return len(paint.changes) or 1
+    return len(paint.changes) or len(paint.repeated or ()) or 1

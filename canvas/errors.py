@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class BadMessage(Exception):
     """A message, or a part of one, that breaks a rule. The peer gets it as an `error`, and the connection stays.
@@ -27,3 +29,9 @@ class BadMessage(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def about(self, id_: int | None, pixels: Iterable[tuple[int, int]]) -> BadMessage:
+        """The same about some pixels of a message, to be kept: without the traceback, which keeps whole frames."""
+        kept = BadMessage(self.code, self.message, self.field, self.retry_after)
+        kept.id, kept.pixels = id_, tuple(pixels)
+        return kept

@@ -124,15 +124,15 @@ class Visitor:
     def _paint(self, pixels: Sequence[ClientPixelUpdate], id_: int | None) -> None:
         paint = self._paint_for(id_)
         if paint.key in self._room.accepted:  # it costs nothing to send it again
-            paint.repeats = True
+            paint.repeated = frozenset((pixel.x, pixel.y) for pixel in pixels)
             return
         for number, pixel in enumerate(pixels):
             try:
                 self._permit(pixel)
             except BadMessage as error:
-                error.id, error.pixels = id_, tuple((refused.x, refused.y) for refused in pixels[number:])
-                paint.refused = error
-                raise
+                paint.refused = error.about(id_, ((refused.x, refused.y) for refused in pixels[number:]))
+                self._complain(paint.refused)
+                return
             paint.changes.append(Change(pixel.x, pixel.y, pixel.color, self._user_id))
 
     def _paint_for(self, id_: int | None) -> Paint:

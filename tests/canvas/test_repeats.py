@@ -1,7 +1,9 @@
 """A message that is sent again is not painted again, whatever became of the connection that it came on before."""
 
+import gc
 import random
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 import pytest
@@ -12,12 +14,14 @@ from actors import whereis
 from actors.debug import force_exit, resume, suspend
 from actors.testing import run, settle
 from canvas import accepted
-from canvas.accepted import Accepted
+from canvas import canvas as canvas_module
+from canvas.accepted import Accepted, Key
 from canvas.canvas import LOAD_AGAIN
 from canvas.errors import BadMessage
 from canvas.rate_limit import RateLimit
 from canvas.rules import Cooldown
 from canvas.store import StoreError
+from canvas.values import MAX_ID
 from tests.support.failing_store import FailingStore, full_disk
 from tests.support.instance import Simulation, connection_of, mended, simulation
 from tests.support.scenarios import simulated
@@ -27,6 +31,8 @@ from tests.support.virtual_network import EOF, RESET, BinaryClient, VirtualBrows
 KINDS = pytest.mark.parametrize("kind", [VirtualClient, BinaryClient])
 CLIENT = "client-of-a-test"
 RED, GREEN = "#FF0000", "#00FF00"
+THREE = pack("<BI", 4, 7) + b"".join(pack("<HHBBB", x, 0, 255, 0, 0) for x in range(3))
+"""Message 7 of three pixels."""
 
 
 class Painter:
@@ -164,14 +170,12 @@ async def test_message_whose_answer_was_lost_is_answered_again_and_costs_nothing
 async def test_what_was_refused_of_a_message_is_refused_again(tmp_path: Path) -> None:
     async with simulation(tmp_path, rate_limit=RateLimit(0.001, 2)) as canvas:
         ann = await BinaryClient.open(canvas.door, f"/ws?client={CLIENT}")
-        cells = b"".join(x.to_bytes(2, "little") + b"\0\0\xff\0\0" for x in range(3))
-        message = b"\x04" + (7).to_bytes(4, "little") + cells
-        ann.send_binary(message)
+        ann.send_binary(THREE)
         await ann.acknowledged(7)
         bob = await BinaryClient.open(canvas.door, f"/ws?client={CLIENT}")
         for _ in range(2):
             bob.screen.acks.clear()
-            bob.send_binary(message)
+            bob.send_binary(THREE)
             await bob.acknowledged(7)
         assert [(error["code"], error["x"]) for error in ann.screen.errors + bob.screen.errors] == [
             ("rate_limited", 2),
@@ -357,54 +361,279 @@ def _go_on() -> None:
         resume(store)
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30)), max_size=40))
-def test_ids_are_known_once_they_were_accepted(messages: list[tuple[str, int]]) -> None:
+class Brush(Painter):
+    """Paints three pixels with each message, and sends a message again until it is acknowledged.
+
+    Attributes:
+        told: the pixels of errors, by the id of the message
+    """
+
+    def __init__(self, simulated: Simulation, number: int) -> None:
+        self.told: set[tuple[int, int]] = set()
+        super().__init__(simulated, BinaryClient, number)
+
+    def hear(self, kind: str, message: dict[str, Any]) -> None:
+        if kind == "error":
+            self.told.add((message["id"], message["x"]))
+        super().hear(kind, message)
+
+    def open(self) -> list[int]:
+        return [id_ for id_ in self.painted if id_ not in self.client.screen.acks]
+
+    def colors(self, id_: int) -> list[str]:
+        """The colours of a message, one for each of its pixels, the leftmost first."""
+        return [f"#{self.number:02X}{id_ * 4 + x + 1:04X}" for x in range(3)]
+
+    def send(self, id_: int) -> None:
+        assert isinstance(self.client, BinaryClient)
+        cells = [(x, id_, bytes.fromhex(color[1:])) for x, color in enumerate(self.colors(id_))]
+        self.client.send_binary(pack("<BI", 4, id_) + b"".join(pack("<HH", x, y) + color for x, y, color in cells))
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_each_pixel_of_a_message_is_painted_once_or_refused_whatever_happens(
+    part: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for seed in range(part, 80, 4):
+        chance = random.Random(seed)
+        folder = tmp_path_factory.mktemp("data")
+        try:
+            run(_random_strokes(folder, chance), seed=seed)
+        except BaseException as problem:
+            problem.add_note(f"seed {seed}")
+            raise
+
+
+async def _random_strokes(folder: Path, chance: random.Random) -> None:
+    limits = {"cooldown": Cooldown(2.0, 2.0)} if chance.random() < 0.5 else {"rate_limit": RateLimit(0.5, 4)}
+    async with simulation(folder, **limits) as canvas:
+        brushes = [Brush(canvas, number) for number in range(2)]
+        others = await Observer.watch(canvas)
+        for brush in brushes:
+            await brush.settled()
+        for step in chance.choices(["paint", "paint", "slow", "fast", "canvas", "store", "again", "again"], k=14):
+            brush = chance.choice(brushes)
+            if step == "paint":
+                brush.paint()
+            elif step == "slow":
+                if (store := whereis("store")) is not None:
+                    suspend(store)
+            elif step == "fast":
+                _go_on()
+            elif step == "again":
+                brush.reconnect(chance.choice([EOF, RESET]))
+            elif (victim := whereis(step)) is not None:
+                force_exit(victim, "crash")
+            await settle(chance.choice([0.0, 0.0, 0.001, 1.0]))
+        _go_on()
+        await mended(canvas.application)
+        for brush in brushes:
+            await brush.settled()
+        await settle(1.0)
+        assert len(others.colors) == len(set(others.colors))
+        for brush in brushes:
+            for id_ in brush.painted:
+                for x, color in enumerate(brush.colors(id_)):
+                    assert color in others.colors or (id_, x) in brush.told
+
+
+@simulated
+async def test_refusal_that_a_crash_of_the_canvas_followed_is_told_again(tmp_path: Path) -> None:
+    async with simulation(tmp_path, cooldown=Cooldown(60.0, 60.0)) as canvas:
+        ann = await BinaryClient.open(canvas.door, f"/ws?client={CLIENT}")
+        suspend("store")
+        ann.send_binary(THREE)
+        assert (await ann.error())["code"] == "cooldown"
+        ann.hang_up(RESET)
+        force_exit(whereis("canvas"), "crash")
+        resume("store")
+        await mended(canvas.application)
+        bob = await BinaryClient.open(canvas.door, f"/ws?client={CLIENT}")
+        bob.send_binary(THREE)
+        await bob.acknowledged(7)
+        assert [(error["code"], error["x"]) for error in bob.screen.errors] == [("cooldown", 1), ("cooldown", 2)]
+        assert canvas.application.store.load().seq == 1
+
+
+@simulated
+async def test_repeat_is_answered_as_far_as_it_names_the_pixels_of_the_message(tmp_path: Path) -> None:
+    async with simulation(tmp_path, rate_limit=RateLimit(0.001, 1)) as canvas:
+        ann = await BinaryClient.open(canvas.door, f"/ws?client={CLIENT}")
+        ann.send_binary(THREE)
+        await ann.acknowledged(7)
+        bob = await VirtualClient.open(canvas.door, f"/ws?client={CLIENT}")
+        for x, refused in [(1, [(1, 0)]), (0, []), (9, [])]:
+            bob.screen.acks.clear()
+            bob.screen.errors.clear()
+            bob.paint(x, 0, RED, 7)
+            await bob.acknowledged(7)
+            assert [(error["x"], error["y"]) for error in bob.screen.errors] == refused
+        assert canvas.application.store.load().seq == 1
+
+
+@simulated
+async def test_repeat_for_which_there_is_no_room_is_not_acknowledged_before_its_message_is_on_the_canvas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canvas_module, "MAX_WAITING", 1)
+    async with simulation(tmp_path) as canvas:
+        ann = Painter(canvas)
+        await ann.settled()
+        suspend("store")
+        for _ in range(3):  # one is with the store, one waits, and for the last one there is no room
+            ann.paint()
+            await settle(1.0)
+        assert ann.refused == {2: ["store_unavailable"]}
+        ann.reconnect()
+        await ann.client.until(lambda: not ann.is_behind)
+        await settle(1.0)
+        assert ann.client.screen.acks == {2: 0}
+        resume("store")
+        await settle(1.0)
+        for id_ in range(2):
+            ann.send(id_)
+        await ann.settled()
+        assert canvas.application.store.load().seq == 2
+
+
+@pytest.mark.parametrize("limits", [{"rate_limit": RateLimit(0.001, 1)}, {"cooldown": Cooldown(60.0, 60.0)}])
+@simulated
+async def test_refusal_that_is_remembered_keeps_nothing_else(tmp_path: Path, limits: dict[str, Any]) -> None:
+    async with simulation(tmp_path, **limits) as canvas:
+        ann = await BinaryClient.open(canvas.door, f"/ws?client={CLIENT}")
+        ann.send_binary(THREE)
+        await ann.acknowledged(7)
+        (refused,) = canvas.application.room.accepted.refusals(Key(CLIENT, 7))
+        assert refused.pixels == ((1, 0), (2, 0))
+        assert refused.__traceback__ is None
+        assert refused.__context__ is None
+
+
+@simulated
+async def test_refusals_of_messages_that_wait_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepted, "MAX_REFUSED", 100)
+    async with simulation(tmp_path, palette=(0xFF0000,)) as canvas:
+        ann = await BinaryClient.open(canvas.door, f"/ws?client={CLIENT}")
+        suspend("store")
+        for id_ in range(50):
+            cells = [(id_ % 32, y, 255 if y == 0 else 0) for y in range(16)]  # all but the first one are refused
+            ann.send_binary(pack("<BI", 4, id_) + b"".join(pack("<HHBBB", x, y, red, 0, 0) for x, y, red in cells))
+        await settle(1.0)
+        assert len(ann.screen.errors) == 50 * 15
+        gc.collect()
+        kept = [refused for refused in gc.get_objects() if type(refused) is BadMessage]
+        assert 0 < sum(len(refused.pixels) for refused in kept) <= 100
+        resume("store")
+        await ann.acknowledged(49)
+        assert len(ann.screen.acks) == 50
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30)), max_size=40), st.integers(0, MAX_ID))
+def test_ids_are_known_once_they_were_accepted(messages: list[tuple[str, int]], first: int) -> None:
     memory, model = Accepted(), set()
-    for message in messages:
-        assert (message in memory) == (message in model)
-        if message not in memory:
-            memory.add(message)
-            model.add(message)
-            assert message in memory
-            memory.settle(message)
-    assert all(message in memory for message in model)
+    for client, number in messages:
+        key = Key(client, (first + number) % (MAX_ID + 1))  # after the largest comes 0
+        assert (key in memory) == (key in model)
+        if key not in memory:
+            memory.add(key, "192.0.2.1")
+            model.add(key)
+            assert key in memory
+            memory.settle(key)
+    assert all(key in memory for key in model)
     assert None not in memory
     memory.begin("another", 0)
-    assert not any(message in memory for message in model)
+    assert not any(key in memory for key in model)
 
 
 def test_canvas_that_begins_again_forgets_what_was_lost_and_nothing_else() -> None:
     memory = Accepted()
     memory.begin("epoch", 3)
-    for id_, seq in enumerate([None, 4, 5, 6, 7]):
-        memory.add(("ann", id_))
+    keys = [Key("ann", id_) for id_ in range(5)]
+    for key, seq in zip(keys, [None, 4, 5, 6, 7], strict=True):
+        memory.add(key, "192.0.2.1")
         if seq is not None:
-            memory.send(("ann", id_), seq)
-    memory.settle(("ann", 4))
-    for id_ in range(5):
-        memory.refuse(("ann", id_), BadMessage("cooldown", "wait"))
+            memory.send(key, seq)
+    memory.settle(keys[4])
+    for key in keys:
+        memory.refuse(key, BadMessage("cooldown", "wait"))
     memory.begin("epoch", 5)
-    assert [id_ for id_ in range(5) if memory.refusals(("ann", id_))] == [1, 2, 4]
-    assert [id_ for id_ in range(5) if ("ann", id_) in memory] == [1, 2, 4]
+    assert [key.id for key in keys if memory.refusals(key)] == [1, 2, 4]
+    assert [key.id for key in keys if key in memory] == [1, 2, 4]
     memory.begin("epoch", 9)  # what was lost stays so
-    assert [id_ for id_ in range(5) if ("ann", id_) in memory] == [1, 2, 4]
+    assert [key.id for key in keys if key in memory] == [1, 2, 4]
 
 
-def remember(memory: Accepted, client: str, id_: int) -> None:
-    memory.add((client, id_))
-    memory.settle((client, id_))
+def remember(memory: Accepted, client: str, id_: int, address: str = "192.0.2.1") -> None:
+    memory.add(Key(client, id_), address)
+    memory.settle(Key(client, id_))
 
 
-def test_what_is_remembered_of_clients_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"MAX_CLIENTS": 3, "MAX_RUNS": 4, "MAX_REFUSALS": 2}.items():
-        monkeypatch.setattr(accepted, name, value)
+def known(memory: Accepted, clients: str) -> str:
+    """Of which of these clients message 0 is known."""
+    return "".join(client for client in clients if Key(client, 0) in memory)
+
+
+def test_of_each_client_the_last_ids_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepted, "WINDOW", 4)
     memory = Accepted()
-    for id_ in range(0, 20, 2):
+    for id_, ids in [(7, [7]), (9, [7, 9]), (8, [7, 8, 9]), (11, [8, 9, 11]), (7, [8, 9, 11]), (30, [30]), (26, [30])]:
         remember(memory, "a", id_)
-    assert [id_ for id_ in range(20) if ("a", id_) in memory] == [12, 14, 16, 18]
-    for client in "bcad":  # a painted more lately than b
-        remember(memory, client, 100)
-    assert [client for client in "abcd" if (client, 100) in memory] == ["a", "c", "d"]
-    for id_ in range(3):
-        memory.refuse(("a", id_), BadMessage("cooldown", "wait"))
-    assert [len(memory.refusals(("a", id_))) for id_ in range(3)] == [0, 1, 1]
+        assert [id_ for id_ in range(40) if Key("a", id_) in memory] == ids
+
+
+def test_clients_that_painted_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepted, "MAX_CLIENTS", 3)
+    memory = Accepted()
+    for client in "abca":
+        remember(memory, client, 0, f"address of {client}")
+    assert known(memory, "abcd") == "abc"
+    remember(memory, "d", 0, "address of d")
+    assert known(memory, "abcd") == "acd"
+
+
+def test_clients_of_one_address_do_not_have_those_of_others_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepted, "MAX_CLIENTS", 6)
+    monkeypatch.setattr(accepted, "SHARE", 3)
+    memory = Accepted()
+    for client in "abc":
+        remember(memory, client, 0, f"address of {client}")
+    for client in "wxyz":
+        remember(memory, client, 0)
+    assert known(memory, "abcwxyz") == "abcxyz"
+    remember(memory, "a", 0)  # it has moved
+    assert known(memory, "abcwxyz") == "abcyz"
+    for client in "bc":
+        remember(memory, client, 1)
+    remember(memory, "v", 0)
+    assert known(memory, "abcwxyz") == "bc"
+
+
+def test_message_whose_refusals_are_forgotten_is_forgotten_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepted, "MAX_REFUSED", 4)
+    memory, refused = Accepted(), BadMessage("cooldown", "wait").about(None, [(0, 0), (1, 0)])
+    for client in "abc":
+        remember(memory, client, 0)
+        memory.refuse(Key(client, 0), refused)
+    assert known(memory, "abc") == "bc"
+    memory.add(Key("d", 0), "192.0.2.1")
+    memory.refuse(Key("d", 0), refused)
+    for client in "ef":
+        remember(memory, client, 0)
+        memory.refuse(Key(client, 0), refused)
+    memory.settle(Key("d", 0))
+    assert known(memory, "abcdef") == "ef"
+    memory.begin("another", 0)
+    remember(memory, "g", 0)
+    memory.refuse(Key("g", 0), refused)
+    memory.refuse(Key("g", 0), refused)
+    assert memory.refusals(Key("g", 0)) == [refused, refused]
+
+
+def test_message_that_was_forgotten_is_answered_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepted, "MAX_CLIENTS", 1)
+    memory = Accepted()
+    remember(memory, "a", 0)
+    memory.refuse(Key("a", 0), BadMessage("cooldown", "wait"))
+    remember(memory, "b", 0)
+    remember(memory, "a", 0)
+    assert memory.refusals(Key("a", 0)) == ()
