@@ -9,7 +9,7 @@ from actors import Ref
 from actors.cell import Cell
 from supervision.base import BaseSupervisor
 from supervision.console.model import Node
-from supervision.console.slices import Looks
+from supervision.console.slices import Look
 
 FILTERS: dict[str, Callable[[Cell], bool]] = {
     "supervisors": lambda cell: isinstance(cell.process, BaseSupervisor),
@@ -21,17 +21,17 @@ FILTERS: dict[str, Callable[[Cell], bool]] = {
 
 
 async def grow(
-    looks: Looks, cells: list[Cell], top: Cell, *, depth: int | None, limit: int | None, search: str, only: str
+    look: Look, cells: list[Cell], top: Cell, *, depth: int | None, limit: int | None, search: str, only: str
 ) -> Node:
     """Make the tree under `top` of those of `cells` that are wanted; see `Snapshot.tree`."""
     if search or only:
         is_wanted = FILTERS[only] if only else _any
-        cells = await _with_parents(looks, cells, lambda cell: matches(cell, search) and is_wanted(cell))
+        cells = await _with_parents(look, cells, lambda cell: matches(cell, search) and is_wanted(cell))
     below: defaultdict[Ref | None, list[Cell]] = defaultdict(list)
-    async for chunk in looks.chunks(cells):
+    async for chunk in look.chunks(cells):
         for cell in chunk:
             below[cell.parent].append(cell)
-    return await _grow(looks, top, below, depth, limit)
+    return await _grow(look, top, below, depth, limit)
 
 
 def matches(cell: Cell, search: str) -> bool:
@@ -50,10 +50,10 @@ def parents(ref: Ref) -> Iterator[Ref]:
         cell = cell.parent._cell
 
 
-async def _with_parents(looks: Looks, cells: list[Cell], is_wanted: Callable[[Cell], bool]) -> list[Cell]:
+async def _with_parents(look: Look, cells: list[Cell], is_wanted: Callable[[Cell], bool]) -> list[Cell]:
     """The cells that match, and those above them."""
     kept: set[Ref] = set()
-    async for chunk in looks.chunks(cells):
+    async for chunk in look.chunks(cells):
         for cell in filter(is_wanted, chunk):
             kept.add(cell.ref)
             for parent in parents(cell.ref):
@@ -64,7 +64,7 @@ async def _with_parents(looks: Looks, cells: list[Cell], is_wanted: Callable[[Ce
 
 
 async def _grow(
-    looks: Looks, top: Cell, below: dict[Ref | None, list[Cell]], depth: int | None, limit: int | None
+    look: Look, top: Cell, below: dict[Ref | None, list[Cell]], depth: int | None, limit: int | None
 ) -> Node:
     """Make the nodes, level by level."""
     root = _node(top, below)
@@ -73,7 +73,7 @@ async def _grow(
         depth = None if depth is None else depth - 1
         following: list[tuple[Node, Ref]] = []
         for node, ref in level:
-            async for chunk in looks.chunks(below.get(ref, [])[:limit]):
+            async for chunk in look.chunks(below.get(ref, [])[:limit]):
                 for cell in chunk:
                     child = _node(cell, below)
                     node.children.append(child)

@@ -41,7 +41,7 @@ from supervision.console.model import (
 )
 from supervision.console.nodes import grow, matches, parents
 from supervision.console.rows import Rows
-from supervision.console.slices import Looks
+from supervision.console.slices import Look, Looks
 from supervision.console.sources import Sources
 from supervision.console.wires import Wires
 
@@ -58,14 +58,14 @@ class Snapshot:
 
     Attributes:
         wires: the connections
-        looks: who looks at many things takes a turn in it
+        looks: gives slices to those who look at many things
     """
 
     def __init__(self, sources: Sources, history: History) -> None:
         self.sources = sources
         self.history = history
         self.looks = Looks(sources.clock)
-        self.wires = Wires(sources, self.looks)
+        self.wires = Wires(sources)
         self._began = sources.clock()
 
     # The system.
@@ -137,6 +137,7 @@ class Snapshot:
 
     async def tree(
         self,
+        look: Look,
         root: Ref | None = None,
         *,
         depth: int | None = None,
@@ -147,6 +148,7 @@ class Snapshot:
         """The living actors under `root`, by default the top supervisor; None if it is dead.
 
         Args:
+            look: in whose slices it works
             root: where to begin
             depth: levels below it that are shown
             limit: children of one actor that are shown
@@ -156,14 +158,14 @@ class Snapshot:
         top = (root or self.sources.root())._cell
         if top is None:
             return None
-        async with self.looks.turn():
-            cells = list(Scheduler.current().processes.values())
-            return await grow(self.looks, cells, top, depth=depth, limit=limit, search=search, only=only)
+        cells = list(Scheduler.current().processes.values())
+        return await grow(look, cells, top, depth=depth, limit=limit, search=search, only=only)
 
     # Actors.
 
     async def actors(
         self,
+        look: Look,
         *,
         sort: str = "ref",
         descending: bool = False,
@@ -176,6 +178,7 @@ class Snapshot:
         """Some of the actors.
 
         Args:
+            look: in whose slices it works
             sort: an attribute of `Actor`
             descending: the largest first
             search: only those whose label, kind or number has this in it
@@ -184,17 +187,16 @@ class Snapshot:
         """
         scheduler = Scheduler.current()
         row = Rows(scheduler, self.history)
-        async with self.looks.turn():
-            found = [
-                cell
-                async for chunk in self.looks.chunks(list(scheduler.processes.values()))
-                for cell in chunk
-                if (not state or cell.status.value == state)
-                and (not kind or type(cell.process).__name__ == kind)
-                and matches(cell, search)
-            ]
-            shown = await self.looks.page_of(found, row.keys[sort], descending, offset, limit)
-            rows = [row(cell) async for chunk in self.looks.chunks(shown) for cell in chunk if cell.ref.is_alive()]
+        found = [
+            cell
+            async for chunk in look.chunks(list(scheduler.processes.values()))
+            for cell in chunk
+            if (not state or cell.status.value == state)
+            and (not kind or type(cell.process).__name__ == kind)
+            and matches(cell, search)
+        ]
+        shown = await look.page_of(found, row.keys[sort], descending, offset, limit)
+        rows = [row(cell) async for chunk in look.chunks(shown) for cell in chunk if cell.ref.is_alive()]
         return ActorPage(len(found), offset, row.window, rows)
 
     def actor(self, ref: Ref, *, shows_values: bool = False) -> ActorDetails | None:
@@ -239,6 +241,7 @@ class Snapshot:
 
     async def names(
         self,
+        look: Look,
         *,
         search: str = "",
         table: str | None = None,
@@ -248,15 +251,14 @@ class Snapshot:
     ) -> EntryPage:
         """Who holds which name, and who is in which topic; of one table, or those of the kernel (`""`), or all."""
         needle = search.lower()
-        async with self.looks.turn():
-            found = [
-                entry
-                async for chunk in self.looks.chunks(self._entries(table))
-                for entry in chunk
-                if not needle or needle in f"{name_of(entry[1])} {entry[2].label}".lower()
-            ]
-            page = found[offset : offset + limit]
-            rows = [_entry(*each, shows_values) async for chunk in self.looks.chunks(page) for each in chunk]
+        found = [
+            entry
+            async for chunk in look.chunks(self._entries(table))
+            for entry in chunk
+            if not needle or needle in f"{name_of(entry[1])} {entry[2].label}".lower()
+        ]
+        page = found[offset : offset + limit]
+        rows = [_entry(*each, shows_values) async for chunk in look.chunks(page) for each in chunk]
         return EntryPage(len(found), offset, rows)
 
     def _entries(self, table: str | None) -> Iterator[tuple[str, Any, Ref, Any]]:
@@ -268,20 +270,17 @@ class Snapshot:
                 for key, ref, value in each:
                     yield each.name, key, ref, value
 
-    async def topics(self, *, search: str = "", offset: int = 0, limit: int = 100) -> TopicPage:
+    async def topics(self, look: Look, *, search: str = "", offset: int = 0, limit: int = 100) -> TopicPage:
         """How many are in which topic, the fullest first."""
         members: Counter[tuple[str, str]] = Counter()
-        async with self.looks.turn():
-            for table in self.sources.tables:
-                if table.kind is Keys.DUPLICATE:
-                    async for chunk in self.looks.chunks(table):
-                        members.update((table.name, name_of(key)) for key, _, _ in chunk)
-            needle = search.lower()
-            counted = list(members.items())
-            found = [
-                item async for chunk in self.looks.chunks(counted) for item in chunk if needle in item[0][1].lower()
-            ]
-            fullest = await self.looks.page_of(found, lambda item: item[1], True, offset, limit)
+        for table in self.sources.tables:
+            if table.kind is Keys.DUPLICATE:
+                async for chunk in look.chunks(table):
+                    members.update((table.name, name_of(key)) for key, _, _ in chunk)
+        needle = search.lower()
+        counted = list(members.items())
+        found = [item async for chunk in look.chunks(counted) for item in chunk if needle in item[0][1].lower()]
+        fullest = await look.page_of(found, lambda item: item[1], True, offset, limit)
         return TopicPage(len(found), offset, [Topic(name, key, count) for (name, key), count in fullest])
 
     # Crashes.

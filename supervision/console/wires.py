@@ -9,7 +9,7 @@ from typing import Any
 from actors import Scheduler
 from actors.cell import Cell
 from supervision.console.model import ConnectionPage, ConnectionRow
-from supervision.console.slices import Looks
+from supervision.console.slices import Look
 from supervision.console.sources import Sources
 from supervision.server import Connection, Sockets, Wire
 
@@ -19,15 +19,14 @@ class Wires:
 
     Args:
         sources: where to look
-        looks: in which who looks at all of them takes a turn
     """
 
-    def __init__(self, sources: Sources, looks: Looks) -> None:
+    def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._looks = looks
 
     async def page(
         self,
+        look: Look,
         *,
         sort: str = "age",
         descending: bool = False,
@@ -39,6 +38,7 @@ class Wires:
         """Some of the connections.
 
         Args:
+            look: in whose slices it works
             sort: an attribute of `ConnectionRow`
             descending: the largest first
             search: only those whose label, user, name or address has this in it
@@ -52,16 +52,15 @@ class Wires:
             for wire in sockets.wires.values()
         ]
         needle = search.lower()
-        async with self._looks.turn():
-            found = [
-                pair
-                async for chunk in self._looks.chunks(wires)
-                for pair in chunk
-                if not needle or needle in self._searched(pair[1])
-            ]
-            key = partial(self._wire_key, sort)
-            shown = await self._looks.page_of(found, key, descending, offset, limit)
-            rows = [self.row(name, wire) async for chunk in self._looks.chunks(shown) for name, wire in chunk]
+        found = [
+            pair
+            async for chunk in look.chunks(wires)
+            for pair in chunk
+            if not needle or needle in self._searched(pair[1])
+        ]
+        key = partial(self._wire_key, sort)
+        shown = await look.page_of(found, key, descending, offset, limit)
+        rows = [self.row(name, wire) async for chunk in look.chunks(shown) for name, wire in chunk]
         return ConnectionPage(len(found), offset, rows)
 
     def row(self, server: str, wire: Wire) -> ConnectionRow:
