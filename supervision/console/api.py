@@ -13,7 +13,7 @@ from actors import Ref, Scheduler
 from actors.debug import find
 from protocol import HttpError, Response
 from supervision.console.actions import Actions, Reason
-from supervision.console.encoding import json_answer, to_json
+from supervision.console.encoding import json_answer, json_response, to_json
 from supervision.console.history import BEAT, BEATS_PER_SAMPLE, History
 from supervision.console.live import Audience, LiveHandler
 from supervision.console.metrics import CONTENT_TYPE, Metrics
@@ -42,7 +42,7 @@ from supervision.console.model import (
     TopicPage,
     TraceState,
 )
-from supervision.console.nodes import FILTERS
+from supervision.console.nodes import FILTERS, encode_tree
 from supervision.console.openapi import document
 from supervision.console.routing import Asked, Handler, Parameter, Route
 from supervision.console.sessions import CODE_LIFE, Access
@@ -208,7 +208,7 @@ class Api:
     # The system.
 
     def _openapi(self, _: Asked) -> Response:
-        return Response(200, (("Content-Type", "application/json"),), self._document)
+        return json_response(self._document)
 
     def _session(self, asked: Asked) -> Session:
         sources, access = self._sources, asked.visitor.access
@@ -246,7 +246,7 @@ class Api:
 
     # Actors.
 
-    async def _tree(self, asked: Asked, look: Look) -> Node:
+    async def _tree(self, asked: Asked, look: Look) -> Response:
         query = asked.query
         root = _find(query["ref"]) if query["ref"] else None
         top = await self._snapshot.tree(
@@ -254,7 +254,7 @@ class Api:
         )
         if top is None:
             raise HttpError(503, "the application is stopping")
-        return top
+        return json_response(await encode_tree(look, top))
 
     async def _actors(self, asked: Asked, look: Look) -> ActorPage:
         self._look()

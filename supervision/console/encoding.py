@@ -41,7 +41,12 @@ def json_answer(value: Any) -> Response:
     """Answer with JSON; what is an answer already stays as it is."""
     if isinstance(value, Response):
         return value
-    return Response(200, (("Content-Type", "application/json"),), to_json(value) + b"\n")
+    return json_response(to_json(value) + b"\n")
+
+
+def json_response(text: bytes) -> Response:
+    """Answer with what is JSON already."""
+    return Response(200, (("Content-Type", "application/json"),), text)
 
 
 def schema_of(kind: Any, definitions: dict[str, Schema]) -> Schema:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import orjson
 
 from actors import Ref
 from actors.cell import Cell
 from supervision.base import BaseSupervisor
+from supervision.console.encoding import to_json
 from supervision.console.model import Node
 from supervision.console.slices import Look
 
@@ -32,6 +36,21 @@ async def grow(
         for cell in chunk:
             below[cell.parent].append(cell)
     return await _grow(look, top, below, depth, limit)
+
+
+async def encode_tree(look: Look, top: Node) -> bytes:
+    """Encode a tree as JSON, the deepest nodes first, a slice at a time; afterwards the nodes have no children left."""
+    above: list[Node] = []
+    level = [top]
+    while level:
+        above += level
+        level = [
+            child async for chunk in look.chunks(level) for node in chunk for child in node.children if child.children
+        ]
+    for node in reversed(above):
+        texts = [to_json(chunk)[1:-1] async for chunk in look.chunks(node.children)]
+        node.children = cast(Any, orjson.Fragment(b"[" + b",".join(texts) + b"]"))
+    return to_json(top)
 
 
 def matches(cell: Cell, search: str) -> bool:
@@ -87,13 +106,18 @@ def _node(cell: Cell, below: dict[Ref | None, list[Cell]]) -> Node:
     ref = cell.ref
     return Node(
         ref=str(ref.id),
-        label=ref.label,
-        kind=type(cell.process).__name__,
+        label=_unicode(ref.label),
+        kind=_unicode(type(cell.process).__name__),
         state=cell.status.value,
         restarts=ref.restarts,
         mailbox=len(cell.mailbox),
         count=len(below.get(ref, ())),
     )
+
+
+def _unicode(text: str) -> str:
+    """Replace lone surrogates, which JSON cannot hold."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _any(_: Cell) -> bool:

@@ -8,18 +8,22 @@ from typing import cast as cast_to
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors import GenServer, Ref, call, cast, down, register
 from actors.debug import find, suspend
 from actors.testing import Kit
 from registry import Keys, Registry, Table
 from supervision import DynamicSupervisor, Restart, child, start_dynamic_child, which_children
+from supervision.console.encoding import to_json
 from supervision.console.history import ATTENTION, BEAT, BEATS_PER_SAMPLE, KEPT, History
 from supervision.console.live import MAX_STARTED, Audience, LiveHandler
 from supervision.console.model import Actor, Node
+from supervision.console.nodes import encode_tree
 from supervision.console.sampler import Sampler
 from supervision.console.sessions import Access, Visitor
-from supervision.console.slices import CHUNK, SLICE, Look
+from supervision.console.slices import CHUNK, SLICE, Look, Looks
 from supervision.console.snapshot import Snapshot
 from supervision.console.sources import Sources
 from supervision.console.tracing import Traces
@@ -160,6 +164,26 @@ async def test_tree_is_cut_to_depth_and_limit_and_says_how_many_there_are(kit: K
     nothing = await snapshot.tree(glance(snapshot), search="nobody")
     assert nothing is not None
     assert nothing.children == []
+
+
+@given(st.recursive(st.just([]), lambda trees: st.lists(trees, max_size=4), max_leaves=40), st.text(min_size=1))
+def test_tree_is_encoded_in_slices_as_it_is_at_once(shape: list[Any], label: str) -> None:
+    def tree(below: list[Any]) -> Node:
+        return Node("1", label, "Worker", "idle", 0, 0, [tree(each) for each in below], len(below))
+
+    at_once = to_json(tree(shape))
+    assert asyncio.run(encode_tree(Look(Looks(lambda: 0.0)), tree(shape))) == at_once
+
+
+@pytest.mark.seeds(1)
+async def test_others_run_while_a_tree_is_encoded(kit: Kit) -> None:
+    _, snapshot = await pool(kit, MANY)
+    async with snapshot.looks.turn("ann") as look:
+        top = await snapshot.tree(look)
+        assert top is not None
+        before = kit.loop.time()
+        await encode_tree(look, top)
+    assert kit.loop.time() - before >= MANY / CHUNK * SLICE  # each chunk is a slice, see above
 
 
 async def test_tree_is_narrowed_down_to_some_and_those_above_them(kit: Kit) -> None:
