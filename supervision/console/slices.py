@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from itertools import islice
@@ -33,38 +32,30 @@ async def sliced(items: Sequence[T]) -> AsyncIterator[T]:
 
 
 class Line:
-    """A line of those who wait for one thing: who came first has it first.
+    """Those who wait for one thing. Who stands first has it.
 
-    Not `asyncio.Lock`: a process that is killed closes its coroutine without cancelling it, and that lock would be lost
-    if it had been given to the coroutine already.
+    Whoever joins has to leave, even if it does not wait any more: a killed process closes its coroutine, and what waits
+    inside an asynchronous generator does not hear of that. So neither `asyncio.Lock` nor such a generator will do.
     """
 
     def __init__(self) -> None:
-        self._is_taken = False
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._places: deque[asyncio.Future[None]] = deque()
 
-    async def acquire(self) -> None:
-        """Wait until it is ours; then it must be released."""
-        if not self._is_taken:
-            self._is_taken = True
-            return
-        ours: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(ours)
-        try:
-            await ours
-        except BaseException:
-            if not ours.cancel() and not ours.cancelled():
-                self.release()  # it was given to us meanwhile
-            raise
+    def join(self) -> asyncio.Future[None]:
+        """Stand last; returns the place, which is done when it is the first."""
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._places.append(place)
+        self._call_first()
+        return place
 
-    def release(self) -> None:
-        """Give it to the next in line."""
-        while self._waiting:
-            given = self._waiting.popleft()
-            if not given.done():
-                given.set_result(None)
-                return
-        self._is_taken = False
+    def leave(self, place: asyncio.Future[None]) -> None:
+        """Leave, from whatever place."""
+        self._places.remove(place)
+        self._call_first()
+
+    def _call_first(self) -> None:
+        if self._places and not self._places[0].done():
+            self._places[0].set_result(None)
 
 
 class Looks:
@@ -75,32 +66,23 @@ class Looks:
 
     Args:
         clock: measures, in seconds
+
+    Attributes:
+        slices: those who want a slice
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
+        self.slices = Line()
         self._lines: WeakValueDictionary[str, Line] = WeakValueDictionary()
-        self._slices = Line()
         self._rested = 0.0
 
-    @contextlib.asynccontextmanager
-    async def turn(self, holder: str) -> AsyncIterator[Look]:
-        """Wait until no other look of `holder` goes on, and then look."""
+    def turn(self, holder: str) -> Look:
+        """Make a look of `holder`: it begins with `async with`, when no other of that holder goes on."""
         line = self._lines.get(holder)
         if line is None:
             self._lines[holder] = line = Line()
-        await line.acquire()
-        look = Look(self)
-        try:
-            await look.begin()
-            yield look
-        finally:
-            look.end()
-            line.release()
-
-    async def acquire(self) -> None:
-        """Wait for a slice; who has it must `release` it."""
-        await self._slices.acquire()
+        return Look(self, line)
 
     async def rest(self) -> None:
         """Wait until others have had their time after the last slice."""
@@ -108,50 +90,47 @@ class Looks:
         if left > 0:
             await asyncio.sleep(left)
 
-    def release(self, seconds: float) -> None:
-        """End a slice in which somebody has worked so long."""
+    def note(self, seconds: float) -> None:
+        """Note that a slice has ended which took so long."""
         self._rested = max(self._rested, self.clock() + REST * seconds)
-        self._slices.release()
 
 
 class Look:
-    """A look that goes on, in slices.
+    """A look, which works in slices.
 
     Args:
-        looks: who gives them
+        looks: whose slices
+        line: of its holder
     """
 
-    def __init__(self, looks: Looks) -> None:
+    def __init__(self, looks: Looks, line: Line) -> None:
         self._looks = looks
-        self._has_slice = False
+        self._line = line
+        self._place: asyncio.Future[None] | None = None
+        self._slice: asyncio.Future[None] | None = None
         self._began: float | None = None
 
-    async def begin(self) -> None:
-        """Begin a slice, when it is our turn."""
-        await self._looks.acquire()
-        self._has_slice = True
-        await self._looks.rest()
-        self._began = self._looks.clock()
+    async def __aenter__(self) -> Look:
+        self._place = self._line.join()
+        try:
+            await self._place
+            await self._begin()
+        except BaseException:
+            self._leave()
+            raise
+        return self
 
-    def end(self) -> None:
-        """End the slice, if there is one: the look may have been given up before it began."""
-        if self._has_slice:
-            worked = 0.0 if self._began is None else self._looks.clock() - self._began
-            self._has_slice, self._began = False, None
-            self._looks.release(worked)
+    async def __aexit__(self, *_: object) -> None:
+        self._leave()
 
     async def chunks(self, items: Iterable[T]) -> AsyncIterator[list[T]]:
         """Go through `items`, and rest after each `SLICE`: no collection among them may change its size meanwhile."""
         left = iter(items)
         while chunk := list(islice(left, CHUNK)):
             yield chunk
-            await self.pause()
-
-    async def pause(self) -> None:
-        """Let others have a turn, if the slice is over."""
-        if self._began is not None and self._looks.clock() - self._began > SLICE:
-            self.end()
-            await self.begin()
+            if self._began is not None and self._looks.clock() - self._began > SLICE:
+                self._end()
+                await self._begin()
 
     async def page_of(
         self, items: Sequence[T], key: Callable[[T], Any], descending: bool, offset: int, limit: int
@@ -160,3 +139,24 @@ class Look:
         keys = [key(item) async for chunk in self.chunks(items) for item in chunk]
         order = sorted(range(len(items)), key=keys.__getitem__, reverse=descending)
         return [items[index] for index in order[offset : offset + limit]]
+
+    async def _begin(self) -> None:
+        """Begin a slice, when it is our turn."""
+        self._slice = self._looks.slices.join()
+        await self._slice
+        await self._looks.rest()
+        self._began = self._looks.clock()
+
+    def _end(self) -> None:
+        """End the slice, or wait for it no more."""
+        if self._began is not None:
+            self._looks.note(self._looks.clock() - self._began)
+        if self._slice is not None:
+            self._looks.slices.leave(self._slice)
+        self._slice = self._began = None
+
+    def _leave(self) -> None:
+        self._end()
+        if self._place is not None:
+            self._line.leave(self._place)
+            self._place = None

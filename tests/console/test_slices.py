@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from actors import KILL, GenServer, down, send_exit, start
 from actors.testing import Kit
-from supervision.console.slices import CHUNK, REST, SLICE, Line, Looks
+from supervision.console.slices import CHUNK, REST, SLICE, Looks
 
 EACH = SLICE / CHUNK / 2
 """Seconds of work for an item: two chunks fill a slice."""
@@ -86,35 +87,6 @@ async def test_looks_of_one_holder_go_on_one_after_the_other(kit: Kit) -> None:
     assert not looks._lines
 
 
-@pytest.mark.parametrize("is_given", [False, True])
-@pytest.mark.parametrize("leave", ["cancel", "close"])
-async def test_who_leaves_a_line_takes_nothing_along(kit: Kit, leave: str, is_given: bool) -> None:
-    line, order = Line(), list[int]()
-
-    async def wait(number: int) -> None:
-        await line.acquire()
-        order.append(number)
-        line.release()
-
-    await line.acquire()
-    leaving = wait(1)
-    first = asyncio.ensure_future(leaving) if leave == "cancel" else leaving
-    if leave == "close":
-        leaving.send(None)
-    await asyncio.sleep(0)
-    others = [asyncio.ensure_future(wait(number)) for number in (2, 3)]
-    await asyncio.sleep(0)
-    if is_given:
-        line.release()
-    getattr(first, leave)()
-    if not is_given:
-        line.release()
-    await asyncio.gather(*others)
-    assert order == [2, 3]
-    await wait(4)
-    assert order == [2, 3, 4]
-
-
 async def test_look_that_fails_or_is_given_up_makes_room_for_the_next(kit: Kit) -> None:
     work = Work(kit)
     looks = Looks(work)
@@ -127,3 +99,35 @@ async def test_look_that_fails_or_is_given_up_makes_room_for_the_next(kit: Kit) 
             async with looks.turn("ann"):
                 _ = 1 / 0
         assert await look(looks, work, 3) == [0, 1, 2]
+
+
+class Looker(GenServer):
+    """Looks when it is told to.
+
+    Args (of `init`):
+        looks, work: at what
+        holder: whose look it is
+    """
+
+    def init(self, looks: Looks, work: Work, holder: str) -> None:
+        self._looks, self._work, self._holder = looks, work, holder
+
+    async def handle_info(self, count: int) -> None:
+        await look(self._looks, self._work, count, self._holder)
+
+
+@pytest.mark.parametrize("after", range(12))
+async def test_look_of_a_process_that_is_killed_makes_room_for_the_next(kit: Kit, after: int) -> None:
+    looks = Looks(work := Work(kit))
+    lookers = [await start(Looker, looks, work, holder) for holder in ("ann", "ann", "bob", "eve")]
+    for looker in lookers:
+        looker.tell(5_000)
+    for looker in lookers[after % 2 :: 2]:  # whatever it waits for: its line, a slice, or the end of its rest
+        await asyncio.sleep(after * SLICE / 2)
+        ended = down(looker)
+        send_exit(looker, KILL)
+        await ended
+    assert await look(looks, work, 3) == [0, 1, 2]
+    assert await look(looks, work, 3, "new") == [0, 1, 2]
+    for looker in lookers:
+        send_exit(looker, KILL)

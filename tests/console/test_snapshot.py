@@ -70,7 +70,7 @@ async def pool(kit: Kit, count: int) -> tuple[Ref, Snapshot]:
 
 def glance(snapshot: Snapshot) -> Look:
     """A look for which nobody else has to wait."""
-    return Look(snapshot.looks)
+    return snapshot.looks.turn("ann")
 
 
 async def workers(snapshot: Snapshot, **options: Any) -> list[str]:
@@ -172,7 +172,7 @@ def test_tree_is_encoded_in_slices_as_it_is_at_once(shape: list[Any], label: str
         return Node("1", label, "Worker", "idle", 0, 0, [tree(each) for each in below], len(below))
 
     at_once = to_json(tree(shape))
-    assert asyncio.run(encode_tree(Look(Looks(lambda: 0.0)), tree(shape))) == at_once
+    assert asyncio.run(encode_tree(Looks(lambda: 0.0).turn("ann"), tree(shape))) == at_once
 
 
 @pytest.mark.seeds(1)
