@@ -253,7 +253,7 @@ class Api:
             look, root, depth=query["depth"], limit=query["limit"], search=query["q"], only=query["only"]
         )
         if top is None:
-            raise HttpError(503, "the application is stopping")
+            raise HttpError(503, "the application is stopping, or the actor has ended meanwhile")
         return json_response(await encode_tree(look, top))
 
     async def _actors(self, asked: Asked, look: Look) -> ActorPage:

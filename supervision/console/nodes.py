@@ -26,8 +26,8 @@ FILTERS: dict[str, Callable[[Cell], bool]] = {
 
 async def grow(
     look: Look, cells: list[Cell], top: Cell, *, depth: int | None, limit: int | None, search: str, only: str
-) -> Node:
-    """Make the tree under `top` of those of `cells` that are wanted; see `Snapshot.tree`."""
+) -> Node | None:
+    """Make the tree under `top` of those of `cells` that are wanted; see `Snapshot.tree`. None if `top` has ended."""
     if search or only:
         is_wanted = FILTERS[only] if only else _any
         cells = await _with_parents(look, cells, lambda cell: matches(cell, search) and is_wanted(cell))
@@ -35,7 +35,7 @@ async def grow(
     async for chunk in look.chunks(cells):
         for cell in chunk:
             below[cell.parent].append(cell)
-    return await _grow(look, top, below, depth, limit)
+    return await _grow(look, top, below, depth, limit) if top.ref.is_alive() else None
 
 
 async def encode_tree(look: Look, top: Node) -> bytes:
@@ -73,7 +73,9 @@ async def _with_parents(look: Look, cells: list[Cell], is_wanted: Callable[[Cell
     """The cells that match, and those above them."""
     kept: set[Ref] = set()
     async for chunk in look.chunks(cells):
-        for cell in filter(is_wanted, chunk):
+        for cell in chunk:
+            if not (cell.ref.is_alive() and is_wanted(cell)):
+                continue
             kept.add(cell.ref)
             for parent in parents(cell.ref):
                 if parent in kept:
@@ -94,6 +96,8 @@ async def _grow(
         for node, ref in level:
             async for chunk in look.chunks(below.get(ref, [])[:limit]):
                 for cell in chunk:
+                    if not cell.ref.is_alive():  # it has ended since the look began
+                        continue
                     child = _node(cell, below)
                     node.children.append(child)
                     if child.count:

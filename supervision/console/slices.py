@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -29,6 +30,12 @@ async def sliced(items: Sequence[T]) -> AsyncIterator[T]:
             await asyncio.sleep(0)
         for item in items[begin : begin + ITEMS]:
             yield item
+
+
+def page_of(keyed: list[tuple[Any, T]], descending: bool, offset: int, limit: int) -> list[T]:
+    """Sort things by the keys before them, those with equal keys as they were, and cut out a page."""
+    order = sorted(keyed, key=itemgetter(0), reverse=descending)
+    return [item for _, item in order[offset : offset + limit]]
 
 
 class Line:
@@ -131,14 +138,6 @@ class Look:
             if self._began is not None and self._looks.clock() - self._began > SLICE:
                 self._end()
                 await self._begin()
-
-    async def page_of(
-        self, items: Sequence[T], key: Callable[[T], Any], descending: bool, offset: int, limit: int
-    ) -> list[T]:
-        """Sort `items`, those with equal keys as they were, and cut out a page."""
-        keys = [key(item) async for chunk in self.chunks(items) for item in chunk]
-        order = sorted(range(len(items)), key=keys.__getitem__, reverse=descending)
-        return [items[index] for index in order[offset : offset + limit]]
 
     async def _begin(self) -> None:
         """Begin a slice, when it is our turn."""

@@ -41,7 +41,7 @@ from supervision.console.model import (
 )
 from supervision.console.nodes import grow, matches, parents
 from supervision.console.rows import Rows
-from supervision.console.slices import Look, Looks
+from supervision.console.slices import Look, Looks, page_of
 from supervision.console.sources import Sources
 from supervision.console.wires import Wires
 
@@ -187,15 +187,17 @@ class Snapshot:
         """
         scheduler = Scheduler.current()
         row = Rows(scheduler, self.history)
+        key = row.keys[sort]
         found = [
-            cell
+            (key(cell), cell)
             async for chunk in look.chunks(list(scheduler.processes.values()))
             for cell in chunk
-            if (not state or cell.status.value == state)
+            if cell.ref.is_alive()
+            and (not state or cell.status.value == state)
             and (not kind or type(cell.process).__name__ == kind)
             and matches(cell, search)
         ]
-        shown = await look.page_of(found, row.keys[sort], descending, offset, limit)
+        shown = page_of(found, descending, offset, limit)
         rows = [row(cell) async for chunk in look.chunks(shown) for cell in chunk if cell.ref.is_alive()]
         return ActorPage(len(found), offset, row.window, rows)
 
@@ -279,8 +281,10 @@ class Snapshot:
                     members.update((table.name, name_of(key)) for key, _, _ in chunk)
         needle = search.lower()
         counted = list(members.items())
-        found = [item async for chunk in look.chunks(counted) for item in chunk if needle in item[0][1].lower()]
-        fullest = await look.page_of(found, lambda item: item[1], True, offset, limit)
+        found = [
+            (item[1], item) async for chunk in look.chunks(counted) for item in chunk if needle in item[0][1].lower()
+        ]
+        fullest = page_of(found, True, offset, limit)
         return TopicPage(len(found), offset, [Topic(name, key, count) for (name, key), count in fullest])
 
     # Crashes.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from actors import Scheduler
 from actors.cell import Cell
 from supervision.console.model import ConnectionPage, ConnectionRow
-from supervision.console.slices import Look
+from supervision.console.slices import Look, page_of
 from supervision.console.sources import Sources
 from supervision.server import Connection, Sockets, Wire
 
@@ -53,13 +52,12 @@ class Wires:
         ]
         needle = search.lower()
         found = [
-            pair
+            (self._wire_key(sort, pair), pair)
             async for chunk in look.chunks(wires)
             for pair in chunk
             if not needle or needle in self._searched(pair[1])
         ]
-        key = partial(self._wire_key, sort)
-        shown = await look.page_of(found, key, descending, offset, limit)
+        shown = page_of(found, descending, offset, limit)
         rows = [self.row(name, wire) async for chunk in look.chunks(shown) for name, wire in chunk]
         return ConnectionPage(len(found), offset, rows)
 

@@ -15,7 +15,7 @@ from actors import GenServer, Ref, call, cast, down, register
 from actors.debug import find, suspend
 from actors.testing import Kit
 from registry import Keys, Registry, Table
-from supervision import DynamicSupervisor, Restart, child, start_dynamic_child, which_children
+from supervision import DynamicSupervisor, Restart, child, start_dynamic_child, terminate_child, which_children
 from supervision.console.encoding import to_json
 from supervision.console.history import ATTENTION, BEAT, BEATS_PER_SAMPLE, KEPT, History
 from supervision.console.live import MAX_STARTED, Audience, LiveHandler
@@ -123,6 +123,23 @@ async def test_others_run_while_thousands_of_actors_are_looked_at(kit: Kit) -> N
             await ask(look)
         assert turns >= MANY // CHUNK
     counting.cancel()
+
+
+@pytest.mark.seeds(1)
+@pytest.mark.parametrize("moment", range(12))
+async def test_actors_may_end_while_they_are_looked_at(kit: Kit, moment: int) -> None:
+    top, snapshot = await pool(kit, 500)
+    for ask in (
+        lambda look: snapshot.actors(look, sort="kind", search="worker", limit=1_000), snapshot.tree,
+        lambda look: snapshot.tree(look, search="worker"), lambda look: snapshot.tree(look, only="waiting"),
+    ):  # fmt: skip
+        async with snapshot.looks.turn("ann") as look:
+            asked = asyncio.ensure_future(ask(look))
+            await asyncio.sleep(2 * moment * SLICE)
+            for worker in (await which_children(top))[moment::20]:
+                assert isinstance(worker.ref, Ref)
+                await terminate_child(top, worker.ref)
+            await asked
 
 
 @pytest.mark.seeds(1)
