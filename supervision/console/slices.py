@@ -130,10 +130,14 @@ class Look:
     async def __aexit__(self, *_: object) -> None:
         self._leave()
 
-    async def chunks(self, items: Iterable[T]) -> AsyncIterator[list[T]]:
-        """Go through `items`, and rest after each `SLICE`: no collection among them may change its size meanwhile."""
+    async def chunks(self, items: Iterable[T], size: int = CHUNK) -> AsyncIterator[list[T]]:
+        """Go through `items`, and rest after each `SLICE`: no collection among them may change its size meanwhile.
+
+        Args:
+            size: items between two looks at the clock; 1 for such as take long
+        """
         left = iter(items)
-        while chunk := list(islice(left, CHUNK)):
+        while chunk := list(islice(left, size)):
             yield chunk
             if self._began is not None and self._looks.clock() - self._began > SLICE:
                 self._end()

@@ -227,6 +227,21 @@ async def test_tree_is_narrowed_down_to_some_and_those_above_them(kit: Kit) -> N
     assert await shown("waiting", "00001") == []
 
 
+@pytest.mark.seeds(1)
+async def test_others_run_between_any_two_values_of_the_registry(kit: Kit) -> None:
+    _, snapshot = await pool(kit, 1)
+    ref, table = await worker(snapshot, 0), Table[int]("jobs", Keys.DUPLICATE)
+    await kit.start_supervised(Registry, table)
+    for number in range(4 * CHUNK):
+        table.register(str(number), number, ref)
+    snapshot.sources.tables = (table,)
+    before = kit.loop.time()
+    async with snapshot.looks.turn("ann") as look:
+        page = await snapshot.names(look, table="jobs", limit=4 * CHUNK)
+    assert len(page.entries) == 4 * CHUNK
+    assert kit.loop.time() - before >= 4 * CHUNK * SLICE
+
+
 async def test_one_actor_is_shown_with_all_that_it_has_to_do_with(kit: Kit) -> None:
     top, snapshot = await pool(kit, 1)
     ref = await worker(snapshot, 0)
