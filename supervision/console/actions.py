@@ -85,7 +85,15 @@ class Actions:
         if not (1 <= lines <= MAX_LINES and 0 < seconds <= MAX_SECONDS):
             raise HttpError(400, f"a trace has 1 to {MAX_LINES} lines, and lasts up to {MAX_SECONDS:g} seconds")
         await self._on_actor(attempt, "trace", ref, lambda: None)
-        return self._traces.begin(ref, lines, seconds).state()
+        return self._traces.begin(ref, lines, seconds, attempt.who).state()
+
+    async def read_trace(self, attempt: Attempt, trace: Trace) -> TraceState:
+        """The lines of a trace. The first time that somebody reads it is noted, and what they see later is not."""
+        if attempt.who not in trace.readers:
+            attempt.describe("read trace", repr(trace.ref))
+            await attempt.show()
+            trace.readers.add(attempt.who)
+        return trace.state()
 
     async def end_trace(self, attempt: Attempt, trace: Trace) -> TraceState:
         """End a trace; its actor may have ended before."""

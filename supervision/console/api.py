@@ -13,7 +13,7 @@ from actors import Ref, Scheduler
 from actors.debug import find
 from protocol import HttpError, Response
 from supervision.console.actions import Actions, Reason
-from supervision.console.encoding import to_json
+from supervision.console.encoding import json_answer, json_response, to_json
 from supervision.console.history import BEAT, BEATS_PER_SAMPLE, History
 from supervision.console.live import Audience, LiveHandler
 from supervision.console.metrics import CONTENT_TYPE, Metrics
@@ -26,10 +26,11 @@ from supervision.console.model.overview import HistoryPage, Overview
 from supervision.console.model.pages import PageContent, PageLink, PageLinks, StoreState
 from supervision.console.model.session import Done, Link, Session
 from supervision.console.model.traces import TraceState
-from supervision.console.nodes import FILTERS
+from supervision.console.nodes import FILTERS, encode_tree
 from supervision.console.openapi import document
-from supervision.console.routing import Asked, Parameter, Route
+from supervision.console.routing import Asked, Handler, Parameter, Route
 from supervision.console.sessions import CODE_LIFE, Access
+from supervision.console.slices import Look
 from supervision.console.snapshot import Snapshot
 from supervision.console.sources import PageQuery, Sources
 from supervision.console.tracing import Trace, Traces
@@ -119,13 +120,14 @@ class Api:
 
     def _routes(self) -> Iterator[Route]:
         get, post = partial(Route, "GET"), partial(Route, "POST", access=Access.ADMINISTER)
+        sliced = self._sliced
         delete = partial(Route, "DELETE", access=Access.ADMINISTER)
         moderate = partial(Route, "POST", access=Access.MODERATE)
         v1 = "/api/v1"
         actor, connection = f"{v1}/actors/{{ref}}", f"{v1}/connections/{{id}}"
         yield get(f"{v1}/openapi.json", "This document.", self._openapi, None)
         yield get(f"{v1}/session", "Who asks, and what may be done.", self._session, Session)
-        yield get(f"{v1}/overview", "The system at a glance.", self._overview, Overview)
+        yield get(f"{v1}/overview", "The system at a glance.", sliced(self._overview), Overview)
         yield get(f"{v1}/history", "The last hour, for charts.", self._history_page, HistoryPage)
         yield get(f"{v1}/live", "A WebSocket: `Live` and `TraceUpdate` as they come.", self._live, None)
         tree = (
@@ -135,7 +137,7 @@ class Api:
             _SEARCH,
             Parameter("only", "Only these, and those above them.", "", ("", *FILTERS)),
         )
-        yield get(f"{v1}/tree", "The living actors, as a tree.", self._tree, Node, parameters=tree)
+        yield get(f"{v1}/tree", "The living actors, as a tree.", sliced(self._tree), Node, parameters=tree)
         rows = (
             _sort(Actor, "ref"),
             _ORDER,
@@ -143,7 +145,7 @@ class Api:
             Parameter("kind", "Only those that run this class."),
             *_PAGING,
         )
-        yield get(f"{v1}/actors", "The living actors, as a table.", self._actors, ActorPage, parameters=rows)
+        yield get(f"{v1}/actors", "The living actors, as a table.", sliced(self._actors), ActorPage, parameters=rows)
         yield get(actor, "One actor.", self._actor, ActorDetails)
         yield post(f"{actor}/state", "Its attributes; audited, so no GET.", self._state, StateText)
         yield post(f"{actor}/exit", "End an actor.", self._exit, Done, body=ExitBody)
@@ -161,12 +163,12 @@ class Api:
             Parameter("server", "Only those of this server."),
             *_PAGING,
         )
-        yield get(f"{v1}/connections", "The connections.", self._connections, ConnectionPage, parameters=wires)
+        yield get(f"{v1}/connections", "The connections.", sliced(self._connections), ConnectionPage, parameters=wires)
         yield get(connection, "One connection.", self._connection, ConnectionRow)
         yield moderate(f"{connection}/disconnect", "Say goodbye to a client.", self._disconnect, Done)
         table = Parameter("table", "Only those of this table of the registry; `.` for the kernel's own names.", None)
-        yield get(f"{v1}/names", "Who holds which name.", self._names, EntryPage, parameters=(table, *_PAGING))
-        yield get(f"{v1}/topics", "How many are in which topic.", self._topics, TopicPage, parameters=_PAGING)
+        yield get(f"{v1}/names", "Who holds which name.", sliced(self._names), EntryPage, parameters=(table, *_PAGING))
+        yield get(f"{v1}/topics", "How many are in which topic.", sliced(self._topics), TopicPage, parameters=_PAGING)
         yield get(f"{v1}/crashes", "The last crashes.", self._crashes, CrashPage)
         yield get(f"{v1}/crashes/{{number}}", "One crash, with a test that repeats it.", self._one_crash, CrashDetails)
         yield get(f"{v1}/store", "What is kept, and how.", self._store, StoreState)
@@ -175,12 +177,22 @@ class Api:
         yield post(f"{v1}/drain", "Say goodbye to everybody.", self._drain, Done)
         yield post(f"{v1}/links", "Make a link that logs in once.", self._make_link, Link, body=LinkBody)
         yield post(f"{v1}/log-level", "Log from this level on.", self._set_log_level, Done, body=LogLevelBody)
-        yield get("/metrics", "For Prometheus.", self._scrape, None)
+        yield get("/metrics", "For Prometheus.", sliced(self._scrape), None)
+
+    def _sliced(self, handler: Callable[[Asked, Look], Any]) -> Handler:
+        """Answer in slices of the time that who asks has; to encode the answer is a part of it."""
+
+        async def answer(asked: Asked) -> Response:
+            async with self._snapshot.looks.turn(asked.visitor.holder) as look:
+                value = handler(asked, look)
+                return json_answer(await value if inspect.isawaitable(value) else value)
+
+        return answer
 
     # The system.
 
     def _openapi(self, _: Asked) -> Response:
-        return Response(200, (("Content-Type", "application/json"),), self._document)
+        return json_response(self._document)
 
     def _session(self, asked: Asked) -> Session:
         sources, access = self._sources, asked.visitor.access
@@ -203,9 +215,8 @@ class Api:
         wanted = form.method, f"/api/v1/{form.path}"
         return next(route.access for route in self.routes if (route.method, route.path) == wanted)
 
-    async def _overview(self, _: Asked) -> Overview:
-        async with self._snapshot.looks.turn():
-            return self._snapshot.overview()
+    def _overview(self, _: Asked, __: Look) -> Overview:
+        return self._snapshot.overview()
 
     def _history_page(self, _: Asked) -> HistoryPage:
         return HistoryPage(BEAT * BEATS_PER_SAMPLE, list(self._history.samples))
@@ -214,26 +225,26 @@ class Api:
         self._look()
         return WebSocket(partial(LiveHandler, audience=self._audience, visitor=asked.visitor), label="console viewer")
 
-    async def _scrape(self, _: Asked) -> Response:
-        async with self._snapshot.looks.turn():
-            return Response(200, (("Content-Type", CONTENT_TYPE),), self._metrics.text())
+    def _scrape(self, _: Asked, __: Look) -> Response:
+        return Response(200, (("Content-Type", CONTENT_TYPE),), self._metrics.text())
 
     # Actors.
 
-    async def _tree(self, asked: Asked) -> Node:
+    async def _tree(self, asked: Asked, look: Look) -> Response:
         query = asked.query
         root = _find(query["ref"]) if query["ref"] else None
         top = await self._snapshot.tree(
-            root, depth=query["depth"], limit=query["limit"], search=query["q"], only=query["only"]
+            look, root, depth=query["depth"], limit=query["limit"], search=query["q"], only=query["only"]
         )
         if top is None:
-            raise HttpError(503, "the application is stopping")
-        return top
+            raise HttpError(503, "the application is stopping, or the actor has ended meanwhile")
+        return json_response(await encode_tree(look, top))
 
-    async def _actors(self, asked: Asked) -> ActorPage:
+    async def _actors(self, asked: Asked, look: Look) -> ActorPage:
         self._look()
         query = asked.query
         return await self._snapshot.actors(
+            look,
             sort=query["sort"],
             descending=query["order"] == "desc",
             search=query["q"],
@@ -269,8 +280,8 @@ class Api:
     async def _resume(self, asked: Asked) -> Done:
         return await self._actions.resume(asked.attempt, _actor_of(asked))
 
-    def _trace(self, asked: Asked) -> TraceState:
-        return self._traced(asked).state()
+    async def _trace(self, asked: Asked) -> TraceState:
+        return await self._actions.read_trace(asked.attempt, self._traced(asked))
 
     def _traced(self, asked: Asked) -> Trace:
         found = self._traces.find(asked.path["ref"])
@@ -287,9 +298,10 @@ class Api:
 
     # Connections.
 
-    async def _connections(self, asked: Asked) -> ConnectionPage:
+    async def _connections(self, asked: Asked, look: Look) -> ConnectionPage:
         query = asked.query
         return await self._snapshot.wires.page(
+            look,
             sort=query["sort"],
             descending=query["order"] == "desc",
             search=query["q"],
@@ -314,10 +326,11 @@ class Api:
 
     # Names, crashes, pages.
 
-    async def _names(self, asked: Asked) -> EntryPage:
+    async def _names(self, asked: Asked, look: Look) -> EntryPage:
         query = asked.query
         table = "" if query["table"] == "." else query["table"]
         return await self._snapshot.names(
+            look,
             search=query["q"],
             table=table,
             offset=query["offset"],
@@ -325,9 +338,9 @@ class Api:
             shows_values=asked.shows_values,
         )
 
-    async def _topics(self, asked: Asked) -> TopicPage:
+    async def _topics(self, asked: Asked, look: Look) -> TopicPage:
         query = asked.query
-        return await self._snapshot.topics(search=query["q"], offset=query["offset"], limit=query["limit"])
+        return await self._snapshot.topics(look, search=query["q"], offset=query["offset"], limit=query["limit"])
 
     def _crashes(self, asked: Asked) -> CrashPage:
         return self._snapshot.crashes(shows_values=asked.shows_values)

@@ -113,9 +113,17 @@ class Audit:
         Raises:
             HttpError: 503 if it cannot be noted; then it is not to be done.
         """
-        error = await self._write(self._line(who, action, target, BEGUN))
-        if error is not None:
-            raise HttpError(503, f"nothing is done, for the audit log cannot be written: {error}")
+        await self._must_write(self._line(who, action, target, BEGUN))
+
+    async def show(self, who: str, action: str, target: str) -> None:
+        """Note what is about to be shown, in one line: nothing else comes of it.
+
+        Raises:
+            HttpError: 503 if it cannot be noted; then it is not to be shown.
+        """
+        line = self._line(who, action, target, "done")
+        await self._must_write(line)
+        _log(line)
 
     def end(self, who: str, action: str, target: str, result: str) -> None:
         """Note what came of it, without waiting: it has been done, and may have ended who asked for it."""
@@ -138,11 +146,16 @@ class Audit:
             self._note(line)
 
     def _note(self, line: Line) -> None:
-        log.warning("console.action", who=line.who, action=line.action, target=line.target, result=line.result)
+        _log(line)
         self._send(line)
 
     def _line(self, who: str, action: str, target: str, result: str) -> Line:
         return Line(self._wall_clock(), who, action, target, result)
+
+    async def _must_write(self, line: Line) -> None:
+        error = await self._write(line)
+        if error is not None:
+            raise HttpError(503, f"nothing is done, for the audit log cannot be written: {error}")
 
     async def _write(self, line: Line) -> str | None:
         """Have a line written; returns why it could not be."""
@@ -185,6 +198,10 @@ class Audit:
     def stopped(self) -> list[Line]:
         """The writer ends: the sums that are still to be written."""
         return self._floods.end(self._wall_clock())
+
+
+def _log(line: Line) -> None:
+    log.warning("console.action", who=line.who, action=line.action, target=line.target, result=line.result)
 
 
 class AuditWriter(BlockingServer):
@@ -267,6 +284,14 @@ class Attempt:
         """
         await self.audit.begin(self.who, self.action, self.target)
         self.has_begun = True
+
+    async def show(self) -> None:
+        """Note that what was asked for is about to be shown.
+
+        Raises:
+            HttpError: 503 if that cannot be noted; then it is not to be shown.
+        """
+        await self.audit.show(self.who, self.action, self.target)
 
     def end(self, result: str) -> None:
         """Note what came of it."""

@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import orjson
 
+from protocol import Response
+
 T = TypeVar("T")
 Schema = dict[str, Any]
 
@@ -33,6 +35,18 @@ def to_json(value: Any) -> bytes:
     except TypeError:  # a lone surrogate, which is no UTF-8, or an integer of more than 64 bits
         plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
         return json.dumps(plain, default=str, ensure_ascii=False).encode(errors="replace")
+
+
+def json_answer(value: Any) -> Response:
+    """Answer with JSON; what is an answer already stays as it is."""
+    if isinstance(value, Response):
+        return value
+    return json_response(to_json(value) + b"\n")
+
+
+def json_response(text: bytes) -> Response:
+    """Answer with what is JSON already."""
+    return Response(200, (("Content-Type", "application/json"),), text)
 
 
 def schema_of(kind: Any, definitions: dict[str, Schema]) -> Schema:

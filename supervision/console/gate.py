@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from protocol import HttpError, Request
 from supervision.console.audit import Audit
-from supervision.console.sessions import Access, Codes, Grant, Sessions, Throttle, Visitor
+from supervision.console.sessions import PROXY_LIFE, Access, Codes, Grant, Sessions, Throttle, Visitor
 from supervision.console.sources import Clock
 from supervision.console.tokens import Tokens
 from supervision.server import Origins, Proxies, cookie_prefix
@@ -60,6 +60,10 @@ class Front:
     proxies: Proxies = field(default_factory=Proxies)
     user_header: str | None = None
     roles: tuple[tuple[str, Access], ...] = ()
+
+
+class Throttled(HttpError):
+    """A wrong token, after too many of them: whoever sent it has to wait for this answer."""
 
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s]+)(?::(\d{1,5}))?")
@@ -133,7 +137,8 @@ class Gate:
         """Who asks; None if they have not said so.
 
         Raises:
-            HttpError: 401 for a wrong token, 429 after too many of them.
+            HttpError: 401 for a wrong token.
+            Throttled: 429 after too many of them.
         """
         secret = _bearer(request)
         if not secret:
@@ -157,7 +162,8 @@ class Gate:
         """Begin a session with a token or a one-time code; returns the header that gives its cookie to the browser.
 
         Raises:
-            HttpError: 401 if it is wrong, 429 after too many of them.
+            HttpError: 401 if it is wrong.
+            Throttled: 429 after too many of them.
         """
         grant = self._grant(secret)
         if grant is None:
@@ -190,7 +196,7 @@ class Gate:
         wait = self._throttle.wait(peer, now)
         if wait > 0:
             self._audit.count("somebody", "login", "refused: too many failed logins")
-            return HttpError(429, "too many failed logins, try again later", (("Retry-After", str(int(wait) + 1)),))
+            return Throttled(429, "too many failed logins, try again later", (("Retry-After", str(int(wait) + 1)),))
         self._throttle.fail(peer, now)
         self._audit.count(f"somebody from {request.remote}", "login", "refused: the token is wrong")
         return HttpError(401, "the token is wrong", (("WWW-Authenticate", 'Bearer realm="canopy"'),))
@@ -203,7 +209,9 @@ class Gate:
         access = None if user is None else self._roles.get(user, self._roles.get("*"))
         if access is None:
             return None
-        return Visitor(access, f"user {user} ({access.value}) from {request.remote}", f"user {user}")
+        end, clock = self._clock() + PROXY_LIFE, self._clock
+        who = f"user {user} ({access.value}) from {request.remote}"
+        return Visitor(access, who, f"user {user}", lambda: clock() < end)
 
     def _named_user(self, request: Request) -> str | None:
         """Who has logged in to a proxy that is trusted."""

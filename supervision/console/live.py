@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from protocol import Binary, CloseCode, Text
 from supervision.console.encoding import to_json
 from supervision.console.model.live import Live
 from supervision.console.model.traces import TraceLine
-from supervision.console.sessions import Access, Visitor
+from supervision.console.sessions import Visitor
 from supervision.console.snapshot import Snapshot
 from supervision.console.tracing import Trace
 from supervision.server import Connection
@@ -51,16 +52,16 @@ class Audience:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._viewers: dict[Ref, Access] = {}
+        self._viewers: dict[Ref, Visitor] = {}
         self._known: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._viewers)
 
-    def join(self, ref: Ref, access: Access) -> None:
-        """Tell a connection from now on, until it ends."""
+    def join(self, ref: Ref, visitor: Visitor) -> None:
+        """Tell the connection of a visitor from now on, until it ends."""
         self._known = self._known or set(process_table())
-        self._viewers[ref] = access
+        self._viewers[ref] = visitor
         watch(ref, self._left)
 
     def _left(self, ref: Ref, _reason: ExitReason) -> None:
@@ -89,18 +90,19 @@ class Audience:
                 ended=[str(number) for number in ended[:MAX_ENDED]],
                 restarted=[str(ref.id) for ref in shown if ref.restarts],
                 is_cut=len(started) > MAX_STARTED or len(ended) > MAX_ENDED,
-            )
+            ),
+            self._viewers,
         )
 
     def tell_trace(self, trace: Trace, line: TraceLine | None) -> None:
-        """Tell a line of a trace, or its end, to those who may trace."""
-        self._tell(TraceUpdate("trace", str(trace.ref.id), line, trace.ended), Access.ADMINISTER)
+        """Tell a line of a trace, or its end, to those who read it."""
+        readers = [ref for ref, visitor in self._viewers.items() if visitor.who in trace.readers]
+        self._tell(TraceUpdate("trace", str(trace.ref.id), line, trace.ended), readers)
 
-    def _tell(self, value: Any, needed: Access = Access.LOOK) -> None:
+    def _tell(self, value: Any, viewers: Iterable[Ref]) -> None:
         update = Update(to_json(value))
-        for ref, its in self._viewers.items():
-            if its.covers(needed):
-                ref.tell(update)
+        for ref in viewers:
+            ref.tell(update)
 
 
 class LiveHandler:
@@ -114,7 +116,7 @@ class LiveHandler:
 
     def opened(self) -> None:
         """Show the overview at once, the rest as it comes."""
-        self._audience.join(self._connection.ref, self._visitor.access)
+        self._audience.join(self._connection.ref, self._visitor)
         self._connection.send_text(self._audience.first())
 
     def received(self, message: Text | Binary) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import orjson
 
 from actors import Ref
 from actors.debug import ProcessView, view
 from supervision.base import BaseSupervisor
+from supervision.console.encoding import to_json
 from supervision.console.model.actors import Node
-from supervision.console.slices import Looks
+from supervision.console.slices import Look
 
 FILTERS: dict[str, Callable[[ProcessView], bool]] = {
     "supervisors": lambda process: issubclass(process.ref.actor_class, BaseSupervisor),
@@ -21,7 +25,7 @@ FILTERS: dict[str, Callable[[ProcessView], bool]] = {
 
 
 async def grow(
-    looks: Looks,
+    look: Look,
     processes: list[ProcessView],
     top: ProcessView,
     *,
@@ -29,18 +33,33 @@ async def grow(
     limit: int | None,
     search: str,
     only: str,
-) -> Node:
-    """Make the tree under `top` of those of `processes` that are wanted; see `Snapshot.tree`."""
+) -> Node | None:
+    """Make the tree under `top` of those of `processes` that are wanted: see `Snapshot.tree`. None if `top` has ended."""
     if search or only:
         is_wanted = FILTERS[only] if only else _any
         processes = await _with_parents(
-            looks, processes, lambda process: matches(process, search) and is_wanted(process)
+            look, processes, lambda process: matches(process, search) and is_wanted(process)
         )
     below: defaultdict[Ref | None, list[ProcessView]] = defaultdict(list)
-    async for chunk in looks.chunks(processes):
+    async for chunk in look.chunks(processes):
         for process in chunk:
             below[process.parent].append(process)
-    return await _grow(looks, top, below, depth, limit)
+    return await _grow(look, top, below, depth, limit) if top.ref.is_alive() else None
+
+
+async def encode_tree(look: Look, top: Node) -> bytes:
+    """Encode a tree as JSON, the deepest nodes first, a slice at a time; afterwards the nodes have no children left."""
+    above: list[Node] = []
+    level = [top]
+    while level:
+        above += level
+        level = [
+            child async for chunk in look.chunks(level) for node in chunk for child in node.children if child.children
+        ]
+    for node in reversed(above):
+        texts = [to_json(chunk)[1:-1] async for chunk in look.chunks(node.children)]
+        node.children = cast(Any, orjson.Fragment(b"[" + b",".join(texts) + b"]"))
+    return to_json(top)
 
 
 def matches(process: ProcessView, search: str) -> bool:
@@ -60,12 +79,14 @@ def parents(ref: Ref) -> Iterator[Ref]:
 
 
 async def _with_parents(
-    looks: Looks, processes: list[ProcessView], is_wanted: Callable[[ProcessView], bool]
+    look: Look, processes: list[ProcessView], is_wanted: Callable[[ProcessView], bool]
 ) -> list[ProcessView]:
     """The processes that match, and those above them."""
     kept: set[Ref] = set()
-    async for chunk in looks.chunks(processes):
-        for process in filter(is_wanted, chunk):
+    async for chunk in look.chunks(processes):
+        for process in chunk:
+            if not (process.ref.is_alive() and is_wanted(process)):
+                continue
             kept.add(process.ref)
             for parent in parents(process.ref):
                 if parent in kept:
@@ -75,7 +96,7 @@ async def _with_parents(
 
 
 async def _grow(
-    looks: Looks, top: ProcessView, below: dict[Ref | None, list[ProcessView]], depth: int | None, limit: int | None
+    look: Look, top: ProcessView, below: dict[Ref | None, list[ProcessView]], depth: int | None, limit: int | None
 ) -> Node:
     """Make the nodes, level by level."""
     root = _node(top, below)
@@ -84,8 +105,10 @@ async def _grow(
         depth = None if depth is None else depth - 1
         following: list[tuple[Node, Ref]] = []
         for node, ref in level:
-            async for chunk in looks.chunks(below.get(ref, [])[:limit]):
+            async for chunk in look.chunks(below.get(ref, [])[:limit]):
                 for process in chunk:
+                    if not process.ref.is_alive():  # it has ended since the look began
+                        continue
                     child = _node(process, below)
                     node.children.append(child)
                     if child.count:
@@ -98,13 +121,18 @@ def _node(process: ProcessView, below: dict[Ref | None, list[ProcessView]]) -> N
     ref = process.ref
     return Node(
         ref=str(ref.id),
-        label=ref.label,
-        kind=ref.actor_class.__name__,
+        label=_unicode(ref.label),
+        kind=_unicode(ref.actor_class.__name__),
         state=process.status.value,
         restarts=ref.restarts,
         mailbox=len(process.mailbox),
         count=len(below.get(ref, ())),
     )
+
+
+def _unicode(text: str) -> str:
+    """Replace lone surrogates, which JSON cannot hold."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _any(_: ProcessView) -> bool:

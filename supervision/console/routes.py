@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable
 from typing import Any
 
 from protocol import HttpError, Request, Response
-from supervision.console.encoding import to_json
-from supervision.console.gate import SECURITY_HEADERS, Gate, token_of_form
+from supervision.console.encoding import json_answer, to_json
+from supervision.console.gate import SECURITY_HEADERS, Gate, Throttled, token_of_form
 from supervision.console.pages import StaticPages
 from supervision.console.routing import Router
-from supervision.console.sessions import Access, Visitor
+from supervision.console.sessions import DELAY, Access, Visitor
 from supervision.server import Answer, Sockets, WebSocket
 
 _OWNER = Visitor(Access.ADMINISTER, "owner of the admin socket", "owner")
@@ -53,6 +54,8 @@ class WebRoutes:
         """Answer one request."""
         try:
             return self._serve(request)
+        except Throttled as error:
+            return _after_delay(_refusal(error))
         except HttpError as error:
             return _refusal(error)
 
@@ -94,18 +97,25 @@ class WebRoutes:
         if refusal is not None and "upgrade" in request.headers:
             raise refusal.error
 
-    def _login(self, request: Request) -> Response:
+    def _login(self, request: Request) -> Answer | Awaitable[Answer]:
         """Begin a session."""
         try:
             cookie = self._gate.login(token_of_form(request.body), request)
         except HttpError as error:
-            return _with_headers(self._pages.login(error.status, error.headers, error.message))
+            page = _with_headers(self._pages.login(error.status, error.headers, error.message))
+            return _after_delay(page) if isinstance(error, Throttled) else page
         return _with_headers(Response(303, (("Location", "./"), cookie)))
 
     def _ask_who(self, request: Request) -> Response:
         if request.path == "/" and request.method in _SAFE:
             return _with_headers(self._pages.login(401))
         raise HttpError(401, "a token is needed", (("WWW-Authenticate", 'Bearer realm="canopy"'),))
+
+
+async def _after_delay(answer: Answer) -> Answer:
+    """Let a guess wait for its answer. It waits on a connection of its own, which makes room for others if need be."""
+    await asyncio.sleep(DELAY)
+    return answer
 
 
 def _answered(router: Router, request: Request, visitor: Visitor) -> Answer | Awaitable[Answer]:
@@ -125,11 +135,7 @@ async def _awaited(value: Awaitable[Any]) -> Answer:
 
 
 def _encoded(value: Any) -> Answer:
-    if isinstance(value, WebSocket):
-        return value
-    if not isinstance(value, Response):
-        value = Response(200, (("Content-Type", "application/json"),), to_json(value) + b"\n")
-    return _with_headers(value)
+    return value if isinstance(value, WebSocket) else _with_headers(json_answer(value))
 
 
 def _refusal(error: HttpError) -> Response:

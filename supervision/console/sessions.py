@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 SESSION_LIFE = 12 * 3600.0
 """Seconds after which a session is over."""
+PROXY_LIFE = 300.0
+"""Seconds after which the WebSocket of a user whom a proxy lets in ends; it may be opened again through the proxy."""
 MAX_SESSIONS = 1_000
 """Of each holder."""
 CODE_LIFE = 600.0
@@ -19,6 +21,8 @@ FREE_FAILURES = 5
 """Failed logins of one address that cost nothing but the answer."""
 RECOVERY = 10.0
 """Seconds after which one of them is forgotten."""
+DELAY = 1.0
+"""Seconds that the answer to one more takes. A right token never waits."""
 MAX_ADDRESSES = 10_000
 """Addresses whose failures are remembered, the last ones."""
 

@@ -27,7 +27,7 @@ from supervision.console.model.names import Entry, EntryPage, Topic, TopicPage
 from supervision.console.model.overview import Overview, Sample, Usage
 from supervision.console.nodes import grow, matches, parents
 from supervision.console.rows import Rows
-from supervision.console.slices import Looks
+from supervision.console.slices import Look, Looks, page_of
 from supervision.console.sources import Sources
 from supervision.console.wires import Wires
 
@@ -44,14 +44,14 @@ class Snapshot:
 
     Attributes:
         wires: the connections
-        looks: who looks at many things takes a turn in it
+        looks: gives slices to those who look at many things
     """
 
     def __init__(self, sources: Sources, history: History) -> None:
         self.sources = sources
         self.history = history
         self.looks = Looks(sources.clock)
-        self.wires = Wires(sources, self.looks)
+        self.wires = Wires(sources)
         self._began = sources.clock()
 
     # The system.
@@ -123,6 +123,7 @@ class Snapshot:
 
     async def tree(
         self,
+        look: Look,
         root: Ref | None = None,
         *,
         depth: int | None = None,
@@ -133,6 +134,7 @@ class Snapshot:
         """The living actors under `root`, by default the top supervisor; None if it is dead.
 
         Args:
+            look: in whose slices it works
             root: where to begin
             depth: levels below it that are shown
             limit: children of one actor that are shown
@@ -142,14 +144,14 @@ class Snapshot:
         top = view(root or self.sources.root())
         if top is None:
             return None
-        async with self.looks.turn():
-            processes = list(process_table().values())
-            return await grow(self.looks, processes, top, depth=depth, limit=limit, search=search, only=only)
+        processes = list(process_table().values())
+        return await grow(look, processes, top, depth=depth, limit=limit, search=search, only=only)
 
     # Actors.
 
     async def actors(
         self,
+        look: Look,
         *,
         sort: str = "ref",
         descending: bool = False,
@@ -162,6 +164,7 @@ class Snapshot:
         """Some of the actors.
 
         Args:
+            look: in whose slices it works
             sort: an attribute of `Actor`
             descending: the largest first
             search: only those whose label, kind or number has this in it
@@ -170,17 +173,18 @@ class Snapshot:
         """
         scheduler = Scheduler.current()
         row = Rows(scheduler, self.history)
-        async with self.looks.turn():
-            found = [
-                process
-                async for chunk in self.looks.chunks(list(process_table().values()))
-                for process in chunk
-                if (not state or process.status.value == state)
-                and (not kind or process.ref.actor_class.__name__ == kind)
-                and matches(process, search)
-            ]
-            shown = await self.looks.page_of(found, row.keys[sort], descending, offset, limit)
-            rows = [row(each) async for chunk in self.looks.chunks(shown) for each in chunk if each.ref.is_alive()]
+        key = row.keys[sort]
+        found = [
+            (key(process), process)
+            async for chunk in look.chunks(list(process_table().values()))
+            for process in chunk
+            if process.ref.is_alive()
+            and (not state or process.status.value == state)
+            and (not kind or process.ref.actor_class.__name__ == kind)
+            and matches(process, search)
+        ]
+        shown = page_of(found, descending, offset, limit)
+        rows = [row(each) async for chunk in look.chunks(shown) for each in chunk if each.ref.is_alive()]
         return ActorPage(len(found), offset, row.window, rows)
 
     def actor(self, ref: Ref, *, shows_values: bool = False) -> ActorDetails | None:
@@ -224,6 +228,7 @@ class Snapshot:
 
     async def names(
         self,
+        look: Look,
         *,
         search: str = "",
         table: str | None = None,
@@ -233,15 +238,15 @@ class Snapshot:
     ) -> EntryPage:
         """Who holds which name, and who is in which topic; of one table, or those of the kernel (`""`), or all."""
         needle = search.lower()
-        async with self.looks.turn():
-            found = [
-                entry
-                async for chunk in self.looks.chunks(self._entries(table))
-                for entry in chunk
-                if not needle or needle in f"{name_of(entry[1])} {entry[2].label}".lower()
-            ]
-            page = found[offset : offset + limit]
-            rows = [_entry(*each, shows_values) async for chunk in self.looks.chunks(page) for each in chunk]
+        found = [
+            entry
+            async for chunk in look.chunks(self._entries(table))
+            for entry in chunk
+            if not needle or needle in f"{name_of(entry[1])} {entry[2].label}".lower()
+        ]
+        page = found[offset : offset + limit]
+        # A value may take a millisecond: 0.5 ms the viewers of a canvas.
+        rows = [_entry(*each, shows_values) async for [each] in look.chunks(page, 1)]
         return EntryPage(len(found), offset, rows)
 
     def _entries(self, table: str | None) -> Iterator[tuple[str, Any, Ref, Any]]:
@@ -253,20 +258,19 @@ class Snapshot:
                 for key, ref, value in each:
                     yield each.name, key, ref, value
 
-    async def topics(self, *, search: str = "", offset: int = 0, limit: int = 100) -> TopicPage:
+    async def topics(self, look: Look, *, search: str = "", offset: int = 0, limit: int = 100) -> TopicPage:
         """How many are in which topic, the fullest first."""
         members: Counter[tuple[str, str]] = Counter()
-        async with self.looks.turn():
-            for table in self.sources.tables:
-                if table.kind is Keys.DUPLICATE:
-                    async for chunk in self.looks.chunks(table):
-                        members.update((table.name, name_of(key)) for key, _, _ in chunk)
-            needle = search.lower()
-            counted = list(members.items())
-            found = [
-                item async for chunk in self.looks.chunks(counted) for item in chunk if needle in item[0][1].lower()
-            ]
-            fullest = await self.looks.page_of(found, lambda item: item[1], True, offset, limit)
+        for table in self.sources.tables:
+            if table.kind is Keys.DUPLICATE:
+                async for chunk in look.chunks(table):
+                    members.update((table.name, name_of(key)) for key, _, _ in chunk)
+        needle = search.lower()
+        counted = list(members.items())
+        found = [
+            (item[1], item) async for chunk in look.chunks(counted) for item in chunk if needle in item[0][1].lower()
+        ]
+        fullest = page_of(found, True, offset, limit)
         return TopicPage(len(found), offset, [Topic(name, key, count) for (name, key), count in fullest])
 
     # Crashes.

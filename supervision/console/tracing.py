@@ -34,12 +34,17 @@ class Trace:
         ref: whose messages
         lines: after so many it ends
         seconds: after so long it ends
+        reader: who has begun it, as the audit log names them
         tell: called with each line, and with None at the end
+
+    Attributes:
+        readers: who may see its lines, each with a line in the audit log
     """
 
-    def __init__(self, ref: Ref, lines: int, seconds: float, tell: Tell) -> None:
+    def __init__(self, ref: Ref, lines: int, seconds: float, reader: str, tell: Tell) -> None:
         self.ref = ref
         self.lines: list[TraceLine] = []
+        self.readers: set[str] = {reader}
         self.ended: str | None = None
         self._left = lines
         self._tell = tell
@@ -113,10 +118,10 @@ class Traces:
         self._tell = tell
         self._traces: OrderedDict[Ref, Trace] = OrderedDict()
 
-    def begin(self, ref: Ref, lines: int, seconds: float) -> Trace:
+    def begin(self, ref: Ref, lines: int, seconds: float, reader: str) -> Trace:
         """Trace `ref`, in place of a trace of it that runs."""
         self.stop(ref)
-        self._traces[ref] = begun = Trace(ref, lines, seconds, self._tell)
+        self._traces[ref] = begun = Trace(ref, lines, seconds, reader, self._tell)
         self._traces.move_to_end(ref)
         while len(self._traces) > KEPT:
             self._traces.popitem(last=False)[1].end("too many traces")

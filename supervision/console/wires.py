@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from actors import Ref, Scheduler
 from actors.debug import actor_of, view
 from supervision.console.model.connections import ConnectionPage, ConnectionRow
-from supervision.console.slices import Looks
+from supervision.console.slices import Look, page_of
 from supervision.console.sources import Sources
 from supervision.server import Connection, Sockets, Wire
 
@@ -19,15 +18,14 @@ class Wires:
 
     Args:
         sources: where to look
-        looks: in which who looks at all of them takes a turn
     """
 
-    def __init__(self, sources: Sources, looks: Looks) -> None:
+    def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._looks = looks
 
     async def page(
         self,
+        look: Look,
         *,
         sort: str = "age",
         descending: bool = False,
@@ -39,6 +37,7 @@ class Wires:
         """Some of the connections.
 
         Args:
+            look: in whose slices it works
             sort: an attribute of `ConnectionRow`
             descending: the largest first
             search: only those whose label, user, name or address has this in it
@@ -52,16 +51,14 @@ class Wires:
             for wire in sockets.wires.values()
         ]
         needle = search.lower()
-        async with self._looks.turn():
-            found = [
-                pair
-                async for chunk in self._looks.chunks(wires)
-                for pair in chunk
-                if not needle or needle in self._searched(pair[1])
-            ]
-            key = partial(self._wire_key, sort)
-            shown = await self._looks.page_of(found, key, descending, offset, limit)
-            rows = [self.row(name, wire) async for chunk in self._looks.chunks(shown) for name, wire in chunk]
+        found = [
+            (self._wire_key(sort, pair), pair)
+            async for chunk in look.chunks(wires)
+            for pair in chunk
+            if not needle or needle in self._searched(pair[1])
+        ]
+        shown = page_of(found, descending, offset, limit)
+        rows = [self.row(name, wire) async for chunk in look.chunks(shown) for name, wire in chunk]
         return ConnectionPage(len(found), offset, rows)
 
     def row(self, server: str, wire: Wire) -> ConnectionRow:

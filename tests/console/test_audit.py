@@ -108,7 +108,10 @@ async def test_logins_are_noted_with_who_and_failed_ones_with_from_where(tmp_pat
 
 
 @live
-async def test_flood_of_failed_logins_and_refusals_is_a_bounded_number_of_lines(tmp_path: Path) -> None:
+async def test_flood_of_failed_logins_and_refusals_is_a_bounded_number_of_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("supervision.console.routes.DELAY", 0.0)
     async with console(tmp_path) as ann:
         mallory, reader = Asker(ann.application, "x" * 43), ann.reader()
         for _ in range(5 * SINGLE):

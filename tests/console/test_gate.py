@@ -8,7 +8,7 @@ from protocol import HttpError, Request
 from protocol.headers import Headers
 from supervision.console.audit import Audit
 from supervision.console.gate import Front, Gate
-from supervision.console.sessions import FREE_FAILURES, SESSION_LIFE, Access
+from supervision.console.sessions import FREE_FAILURES, PROXY_LIFE, SESSION_LIFE, Access
 from supervision.console.tokens import Tokens, keep_plain_tokens
 from supervision.server import Proxies
 from tests.support.console import plain_token
@@ -136,6 +136,22 @@ def test_user_of_a_trusted_proxy_has_the_role_that_was_given_and_nobody_else(tmp
         guard.check_origin(request(X_Remote_User="ann", is_proxied=True))
     closed = gate(tmp_path, proxies=Proxies.parse(["10.0.0.1"]), user_header="X-Remote-User", roles=roles[:1])
     assert closed.visitor(request(X_Remote_User="bob", is_proxied=True)) is None
+
+
+def test_user_of_a_trusted_proxy_is_welcome_for_a_while_and_then_has_to_come_through_it_again(tmp_path: Path) -> None:
+    clock = Clock()
+    roles = (("*", Access.ADMINISTER),)
+    guard = gate(tmp_path, clock, proxies=Proxies.parse(["10.0.0.1"]), user_header="X-Remote-User", roles=roles)
+    asked = request(X_Remote_User="ann", is_proxied=True)
+    first = guard.visitor(asked)
+    assert first is not None
+    clock.now = PROXY_LIFE - 1
+    second = guard.visitor(asked)
+    assert second is not None
+    assert first.is_welcome()
+    clock.now = PROXY_LIFE
+    assert not first.is_welcome()
+    assert second.is_welcome()
 
 
 def test_header_of_a_user_means_nothing_by_default(tmp_path: Path) -> None:

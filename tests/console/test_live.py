@@ -11,7 +11,8 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from actors import Ref, call, whereis
 from actors.debug import info, processes
 from canvas.canvas import GetStatus
-from tests.support.console import Asker, console, logged_in
+from supervision.console.sessions import Access
+from tests.support.console import Asker, audit, console, logged_in
 from tests.support.instance import mended
 from tests.support.scenarios import live
 from tests.support.websocket_client import WebSocketClient
@@ -68,6 +69,25 @@ async def test_trace_is_told_to_those_who_may_trace_and_to_no_other(tmp_path: Pa
         assert [line["line"] and line["line"]["kind"] for line in told] == ["call", "reply", None]
         assert told[-1]["ended"] == "it has as many lines as were asked for"
         assert orjson.loads(await reader.recv())["type"] == "live"
+
+
+@live
+async def test_trace_of_somebody_else_is_told_to_who_reads_it_and_that_is_noted_once(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        bob, canvas = ann.holder("bob", Access.ADMINISTER), whereis("canvas")
+        assert isinstance(canvas, Ref)
+        async with watch(bob) as viewer:
+            await message(viewer)
+            await ann.ask("POST", f"actors/{canvas.id}/trace", {"lines": 3})
+            await call(canvas, GetStatus())
+            noted = len(await audit(ann.application))
+            for asker in (bob, ann, bob):
+                assert len((await asker.get(f"actors/{canvas.id}/trace"))["lines"]) == 2
+            await call(canvas, GetStatus())
+            told = [await message(viewer, "trace") for _ in range(2)]
+            assert [line["line"] and line["line"]["kind"] for line in told] == ["call", None]
+            lines = [(line["who"], line["action"], line["result"]) for line in await audit(ann.application)]
+            assert lines[noted:] == [("bob (administer) from 127.0.0.1", "read trace", "done")]
 
 
 @live

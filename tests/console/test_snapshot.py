@@ -2,27 +2,28 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from typing import cast as cast_to
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from actors import KILL, GenServer, Ref, call, cast, down, register, send_exit
-from actors.debug import find, process_table, suspend
+from actors import GenServer, Ref, call, cast, down, register
+from actors.debug import find, suspend
 from actors.testing import Kit
 from registry import Keys, Registry, Table
-from supervision import DynamicSupervisor, Restart, child, start_dynamic_child, which_children
+from supervision import DynamicSupervisor, Restart, child, start_dynamic_child, terminate_child, which_children
+from supervision.console.encoding import to_json
 from supervision.console.history import ATTENTION, BEAT, BEATS_PER_SAMPLE, KEPT, History
 from supervision.console.live import MAX_STARTED, Audience, LiveHandler
 from supervision.console.model.actors import Actor, Node
-from supervision.console.nodes import FILTERS
+from supervision.console.nodes import encode_tree
 from supervision.console.sampler import Sampler
 from supervision.console.sessions import Access, Visitor
-from supervision.console.slices import CHUNK, SLICE
+from supervision.console.slices import CHUNK, SLICE, Look, Looks
 from supervision.console.snapshot import Snapshot
 from supervision.console.sources import Sources
 from supervision.console.tracing import Traces
@@ -67,13 +68,18 @@ async def pool(kit: Kit, count: int) -> tuple[Ref, Snapshot]:
     return top, Snapshot(Sources("test", lambda: top, clock=Clock(), wall_clock=lambda: 1_700_000_000.0), History())
 
 
+def glance(snapshot: Snapshot) -> Look:
+    """A look for which nobody else has to wait."""
+    return snapshot.looks.turn("ann")
+
+
 async def workers(snapshot: Snapshot, **options: Any) -> list[str]:
-    page = await snapshot.actors(kind="Worker", **options)
+    page = await snapshot.actors(glance(snapshot), kind="Worker", **options)
     return [actor.label for actor in page.actors]
 
 
 async def worker(snapshot: Snapshot, number: int) -> Ref:
-    page = await snapshot.tree(search=f"worker {number:05}")
+    page = await snapshot.tree(glance(snapshot), search=f"worker {number:05}")
     assert page is not None
     ref = find(int(page.children[0].ref))
     assert ref is not None
@@ -85,7 +91,7 @@ async def test_pages_of_thousands_of_actors_leave_nobody_out(kit: Kit) -> None:
     _, snapshot = await pool(kit, MANY)
     seen: list[str] = []
     while True:
-        page = await snapshot.actors(sort="label", kind="Worker", offset=len(seen), limit=700)
+        page = await snapshot.actors(glance(snapshot), sort="label", kind="Worker", offset=len(seen), limit=700)
         assert page.total == MANY
         if not page.actors:
             break
@@ -109,37 +115,31 @@ async def test_others_run_while_thousands_of_actors_are_looked_at(kit: Kit) -> N
             turns += 1
 
     counting = asyncio.ensure_future(count())
-    for look in (snapshot.actors(sort="memory"), snapshot.tree(), snapshot.tree(search="29")):
+    for ask in (
+        lambda look: snapshot.actors(look, sort="memory"), snapshot.tree, lambda look: snapshot.tree(look, search="29")
+    ):  # fmt: skip
         turns = 0
-        await look
+        async with snapshot.looks.turn("ann") as look:
+            await ask(look)
         assert turns >= MANY // CHUNK
     counting.cancel()
 
 
-LOOKS: dict[str, Callable[[Snapshot], Awaitable[Any]]] = {
-    **{f"actors by {key.name}": partial(Snapshot.actors, sort=key.name) for key in dataclasses.fields(Actor)},
-    "actors of a kind": partial(Snapshot.actors, kind="Worker"),
-    "actors searched": partial(Snapshot.actors, search="worker"),
-    "tree": Snapshot.tree,
-    "tree searched": partial(Snapshot.tree, search="worker"),
-    **{f"tree of {only}": partial(Snapshot.tree, only=only) for only in FILTERS},
-}
-
-
 @pytest.mark.seeds(1)
-@pytest.mark.parametrize("look", LOOKS)
-async def test_actors_may_end_while_they_are_looked_at(look: str, kit: Kit) -> None:
-    """Those that end are shown as they were, or left out."""
-    top, snapshot = await pool(kit, 10 * CHUNK)
-
-    async def end_some() -> None:
-        for ref in [process.ref for process in process_table().values() if process.parent is top][::-3]:
-            await asyncio.sleep(SLICE / 2)
-            send_exit(ref, KILL)
-
-    ending = asyncio.ensure_future(end_some())
-    await LOOKS[look](snapshot)
-    await ending
+@pytest.mark.parametrize("moment", range(12))
+async def test_actors_may_end_while_they_are_looked_at(kit: Kit, moment: int) -> None:
+    top, snapshot = await pool(kit, 500)
+    for ask in (
+        lambda look: snapshot.actors(look, sort="kind", search="worker", limit=1_000), snapshot.tree,
+        lambda look: snapshot.tree(look, search="worker"), lambda look: snapshot.tree(look, only="waiting"),
+    ):  # fmt: skip
+        async with snapshot.looks.turn("ann") as look:
+            asked = asyncio.ensure_future(ask(look))
+            await asyncio.sleep(2 * moment * SLICE)
+            for worker in (await which_children(top))[moment::20]:
+                assert isinstance(worker.ref, Ref)
+                await terminate_child(top, worker.ref)
+            await asked
 
 
 @pytest.mark.seeds(1)
@@ -157,7 +157,7 @@ async def test_longest_mailbox_is_first_and_in_the_overview(kit: Kit) -> None:
     suspend(busy)
     for number in range(50):
         busy.tell(number)
-    page = await snapshot.actors(sort="mailbox", descending=True, limit=1)
+    page = await snapshot.actors(glance(snapshot), sort="mailbox", descending=True, limit=1)
     assert (page.actors[0].label, page.actors[0].mailbox) == ("worker 00007", 50)
     seen = snapshot.overview()
     assert (seen.longest_mailbox, seen.waiting) == (str(busy.id), 50)
@@ -167,27 +167,47 @@ async def test_longest_mailbox_is_first_and_in_the_overview(kit: Kit) -> None:
 @pytest.mark.seeds(1)
 async def test_tree_is_cut_to_depth_and_limit_and_says_how_many_there_are(kit: Kit) -> None:
     top, snapshot = await pool(kit, 30)
-    whole = await snapshot.tree()
+    whole = await snapshot.tree(glance(snapshot))
     assert whole is not None
     assert (whole.count, len(whole.children)) == (30, 30)
-    some = await snapshot.tree(limit=4)
+    some = await snapshot.tree(glance(snapshot), limit=4)
     assert some is not None
     assert (some.count, [node.label[-2:] for node in some.children]) == (30, ["00", "01", "02", "03"])
-    root = await snapshot.tree(depth=0)
+    root = await snapshot.tree(glance(snapshot), depth=0)
     assert root == Node(str(top.id), "pool", "DynamicSupervisor", "idle", 0, 0, [], 30)
-    found = await snapshot.tree(search="worker 00017")
+    found = await snapshot.tree(glance(snapshot), search="worker 00017")
     assert found is not None
     assert [node.label for node in found.children] == ["worker 00017"]
-    nothing = await snapshot.tree(search="nobody")
+    nothing = await snapshot.tree(glance(snapshot), search="nobody")
     assert nothing is not None
     assert nothing.children == []
+
+
+@given(st.recursive(st.just([]), lambda trees: st.lists(trees, max_size=4), max_leaves=40), st.text(min_size=1))
+def test_tree_is_encoded_in_slices_as_it_is_at_once(shape: list[Any], label: str) -> None:
+    def tree(below: list[Any]) -> Node:
+        return Node("1", label, "Worker", "idle", 0, 0, [tree(each) for each in below], len(below))
+
+    at_once = to_json(tree(shape))
+    assert asyncio.run(encode_tree(Looks(lambda: 0.0).turn("ann"), tree(shape))) == at_once
+
+
+@pytest.mark.seeds(1)
+async def test_others_run_while_a_tree_is_encoded(kit: Kit) -> None:
+    _, snapshot = await pool(kit, MANY)
+    async with snapshot.looks.turn("ann") as look:
+        top = await snapshot.tree(look)
+        assert top is not None
+        before = kit.loop.time()
+        await encode_tree(look, top)
+    assert kit.loop.time() - before >= MANY / CHUNK * SLICE  # each chunk is a slice, see above
 
 
 async def test_tree_is_narrowed_down_to_some_and_those_above_them(kit: Kit) -> None:
     top, snapshot = await pool(kit, 4)
 
     async def shown(only: str, search: str = "") -> list[str]:
-        tree = await snapshot.tree(only=only, search=search)
+        tree = await snapshot.tree(glance(snapshot), only=only, search=search)
         assert tree is not None
         return [node.label for node in tree.children]
 
@@ -205,6 +225,21 @@ async def test_tree_is_narrowed_down_to_some_and_those_above_them(kit: Kit) -> N
     assert await shown("suspended") == ["worker 00002"]
     assert await shown("waiting") == ["worker 00002"]
     assert await shown("waiting", "00001") == []
+
+
+@pytest.mark.seeds(1)
+async def test_others_run_between_any_two_values_of_the_registry(kit: Kit) -> None:
+    _, snapshot = await pool(kit, 1)
+    ref, table = await worker(snapshot, 0), Table[int]("jobs", Keys.DUPLICATE)
+    await kit.start_supervised(Registry, table)
+    for number in range(4 * CHUNK):
+        table.register(str(number), number, ref)
+    snapshot.sources.tables = (table,)
+    before = kit.loop.time()
+    async with snapshot.looks.turn("ann") as look:
+        page = await snapshot.names(look, table="jobs", limit=4 * CHUNK)
+    assert len(page.entries) == 4 * CHUNK
+    assert kit.loop.time() - before >= 4 * CHUNK * SLICE
 
 
 async def test_one_actor_is_shown_with_all_that_it_has_to_do_with(kit: Kit) -> None:
@@ -226,12 +261,12 @@ async def test_one_actor_is_shown_with_all_that_it_has_to_do_with(kit: Kit) -> N
     above = snapshot.actor(top)
     assert above is not None
     assert (above.is_root, shown.is_root, above.children) == (True, False, 1)
-    names = await snapshot.names(table="jobs")
+    names = await snapshot.names(glance(snapshot), table="jobs")
     (entry,) = names.entries
     assert (entry.key, entry.label, entry.value) == ("digging", "worker 00000", "str(7)")
-    topics = await snapshot.topics()
+    topics = await snapshot.topics(glance(snapshot))
     assert [(topic.table, topic.key, topic.members) for topic in topics.topics] == [("jobs", "digging", 1)]
-    kernel = await snapshot.names(table="", search="only")
+    kernel = await snapshot.names(glance(snapshot), table="", search="only")
     assert [entry.ref for entry in kernel.entries] == [str(ref.id)]
 
 
@@ -328,10 +363,10 @@ async def test_late_beat_shows_as_lag_of_the_loop(kit: Kit) -> None:
 
 async def test_window_begins_with_the_first_look(kit: Kit) -> None:
     _, snapshot, _ = await sampled(kit)
-    assert (await snapshot.actors()).window == 0
+    assert (await snapshot.actors(glance(snapshot))).window == 0
     snapshot.history.look(asyncio.get_running_loop().time())
     await asyncio.sleep(BEAT + 0.5)
-    assert (await snapshot.actors()).window > 0
+    assert (await snapshot.actors(glance(snapshot))).window > 0
 
 
 # Those who look.

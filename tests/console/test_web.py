@@ -146,7 +146,8 @@ async def test_every_route_is_refused_to_the_roles_below_its_own(tmp_path: Path)
 
 
 @live
-async def test_wrong_token_is_throttled_and_never_a_right_one(tmp_path: Path) -> None:
+async def test_wrong_token_is_throttled_and_never_a_right_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("supervision.console.routes.DELAY", 0.0)
     async with console(tmp_path) as ann:
         mallory = Asker(ann.application, "x" * 43)
         cookie, link = await logged_in(ann), ann.application.console.link() or ""
@@ -175,7 +176,10 @@ async def test_cookie_of_a_session_is_found_among_others_of_its_name(tmp_path: P
 
 
 @live
-async def test_proxy_headers_do_not_make_another_address_of_a_peer(tmp_path: Path) -> None:
+async def test_proxy_headers_do_not_make_another_address_of_a_peer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("supervision.console.routes.DELAY", 0.0)
     async with console(tmp_path) as ann:
         mallory = Asker(ann.application, "x" * 43)
         for number in range(FREE_FAILURES):
