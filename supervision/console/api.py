@@ -45,7 +45,7 @@ from supervision.console.model import (
 from supervision.console.nodes import FILTERS
 from supervision.console.openapi import document
 from supervision.console.routing import Asked, Parameter, Route
-from supervision.console.sessions import CODE_LIFE, Access
+from supervision.console.sessions import CODE_LIFE, Access, Grant
 from supervision.console.snapshot import Snapshot
 from supervision.console.sources import PageQuery, Sources
 from supervision.console.tracing import Trace, Traces
@@ -120,7 +120,7 @@ class Api:
         traces: Traces,
         actions: Actions,
         metrics: Metrics,
-        link: Callable[[Access], str | None],
+        link: Callable[[Grant], str | None],
     ) -> None:
         self._snapshot = snapshot
         self._sources: Sources = snapshot.sources
@@ -376,9 +376,11 @@ class Api:
         return await self._actions.drain(asked.attempt)
 
     async def _make_link(self, asked: Asked) -> Link:
-        role = asked.body(LinkBody).role
+        role, grant = asked.body(LinkBody).role, asked.visitor.grant
+        if grant is None:
+            raise HttpError(403, "a session makes no links, or it would have no end: ask with a token")
         await asked.note("make a link", f"role {role}")
-        url = self._link(Access(role))
+        url = self._link(dataclasses.replace(grant, access=Access(role)))
         if url is None:
             raise HttpError(501, "there is no web console: --console-port is off")
         return Link(url, CODE_LIFE)

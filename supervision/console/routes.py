@@ -11,10 +11,10 @@ from supervision.console.encoding import to_json
 from supervision.console.gate import SECURITY_HEADERS, Gate, token_of_form
 from supervision.console.pages import StaticPages
 from supervision.console.routing import Router
-from supervision.console.sessions import Access, Visitor
+from supervision.console.sessions import OWNER, Access, Visitor
 from supervision.server import Answer, Sockets, WebSocket
 
-_OWNER = Visitor(Access.ADMINISTER, "owner of the admin socket", "owner")
+_OWNER = Visitor(Access.ADMINISTER, "owner of the admin socket", "owner", grant=OWNER)
 _SAFE = ("GET", "HEAD")
 
 
