@@ -85,14 +85,22 @@ class Identities:
         self.cookie = _name(keys[-1])
 
     def read(self, request: Request) -> str | None:
-        """Tell who sends a request; None if it does not say, or the cookie was made up or signed with another key."""
+        """Tell who sends a request; None if it does not say, or the cookie was made up or signed with another key.
+
+        A cookie with a prefix comes before those without: these could have been set by another page of the host.
+        """
+        plain = None
         for line in request.headers.get_all("Cookie"):
             for pair in line.split(";"):
                 name, _, value = pair.strip().partition("=")
-                match = _COOKIE.fullmatch(value) if _PREFIXED.sub("", name).startswith(COOKIE) else None
-                if match is not None and self._is_ours(match[1], match[2]):
+                known = _PREFIXED.sub("", name)
+                match = _COOKIE.fullmatch(value) if known.startswith(COOKIE) else None
+                if match is None or not self._is_ours(match[1], match[2]):
+                    continue
+                if known != name:
                     return match[1]
-        return None
+                plain = plain or match[1]
+        return plain
 
     def header(self, user_id: str, *, is_secure: bool) -> tuple[str, str]:
         """The header that has a browser remember who it is, for `MAX_AGE` from now on."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 from actors import CallExit, call
 from actors.log import get_logger
@@ -79,6 +81,7 @@ class Rollback:
     def __init__(self, people: People, wall_clock: Callable[[], float]) -> None:
         self._people = people
         self._wall_clock = wall_clock
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def routes(self) -> Iterator[Route]:
         """What it adds to the API."""
@@ -120,6 +123,11 @@ class Rollback:
         )  # fmt: skip
 
     async def _undo(self, asked: Asked) -> Undone:
+        """Answer one question of a moderator at a time: the history and the images work for others meanwhile."""
+        async with self._turns.setdefault(asked.visitor.holder, asyncio.Lock()):
+            return await self._answer(asked)
+
+    async def _answer(self, asked: Asked) -> Undone:
         question = await self._read({name: value for name, value in asked.query.items() if value is not None})
         found: ToUndo = await _ask("history", question)
         painters = self._painters(found)

@@ -36,7 +36,7 @@ _SPAN = re.compile(r"(?:\d+[dhms])+")
 
 def fail(text: str, code: int = 2) -> NoReturn:
     """End the program with one line."""
-    typer.echo(f"canopy: {text}", err=True)
+    typer.echo(f"canopy: {clean(text)}", err=True)
     sys.exit(code)
 
 
@@ -72,7 +72,7 @@ def ask_api(
     try:
         return ask_admin(folder, method, url, body, timeout=timeout)
     except AdminError as error:
-        fail(clean(error), code=1)
+        fail(str(error), code=1)
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ from supervision.console.model.traces import TraceState
 from supervision.console.nodes import FILTERS, encode_tree
 from supervision.console.openapi import document
 from supervision.console.routing import Asked, Handler, Parameter, Route
-from supervision.console.sessions import CODE_LIFE, Access
+from supervision.console.sessions import CODE_LIFE, Access, Grant
 from supervision.console.slices import Look
 from supervision.console.snapshot import Snapshot
 from supervision.console.sources import PageQuery, Sources
@@ -105,7 +105,7 @@ class Api:
         traces: Traces,
         actions: Actions,
         metrics: Metrics,
-        link: Callable[[Access], str | None],
+        link: Callable[[Grant], str | None],
     ) -> None:
         self._snapshot = snapshot
         self._sources: Sources = snapshot.sources
@@ -373,9 +373,11 @@ class Api:
         return await self._actions.drain(asked.attempt)
 
     async def _make_link(self, asked: Asked) -> Link:
-        role = asked.body(LinkBody).role
+        role, grant = asked.body(LinkBody).role, asked.visitor.grant
+        if grant is None:
+            raise HttpError(403, "a session makes no links, or it would have no end: ask with a token")
         await asked.note("make a link", f"role {role}")
-        url = self._link(Access(role))
+        url = self._link(dataclasses.replace(grant, access=Access(role)))
         if url is None:
             raise HttpError(501, "there is no web console: --console-port is off")
         return Link(url, CODE_LIFE)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 from collections import deque
 from collections.abc import Callable
@@ -52,10 +53,13 @@ class Line:
     result: str
 
     def encode(self) -> bytes:
-        """As it stands in the file; whatever is in its fields, it is one line."""
+        """As it stands in the file: one line of JSON, in which nothing that others wrote controls a terminal."""
         at = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
         fields = {"at": at, "who": self.who, "action": self.action, "target": self.target, "result": self.result}
-        return to_json(fields) + b"\n"
+        text = to_json(fields).decode()
+        if not text.isprintable():
+            text = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+        return text.encode() + b"\n"
 
 
 class Floods:
@@ -219,11 +223,11 @@ class AuditWriter(BlockingServer):
 
     def handle_call(self, request: Any, from_: Any) -> str | None:
         """Write a line; returns why it could not be."""
-        return self._append(request)
+        return self._handle(request)
 
     def handle_cast(self, request: Any) -> None:
         """Write a line."""
-        error = self._append(request)
+        error = self._handle(request)
         if error is not None:
             log.error("console.audit_failed", action=request.action, result=request.result, error=error)
 
@@ -232,24 +236,32 @@ class AuditWriter(BlockingServer):
         for line in self._audit.stopped():
             self._append(line)
 
+    def _handle(self, line: Line) -> str | None:
+        """Write a line that was sent, and is waited for no more."""
+        try:
+            return self._append(line)
+        finally:
+            self._audit.handled()
+
     def _append(self, line: Line) -> str | None:
         try:
             append(self._audit.path, line.encode())
         except OSError as error:
             return str(error.strerror)
-        finally:
-            self._audit.handled()
         return None
 
 
 def append(path: Path, line: bytes) -> None:
-    """Append a line to a file that only its owner may touch.
+    """Append a line to a file that only its owner may touch. What a full disk or a crash has cut off stays a line.
 
     Raises:
         OSError: if it cannot be written, or is not safe.
     """
-    file = open_private(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    file = open_private(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
     try:
+        size = os.fstat(file).st_size
+        if size and os.pread(file, 1, size - 1) != b"\n":
+            line = b"\n" + line
         if os.write(file, line) < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:

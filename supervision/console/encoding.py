@@ -102,7 +102,7 @@ def read(kind: type[T], body: bytes) -> T:
     hints = get_type_hints(kind)
     unknown = given.keys() - hints.keys()
     if unknown:
-        raise BadValue(f"{sorted(unknown)[0]!r} is not known here: {', '.join(hints)}")
+        raise BadValue(f"{sorted(unknown)[0]!r:.100} is not known here: {', '.join(hints)}")
     for name, value in given.items():
         if not _fits(value, hints[name]):
             raise BadValue(f"{name} must be {_called(hints[name])}, got {value!r:.100}")

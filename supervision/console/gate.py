@@ -18,7 +18,7 @@ from protocol import HttpError, Request
 from supervision.console.audit import Audit
 from supervision.console.sessions import PROXY_LIFE, Access, Codes, Grant, Sessions, Throttle, Visitor
 from supervision.console.sources import Clock
-from supervision.console.tokens import Tokens
+from supervision.console.tokens import Token, Tokens
 from supervision.server import Origins, Proxies, cookie_prefix
 from supervision.server.addresses import household
 
@@ -115,7 +115,7 @@ class Gate:
         Raises:
             HttpError: 403.
         """
-        if (request.headers.get("sec-fetch-site") or "").lower() in _FOREIGN:
+        if any(site.lower() in _FOREIGN for site in request.headers.get_all("sec-fetch-site")):
             raise HttpError(403, "requests of other sites are refused")
 
     def check_origin(self, request: Request) -> None:
@@ -124,13 +124,13 @@ class Gate:
         Raises:
             HttpError: 403.
         """
-        origin = request.headers.get("origin")
-        if origin is None:
+        origins = request.headers.get_all("origin")
+        if not origins:
             if not _bearer(request) and (any(self._ids(request)) or self._named_user(request) is not None):
                 raise HttpError(403, "a request with a cookie needs an Origin")
             return
         ours = f"{'https' if request.is_secure else 'http'}://{request.host}"
-        if origin.lower() != ours.lower() and not self._origins.permit(origin, ""):
+        if len(origins) > 1 or (origins[0].lower() != ours.lower() and not self._origins.permit(origins[0], "")):
             raise HttpError(403, f"the Origin of this page is not {ours}; behind a proxy, --console-origin names it")
 
     def visitor(self, request: Request) -> Visitor | None:
@@ -146,8 +146,8 @@ class Gate:
         token = self._tokens.find(secret)
         if token is None:
             raise self._failed(request)
-        who = f"{token.name} ({token.access.value}) from {request.remote}"
-        return Visitor(token.access, who, token.name, partial(self._tokens.holds, token))
+        who, grant = f"{token.name} ({token.access.value}) from {request.remote}", self._grant_of(token)
+        return Visitor(token.access, who, token.name, grant.is_good, grant)
 
     def session(self, request: Request) -> Visitor | None:
         """Who asks by the cookie of a session. All cookies of its name are tried: other ports can set some as well."""
@@ -179,16 +179,16 @@ class Gate:
         name, value = self._set_cookie(request, "")
         return name, f"{value}; Max-Age=0"
 
-    def make_code(self, access: Access) -> str:
+    def make_code(self, grant: Grant) -> str:
         """Make a code that begins one session."""
-        return self._codes.make(access, self._clock())
+        return self._codes.make(grant, self._clock())
 
     def _grant(self, secret: str) -> Grant | None:
         token = self._tokens.find(secret)
-        if token is not None:
-            return Grant(token.access, token.name, partial(self._tokens.holds, token))
-        access = self._codes.take(secret, self._clock())
-        return None if access is None else Grant(access, "a one-time code")
+        return self._codes.take(secret, self._clock()) if token is None else self._grant_of(token)
+
+    def _grant_of(self, token: Token) -> Grant:
+        return Grant(token.access, token.name, partial(self._tokens.holds, token))
 
     def _failed(self, request: Request) -> HttpError:
         """Count a wrong token. Who has the right one never comes here, from whatever address."""
@@ -221,8 +221,10 @@ class Gate:
         return users[0] if len(users) == 1 and users[0] else None
 
     def _ids(self, request: Request) -> Iterator[str]:
+        """The ids of sessions in its cookies. Under TLS none without a prefix counts: any page could set that one."""
         pairs = [pair.strip().partition("=") for line in request.headers.get_all("cookie") for pair in line.split(";")]
-        return (value for name in self._cookies for its, _, value in pairs if its == name and value)
+        names = self._cookies[:1] if request.is_secure else self._cookies
+        return (value for name in names for its, _, value in pairs if its == name and value)
 
     def _set_cookie(self, request: Request, id: str) -> tuple[str, str]:
         origin = request.headers.get("origin") or ""

@@ -120,7 +120,8 @@ class LiveHandler:
         self._connection.send_text(self._audience.first())
 
     def received(self, message: Text | Binary) -> None:
-        """Nothing it says means anything."""
+        """Nothing it could say means anything, and to read it costs time that others need."""
+        self._connection.close(CloseCode.POLICY_VIOLATION, "no messages are taken here")
 
     def drained(self) -> None:
         """Nothing to do."""

@@ -12,10 +12,10 @@ from supervision.console.encoding import json_answer, to_json
 from supervision.console.gate import SECURITY_HEADERS, Gate, Throttled, token_of_form
 from supervision.console.pages import StaticPages
 from supervision.console.routing import Router
-from supervision.console.sessions import DELAY, Access, Visitor
+from supervision.console.sessions import DELAY, OWNER, Access, Visitor
 from supervision.server import Answer, Sockets, WebSocket
 
-_OWNER = Visitor(Access.ADMINISTER, "owner of the admin socket", "owner")
+_OWNER = Visitor(Access.ADMINISTER, "owner of the admin socket", "owner", grant=OWNER)
 _SAFE = ("GET", "HEAD")
 
 

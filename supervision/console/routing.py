@@ -196,7 +196,8 @@ def _query(route: Route, request: Request) -> dict[str, Any]:
     known = {parameter.name: parameter for parameter in route.parameters}
     unknown = given.keys() - known.keys()
     if unknown:
-        raise HttpError(400, f"{sorted(unknown)[0]!r} is no parameter here: {', '.join(known) or 'there are none'}")
+        there = ", ".join(known) or "there are none"
+        raise HttpError(400, f"{sorted(unknown)[0]!r:.100} is no parameter here: {there}")
     return {
         name: parameter.read(given[name][-1]) if name in given else parameter.default
         for name, parameter in known.items()

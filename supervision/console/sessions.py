@@ -44,23 +44,6 @@ class Access(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who asks.
-
-    Attributes:
-        access: what they may do
-        who: how they proved it, and from where, for the audit log
-        holder: whose connections are counted together
-        is_welcome: whether they still would be let in: a token may be revoked, a session ends
-    """
-
-    access: Access
-    who: str
-    holder: str = ""
-    is_welcome: Callable[[], bool] = lambda: True
-
-
-@dataclass(frozen=True, slots=True)
 class Grant:
     """What a login has proved.
 
@@ -72,6 +55,29 @@ class Grant:
     access: Access
     holder: str
     is_good: Callable[[], bool] = lambda: True
+
+
+OWNER = Grant(Access.ADMINISTER, "a one-time code")
+"""What the owner of the data folder grants by a code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks.
+
+    Attributes:
+        access: what they may do
+        who: how they proved it, and from where, for the audit log
+        holder: whose connections are counted together
+        is_welcome: whether they still would be let in: a token may be revoked, a session ends
+        grant: what they can pass on by a code, which ends with it; None if they cannot
+    """
+
+    access: Access
+    who: str
+    holder: str = ""
+    is_welcome: Callable[[], bool] = lambda: True
+    grant: Grant | None = None
 
 
 class Sessions:
@@ -116,20 +122,20 @@ class Codes:
 
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
-        self._codes: OrderedDict[str, tuple[Access, float]] = OrderedDict()
+        self._codes: OrderedDict[str, tuple[Grant, float]] = OrderedDict()
 
-    def make(self, access: Access, now: float) -> str:
-        """Make a code for a session with this role."""
+    def make(self, grant: Grant, now: float) -> str:
+        """Make a code for a session that may do what `grant` says, and ends with it."""
         code = self._new_id()
-        self._codes[code] = (access, now + CODE_LIFE)
+        self._codes[code] = (grant, now + CODE_LIFE)
         while len(self._codes) > MAX_CODES:
             self._codes.popitem(last=False)
         return code
 
-    def take(self, code: str, now: float) -> Access | None:
-        """Use a code up; None if it is none, was used, or is too old."""
-        access, end = self._codes.pop(code, (None, 0.0))
-        return access if now < end else None
+    def take(self, code: str, now: float) -> Grant | None:
+        """Use a code up; None if it is none, was used, is too old, or what it was made with is no longer good."""
+        grant, end = self._codes.pop(code, (None, 0.0))
+        return grant if grant is not None and now < end and grant.is_good() else None
 
 
 class Throttle:

@@ -18,7 +18,7 @@ from pathlib import Path
 import orjson
 
 from actors.log import get_logger
-from supervision.console.private import read_private, write_private
+from supervision.console.private import UnsafeFile, read_private, write_private
 from supervision.console.sessions import Access
 
 log = get_logger("canopy.console")
@@ -84,18 +84,21 @@ class Tokens:
         return token.expires is None or self._wall_clock() < token.expires
 
     def _refresh(self) -> None:
-        """Read the files again that have changed. A file that cannot be trusted has no tokens."""
+        """Read the files again that have changed. A file that cannot be read or trusted has no tokens."""
         for name in (FILE, *PLAIN):
-            path = self._folder / name
+            path, before = self._folder / name, self._seen.get(name, "")
             seen = _look(path)
-            if seen == self._seen.get(name, ""):
+            if seen == before:
                 continue
-            self._seen[name] = seen
             try:
                 found = [] if seen is None else read_tokens(path) if name == FILE else [_read_plain(path)]
             except (OSError, BadToken) as error:
-                log.error("console.tokens_refused", file=str(path), error=str(error))
                 found = []
+                if not isinstance(error, UnsafeFile | BadToken):
+                    seen = str(error)  # such as too many open files: next time it may be read as it is
+                if seen != before:
+                    log.error("console.tokens_refused", file=str(path), error=str(error))
+            self._seen[name] = seen
             self._read[name] = {token.digest: token for token in found}
 
 

@@ -23,7 +23,7 @@ from supervision.console.pages import StaticPages
 from supervision.console.routes import AdminRoutes, WebRoutes
 from supervision.console.routing import Route, Router
 from supervision.console.sampler import Sampler
-from supervision.console.sessions import Access
+from supervision.console.sessions import OWNER, Grant
 from supervision.console.snapshot import Snapshot
 from supervision.console.sources import Sources
 from supervision.console.tokens import BadToken, Tokens, keep_plain_tokens, list_tokens
@@ -167,14 +167,14 @@ class Console:
         scheme = "http" if self._door.tls is None else "https"
         return f"{scheme}://{host}:{self.web.port}{self._base_path}/"
 
-    def link(self, access: Access = Access.ADMINISTER) -> str | None:
+    def link(self, grant: Grant = OWNER) -> str | None:
         """Make a link that logs in to the console, once and within `CODE_LIFE`; None without a port.
 
         The code stands behind the hash, so that neither a server nor its log sees it.
         """
         if self._gate is None:
             return None
-        return f"{self.url}#code={self._gate.make_code(access)}"
+        return f"{self.url}#code={self._gate.make_code(grant)}"
 
     def close(self) -> None:
         """Close its sockets; for a console that was never started."""

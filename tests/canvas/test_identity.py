@@ -54,6 +54,15 @@ def test_canvases_on_one_host_keep_their_cookies_apart(keys: list[bytes]) -> Non
     assert [canvas.read(asking(cookies)) for canvas in canvases] == [f"user{number}" for number in range(len(canvases))]
 
 
+@pytest.mark.parametrize("path", ["/", "/canvas/"])
+def test_cookie_that_another_page_may_have_set_comes_after_one_with_a_prefix(path: str) -> None:
+    canvas = Identities([b"k" * 32], path)
+    ours, tossed = (canvas.header(user, is_secure=user == "ann")[1].partition(";")[0] for user in ("ann", "mallory"))
+    assert canvas.read(asking(f"{tossed}; {ours}")) == canvas.read(asking(f"{ours}; {tossed}")) == "ann"
+    assert canvas.read(asking(tossed, ours)) == "ann"
+    assert canvas.read(asking(tossed)) == "mallory", "as before the canvas was under TLS"
+
+
 def test_cookie_of_an_earlier_version_is_still_read() -> None:
     earlier = f"{COOKIE}={SIGNED.partition('=')[2]}"
     assert IDENTITIES.read(asking(earlier)) == "ann"

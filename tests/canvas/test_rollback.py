@@ -12,13 +12,16 @@ from urllib.parse import urlencode
 import pytest
 from PIL import Image
 
-from actors import call, cast, whereis
-from actors.debug import resume, suspend
+from actors import Ref, call, cast, whereis
+from actors.debug import info, resume, suspend
 from actors.testing import quiet, settle
 from canvas.canvas import GetStatus, Paint, Restore
 from canvas.grid import Change
 from canvas.store import GetHealth, Health, MemoryStore, StoreError
+from protocol import Headers, Request
+from supervision.console import Access
 from supervision.console.client import AdminError, ask_admin
+from supervision.console.sessions import Visitor
 from tests.support.instance import mended, new_application, running, simulation
 from tests.support.raw_socket import get
 from tests.support.scenarios import live, simulated
@@ -338,3 +341,24 @@ async def test_crash_of_the_history_is_mended(tmp_path: Path) -> None:
         assert whereis("history") not in (None, historian)
         ann.paint(1, 1, RED)
         await ann.until(lambda: ann.screen.pixels == {(1, 1): RED})
+
+
+@simulated
+async def test_moderator_keeps_the_history_from_others_for_one_question_at_a_time(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        router, history = canvas.application.console._router, whereis("history")
+        assert isinstance(history, Ref)
+
+        def ask(holder: str) -> asyncio.Task[Any]:
+            request = Request("POST", "/api/v1/rollback?from=0", (1, 1), Headers())
+            route, path = router.find(request)
+            return asyncio.create_task(router.ask(route, path, request, Visitor(Access.MODERATE, holder, holder)))
+
+        suspend(history)
+        asked = [ask(holder) for holder in ("ann", "ann", "ann", "bob")]
+        await quiet()
+        about = info(history)
+        assert about is not None
+        assert about.mailbox == 2, "one of ann, and one of bob"
+        resume(history)
+        assert [answer.changes for answer in await asyncio.gather(*asked)] == [0] * 4

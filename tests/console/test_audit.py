@@ -2,19 +2,21 @@
 
 import asyncio
 import os
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors import NO_REPLY, GenServer, Ref, start, whereis
+from actors import KILL, NO_REPLY, GenServer, Ref, send_exit, start, watch, whereis
 from actors.debug import find
 from protocol import HttpError
 from supervision.console import audit as module
-from supervision.console.audit import BEGUN, MOST_WAITING, SINGLE, WINDOW, Audit, AuditWriter, Floods, Line
+from supervision.console.audit import BEGUN, MOST_WAITING, SINGLE, WINDOW, Audit, AuditWriter, Floods, Line, append
 from supervision.console.sessions import FREE_FAILURES, Access
 from tests.support.console import Asker, audit, console, log_in, logged_in, outcomes, read_audit
 from tests.support.instance import find_child, mended
@@ -75,6 +77,18 @@ async def test_what_fails_or_is_refused_is_never_noted_as_done(tmp_path: Path) -
 
 
 @live
+async def test_refusal_repeats_only_the_beginning_of_what_was_asked(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        errors = [
+            await ann.ask("POST", "log-level", {"k" * 50_000: 1}, status=400),
+            await ann.ask("POST", "log-level", {"level": "k" * 50_000}, status=400),
+            await ann.ask("POST", f"drain?{'k' * 5_000}=1", status=400),
+        ]
+        assert all(len(error["error"]) < 300 for error in errors)
+        assert all(len(line["result"]) < 300 for line in await audit(ann.application))
+
+
+@live
 async def test_route_that_crashes_is_noted(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
 
@@ -127,6 +141,48 @@ async def test_flood_of_failed_logins_and_refusals_is_a_bounded_number_of_lines(
     }
 
 
+TEXTS = st.text() | st.sampled_from(["\x85", "\u2028", "\u202e", "\x9b31m", "\U000e0001"])
+
+
+@given(TEXTS, TEXTS, TEXTS, TEXTS)
+def test_line_is_one_whatever_is_in_it_and_harmless_on_a_terminal(*texts: str) -> None:
+    line = Line(0.0, *texts).encode().decode()
+    assert line.endswith("\n")
+    assert line[:-1].isprintable()
+    assert tuple(orjson.loads(line).values())[1:] == texts
+
+
+@given(st.lists(st.tuples(st.binary(min_size=1, max_size=9), st.integers(0, 9)), max_size=9))
+def test_line_that_was_cut_off_spoils_no_other(lines: list[tuple[bytes, int]]) -> None:
+    whole = [b"<" + bytes(text).replace(b"\n", b"") + b">\n" for text, _ in lines]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "audit.log"
+        for line, (_, cut) in zip(whole, lines, strict=True):
+            append(path, line)
+            if cut:  # a full disk has taken a part of the next line
+                with path.open("ab") as file:
+                    file.write((b"half of another")[:cut])
+        kept = path.read_bytes().split(b"\n") if lines else []
+    assert [line + b"\n" for line in kept if line.startswith(b"<")] == whole
+
+
+@live
+async def test_lines_that_nobody_sent_leave_as_much_room_for_those_that_wait(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        book = ann.application.console._audit
+        for _ in range(3):
+            writer = await writer_of(ann)
+            gone = asyncio.get_running_loop().create_future()
+            watch(writer, lambda *reason, gone=gone: gone.set_result(reason))
+            send_exit(writer, KILL)
+            await gone
+            for _ in range(5):  # they wait for the next writer, which nobody has sent them to
+                book.end("somebody", "a test", "", "done")
+            await mended(ann.application)
+            await book.begin("somebody", "a test", "")
+            assert book._sent == book._handled
+
+
 @given(st.lists(st.sampled_from("abc"), max_size=100))
 def test_floods_count_what_they_do_not_let_through(kinds: list[str]) -> None:
     floods = Floods()
@@ -139,14 +195,6 @@ def test_floods_count_what_they_do_not_let_through(kinds: list[str]) -> None:
     assert sorted(int(each.result.split("; ")[1].split()[0]) if "; " in each.result else 1 for each in summed) == counts
     assert floods.is_over
     assert floods.end(2.0) == []
-
-
-@given(st.text(), st.text())
-def test_whatever_is_in_a_line_it_is_one_line(who: str, target: str) -> None:
-    encoded = Line(0.0, who, "x", target, "done").encode()
-    assert encoded.count(b"\n") == 1
-    assert encoded.endswith(b"}\n")
-    assert b"\r" not in encoded
 
 
 @simulated

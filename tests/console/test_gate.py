@@ -14,7 +14,8 @@ from supervision.server import Proxies
 from tests.support.console import plain_token
 from tests.support.scenarios import simulated
 
-COOKIE = "__Host-canopy_console_8001"
+PLAIN = "canopy_console_8001"
+COOKIE = f"__Host-{PLAIN}"
 
 
 class Clock:
@@ -39,6 +40,10 @@ def request(
 ) -> Request:
     fields = {"Host": "console.example", **{name.replace("_", "-"): value for name, value in headers.items()}}
     return Request(method, "/api/v1/drain", (1, 1), Headers(fields.items()), b"", remote, is_secure, is_proxied)
+
+
+def lines(*fields: tuple[str, str]) -> Request:
+    return Request("POST", "/", (1, 1), Headers([("Host", "console.example"), *fields]), is_secure=True)
 
 
 @simulated
@@ -74,9 +79,29 @@ async def test_page_behind_a_proxy_that_speaks_tls_may_log_in_if_its_origin_is_n
 def test_script_without_an_origin_is_let_through_by_its_token_alone(tmp_path: Path) -> None:
     guard = gate(tmp_path)
     guard.check_origin(request(Authorization=f"Bearer {plain_token(tmp_path, 'console-token')}"))
-    for cookie in (f"{COOKIE}=an-id", "canopy_console_8001=an-id"):
+    for cookie, is_secure in ((f"{COOKIE}=an-id", True), (f"{COOKIE}=an-id", False), (f"{PLAIN}=an-id", False)):
         with pytest.raises(HttpError, match="403"):
-            guard.check_origin(request(Cookie=cookie))
+            guard.check_origin(request(Cookie=cookie, is_secure=is_secure))
+
+
+@simulated
+async def test_cookie_without_the_prefix_means_nothing_under_tls(tmp_path: Path) -> None:
+    guard = gate(tmp_path)
+    guard.login(plain_token(tmp_path, "console-token"), request())
+    for cookie, is_secure in ((COOKIE, True), (COOKIE, False), (PLAIN, False)):  # False: a proxy may not tell
+        assert guard.session(request(Cookie=f"{cookie}=an-id", is_secure=is_secure)) is not None
+    assert guard.session(request(Cookie=f"{PLAIN}=an-id")) is None, "any page of the host may have set it"
+
+
+def test_of_two_lines_that_say_where_a_request_is_from_none_is_believed(tmp_path: Path) -> None:
+    guard, ours = gate(tmp_path), "https://console.example"
+    for origins in ((ours, "https://evil.example"), ("https://evil.example", ours), (ours, ours)):
+        with pytest.raises(HttpError, match="403"):
+            guard.check_origin(lines(*(("Origin", origin) for origin in origins)))
+    for sites in (("same-origin", "cross-site"), ("same-site", "none")):
+        with pytest.raises(HttpError, match="403"):
+            guard.check_site(lines(*(("Sec-Fetch-Site", site) for site in sites)))
+    guard.check_site(lines(("Sec-Fetch-Site", "same-origin")))
 
 
 @simulated

@@ -105,6 +105,14 @@ async def test_viewer_sees_nothing_more_after_the_logout(tmp_path: Path) -> None
 
 
 @live
+async def test_viewer_who_says_anything_is_closed(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann, watch(ann.reader()) as viewer:
+        await viewer.send("so much that others have to wait")
+        with pytest.raises(ConnectionClosedError, match="1008"):
+            await message(viewer, "nothing that ever comes")
+
+
+@live
 async def test_viewer_whose_actor_crashes_goes_on_seeing(tmp_path: Path) -> None:
     async with console(tmp_path) as ann, watch(ann) as viewer:
         await message(viewer)

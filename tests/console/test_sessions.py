@@ -9,6 +9,7 @@ from supervision.console.sessions import (
     MAX_ADDRESSES,
     MAX_CODES,
     MAX_SESSIONS,
+    OWNER,
     RECOVERY,
     SESSION_LIFE,
     Access,
@@ -70,9 +71,9 @@ def test_sessions_of_one_holder_push_out_no_other() -> None:
 
 def test_code_counts_once_and_for_its_time() -> None:
     codes = Codes(numbers())
-    first, second = codes.make(Access.ADMINISTER, 0.0), codes.make(Access.LOOK, 10.0)
+    first, second = codes.make(OWNER, 0.0), codes.make(Grant(Access.LOOK, "ann"), 10.0)
     assert codes.take("no code", 1.0) is None
-    assert codes.take(first, CODE_LIFE - 1) is Access.ADMINISTER
+    assert codes.take(first, CODE_LIFE - 1) is OWNER
     assert codes.take(first, CODE_LIFE - 1) is None
     assert codes.take(second, 10.0 + CODE_LIFE) is None
     assert codes.take(second, 11.0) is None
@@ -80,8 +81,17 @@ def test_code_counts_once_and_for_its_time() -> None:
 
 def test_codes_are_bounded() -> None:
     codes = Codes(numbers())
-    made = [codes.make(Access.LOOK, 0.0) for _ in range(MAX_CODES + 1)]
-    assert [codes.take(code, 1.0) for code in made[:2]] == [None, Access.LOOK]
+    made = [codes.make(OWNER, 0.0) for _ in range(MAX_CODES + 1)]
+    assert [codes.take(code, 1.0) for code in made[:2]] == [None, OWNER]
+
+
+def test_code_ends_with_what_it_was_made_with() -> None:
+    codes, good = Codes(numbers()), [True]
+    code = codes.make(Grant(Access.LOOK, "ann", lambda: good[0]), 0.0)
+    good[0] = False
+    assert codes.take(code, 1.0) is None
+    good[0] = True
+    assert codes.take(code, 1.0) is None
 
 
 def test_some_failures_are_free_and_then_they_cost_time() -> None:

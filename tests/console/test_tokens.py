@@ -1,5 +1,6 @@
 """Tokens: named, with a role and an end, revoked while the console runs, and kept as hashes."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
+from supervision.console import tokens as module
 from supervision.console.private import UnsafeFile
 from supervision.console.sessions import Access
 from supervision.console.tokens import (
@@ -114,6 +116,30 @@ def test_plain_tokens_are_made_once_and_one_that_is_deleted_opens_nothing(tmp_pa
     (tmp_path / "console-token").write_text("short")
     keep_plain_tokens(tmp_path)
     assert len((tmp_path / "console-token").read_text().strip()) >= 43
+
+
+def test_file_that_could_not_be_read_once_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret, errors = add_token(tmp_path, "ann", Access.LOOK, 0.0, None), [0]
+    logged: list[str] = []
+
+    class Log:
+        def error(self, event: str, **_: str) -> None:
+            logged.append(event)
+
+    def fail(path: Path) -> bytes:
+        raise OSError(errors[0], os.strerror(errors[0]), str(path))
+
+    monkeypatch.setattr(module, "log", Log())
+    tokens = Tokens(tmp_path, Clock())
+    for number in (errno.EMFILE, errno.ENFILE, errno.EIO, errno.EACCES):
+        errors[0] = number
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "read_private", fail)
+            os.utime(tmp_path / FILE, ns=(number, number))
+            logged.clear()
+            assert [tokens.find(secret) for _ in range(3)] == [None] * 3
+            assert logged == ["console.tokens_refused"], "once, however often somebody asks"
+        assert tokens.find(secret) is not None
 
 
 def write_by_others(path: Path) -> None:

@@ -13,6 +13,7 @@ from canvas.config import Config, ConfigError
 from canvas.doors import DoorError
 from supervision.console.gate import COOKIE
 from supervision.console.sessions import FREE_FAILURES, Access
+from supervision.console.tokens import revoke_token
 from supervision.server import Proxies
 from tests.support.console import Asker, audit, console, cookie_of, log_in, logged_in
 from tests.support.instance import new_application
@@ -93,6 +94,30 @@ async def test_link_logs_in_once_and_with_its_role_alone(tmp_path: Path) -> None
             assert orjson.loads(session.body)["access"] == role.value
             assert (await log_in(ann, code)).status == 401
         await ann.reader().ask("POST", "links", status=403)
+
+
+@live
+async def test_nothing_that_began_with_a_token_outlives_it(tmp_path: Path) -> None:
+    async with console(tmp_path) as ann:
+        bob = ann.holder("bob", Access.ADMINISTER)
+
+        async def code() -> str:
+            made: str = (await bob.ask("POST", "links"))["url"]
+            return made.partition("#code=")[2]
+
+        unused = await code()
+        cookies = [await logged_in(bob), cookie_of(await log_in(bob, await code()))]
+        origin = f"http://127.0.0.1:{ann.port}"
+        for cookie in cookies:
+            session = ann.anonymous()
+            assert (await session.send("GET", "/api/v1/session", Cookie=cookie)).status == 200
+            asked = {"Cookie": cookie, "Host": f"127.0.0.1:{ann.port}", "Origin": origin}
+            answer = await session.send("POST", "/api/v1/links", **asked)
+            assert answer.status == 403, "a session could go on for ever by links"
+        revoke_token(tmp_path, "bob")
+        for cookie in cookies:
+            assert (await ann.anonymous().send("GET", "/api/v1/session", Cookie=cookie)).status == 401
+        assert (await log_in(ann, unused)).status == 401
 
 
 @live
