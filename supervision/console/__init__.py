@@ -18,10 +18,10 @@ if TYPE_CHECKING:
         Quantity,
         Told,
         ToldPicture,
+        Usage,
     )
     from supervision.console.routing import Asked, Parameter, Route
     from supervision.console.sessions import Access
-    from supervision.console.slices import sliced
     from supervision.console.sources import Client, Page, PageQuery, Sources
     from supervision.console.tree import Console, Door
 
@@ -45,15 +45,14 @@ __all__ = [
     "Sources",
     "Told",
     "ToldPicture",
-    "sliced",
+    "Usage",
 ]
 
 _HOMES = {
     "gate": ("Front",),
-    "model": ("Act", "Form", "FormField", "PageContent", "PageTable", "Quantity", "Told", "ToldPicture"),
+    "model": ("Act", "Form", "FormField", "PageContent", "PageTable", "Quantity", "Told", "ToldPicture", "Usage"),
     "routing": ("Asked", "Parameter", "Route"),
     "sessions": ("Access",),
-    "slices": ("sliced",),
     "sources": ("Client", "Page", "PageQuery", "Sources"),
     "tree": ("Console", "Door"),
 }

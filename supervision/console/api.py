@@ -367,7 +367,7 @@ class Api:
         if page is None:
             raise HttpError(404, f"there is no page {asked.path['id']}")
         query = asked.query
-        content = page.snapshot(PageQuery(query["q"].lower(), query["offset"], query["limit"]))
+        content = page.snapshot(PageQuery(query["q"].lower(), query["offset"], query["limit"], self._snapshot.looks))
         return await content if inspect.isawaitable(content) else content
 
     # The application.

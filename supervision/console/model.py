@@ -17,7 +17,7 @@ class Quantity:
 
     Attributes:
         amount: None if it is not known
-        unit: `bytes`, `seconds`, or nothing
+        unit: `bytes`, `seconds`, `moment` (seconds since 1970), or nothing
         level: `warning` or `bad` if somebody should look at it, or nothing
     """
 
@@ -32,12 +32,19 @@ class Usage:
 
     Attributes:
         share: from 0 to 1, beyond that if the limit is soft
+        unit: `bytes`, or nothing
     """
 
     name: str
     used: int
     limit: int
     share: float
+    unit: str = ""
+
+    @classmethod
+    def of(cls, name: str, used: int, limit: int, unit: str = "") -> Usage:
+        """Calculate the share."""
+        return cls(name, used, limit, used / limit if limit else 1.0, unit)
 
 
 @dataclass(slots=True)
@@ -314,14 +321,14 @@ class Entry:
 
     Attributes:
         table: where; empty for the names of the kernel
-        value: what goes with it, as text
+        value: what goes with it, as text; None for nothing
     """
 
     table: str
     key: str
     ref: str
     label: str
-    value: str
+    value: str | None
 
 
 @dataclass(slots=True)
@@ -358,6 +365,7 @@ class CrashRow:
     Attributes:
         number: counts from 1
         at: seconds since 1970
+        asked_by: who had it crash, as in the audit log; None if nobody did, or that is forgotten
     """
 
     number: int
@@ -367,6 +375,7 @@ class CrashRow:
     kind: str
     reason: str
     restarts: int
+    asked_by: str | None
 
 
 @dataclass(slots=True)

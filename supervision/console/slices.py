@@ -17,18 +17,6 @@ REST = 2.0
 CHUNK = 50
 """Items between two looks at the clock: 0.1 to 0.5 ms of them."""
 
-ITEMS = 1_000
-"""Items of a page of the application between which others have a turn: some 2 ms of them."""
-
-
-async def sliced(items: Sequence[T]) -> AsyncIterator[T]:
-    """Go through `items`, and let others run after each `ITEMS` of them: for the pages of an application."""
-    for begin in range(0, len(items), ITEMS):
-        if begin:
-            await asyncio.sleep(0)
-        for item in items[begin : begin + ITEMS]:
-            yield item
-
 
 class Looks:
     """Lets one long look work at a time, a slice of it at a time; the others wait in line.

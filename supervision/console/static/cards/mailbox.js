@@ -6,6 +6,8 @@ import { count } from "../format.js";
 import { href, toActor } from "../router.js";
 
 const ROWS = 3;
+const QUIET = "No messages wait. The longest there have been:";
+const NOBODY = "Nobody is connected.";
 const CONNECTIONS = "Of the connections";
 const ACTORS = "Of all actors";
 const PLACES = { [CONNECTIONS]: "connections", [ACTORS]: "actors" };
@@ -14,7 +16,7 @@ export class MailboxCard {
   element;
 
   #context;
-  #notes = { [CONNECTIONS]: h("p", { className: "soft" }, "Nobody is connected."), [ACTORS]: h("p") };
+  #notes = { [CONNECTIONS]: h("p", { className: "soft" }), [ACTORS]: h("p", { className: "soft" }) };
   #lists = { [CONNECTIONS]: h("ol"), [ACTORS]: h("ol") };
 
   /** @param {import("../app.js").Context} context */
@@ -22,7 +24,7 @@ export class MailboxCard {
     this.#context = context;
     const of = Object.entries(this.#lists).flatMap(([title, list]) => {
       const all = h("a", { href: href([PLACES[title]], { sort: "mailbox", order: "desc" }) }, "All of them");
-      return [h("h4", null, title, all), list, this.#notes[title]];
+      return [h("h4", null, title, all), this.#notes[title], list];
     });
     this.element = h(
       "section",
@@ -45,10 +47,12 @@ export class MailboxCard {
     const now = isQuiet ? [] : await ask("mailbox");
     const rows = now[0]?.mailbox > 0 ? now : await ask("peak");
     const make = () => h("li", { className: "row" }, h("span", { className: "label" }), h("span", { className: "soft" }));
-    this.#notes[title].hidden = rows.length > 0;
+    const isEmpty = !rows[0]?.mailbox;
+    this.#notes[title].hidden = !isEmpty;
+    setText(this.#notes[title], rows.length ? QUIET : NOBODY);
     reconcile(this.#lists[title], rows, hrefOf, make, (row, item) => {
       setLink(row.firstElementChild, hrefOf(item), item.name || (item.user ?? item.label));
-      setText(row.lastElementChild, `${item.mailbox ? `${count(item.mailbox)} waiting` : "empty now"}, peak ${count(item.peak)}`);
+      setText(row.lastElementChild, `${item.mailbox ? `${count(item.mailbox)} waiting, ` : ""}peak ${count(item.peak)}`);
     });
   }
 
