@@ -175,7 +175,7 @@ class Moderation:
         sent_away = sum(behind.values())
         told = Told(f"{describe(ban)} will be banned {_span(seconds)}.")
         told.values = {
-            "open connections": sent_away,
+            "connections to close": sent_away,
             "until": "it is lifted" if until is None else Quantity(until, "moment"),
         }
         told.warnings = [*([] if own is None else [f"This would keep out {own}."]), *self._warnings(ban, behind)]

@@ -147,7 +147,7 @@ class App {
       return;
     }
     this.#place = place;
-    this.#mark(name === "pages" ? href(path) : href([name]));
+    this.#mark(name === "pages" ? href(path) : href([name]), this.#context.forms.get(id)?.title);
     this.#mount(this.#make(name, id), query);
   }
 
@@ -185,12 +185,12 @@ class App {
     history.replaceState(null, "", href(path));
   }
 
-  #mark(current) {
+  #mark(current, other = "Views") {
     for (const [address, link] of this.#links) {
       if (address === current) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    setText(document.getElementById("menu-title"), this.#links.get(current)?.textContent ?? "Views");
+    setText(document.getElementById("menu-title"), this.#links.get(current)?.textContent ?? other);
     this.#unfold(false);
   }
 

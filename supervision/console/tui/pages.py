@@ -111,7 +111,8 @@ class Pages(Paged):
         self.total = table["total"]
         self.table.show(rows)
         self.entitle(text.clean(table["title"] if rows or self._searched else table["empty"]), len(rows))
-        self.refresh_bindings()
+        if self.is_attached:
+            self.refresh_bindings()
 
     def _style(self, link: Json, seen: Json) -> str:
         return "bold reverse" if link["id"] == seen["id"] else "dim"

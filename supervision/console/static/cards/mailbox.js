@@ -7,7 +7,7 @@ import { href, toActor } from "../router.js";
 
 const ROWS = 3;
 const QUIET = "No messages wait. The longest there have been:";
-const NOBODY = "Nobody is connected.";
+const NOTHING = "No messages have waited yet.";
 const CONNECTIONS = "Of the connections";
 const ACTORS = "Of all actors";
 const PLACES = { [CONNECTIONS]: "connections", [ACTORS]: "actors" };
@@ -44,12 +44,11 @@ export class MailboxCard {
   /** When nothing waits anywhere, the longest there has been is what one can tell. */
   async #fill(title, ask, hrefOf) {
     const isQuiet = this.#context.overview?.waiting === 0;
-    const now = isQuiet ? [] : await ask("mailbox");
-    const rows = now[0]?.mailbox > 0 ? now : await ask("peak");
+    const waiting = isQuiet ? [] : (await ask("mailbox")).filter(({ mailbox }) => mailbox > 0);
+    const rows = waiting.length ? waiting : (await ask("peak")).filter(({ peak }) => peak > 0);
     const make = () => h("li", { className: "row" }, h("span", { className: "label" }), h("span", { className: "soft" }));
-    const isEmpty = !rows[0]?.mailbox;
-    this.#notes[title].hidden = !isEmpty;
-    setText(this.#notes[title], rows.length ? QUIET : NOBODY);
+    this.#notes[title].hidden = waiting.length > 0;
+    setText(this.#notes[title], rows.length ? QUIET : NOTHING);
     reconcile(this.#lists[title], rows, hrefOf, make, (row, item) => {
       setLink(row.firstElementChild, hrefOf(item), item.name || (item.user ?? item.label));
       setText(row.lastElementChild, `${item.mailbox ? `${count(item.mailbox)} waiting, ` : ""}peak ${count(item.peak)}`);
