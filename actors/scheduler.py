@@ -334,7 +334,7 @@ class Scheduler:
 
     def _run_pass(self) -> None:
         """Give turns to those who waited when the pass began; those that they wake wait for the next pass."""
-        queue, pick, budget, is_timed = self._queue, self._pick, self.messages_per_turn, self._clock is not None
+        queue, pick, budget, clock = self._queue, self._pick, self.messages_per_turn, self._clock
         waiting = len(queue)
         turns = waiting if waiting < TURNS_PER_PASS else TURNS_PER_PASS
         try:
@@ -343,7 +343,7 @@ class Scheduler:
                 context = cell.context
                 if context is None:
                     context = cell.make_context()
-                context.run(partial(self._timed_turn, cell) if is_timed else cell.turn, budget)
+                context.run(cell.turn if clock is None else partial(self._timed_turn, cell, clock), budget)
         finally:
             self.turns += turns
             if queue:
@@ -351,12 +351,10 @@ class Scheduler:
             else:
                 self._pass_is_due = False
 
-    def _timed_turn(self, cell: Cell, budget: int) -> None:
-        clock = self._clock
-        assert clock is not None
+    def _timed_turn(self, cell: Cell, clock: Callable[[], float], budget: int) -> None:
         begin = clock()
         cell.turn(budget)
-        if cell.ref.is_alive():
+        if self._clock is not None and cell.ref.is_alive():  # a turn of this pass may have ended the measuring
             self.used[cell] = self.used.get(cell, 0.0) + clock() - begin
 
     # Signals.

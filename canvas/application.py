@@ -55,7 +55,7 @@ from canvas.visit import visit_of
 from canvas.waiting import Waiting
 from registry import Keys, Registry, Table
 from supervision import Application, Backoff, ChildType, Strategy, Supervisor, child
-from supervision.console import Act, Client, Console, Sources
+from supervision.console import Act, Client, Console, Sources, Usage
 from supervision.server import BasePath, Sockets, Wire, server
 
 
@@ -144,9 +144,9 @@ class CanvasApplication(Application):
                 accepted=Accepted(),
                 held=Held(
                     Meter("pixels that wait", MAX_WAITING),
-                    Meter("states", MAX_BYTES),
-                    Meter("compressed tiles", MAX_TILES),
-                    Meter("pictures", MAX_KEPT),
+                    Meter("states", MAX_BYTES, unit="bytes"),
+                    Meter("compressed tiles", MAX_TILES, unit="bytes"),
+                    Meter("pictures", MAX_KEPT, unit="bytes"),
                 ),
             )
             guests = Guests()
@@ -244,14 +244,17 @@ class CanvasApplication(Application):
             root=self.top,
             servers={"server": self.sockets},
             tables=(room.users, room.viewers),
-            pages=(PeoplePage(people), BansPage(bans, people), CanvasPage(room, waiting, people)),
+            pages=(PeoplePage(people), BansPage(bans, people), CanvasPage(room, people)),
             routes=(*self.moderation.routes(), *rollback.routes()),
             forms=(BAN, LIFT, rollback.form(room.width, room.height)),
             client_of=_client_of,
             acts_on=_acts_on,
             store=partial(look_at_store, store, "store", "canvas"),
             metrics=partial(measure_store, store),
-            limits=lambda: [(m.name, m.used, m.most) for m in room.held] + [(QUESTIONS, len(waiting), waiting.most)],
+            limits=lambda: [
+                *(Usage.of(meter.name, meter.used, meter.most, meter.unit) for meter in room.held),
+                Usage.of(QUESTIONS, len(waiting), waiting.most),
+            ],
             drain=self.drain,
             set_log_level=set_log_level,
             wall_clock=wall_clock,

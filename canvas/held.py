@@ -17,11 +17,13 @@ class Meter:
         name: what the console calls it
         most: the limit
         used: how much there is
+        unit: `bytes`, or nothing
     """
 
     name: str
     most: int
     used: int = 0
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from canvas.names import titled
 from canvas.people import People, beginning, called, only, own_target
 from canvas.visit import visits
 from protocol import HttpError, State
-from supervision.console import Access, Act, Asked, Form, FormField, Parameter, Route, Told
+from supervision.console import Access, Act, Asked, Form, FormField, Parameter, Quantity, Route, Told
 from supervision.server import Sockets
 
 log = get_logger("canopy.canvas")
@@ -175,8 +175,8 @@ class Moderation:
         sent_away = sum(behind.values())
         told = Told(f"{describe(ban)} will be banned {_span(seconds)}.")
         told.values = {
-            "connections that are closed": sent_away,
-            "until": "it is lifted" if until is None else _moment(until),
+            "connections to close": sent_away,
+            "until": "it is lifted" if until is None else Quantity(until, "moment"),
         }
         told.warnings = [*([] if own is None else [f"This would keep out {own}."]), *self._warnings(ban, behind)]
         if own is not None:
@@ -194,7 +194,7 @@ class Moderation:
         if earlier is not None:
             yield f"It replaces a ban {'for good' if earlier.until is None else f'until {_moment(earlier.until)}'}."
         if is_user_id(ban.whom) and not ban.addresses:
-            yield "A user who deletes the cookie comes back as another one, unless the address is banned as well."
+            yield "They can come back as a new user by deleting a cookie, unless their address is kept out as well."
 
     async def _lift(self, asked: Asked) -> Unbanned:
         ban = self._find_ban(_whom(asked))

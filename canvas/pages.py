@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -18,8 +17,7 @@ from canvas.people import People
 from canvas.rollback import place
 from canvas.room import Room
 from canvas.store import SLOW_WRITE, GetHealth, Health, Store
-from canvas.waiting import Waiting
-from supervision.console import Act, PageContent, PageQuery, PageTable, Quantity, sliced
+from supervision.console import Act, PageContent, PageQuery, PageTable, Quantity
 
 PATIENCE = 1.0
 """Seconds that an actor has to answer who looks at it."""
@@ -35,9 +33,8 @@ class CanvasPage:
     id = "canvas"
     title = "Canvas"
 
-    def __init__(self, room: Room, waiting: Waiting, people: People) -> None:
+    def __init__(self, room: Room, people: People) -> None:
         self._room = room
-        self._waiting = waiting
         self._people = people
 
     async def snapshot(self, query: PageQuery) -> PageContent:
@@ -48,8 +45,6 @@ class CanvasPage:
             "background": f"#{room.background:06X}",
             "rate limit": "off" if room.rules.rate_limit is None else f"{room.rules.rate_limit.per_second:g} pixels/s",
             "users here": room.people,
-            "questions waiting": f"{len(self._waiting)} of {self._waiting.most}",
-            **{meter.name: f"{meter.used} of {meter.most}" for meter in room.held},
         }
         status, lately = await asyncio.gather(_ask(room.canvas, GetStatus()), _ask("history", AskLately(LATELY)))
         if isinstance(status, CanvasStatus):
@@ -66,24 +61,19 @@ class CanvasPage:
     async def _painters(self, lately: Lately, query: PageQuery) -> PageTable:
         names = self._people.names()
         painters = [(lately.names[activity.user], activity) for activity in lately.activities]
-        found = [
-            (user_id, names.get(user_id, ""), activity)
-            async for user_id, activity in sliced(painters)
-            if query.search in f"{user_id} {names.get(user_id, '')}".lower()
-        ]
-        shown = found[query.offset : query.offset + query.limit]
+        shown, total = await query.select(painters, lambda pair: f"{pair[0]} {names.get(pair[0], '')}")
         rows: list[list[Any]] = [
-            [name, user_id, activity.changes, place(activity.area), _moment(activity.at)]
-            for user_id, name, activity in shown
+            [names.get(user_id, ""), user_id, activity.changes, place(activity.area), Quantity(activity.at, "moment")]
+            for user_id, activity in shown
         ]
         return PageTable(
             f"Who painted the last {LATELY:,} pixels",
             ["name", "user", "pixels", "where", "last"],
             rows,
-            len(found),
+            total,
             query.offset,
             "Nobody has painted yet.",
-            [acts_on_user(user_id) for user_id, _, _ in shown],
+            [acts_on_user(user_id, is_banned=self._people.is_banned(user_id)) for user_id, _ in shown],
         )
 
 
@@ -153,14 +143,14 @@ class PeoplePage:
 
     async def snapshot(self, query: PageQuery) -> PageContent:
         """Look for people: those who are here first, then those who left, the last one first."""
-        found = await self._people.find(query.search)
-        shown = found[query.offset : query.offset + query.limit]
+        shown, total = await query.select(self._people.all(), lambda person: person.searched)
+        banned = {person.user_id for person in shown if self._people.is_banned(person.user_id)}
         rows: list[list[Any]] = [
             [
                 person.name,
                 person.user_id,
                 ", ".join(person.addresses),
-                "here" if person.actors else "has left",
+                "banned" if person.user_id in banned else "here" if person.actors else "has left",
                 len(person.actors),
                 person.actors[0] if person.actors else None,
             ]
@@ -170,10 +160,10 @@ class PeoplePage:
             "Here now, and lately",
             ["name", "user", "address", "state", "windows", "actor"],
             rows,
-            len(found),
+            total,
             query.offset,
             "Nobody has been here since the start.",
-            [acts_on_user(person.user_id) for person in shown],
+            [acts_on_user(person.user_id, is_banned=person.user_id in banned) for person in shown],
         )
         here, left = self._people.count()
         values = {"here": here, "left lately": left}
@@ -190,50 +180,44 @@ class BansPage:
         self._bans = bans
         self._people = people
 
-    def snapshot(self, query: PageQuery) -> PageContent:
+    async def snapshot(self, query: PageQuery) -> PageContent:
         """Look for bans that hold, the last one first."""
         names = self._people.names()
-        bans = self._bans.all()
-        found = [
-            (ban, names.get(ban.whom) or ban.name)
-            for ban in reversed(bans)
-            if query.search in f"{describe(ban)} {names.get(ban.whom, '')} {ban.reason}".lower()
-        ]
-        shown = found[query.offset : query.offset + query.limit]
+        shown, total = await query.select(
+            reversed(self._bans.all()), lambda ban: f"{describe(ban)} {names.get(ban.whom, '')} {ban.reason}"
+        )
         rows: list[list[Any]] = [
             [
-                name,
+                names.get(ban.whom) or ban.name,
                 " ".join((ban.whom, *ban.addresses)),
                 ban.reason,
-                _moment(ban.at),
-                "for good" if ban.until is None else _moment(ban.until),
+                Quantity(ban.at, "moment"),
+                "for good" if ban.until is None else Quantity(ban.until, "moment"),
                 None if ban.until is None else Quantity(ban.until - self._bans.now(), "seconds"),
             ]
-            for ban, name in shown
+            for ban in shown
         ]
         table = PageTable(
             "Kept out",
             ["name", "who", "reason", "since", "until", "left"],
             rows,
-            len(found),
+            total,
             query.offset,
             "Nobody is kept out.",
-            [[Act("lift", "Lift…", {"whom": ban.whom})] for ban, _ in shown],
+            [[Act("lift", "Lift…", {"whom": ban.whom})] for ban in shown],
         )
         return PageContent(self.id, self.title, {}, table, "Name, id, address or reason", list(ACTS[:1]))
-
-
-def _moment(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 ACTS = (Act("ban", "Ban somebody…"), Act("rollback", "Roll back…"))
 """What the canvas offers to do."""
 
 
-def acts_on_user(user_id: str) -> list[Act]:
+def acts_on_user(user_id: str, *, is_banned: bool = False) -> list[Act]:
     """What the canvas offers to do about a user."""
-    return [Act("ban", "Ban…", {"whom": user_id}), Act("rollback", "Roll back…", {"user": user_id})]
+    whom = {"whom": user_id}
+    ban = Act("lift", "Lift the ban…", whom) if is_banned else Act("ban", "Ban…", whom)
+    return [ban, Act("rollback", "Roll back…", {"user": user_id})]
 
 
 def acts_on_address(address: str) -> list[Act]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from actors import CallExit, call
@@ -15,7 +15,6 @@ from canvas.names import SHOWN_OF_ID, titled
 from canvas.store import StoreError
 from canvas.visit import visits
 from protocol import HttpError
-from supervision.console import sliced
 from supervision.server import Sockets, Wire
 
 MOST_MEANT = 10
@@ -37,9 +36,10 @@ class Person:
     addresses: tuple[str, ...]
     actors: tuple[str, ...]
 
-    def matches(self, needle: str) -> bool:
-        """Tell whether somebody is searched for; `needle` is in small letters."""
-        return needle in f"{self.user_id} {self.name} {' '.join(self.addresses)}".lower()
+    @property
+    def searched(self) -> str:
+        """What they are found by."""
+        return f"{self.user_id} {self.name} {' '.join(self.addresses)}"
 
 
 class People:
@@ -80,12 +80,8 @@ class People:
             raise HttpError(404, f"{text!r} is no address, and no user of that id or name has painted or come lately")
         return only(text, meant)
 
-    async def find(self, needle: str) -> list[Person]:
-        """Those who are here, those with names first; then those who were here lately, the last one first.
-
-        Args:
-            needle: only those who have this in their id, name or addresses; in small letters
-        """
+    def all(self) -> Iterator[Person]:
+        """Those who are here, those with names first; then those who were here lately, the last one first."""
         wires: defaultdict[str, list[Wire]] = defaultdict(list)
         names: dict[str, str] = {}
         for wire, visit in visits(self._sockets):
@@ -93,9 +89,8 @@ class People:
             names[visit.user_id] = visit.name
         here = sorted(names.items(), key=lambda item: (not item[1], item[1].casefold()))
         left = [guest for guest in self._guests.all() if guest.user_id not in wires]
-        people = [_person(user_id, name, wires[user_id]) async for user_id, name in sliced(here)]
-        people += [Person(guest.user_id, guest.name, (guest.address,), ()) async for guest in sliced(left[::-1])]
-        return [person async for person in sliced(people) if person.matches(needle)]
+        yield from (_person(user_id, name, wires[user_id]) for user_id, name in here)
+        yield from (Person(guest.user_id, guest.name, (guest.address,), ()) for guest in reversed(left))
 
     def count(self) -> tuple[int, int]:
         """How many users are here, and how many have left lately."""
@@ -116,6 +111,10 @@ class People:
         here = (visit.name for _, visit in visits(self._sockets) if visit.user_id == user_id)
         banned = (ban.name for ban in self._bans.all() if ban.whom == user_id)
         return next(here, None) or next(banned, "")
+
+    def is_banned(self, user_id: str) -> bool:
+        """Tell whether a ban names a user."""
+        return self._bans.find(user_id, "") is not None
 
     def title(self, whom: str) -> str:
         """A user by name and id, or an address as it is."""

@@ -139,8 +139,9 @@ class Rollback:
         restored = await _restore(found.undoing)
         log.warning("canvas.rolled_back", pixels=restored, user=question.user_id, area=str(question.area))
         return Undone(
-            found.undoing.changes, len(found.undoing.xs), restored, painters, self._report(question, restored, began)
-        )
+            found.undoing.changes, len(found.undoing.xs), restored, painters,
+            self._report(question, restored, len(found.undoing.xs), began),
+        )  # fmt: skip
 
     async def _preview(self, question: AskUndo, undoing: Undoing, painters: list[Painted]) -> Told:
         if not len(undoing.xs):
@@ -158,8 +159,10 @@ class Rollback:
             told.pictures = [_picture("Now", sides.now, sides), _picture("After", sides.after, sides)]
         return told
 
-    def _report(self, question: AskUndo, restored: int, began: float) -> Told:
+    def _report(self, question: AskUndo, restored: int, wanted: int, began: float) -> Told:
         told = Told(f"{_pixels(restored)} restored.")
+        if restored < wanted:
+            told.text += f" The colour of {_pixels(wanted - restored)} had changed meanwhile."
         if restored:
             values = {"user": USER_ID, "from": repr(began), "to": repr(self._wall_clock())}
             if question.area is not None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from supervision.console.gate import Front
     from supervision.console.model.forms import Act, Form, FormField
+    from supervision.console.model.overview import Usage
     from supervision.console.model.pages import PageContent, PageTable, Quantity
     from supervision.console.model.told import Told, ToldPicture
     from supervision.console.routing import Asked, Parameter, Route
     from supervision.console.sessions import Access
-    from supervision.console.slices import sliced
     from supervision.console.sources import Client, Page, PageQuery, Sources
     from supervision.console.tree import Console, Door
 
@@ -38,17 +38,17 @@ __all__ = [
     "Sources",
     "Told",
     "ToldPicture",
-    "sliced",
+    "Usage",
 ]
 
 _HOMES = {
     "gate": ("Front",),
     "model.forms": ("Act", "Form", "FormField"),
+    "model.overview": ("Usage",),
     "model.pages": ("PageContent", "PageTable", "Quantity"),
     "model.told": ("Told", "ToldPicture"),
     "routing": ("Asked", "Parameter", "Route"),
     "sessions": ("Access",),
-    "slices": ("sliced",),
     "sources": ("Client", "Page", "PageQuery", "Sources"),
     "tree": ("Console", "Door"),
 }

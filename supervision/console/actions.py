@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from actors import KILL, SHUTDOWN, Ref, self_ref, send_exit
 from actors.debug import force_exit, inspect, resume, suspend
+from actors.report import KEPT
 from protocol import CloseCode, HttpError
 from supervision import Restart
 from supervision.base import child_of
@@ -54,7 +55,7 @@ class Actions:
     async def exit(self, attempt: Attempt, ref: Ref, reason: Reason) -> Done:
         """End an actor: as if it had crashed, by an order to shut down, or by `KILL`."""
         ends: dict[str, Callable[[], object]] = {
-            "crash": lambda: force_exit(ref, CRASH, is_reported=True),
+            "crash": lambda: self._crash(ref, attempt.who),
             "shutdown": lambda: send_exit(ref, SHUTDOWN),
             "kill": lambda: send_exit(ref, KILL),
         }
@@ -129,6 +130,13 @@ class Actions:
         return Done("set log level", detail=level)
 
     # Private.
+
+    def _crash(self, ref: Ref, who: str) -> None:
+        crashed_by = self._snapshot.crashed_by
+        crashed_by[ref.id] = who
+        if len(crashed_by) > KEPT:
+            del crashed_by[next(iter(crashed_by))]
+        force_exit(ref, CRASH, is_reported=True)
 
     def _not_root(self, ref: Ref) -> None:
         if self._snapshot.is_root(ref):

@@ -364,7 +364,8 @@ class Api:
         if page is None:
             raise HttpError(404, f"there is no page {asked.path['id']}")
         query = asked.query
-        content = page.snapshot(PageQuery(query["q"].lower(), query["offset"], query["limit"]))
+        looks, holder = self._snapshot.looks, asked.visitor.holder
+        content = page.snapshot(PageQuery(query["q"].lower(), query["offset"], query["limit"], looks, holder))
         return await content if inspect.isawaitable(content) else content
 
     # The application.

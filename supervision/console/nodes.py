@@ -34,7 +34,7 @@ async def grow(
     search: str,
     only: str,
 ) -> Node | None:
-    """Make the tree under `top` of those of `processes` that are wanted: see `Snapshot.tree`. None if that has ended."""
+    """Make the tree under `top` of those of `processes` that are wanted: see `Snapshot.tree`. None if it has ended."""
     if search or only:
         is_wanted = FILTERS[only] if only else _any
         processes = await _with_parents(

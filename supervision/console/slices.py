@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from itertools import islice
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -18,18 +18,6 @@ REST = 2.0
 """How many times as long others have then: all who look get a third of the time at most."""
 CHUNK = 50
 """Items between two looks at the clock: 0.1 to 0.5 ms of them."""
-
-ITEMS = 1_000
-"""Items of a page of the application between which others have a turn: some 2 ms of them."""
-
-
-async def sliced(items: Sequence[T]) -> AsyncIterator[T]:
-    """Go through `items`, and let others run after each `ITEMS` of them: for the pages of an application."""
-    for begin in range(0, len(items), ITEMS):
-        if begin:
-            await asyncio.sleep(0)
-        for item in items[begin : begin + ITEMS]:
-            yield item
 
 
 def page_of(keyed: list[tuple[Any, T]], descending: bool, offset: int, limit: int) -> list[T]:

@@ -45,6 +45,7 @@ class Snapshot:
     Attributes:
         wires: the connections
         looks: gives slices to those who look at many things
+        crashed_by: who had which actor crash, by the number of the actor; the last ones
     """
 
     def __init__(self, sources: Sources, history: History) -> None:
@@ -52,6 +53,7 @@ class Snapshot:
         self.history = history
         self.looks = Looks(sources.clock)
         self.wires = Wires(sources)
+        self.crashed_by: dict[int, str] = {}
         self._began = sources.clock()
 
     # The system.
@@ -107,16 +109,17 @@ class Snapshot:
         )
 
     def _limits(self, machine: Machine, longest: ProcessView | None) -> list[Usage]:
-        limits = [_usage(*limit) for limit in self.sources.limits()]
+        limits = list(self.sources.limits())
         for name, sockets in self.sources.all_servers().items():
             unread = sockets.unread
-            limits.append(_usage(f"connections of {name}", len(sockets.wires), sockets.policy.max_connections))
-            limits.append(_usage(f"unread bytes of {name}", unread.total, unread.most))
-            limits.append(_usage(f"unread bytes of one address of {name}", unread.largest, unread.share))
-        limits.append(_usage("longest mailbox", 0 if longest is None else len(longest.mailbox), HIGH_WATER))
-        limits.append(_usage("log", stderr_lines.waiting, MAX_WAITING))
+            limits.append(Usage.of(f"connections of {name}", len(sockets.wires), sockets.policy.max_connections))
+            limits.append(Usage.of(f"unread bytes of {name}", unread.total, unread.most, "bytes"))
+            of_one = f"unread bytes of one address of {name}"
+            limits.append(Usage.of(of_one, unread.largest, unread.share, "bytes"))
+        limits.append(Usage.of("longest mailbox", 0 if longest is None else len(longest.mailbox), HIGH_WATER))
+        limits.append(Usage.of("log", stderr_lines.waiting, MAX_WAITING, "bytes"))
         if machine.fds is not None and machine.fd_limit is not None:
-            limits.append(_usage("file descriptors", machine.fds, machine.fd_limit))
+            limits.append(Usage.of("file descriptors", machine.fds, machine.fd_limit))
         return sorted(limits, key=lambda usage: usage.share, reverse=True)
 
     # The tree.
@@ -312,6 +315,7 @@ class Snapshot:
             kind=report.kind,
             reason=report.reason,
             restarts=report.restarts,
+            asked_by=None if report.error is not None else self.crashed_by.get(report.ref.id),
         )
 
 
@@ -319,17 +323,20 @@ def _seen(report: CrashReport, shows_values: bool) -> CrashReport:
     return report if shows_values else report.without_values()
 
 
-def _usage(name: str, used: int, limit: int) -> Usage:
-    return Usage(name, used, limit, used / limit if limit else 1.0)
-
-
 def _peers(refs: Iterable[Ref]) -> list[Peer]:
     return [Peer(str(ref.id), ref.label, ref.is_alive()) for ref, _ in zip(refs, range(PEERS), strict=False)]
 
 
 def _entry(table: str, key: Any, ref: Ref, value: Any, shows_values: bool) -> Entry:
+    return Entry(table, name_of(key), str(ref.id), ref.label, None if value is None else _value(value, shows_values))
+
+
+def _value(value: Any, shows_values: bool) -> str:
+    """What goes with a name; a text that may be seen is shown as it is."""
     found = examine(value)
-    return Entry(table, name_of(key), str(ref.id), ref.label, found.text if shows_values else found.structure)
+    if not shows_values:
+        return found.structure
+    return name_of(value) if issubclass(type(value), str) and found.text != found.structure else found.text
 
 
 def _spec(ref: Ref) -> Spec | None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from prometheus_client.core import Metric
 
 from actors import Ref
 from registry import Table
 from supervision.console.model.forms import Act, Form
+from supervision.console.model.overview import Usage
 from supervision.console.model.pages import PageContent
 from supervision.console.routing import Route
+from supervision.console.slices import Looks
 from supervision.server import Sockets, Wire
 
+T = TypeVar("T")
 Clock: TypeAlias = Callable[[], float]
 
 
@@ -38,11 +41,30 @@ class PageQuery:
     Attributes:
         search: only those that have this in them, in small letters
         offset, limit: which of these
+        looks, holder: in which this holder takes a turn to go through many items
     """
 
     search: str = ""
     offset: int = 0
     limit: int = 100
+    looks: Looks = field(default_factory=lambda: Looks(time.perf_counter))
+    holder: str = ""
+
+    async def select(self, items: Iterable[T], text_of: Callable[[T], str]) -> tuple[list[T], int]:
+        """Return those of `items` that are on this page, and how many are found in all; others run in between.
+
+        Args:
+            items: no collection that they are taken from may change its size meanwhile
+            text_of: what an item is searched for in
+        """
+        async with self.looks.turn(self.holder) as look:
+            found = [
+                item
+                async for chunk in look.chunks(items)
+                for item in chunk
+                if not self.search or self.search in text_of(item).lower()
+            ]
+        return found[self.offset : self.offset + self.limit], len(found)
 
 
 class Page(Protocol):
@@ -74,7 +96,7 @@ class Sources:
         acts_on: what the application offers to do about a wire of its own servers
         store: what is known of the store: name -> value
         metrics: what the application adds for Prometheus
-        limits: what can run out in the application: name, how much there is, how much there may be
+        limits: what can run out in the application
         drain: let nobody in any more, and say goodbye to those who are there; None if the application cannot
         set_log_level: log from this level on; None if the application cannot
         clock: measures, in seconds
@@ -93,7 +115,7 @@ class Sources:
     acts_on: Callable[[Wire], list[Act]] = lambda wire: []
     store: Callable[[], dict[str, Any] | Awaitable[dict[str, Any]]] = dict
     metrics: Callable[[], Iterable[Metric]] = tuple
-    limits: Callable[[], Iterable[tuple[str, int, int]]] = tuple
+    limits: Callable[[], Iterable[Usage]] = tuple
     drain: Callable[[], object] | None = None
     set_log_level: Callable[[str], object] | None = None
     clock: Clock = time.perf_counter

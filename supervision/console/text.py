@@ -72,8 +72,23 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60}h {minutes % 60:02}m" if minutes < 1440 else f"{minutes // 1440}d {minutes // 60 % 24:02}h"
 
 
-_UNITS: dict[str, Callable[[Any], str]] = {"bytes": lambda count: size(count or 0), "seconds": duration}
+def moment(at: float) -> str:
+    """A moment with its day, in local time."""
+    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+_UNITS: dict[str, Callable[[Any], str]] = {
+    "bytes": lambda count: size(count or 0),
+    "seconds": duration,
+    "moment": moment,
+}
 """Units of the quantities of pages, and how they are written."""
+
+
+def usage(limit: Json) -> str:
+    """A limit, and how full it is."""
+    show = _UNITS.get(limit["unit"], amount)
+    return f"{share(limit['share'])} ({show(limit['used'])} of {show(limit['limit'])})"
 
 
 def rate(per_second: float | None) -> str:
@@ -161,7 +176,7 @@ ENTRIES = (
     Column("key", "Name"),
     Column("ref", "Ref"),
     Column("label", "Label"),
-    Column("value", "Value", lambda value: "" if value == "None" else clean(value)),
+    Column("value", "Value", lambda value: clean(value or "")),
 )
 TOPICS = (Column("table", "Table"), Column("key", "Topic"), _number("members", "Members"))
 CRASHES = (
@@ -253,6 +268,7 @@ def crash_facts(seen: Json) -> list[tuple[str, str]]:
         ("path", " / ".join(map(clean, seen["path"]))),
         ("at", clock(row["at"])),
         ("reason", clean(row["reason"])),
+        *([] if row["asked_by"] is None else [("asked by", clean(row["asked_by"]))]),
         ("restarts", amount(row["restarts"])),
         ("message", clean(seen["message"])),
         *(("before", clean(message)) for message in reversed(seen["recent"])),

@@ -202,3 +202,24 @@ async def test_turns_are_timed_while_somebody_wants_to_know() -> None:
     await kill(ref)
     assert scheduler.used == {}
     scheduler.profile(None)
+
+
+@simulated
+@pytest.mark.parametrize("is_timed", [True, False])
+async def test_whoever_begins_or_ends_the_timing_those_behind_it_have_their_turns(is_timed: bool) -> None:
+    scheduler, seconds, done = Scheduler.current(), itertools.count(), list[int]()
+    puppets = [(await puppet())[0] for _ in range(5)]
+    await quiet()
+
+    def clock() -> float:
+        return float(next(seconds))
+
+    for begins in (is_timed, not is_timed):
+        for number, ref in enumerate(puppets):
+            change = (lambda _, to=clock if begins else None: scheduler.profile(to)) if number == 2 else done.append
+            cast(ref, lambda _, change=change, number=number: change(number))
+        await quiet()
+        assert sorted(done) == [0, 1, 3, 4]
+        done.clear()
+        assert begins or scheduler.used == {}
+    scheduler.profile(None)

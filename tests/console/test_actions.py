@@ -66,7 +66,9 @@ async def test_crash_that_was_asked_for_is_among_the_crashes(tmp_path: Path) -> 
         await ann.ask("POST", f"actors/{named('images').id}/exit", {"reason": "kill"})
         await mended(ann.application)
         page = await ann.get("crashes")
-        assert [(row["ref"], row["reason"]) for row in page["crashes"]] == [(str(images.id), "crash")]
+        assert [(row["ref"], row["reason"], row["asked_by"]) for row in page["crashes"]] == [
+            (str(images.id), "crash", "console-token (administer) from 127.0.0.1")
+        ]
 
 
 @live

@@ -1,12 +1,14 @@
 """Long looks: however many look at once, others wait for one slice, and have most of the time. In virtual time."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import cycle
 
 import pytest
 
 from actors import KILL, GenServer, down, send_exit, start
 from actors.testing import Kit
+from supervision.console import PageQuery
 from supervision.console.slices import CHUNK, REST, SLICE, Looks
 
 EACH = SLICE / CHUNK / 2
@@ -30,6 +32,13 @@ class Work:
             yield number
 
 
+async def through(looks: Looks, work: Work, count: int, holder: str) -> list[int]:
+    """Look at so many things, for a page of the application."""
+    shown, total = await PageQuery(limit=count, looks=looks, holder=holder).select(work.items(count), str)
+    assert total == count
+    return shown
+
+
 async def look(looks: Looks, work: Work, count: int, holder: str = "ann") -> list[int]:
     """Look at so many things."""
     async with looks.turn(holder) as its:
@@ -37,9 +46,10 @@ async def look(looks: Looks, work: Work, count: int, holder: str = "ann") -> lis
 
 
 @pytest.mark.parametrize("holders", [1, 3])
+@pytest.mark.parametrize("ways", [[look], [through], [look, through]])
 @pytest.mark.parametrize("counts", [[5_000], [2_000] * 4, [1] * 200, [10, 3_000, 1, 500]])
 async def test_any_number_of_looks_take_a_slice_at_a_time_and_a_third_of_the_time(
-    kit: Kit, counts: list[int], holders: int
+    kit: Kit, counts: list[int], ways: list[Callable[[Looks, Work, int, str], Awaitable[list[int]]]], holders: int
 ) -> None:
     work = Work(kit)
     looks = Looks(work)
@@ -54,7 +64,9 @@ async def test_any_number_of_looks_take_a_slice_at_a_time_and_a_third_of_the_tim
     began = kit.loop.time()
     beating = asyncio.ensure_future(beat())
     names = [str(place % holders) for place in range(len(counts))]
-    found = await asyncio.gather(*(look(looks, work, *each) for each in zip(counts, names, strict=True)))
+    found = await asyncio.gather(
+        *(way(looks, work, *each) for way, *each in zip(cycle(ways), counts, names, strict=False))
+    )
     beating.cancel()
     assert found == [list(range(count)) for count in counts]
     assert longest <= SLICE + 2 * CHUNK * EACH
@@ -131,3 +143,14 @@ async def test_look_of_a_process_that_is_killed_makes_room_for_the_next(kit: Kit
     assert await look(looks, work, 3, "new") == [0, 1, 2]
     for looker in lookers:
         send_exit(looker, KILL)
+
+
+@pytest.mark.parametrize(("search", "offset", "limit", "shown", "total"), [
+    ("", 0, 3, ["Ann", "anna", "Bob"], 5), ("", 3, 3, ["HANNA", "Zoe"], 5), ("ann", 0, 2, ["Ann", "anna"], 3),
+    ("ann", 2, 2, ["HANNA"], 3), ("nobody", 0, 2, [], 0), ("", 9, 2, [], 5),
+])  # fmt: skip
+async def test_page_has_what_is_searched_for_in_order(
+    kit: Kit, search: str, offset: int, limit: int, shown: list[str], total: int
+) -> None:
+    query = PageQuery(search, offset, limit, Looks(kit.loop.time))
+    assert await query.select(["Ann", "anna", "Bob", "HANNA", "Zoe"], str) == (shown, total)

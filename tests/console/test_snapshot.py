@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from actors import GenServer, Ref, call, cast, down, register
 from actors.debug import find, suspend
 from actors.testing import Kit
+from canvas.room import Peer
 from registry import Keys, Registry, Table
 from supervision import DynamicSupervisor, Restart, child, start_dynamic_child, terminate_child, which_children
 from supervision.console.encoding import to_json
@@ -268,6 +269,25 @@ async def test_one_actor_is_shown_with_all_that_it_has_to_do_with(kit: Kit) -> N
     assert [(topic.table, topic.key, topic.members) for topic in topics.topics] == [("jobs", "digging", 1)]
     kernel = await snapshot.names(glance(snapshot), table="", search="only")
     assert [entry.ref for entry in kernel.entries] == [str(ref.id)]
+
+
+@pytest.mark.parametrize(("value", "seen", "structure"), [
+    (None, None, None), ("it's", "str(4)", "str(4)"), (Peer("192.0.2.1:5"), "192.0.2.1:5", "Peer(11)"),
+    (Peer("a\nb"), r"a\nb", "Peer(3)"), (True, "True", "True"), (7, "int", "int"),
+])  # fmt: skip
+async def test_value_beside_a_name_is_a_text_without_quotes_if_it_may_be_seen(
+    kit: Kit, value: object, seen: str | None, structure: str | None
+) -> None:
+    _, snapshot = await pool(kit, 1)
+    ref = await worker(snapshot, 0)
+    table = Table[object]("jobs", Keys.DUPLICATE)
+    await kit.start_supervised(Registry, table)
+    snapshot.sources.tables = (table,)
+    table.register("key", value, ref)
+    for shows_values, shown in ((True, seen), (False, structure)):
+        async with snapshot.looks.turn("ann") as look:
+            (entry,) = (await snapshot.names(look, table="jobs", shows_values=shows_values)).entries
+        assert entry.value == shown
 
 
 async def test_crash_is_shown_with_why_and_how_to_repeat_it(kit: Kit) -> None:

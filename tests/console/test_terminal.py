@@ -26,7 +26,7 @@ from supervision.console.tui.rows import Rows
 from supervision.console.tui.search import Search
 from supervision.console.tui.status import StatusLine
 from supervision.console.tui.tree import LiveTree
-from supervision.console.tui.view import Facts, OpenActor, Stale
+from supervision.console.tui.view import Facts, OpenActor, Stale, View
 from tests.support.console import outcomes
 from tests.support.instance import connection_of, find_child, new_application, running
 from tests.support.scenarios import live
@@ -125,6 +125,11 @@ def plain(widget: Static) -> str:
     return capture.get()
 
 
+def caption(view: View) -> str:
+    """The line above a table."""
+    return plain(view.query_one(".caption", Static))
+
+
 def text_of(facts: Facts) -> str:
     """What it says."""
     return plain(facts.query_one(Static))
@@ -184,7 +189,7 @@ async def test_every_view_shows_what_it_should(tmp_path: Path) -> None:
             ),
             "6": lambda: user.app.query_one(Crashes).table.row_count == 0,
             "7": lambda: "epoch" in text_of(user.app.query_one(Store).query_one(Facts)),
-            "8": lambda: "People" in text_of(user.app.query_one(Pages).query_one(Facts)),
+            "8": lambda: "user1" in cells(user.app.query_one(Pages).table, "1"),
         }
         for key, is_shown in expected.items():
             await user.press(key)
@@ -333,7 +338,7 @@ async def test_table_is_sorted_searched_and_turned_on_the_server(tmp_path: Path)
         assert counts == sorted(counts, reverse=True)
 
         await user.press("slash", *"worker", "enter")
-        await user.until(lambda: "1 to 100 of 120 with 'worker'" in user.app.query_one(Actors).summary(rows.row_count))
+        await user.until(lambda: "1 to 100 of 120 with 'worker'" in caption(user.app.query_one(Actors)))
         assert set(cells(rows, "label")[:3]) == {"worker 000", "worker 001", "worker 002"}
         await user.press("r")
         await user.until(lambda: str(rows.ordered_columns[9].label) == "All msgs ▲")
@@ -429,6 +434,39 @@ async def test_client_is_banned_by_what_the_application_offers_once_it_has_told_
 
 
 @live
+async def test_pages_of_the_application_are_chosen_turned_searched_and_offer_what_can_be_done(tmp_path: Path) -> None:
+    async with canvas(tmp_path) as (application, user):
+        for number in range(PAGE + 20):
+            application.moderation.ban(f"192.0.2.{number}")
+        eve = await WebSocketClient.open(application, "/ws?name=Eve")
+        pages = user.app.query_one(Pages)
+        rows = pages.table
+        await user.press("8")
+        await user.until(lambda: cells(rows, "0") == ["Eve"] and "here" in text_of(pages.facts))
+        await user.until(lambda: caption(pages).startswith("Here now, and lately: 1") and "Next page" not in user.keys)
+        await user.press("enter")
+        await user.until(lambda: isinstance(user.screen, ActorScreen) and user.screen.seen is not None)
+        assert user.screen.ref == str(connection_of(application, "user1").id)
+        await user.press("escape", "greater_than_sign")
+        await user.until(lambda: caption(pages).startswith("Kept out: 1 to 100 of 120") and "Next page" in user.keys)
+        assert cells(rows, "1")[0] == f"192.0.2.{PAGE + 19}"
+        await user.press("n")
+        await user.until(lambda: caption(pages).startswith("Kept out: 101 to 120 of 120"))
+        await user.press("slash", *"2.7", "enter")
+        await user.until(lambda: cells(rows, "1") == [f"192.0.2.{each}" for each in (*range(79, 69, -1), 7)])
+        await user.press("less_than_sign")
+        await user.until(lambda: cells(rows, "0") == ["Eve"])
+        await user.press("m")
+        await user.until(lambda: isinstance(user.screen, Choose))
+        await user.press("enter")
+        await user.until(lambda: isinstance(user.screen, Confirm))
+        assert user.screen.question.startswith("Eve (user1) will be banned for 1 day.")
+        await user.press("y")
+        assert (await eve.end())[0] == 4403
+        await user.until(lambda: cells(rows, "3") == ["banned"])
+
+
+@live
 async def test_log_level_is_chosen_and_clients_are_sent_away(tmp_path: Path) -> None:
     levels: list[str] = []
     application = new_application(tmp_path, console_port=0)
@@ -472,7 +510,7 @@ async def test_names_of_visitors_are_text_everywhere(tmp_path: Path) -> None:
             "3": lambda: label in cells(user.app.query_one(Actors).table, "label"),
             "4": lambda: EVE in cells(user.app.query_one(Connections).table, "user"),
             "5": lambda: EVE in cells(user.app.query_one(Names).query(Rows).first(), "key"),
-            "8": lambda: EVE in user.text,
+            "8": lambda: EVE in cells(user.app.query_one(Pages).table, "1"),
         }
         for key, is_shown in expected.items():
             await user.press(key)

@@ -12,6 +12,7 @@ class CrashRow:
     Attributes:
         number: counts from 1
         at: seconds since 1970
+        asked_by: who had it crash, as in the audit log; None if nobody did, or that is forgotten
     """
 
     number: int
@@ -21,6 +22,7 @@ class CrashRow:
     kind: str
     reason: str
     restarts: int
+    asked_by: str | None
 
 
 @dataclass(slots=True)

@@ -11,14 +11,14 @@ class Entry:
 
     Attributes:
         table: where; empty for the names of the kernel
-        value: what goes with it, as text
+        value: what goes with it, as text; None for nothing
     """
 
     table: str
     key: str
     ref: str
     label: str
-    value: str
+    value: str | None
 
 
 @dataclass(slots=True)

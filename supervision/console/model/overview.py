@@ -11,12 +11,19 @@ class Usage:
 
     Attributes:
         share: from 0 to 1, beyond that if the limit is soft
+        unit: `bytes`, or nothing
     """
 
     name: str
     used: int
     limit: int
     share: float
+    unit: str = ""
+
+    @classmethod
+    def of(cls, name: str, used: int, limit: int, unit: str = "") -> Usage:
+        """Calculate the share."""
+        return cls(name, used, limit, used / limit if limit else 1.0, unit)
 
 
 @dataclass(slots=True)

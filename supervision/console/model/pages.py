@@ -14,7 +14,7 @@ class Quantity:
 
     Attributes:
         amount: None if it is not known
-        unit: `bytes`, `seconds`, or nothing
+        unit: `bytes`, `seconds`, `moment` (seconds since 1970), or nothing
         level: `warning` or `bad` if somebody should look at it, or nothing
     """
 

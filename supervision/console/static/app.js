@@ -67,6 +67,8 @@ class App {
   /** @type {Pace | null} */
   #pace = null;
   #place = "";
+  /** What is shown first: moderators come for the pages of the application. */
+  #home = ["overview"];
   #paused = false;
   #wasLost = false;
   /** Views that were shown: before the first one lies what is not ours. */
@@ -98,7 +100,8 @@ class App {
     document.getElementById("help-button").addEventListener("click", () => keyboard.help());
     document.getElementById("status").addEventListener("click", () => this.#pause());
     this.#introduce(session);
-    this.#list(pages);
+    this.#list(session.application, pages);
+    if (session.access === "moderate" && pages.length) this.#home = ["pages", pages[0].id];
     router.onroute = (route) => this.#show(route);
     this.#show(router.route);
     this.#live.onmessage = (message) => this.#heard(message);
@@ -114,11 +117,12 @@ class App {
     badge.title = who;
   }
 
-  #list(pages) {
+  #list(application, pages) {
     const titles = Object.entries(VIEWS).map(([name, [title]]) => [href([name]), title]);
     const own = pages.map(({ id, title }) => [href(["pages", id]), title]);
     const list = document.getElementById("views");
     for (const [address, title] of [...titles, ...own]) {
+      if (address === own[0]?.[0]) list.append(h("span", { className: "group" }, application));
       const link = h("a", { href: address }, title);
       this.#links.set(address, link);
       list.append(link);
@@ -133,8 +137,9 @@ class App {
     document.getElementById("nav").classList.toggle("open", isOpen);
   }
 
-  #show({ path, query }) {
-    const [name = "overview", id] = path;
+  #show({ path: asked, query }) {
+    const path = asked.length ? asked : this.#home;
+    const [name, id] = path;
     const place = path.join("/");
     if (this.#view && place === this.#place) {
       this.#view.query = query;
@@ -142,7 +147,7 @@ class App {
       return;
     }
     this.#place = place;
-    this.#mark(name === "pages" ? href(path) : href([name]));
+    this.#mark(name === "pages" ? href(path) : href([name]), this.#context.forms.get(id)?.title);
     this.#mount(this.#make(name, id), query);
   }
 
@@ -180,12 +185,12 @@ class App {
     history.replaceState(null, "", href(path));
   }
 
-  #mark(current) {
+  #mark(current, other = "Views") {
     for (const [address, link] of this.#links) {
       if (address === current) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    setText(document.getElementById("menu-title"), this.#links.get(current)?.textContent ?? "Views");
+    setText(document.getElementById("menu-title"), this.#links.get(current)?.textContent ?? other);
     this.#unfold(false);
   }
 

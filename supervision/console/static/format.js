@@ -78,7 +78,7 @@ export function time(at) {
 
 /** @param {number} at seconds since 1970 @param {number} now */
 export function moment(at, now = Date.now() / 1000) {
-  return now - at < 12 * 3600 ? time(at) : `${DAY.format(at * 1000)} ${time(at)}`;
+  return Math.abs(now - at) < 12 * 3600 ? time(at) : `${DAY.format(at * 1000)} ${time(at)}`;
 }
 
 /** @param {number} at seconds since 1970 @param {number} now */
@@ -91,13 +91,19 @@ export function plural(number, noun, many = `${noun}s`) {
   return `${count(number)} ${number === 1 ? noun : many}`;
 }
 
-/** @param {string} reason of a crash */
-export function why(reason) {
-  return reason === "crash" ? "crash: somebody asked for it, in a console or by canopy crash" : reason;
+/** @param {{reason: string, asked_by: string | null}} crash */
+export function why({ reason, asked_by }) {
+  return asked_by === null ? reason : `${reason}: ${asked_by} asked for it`;
+}
+
+/** @param {number} used @param {number} limit @param {string} unit */
+export function usage(used, limit, unit) {
+  const text = UNITS[unit] ?? count;
+  return `${text(used)} of ${text(limit)}`;
 }
 
 /** Units of quantities, which the application tells -> how they are written. */
-const UNITS = { bytes, seconds };
+const UNITS = { bytes, seconds, moment: (at) => moment(at) };
 
 /** @param {any} value of any kind, of a page of the application */
 export function anything(value) {

@@ -22,86 +22,47 @@ PAGE = 100
 """Rows of a page."""
 
 
-class Listing(View):
-    """A table of the API.
-
-    Args:
-        path: its path, and the name of the rows in the answer
-        columns: what is shown of a row
-        key: tells rows apart
-        sort: what it is sorted by at first, the largest first; None if it cannot be sorted
-        pages: whether it can be searched and has pages
+class Paged(View):
+    """Shows a table of which the server searches out some rows, and of these one page.
 
     Attributes:
         table: the table itself
+        first: rows before this page
+        total: of all pages
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "search", "Search", key_display="/"),
-        Binding("less_than_sign", "sort(-1)", "Sort by the column before", show=False, key_display="<"),
-        Binding("greater_than_sign", "sort(1)", "Sort by", key_display="< >"),
-        Binding("r", "reverse", "Reverse"),
         Binding("n", "turn(1)", "Next page"),
         Binding("p", "turn(-1)", "Previous page"),
     ]
 
-    def __init__(
-        self,
-        path: str,
-        rows: str,
-        columns: Sequence[Column],
-        key: Callable[[Json], str],
-        *,
-        sort: str | None = None,
-        pages: bool = True,
-        **options: Any,
-    ) -> None:
+    def __init__(self, columns: Sequence[Column] = (), **options: Any) -> None:
         super().__init__(**options)
-        self._path = path
-        self._rows = rows
-        self._columns = columns
-        self._key = key
-        self._sort = sort
-        self._descending = True
-        self._pages = pages
-        self._offset = 0
-        self._total = 0
+        self.table = Rows(columns)
+        self.first = 0
+        self.total = 0
         self._searched = ""
         self._caption = Static(markup=False, classes="caption")
         self._search = Search()
-        self.table = Rows(columns)
 
-    def compose(self) -> Iterable[Widget]:
-        yield self._caption
-        yield self.table
-        yield self._search
-
-    async def load(self, link: Link) -> None:
-        """Show the rows as they are now."""
+    @property
+    def paging(self) -> Json:
+        """Which rows to ask for."""
         search = self._search.value
         if search != self._searched:
-            self._searched, self._offset = search, 0
-        order = {} if self._sort is None else {"sort": self._sort, "order": "desc" if self._descending else "asc"}
-        paging = {"q": search, "offset": self._offset, "limit": PAGE} if self._pages else {}
-        seen = await link.get(self._path, **order, **paging)
-        rows = {self._key(row): row for row in seen[self._rows]}
-        self._total = seen["total"]
-        self.table.show(rows, self._sort or "", self._descending)
-        self._caption.update(Text(self.summary(len(rows)), no_wrap=True))
+            self._searched, self.first = search, 0
+        return {"q": search, "offset": self.first, "limit": PAGE}
 
-    def summary(self, count: int) -> str:
-        """What is shown of how many."""
+    def entitle(self, title: str, count: int) -> None:
+        """Say above the table what it is, and which rows of how many it shows."""
         found = f" with {self._searched!r}" if self._searched else ""
-        which = f"{self._offset + 1:,} to {self._offset + count:,} of " if count < self._total and self._pages else ""
-        return f"{self._path}: {which}{self._total:,}{found}"
+        which = f"{self.first + 1:,} to {self.first + count:,} of " if count < self.total else ""
+        self._caption.update(Text(f"{title}: {which}{self.total:,}{found}", no_wrap=True))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide what this table cannot do."""
-        if action in ("sort", "reverse"):
-            return self._sort is not None
-        if action == "turn":
-            return self._pages and self._total > PAGE
-        return self._pages if action == "search" else True
+        return self.total > PAGE if action == "turn" else True
 
     def focus_main(self) -> None:
         """Put the keyboard on the table."""
@@ -117,6 +78,84 @@ class Listing(View):
     def _search_ended(self, event: Done) -> None:
         event.stop()
         self.focus_main()
+
+    def action_turn(self, pages: int) -> None:
+        """Show the next page, or the one before."""
+        first = self.first + pages * PAGE
+        if 0 <= first < self.total:
+            self.first = first
+            self.post_message(Stale())
+
+    @on(DataTable.RowSelected)
+    def _selected(self) -> None:
+        row = self.table.current
+        if row is not None:
+            self.open(row)
+
+    def open(self, row: Json) -> None:
+        """Show what a row is about."""
+        if row.get("ref") is not None:
+            self.post_message(OpenActor(row["ref"]))
+
+
+class Listing(Paged):
+    """A table of the API.
+
+    Args:
+        path: its path, and the name of the rows in the answer
+        columns: what is shown of a row
+        key: tells rows apart
+        sort: what it is sorted by at first, the largest first; None if it cannot be sorted
+        pages: whether it can be searched and has pages
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("less_than_sign", "sort(-1)", "Sort by the column before", show=False, key_display="<"),
+        Binding("greater_than_sign", "sort(1)", "Sort by", key_display="< >"),
+        Binding("r", "reverse", "Reverse"),
+    ]
+
+    def __init__(
+        self,
+        path: str,
+        rows: str,
+        columns: Sequence[Column],
+        key: Callable[[Json], str],
+        *,
+        sort: str | None = None,
+        pages: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(columns, **options)
+        self._path = path
+        self._rows = rows
+        self._columns = columns
+        self._key = key
+        self._sort = sort
+        self._descending = True
+        self._pages = pages
+
+    def compose(self) -> Iterable[Widget]:
+        yield self._caption
+        yield self.table
+        yield self._search
+
+    async def load(self, link: Link) -> None:
+        """Show the rows as they are now."""
+        order = {} if self._sort is None else {"sort": self._sort, "order": "desc" if self._descending else "asc"}
+        seen = await link.get(self._path, **order, **(self.paging if self._pages else {}))
+        rows = {self._key(row): row for row in seen[self._rows]}
+        self.total = seen["total"]
+        self.table.show(rows, self._sort or "", self._descending)
+        self.entitle(self._path, len(rows))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide what this table cannot do."""
+        if action in ("sort", "reverse"):
+            return self._sort is not None
+        return super().check_action(action, parameters) if self._pages or action not in ("search", "turn") else False
+
+    # Keys.
 
     def action_sort(self, step: int) -> None:
         """Sort by the next column, or the one before."""
@@ -138,27 +177,9 @@ class Listing(View):
         self._descending = not self._descending
         self._begin_anew()
 
-    def action_turn(self, pages: int) -> None:
-        """Show the next page, or the one before."""
-        offset = self._offset + pages * PAGE
-        if 0 <= offset < self._total:
-            self._offset = offset
-            self.post_message(Stale())
-
     def _begin_anew(self) -> None:
-        self._offset = 0
+        self.first = 0
         self.post_message(Stale())
-
-    @on(DataTable.RowSelected)
-    def _selected(self) -> None:
-        row = self.table.current
-        if row is not None:
-            self.open(row)
-
-    def open(self, row: Json) -> None:
-        """Show what a row is about."""
-        if row.get("ref") is not None:
-            self.post_message(OpenActor(row["ref"]))
 
 
 class Actors(Listing):

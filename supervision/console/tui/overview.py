@@ -100,9 +100,5 @@ class Overview(View):
 
 def _limits(seen: Json) -> list[tuple[str, str]]:
     return [
-        (
-            text.clean(limit["name"]),
-            f"{text.bar(limit['share'], BAR)} {text.share(limit['share'])} ({limit['used']:,} of {limit['limit']:,})",
-        )
-        for limit in seen["limits"]
+        (text.clean(limit["name"]), f"{text.bar(limit['share'], BAR)} {text.usage(limit)}") for limit in seen["limits"]
     ]

@@ -33,6 +33,10 @@ class Rows(DataTable[Text]):
         """The row under the cursor."""
         return self._records.get(self._keys()[self.cursor_row]) if self.is_valid_row_index(self.cursor_row) else None
 
+    def reshape(self, columns: Sequence[Column]) -> None:
+        """Show these columns from the next rows on."""
+        self._shown = columns
+
     def show(self, rows: dict[str, Json], sort: str = "", descending: bool = False) -> None:
         """Show rows by their keys, in this order.
 

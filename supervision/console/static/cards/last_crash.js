@@ -36,7 +36,7 @@ export class LastCrashCard {
     if (!last) return;
     this.#at = last.at;
     setText(this.#label, last.label);
-    setText(this.#reason, format.why(last.reason));
+    setText(this.#reason, format.why(last));
     this.#why.hidden = false;
     this.#why.setAttribute("href", href(["crashes", String(last.number)]));
     this.#age(this.#context.overview?.at);

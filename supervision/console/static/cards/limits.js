@@ -9,9 +9,9 @@ export class LimitsCard {
   element = h("section", { className: "card panel" }, h("h3", null, "Limits"), this.#list);
 
   show({ limits }) {
-    reconcile(this.#list, limits, ({ name }) => name, ({ name }) => limit(name), (row, { used, limit, share }) => {
+    reconcile(this.#list, limits, ({ name }) => name, ({ name }) => limit(name), (row, { used, limit, share, unit }) => {
       const [, text, meter] = row.children;
-      setText(text, `${format.count(used)} of ${format.count(limit)}`);
+      setText(text, format.usage(used, limit, unit));
       meter.firstElementChild.style.setProperty("--share", String(Math.min(1, share)));
       row.dataset.level = text.dataset.level = format.level("share", share);
     });

@@ -6,6 +6,8 @@ import { count } from "../format.js";
 import { href, toActor } from "../router.js";
 
 const ROWS = 3;
+const QUIET = "No messages wait. The longest there have been:";
+const NOTHING = "No messages have waited yet.";
 const CONNECTIONS = "Of the connections";
 const ACTORS = "Of all actors";
 const PLACES = { [CONNECTIONS]: "connections", [ACTORS]: "actors" };
@@ -14,7 +16,7 @@ export class MailboxCard {
   element;
 
   #context;
-  #notes = { [CONNECTIONS]: h("p", { className: "soft" }, "Nobody is connected."), [ACTORS]: h("p") };
+  #notes = { [CONNECTIONS]: h("p", { className: "soft" }), [ACTORS]: h("p", { className: "soft" }) };
   #lists = { [CONNECTIONS]: h("ol"), [ACTORS]: h("ol") };
 
   /** @param {import("../app.js").Context} context */
@@ -22,7 +24,7 @@ export class MailboxCard {
     this.#context = context;
     const of = Object.entries(this.#lists).flatMap(([title, list]) => {
       const all = h("a", { href: href([PLACES[title]], { sort: "mailbox", order: "desc" }) }, "All of them");
-      return [h("h4", null, title, all), list, this.#notes[title]];
+      return [h("h4", null, title, all), this.#notes[title], list];
     });
     this.element = h(
       "section",
@@ -42,13 +44,14 @@ export class MailboxCard {
   /** When nothing waits anywhere, the longest there has been is what one can tell. */
   async #fill(title, ask, hrefOf) {
     const isQuiet = this.#context.overview?.waiting === 0;
-    const now = isQuiet ? [] : await ask("mailbox");
-    const rows = now[0]?.mailbox > 0 ? now : await ask("peak");
+    const waiting = isQuiet ? [] : (await ask("mailbox")).filter(({ mailbox }) => mailbox > 0);
+    const rows = waiting.length ? waiting : (await ask("peak")).filter(({ peak }) => peak > 0);
     const make = () => h("li", { className: "row" }, h("span", { className: "label" }), h("span", { className: "soft" }));
-    this.#notes[title].hidden = rows.length > 0;
+    this.#notes[title].hidden = waiting.length > 0;
+    setText(this.#notes[title], rows.length ? QUIET : NOTHING);
     reconcile(this.#lists[title], rows, hrefOf, make, (row, item) => {
       setLink(row.firstElementChild, hrefOf(item), item.name || (item.user ?? item.label));
-      setText(row.lastElementChild, `${item.mailbox ? `${count(item.mailbox)} waiting` : "empty now"}, peak ${count(item.peak)}`);
+      setText(row.lastElementChild, `${item.mailbox ? `${count(item.mailbox)} waiting, ` : ""}peak ${count(item.peak)}`);
     });
   }
 

@@ -23,7 +23,7 @@ const COLUMNS = [
   column("backlog", "Backlog", ({ backlog }) => format.bytes(backlog), { ...NUMBER, hint: "What it has not taken yet" }),
   column("bytes_in", "In", ({ bytes_in }) => format.bytes(bytes_in), { ...NUMBER }),
   column("bytes_out", "Out", ({ bytes_out }) => format.bytes(bytes_out), { ...NUMBER }),
-  column("round_trip", "Round trip", ({ round_trip }) => format.seconds(round_trip), { ...NUMBER }),
+  column("round_trip", "Round trip", ({ round_trip }) => format.seconds(round_trip), { ...NUMBER, hint: "Measured by pings; the first one comes some 20 seconds after the client" }),
   column("compressed", "Compressed", ({ compressed }) => (compressed ? "yes" : "no")),
 ];
 

@@ -50,7 +50,7 @@ export class CrashView {
   #show({ crash, path, message, recent, state, traceback, case: test }) {
     this.title = `Crash ${crash.number}: ${crash.label}`;
     setText(this.#heading, `${crash.label} crashed`);
-    setText(this.#reason, format.why(crash.reason));
+    setText(this.#reason, format.why(crash));
     facts(this.#facts, [
       ["When", `${format.moment(crash.at)}, ${format.ago(crash.at, this.#context.overview?.at)}`],
       ["It handled", message === "None" ? "nothing" : message],

@@ -23,7 +23,7 @@ export class CrashesView {
     columns: [
       column("number", "No.", ({ number }) => String(number), { ...FIXED, number: true }),
       { name: "label", label: "Actor", ...FIXED, show: ({ number, label }, cell) => setLink(cell, href(["crashes", String(number)]), label) },
-      column("reason", "Reason", ({ reason }) => reason, { ...FIXED, wide: true }),
+      column("reason", "Reason", (crash) => format.why(crash), { ...FIXED, wide: true }),
       column("kind", "Kind", ({ kind }) => kind, { ...FIXED }),
       column("at", "When", ({ at }) => format.moment(at), { ...FIXED, number: true }),
       column("ago", "", ({ at }) => format.ago(at, this.#context.overview?.at), { ...FIXED, number: true }),

@@ -25,6 +25,8 @@ export class FormView {
   #isWanted = false;
   /** Counts what was asked: only the last answer is shown. */
   #asked = 0;
+  /** The values that were asked about last, and what was told of them; each as JSON. */
+  #shown = { values: "", told: "" };
 
   /** @param {import("../app.js").Context} context @param {any} form */
   constructor(context, form) {
@@ -48,6 +50,7 @@ export class FormView {
   set query(query) {
     for (const { name, kind, value } of this.#form.fields) fill(this.#inputs.get(name), kind, query[name] ?? value);
     this.#asked += 1;
+    this.#shown = { values: "", told: "" };
     this.#entry.hidden = false;
     this.#result.hidden = true;
     this.#isWanted = Object.keys(query).length > 0;
@@ -60,12 +63,29 @@ export class FormView {
     await this.#preview();
   }
 
+  get #values() {
+    return Object.fromEntries(this.#form.fields.map(({ name, kind }) => [name, read(this.#inputs.get(name), kind)]));
+  }
+
+  /** What has not changed stays as it is: somebody may be about to press its button. */
   async #preview() {
-    const values = Object.fromEntries(this.#form.fields.map(({ name, kind }) => [name, read(this.#inputs.get(name), kind)]));
-    await this.#send(values, "0", ({ told }) => this.#propose(values, told));
+    const values = this.#values;
+    await this.#send(values, "0", ({ told }) => {
+      const before = this.#shown.told;
+      this.#shown = { values: JSON.stringify(values), told: JSON.stringify(told) };
+      if (this.#shown.told !== before) this.#propose(told);
+    });
+  }
+
+  /** What is done is what was told: if a field has changed since, that is told first, and done if it is still the same. */
+  async #agree(agreed) {
+    const before = this.#shown.told;
+    if (JSON.stringify(this.#values) !== this.#shown.values) await this.#preview();
+    if (before === this.#shown.told && JSON.stringify(this.#values) === this.#shown.values) await this.#do({ ...this.#values, ...agreed });
   }
 
   async #do(values) {
+    for (const button of this.#result.querySelectorAll("button")) button.disabled = true;
     await this.#send(values, "1", ({ told }) => {
       this.#entry.hidden = true;
       const another = { label: `${this.#form.title}…`, press: () => this.#context.router.replace(`#/forms/${this.#form.id}`) };
@@ -76,19 +96,20 @@ export class FormView {
   async #send(values, apply, then) {
     this.#asked += 1;
     const asked = this.#asked;
-    for (const button of this.#result.querySelectorAll("button")) button.disabled = true;
     try {
       const answer = await this.#context.api.send(this.#form, { ...values, apply });
       if (asked === this.#asked) then(answer);
     } catch (error) {
-      if (asked === this.#asked) this.#say(h("p", { className: "banner", role: "alert" }, error.message));
+      if (asked !== this.#asked) return;
+      this.#shown = { values: "", told: "" };
+      this.#say(h("p", { className: "banner", role: "alert" }, error.message));
     }
   }
 
-  #propose(values, told) {
+  #propose(told) {
     const [confirm, text] = Object.entries(told.confirm)[0] ?? [];
     const button = h("button", { type: "button", className: "button primary danger" }, this.#form.verb);
-    button.addEventListener("click", () => this.#do(confirm ? { ...values, [confirm]: "1" } : values));
+    button.addEventListener("click", () => this.#agree(confirm ? { [confirm]: "1" } : {}));
     const box = h("input", { type: "checkbox" });
     box.addEventListener("change", (event) => {
       event.stopPropagation();

@@ -16,7 +16,7 @@ export class NamesView {
   #clear = h("button", { type: "button", className: "pill", title: "Show all tables again", hidden: true });
   #names = new Table({
     caption: "Names",
-    search: "Key or label",
+    search: "Name, topic or label",
     empty: "Nobody holds a name.",
     keyOf: ({ table, key, ref }) => `${table}\n${key}\n${ref}`,
     isLink: true,
@@ -25,7 +25,7 @@ export class NamesView {
       { name: "key", label: "Name or topic", wide: true, ...FIXED, show: ({ key, ref }, cell) => setLink(cell, toActor(ref), key) },
       column("table", "Table", ({ table }) => table || "names", FIXED),
       column("label", "Held by", ({ label, ref }) => `${label} (${ref})`, FIXED),
-      column("value", "Value", ({ value }) => (value === "None" ? "" : value), { ...FIXED }),
+      column("value", "Value", ({ value }) => value ?? "", FIXED),
     ],
   });
   /** @param {import("../app.js").Context} context */
