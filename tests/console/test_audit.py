@@ -144,8 +144,8 @@ async def test_flood_of_failed_logins_and_refusals_is_a_bounded_number_of_lines(
 TEXTS = st.text() | st.sampled_from(["\x85", "\u2028", "\u202e", "\x9b31m", "\U000e0001"])
 
 
-@given(TEXTS, TEXTS, TEXTS, TEXTS)
-def test_line_is_one_whatever_is_in_it_and_harmless_on_a_terminal(*texts: str) -> None:
+@given(st.tuples(TEXTS, TEXTS, TEXTS, TEXTS))
+def test_line_is_one_whatever_is_in_it_and_harmless_on_a_terminal(texts: tuple[str, str, str, str]) -> None:
     line = Line(0.0, *texts).encode().decode()
     assert line.endswith("\n")
     assert line[:-1].isprintable()
