@@ -19,10 +19,10 @@ from typing import Any
 
 from actors.exits import ExitReason
 from actors.gen_server import GenServer
-from actors.process import Process
-from actors.ref import Ref
-from actors.scheduler import ProcessThread, Scheduler
-from actors.system import watch
+from actors.kernel.process import Process
+from actors.kernel.ref import Ref
+from actors.kernel.scheduler import ProcessThread, Scheduler
+from actors.kernel.system import watch
 
 Outcome = tuple[Any, BaseException | None]
 Job = tuple[Callable[..., Any], tuple[Any, ...], "asyncio.Future[Outcome]"]

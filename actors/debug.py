@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol, TypeVar, cast
 
-from actors.cell import Cell, Status
+from actors.kernel.cell import Cell, Status
 from actors.exits import NOPROC, ExitReason
 from actors.failures import CallExit
-from actors.process import Process
-from actors.ref import Ref, Target
-from actors.report import LONGEST_STATE, CrashReport, History, Inspected, inspect_process
-from actors.scheduler import Scheduler
+from actors.kernel.process import Process
+from actors.kernel.ref import Ref, Target
+from actors.kernel.report import LONGEST_STATE, CrashReport, History, Inspected, inspect_process
+from actors.kernel.scheduler import Scheduler
 
 P = TypeVar("P", bound=Process)
 

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from actors.call import Call
+from actors.kernel.call import Call
 from actors.gen_server import Cast
 
 State: TypeAlias = Any

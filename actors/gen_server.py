@@ -10,14 +10,14 @@ from functools import partial
 from types import CoroutineType
 from typing import Any, Final
 
-from actors.call import Ask, Call, checked_timeout
-from actors.cell import FOR_KERNEL, log
+from actors.kernel.call import Ask, Call, checked_timeout
+from actors.kernel.cell import FOR_KERNEL, log
 from actors.describe import describe
-from actors.directives import IGNORE, Directive, Stop
+from actors.kernel.directives import IGNORE, Directive, Stop
 from actors.exits import TIMEOUT, ExitReason
-from actors.process import Process
-from actors.ref import Ref, Target
-from actors.scheduler import Scheduler
+from actors.kernel.process import Process
+from actors.kernel.ref import Ref, Target
+from actors.kernel.scheduler import Scheduler
 
 
 class Cast:

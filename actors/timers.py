@@ -6,9 +6,9 @@ import asyncio
 import math
 from typing import Any
 
-from actors.ref import Ref, Target
-from actors.scheduler import Scheduler
-from actors.system import send
+from actors.kernel.ref import Ref, Target
+from actors.kernel.scheduler import Scheduler
+from actors.kernel.system import send
 
 
 class Timer:

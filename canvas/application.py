@@ -11,22 +11,22 @@ from dataclasses import replace
 from functools import partial
 
 from actors import Ref
-from canvas.accepted import Accepted
-from canvas.bans import FILE as BANS
-from canvas.bans import Bans
-from canvas.broadcaster import SILENCE, Broadcaster
-from canvas.canvas import MAX_WAITING, Canvas
+from canvas.live.accepted import Accepted
+from canvas.users.bans import FILE as BANS
+from canvas.users.bans import Bans
+from canvas.live.broadcaster import SILENCE, Broadcaster
+from canvas.live.canvas import MAX_WAITING, Canvas
 from canvas.config import Config
-from canvas.doors import load_tls, open_console, open_doors, policy_of
-from canvas.encoder import MAX_TILES, Encoder
-from canvas.folder import Folder
-from canvas.guests import Guests
-from canvas.held import Held, Meter
-from canvas.historian import BlockingHistorian, Historian
-from canvas.identity import Identities, read_keys
-from canvas.images import MAX_KEPT, Images
-from canvas.moderation import BAN, LIFT, Moderation
-from canvas.pages import (
+from canvas.listeners import load_tls, open_console, open_doors, policy_of
+from canvas.live.snapshot_encoder import MAX_TILES, Encoder
+from canvas.data_dir import Folder
+from canvas.live.guests import Guests
+from canvas.live.held import Held, Meter
+from canvas.history.historian import BlockingHistorian, Historian
+from canvas.users.identity import Identities, read_keys
+from canvas.web.images import MAX_KEPT, Images
+from canvas.admin.moderation import BAN, LIFT, Moderation
+from canvas.admin.pages import (
     BansPage,
     CanvasPage,
     PeoplePage,
@@ -35,12 +35,12 @@ from canvas.pages import (
     look_at_store,
     measure_store,
 )
-from canvas.people import People
-from canvas.pixel import MOST_WAITING, SHARE
-from canvas.rollback import Rollback
-from canvas.room import Allowances, Room, Viewer
-from canvas.routes import Routes
-from canvas.states import MAX_BYTES
+from canvas.admin.people import People
+from canvas.web.pixel_history import MOST_WAITING, SHARE
+from canvas.admin.rollback import Rollback
+from canvas.live.room import Allowances, Room, Viewer
+from canvas.web.routes import Routes
+from canvas.live.snapshot_cache import MAX_BYTES
 from canvas.store import (
     DATABASE,
     About,
@@ -51,8 +51,8 @@ from canvas.store import (
     StoreServer,
     UnusableStore,
 )
-from canvas.visit import visit_of
-from canvas.waiting import Waiting
+from canvas.live.visit import visit_of
+from canvas.live.waiting import Waiting
 from registry import Keys, Registry, Table
 from supervision import Application, Backoff, ChildType, Strategy, Supervisor, child
 from supervision.console import Act, Client, Console, Sources, Usage

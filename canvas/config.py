@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from actors.portable import PortableException
-from canvas.area import Area
-from canvas.rate_limit import RateLimit
-from canvas.rules import Cooldown, Rules
+from canvas.board.area import Area
+from supervision.server.rate_limit import RateLimit
+from canvas.board.rules import Cooldown, Rules
 from canvas.store import Durability
-from supervision.console.sessions import Access
+from supervision.console.api.principals import Access
 from supervision.server import SAME_HOST, Origins, Proxies, read_base_path
 
 STORES = ("sqlite", "memory")

@@ -47,8 +47,8 @@ LIBRARIES = {
 CYCLES = [
     # One data structure: a process, its calls, references and ties to others, and what runs it.
     {
-        "actors.call", "actors.cell", "actors.life", "actors.links", "actors.process", "actors.ref",
-        "actors.scheduler", "actors.signals",
+        "actors.call", "actors.kernel.cell", "actors.kernel.life", "actors.kernel.links", "actors.kernel.process", "actors.kernel.ref",
+        "actors.kernel.scheduler", "actors.kernel.signals",
     },
     # A socket, its two directions, and the connection's wire; to be cut.
     {
@@ -68,7 +68,7 @@ IMPURE = {
 KERNEL_ATTRIBUTES = {"_cell", "_process", "_kernel"}
 """Attributes that lead from a reference to the kernel's side of a process, which `actors.debug` shows to others."""
 
-KERNEL_MODULES = ("actors.cell",)
+KERNEL_MODULES = ("actors.kernel.cell",)
 """Modules that only `actors` may import."""
 
 
@@ -187,18 +187,18 @@ def test_only_actors_reaches_into_the_kernel() -> None:
         ("def f(ref):\n    return [insides._kernel._idle for insides in ref]", "_kernel"),
         ("getattr(ref, '_cell', None)", "_cell"),
         ("ref._cell = None", "_cell"),
-        ("from actors.cell import Cell", "actors.cell.Cell"),
-        ("if TYPE_CHECKING:\n    from actors import cell", "actors.cell"),
-        ("import actors.cell", "actors.cell"),
+        ("from actors.cell import Cell", "actors.kernel.cell.Cell"),
+        ("if TYPE_CHECKING:\n    from actors import cell", "actors.kernel.cell"),
+        ("import actors.cell", "actors.kernel.cell"),
     ],
 )
 def test_the_check_finds_a_planted_look_into_the_kernel(source: str, found: str) -> None:
-    assert [use.partition(" ")[2] for use in kernel_uses("supervision.console.snapshot", source)] == [found]
+    assert [use.partition(" ")[2] for use in kernel_uses("supervision.console.inspection.snapshot", source)] == [found]
 
 
 def test_the_check_lets_debug_and_other_names_pass() -> None:
     source = "from actors.debug import view\nself._cells = view(ref)\nprocess = _process\ncanvas.cell = 1"
-    assert kernel_uses("supervision.console.snapshot", source) == []
+    assert kernel_uses("supervision.console.inspection.snapshot", source) == []
 
 
 @pytest.mark.parametrize(
@@ -210,11 +210,11 @@ def test_the_check_lets_debug_and_other_names_pass() -> None:
         ("protocol.frames", "from http import client", "http.client"),
         ("protocol.frames", "import structlog", "structlog"),
         ("protocol.frames", "from actors import Ref", "actors.Ref"),
-        ("actors.process", "import supervision", "supervision"),
-        ("actors.process", "def f():\n    from registry import Registry", "registry.Registry"),
-        ("actors.process", "if TYPE_CHECKING:\n    from canvas.grid import Grid", "canvas.grid.Grid"),
-        ("actors.process", "import orjson", "orjson"),
-        ("actors.process", "from actors.testing import run", "actors.testing.run"),
+        ("actors.kernel.process", "import supervision", "supervision"),
+        ("actors.kernel.process", "def f():\n    from registry import Registry", "registry.Registry"),
+        ("actors.kernel.process", "if TYPE_CHECKING:\n    from canvas.grid import Grid", "canvas.board.grid.Grid"),
+        ("actors.kernel.process", "import orjson", "orjson"),
+        ("actors.kernel.process", "from actors.testing import run", "actors.testing.run"),
         ("actors.testing.kit", "from supervision import child", "supervision.child"),
         ("supervision.supervisor", "from supervision.server import tree", "supervision.server.tree"),
         ("supervision.supervisor", "from supervision import server", "supervision.server"),
@@ -227,8 +227,8 @@ def test_the_check_lets_debug_and_other_names_pass() -> None:
         ("supervision.console.web", "import canvas", "canvas"),
         ("registry.registry", "import supervision.server", "supervision.server"),
         ("registry.registry", "from supervision import Supervisor", "supervision.Supervisor"),
-        ("canvas.grid", "import pykka", "pykka"),
-        ("canvas.grid", "import requests", "requests"),
+        ("canvas.board.grid", "import pykka", "pykka"),
+        ("canvas.board.grid", "import requests", "requests"),
     ],
 )
 def test_the_check_finds_a_planted_violation(module: str, source: str, imported: str) -> None:
@@ -241,7 +241,7 @@ def test_the_check_finds_a_planted_violation(module: str, source: str, imported:
     [
         ("protocol.masking", "import numpy as np\nimport struct\nfrom http import HTTPStatus"),
         ("protocol.session", "from protocol.frames import Frame\nfrom . import frames\nfrom .frames import Frame"),
-        ("actors.process", "import pykka, structlog, asyncio, threading"),
+        ("actors.kernel.process", "import pykka, structlog, asyncio, threading"),
         ("supervision.server.wire", "from supervision import Supervisor\nfrom protocol import Session\nimport socket"),
         ("supervision.console.web", "from registry import Registry\nfrom supervision.server import Server"),
         ("registry.groups", "from protocol import CloseCode\nfrom actors import GenServer"),

@@ -8,7 +8,7 @@
 Nothing takes real time: the clock jumps to the next timer when nothing else can run. See docs/testing.md.
 """
 
-from actors.system import watch
+from actors.kernel.system import watch
 from actors.testing.chance import Chance, Plan, Stream
 from actors.testing.clock import Deadlock, Livelock, Stuck, VirtualLoop
 from actors.testing.exploration import Found, explore

@@ -10,11 +10,11 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVarTuple, Unpack
 
 from actors.describe import describe
-from actors.scheduler import Scheduler
+from actors.kernel.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from actors.call import Call
-    from actors.cell import Cell
+    from actors.kernel.call import Call
+    from actors.kernel.cell import Cell
 
 
 Ts = TypeVarTuple("Ts")

@@ -15,17 +15,17 @@ from typing import Any, TypeVar
 
 import structlog
 
-from actors.call import call
-from actors.cell import Cell
+from actors.kernel.call import call
+from actors.kernel.cell import Cell
 from actors.describe import describe
 from actors.exits import KILL, SHUTDOWN, ExitReason
 from actors.gen_server import GenServer
 from actors.guard import pass_interrupt_on
-from actors.process import start, start_link, start_successor
-from actors.ref import Ref
-from actors.report import CrashReport
-from actors.scheduler import Scheduler
-from actors.system import down, send_exit, stop
+from actors.kernel.process import start, start_link, start_successor
+from actors.kernel.ref import Ref
+from actors.kernel.report import CrashReport
+from actors.kernel.scheduler import Scheduler
+from actors.kernel.system import down, send_exit, stop
 from actors.testing.chance import Chance, Plan
 from actors.testing.clock import VirtualLoop
 from actors.testing.orders import Order, by_chance, by_priority

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from actors.cell import Cell
+    from actors.kernel.cell import Cell
 
 Order: TypeAlias = Callable[["deque[Cell]"], int]
 """Takes the run queue, returns the position of the one to run."""

@@ -7,14 +7,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from actors.cell import Status
+from actors.kernel.cell import Status
 from actors.exits import ExitReason
 from actors.gen_server import GenServer
-from actors.process import start
-from actors.ref import Monitor, Ref
-from actors.scheduler import Scheduler
-from actors.signals import Down
-from actors.system import down, send_exit
+from actors.kernel.process import start
+from actors.kernel.ref import Monitor, Ref
+from actors.kernel.scheduler import Scheduler
+from actors.kernel.signals import Down
+from actors.kernel.system import down, send_exit
 from actors.testing.clock import VirtualLoop
 
 Pattern: TypeAlias = Any

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from canvas.area import SHIFT, TILE
-from canvas.grid import Change
+from canvas.board.area import SHIFT, TILE
+from canvas.board.grid import Change
 
 RECORD = np.dtype([("x", "<u2"), ("y", "<u2"), ("color", "<u4"), ("user", "<u4")])
 """One change: 12 bytes. Whom the number of a user means, the store knows."""

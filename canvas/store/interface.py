@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, Literal, Protocol
 
-from canvas.grid import Change, Grid
+from canvas.board.grid import Change, Grid
 from canvas.store.chunk import Cells, Chunk, Local
 from canvas.store.turn import Pace
 

@@ -9,8 +9,8 @@ from itertools import islice
 
 import numpy as np
 
-from canvas.area import columns_of
-from canvas.grid import Change, Grid
+from canvas.board.area import columns_of
+from canvas.board.grid import Change, Grid
 from canvas.store.chunk import Cells, Chunk, Local, chosen, pack
 from canvas.store.dating import was_ahead
 from canvas.store.interface import Durability, StoreError

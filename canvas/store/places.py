@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from canvas.area import TILE
+from canvas.board.area import TILE
 from canvas.store.chunk import Cells, Chunk, Local
 from canvas.store.interface import StoreError
 

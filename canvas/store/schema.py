@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.log import get_logger
-from canvas.files import sync
+from canvas.store.files import sync
 from canvas.store.interface import Durability, StoreError, UnusableStore
 
 log = get_logger("canopy.store")

@@ -10,7 +10,7 @@ from typing import Any
 from actors import Call, GenServer, Ref, Target, cast
 from actors.blocking import BlockingServer
 from actors.shown import shown
-from canvas.grid import Change, Grid
+from canvas.board.grid import Change, Grid
 from canvas.store.interface import Durability, Store, StoreError
 
 LOOK_EVERY = 2_000

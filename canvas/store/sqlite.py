@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from actors.log import get_logger
-from canvas.grid import Change, Grid
+from canvas.board.grid import Change, Grid
 from canvas.store import rows, schema
 from canvas.store.chunk import pack
 from canvas.store.dating import was_ahead

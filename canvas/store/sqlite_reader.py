@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from canvas.area import SHIFT, TILE, Area, columns_of
-from canvas.grid import Grid
+from canvas.board.area import SHIFT, TILE, Area, columns_of
+from canvas.board.grid import Grid
 from canvas.store import places, rows, schema
 from canvas.store.chunk import RECORD, Cells, Chunk, Local, chosen, join
 from canvas.store.interface import NotIndexed, StoreError

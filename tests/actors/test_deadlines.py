@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors import NO_REPLY, Call, CallExit, GenServer, Scheduler, call, cast, start
-from actors.deadlines import COMPACT_AT, Deadlines
+from actors.kernel.deadlines import COMPACT_AT, Deadlines
 from actors.testing import run
 from tests.support.scenarios import simulated
 

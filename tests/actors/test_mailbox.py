@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.mailbox import Mailbox
+from actors.kernel.mailbox import Mailbox
 
 
 def filled(*messages: object, high_water: int = 10) -> Mailbox:

@@ -15,7 +15,7 @@ import pytest
 
 from actors import CallFailure, Crash, GenServer, Ref, Shutdown, start
 from actors.portable import PortableException
-from actors.ref import Monitor, Via
+from actors.kernel.ref import Monitor, Via
 from actors.testing import run
 from actors.testing.chance import Plan
 from protocol import CloseCode

@@ -12,7 +12,7 @@ import pytest
 from pykka._envelope import Envelope
 
 from actors import NOPROC, BlockingOnLoopError, CallExit, Crash, LoopFuture, Process, Ref, StartError, down, start
-from actors.mailbox import Mailbox
+from actors.kernel.mailbox import Mailbox
 from actors.testing import kill, quiet
 from tests.support.puppet import Puppet, puppet
 from tests.support.scenarios import live, simulated

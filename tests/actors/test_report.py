@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from actors import GenServer, Inspection, Scheduler, Shown, Stop, cast, debug, down, shown, start
-from actors.report import KEPT
+from actors.kernel.report import KEPT
 from actors.testing import kill, quiet
 from supervision import Supervisor, child
 from tests.support.scenarios import simulated

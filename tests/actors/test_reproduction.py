@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors import CallExit, Cast, Crash, GenServer, Ref, Scheduler, cast, down, start
-from actors.call import Call
+from actors.kernel.call import Call
 from actors.debug import crash_reports
 from actors.describe import examine, examine_state
 from actors.gen_statem import GenStateMachine, Info, Next

@@ -10,8 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors import GenServer, Scheduler, cast, send, start
-from actors.mailbox import HIGH_WATER
-from actors.scheduler import MESSAGES_PER_TURN
+from actors.kernel.mailbox import HIGH_WATER
+from actors.kernel.scheduler import MESSAGES_PER_TURN
 from actors.testing import VirtualLoop, kill, quiet, run
 from tests.support.puppet import puppet
 from tests.support.scenarios import live, simulated

@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors import KILL, Call, CallExit, GenServer, Ref, Scheduler, call, cast, down, send_exit, start, watch
-from actors.cell import Cell
+from actors.kernel.cell import Cell
 from actors.testing import run
 from tests.support.puppet import Puppet, nothing, puppet
 from tests.support.scenarios import live, simulated

@@ -11,7 +11,7 @@ import pytest
 
 from actors import GenServer, Ref, call
 from actors.testing import Kit
-from canvas.binary_codec import BINARY
+from canvas.messages.binary_codec import BINARY
 from tests.bench.soak import clients
 from tests.bench.soak.judge import EXACT, FLAT, HOUR, Flat, judge, not_restored, slope
 from tests.bench.soak.plot import PANEL_HEIGHT, WIDTH, Panel, draw
@@ -47,7 +47,7 @@ def run_of(**series: Sequence[float]) -> Run:
         start=AT_REST,
         end=AT_REST,
         samples=samples,
-        classes={"canvas.grid.Change": (1, 2)},
+        classes={"canvas.board.grid.Change": (1, 2)},
         visits={"floods": 3},
         ended={"floods": 1},
         load=(0, ["0 acknowledged pixels lost"]),
@@ -173,7 +173,7 @@ async def test_census_counts_timers_calls_and_objects(kit: Kit) -> None:
     after = take_census(loop)
     asking.cancel()
     assert after.calls == before.calls + 1
-    assert after.classes["actors.ref.Ref"] >= 1
+    assert after.classes["actors.kernel.ref.Ref"] >= 1
     assert after.objects > 1_000
     assert after.timers == before.timers + 4
 

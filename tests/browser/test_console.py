@@ -11,8 +11,8 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
 from actors import GenServer, Ref, call, cast, down, start, whereis
-from supervision.console.gate import COOKIE
-from supervision.console.pages import FOLDER
+from supervision.console.web.gate import COOKIE
+from supervision.console.web.static_files import FOLDER
 from tests.support.console import Asker, console
 from tests.support.instance import connection_of
 from tests.support.scenarios import live

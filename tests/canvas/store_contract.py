@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canvas.area import TILE
-from canvas.grid import Change, Grid
+from canvas.board.area import TILE
+from canvas.board.grid import Change, Grid
 from canvas.store import Reader, Store
 from canvas.store.dating import MOST_BACK, NOT_BEFORE
 

@@ -12,10 +12,10 @@ import pytest
 from actors import whereis
 from actors.debug import force_exit, resume, suspend
 from actors.testing import quiet, settle
-from canvas.area import Area
-from canvas.grid import Change
-from canvas.rate_limit import RateLimit
-from canvas.rules import Cooldown
+from canvas.board.area import Area
+from canvas.board.grid import Change
+from supervision.server.rate_limit import RateLimit
+from canvas.board.rules import Cooldown
 from canvas.store import MemoryStore, StoreError
 from supervision.server import Policy
 from tests.support.failing_store import full_disk
@@ -321,7 +321,7 @@ async def test_commit_that_hangs_holds_the_end_of_a_painter_for_a_bounded_time_a
 async def test_end_waits_for_nothing_when_too_much_waits_for_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr("canvas.canvas.MAX_WAITING", 2)
+    monkeypatch.setattr("canvas.live.canvas.MAX_WAITING", 2)
     loop = asyncio.get_running_loop()
     async with simulation(tmp_path) as canvas:
         ann, bob = await canvas.join(), await canvas.join()

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from actors.debug import processes
 from actors.testing import run, settle
-from canvas.errors import BadMessage
-from canvas.json_codec import decode
-from canvas.values import ClientPixelUpdate
+from canvas.board.errors import BadMessage
+from canvas.messages.json_codec import decode
+from canvas.messages.values import ClientPixelUpdate
 from protocol import Opcode, encode_frame
 from tests.support.instance import Simulation, simulation
 from tests.support.virtual_network import MASK, VirtualClient

@@ -8,7 +8,7 @@ import pytest
 from actors import whereis
 from actors.debug import force_exit, resume, suspend
 from actors.testing import quiet
-from canvas import encoder
+from canvas.live import snapshot_encoder as encoder
 from tests.support.instance import Simulation, connection_of, mended, simulation
 from tests.support.scenarios import simulated
 from tests.support.screen import Pixels

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas.bans import BadBans, BadTarget, Ban, Bans, canonical
+from canvas.users.bans import BadBans, BadTarget, Ban, Bans, canonical
 
 
 def bans_of(folder: Path) -> Bans:

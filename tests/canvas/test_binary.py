@@ -9,18 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas.area import TILE, Area
-from canvas.binary_codec import (
-    BINARY,
-    MAX_CHANGES,
-    decode,
-    encode_snapshot,
-)
-from canvas.errors import BadMessage
-from canvas.grid import Change
-from canvas.rate_limit import RateLimit
-from canvas.rules import Rules
-from canvas.values import (
+from canvas.board.area import TILE, Area
+from canvas.messages.binary_codec import BINARY, MAX_CHANGES, decode, encode_snapshot
+from canvas.board.errors import BadMessage
+from canvas.board.grid import Change
+from supervision.server.rate_limit import RateLimit
+from canvas.board.rules import Rules
+from canvas.messages.values import (
     ClientCursorMove,
     ClientMessage,
     ClientPixels,

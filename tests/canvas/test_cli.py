@@ -35,9 +35,9 @@ from actors import SHUTDOWN, GenServer, Ref, start
 from actors.debug import force_exit
 from canvas.application import CanvasApplication
 from canvas.cli import main
-from canvas.doors import MAX_DISMISSALS, OTHER_FILES, Room
+from canvas.listeners import MAX_DISMISSALS, OTHER_FILES, Room
 from supervision import GAVE_UP
-from supervision.console.client import ask_admin
+from supervision.console.terminal.client import ask_admin
 from tests.support.full_pipe import FullPipe
 from tests.support.instance import new_application, running
 from tests.support.scenarios import live

@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from canvas.clock import HELD, SAME, WallClock, elapsed
+from canvas.live.clock import HELD, SAME, WallClock, elapsed
 
 NOW = 1_700_000_000.0
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas.area import Area
+from canvas.board.area import Area
 from canvas.config import Config, ConfigError, read_config, read_toml
-from canvas.rate_limit import RateLimit
-from canvas.rules import Cooldown
-from supervision.console.sessions import Access
+from supervision.server.rate_limit import RateLimit
+from canvas.board.rules import Cooldown
+from supervision.console.api.principals import Access
 from supervision.server import ANY_ORIGIN, SAME_HOST, Origins, Proxies
 
 

@@ -15,7 +15,7 @@ import pytest
 from actors import Ref, call, cast, down, send_exit, whereis
 from actors.debug import ProcessInfo, force_exit, processes
 from actors.testing import Probe, kill, quiet, run, settle
-from canvas.canvas import GetPicture
+from canvas.live.canvas import GetPicture
 from canvas.store import MemoryStore
 from tests.support.client import assert_same_canvas, paint_together
 from tests.support.instance import Simulation, connection_of, find_child, mended, simulation

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from canvas.config import Config
-from canvas.doors import MAX_DISMISSALS, OTHER_FILES, Room, make_room, policy_of
+from canvas.listeners import MAX_DISMISSALS, OTHER_FILES, Room, make_room, policy_of
 from protocol import Compression, Limits
 from supervision.server.addresses import Proxies
 

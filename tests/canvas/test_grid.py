@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas.area import TILE, Area
-from canvas.grid import Change, Grid
-from canvas.json_pixels import pixels_json
+from canvas.board.area import TILE, Area
+from canvas.board.grid import Change, Grid
+from canvas.messages.json_pixels import pixels_json
 
 WIDTH, HEIGHT, BACKGROUND = 5, 4, 0xFFFFFF
 COLORS = st.sampled_from([BACKGROUND, 0x000000, 0x00000A, 0xFF0000, 0x123ABC])

@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from actors import cast, start
 from actors.testing import quiet
-from canvas.historian import PIXELS_PER_CHANGE, SNAPSHOT_EVERY, Historian
+from canvas.history.historian import PIXELS_PER_CHANGE, SNAPSHOT_EVERY, Historian
 from canvas.store import LookForSnapshot, MemoryStore, StoreError
 from canvas.store.memory import MemoryReader
 from tests.support.scenarios import simulated

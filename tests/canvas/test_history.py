@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas.area import Area
-from canvas.grid import Grid
-from canvas.history import Selection, undo
+from canvas.board.area import Area
+from canvas.board.grid import Grid
+from canvas.history.queries import Selection, undo
 from canvas.store import Chunk
 from canvas.store.chunk import RECORD
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas.identity import COOKIE, KEY, MAX_AGE, Identities, read_keys, rotate_keys
+from canvas.users.identity import COOKIE, KEY, MAX_AGE, Identities, read_keys, rotate_keys
 from protocol import Headers, Request
 
 

@@ -14,11 +14,11 @@ from PIL import Image
 from actors import CallExit, call, start
 from actors.debug import resume, suspend
 from actors.testing import quiet, settle
-from canvas import png
-from canvas.canvas import Picture
-from canvas.grid import Grid
-from canvas.held import Meter
-from canvas.images import MAX_KEPT, EncodePng, Images, Png
+from canvas.board import png
+from canvas.live.canvas import Picture
+from canvas.board.grid import Grid
+from canvas.live.held import Meter
+from canvas.web.images import MAX_KEPT, EncodePng, Images, Png
 from tests.support.instance import new_application, running
 from tests.support.raw_socket import get
 from tests.support.scenarios import live, simulated

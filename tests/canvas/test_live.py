@@ -368,7 +368,7 @@ async def test_newcomers_are_let_in_while_the_listener_crashes(tmp_path: Path) -
 async def test_visitor_whose_handler_always_crashes_is_closed_with_1011_and_neighbours_never_notice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from canvas.visitor import Visitor
+    from canvas.live.visitor import Visitor
 
     received = Visitor.received
 

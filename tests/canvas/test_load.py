@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from actors.debug import processes
-from canvas import load
-from canvas.chaos import crash_at_random
-from canvas.cli import app
-from canvas.load import Painter, Report, paint
+from canvas.cli import load
+from canvas.cli.chaos import crash_at_random
+from canvas.cli.commands import app
+from canvas.cli.load import Painter, Report, paint
 from canvas.store import MemoryStore, StoreError
-from supervision.console.client import AdminError
+from supervision.console.terminal.client import AdminError
 from tests.support.instance import new_application, running
 from tests.support.scenarios import live
 

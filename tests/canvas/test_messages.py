@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas.area import Area
-from canvas.errors import BadMessage
-from canvas.grid import Change
-from canvas.json_codec import JSON, decode, encode_state
-from canvas.rate_limit import RateLimit
-from canvas.rules import Rules
-from canvas.values import (
+from canvas.board.area import Area
+from canvas.board.errors import BadMessage
+from canvas.board.grid import Change
+from canvas.messages.json_codec import JSON, decode, encode_state
+from supervision.server.rate_limit import RateLimit
+from canvas.board.rules import Rules
+from canvas.messages.values import (
     ClientCursorMove,
     ClientMessage,
     ClientPixelUpdate,

@@ -12,7 +12,7 @@ from PIL import Image
 from actors import whereis
 from actors.debug import force_exit
 from canvas.application import CanvasApplication
-from canvas.routes import STATIC
+from canvas.web.routes import STATIC
 from tests.support.instance import mended, new_application, running
 from tests.support.raw_socket import Answer, RawSocket, ask, get, handshake, request
 from tests.support.scenarios import live

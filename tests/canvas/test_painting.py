@@ -9,9 +9,9 @@ import pytest
 
 from actors import call, cast, whereis
 from actors.testing import quiet, settle
-from canvas.canvas import GetPicture, Paint
+from canvas.live.canvas import GetPicture, Paint
 from canvas.config import read_rate_limit
-from canvas.grid import Change
+from canvas.board.grid import Change
 from canvas.store import MemoryStore, StoreError
 from tests.support.client import Client
 from tests.support.instance import Simulation, simulation

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from actors import whereis
 from actors.debug import force_exit
 from actors.testing import settle
-from canvas.broadcaster import PRESENCE_INTERVAL, RETURN_TIMEOUT
-from canvas.presence import NAMED, Presence
-from canvas.room import Viewer
+from canvas.live.broadcaster import PRESENCE_INTERVAL, RETURN_TIMEOUT
+from canvas.live.presence import NAMED, Presence
+from canvas.live.room import Viewer
 from tests.support.client import Client
 from tests.support.instance import Simulation, connection_of, mended, simulation
 from tests.support.scenarios import simulated

@@ -8,7 +8,7 @@ import pytest
 
 from actors import whereis
 from actors.debug import force_exit
-from canvas.grid import Change
+from canvas.board.grid import Change
 from canvas.store import StoreError, UnusableStore
 from canvas.store.interface import NotIndexed
 from tests.support.failing_store import FailingStore

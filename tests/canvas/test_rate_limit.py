@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas import rate_limit
-from canvas.rate_limit import SHARE, Allowance, Buckets, Painter, RateLimit
+from supervision.server import rate_limit
+from supervision.server.rate_limit import SHARE, Allowance, Buckets, Painter, RateLimit
 
 LIMIT = RateLimit(per_second=10, burst=3)
 ANN, BOB = Painter("ann", "192.0.2.1"), Painter("bob", "192.0.2.2")

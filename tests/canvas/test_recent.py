@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas import recent
-from canvas.grid import Change
-from canvas.recent import Recent, latest
+from canvas.live import recent_changes as recent
+from canvas.board.grid import Change
+from canvas.live.recent_changes import Recent, latest
 
 RUN, REMEMBERED, ENCODED = 4, 12, 5
 

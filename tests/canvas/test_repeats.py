@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from actors import whereis
 from actors.debug import force_exit, resume, suspend
 from actors.testing import run, settle
-from canvas import accepted
-from canvas import canvas as canvas_module
-from canvas.accepted import Accepted, Key
-from canvas.canvas import LOAD_AGAIN
-from canvas.errors import BadMessage
-from canvas.rate_limit import RateLimit
-from canvas.rules import Cooldown
+from canvas.live import accepted
+from canvas.live import canvas as canvas_module
+from canvas.live.accepted import Accepted, Key
+from canvas.live.canvas import LOAD_AGAIN
+from canvas.board.errors import BadMessage
+from supervision.server.rate_limit import RateLimit
+from canvas.board.rules import Cooldown
 from canvas.store import StoreError
-from canvas.values import MAX_ID
+from canvas.messages.values import MAX_ID
 from tests.support.failing_store import FailingStore, full_disk
 from tests.support.instance import Simulation, connection_of, mended, simulation
 from tests.support.scenarios import simulated
@@ -264,7 +264,7 @@ async def test_repeat_that_comes_while_the_canvas_cannot_be_read_is_answered_tru
 async def test_repeats_that_wait_for_the_canvas_to_be_read_are_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("canvas.canvas.MAX_WAITING", 3)
+    monkeypatch.setattr("canvas.live.canvas.MAX_WAITING", 3)
     store = FailingStore()
     monkeypatch.setattr("canvas.application.open_store", lambda config: store)
     async with simulation(tmp_path) as canvas:

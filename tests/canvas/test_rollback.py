@@ -15,13 +15,13 @@ from PIL import Image
 from actors import Ref, call, cast, whereis
 from actors.debug import info, resume, suspend
 from actors.testing import quiet, settle
-from canvas.canvas import GetStatus, Paint, Restore
-from canvas.grid import Change
+from canvas.live.canvas import GetStatus, Paint, Restore
+from canvas.board.grid import Change
 from canvas.store import GetHealth, Health, MemoryStore, StoreError
 from protocol import Headers, Request
 from supervision.console import Access
-from supervision.console.client import AdminError, ask_admin
-from supervision.console.sessions import Visitor
+from supervision.console.terminal.client import AdminError, ask_admin
+from supervision.console.api.principals import Visitor
 from tests.support.instance import mended, new_application, running, simulation
 from tests.support.raw_socket import get
 from tests.support.scenarios import live, simulated
@@ -261,7 +261,7 @@ async def test_health_of_the_store_counts_commits_and_keeps_the_last_error(
 async def test_painting_is_refused_when_too_much_waits_for_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("canvas.canvas.MAX_WAITING", 10)
+    monkeypatch.setattr("canvas.live.canvas.MAX_WAITING", 10)
     async with simulation(tmp_path, tick=1.0) as canvas:
         ann = await canvas.join()
         ann.paint(0, 0, RED)
@@ -283,8 +283,8 @@ async def test_painting_is_refused_when_too_much_waits_for_the_store(
 async def test_one_address_may_have_half_of_what_waits_for_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("canvas.canvas.MAX_WAITING", 10)
-    monkeypatch.setattr("canvas.canvas.SHARE", 5)
+    monkeypatch.setattr("canvas.live.canvas.MAX_WAITING", 10)
+    monkeypatch.setattr("canvas.live.canvas.SHARE", 5)
 
     def refused(client: VirtualClient) -> int:
         return [error["code"] for error in client.screen.errors].count("store_unavailable")

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas.area import Area
-from canvas.errors import BadMessage
-from canvas.rate_limit import SHARE, Painter
-from canvas.rules import CROWD, Cooldown, Cooldowns, Rules
+from canvas.board.area import Area
+from canvas.board.errors import BadMessage
+from supervision.server.rate_limit import SHARE, Painter
+from canvas.board.rules import CROWD, Cooldown, Cooldowns, Rules
 
 RED, GREEN = 0xFF0000, 0x00FF00
 

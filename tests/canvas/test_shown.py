@@ -4,7 +4,7 @@ from pathlib import Path
 
 from actors.debug import inspect, process_table
 from actors.shown import declared_by
-from canvas.visitor import Visitor
+from canvas.live.visitor import Visitor
 from tests.support.instance import simulation
 from tests.support.scenarios import simulated
 

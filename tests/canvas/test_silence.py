@@ -7,7 +7,7 @@ import pytest
 from actors import whereis
 from actors.debug import force_exit
 from actors.testing import settle
-from canvas.broadcaster import BEAT, SILENCE
+from canvas.live.broadcaster import BEAT, SILENCE
 from tests.support.instance import mended, simulation
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import BinaryClient, VirtualClient

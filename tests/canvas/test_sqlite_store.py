@@ -18,8 +18,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors import call, cast, start
-from canvas.grid import Change
-from canvas.historian import AskPast, Historian
+from canvas.board.grid import Change
+from canvas.history.historian import AskPast, Historian
 from canvas.store import (
     About,
     Append,

@@ -8,18 +8,26 @@ import numpy as np
 import pytest
 
 from actors.testing import run, settle
-from canvas import broadcaster, states
-from canvas.area import TILE, Area
-from canvas.binary_codec import BINARY
-from canvas.codec import Codec
-from canvas.encoder import MAX_TILES, Encode, Encoder, Tiles, Want
-from canvas.grid import Grid, Tile
-from canvas.held import Meter
-from canvas.json_codec import JSON
-from canvas.room import Viewer
-from canvas.showing import want_of
-from canvas.states import BYTES_PER_CHANGE, BYTES_PER_PIXEL, KEPT_FOR, LARGE_STATE, TAKING_TIME, States, most_bytes
-from canvas.view import View
+from canvas.live import broadcaster, snapshot_cache as states
+from canvas.board.area import TILE, Area
+from canvas.messages.binary_codec import BINARY
+from canvas.messages.codec import Codec
+from canvas.live.snapshot_encoder import MAX_TILES, Encode, Encoder, Tiles, Want
+from canvas.board.grid import Grid, Tile
+from canvas.live.held import Meter
+from canvas.messages.json_codec import JSON
+from canvas.live.room import Viewer
+from canvas.live.delivery import want_of
+from canvas.live.snapshot_cache import (
+    BYTES_PER_CHANGE,
+    BYTES_PER_PIXEL,
+    KEPT_FOR,
+    LARGE_STATE,
+    TAKING_TIME,
+    States,
+    most_bytes,
+)
+from canvas.live.view import View
 from tests.support.instance import Simulation, simulation
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import RESET, VirtualClient

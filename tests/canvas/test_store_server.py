@@ -4,7 +4,7 @@ import pytest
 
 from actors import Call, GenServer, Ref, call, cast, start
 from actors.testing import Probe, quiet
-from canvas.grid import Change
+from canvas.board.grid import Change
 from canvas.store import (
     Append,
     Committed,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from actors.testing import Probe, settle
-from canvas.tick import Tick
+from canvas.live.tick import Tick
 from tests.support.scenarios import simulated
 
 INTERVAL = 0.010

@@ -2,10 +2,10 @@
 
 import pytest
 
-from canvas.area import TILE, Area
-from canvas.binary_codec import BINARY
-from canvas.json_codec import JSON
-from canvas.view import open_view, tiles_of
+from canvas.board.area import TILE, Area
+from canvas.messages.binary_codec import BINARY
+from canvas.messages.json_codec import JSON
+from canvas.live.view import open_view, tiles_of
 
 WIDTH, HEIGHT = 3 * TILE, 2 * TILE
 ALL = Area(0, 0, WIDTH, HEIGHT)

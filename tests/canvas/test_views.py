@@ -12,9 +12,16 @@ import pytest
 from actors import cast, whereis
 from actors.debug import force_exit, resume, suspend
 from actors.testing import run, settle
-from canvas import area, broadcaster, canvas, encoder, grid, recent, states
-from canvas.canvas import Paint
-from canvas.grid import Change, Grid
+from canvas.board import area, grid
+from canvas.live import (
+    broadcaster,
+    canvas,
+    snapshot_encoder as encoder,
+    recent_changes as recent,
+    snapshot_cache as states,
+)
+from canvas.live.canvas import Paint
+from canvas.board.grid import Change, Grid
 from supervision.server import testing
 from tests.support import binary_screen
 from tests.support.instance import Simulation, connection_of, mended, simulation

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from actors import CallExit, GenServer, call, start
 from actors.debug import resume, suspend
 from actors.testing import quiet, settle
-from canvas.grid import Change
-from canvas.historian import AskPast, AskUndo, Historian, Past, ToUndo
-from canvas.pixel import SHARE, PixelRoute
-from canvas.room import Room
+from canvas.board.grid import Change
+from canvas.history.historian import AskPast, AskUndo, Historian, Past, ToUndo
+from canvas.web.pixel_history import SHARE, PixelRoute
+from canvas.live.room import Room
 from canvas.store import MemoryStore
 from canvas.store.chunk import Cells, Local
 from canvas.store.memory import MemoryReader
-from canvas.waiting import Waiting
+from canvas.live.waiting import Waiting
 from protocol import Headers, HttpError, Request
 from tests.support.scenarios import simulated
 

@@ -15,9 +15,19 @@ from hypothesis import strategies as st
 from actors import KILL, NO_REPLY, GenServer, Ref, send_exit, start, watch, whereis
 from actors.debug import find
 from protocol import HttpError
-from supervision.console import audit as module
-from supervision.console.audit import BEGUN, MOST_WAITING, SINGLE, WINDOW, Audit, AuditWriter, Floods, Line, append
-from supervision.console.sessions import FREE_FAILURES, Access
+from supervision.console.api import audit as module
+from supervision.console.api.audit import (
+    BEGUN,
+    MOST_WAITING,
+    SINGLE,
+    WINDOW,
+    Audit,
+    AuditWriter,
+    Floods,
+    Line,
+    append,
+)
+from supervision.console.api.principals import FREE_FAILURES, Access
 from tests.support.console import Asker, audit, console, log_in, logged_in, outcomes, read_audit
 from tests.support.instance import find_child, mended
 from tests.support.scenarios import live, simulated
@@ -125,7 +135,7 @@ async def test_logins_are_noted_with_who_and_failed_ones_with_from_where(tmp_pat
 async def test_flood_of_failed_logins_and_refusals_is_a_bounded_number_of_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("supervision.console.routes.DELAY", 0.0)
+    monkeypatch.setattr("supervision.console.web.routes.DELAY", 0.0)
     async with console(tmp_path) as ann:
         mallory, reader = Asker(ann.application, "x" * 43), ann.reader()
         for _ in range(5 * SINGLE):

@@ -11,8 +11,8 @@ import orjson
 from websockets.asyncio.client import connect
 
 from actors.testing import settle
-from supervision.console.sessions import DELAY, FREE_FAILURES, Access
-from supervision.console.tree import MAX_STRANGERS
+from supervision.console.api.principals import DELAY, FREE_FAILURES, Access
+from supervision.console.console import MAX_STRANGERS
 from tests.support.console import Asker, console, logged_in, plain_token
 from tests.support.instance import new_application, running
 from tests.support.raw_socket import Answer, RawSocket, request

@@ -10,8 +10,8 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from actors import Ref, call, whereis
 from actors.debug import info, processes
-from canvas.canvas import GetStatus
-from supervision.console.sessions import Access
+from canvas.live.canvas import GetStatus
+from supervision.console.api.principals import Access
 from tests.support.console import Asker, audit, console, logged_in
 from tests.support.instance import mended
 from tests.support.scenarios import live

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets.tree import TreeNode
 
-from supervision.console.tui.tree import FLASH, LiveTree
+from supervision.console.terminal.tui.tree import FLASH, LiveTree
 from tests.support.scenarios import live
 
 Tree = tuple[LiveTree, Pilot[None]]

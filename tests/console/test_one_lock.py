@@ -7,7 +7,7 @@ from typing import Any
 from actors import GenServer, Ref, call, cast, debug, down, shown, start, stop
 from registry import Keys, Registry, Table
 from supervision import configure_logging
-from supervision.console import text
+from supervision.console.terminal import text
 from tests.support.console import Asker, console
 from tests.support.scenarios import live
 from tests.support.shapes import SHAPES

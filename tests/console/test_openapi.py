@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from actors import Ref, cast, down, whereis
-from supervision.console.model.live import Live
+from supervision.console.inspection.model.live import Live
 from tests.support.console import Asker, console
 from tests.support.instance import mended
 from tests.support.scenarios import live

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from textual.app import App
 from textual.widget import Widget
 
-from supervision.console.text import TOPICS
-from supervision.console.tui.rows import Rows
+from supervision.console.terminal.text import TOPICS
+from supervision.console.terminal.tui.rows import Rows
 from tests.support.scenarios import live
 
 

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable
 
-from supervision.console.sessions import (
+from supervision.console.api.principals import (
     CODE_LIFE,
     FREE_FAILURES,
     MAX_ADDRESSES,

@@ -9,7 +9,7 @@ import pytest
 from actors import KILL, GenServer, down, send_exit, start
 from actors.testing import Kit
 from supervision.console import PageQuery
-from supervision.console.slices import CHUNK, REST, SLICE, Looks
+from supervision.console.inspection.paging import CHUNK, REST, SLICE, Looks
 
 EACH = SLICE / CHUNK / 2
 """Seconds of work for an item: two chunks fill a slice."""

@@ -16,17 +16,17 @@ from textual.widgets._footer import FooterKey
 from actors import GenServer, Ref, Shown, cast, down, send_exit, shown, start
 from actors.debug import find, processes, resume, suspend
 from canvas.application import CanvasApplication
-from supervision.console.text import clean
-from supervision.console.tui import ConsoleApp
-from supervision.console.tui.details import ActorScreen, CrashScreen
-from supervision.console.tui.dialogs import Choose, ChooseLevel, Confirm, Keys
-from supervision.console.tui.listing import PAGE, Actors, Connections, Crashes, Names
-from supervision.console.tui.pages import Pages, Store
-from supervision.console.tui.rows import Rows
-from supervision.console.tui.search import Search
-from supervision.console.tui.status import StatusLine
-from supervision.console.tui.tree import LiveTree
-from supervision.console.tui.view import Facts, OpenActor, Stale, View
+from supervision.console.terminal.text import clean
+from supervision.console.terminal.tui import ConsoleApp
+from supervision.console.terminal.tui.details import ActorScreen, CrashScreen
+from supervision.console.terminal.tui.dialogs import Choose, ChooseLevel, Confirm, Keys
+from supervision.console.terminal.tui.listing import PAGE, Actors, Connections, Crashes, Names
+from supervision.console.terminal.tui.pages import Pages, Store
+from supervision.console.terminal.tui.rows import Rows
+from supervision.console.terminal.tui.search import Search
+from supervision.console.terminal.tui.status import StatusLine
+from supervision.console.terminal.tui.tree import LiveTree
+from supervision.console.terminal.tui.view import Facts, OpenActor, Stale, View
 from tests.support.console import outcomes
 from tests.support.instance import connection_of, find_child, new_application, running
 from tests.support.scenarios import live

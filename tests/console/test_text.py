@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervision.console.model.actors import Actor
-from supervision.console.text import (
+from supervision.console.inspection.model.actors import Actor
+from supervision.console.terminal.text import (
     ACTORS,
     Column,
     aligned,

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
-from supervision.console import tokens as module
-from supervision.console.private import UnsafeFile
-from supervision.console.sessions import Access
-from supervision.console.tokens import (
+from supervision.console.api import tokens as module
+from supervision.secret_file import UnsafeFile
+from supervision.console.api.principals import Access
+from supervision.console.api.tokens import (
     FILE,
     PLAIN,
     BadToken,

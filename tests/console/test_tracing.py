@@ -6,8 +6,8 @@ from typing import Any
 from actors import GenServer, Ref, Stop, call, down, start
 from actors.debug import info
 from actors.testing import Kit
-from supervision.console.model.traces import TraceLine
-from supervision.console.tracing import KEPT, MAX_RATE, Trace, Traces
+from supervision.console.inspection.model.traces import TraceLine
+from supervision.console.inspection.tracing import KEPT, MAX_RATE, Trace, Traces
 
 
 class Clerk(GenServer):

@@ -10,10 +10,10 @@ import pytest
 from actors import Ref, whereis
 from canvas.application import CanvasApplication
 from canvas.config import Config, ConfigError
-from canvas.doors import DoorError
-from supervision.console.gate import COOKIE
-from supervision.console.sessions import FREE_FAILURES, Access
-from supervision.console.tokens import revoke_token
+from canvas.listeners import DoorError
+from supervision.console.web.gate import COOKIE
+from supervision.console.api.principals import FREE_FAILURES, Access
+from supervision.console.api.tokens import revoke_token
 from supervision.server import Proxies
 from tests.support.console import Asker, audit, console, cookie_of, log_in, logged_in
 from tests.support.instance import new_application
@@ -172,7 +172,7 @@ async def test_every_route_is_refused_to_the_roles_below_its_own(tmp_path: Path)
 
 @live
 async def test_wrong_token_is_throttled_and_never_a_right_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("supervision.console.routes.DELAY", 0.0)
+    monkeypatch.setattr("supervision.console.web.routes.DELAY", 0.0)
     async with console(tmp_path) as ann:
         mallory = Asker(ann.application, "x" * 43)
         cookie, link = await logged_in(ann), ann.application.console.link() or ""
@@ -204,7 +204,7 @@ async def test_cookie_of_a_session_is_found_among_others_of_its_name(tmp_path: P
 async def test_proxy_headers_do_not_make_another_address_of_a_peer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("supervision.console.routes.DELAY", 0.0)
+    monkeypatch.setattr("supervision.console.web.routes.DELAY", 0.0)
     async with console(tmp_path) as ann:
         mallory = Asker(ann.application, "x" * 43)
         for number in range(FREE_FAILURES):
@@ -467,7 +467,7 @@ def test_port_that_was_asked_for_and_is_taken_is_an_error_that_names_it(tmp_path
 def test_port_that_is_meant_by_default_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = new_application(tmp_path / "a", console_port=0)
     assert first.console.web is not None
-    monkeypatch.setattr("canvas.doors.CONSOLE_PORT", first.console.web.port)
+    monkeypatch.setattr("canvas.listeners.CONSOLE_PORT", first.console.web.port)
     second = new_application(tmp_path / "b", console_port="auto")
     assert second.console.web is not None
     assert second.console.web.port != first.console.web.port

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from canvas.errors import BadMessage
-from canvas.json_codec import decode
+from canvas.board.errors import BadMessage
+from canvas.messages.json_codec import decode
 from protocol import Opcode, encode_frame
 from tests.support.instance import simulation
 from tests.support.scenarios import simulated

@@ -8,13 +8,21 @@ from typing import Any
 
 import pytest
 
-from canvas.area import Area
-from canvas.binary_codec import BINARY, ClientKind, ServerKind, decode, encode_snapshot
-from canvas.errors import BadMessage
-from canvas.grid import Change
-from canvas.rate_limit import RateLimit
-from canvas.rules import Rules
-from canvas.values import ClientCursorMove, ClientPixels, ClientPixelUpdate, ClientSubscribe, Coming, Person, Welcome
+from canvas.board.area import Area
+from canvas.messages.binary_codec import BINARY, ClientKind, ServerKind, decode, encode_snapshot
+from canvas.board.errors import BadMessage
+from canvas.board.grid import Change
+from supervision.server.rate_limit import RateLimit
+from canvas.board.rules import Rules
+from canvas.messages.values import (
+    ClientCursorMove,
+    ClientPixels,
+    ClientPixelUpdate,
+    ClientSubscribe,
+    Coming,
+    Person,
+    Welcome,
+)
 from protocol import SharedMessage
 
 PAGE = (Path(__file__).parents[2] / "docs" / "wire-protocol.md").read_text()

@@ -7,16 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from actors import report
-from actors.mailbox import HIGH_WATER
+from actors.kernel import report
+from actors.kernel.mailbox import HIGH_WATER
 from actors.stderr import MAX_WAITING
-from canvas import canvas, guests, pixel, rate_limit, recent, states
+from canvas.live import canvas, guests, recent_changes as recent, snapshot_cache as states
+from canvas.web import pixel_history as pixel
+from supervision.server import rate_limit
 from canvas.application import QUESTIONS
-from canvas.encoder import MAX_TILES
-from canvas.images import MAX_KEPT
+from canvas.live.snapshot_encoder import MAX_TILES
+from canvas.web.images import MAX_KEPT
 from canvas.store import sqlite
-from supervision.console import history, sessions, tracing
-from supervision.console.snapshot import Snapshot
+from supervision.console.inspection import samples as history, tracing
+from supervision.console.api import principals as sessions
+from supervision.console.inspection.snapshot import Snapshot
 from supervision.server import Policy
 from supervision.server.incoming import MAX_EVENTS, MAX_INFLATED_EVENTS, MAX_UNTAKEN
 from supervision.server.outgoing import PIECE
@@ -27,7 +30,7 @@ from tests.support.scenarios import simulated
 
 FOLDERS = ["supervision/server", "supervision/console", "canvas", "canvas/store", "protocol"]
 POLICY = Policy()
-OTHER = {"canvas/load.py"}
+OTHER = {"canvas/cli/load.py"}
 """Modules that do not run in a server."""
 FIXED = {"rows.keys", "sockets.listening", "sockets._when_gone"}
 """Containers that do not grow while a server runs."""

@@ -7,21 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from actors import (
-    NOPROC,
-    NORMAL,
-    Call,
-    CallExit,
-    Down,
-    GenServer,
-    Monitor,
-    Ref,
-    call,
-    cast,
-    send,
-    start,
-    stop,
-)
+from actors import NOPROC, NORMAL, Call, CallExit, Down, GenServer, Monitor, Ref, call, cast, send, start, stop
 from actors.debug import force_exit
 from actors.testing import Probe, kill, quiet, run
 from registry import AlreadyRegistered, Groups, Keys, Registered, Registry, Table, Unregistered

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from actors import Ref, down, whereis
-from supervision.console.client import AdminError, ask_admin
+from supervision.console.terminal.client import AdminError, ask_admin
 from tests.support.instance import connection_of, mended, new_application, running
 from tests.support.scenarios import live
 from tests.support.websocket_client import WebSocketClient

@@ -57,8 +57,8 @@ def new_canopy(kit: Kit, pixels: int = 1) -> "Iterator[Canopy]":
     """A canopy that remembers few changes."""
     with (
         tempfile.TemporaryDirectory() as data,
-        mock.patch("canvas.recent.REMEMBERED", REMEMBERED),
-        mock.patch("canvas.canvas.REMEMBERED", REMEMBERED),
+        mock.patch("canvas.live.recent_changes.REMEMBERED", REMEMBERED),
+        mock.patch("canvas.live.canvas.REMEMBERED", REMEMBERED),
     ):
         canopy = Canopy(kit, Path(data), pixels)
         try:

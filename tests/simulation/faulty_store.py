@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from actors.testing import Fault, Kit
-from canvas.grid import Change, Grid
+from canvas.board.grid import Change, Grid
 from canvas.store import Pace, Reader, Store, StoreError
 
 Logged = tuple[int, int, str, str]

@@ -12,9 +12,9 @@ import orjson
 
 from actors import call
 from canvas.application import CanvasApplication
-from supervision.console.audit import BEGUN, Line
-from supervision.console.sessions import Access
-from supervision.console.tokens import add_token
+from supervision.console.api.audit import BEGUN, Line
+from supervision.console.api.principals import Access
+from supervision.console.api.tokens import add_token
 from tests.support.instance import new_application, running
 from tests.support.raw_socket import Answer, RawSocket
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from canvas.grid import Change, Grid
+from canvas.board.grid import Change, Grid
 from canvas.store import MemoryStore, Reader, StoreError
 
 

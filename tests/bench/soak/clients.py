@@ -10,7 +10,7 @@ import struct
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from canvas import guests, recent
+from canvas.live import guests, recent_changes as recent
 from protocol import Opcode, encode_frame
 from tests.bench.soak.client import Client, Refused
 

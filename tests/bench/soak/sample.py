@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from supervision.console.client import ask_admin
+from supervision.console.terminal.client import ask_admin
 from tests.bench.machine import cpu_seconds
 from tests.bench.soak.serve import Census, ask_census
 

@@ -1,0 +1,296 @@
+"""Keeping people out, and sending away those who are there. For the admin API, the console and the command line."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from actors.log import get_logger
+from canvas.users.bans import Ban, Bans, canonical, read_network
+from canvas.users.identity import Identities, is_user_id
+from canvas.board.names import titled
+from canvas.admin.people import People, beginning, called, only, own_target
+from canvas.live.visit import visits
+from protocol import HttpError, State
+from supervision.console import Access, Act, Asked, Form, FormField, Parameter, Quantity, Route, Told
+from supervision.server import Sockets
+
+log = get_logger("canopy.canvas")
+
+PATH = "/api/v1/bans"
+MAX_SECONDS = 100 * 365 * 86_400.0
+"""Of a ban that ends by itself."""
+MOST_NAMED = 5
+"""Others whom a ban would send away that are named."""
+
+_WHOM = FormField("whom", "Whom", hint="Name, id, or the first 6 characters of the id; or an address like 192.0.2.0/24")
+BAN = Form(
+    id="ban",
+    title="Ban somebody",
+    about="They are sent away at once, and are not let in until the ban is over.",
+    verb="Ban",
+    method="POST",
+    path="bans",
+    fields=[
+        _WHOM,
+        FormField(
+            "seconds", "For how long", "choice", "86400",
+            choices={"3600": "1 hour", "86400": "1 day", "604800": "1 week", "2592000": "30 days", "": "For good"},
+        ),
+        FormField(
+            "with_address", "Who is kept out", "choice", "0",
+            choices={"0": "Only the user", "1": "The user, and all who come from the same address"},
+        ),
+        FormField("reason", "Reason", hint="They are told"),
+    ],
+)  # fmt: skip
+LIFT = Form(
+    id="lift",
+    title="Lift a ban",
+    about="They may come in again at once.",
+    verb="Lift",
+    method="DELETE",
+    path="bans",
+    fields=[_WHOM],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Banned:
+    """A ban that was made, or would be.
+
+    Attributes:
+        whom, reason, at, until, addresses, name: as in `Ban`
+        sent_away: open connections that were closed, or would be
+    """
+
+    whom: str
+    reason: str
+    at: float
+    until: float | None
+    addresses: tuple[str, ...]
+    name: str
+    sent_away: int
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Unbanned:
+    """A user, an address or a network may come in again, or might."""
+
+    unbanned: str
+    told: Told
+
+
+class Moderation:
+    """Bans users and addresses.
+
+    Args:
+        bans: where the bans are kept
+        people: know whom a text means
+        sockets: where they are connected
+        identities: know whoever asks, if they are visitors as well
+    """
+
+    def __init__(self, bans: Bans, people: People, sockets: Sockets, identities: Identities) -> None:
+        self._bans = bans
+        self._people = people
+        self._sockets = sockets
+        self._identities = identities
+
+    def ban(
+        self, whom: str, reason: str = "", seconds: float | None = None, addresses: Iterable[str] = ()
+    ) -> tuple[Ban, int]:
+        """Keep out a user, with some of their addresses, or an address or a network; close their connections.
+
+        It holds for every connection, whatever it waits for, and nothing more is heard of them.
+
+        Returns:
+            The ban, and how many open connections were closed.
+
+        Raises:
+            BadTarget: if `whom` is none of these.
+            OSError: if it cannot be kept; then it does not hold.
+        """
+        name = self._people.name(whom) if is_user_id(whom) else ""
+        ban = self._bans.add(whom, reason, seconds, addresses, name)
+        sent_away = self._send_away()
+        log.warning(
+            "moderation.banned", whom=ban.whom, reason=reason, seconds=seconds,
+            addresses=", ".join(ban.addresses), sent_away=sent_away,
+        )  # fmt: skip
+        return ban, sent_away
+
+    def routes(self) -> Iterator[Route]:
+        """What it adds to the API."""
+        whom = Parameter(
+            "whom",
+            "A user (id, the first 6 characters of it or more, or name), an address or a network; "
+            "an IPv6 address means its /64, unless it is written with /128.",
+        )
+        apply = Parameter("apply", "0 to be told only what would happen.", "1", ("0", "1"))
+        parameters = (
+            whom,
+            Parameter("reason", "Why; they are told."),
+            Parameter("seconds", "For how long; for good if it is not given.", None),
+            Parameter("with_address", "1 to keep out the addresses of a user, too.", "0", ("0", "1")),
+            Parameter("own", "1 if it may keep out whoever asks as well.", "0", ("0", "1")),
+            apply,
+        )
+        yield Route("GET", PATH, "Who is kept out.", lambda _: self._bans.all(), list[Ban])
+        yield Route(
+            "POST", PATH, "Keep a user or an address out.", self._add, Banned, Access.MODERATE, parameters=parameters
+        )
+        yield Route("DELETE", PATH, "Lift a ban.", self._lift, Unbanned, Access.MODERATE, parameters=(whom, apply))
+
+    async def _add(self, asked: Asked) -> Banned:
+        query = asked.query
+        text, reason, seconds = _whom(asked), query["reason"], _seconds(query["seconds"])
+        whom = await self._people.identify(text)
+        addresses = self._addresses_of(whom) if query["with_address"] == "1" else []
+        own = own_target(whom, addresses, self._identities.read(asked.request), asked.request.remote)
+        if query["apply"] == "0":
+            return self._preview(whom, reason, seconds, addresses, own)
+        if own is not None and query["own"] == "0":
+            raise HttpError(409, f"this would keep out {own}: say own=1 if that is what you want")
+        span = "for good" if seconds is None else f"for {seconds:g} s"
+        await asked.note("ban", " ".join([whom, *addresses, span]) + (f": {reason}" if reason else ""))
+        with _kept():
+            ban, sent_away = self.ban(whom, reason, seconds, addresses)
+        closed = "1 connection was closed" if sent_away == 1 else f"{sent_away} connections were closed"
+        told = Told(f"{describe(ban)} is banned {_span(seconds)}. {closed.capitalize()}.")
+        told.acts.append(Act("lift", "Lift the ban…", {"whom": ban.whom}))
+        if is_user_id(ban.whom):
+            told.acts.append(Act("rollback", "Roll back what they painted…", {"user": ban.whom}))
+        return _banned(ban, sent_away, told)
+
+    def _preview(self, whom: str, reason: str, seconds: float | None, addresses: list[str], own: str | None) -> Banned:
+        now = self._bans.now()
+        name = self._people.name(whom) if is_user_id(whom) else ""
+        until = None if seconds is None else now + seconds
+        ban = Ban(whom, reason, now, until, tuple(addresses), name)
+        behind = self._people.behind(whom, addresses)
+        sent_away = sum(behind.values())
+        told = Told(f"{describe(ban)} will be banned {_span(seconds)}.")
+        told.values = {
+            "connections to close": sent_away,
+            "until": "it is lifted" if until is None else Quantity(until, "moment"),
+        }
+        told.warnings = [*([] if own is None else [f"This would keep out {own}."]), *self._warnings(ban, behind)]
+        if own is not None:
+            told.confirm = {"own": f"Yes, ban {own}"}
+        return _banned(ban, sent_away, told)
+
+    def _warnings(self, ban: Ban, behind: dict[str, int]) -> Iterator[str]:
+        """What somebody should know before they ban."""
+        others = [self._people.title(user_id) for user_id in behind if user_id != ban.whom]
+        if others:
+            more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+            whose = "users" if len(others) > 1 else "user"
+            yield f"It sends away {len(others)} other {whose}, too: {', '.join(others[:MOST_NAMED])}{more}."
+        earlier = next((each for each in self._bans.all() if each.whom == ban.whom), None)
+        if earlier is not None:
+            yield f"It replaces a ban {'for good' if earlier.until is None else f'until {_moment(earlier.until)}'}."
+        if is_user_id(ban.whom) and not ban.addresses:
+            yield "They can come back as a new user by deleting a cookie, unless their address is kept out as well."
+
+    async def _lift(self, asked: Asked) -> Unbanned:
+        ban = self._find_ban(_whom(asked))
+        until = "for good" if ban.until is None else f"until {_moment(ban.until)}"
+        if asked.query["apply"] == "0":
+            why = f": {ban.reason}" if ban.reason else ""
+            return Unbanned(ban.whom, Told(f"{describe(ban)} is banned {until}{why}. The ban will be lifted."))
+        await asked.note("unban", ban.whom)
+        with _kept():
+            self._bans.remove(ban.whom)
+        log.warning("moderation.unbanned", whom=ban.whom)
+        again = Act("ban", "Ban again…", {"whom": ban.whom, "reason": ban.reason})
+        return Unbanned(ban.whom, Told(f"{describe(ban)} may come in again.", acts=[again]))
+
+    def _send_away(self) -> int:
+        """Close the connections of all who are banned; tell how many there were."""
+        count = 0
+        for wire, visit in visits(self._sockets):
+            ban = self._bans.find(visit.user_id, wire.address)
+            if ban is not None and not visit.view.is_dismissed:
+                visit.view.is_dismissed = True
+                count += wire.session.state is State.OPEN
+                wire.close(ban.refusal.close_code, ban.refusal.message)
+        return count
+
+    def _addresses_of(self, whom: str) -> list[str]:
+        """The addresses from which a user is connected, or was the last time."""
+        if not is_user_id(whom):
+            raise HttpError(400, f"{whom} is an address itself: with_address is for users")
+        addresses = self._people.addresses(whom)
+        if not addresses:
+            raise HttpError(409, f"no address of {whom} is known")
+        return addresses
+
+    def _find_ban(self, text: str) -> Ban:
+        """Tell which ban a text means."""
+        bans = {ban.whom: ban for ban in self._bans.all()}
+        whom = text if read_network(text) is None else canonical(text)
+        if whom in bans:
+            return bans[whom]
+        users = {whom: ban for whom, ban in bans.items() if is_user_id(whom)}
+        names = self._people.names()
+        meant = beginning(text, users) | called(text, {whom: (ban.name, names[whom]) for whom, ban in users.items()})
+        if not meant:
+            covering = self._bans.find(None, text)
+            raise HttpError(404, f"{text} is not banned" + (f", but {covering.whom} is" if covering else ""))
+        return bans[only(text, meant)]
+
+
+def describe(ban: Ban) -> str:
+    """Who is kept out by a ban."""
+    whom = titled(ban.whom, ban.name)
+    return f"{whom} with {', '.join(ban.addresses)}" if ban.addresses else whom
+
+
+def _banned(ban: Ban, sent_away: int, told: Told) -> Banned:
+    return Banned(ban.whom, ban.reason, ban.at, ban.until, ban.addresses, ban.name, sent_away, told)
+
+
+def _span(seconds: float | None) -> str:
+    if seconds is None:
+        return "for good"
+    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= size and seconds % size == 0:
+            count = int(seconds // size)
+            return f"for {count} {unit if count > 1 else unit[:-1]}"
+    return f"for {seconds:g} s"
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+@contextlib.contextmanager
+def _kept() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HttpError(503, f"the ban could not be kept: {error.strerror}") from None
+
+
+def _whom(asked: Asked) -> str:
+    whom: str = asked.query["whom"].strip()
+    if not whom:
+        raise HttpError(400, "whom is missing: a user, an address or a network")
+    return whom
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= MAX_SECONDS:
+        limit = f"{MAX_SECONDS:.0f} ({MAX_SECONDS / 86_400:.0f} days)"
+        raise HttpError(400, f"seconds must be a number above 0 and up to {limit}, got {text}")
+    return seconds

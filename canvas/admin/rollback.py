@@ -1,0 +1,284 @@
+"""Undoing what somebody painted: a preview, and the same as ordinary changes that everybody sees. For the admin API."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakValueDictionary
+
+from actors import CallExit, call
+from actors.log import get_logger
+from canvas.board.area import Area
+from canvas.users.bans import read_network
+from canvas.live.canvas import GetPicture, Picture, Restore
+from canvas.board.grid import Change
+from canvas.history.historian import AskUndo, ToUndo
+from canvas.history.queries import Undoing
+from canvas.web.images import DrawUndoing, EncodePng, Png
+from canvas.admin.people import People
+from canvas.history.sides import Sides
+from canvas.store import StoreError
+from protocol import HttpError, Response
+from supervision.console import Access, Act, Asked, Form, FormField, PageTable, Parameter, Route, Told, ToldPicture
+
+log = get_logger("canopy.canvas")
+
+PATH = "/api/v1/rollback"
+USER_ID = "rollback"
+"""Who has painted what a rollback restored."""
+EVERYTHING = AskUndo(None, None, None, None)
+AT_ONCE = 10_000
+"""Pixels that are committed together: those who paint meanwhile wait no longer than for these."""
+PICTURE = "canvas.png"
+LARGEST = 1_024
+"""Pixels on the longer side of the picture of the canvas."""
+MOST_SHARES = 100
+"""Painters who are listed."""
+DRAW_TIMEOUT = 10.0
+"""Seconds after which a preview goes without its pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """What of a rollback one painter has painted: how many of the changes, and of the pixels."""
+
+    user_id: str
+    name: str
+    changes: int
+    pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What a rollback would restore, and what it has restored.
+
+    Attributes:
+        changes: those that are to be undone
+        pixels: on which they are
+        restored: pixels that look again as they did; 0 of a preview
+        painters: whose changes they are, those with most pixels first, at most 100
+    """
+
+    changes: int
+    pixels: int
+    restored: int
+    painters: list[Painted]
+    told: Told
+
+
+class Rollback:
+    """Rolls back.
+
+    Args:
+        people: know whom a text means
+        wall_clock: seconds since 1970, as the canvas dates its changes
+    """
+
+    def __init__(self, people: People, wall_clock: Callable[[], float]) -> None:
+        self._people = people
+        self._wall_clock = wall_clock
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def routes(self) -> Iterator[Route]:
+        """What it adds to the API."""
+        yield Route(
+            "POST",
+            PATH,
+            "Undo what somebody painted; without `apply` tell only what that is.",
+            self._undo,
+            Undone,
+            Access.MODERATE,
+            parameters=(
+                Parameter("user", "Who painted it: an id, the first 6 characters of it or more, or a name.", None),
+                Parameter("area", "Where: X,Y,WIDTH,HEIGHT.", None),
+                Parameter("from", "Not before, in seconds since 1970.", None),
+                Parameter("to", "Not after, in seconds since 1970.", None),
+                Parameter("apply", "1 to do it.", "0", ("0", "1")),
+            ),
+        )
+        yield Route("GET", f"/api/v1/{PICTURE}", "The canvas as PNG, made smaller if it is large.", _see, None)
+
+    def form(self, width: int, height: int) -> Form:
+        """How people use it, on a canvas of this size."""
+        return Form(
+            id="rollback",
+            title="Roll back",
+            about="What was painted over since stays as it is. A rollback can itself be rolled back.",
+            verb="Roll back",
+            method="POST",
+            path="rollback",
+            fields=[
+                FormField("user", "Who painted it", hint="Name, id, or the first 6 characters of it; empty: anybody"),
+                FormField(
+                    "area", "Where", "area", hint="X,Y,WIDTH,HEIGHT; empty: everywhere",
+                    picture=PICTURE, width=width, height=height,
+                ),
+                FormField("from", "Since", "since", hint="empty: from the beginning"),
+                FormField("to", "Until", "until", hint="empty: until now"),
+            ],
+        )  # fmt: skip
+
+    async def _undo(self, asked: Asked) -> Undone:
+        """Answer one question of a moderator at a time: the history and the images work for others meanwhile."""
+        async with self._turns.setdefault(asked.visitor.holder, asyncio.Lock()):
+            return await self._answer(asked)
+
+    async def _answer(self, asked: Asked) -> Undone:
+        question = await self._read({name: value for name, value in asked.query.items() if value is not None})
+        found: ToUndo = await _ask("history", question)
+        painters = self._painters(found)
+        if asked.query["apply"] == "0":
+            told = await self._preview(question, found.undoing, painters)
+            return Undone(found.undoing.changes, len(found.undoing.xs), 0, painters, told)
+        await asked.note("rollback", f"{_pixels(len(found.undoing.xs))}: {_words(question)}")
+        began = self._wall_clock()
+        restored = await _restore(found.undoing)
+        log.warning("canvas.rolled_back", pixels=restored, user=question.user_id, area=str(question.area))
+        return Undone(
+            found.undoing.changes, len(found.undoing.xs), restored, painters,
+            self._report(question, restored, len(found.undoing.xs), began),
+        )  # fmt: skip
+
+    async def _preview(self, question: AskUndo, undoing: Undoing, painters: list[Painted]) -> Told:
+        if not len(undoing.xs):
+            text = "Nothing would look different"
+            found = f": all of the {undoing.changes} changes found were painted over since" if undoing.changes else ""
+            return Told(f"{text}{found or ': nothing was painted like that'}.", is_possible=False)
+        who = self._people.title(question.user_id) if question.user_id is not None else f"{len(painters)} users"
+        told = Told(f"{_pixels(len(undoing.xs))} of {who} will look as they did before.")
+        told.values = {"changes": undoing.changes, "pixels": len(undoing.xs), "where": place(undoing.area)}
+        if len(painters) > 1:
+            rows: list[list[Any]] = [[each.name, each.user_id, each.changes, each.pixels] for each in painters]
+            told.table = PageTable("Whose", ["name", "user", "changes", "pixels"], rows, len(undoing.shares))
+        sides = await _draw(undoing)
+        if sides is not None:
+            told.pictures = [_picture("Now", sides.now, sides), _picture("After", sides.after, sides)]
+        return told
+
+    def _report(self, question: AskUndo, restored: int, wanted: int, began: float) -> Told:
+        told = Told(f"{_pixels(restored)} restored.")
+        if restored < wanted:
+            told.text += f" The colour of {_pixels(wanted - restored)} had changed meanwhile."
+        if restored:
+            values = {"user": USER_ID, "from": repr(began), "to": repr(self._wall_clock())}
+            if question.area is not None:
+                values["area"] = _text(question.area)
+            told.acts.append(Act("rollback", "Undo this rollback…", values))
+        if question.user_id is not None and question.user_id != USER_ID:
+            told.acts.append(Act("ban", "Ban them…", {"whom": question.user_id}))
+        return told
+
+    def _painters(self, found: ToUndo) -> list[Painted]:
+        shares = sorted(found.undoing.shares.items(), key=lambda item: (-item[1].pixels, -item[1].changes))
+        names = self._people.names()
+        users = [(found.names[number], share) for number, share in shares[:MOST_SHARES]]
+        return [Painted(user_id, names.get(user_id, ""), share.changes, share.pixels) for user_id, share in users]
+
+    async def _read(self, query: dict[str, str]) -> AskUndo:
+        try:
+            area = Area.parse(query["area"]) if "area" in query else None
+            since, until = (_moment(query[name]) if name in query else None for name in ("from", "to"))
+        except ValueError:
+            text = "area is X,Y,WIDTH,HEIGHT in whole numbers; from and to are seconds since 1970"
+            raise HttpError(400, text) from None
+        user = await self._user(query["user"].strip()) if "user" in query else None
+        question = AskUndo(user, area, since, until)
+        if question == EVERYTHING:
+            raise HttpError(400, "a rollback needs user, area, from or to: without any it would be everything")
+        return question
+
+    async def _user(self, text: str) -> str:
+        if text == USER_ID:
+            return text
+        if read_network(text) is not None:
+            raise HttpError(400, f"{text} is an address: a rollback is about a user, who painted from wherever")
+        return await self._people.identify(text)
+
+
+async def _see(_: Asked) -> Response:
+    try:
+        picture = await call("canvas", GetPicture())
+        if isinstance(picture, StoreError):
+            raise HttpError(503, str(picture))
+        step = -(-max(picture.grid.width, picture.grid.height) // LARGEST)
+        png: Png = await call("images", EncodePng(picture, step), timeout=DRAW_TIMEOUT)
+    except CallExit as error:
+        raise HttpError(503, f"the canvas cannot be drawn: {error}") from None
+    return Response(200, (("Content-Type", "image/png"),), png.content)
+
+
+async def _restore(undoing: Undoing) -> int:
+    """Paint the pixels that still look as they did when the question was answered."""
+    restored = 0
+    columns = (undoing.xs.tolist(), undoing.ys.tolist(), undoing.before.tolist())
+    changes = [Change(x, y, color, USER_ID) for x, y, color in zip(*columns, strict=True)]
+    now = undoing.now.tolist()
+    for first in range(0, len(changes), AT_ONCE):
+        piece = slice(first, first + AT_ONCE)
+        restored += await _ask("canvas", Restore(changes[piece], now[piece]))
+    return restored
+
+
+async def _draw(undoing: Undoing) -> Sides | None:
+    """Draw what would change; None if that takes too long."""
+    try:
+        picture = await call("canvas", GetPicture())
+        if not isinstance(picture, Picture):
+            return None
+        sides: Sides | None = await call("images", DrawUndoing(picture, undoing), timeout=DRAW_TIMEOUT)
+    except CallExit:
+        return None
+    return sides
+
+
+def _picture(title: str, content: bytes, sides: Sides) -> ToldPicture:
+    return ToldPicture(title, f"data:image/png;base64,{base64.b64encode(content).decode()}", sides.width, sides.height)
+
+
+async def _ask(name: str, request: Any) -> Any:
+    try:
+        answer = await call(name, request, timeout=None)  # it takes longer the longer the history is
+    except CallExit as error:
+        raise HttpError(503, f"the {name} did not answer ({error}): look, and try again") from None
+    if isinstance(answer, StoreError):
+        raise HttpError(409, str(answer))
+    return answer
+
+
+def _moment(text: str) -> float:
+    """Read seconds since 1970.
+
+    Raises:
+        ValueError: if they are none, or not finite.
+    """
+    moment = float(text)
+    if not math.isfinite(moment):
+        raise ValueError(text)
+    return moment
+
+
+def _words(question: AskUndo) -> str:
+    """What is asked for, for the audit log."""
+    area = None if question.area is None else _text(question.area)
+    given = {"user": question.user_id, "area": area, "from": question.since, "to": question.until}
+    return ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
+
+
+def _pixels(count: int) -> str:
+    return "1 pixel" if count == 1 else f"{count:,} pixels"
+
+
+def _text(area: Area) -> str:
+    return f"{area.x},{area.y},{area.width},{area.height}"
+
+
+def place(area: Area | None) -> str:
+    """Where an area is, for people."""
+    if area is None:
+        return ""
+    sides = (("x", area.x, area.width), ("y", area.y, area.height))
+    return ", ".join(f"{name} {at} to {at + size - 1}" if size > 1 else f"{name} {at}" for name, at, size in sides)

@@ -1,0 +1,61 @@
+"""Pure. A canvas as a PNG (PNG 3rd edition), some rows at a time: it takes little more memory than the file."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from canvas.board.grid import Grid, rgb
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+COMPRESSION = 3
+"""Of 1000 x 1000 pixels of noise in 32 colours: 45 ms, with the filters of Pillow 200 ms and twice the size."""
+MOST_COLORS = 256
+"""Of a picture that names its colours by number (PNG §11.2.1)."""
+
+
+def encode(grid: Grid, step: int = 1) -> bytes:
+    """Encode every `step`-th pixel of every `step`-th row."""
+    width, height = -(-grid.width // step), -(-grid.height // step)
+    colors = _colors(grid, step)
+    is_indexed = len(colors) <= MOST_COLORS
+    pieces = [SIGNATURE, chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3 if is_indexed else 2, 0, 0, 0))]
+    if is_indexed:
+        pieces.append(chunk(b"PLTE", rgb(colors[np.newaxis])))
+    compressor = zlib.compressobj(COMPRESSION)
+    for rows in _indexed(grid, step, colors) if is_indexed else _true(grid, step):
+        filtered = np.zeros((len(rows), 1 + rows.shape[1]), np.uint8)  # each row begins with its filter: none
+        filtered[:, 1:] = rows
+        pieces.append(_data(compressor.compress(filtered.data)))
+    return b"".join([*pieces, _data(compressor.flush()), chunk(b"IEND", b"")])
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A part of a PNG (§5.3)."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def _data(content: bytes) -> bytes:
+    return chunk(b"IDAT", content) if content else b""
+
+
+def _colors(grid: Grid, step: int) -> NDArray[np.uint32]:
+    """The different colours in a picture."""
+    is_there = np.zeros(1 << 24, bool)  # one for each colour that there is: faster than sorting the pixels
+    for rows in grid.bands(step):
+        is_there[rows.reshape(-1)] = True
+    return np.flatnonzero(is_there).astype(np.uint32)
+
+
+def _indexed(grid: Grid, step: int, colors: NDArray[np.uint32]) -> Iterator[NDArray[np.uint8]]:
+    numbers = np.zeros(1 << 24, np.uint8)
+    numbers[colors] = np.arange(len(colors))
+    return (numbers[rows] for rows in grid.bands(step))
+
+
+def _true(grid: Grid, step: int) -> Iterator[NDArray[np.uint8]]:
+    return (np.frombuffer(rgb(rows), np.uint8).reshape(len(rows), -1) for rows in grid.bands(step))

@@ -1,0 +1,75 @@
+"""Pure. What a rollback would look like: the place that it changes, before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from canvas.board import png
+from canvas.board.area import Area
+from canvas.board.grid import Grid
+from canvas.history.queries import Undoing
+
+LARGEST = 512
+"""Pixels on the longer side of a picture; a larger place is seen from afar."""
+MARGIN = 8
+"""Pixels around what changes, by which one knows the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The same place twice, as PNG.
+
+    Attributes:
+        area: which place
+        width, height: of the pictures
+    """
+
+    area: Area
+    width: int
+    height: int
+    now: bytes
+    after: bytes
+
+
+def draw(grid: Grid, undoing: Undoing) -> Sides | None:
+    """Draw the place of a rollback as it is, and as it would be; None if nothing would look different."""
+    changed = undoing.area
+    if changed is None:
+        return None
+    area = _with_margin(changed, grid)
+    step = -(-max(area.width, area.height) // LARGEST)
+    now = _seen(grid, area, step)
+    after = now.copy()
+    xs, ys = (undoing.xs - area.x) // step, (undoing.ys - area.y) // step
+    now[ys, xs] = undoing.now  # from afar, a single pixel would be left out
+    after[ys, xs] = undoing.before
+    height, width = now.shape
+    return Sides(area, width, height, *(_encoded(colors) for colors in (now, after)))
+
+
+def _with_margin(area: Area, grid: Grid) -> Area:
+    left, top = max(0, area.x - MARGIN), max(0, area.y - MARGIN)
+    right = min(grid.width, area.x + area.width + MARGIN)
+    bottom = min(grid.height, area.y + area.height + MARGIN)
+    return Area(left, top, right - left, bottom - top)
+
+
+def _seen(grid: Grid, area: Area, step: int) -> NDArray[np.uint32]:
+    """Every `step`-th pixel of every `step`-th row of an area, some rows at a time."""
+    rows = max(1, LARGEST // step) * step
+    bands = [
+        grid.colors_in(Area(area.x, top, area.width, min(rows, area.y + area.height - top)))[::step, ::step]
+        for top in range(area.y, area.y + area.height, rows)
+    ]
+    return np.concatenate(bands)
+
+
+def _encoded(colors: NDArray[np.uint32]) -> bytes:
+    height, width = colors.shape
+    grid = Grid(width, height)
+    ys, xs = np.mgrid[0:height, 0:width]
+    grid.apply_columns(xs.reshape(-1), ys.reshape(-1), colors.reshape(-1))
+    return png.encode(grid)

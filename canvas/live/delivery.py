@@ -1,0 +1,64 @@
+"""Pure. What is shown to one viewer, and what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from canvas.board.area import Area
+from canvas.messages.binary_codec import BINARY
+from canvas.live.snapshot_encoder import Want
+from canvas.board.grid import Change
+from canvas.live.room import Viewer
+from canvas.live.view import View
+from protocol import SharedMessage
+
+
+def send(viewer: Viewer, message: SharedMessage) -> None:
+    """Send a message that others may be sent, too."""
+    viewer.wire.send_frames(message.encoded(viewer.wire.session.variant))
+
+
+def show(viewer: Viewer, changes: Sequence[Change], upto: int) -> None:
+    """Show a viewer these changes, which are all that it has to see up to number `upto`."""
+    view = viewer.view
+    if changes:
+        send(viewer, view.codec.changes(changes, told_of(view)))
+        view.told = changes[-1].seq
+    view.seq = upto
+
+
+def told_of(view: View) -> int:
+    """The last change that a client was told of."""
+    return view.told if view.tiles else view.seq
+
+
+def tell_progress(viewer: Viewer) -> None:
+    """Tell a viewer of a part how far it is, when the last changes did not concern it."""
+    view = viewer.view
+    if told_of(view) < view.seq:
+        message = view.codec.progress(view.told, view.seq)
+        if message is not None:
+            send(viewer, message)
+            view.told = view.seq
+
+
+def within(changes: Sequence[Change], area: Area | None, user_id: str | None) -> list[Change]:
+    """The changes in an area, None for none, and somebody's own wherever they are."""
+    if area is None:
+        return [change for change in changes if change.user_id == user_id]
+    x, y, right, bottom = area.x, area.y, area.x + area.width, area.y + area.height
+    return [c for c in changes if (x <= c.x < right and y <= c.y < bottom) or c.user_id == user_id]
+
+
+def want_of(viewer: Viewer, whole: Area) -> Want:
+    """The state that a viewer needs, of a canvas whose area is `whole`."""
+    view = viewer.view
+    area = None if view.subscribed == whole else view.subscribed
+    if view.codec is BINARY:
+        return Want(BINARY, area, view.shown, None)
+    return Want(view.codec, area, None, viewer.wire.session.variant)
+
+
+def is_there(viewer: Viewer) -> bool:
+    """Whether a viewer has not gone, nor been followed by another incarnation."""
+    return viewer.ref.is_alive() and viewer.wire.owner is viewer.ref and not viewer.wire.is_closed

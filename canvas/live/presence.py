@@ -1,0 +1,167 @@
+"""Pure. Who is in the room, and what of it everybody has still to be told.
+
+Everybody is told of everybody while they are few. To name a crowd to itself would take the square of its size: so at
+most `NAMED` people are told of by name, the same ones to all, and of the others only how many they are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, defaultdict
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from canvas.messages.codec import Codec
+from canvas.board.names import beginning
+from canvas.live.room import Viewer
+from canvas.messages.values import Coming, Person
+from protocol import Variant
+
+NAMED = 200
+"""People who are told of by name."""
+
+
+@dataclass(slots=True)
+class News:
+    """What has happened since everybody was told.
+
+    Attributes:
+        comings: who has come and who has gone, in order
+        known: how many of these a newcomer knows from its welcome
+        promoted: those who have been there before others were told of them
+        cursors: where pointers are, by whose they are
+        user_count: how many people there are now, if not all of them are named and that has changed
+    """
+
+    comings: list[Coming] = field(default_factory=list)
+    known: dict[Viewer, int] = field(default_factory=dict)
+    promoted: set[str] = field(default_factory=set)
+    cursors: dict[str, tuple[int, int]] = field(default_factory=dict)
+    user_count: int | None = None
+    _frames: dict[Any, bytes] = field(default_factory=dict)
+
+    def frames(self, viewer: Viewer, codec: Codec, variant: Variant | None, *, cursors: bool) -> bytes:
+        """What to tell somebody, encoded once for all who are told the same."""
+        known = self.known.get(viewer, 0)
+        own = viewer.user_id if viewer.user_id in self.promoted else None
+        key = codec, variant, known, own, cursors
+        if key not in self._frames:
+            comings = [coming for coming in self.comings[known:] if coming.person.user_id != own]
+            messages = [codec.presence(comings)] if comings else []
+            if self.user_count is not None:
+                messages.append(codec.user_count(self.user_count))
+            if cursors and self.cursors:
+                messages.append(codec.cursors([(user_id, *at) for user_id, at in self.cursors.items()]))
+            self._frames[key] = b"".join([message.encoded(variant) for message in messages])
+        return self._frames[key]
+
+
+class Presence:
+    """Who is there: of each user the open WebSockets, each with its newest incarnation.
+
+    A name that begins like the id of somebody present is not told while they are there: it would pass for them.
+    """
+
+    def __init__(self) -> None:
+        self._present: dict[str, list[Viewer]] = {}
+        self._names: dict[str, str] = {}  # of those who have one
+        self._ids: Counter[str] = Counter()  # how many ids of those present begin so
+        self._namesakes: defaultdict[str, set[str]] = defaultdict(set)  # whose names begin so
+        self._named: dict[str, Person] = {}
+        self._others: OrderedDict[str, None] = OrderedDict()  # those who came when enough were named
+        self._told_count = 0
+        self._news = News()
+
+    def __len__(self) -> int:
+        return len(self._present)
+
+    def come(self, viewer: Viewer) -> list[Person]:
+        """Somebody comes, or comes again; returns those who are told of by name, the newcomer first."""
+        user_id, news = viewer.user_id, self._news
+        viewers = self._present.get(user_id, [])
+        self._present[user_id] = [*(other for other in viewers if other.wire is not viewer.wire), viewer]
+        if not viewers:
+            self._others[user_id] = None
+            self._count_id(user_id, 1)
+        self._rename(user_id, viewer.name)
+        self._name_more()
+        news.known[viewer] = len(news.comings)
+        return [self._person(user_id), *(other for other in self._named.values() if other.user_id != user_id)]
+
+    def leave(self, viewer: Viewer) -> bool:
+        """Note a departure, unless another incarnation of the same WebSocket is there; tell whether it is news."""
+        user_id, news = viewer.user_id, self._news
+        viewers = self._present.get(user_id, [])
+        if viewer not in viewers:
+            return False
+        news.known.pop(viewer, None)
+        viewers.remove(viewer)
+        if viewers:
+            return False
+        del self._present[user_id]
+        self._others.pop(user_id, None)
+        person = self._named.pop(user_id, None)
+        if person is not None:
+            news.cursors.pop(user_id, None)
+            news.comings.append(Coming(person, False))
+        self._rename(user_id, "")
+        self._count_id(user_id, -1)
+        news.promoted.update(self._name_more())
+        return True
+
+    def point(self, user_id: str, x: int, y: int) -> bool:
+        """Note where somebody's pointer is, if people know whose it is."""
+        if user_id not in self._named:
+            return False
+        self._news.cursors[user_id] = x, y
+        return True
+
+    def take_news(self) -> News:
+        """Take what everybody has still to be told."""
+        news, self._news = self._news, News()
+        if len(self) != self._told_count and max(len(self), self._told_count) > NAMED:
+            news.user_count = len(self)
+        self._told_count = len(self)
+        return news
+
+    def _name_more(self) -> list[str]:
+        """Name as many as may be; returns who they are."""
+        chosen = list(islice(self._others, NAMED - len(self._named)))
+        for user_id in chosen:
+            del self._others[user_id]
+            self._named[user_id] = self._person(user_id)
+            self._news.comings.append(Coming(self._named[user_id], True))
+        return chosen
+
+    def _rename(self, user_id: str, name: str) -> None:
+        """Take a user's newest name."""
+        before = self._names.pop(user_id, "")
+        if before:
+            namesakes = self._namesakes[beginning(before)]
+            namesakes.discard(user_id)
+            if not namesakes:
+                del self._namesakes[beginning(before)]
+        if name:
+            self._names[user_id] = name
+            self._namesakes[beginning(name)].add(user_id)
+        self._retell(user_id)
+
+    def _count_id(self, user_id: str, change: int) -> None:
+        """Note an id that comes or goes, and what that means for names."""
+        start = beginning(user_id)
+        self._ids[start] += change
+        if not self._ids[start]:
+            del self._ids[start]
+        for namesake in self._namesakes.get(start, ()):
+            self._retell(namesake)
+
+    def _retell(self, user_id: str) -> None:
+        """Tell what somebody is called now, if people know of them and that has changed."""
+        person = self._person(user_id)
+        if self._named.get(user_id, person) != person:
+            self._named[user_id] = person
+            self._news.comings.append(Coming(person, True))
+
+    def _person(self, user_id: str) -> Person:
+        name = self._names.get(user_id, "")
+        return Person(user_id, "" if self._ids[beginning(name)] else name)

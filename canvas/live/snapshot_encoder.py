@@ -1,0 +1,168 @@
+"""One process with a thread of its own: encodes states of the canvas for those who need one whole."""
+
+from __future__ import annotations
+
+import zlib
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import ref
+
+from actors import Target, cast
+from actors.blocking import BlockingServer
+from actors.shown import shown
+from canvas.board.area import Area, tile_area
+from canvas.messages.binary_codec import BINARY, encode_snapshot
+from canvas.messages.codec import Codec
+from canvas.board.grid import Grid, Tile, rgb
+from canvas.live.held import Meter
+from canvas.messages.json_codec import encode_state
+from canvas.messages.json_pixels import pixels_json
+from protocol import SharedMessage, Variant
+
+MAX_STATE = 128 * 1024 * 1024
+"""Bytes above which a state is not sent: whoever wants one has to subscribe to a part."""
+MAX_TILES = MAX_STATE
+"""Bytes of compressed tiles that are kept: a state of all of them can be sent."""
+
+
+@shown("area", "known")
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A state that somebody needs.
+
+    Attributes:
+        codec: in which way
+        area: of which part; None for all
+        known: the part that the client knows already
+        variant: how it is compressed; binary states are so by themselves
+    """
+
+    codec: Codec
+    area: Area | None
+    known: Area | None
+    variant: Variant | None
+
+
+@shown()
+@dataclass(frozen=True, slots=True)
+class NeedStates:
+    """Cast to the canvas: have the encoder encode these states of the canvas as it is."""
+
+    wants: tuple[Want, ...]
+
+
+@shown("epoch", "grid", "wants")
+@dataclass(frozen=True, slots=True)
+class Encode:
+    """Cast: encode these states of `grid`, and cast `Encoded` to `reply_to`. The grid is nobody else's."""
+
+    grid: Grid
+    epoch: str
+    wants: tuple[Want, ...]
+    reply_to: Target
+
+
+@shown("epoch", "seq")
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Cast: the frames of the states after change `seq`; None for one that would be too large."""
+
+    epoch: str
+    seq: int
+    frames: dict[Want, bytes | None] = field(repr=False)
+
+
+class TooLarge(Exception):
+    """A state has more than `MAX_STATE` bytes."""
+
+
+class Tiles:
+    """The tiles that were compressed last: those that have not changed are not compressed again.
+
+    Args:
+        meter: how many bytes may be kept; it is told how many are
+    """
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._meter.used = 0
+        self._kept: OrderedDict[int, tuple[ref[Tile], bytes]] = OrderedDict()  # the last one that was needed last
+
+    def deflated(self, number: int, tile: Tile) -> bytes:
+        """A tile, compressed; `number` is its place."""
+        kept = self._kept.pop(number, None)
+        if kept is None or kept[0]() is not tile:
+            self._meter.used -= 0 if kept is None else len(kept[1])
+            kept = ref(tile), zlib.compress(rgb(tile))
+            self._meter.used += len(kept[1])
+        self._kept[number] = kept
+        while self._meter.used > self._meter.most:
+            self._meter.used -= len(self._kept.popitem(last=False)[1][1])
+        return kept[1]
+
+
+class Encoder(BlockingServer):
+    """Encodes states.
+
+    Args (of `init`):
+        meter: of the compressed tiles that it keeps
+    """
+
+    def init(self, meter: Meter) -> None:
+        self._tiles = Tiles(meter)
+
+    def handle_cast(self, request: Any) -> Any:
+        """Encode states."""
+        if not isinstance(request, Encode):
+            return super().handle_cast(request)
+        frames = {want: self._frames(request, want) for want in request.wants}
+        cast(request.reply_to, Encoded(request.epoch, request.grid.seq, frames))
+        return None
+
+    def _frames(self, request: Encode, want: Want) -> bytes | None:
+        try:
+            if want.codec is BINARY:
+                return SharedMessage.binary(self._binary(request.grid, want)).plain
+            return SharedMessage.text(_json(request.grid, request.epoch, want)).encoded(want.variant)
+        except TooLarge:
+            return None
+
+    def _binary(self, grid: Grid, want: Want) -> bytes:
+        area, known = want.area or grid.whole, want.known
+        tiles, size = [], 0
+        for number in area.tiles(grid.columns):
+            if known is not None and known.covers(tile_area(number, grid.width, grid.height)):
+                continue
+            deflated = self._deflated(grid, number)
+            size += len(deflated)
+            if size > MAX_STATE:
+                raise TooLarge
+            if deflated or known is not None:
+                tiles.append((number, deflated))
+        return encode_snapshot(grid.seq, area, tiles, is_whole=known is None)
+
+    def _deflated(self, grid: Grid, number: int) -> bytes:
+        tile = grid.tile(number)
+        return b"" if tile is None else self._tiles.deflated(number, tile)
+
+
+def _json(grid: Grid, epoch: str, want: Want) -> bytes:
+    area = want.area or grid.whole
+    parts, size = [], 0
+    for number in area.tiles(grid.columns):
+        if grid.tile(number) is None:
+            continue
+        part = _common(tile_area(number, grid.width, grid.height), area)
+        parts.append(pixels_json(grid.colors_in(part), grid.background, part.x, part.y))
+        size += len(parts[-1])
+        if size > MAX_STATE:
+            raise TooLarge
+    return encode_state(b",".join(filter(None, parts)), epoch, grid.seq, want.area)
+
+
+def _common(one: Area, other: Area) -> Area:
+    """What two areas that touch have in common."""
+    x, y = max(one.x, other.x), max(one.y, other.y)
+    right, bottom = min(one.x + one.width, other.x + other.width), min(one.y + one.height, other.y + other.height)
+    return Area(x, y, right - x, bottom - y)

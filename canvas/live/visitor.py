@@ -1,0 +1,169 @@
+"""The handler of one visitor's WebSocket: reads messages, keeps the limits, passes on what is good.
+
+Runs in the connection actor. After a crash of that actor the next incarnation begins anew with the same `user_id`:
+the visitor keeps its WebSocket and sees the canvas again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from actors import cast
+from actors.describe import describe
+from actors.log import get_logger
+from actors.shown import shown
+from canvas.live.answers import Answered
+from canvas.live.broadcaster import CursorMoved, Join, Subscribe
+from canvas.live.canvas import Paint
+from canvas.board.errors import BadMessage
+from canvas.board.grid import Change
+from supervision.server.rate_limit import Allowance
+from canvas.live.room import Peer, Room, Viewer
+from canvas.messages.values import ClientCursorMove, ClientMessage, ClientPixels, ClientPixelUpdate, ClientSubscribe
+from canvas.live.view import View
+from protocol import Binary, CloseCode, Text
+from supervision.server import Connection
+
+log = get_logger("canopy.canvas")
+
+TILES_PER_MOVE = 16
+"""Tiles of an area that count as one cursor move: to encode them takes the server some milliseconds."""
+
+
+@shown("_cursor", "_paints", "_user_id")
+class Visitor:
+    """One visitor. Its view outlives it."""
+
+    __slots__ = (
+        "_allowances",
+        "_check",
+        "_clock",
+        "_codec",
+        "_connection",
+        "_cursor",
+        "_decode",
+        "_painter",
+        "_paints",
+        "_room",
+        "_user_id",
+        "_viewer",
+    )
+
+    def __init__(self, connection: Connection, room: Room, user_id: str, name: str, view: View) -> None:
+        self._connection = connection
+        self._room = room
+        self._user_id = user_id
+        self._codec = view.codec
+        self._decode = view.codec.decode
+        self._viewer = Viewer(user_id, name, connection.ref, connection.wire, view)
+        self._clock = connection.scheduler.loop.time
+        self._check = room.rules.check if room.rules.are_strict else None
+        self._painter = self._viewer.painter
+        self._allowances = room.allowances
+        self._paints: list[Paint] = []
+        self._cursor: CursorMoved | None = None
+
+    def opened(self) -> None:
+        """Join the room."""
+        self._room.users.register(self._user_id, Peer(self._connection.wire.peer))
+        cast(self._room.broadcaster, Join(self._viewer))
+
+    def received(self, message: Text | Binary) -> None:
+        """Take one message."""
+        if self._viewer.view.is_dismissed:
+            return
+        try:
+            self._spend(self._allowances.bytes, "bytes of messages", len(message.data))  # before it is decoded
+            self._obey(self._decode(message, self._room.width, self._room.height))
+        except BadMessage as error:
+            self._complain(error)
+            if error.paints and error.id is not None:
+                self._paint_for(error.id)  # it paints nothing, but the message is acknowledged
+
+    def drained(self) -> None:
+        """Pass on what came together."""
+        if self._paints:
+            for paint in self._paints:
+                if paint.changes or paint.id is not None:
+                    cast(self._room.canvas, paint)
+            self._paints = []
+            self._viewer.view.has_painted = True
+        if self._cursor is not None:
+            cast(self._room.broadcaster, self._cursor)
+            self._cursor = None
+
+    def informed(self, message: Any) -> None:
+        """All that it painted has been answered: the connection may end."""
+        if isinstance(message, Answered):
+            self._connection.release_end()
+        else:
+            log.warning("visitor.unexpected_message", user_id=self._user_id, message=describe(message))
+
+    def closed(self, code: int, reason: str) -> None:
+        """The visitor has gone, but may still read what becomes of what they painted."""
+        log.debug("visitor.gone", user_id=self._user_id, code=code, reason=reason)
+        if self._viewer.view.has_painted:
+            self._connection.hold_end()
+            cast(self._room.canvas, Paint([], self._viewer, is_last=True))
+
+    def _obey(self, message: ClientMessage) -> None:
+        if type(message) is ClientPixelUpdate:
+            self._paint((message,), message.id)
+        elif isinstance(message, ClientPixels):
+            self._paint(message.pixels, message.id)
+        elif isinstance(message, ClientCursorMove):
+            self._spend(self._allowances.cursors, "cursor moves", 1, message.id)
+            self._cursor = CursorMoved(self._user_id, message.x, message.y)
+        elif isinstance(message, ClientSubscribe):
+            moves = max(1.0, message.area.count_tiles() / TILES_PER_MOVE)
+            self._spend(self._allowances.cursors, "cursor moves and subscriptions", moves, message.id)
+            self._viewer.view.subscribed = message.area
+            cast(self._room.broadcaster, Subscribe(self._viewer))
+
+    def _paint(self, pixels: Sequence[ClientPixelUpdate], id_: int | None) -> None:
+        paint = self._paint_for(id_)
+        if paint.key in self._room.accepted:  # it costs nothing to send it again
+            paint.repeated = frozenset((pixel.x, pixel.y) for pixel in pixels)
+            return
+        for number, pixel in enumerate(pixels):
+            try:
+                self._permit(pixel)
+            except BadMessage as error:
+                paint.refused = error.about(id_, ((refused.x, refused.y) for refused in pixels[number:]))
+                self._complain(paint.refused)
+                return
+            paint.changes.append(Change(pixel.x, pixel.y, pixel.color, self._user_id))
+
+    def _paint_for(self, id_: int | None) -> Paint:
+        """What a message paints goes here. Messages without an id that come in a row share one `Paint`."""
+        if id_ is not None or not self._paints or self._paints[-1].id is not None:
+            self._paints.append(Paint([], self._viewer, id_))
+        return self._paints[-1]
+
+    def _permit(self, pixel: ClientPixelUpdate) -> None:
+        room = self._room
+        if self._check is not None:
+            self._check(pixel.x, pixel.y, pixel.color)
+        if self._allowances.cooldowns is not None:  # which the canvas begins, if the pixel becomes a change
+            self._allowances.cooldowns.check(self._painter, room.people, self._clock())
+        self._spend(self._allowances.pixels, "pixel updates", 1)
+
+    def _spend(self, allowance: Allowance | None, what: str, count: float, id_: int | None = None) -> None:
+        if allowance is None:
+            return
+        wait = allowance.take(self._painter, self._clock(), count)
+        if wait > 0.0:
+            limit = allowance.limit
+            text = f"at most {limit.per_second:g} {what} a second, {limit.burst} at once"
+            error = BadMessage("rate_limited", text, retry_after=wait)
+            error.id = id_
+            raise error
+
+    def _complain(self, error: BadMessage) -> None:
+        if self._allowances.patience.take(self._painter, self._clock()) == 0.0:
+            self._connection.wire.send(self._codec.error(error))
+            return
+        self._viewer.view.is_dismissed = True
+        log.info("connection.kicked", user_id=self._user_id, code=error.code)
+        self._connection.close(CloseCode.POLICY_VIOLATION, f"too many bad messages, the last one: {error.code}")

@@ -1,0 +1,70 @@
+"""Who painted this pixel, and what was there before: the answer to `GET /api/pixel?x=&y=[&limit=]`."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+import orjson
+
+from actors import CallExit, call
+from canvas.history.historian import AskPast, Past
+from canvas.live.room import Room
+from canvas.store import StoreError
+from canvas.live.waiting import LATER, Waiting, unavailable
+from protocol import HttpError, Request, Response
+
+CHANGES = 20
+MOST_CHANGES = 200
+MOST_WAITING = 64
+"""Questions that may wait for their answers: at 20 million changes these take some seconds."""
+SHARE = 8
+"""Of these, so many of one address."""
+
+
+class PixelRoute:
+    """Answers with the last changes of a pixel, the newest first.
+
+    Args:
+        room: whose pixels
+        waiting: the questions that wait
+    """
+
+    def __init__(self, room: Room, waiting: Waiting) -> None:
+        self._room = room
+        self._waiting = waiting
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request.
+
+        Raises:
+            HttpError: 400 for what is no pixel of this canvas, or no limit, 429 or 503 if too many ask, 503 if the past
+                cannot be read now.
+        """
+        query = {name: values[-1] for name, values in parse_qs(request.query, keep_blank_values=True).items()}
+        x, y = _number(query, "x", self._room.width - 1), _number(query, "y", self._room.height - 1)
+        limit = _number({"limit": str(CHANGES), **query}, "limit", MOST_CHANGES, least=1)
+        with self._waiting.place(request.remote):
+            past = await _ask(AskPast(x, y, limit))
+        changes = [
+            {"seq": placed.seq, "color": f"#{placed.color:06X}", "user_id": past.names[placed.user], "at": placed.at}
+            for placed in past.changes
+        ]
+        body = orjson.dumps({"x": x, "y": y, "changes": changes}) + b"\n"
+        return Response(200, (("Content-Type", "application/json"), ("Cache-Control", "no-store")), body)
+
+
+async def _ask(question: AskPast) -> Past:
+    try:
+        answer: Past | StoreError = await call("history", question)
+    except CallExit:
+        raise HttpError(503, "the history is busy", LATER) from None
+    if isinstance(answer, StoreError):
+        raise unavailable(answer)
+    return answer
+
+
+def _number(query: dict[str, str], name: str, most: int, *, least: int = 0) -> int:
+    text = query.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
+        raise HttpError(400, f"{name} must be an integer from {least} to {most}, got {text[:20]!r}")
+    return int(text)

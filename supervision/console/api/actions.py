@@ -1,0 +1,181 @@
+"""What the console can do to a running system. Each action is in the audit log before it is done, and afterwards with
+what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from inspect import isawaitable
+from typing import Any, Literal, TypeAlias
+
+from actors import KILL, SHUTDOWN, Ref, self_ref, send_exit
+from actors.debug import force_exit, inspect, resume, suspend
+from actors.kernel.report import KEPT
+from protocol import CloseCode, HttpError
+from supervision import Restart
+from supervision.base import child_of
+from supervision.console.api.audit import Attempt, Audit
+from supervision.console.inspection.model.actors import StateText
+from supervision.console.inspection.model.session import Done
+from supervision.console.inspection.model.traces import TraceState
+from supervision.console.inspection.tree import parents
+from supervision.console.inspection.snapshot import Snapshot
+from supervision.console.inspection.sources import Sources
+from supervision.console.inspection.tracing import MAX_LINES, MAX_SECONDS, Trace, Traces
+from supervision.server import Wire
+
+CRASH = "crash"
+"""The reason with which an actor exits that was made to crash."""
+RESTART = "restart"
+"""The reason with which an actor exits that shall begin anew."""
+MAX_STATE = 20_000
+"""Characters of the state of one actor that are shown."""
+
+Reason: TypeAlias = Literal["crash", "shutdown", "kill"]
+
+
+class Actions:
+    """Does what it is told, if it may be done.
+
+    Args:
+        snapshot: finds what is to be acted on
+        sources: what the application can do
+        audit: whose process is not to be suspended
+        traces: the traces that run
+    """
+
+    def __init__(self, snapshot: Snapshot, sources: Sources, audit: Audit, traces: Traces) -> None:
+        self._snapshot = snapshot
+        self._sources = sources
+        self._audit = audit
+        self._traces = traces
+
+    # Actors.
+
+    async def exit(self, attempt: Attempt, ref: Ref, reason: Reason) -> Done:
+        """End an actor: as if it had crashed, by an order to shut down, or by `KILL`."""
+        ends: dict[str, Callable[[], object]] = {
+            "crash": lambda: self._crash(ref, attempt.who),
+            "shutdown": lambda: send_exit(ref, SHUTDOWN),
+            "kill": lambda: send_exit(ref, KILL),
+        }
+        return await self._on_actor(attempt, reason, ref, ends[reason], self._not_root)
+
+    async def restart(self, attempt: Attempt, ref: Ref) -> Done:
+        """End an actor so that its supervisor starts another in its place."""
+        do = partial(force_exit, ref, RESTART)
+        return await self._on_actor(attempt, "restart", ref, do, self._not_root, _is_restarted)
+
+    async def suspend(self, attempt: Attempt, ref: Ref) -> Done:
+        """Let an actor handle nothing but orders to stop."""
+        return await self._on_actor(attempt, "suspend", ref, lambda: suspend(ref), self._not_ours)
+
+    async def resume(self, attempt: Attempt, ref: Ref) -> Done:
+        """Let a suspended actor go on."""
+        return await self._on_actor(attempt, "resume", ref, lambda: resume(ref))
+
+    async def state(self, attempt: Attempt, ref: Ref) -> StateText:
+        """The attributes of an actor."""
+        await self._on_actor(attempt, "get state", ref, lambda: None)
+        seen = inspect(ref, size=MAX_STATE)
+        assert seen is not None, "it was alive a moment ago, and nobody ran since"
+        return StateText(str(ref.id), ref.label, {name: value.text for name, value in seen.state.items()}, seen.is_cut)
+
+    async def trace(self, attempt: Attempt, ref: Ref, lines: int, seconds: float) -> TraceState:
+        """Begin to trace an actor."""
+        if not (1 <= lines <= MAX_LINES and 0 < seconds <= MAX_SECONDS):
+            raise HttpError(400, f"a trace has 1 to {MAX_LINES} lines, and lasts up to {MAX_SECONDS:g} seconds")
+        await self._on_actor(attempt, "trace", ref, lambda: None)
+        return self._traces.begin(ref, lines, seconds, attempt.who).state()
+
+    async def read_trace(self, attempt: Attempt, trace: Trace) -> TraceState:
+        """The lines of a trace. The first time that somebody reads it is noted, and what they see later is not."""
+        if attempt.who not in trace.readers:
+            attempt.describe("read trace", repr(trace.ref))
+            await attempt.show()
+            trace.readers.add(attempt.who)
+        return trace.state()
+
+    async def end_trace(self, attempt: Attempt, trace: Trace) -> TraceState:
+        """End a trace; its actor may have ended before."""
+        attempt.describe("end trace", repr(trace.ref))
+        await attempt.begin()
+        trace.end("it was stopped")
+        return trace.state()
+
+    # Connections.
+
+    async def disconnect(self, attempt: Attempt, id: str, wire: Wire) -> Done:
+        """Say goodbye to a client."""
+        await self._do(attempt, "disconnect", f"connection {id} {wire.peer}", lambda: _disconnect(wire))
+        return Done("disconnect", detail=id)
+
+    # The application.
+
+    async def drain(self, attempt: Attempt) -> Done:
+        """Let nobody in any more, and say goodbye to those who are there."""
+        if self._sources.drain is None:
+            raise HttpError(501, "this application cannot drain")
+        pending = await self._do(attempt, "drain", self._sources.application, self._sources.drain)
+        if isawaitable(pending):
+            await pending
+        return Done("drain")
+
+    async def set_log_level(self, attempt: Attempt, level: str) -> Done:
+        """Log from this level on."""
+        set_level = self._sources.set_log_level
+        if set_level is None:
+            raise HttpError(501, "this application cannot change its log level")
+        await self._do(attempt, "set log level", level, lambda: set_level(level))
+        return Done("set log level", detail=level)
+
+    # Private.
+
+    def _crash(self, ref: Ref, who: str) -> None:
+        crashed_by = self._snapshot.crashed_by
+        crashed_by[ref.id] = who
+        if len(crashed_by) > KEPT:
+            del crashed_by[next(iter(crashed_by))]
+        force_exit(ref, CRASH, is_reported=True)
+
+    def _not_root(self, ref: Ref) -> None:
+        if self._snapshot.is_root(ref):
+            raise HttpError(403, "the root of the tree cannot be crashed: nobody would restart it")
+
+    def _not_ours(self, ref: Ref) -> None:
+        """Refuse what would lock out everybody: without the audit log, or what asks, nothing could resume it."""
+        asking = self_ref()
+        ours = [] if asking is None else [asking, *parents(asking)]
+        if ref in ours or ref == self._audit.writer:
+            raise HttpError(403, "this console runs under it, and could not resume it")
+
+    async def _on_actor(
+        self, attempt: Attempt, action: str, ref: Ref, do: Callable[[], object], *checks: Callable[[Ref], None]
+    ) -> Done:
+        label = ref.label
+        attempt.describe(action, repr(ref))
+        for check in checks:
+            check(ref)
+        await attempt.begin()
+        if not ref.is_alive():
+            raise HttpError(404, f"{label} has ended meanwhile")
+        do()
+        return Done(action, str(ref.id), label)
+
+    async def _do(self, attempt: Attempt, action: str, target: str, do: Callable[[], Any]) -> Any:
+        attempt.describe(action, target)
+        await attempt.begin()
+        return do()
+
+
+def _is_restarted(ref: Ref) -> None:
+    """Refuse to end what would not come back."""
+    child = child_of(ref)
+    if child is None or child.spec.restart is Restart.TEMPORARY:
+        raise HttpError(409, "nobody would start it again: it has no supervisor, or is temporary")
+
+
+def _disconnect(wire: Wire) -> None:
+    wire.close(CloseCode.POLICY_VIOLATION, "disconnected by an administrator")
+    if wire.session.awaits_answer:
+        wire.abort()

@@ -1,0 +1,144 @@
+"""Traces: the messages that an actor takes, and its replies, for a short time. Nothing can make one go on for ever.
+
+A trace ends by itself after so many lines or seconds, and at once when messages come faster than `MAX_RATE`
+(recon_trace).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from actors import Call, Cast, ExitReason, Ref, Scheduler, watch
+from actors.debug import inspect, trace
+from actors.describe import describe
+from actors.failures import describe_reason
+from supervision.console.inspection.model.traces import TraceLine, TraceState
+
+MAX_LINES = 1_000
+MAX_SECONDS = 60.0
+MAX_RATE = 200
+"""Messages in one second above which a trace ends: it would cost the actor too much."""
+KEPT = 20
+"""Traces that are remembered, the last ones; as many may run at a time."""
+
+Tell = Callable[["Trace", TraceLine | None], object]
+
+
+class Trace:
+    """One trace.
+
+    Args:
+        ref: whose messages
+        lines: after so many it ends
+        seconds: after so long it ends
+        reader: who has begun it, as the audit log names them
+        tell: called with each line, and with None at the end
+
+    Attributes:
+        readers: who may see its lines, each with a line in the audit log
+    """
+
+    def __init__(self, ref: Ref, lines: int, seconds: float, reader: str, tell: Tell) -> None:
+        self.ref = ref
+        self.lines: list[TraceLine] = []
+        self.readers: set[str] = {reader}
+        self.ended: str | None = None
+        self._left = lines
+        self._tell = tell
+        self._loop = Scheduler.current().loop
+        self._began = self._loop.time()
+        self._second = (0, 0)
+        self._timer = self._loop.call_later(seconds, self.end, "its time is over")
+        self._unwatch = watch(ref, self._target_ended)
+        trace(ref, self._took)
+
+    def state(self) -> TraceState:
+        """The trace so far."""
+        return TraceState(str(self.ref.id), self.ref.label, self.ended, self.lines)
+
+    def end(self, why: str) -> None:
+        """End it, unless it has ended."""
+        if self.ended is not None:
+            return
+        self.ended = why
+        self._timer.cancel()
+        self._unwatch()
+        if self.ref.is_alive():
+            trace(self.ref, None)
+        self._tell(self, None)
+
+    def _target_ended(self, _ref: Ref, reason: ExitReason) -> None:
+        self.end(f"the actor ended: {describe_reason(reason)}")
+
+    def _took(self, message: Any) -> None:
+        second, count = self._second
+        now = int(self._loop.time() - self._began)
+        self._second = (now, count + 1 if now == second else 1)
+        if self._second[1] > MAX_RATE:
+            self.end(f"more than {MAX_RATE} messages in a second")
+            return
+        match message:
+            case Call(request):
+                caller = None if message.caller is None else repr(message.caller)
+                message.when_answered(partial(self._note, "reply"))
+                self._note("call", request, caller)
+            case Cast(request):
+                self._note("cast", request)
+            case _:
+                self._note("message", message)
+
+    def _note(self, kind: str, value: Any, caller: str | None = None) -> None:
+        if self.ended is not None:
+            return
+        line = TraceLine(round(self._loop.time() - self._began, 6), kind, self._describe(value), caller)
+        self.lines.append(line)
+        self._tell(self, line)
+        self._left -= 1
+        if self._left <= 0:
+            self.end("it has as many lines as were asked for")
+
+    def _describe(self, value: Any) -> str:
+        seen = inspect(self.ref, value)
+        if seen is None:
+            return describe(value)
+        return "None" if seen.message is None else seen.message.text
+
+
+class Traces:
+    """The last traces.
+
+    Args:
+        tell: called with each line of any of them, and with None at its end
+    """
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._traces: OrderedDict[Ref, Trace] = OrderedDict()
+
+    def begin(self, ref: Ref, lines: int, seconds: float, reader: str) -> Trace:
+        """Trace `ref`, in place of a trace of it that runs."""
+        self.stop(ref)
+        self._traces[ref] = begun = Trace(ref, lines, seconds, reader, self._tell)
+        self._traces.move_to_end(ref)
+        while len(self._traces) > KEPT:
+            self._traces.popitem(last=False)[1].end("too many traces")
+        return begun
+
+    def stop(self, ref: Ref) -> Trace | None:
+        """End the trace of `ref`, if there is one."""
+        found = self._traces.get(ref)
+        if found is not None:
+            found.end("it was stopped")
+        return found
+
+    def find(self, number: str) -> Trace | None:
+        """The last trace of the process with this number, which may be dead."""
+        return next((found for ref, found in self._traces.items() if str(ref.id) == number), None)
+
+    def stop_all(self) -> None:
+        """End all of them."""
+        for found in self._traces.values():
+            found.end("the console is stopping")

@@ -1,0 +1,139 @@
+"""The tree: which actors are shown of it, and those above and below them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import orjson
+
+from actors import Ref
+from actors.debug import ProcessView, view
+from supervision.base import BaseSupervisor
+from supervision.console.api.encoding import to_json
+from supervision.console.inspection.model.actors import Node
+from supervision.console.inspection.paging import Look
+
+FILTERS: dict[str, Callable[[ProcessView], bool]] = {
+    "supervisors": lambda process: issubclass(process.ref.actor_class, BaseSupervisor),
+    "restarted": lambda process: process.ref.restarts > 0,
+    "waiting": lambda process: len(process.mailbox) > 0,
+    "suspended": lambda process: process.status.value == "suspended",
+}
+"""What the tree can be narrowed down to; `waiting`: messages wait for it."""
+
+
+async def grow(
+    look: Look,
+    processes: list[ProcessView],
+    top: ProcessView,
+    *,
+    depth: int | None,
+    limit: int | None,
+    search: str,
+    only: str,
+) -> Node | None:
+    """Make the tree under `top` of those of `processes` that are wanted: see `Snapshot.tree`. None if it has ended."""
+    if search or only:
+        is_wanted = FILTERS[only] if only else _any
+        processes = await _with_parents(
+            look, processes, lambda process: matches(process, search) and is_wanted(process)
+        )
+    below: defaultdict[Ref | None, list[ProcessView]] = defaultdict(list)
+    async for chunk in look.chunks(processes):
+        for process in chunk:
+            below[process.parent].append(process)
+    return await _grow(look, top, below, depth, limit) if top.ref.is_alive() else None
+
+
+async def encode_tree(look: Look, top: Node) -> bytes:
+    """Encode a tree as JSON, the deepest nodes first, a slice at a time; afterwards the nodes have no children left."""
+    above: list[Node] = []
+    level = [top]
+    while level:
+        above += level
+        level = [
+            child async for chunk in look.chunks(level) for node in chunk for child in node.children if child.children
+        ]
+    for node in reversed(above):
+        texts = [to_json(chunk)[1:-1] async for chunk in look.chunks(node.children)]
+        node.children = cast(Any, orjson.Fragment(b"[" + b",".join(texts) + b"]"))
+    return to_json(top)
+
+
+def matches(process: ProcessView, search: str) -> bool:
+    """Tell whether its label or kind has `search` in it, or its number is that."""
+    if not search:
+        return True
+    needle, ref = search.lower(), process.ref
+    return needle in ref.label.lower() or needle == str(ref.id) or needle in ref.actor_class.__name__.lower()
+
+
+def parents(ref: Ref) -> Iterator[Ref]:
+    """Who started it, who started that one, and so on."""
+    process = view(ref)
+    while process is not None and process.parent is not None:
+        yield process.parent
+        process = view(process.parent)
+
+
+async def _with_parents(
+    look: Look, processes: list[ProcessView], is_wanted: Callable[[ProcessView], bool]
+) -> list[ProcessView]:
+    """The processes that match, and those above them."""
+    kept: set[Ref] = set()
+    async for chunk in look.chunks(processes):
+        for process in chunk:
+            if not (process.ref.is_alive() and is_wanted(process)):
+                continue
+            kept.add(process.ref)
+            for parent in parents(process.ref):
+                if parent in kept:
+                    break
+                kept.add(parent)
+    return [process for process in processes if process.ref in kept]
+
+
+async def _grow(
+    look: Look, top: ProcessView, below: dict[Ref | None, list[ProcessView]], depth: int | None, limit: int | None
+) -> Node:
+    """Make the nodes, level by level."""
+    root = _node(top, below)
+    level = [(root, top.ref)]
+    while level and (depth is None or depth > 0):
+        depth = None if depth is None else depth - 1
+        following: list[tuple[Node, Ref]] = []
+        for node, ref in level:
+            async for chunk in look.chunks(below.get(ref, [])[:limit]):
+                for process in chunk:
+                    if not process.ref.is_alive():  # it has ended since the look began
+                        continue
+                    child = _node(process, below)
+                    node.children.append(child)
+                    if child.count:
+                        following.append((child, process.ref))
+        level = following
+    return root
+
+
+def _node(process: ProcessView, below: dict[Ref | None, list[ProcessView]]) -> Node:
+    ref = process.ref
+    return Node(
+        ref=str(ref.id),
+        label=_unicode(ref.label),
+        kind=_unicode(ref.actor_class.__name__),
+        state=process.status.value,
+        restarts=ref.restarts,
+        mailbox=len(process.mailbox),
+        count=len(below.get(ref, ())),
+    )
+
+
+def _unicode(text: str) -> str:
+    """Replace lone surrogates, which JSON cannot hold."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def _any(_: ProcessView) -> bool:
+    return True

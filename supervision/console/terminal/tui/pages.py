@@ -1,0 +1,136 @@
+"""The views of what the application tells: its store and its own pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from rich.table import Table
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from supervision.console.terminal import text
+from supervision.console.terminal.text import Column, Json
+from supervision.console.terminal.tui.link import Link
+from supervision.console.terminal.tui.listing import Paged
+from supervision.console.terminal.tui.view import Facts, Offer, OpenActor, Stale, View, grid
+
+
+class Store(View):
+    """What is kept, and how."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.facts = Facts()
+
+    def compose(self) -> Iterable[Widget]:
+        yield self.facts
+
+    def focus_main(self) -> None:
+        """Put the keyboard on the text, so that it scrolls."""
+        self.facts.focus()
+
+    async def load(self, link: Link) -> None:
+        """Show it as it is now."""
+        seen = await link.get("store")
+        self.facts.show(_values(seen["values"]) if seen["values"] else Text("nothing is told of it"))
+
+
+class Pages(Paged):
+    """The pages of the application, one at a time: named values, and a table."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("less_than_sign", "choose(-1)", "The page before", show=False, key_display="<"),
+        Binding("greater_than_sign", "choose(1)", "Other page", key_display="< >"),
+        Binding("m", "offer", "More"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.facts = Facts()
+        self._links: list[Json] = []
+        self._chosen = 0
+
+    def compose(self) -> Iterable[Widget]:
+        yield self.facts
+        yield self._caption
+        yield self.table
+        yield self._search
+
+    async def load(self, link: Link) -> None:
+        """Show the chosen page as it is now."""
+        self._links = (await link.get("pages"))["pages"]
+        if not self._links:
+            self.facts.show(Text("the application has no pages"))
+            return
+        chosen = self._chosen
+        seen = await link.get("pages", self._links[chosen]["id"], **self.paging)
+        if chosen == self._chosen:
+            self._show(seen)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide what this page cannot do."""
+        if action == "choose":
+            return len(self._links) > 1
+        return super().check_action(action, parameters)
+
+    def open(self, row: Json) -> None:
+        """Show the actor that it names."""
+        if row["actor"]:
+            self.post_message(OpenActor(row["actor"]))
+
+    # Keys.
+
+    def action_choose(self, step: int) -> None:
+        """Show the next page of the application, or the one before."""
+        if self._links:
+            self._chosen = (self._chosen + step) % len(self._links)
+            self._search.action_give_up()
+            self.first = 0
+            self.post_message(Stale())
+
+    def action_offer(self) -> None:
+        """Show what can be done about the row under the cursor."""
+        row = self.table.current
+        if row is not None and row["acts"]:
+            self.post_message(Offer(row["acts"], text.clean(row["about"])))
+
+    # Private.
+
+    def _show(self, seen: Json) -> None:
+        tabs = [Text(f" {text.clean(each['title'])} ", self._style(each, seen)) for each in self._links]
+        shown = Table.grid()
+        shown.add_row(Text("  ").join(tabs))
+        if seen["values"]:
+            shown.add_row(_values(seen["values"]))
+        self.facts.show(shown)
+        table = seen["table"] or {"title": "no table", "columns": [], "rows": [], "total": 0, "acts": [], "empty": ""}
+        rows = {str(index): _row(table, index) for index in range(len(table["rows"]))}
+        self.table.reshape([_column(title, index, table["rows"]) for index, title in enumerate(table["columns"])])
+        self.total = table["total"]
+        self.table.show(rows)
+        self.entitle(text.clean(table["title"] if rows or self._searched else table["empty"]), len(rows))
+        if self.is_attached:
+            self.refresh_bindings()
+
+    def _style(self, link: Json, seen: Json) -> str:
+        return "bold reverse" if link["id"] == seen["id"] else "dim"
+
+
+def _values(values: dict[str, Any]) -> Table:
+    return grid([(text.clean(name), text.amount(value)) for name, value in values.items()])
+
+
+def _row(table: Json, index: int) -> Json:
+    """A row of a table by the numbers of its columns, with what is offered and whom it is about."""
+    cells = table["rows"][index]
+    acts = table["acts"][index] if index < len(table["acts"]) else []
+    about = ", ".join(cell for cell in cells[:2] if isinstance(cell, str) and cell)
+    actor = cells[table["columns"].index("actor")] if "actor" in table["columns"] else None
+    return {**{str(number): cell for number, cell in enumerate(cells)}, "acts": acts, "about": about, "actor": actor}
+
+
+def _column(title: str, index: int, rows: list[list[Any]]) -> Column:
+    is_number = any(isinstance(row[index], int | float | dict) for row in rows)
+    return Column(str(index), text.clean(title).capitalize(), is_number=is_number)

@@ -1,0 +1,179 @@
+"""The living tree: it changes under the cursor, and what was restarted is lit up for a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Tree
+from textual.widgets.tree import TreeNode
+
+from supervision.console.terminal import text
+from supervision.console.terminal.text import Json
+from supervision.console.terminal.tui.link import Link
+from supervision.console.terminal.tui.search import Search
+from supervision.console.terminal.tui.view import Done, OpenActor, View
+
+MAX_CHILDREN = 200
+"""Children of one actor that are shown; more are found by a search."""
+FLASH = 3
+"""Loads for which a restarted actor is lit up."""
+
+
+class LiveTree(Tree[Json]):
+    """The tree itself. A node's data is a node of the API, or nothing where more are left out."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "Open"),
+        Binding("space", "toggle_node", "Fold"),
+        Binding("left", "fold", "Fold", show=False),
+        Binding("right", "unfold", "Unfold", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self.auto_expand = False
+        self._known: set[str] | None = None
+        self._lit: dict[str, int] = {}
+
+    def show(self, top: Json) -> None:
+        """Show the tree as it is now."""
+        self._light(top)
+        selected = self.cursor_node
+        path = [] if selected is None else _path(selected)
+        self._fill(self.root, top)
+        self.root.expand()
+        if selected is not None and self._is_gone(selected):
+            self.call_after_refresh(self._follow, path)
+
+    def _light(self, top: Json) -> None:
+        """Light up those that came in the place of others since the last time."""
+        nodes = {node["ref"]: node for node in _all(top)}
+        self._lit = {ref: left - 1 for ref, left in self._lit.items() if left > 1}
+        if self._known is not None:
+            new = nodes.keys() - self._known
+            self._lit |= {ref: FLASH for ref in new if nodes[ref]["restarts"]}
+        self._known = set(nodes)
+
+    def _fill(self, node: TreeNode[Json], seen: Json) -> None:
+        node.data = seen
+        node.set_label(self._label(seen))
+        node.allow_expand = bool(seen["children"])
+        below = {child.data["ref"]: child for child in node.children if child.data is not None}
+        folded = {_place(child.data): not child.is_expanded for child in below.values() if child.data is not None}
+        refs = [child["ref"] for child in seen["children"]]
+        for child in list(node.children):
+            if child.data is None or child.data["ref"] not in refs:
+                child.remove()
+        for number, child in enumerate(seen["children"]):
+            its = below.get(child["ref"]) or node.add("", before=number, expand=not folded.get(_place(child), False))
+            self._fill(its, child)
+        if seen["count"] > len(refs):
+            node.add_leaf(Text(f"… {seen['count'] - len(refs):,} more: / searches", "dim"))
+
+    def _label(self, seen: Json) -> Text:
+        lit = seen["ref"] in self._lit
+        label = Text(text.actor_name(seen), "bold reverse" if lit else "bold" if seen["children"] else "")
+        return label.append(f"  {text.node_facts(seen)}", "reverse" if lit else "dim")
+
+    def _is_gone(self, node: TreeNode[Json]) -> bool:
+        above: TreeNode[Json] | None = node
+        while above is not None and above is not self.root:
+            if above.parent is None or above not in above.parent.children:
+                return True
+            above = above.parent
+        return False
+
+    def _follow(self, path: list[tuple[str, int]]) -> None:
+        """Put the cursor on who came in the place of whom it was on, or on the one above."""
+        node = self.root
+        for label, number in path:
+            children = list(node.children)
+            same = [child for child in children if child.data is not None and child.data["label"] == label]
+            if same:
+                node = same[0]
+            elif children:
+                node = children[min(number, len(children) - 1)]
+                break
+        self.move_cursor(node)
+
+    def action_open(self) -> None:
+        """Show the actor under the cursor."""
+        node = self.cursor_node
+        if node is not None and node.data is not None:
+            self.post_message(OpenActor(node.data["ref"]))
+
+    def action_fold(self) -> None:
+        """Fold the node, or go up."""
+        node = self.cursor_node
+        if node is None:
+            return
+        if node.is_expanded and node.children:
+            node.collapse()
+        elif node.parent is not None:
+            self.move_cursor(node.parent)
+
+    def action_unfold(self) -> None:
+        """Unfold the node, or go down."""
+        node = self.cursor_node
+        if node is None or not node.children:
+            return
+        if node.is_expanded:
+            self.move_cursor(node.children[0])
+        else:
+            node.expand()
+
+
+class TreeView(View):
+    """The tree, and what of it is searched."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("slash", "search", "Search", key_display="/")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tree = LiveTree()
+        self._search = Search()
+
+    def compose(self) -> Iterable[Widget]:
+        yield self._tree
+        yield self._search
+
+    async def load(self, link: Link) -> None:
+        """Show the tree as it is now."""
+        self._tree.show(await link.get("tree", q=self._search.value, limit=MAX_CHILDREN))
+
+    def focus_main(self) -> None:
+        """Put the keyboard on the tree."""
+        self._tree.focus()
+
+    def action_search(self) -> None:
+        """Ask for what to search."""
+        self._search.begin()
+
+    @on(Done)
+    def _searched(self, event: Done) -> None:
+        event.stop()
+        self.focus_main()
+
+
+def _all(node: Json) -> Iterable[Json]:
+    yield node
+    for child in node["children"]:
+        yield from _all(child)
+
+
+def _place(seen: Json) -> str:
+    return str(seen["label"])
+
+
+def _path(node: TreeNode[Json]) -> list[tuple[str, int]]:
+    """Labels and positions from below the root down to a node."""
+    path: list[tuple[str, int]] = []
+    while node.parent is not None and node.data is not None:
+        path.insert(0, (_place(node.data), list(node.parent.children).index(node)))
+        node = node.parent
+    return path

@@ -1,5 +1,0 @@
-"""The console in a terminal. Imported by its command alone: textual takes longer to import than a canopy to start."""
-
-from supervision.console.tui.app import ConsoleApp
-
-__all__ = ["ConsoleApp"]

@@ -1,0 +1,255 @@
+"""Who is let in to the console's port. Pure but for what it remembers of sessions, codes and failures.
+
+In this order: the Host must be ours (no DNS rebinding); what a page of another origin had the browser send is refused
+(`Sec-Fetch-Site`, and the Origin of all that is not GET or HEAD, and of a WebSocket); then a Bearer token, the cookie
+of a session, or the header of a proxy that is trusted says who it is.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from urllib.parse import parse_qs, urlsplit
+
+from protocol import HttpError, Request
+from supervision.console.api.audit import Audit
+from supervision.console.api.principals import PROXY_LIFE, Access, Codes, Grant, Sessions, Throttle, Visitor
+from supervision.console.inspection.sources import Clock
+from supervision.console.api.tokens import Token, Tokens
+from supervision.server import Origins, Proxies, cookie_prefix
+from supervision.server.addresses import household
+
+COOKIE = "canopy_console"
+"""The cookie's name begins so, and ends with the port: cookies know no ports."""
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+SECURITY_HEADERS = (
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),  # with no-referrer the Origin of a form is null
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cache-Control", "no-store"),
+)
+"""On every answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """How the console is reached, and whom a login in front of it lets in.
+
+    Attributes:
+        names: hosts that it is reached under, beside those of loopback
+        base_path: under which a proxy serves it, like /console; "" for the root
+        origins: of its page, where a proxy in front makes them others than the Host says, like `https://example.org`
+        proxies: whose word is taken for the address of a client, TLS, and `user_header`
+        user_header: in which such a proxy names who has logged in there; None for no such login
+        roles: of those users; `*` stands for all others
+    """
+
+    names: tuple[str, ...] = ()
+    base_path: str = ""
+    origins: tuple[str, ...] = ()
+    proxies: Proxies = field(default_factory=Proxies)
+    user_header: str | None = None
+    roles: tuple[tuple[str, Access], ...] = ()
+
+
+class Throttled(HttpError):
+    """A wrong token, after too many of them: whoever sent it has to wait for this answer."""
+
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s]+)(?::(\d{1,5}))?")
+_FOREIGN = ("same-site", "cross-site")  # another port of this host is the same site
+
+
+class Gate:
+    """Judges requests to one port.
+
+    Args:
+        tokens: what opens it
+        front: how it is reached
+        port: where it listens
+        audit: where logins are written down
+        new_id: makes the ids of sessions, and one-time codes
+        clock: tells the time, in seconds
+    """
+
+    def __init__(
+        self, tokens: Tokens, front: Front, *, port: int, audit: Audit, new_id: Callable[[], str], clock: Clock
+    ) -> None:
+        self._tokens = tokens
+        self._front = front
+        self._origins = Origins.parse(front.origins)
+        hosts = (re.sub(r":\d*$", "", urlsplit(origin).netloc) for origin in front.origins)
+        self._hosts = LOOPBACK_NAMES | {name.lower() for name in (*front.names, *hosts)}
+        self._roles = dict(front.roles)
+        self._path = f"{front.base_path}/"
+        self._cookies = (f"{cookie_prefix(self._path)}{COOKIE}_{port}", f"{COOKIE}_{port}")
+        self._audit = audit
+        self._clock = clock
+        self._sessions = Sessions(new_id)
+        self._codes = Codes(new_id)
+        self._throttle = Throttle()
+
+    def check_host(self, request: Request) -> None:
+        """Refuse a request for a name that is not ours. An address cannot be rebound, so any will do.
+
+        Raises:
+            HttpError: 403.
+        """
+        match = _HOST.fullmatch(request.host)
+        if match is None or not (match[1].lower() in self._hosts or _is_address(match[1])):
+            raise HttpError(403, "this console is not reached under that name")
+
+    def check_site(self, request: Request) -> None:
+        """Refuse what a page of another origin had the browser send, whatever it asks for.
+
+        Raises:
+            HttpError: 403.
+        """
+        if any(site.lower() in _FOREIGN for site in request.headers.get_all("sec-fetch-site")):
+            raise HttpError(403, "requests of other sites are refused")
+
+    def check_origin(self, request: Request) -> None:
+        """Refuse what may have an effect, unless our own page or no browser has sent it.
+
+        Raises:
+            HttpError: 403.
+        """
+        origins = request.headers.get_all("origin")
+        if not origins:
+            if not _bearer(request) and (any(self._ids(request)) or self._named_user(request) is not None):
+                raise HttpError(403, "a request with a cookie needs an Origin")
+            return
+        ours = f"{'https' if request.is_secure else 'http'}://{request.host}"
+        if len(origins) > 1 or (origins[0].lower() != ours.lower() and not self._origins.permit(origins[0], "")):
+            raise HttpError(403, f"the Origin of this page is not {ours}; behind a proxy, --console-origin names it")
+
+    def visitor(self, request: Request) -> Visitor | None:
+        """Who asks; None if they have not said so.
+
+        Raises:
+            HttpError: 401 for a wrong token.
+            Throttled: 429 after too many of them.
+        """
+        secret = _bearer(request)
+        if not secret:
+            return self.session(request) or self._let_in_by_proxy(request)
+        token = self._tokens.find(secret)
+        if token is None:
+            raise self._failed(request)
+        who, grant = f"{token.name} ({token.access.value}) from {request.remote}", self._grant_of(token)
+        return Visitor(token.access, who, token.name, grant.is_good, grant)
+
+    def session(self, request: Request) -> Visitor | None:
+        """Who asks by the cookie of a session. All cookies of its name are tried: other ports can set some as well."""
+        for id in self._ids(request):
+            grant = self._sessions.find(id, self._clock())
+            if grant is not None:
+                who = f"session of {grant.holder} ({grant.access.value}) from {request.remote}"
+                return Visitor(grant.access, who, grant.holder, partial(self._is_session, id))
+        return None
+
+    def login(self, secret: str, request: Request) -> tuple[str, str]:
+        """Begin a session with a token or a one-time code; returns the header that gives its cookie to the browser.
+
+        Raises:
+            HttpError: 401 if it is wrong.
+            Throttled: 429 after too many of them.
+        """
+        grant = self._grant(secret)
+        if grant is None:
+            raise self._failed(request)
+        who = f"{grant.holder} ({grant.access.value}) from {request.remote}"
+        self._audit.count(who, "login", "done", kind=f"login of {grant.holder}")
+        return self._set_cookie(request, self._sessions.begin(grant, self._clock()))
+
+    def logout(self, request: Request) -> tuple[str, str]:
+        """End the sessions of a request; returns the header that takes the cookie away."""
+        for id in self._ids(request):
+            self._sessions.end(id)
+        name, value = self._set_cookie(request, "")
+        return name, f"{value}; Max-Age=0"
+
+    def make_code(self, grant: Grant) -> str:
+        """Make a code that begins one session."""
+        return self._codes.make(grant, self._clock())
+
+    def _grant(self, secret: str) -> Grant | None:
+        token = self._tokens.find(secret)
+        return self._codes.take(secret, self._clock()) if token is None else self._grant_of(token)
+
+    def _grant_of(self, token: Token) -> Grant:
+        return Grant(token.access, token.name, partial(self._tokens.holds, token))
+
+    def _failed(self, request: Request) -> HttpError:
+        """Count a wrong token. Who has the right one never comes here, from whatever address."""
+        now, peer = self._clock(), household(request.remote)
+        wait = self._throttle.wait(peer, now)
+        if wait > 0:
+            self._audit.count("somebody", "login", "refused: too many failed logins")
+            return Throttled(429, "too many failed logins, try again later", (("Retry-After", str(int(wait) + 1)),))
+        self._throttle.fail(peer, now)
+        self._audit.count(f"somebody from {request.remote}", "login", "refused: the token is wrong")
+        return HttpError(401, "the token is wrong", (("WWW-Authenticate", 'Bearer realm="canopy"'),))
+
+    def _is_session(self, id: str) -> bool:
+        return self._sessions.find(id, self._clock()) is not None
+
+    def _let_in_by_proxy(self, request: Request) -> Visitor | None:
+        user = self._named_user(request)
+        access = None if user is None else self._roles.get(user, self._roles.get("*"))
+        if access is None:
+            return None
+        end, clock = self._clock() + PROXY_LIFE, self._clock
+        who = f"user {user} ({access.value}) from {request.remote}"
+        return Visitor(access, who, f"user {user}", lambda: clock() < end)
+
+    def _named_user(self, request: Request) -> str | None:
+        """Who has logged in to a proxy that is trusted."""
+        if self._front.user_header is None or not request.is_proxied:
+            return None
+        users = request.headers.get_all(self._front.user_header)
+        return users[0] if len(users) == 1 and users[0] else None
+
+    def _ids(self, request: Request) -> Iterator[str]:
+        """The ids of sessions in its cookies. Under TLS none without a prefix counts: any page could set that one."""
+        pairs = [pair.strip().partition("=") for line in request.headers.get_all("cookie") for pair in line.split(";")]
+        names = self._cookies[:1] if request.is_secure else self._cookies
+        return (value for name in names for its, _, value in pairs if its == name and value)
+
+    def _set_cookie(self, request: Request, id: str) -> tuple[str, str]:
+        origin = request.headers.get("origin") or ""
+        is_secure = request.is_secure or origin.lower().startswith("https://")  # it has been checked
+        name, secure = (self._cookies[0], "; Secure") if is_secure else (self._cookies[1], "")
+        return "Set-Cookie", f"{name}={id}; Path={self._path}; HttpOnly; SameSite=Strict{secure}"
+
+
+def token_of_form(body: bytes) -> str:
+    """What the login page's form sends; empty if it is another form."""
+    try:
+        fields = parse_qs(body.decode("latin-1"), max_num_fields=10)
+    except ValueError:
+        return ""
+    return fields.get("token", [""])[0]
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = (request.headers.get("authorization") or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,147 @@
+"""What the console answers: the API to all that may, and on its own port the pages of the web console."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable
+from typing import Any
+
+from protocol import HttpError, Request, Response
+from supervision.console.api.encoding import json_answer, to_json
+from supervision.console.web.gate import SECURITY_HEADERS, Gate, Throttled, token_of_form
+from supervision.console.web.static_files import StaticPages
+from supervision.console.api.routing import Router
+from supervision.console.api.principals import DELAY, OWNER, Access, Visitor
+from supervision.server import Answer, Sockets, WebSocket
+
+_OWNER = Visitor(Access.ADMINISTER, "owner of the admin socket", "owner", grant=OWNER)
+_SAFE = ("GET", "HEAD")
+
+
+class AdminRoutes:
+    """Answers the API on the admin socket: whoever may open that file may do everything.
+
+    Args:
+        router: the API
+    """
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Answer one request."""
+        return _answered(self._router, request, _OWNER)
+
+
+class WebRoutes:
+    """Answers on the port of the console, to those whom the gate lets in.
+
+    Args:
+        router: the API
+        gate: who is let in
+        pages: the web console
+        sockets: the port's
+    """
+
+    def __init__(self, router: Router, gate: Gate, pages: StaticPages, sockets: Sockets) -> None:
+        self._router = router
+        self._gate = gate
+        self._pages = pages
+        self._sockets = sockets
+
+    def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Answer one request."""
+        try:
+            return self._serve(request)
+        except Throttled as error:
+            return _after_delay(_refusal(error))
+        except HttpError as error:
+            return _refusal(error)
+
+    def _serve(self, request: Request) -> Answer | Awaitable[Answer]:
+        gate = self._gate
+        gate.check_host(request)
+        page = self._pages.find(request) if request.method in _SAFE else None
+        if page is not None and request.path != "/":
+            return _with_headers(page)  # the page that asks for the token needs some of them
+        if page is None and (request.method, request.path) != ("GET", "/login"):
+            gate.check_site(request)
+        if request.method not in _SAFE or "upgrade" in request.headers:
+            gate.check_origin(request)
+        match request.method, request.path:
+            case "POST", "/login":
+                return self._login(request)
+            case "GET", "/login":
+                return _with_headers(self._pages.login(200))
+            case "POST", "/logout":
+                return _with_headers(Response(303, (("Location", "./"), gate.logout(request))))
+        visitor = gate.visitor(request)
+        self._recognize(request, visitor)
+        if visitor is None:
+            return self._ask_who(request)
+        return _answered(self._router, request, visitor) if page is None else _with_headers(page)
+
+    def _recognize(self, request: Request, visitor: Visitor | None) -> None:
+        """Count a connection among those of its visitor. Some are for those alone who administer.
+
+        One too many stays among the strangers: a proxy opens many for one page. A WebSocket would stay for long.
+
+        Raises:
+            HttpError: for a WebSocket, 429 if the visitor has too many, 503 if all together have.
+        """
+        if visitor is None:
+            return
+        spare = 0 if visitor.access is Access.ADMINISTER else self._sockets.policy.max_per_holder or 0
+        refusal = self._sockets.recognize(request.connection, visitor.holder, spare=spare)
+        if refusal is not None and "upgrade" in request.headers:
+            raise refusal.error
+
+    def _login(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Begin a session."""
+        try:
+            cookie = self._gate.login(token_of_form(request.body), request)
+        except HttpError as error:
+            page = _with_headers(self._pages.login(error.status, error.headers, error.message))
+            return _after_delay(page) if isinstance(error, Throttled) else page
+        return _with_headers(Response(303, (("Location", "./"), cookie)))
+
+    def _ask_who(self, request: Request) -> Response:
+        if request.path == "/" and request.method in _SAFE:
+            return _with_headers(self._pages.login(401))
+        raise HttpError(401, "a token is needed", (("WWW-Authenticate", 'Bearer realm="canopy"'),))
+
+
+async def _after_delay(answer: Answer) -> Answer:
+    """Let a guess wait for its answer. It waits on a connection of its own, which makes room for others if need be."""
+    await asyncio.sleep(DELAY)
+    return answer
+
+
+def _answered(router: Router, request: Request, visitor: Visitor) -> Answer | Awaitable[Answer]:
+    try:
+        route, path = router.find(request)
+        value = router.ask(route, path, request, visitor)
+    except HttpError as error:
+        return _refusal(error)
+    return _awaited(value) if inspect.isawaitable(value) else _encoded(value)
+
+
+async def _awaited(value: Awaitable[Any]) -> Answer:
+    try:
+        return _encoded(await value)
+    except HttpError as error:
+        return _refusal(error)
+
+
+def _encoded(value: Any) -> Answer:
+    return value if isinstance(value, WebSocket) else _with_headers(json_answer(value))
+
+
+def _refusal(error: HttpError) -> Response:
+    headers = (("Content-Type", "application/json"), *error.headers)
+    return _with_headers(Response(error.status, headers, to_json({"error": error.message}) + b"\n"))
+
+
+def _with_headers(response: Response) -> Response:
+    return Response(response.status, (*response.headers, *SECURITY_HEADERS), response.body)
