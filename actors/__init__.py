@@ -5,24 +5,24 @@ is in `actors.debug`, the test kit in `actors.testing`.
 """
 
 from actors.blocking import BlockingServer
+from actors.exits import CALLING_SELF, KILL, KILLED, NOPROC, NORMAL, SHUTDOWN, TIMEOUT, ExitReason, Shutdown, is_clean
+from actors.failures import CallExit, CallFailure, Crash, ProcessExit
+from actors.gen_server import NO_REPLY, Cast, Continue, GenServer, Idle, Reply, cast, reply
+from actors.gen_statem import GenStateMachine
 from actors.kernel.call import Call, call
 from actors.kernel.cell import Status
 from actors.kernel.directives import IGNORE, Stop
-from actors.exits import CALLING_SELF, KILL, KILLED, NOPROC, NORMAL, SHUTDOWN, TIMEOUT, ExitReason, Shutdown, is_clean
-from actors.failures import CallExit, CallFailure, Crash, ProcessExit
 from actors.kernel.future import LoopFuture
-from actors.gen_server import NO_REPLY, Cast, Continue, GenServer, Idle, Reply, cast, reply
-from actors.gen_statem import GenStateMachine
 from actors.kernel.process import Process, start, start_link, start_successor
 from actors.kernel.ref import Monitor, Ref, Target, Via
 from actors.kernel.report import Inspection
-from actors.reproduction import case_writer
 from actors.kernel.scheduler import Scheduler
-from actors.shown import Shown, shown
 from actors.kernel.signals import AlreadyStarted, Down, Exit, Ignored, StartError
 from actors.kernel.system import down, register, self_ref, send, send_exit, stop, unregister, watch, whereis
-from actors.task import Task, start_task
 from actors.kernel.threads import BlockingOnLoopError
+from actors.reproduction import case_writer
+from actors.shown import Shown, shown
+from actors.task import Task, start_task
 from actors.timers import Timer, send_after
 
 Scheduler.case_writers = case_writer  # it knows all kinds of processes, and they know the scheduler

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol, TypeVar, cast
 
-from actors.kernel.cell import Cell, Status
 from actors.exits import NOPROC, ExitReason
 from actors.failures import CallExit
+from actors.kernel.cell import Cell, Status
 from actors.kernel.process import Process
 from actors.kernel.ref import Ref, Target
 from actors.kernel.report import LONGEST_STATE, CrashReport, History, Inspected, inspect_process

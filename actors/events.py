@@ -7,8 +7,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from actors.kernel.call import Call
 from actors.gen_server import Cast
+from actors.kernel.call import Call
 
 State: TypeAlias = Any
 

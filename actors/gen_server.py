@@ -10,11 +10,11 @@ from functools import partial
 from types import CoroutineType
 from typing import Any, Final
 
+from actors.describe import describe
+from actors.exits import TIMEOUT, ExitReason
 from actors.kernel.call import Ask, Call, checked_timeout
 from actors.kernel.cell import FOR_KERNEL, log
-from actors.describe import describe
 from actors.kernel.directives import IGNORE, Directive, Stop
-from actors.exits import TIMEOUT, ExitReason
 from actors.kernel.process import Process
 from actors.kernel.ref import Ref, Target
 from actors.kernel.scheduler import Scheduler

@@ -14,10 +14,7 @@ from collections.abc import Coroutine, Generator, Hashable
 from types import CoroutineType
 from typing import Any, ClassVar
 
-from actors.kernel.call import Ask, Call
-from actors.kernel.cell import FOR_KERNEL
 from actors.describe import is_phase
-from actors.kernel.directives import IGNORE, Stop
 from actors.events import (
     POSTPONE,
     Action,
@@ -43,6 +40,9 @@ from actors.events import (
     Transition,
 )
 from actors.gen_server import Cast, GenServer
+from actors.kernel.call import Ask, Call
+from actors.kernel.cell import FOR_KERNEL
+from actors.kernel.directives import IGNORE, Stop
 from actors.kernel.scheduler import MESSAGES_PER_TURN
 from actors.shown import Shown
 

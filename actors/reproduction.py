@@ -10,12 +10,12 @@ from itertools import islice
 from typing import Any, Literal
 
 from actors.anatomy import class_name, importable, is_path, qualified_name_of
-from actors.kernel.call import Call
 from actors.description import Description, Record, source_of
 from actors.gen_server import Cast
 from actors.gen_statem import GenStateMachine
-from actors.oneline import line
+from actors.kernel.call import Call
 from actors.kernel.report import CaseWriter
+from actors.oneline import line
 
 MOST_ATTRIBUTES = 200
 LONGEST = 6_000

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from actors.kernel.directives import Stop
 from actors.exits import KILL, NORMAL, SHUTDOWN, TIMEOUT, ExitReason
 from actors.failures import CallExit, exception_in
 from actors.gen_server import Continue, GenServer
+from actors.kernel.directives import Stop
 from actors.kernel.process import start_link
 from actors.kernel.ref import Ref
 from actors.kernel.scheduler import Scheduler

@@ -11,20 +11,6 @@ from dataclasses import replace
 from functools import partial
 
 from actors import Ref
-from canvas.live.accepted import Accepted
-from canvas.users.bans import FILE as BANS
-from canvas.users.bans import Bans
-from canvas.live.broadcaster import SILENCE, Broadcaster
-from canvas.live.canvas import MAX_WAITING, Canvas
-from canvas.config import Config
-from canvas.listeners import load_tls, open_console, open_doors, policy_of
-from canvas.live.snapshot_encoder import MAX_TILES, Encoder
-from canvas.data_dir import Folder
-from canvas.live.guests import Guests
-from canvas.live.held import Held, Meter
-from canvas.history.historian import BlockingHistorian, Historian
-from canvas.users.identity import Identities, read_keys
-from canvas.web.images import MAX_KEPT, Images
 from canvas.admin.moderation import BAN, LIFT, Moderation
 from canvas.admin.pages import (
     BansPage,
@@ -36,11 +22,21 @@ from canvas.admin.pages import (
     measure_store,
 )
 from canvas.admin.people import People
-from canvas.web.pixel_history import MOST_WAITING, SHARE
 from canvas.admin.rollback import Rollback
+from canvas.config import Config
+from canvas.data_dir import Folder
+from canvas.history.historian import BlockingHistorian, Historian
+from canvas.listeners import load_tls, open_console, open_doors, policy_of
+from canvas.live.accepted import Accepted
+from canvas.live.broadcaster import SILENCE, Broadcaster
+from canvas.live.canvas import MAX_WAITING, Canvas
+from canvas.live.guests import Guests
+from canvas.live.held import Held, Meter
 from canvas.live.room import Allowances, Room, Viewer
-from canvas.web.routes import Routes
 from canvas.live.snapshot_cache import MAX_BYTES
+from canvas.live.snapshot_encoder import MAX_TILES, Encoder
+from canvas.live.visit import visit_of
+from canvas.live.waiting import Waiting
 from canvas.store import (
     DATABASE,
     About,
@@ -51,8 +47,12 @@ from canvas.store import (
     StoreServer,
     UnusableStore,
 )
-from canvas.live.visit import visit_of
-from canvas.live.waiting import Waiting
+from canvas.users.bans import FILE as BANS
+from canvas.users.bans import Bans
+from canvas.users.identity import Identities, read_keys
+from canvas.web.images import MAX_KEPT, Images
+from canvas.web.pixel_history import MOST_WAITING, SHARE
+from canvas.web.routes import Routes
 from registry import Keys, Registry, Table
 from supervision import Application, Backoff, ChildType, Strategy, Supervisor, child
 from supervision.console import Act, Client, Console, Sources, Usage

@@ -13,11 +13,11 @@ from typing import Any, Final, Literal
 
 from actors.portable import PortableException
 from canvas.board.area import Area
-from supervision.server.rate_limit import RateLimit
 from canvas.board.rules import Cooldown, Rules
 from canvas.store import Durability
 from supervision.console.api.principals import Access
 from supervision.server import SAME_HOST, Origins, Proxies, read_base_path
+from supervision.server.rate_limit import RateLimit
 
 STORES = ("sqlite", "memory")
 DURABILITIES = ("full", "none")

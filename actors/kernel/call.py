@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pykka
 from pykka import messages as pykka_messages
 
-from actors.kernel.deadlines import Entry
 from actors.exits import CALLING_SELF, KILLED, NOPROC, TIMEOUT, ExitReason
 from actors.failures import CallExit, exception_in
-from actors.kernel.future import LoopFuture
 from actors.guard import attempt
+from actors.kernel.deadlines import Entry
+from actors.kernel.future import LoopFuture
 from actors.kernel.ref import Ref, StopRequest, Target
 from actors.kernel.scheduler import RUNNING, ProcessThread, Scheduler
 from actors.kernel.threads import refuse_to_block

@@ -18,21 +18,21 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from actors.kernel import life
-from actors.kernel.activity import Activity
-from actors.kernel.call import PROXY, Call, KernelAsk
 from actors.exits import KILLED, ExitReason, is_clean
 from actors.failures import reason_of
 from actors.guard import attempt, pass_interrupt_on
+from actors.kernel import life
+from actors.kernel.activity import Activity
+from actors.kernel.call import PROXY, Call, KernelAsk
 from actors.kernel.intake import Intake
 from actors.kernel.life import PendingExit, Start
 from actors.kernel.links import Peer
-from actors.log import get_logger
 from actors.kernel.mailbox import Mailbox
 from actors.kernel.ref import Ref, StopRequest
 from actors.kernel.report import CrashReport, History, crash_report
 from actors.kernel.scheduler import RUNNING, Scheduler
 from actors.kernel.signals import Exit, StartError
+from actors.log import get_logger
 
 if TYPE_CHECKING:
     from actors.kernel.process import Process

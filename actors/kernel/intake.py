@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from actors.failures import describe_exception
 from actors.guard import attempt
-from actors.log import get_logger
 from actors.kernel.report import History
+from actors.log import get_logger
 
 log = get_logger("canopy.actors")
 

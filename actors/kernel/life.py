@@ -12,14 +12,14 @@ from collections.abc import Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from actors.kernel.directives import IGNORE, Stop
 from actors.exits import KILL, NORMAL, ExitReason, is_clean
 from actors.failures import describe_exception, exception_in, reason_of, release_frames
 from actors.guard import attempt, pass_interrupt_on
-from actors.log import get_logger
+from actors.kernel.directives import IGNORE, Stop
 from actors.kernel.ref import NOTHING, Ref
 from actors.kernel.report import log_crash
 from actors.kernel.signals import Ignored, StartError
+from actors.log import get_logger
 
 if TYPE_CHECKING:
     from actors.kernel.cell import Cell

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from actors.exits import KILL, KILLED, NOPROC, NORMAL, ExitReason, is_atom
 from actors.failures import ProcessExit, describe_exception
 from actors.guard import attempt
-from actors.log import get_logger
 from actors.kernel.mailbox import Mailbox
 from actors.kernel.ref import Monitor, Ref, Target
 from actors.kernel.signals import Down, Exit, Watcher
+from actors.log import get_logger
 
 if TYPE_CHECKING:
     from actors.kernel.call import Call

@@ -14,11 +14,11 @@ import pykka
 from pykka import messages as pykka_messages
 from pykka._envelope import Envelope
 
-from actors.kernel.call import Call, submit
-from actors.kernel.cell import FOR_KERNEL, Cell, log
 from actors.describe import describe
 from actors.exits import KILLED, NOPROC, NORMAL, ExitReason
 from actors.failures import Crash, exception_in, reason_of, release_frames
+from actors.kernel.call import Call, submit
+from actors.kernel.cell import FOR_KERNEL, Cell, log
 from actors.kernel.future import LoopFuture
 from actors.kernel.mailbox import Mailbox
 from actors.kernel.ref import NOTHING, Monitor, Ref, StopRequest, Target

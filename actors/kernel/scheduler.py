@@ -16,11 +16,11 @@ from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from actors.kernel.deadlines import Deadlines
 from actors.describe import describe
 from actors.exits import KILLED
 from actors.failures import ProcessExit
 from actors.guard import attempt, pass_interrupt_on
+from actors.kernel.deadlines import Deadlines
 from actors.kernel.ref import Ref
 from actors.kernel.report import KEPT, CaseWriters, CrashReport
 from actors.kernel.threads import CHECK_EVERY, NO_THREAD, Post, refuse_to_block

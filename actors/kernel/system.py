@@ -7,11 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from actors.kernel.call import checked_timeout
 from actors.describe import describe
 from actors.exits import CALLING_SELF, NOPROC, NORMAL, TIMEOUT, ExitReason
 from actors.failures import CallExit
 from actors.guard import attempt
+from actors.kernel.call import checked_timeout
 from actors.kernel.ref import Ref, StopRequest, Target
 from actors.kernel.scheduler import Scheduler
 from actors.kernel.signals import Watcher

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 import structlog
 
-from actors.kernel.call import call
-from actors.kernel.cell import Cell
 from actors.describe import describe
 from actors.exits import KILL, SHUTDOWN, ExitReason
 from actors.gen_server import GenServer
 from actors.guard import pass_interrupt_on
+from actors.kernel.call import call
+from actors.kernel.cell import Cell
 from actors.kernel.process import start, start_link, start_successor
 from actors.kernel.ref import Ref
 from actors.kernel.report import CrashReport

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from actors.kernel.cell import Status
 from actors.exits import ExitReason
 from actors.gen_server import GenServer
+from actors.kernel.cell import Status
 from actors.kernel.process import start
 from actors.kernel.ref import Monitor, Ref
 from actors.kernel.scheduler import Scheduler

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from actors.log import get_logger
+from canvas.admin.people import People, beginning, called, only, own_target
+from canvas.board.names import titled
+from canvas.live.visit import visits
 from canvas.users.bans import Ban, Bans, canonical, read_network
 from canvas.users.identity import Identities, is_user_id
-from canvas.board.names import titled
-from canvas.admin.people import People, beginning, called, only, own_target
-from canvas.live.visit import visits
 from protocol import HttpError, State
 from supervision.console import Access, Act, Asked, Form, FormField, Parameter, Quantity, Route, Told
 from supervision.server import Sockets

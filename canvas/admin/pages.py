@@ -9,14 +9,14 @@ from typing import Any
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from actors import CallExit, Target, call
-from canvas.users.bans import Bans, read_network
-from canvas.live.canvas import CanvasStatus, GetStatus
-from canvas.history.historian import AskLately, Lately
 from canvas.admin.moderation import describe
 from canvas.admin.people import People
 from canvas.admin.rollback import place
+from canvas.history.historian import AskLately, Lately
+from canvas.live.canvas import CanvasStatus, GetStatus
 from canvas.live.room import Room
 from canvas.store import SLOW_WRITE, GetHealth, Health, Store
+from canvas.users.bans import Bans, read_network
 from supervision.console import Act, PageContent, PageQuery, PageTable, Quantity
 
 PATIENCE = 1.0

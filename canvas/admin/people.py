@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from actors import CallExit, call
-from canvas.users.bans import Bans, Network, canonical, read_address, read_network
-from canvas.live.guests import Guests
-from canvas.history.historian import AskPainters
-from canvas.users.identity import is_user_id
 from canvas.board.names import SHOWN_OF_ID, titled
-from canvas.store import StoreError
+from canvas.history.historian import AskPainters
+from canvas.live.guests import Guests
 from canvas.live.visit import visits
+from canvas.store import StoreError
+from canvas.users.bans import Bans, Network, canonical, read_address, read_network
+from canvas.users.identity import is_user_id
 from protocol import HttpError
 from supervision.server import Sockets, Wire
 

@@ -12,16 +12,16 @@ from weakref import WeakValueDictionary
 
 from actors import CallExit, call
 from actors.log import get_logger
+from canvas.admin.people import People
 from canvas.board.area import Area
-from canvas.users.bans import read_network
-from canvas.live.canvas import GetPicture, Picture, Restore
 from canvas.board.grid import Change
 from canvas.history.historian import AskUndo, ToUndo
 from canvas.history.queries import Undoing
-from canvas.web.images import DrawUndoing, EncodePng, Png
-from canvas.admin.people import People
 from canvas.history.sides import Sides
+from canvas.live.canvas import GetPicture, Picture, Restore
 from canvas.store import StoreError
+from canvas.users.bans import read_network
+from canvas.web.images import DrawUndoing, EncodePng, Png
 from protocol import HttpError, Response
 from supervision.console import Access, Act, Asked, Form, FormField, PageTable, Parameter, Route, Told, ToldPicture
 

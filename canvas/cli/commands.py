@@ -12,9 +12,15 @@ import typer
 import uvloop
 
 from canvas.cli import (
-    history as archive_cli,
     console as console_cli,
+)
+from canvas.cli import (
+    history as archive_cli,
+)
+from canvas.cli import (
     moderation as moderation_cli,
+)
+from canvas.cli import (
     tokens as token_cli,
 )
 from canvas.cli.chaos import crash_at_random

@@ -12,11 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from canvas.config import MAX_SIDE
-from canvas.store.files import STREAM, writing
-from canvas.data_dir import Folder
 from canvas.board.names import titled
-from canvas.store import DATABASE, Reader, StoreError
 from canvas.cli.terminal import (
     Data,
     Moment,
@@ -29,6 +25,10 @@ from canvas.cli.terminal import (
     reading,
     working_on,
 )
+from canvas.config import MAX_SIDE
+from canvas.data_dir import Folder
+from canvas.store import DATABASE, Reader, StoreError
+from canvas.store.files import STREAM, writing
 from supervision.console.terminal.text import clean
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from actors import ExitReason, Scheduler, StartError, is_clean
 from actors.guard import attempt
 from actors.log import get_logger
 from canvas.application import CanvasApplication
-from canvas.users.bans import BadBans
-from canvas.live.clock import WallClock
+from canvas.cli.heap import give_memory_back
+from canvas.cli.terminal import explain_folder, fail
 from canvas.config import Config
 from canvas.listeners import DoorError, make_room
-from canvas.cli.heap import give_memory_back
+from canvas.live.clock import WallClock
 from canvas.store import UnusableStore
-from canvas.cli.terminal import explain_folder, fail
+from canvas.users.bans import BadBans
 from supervision import ApplicationFailed, configure_logging
 from supervision.console import Console
 from supervision.console.api.principals import CODE_LIFE

@@ -22,8 +22,8 @@ from actors.log import stderr
 from canvas.config import Config, ConfigError, read_config, read_toml
 from canvas.store import DATABASE, Reader, SqliteReader, StoreError, UnusableStore
 from supervision.console.terminal.client import AdminError, ask_admin
-from supervision.secret_file import UnsafeFile
 from supervision.console.terminal.text import clean
+from supervision.secret_file import UnsafeFile
 
 Data = Annotated[
     Path | None, typer.Option(help="Folder of the instance: its store and its admin socket. (default canopy-data)")

@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 import typer
 
 from canvas.cli.terminal import Data, ask_api, fail, read_settings, read_span
-from supervision.secret_file import UnsafeFile, tighten
 from supervision.console.api.principals import Access
 from supervision.console.terminal.text import clean
+from supervision.secret_file import UnsafeFile, tighten
 
 tokens = typer.Typer(name="token", help="Tokens of the console: add, list and revoke them.", no_args_is_help=True)
 

@@ -8,8 +8,8 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
-from canvas.history import apng
 from canvas.board.grid import Grid
+from canvas.history import apng
 from canvas.store import Reader
 
 FORMATS = {".gif": "GIF", ".png": "PNG", ".webp": "WEBP"}

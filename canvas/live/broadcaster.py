@@ -16,21 +16,21 @@ from typing import Any
 
 from actors import GenServer, Scheduler, cast, send_after
 from actors.shown import shown
-from canvas.live.answers import Answer, send_answers
 from canvas.board.area import columns_of
-from canvas.messages.binary_codec import BINARY
-from canvas.messages.codec import Codec
-from canvas.live.snapshot_encoder import Encoded, NeedStates
 from canvas.board.errors import BadMessage
 from canvas.board.grid import Change
+from canvas.live.answers import Answer, send_answers
+from canvas.live.delivery import is_there, send, show, tell_progress, told_of, within
 from canvas.live.presence import Presence
 from canvas.live.recent_changes import Batch, Recent, latest
 from canvas.live.room import TOPIC, Room, Viewer
-from canvas.live.delivery import is_there, send, show, tell_progress, told_of, within
 from canvas.live.snapshot_cache import States
+from canvas.live.snapshot_encoder import Encoded, NeedStates
 from canvas.live.tick import Tick
-from canvas.messages.values import Welcome
 from canvas.live.view import Phase, View, tiles_of
+from canvas.messages.binary_codec import BINARY
+from canvas.messages.codec import Codec
+from canvas.messages.values import Welcome
 from protocol import SharedMessage, State
 from registry import Registered, Unregistered
 

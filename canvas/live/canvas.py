@@ -15,16 +15,16 @@ from typing import Any
 from actors import NO_REPLY, Call, GenServer, Scheduler, Target, Timer, call, cast, reply, send_after
 from actors.log import get_logger
 from actors.shown import shown
+from canvas.board.errors import BadMessage
+from canvas.board.grid import Change, Grid
 from canvas.live.accepted import Key
 from canvas.live.answers import Answer
 from canvas.live.broadcaster import Answers, Began, Changed
-from canvas.live.snapshot_encoder import Encode, NeedStates
-from canvas.board.errors import BadMessage
-from canvas.board.grid import Change, Grid
 from canvas.live.recent_changes import REMEMBERED
 from canvas.live.room import Room, Viewer
-from canvas.store import SLOW_WRITE, Append, Committed, Load, Loaded, Rejected, StoreError
+from canvas.live.snapshot_encoder import Encode, NeedStates
 from canvas.live.tick import Tick
+from canvas.store import SLOW_WRITE, Append, Committed, Load, Loaded, Rejected, StoreError
 
 log = get_logger("canopy.canvas")
 

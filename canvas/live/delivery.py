@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from canvas.board.area import Area
-from canvas.messages.binary_codec import BINARY
-from canvas.live.snapshot_encoder import Want
 from canvas.board.grid import Change
 from canvas.live.room import Viewer
+from canvas.live.snapshot_encoder import Want
 from canvas.live.view import View
+from canvas.messages.binary_codec import BINARY
 from protocol import SharedMessage
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from canvas.messages.codec import Codec
 from canvas.board.names import beginning
 from canvas.live.room import Viewer
+from canvas.messages.codec import Codec
 from canvas.messages.values import Coming, Person
 from protocol import Variant
 

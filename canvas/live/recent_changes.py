@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Sequence
 
 from canvas.board.area import SHIFT, bits
-from canvas.messages.codec import Codec
 from canvas.board.grid import Change
+from canvas.messages.codec import Codec
 from protocol import SharedMessage
 
 REMEMBERED = 100_000

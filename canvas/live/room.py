@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from actors import Ref, Target
 from actors.shown import shown
-from canvas.live.accepted import Accepted
 from canvas.board.area import Area
-from canvas.live.held import Held
-from supervision.server.rate_limit import Allowance, Painter, RateLimit
 from canvas.board.rules import Cooldowns, Rules
+from canvas.live.accepted import Accepted
+from canvas.live.held import Held
 from canvas.live.view import View
 from registry import Table
 from supervision.server import Wire
 from supervision.server.addresses import household
+from supervision.server.rate_limit import Allowance, Painter, RateLimit
 
 TOPIC = "canvas"
 """The key under which viewers stand in the table of viewers."""

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from actors.log import get_logger
 from actors.shown import shown
 from canvas.board.area import Area
-from canvas.messages.binary_codec import BINARY
-from canvas.live.snapshot_encoder import MAX_STATE, Want
+from canvas.live.delivery import is_there, want_of
 from canvas.live.held import Meter
 from canvas.live.room import Viewer
-from canvas.live.delivery import is_there, want_of
+from canvas.live.snapshot_encoder import MAX_STATE, Want
+from canvas.messages.binary_codec import BINARY
 from supervision.server import Wire
 from supervision.server.addresses import household
 

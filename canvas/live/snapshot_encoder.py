@@ -12,10 +12,10 @@ from actors import Target, cast
 from actors.blocking import BlockingServer
 from actors.shown import shown
 from canvas.board.area import Area, tile_area
-from canvas.messages.binary_codec import BINARY, encode_snapshot
-from canvas.messages.codec import Codec
 from canvas.board.grid import Grid, Tile, rgb
 from canvas.live.held import Meter
+from canvas.messages.binary_codec import BINARY, encode_snapshot
+from canvas.messages.codec import Codec
 from canvas.messages.json_codec import encode_state
 from canvas.messages.json_pixels import pixels_json
 from protocol import SharedMessage, Variant

@@ -13,17 +13,17 @@ from actors import cast
 from actors.describe import describe
 from actors.log import get_logger
 from actors.shown import shown
+from canvas.board.errors import BadMessage
+from canvas.board.grid import Change
 from canvas.live.answers import Answered
 from canvas.live.broadcaster import CursorMoved, Join, Subscribe
 from canvas.live.canvas import Paint
-from canvas.board.errors import BadMessage
-from canvas.board.grid import Change
-from supervision.server.rate_limit import Allowance
 from canvas.live.room import Peer, Room, Viewer
-from canvas.messages.values import ClientCursorMove, ClientMessage, ClientPixels, ClientPixelUpdate, ClientSubscribe
 from canvas.live.view import View
+from canvas.messages.values import ClientCursorMove, ClientMessage, ClientPixels, ClientPixelUpdate, ClientSubscribe
 from protocol import Binary, CloseCode, Text
 from supervision.server import Connection
+from supervision.server.rate_limit import Allowance
 
 log = get_logger("canopy.canvas")
 

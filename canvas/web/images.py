@@ -9,10 +9,10 @@ from actors import NO_REPLY, Call, reply
 from actors.blocking import BlockingServer
 from actors.shown import shown
 from canvas.board import png
-from canvas.live.canvas import Picture
-from canvas.live.held import Meter
 from canvas.history.queries import Undoing
 from canvas.history.sides import draw
+from canvas.live.canvas import Picture
+from canvas.live.held import Meter
 
 MAX_KEPT = 32 * 1024 * 1024
 """Bytes of encoded pictures that are kept; one that is larger is made again for the next who ask."""

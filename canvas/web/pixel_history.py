@@ -9,8 +9,8 @@ import orjson
 from actors import CallExit, call
 from canvas.history.historian import AskPast, Past
 from canvas.live.room import Room
-from canvas.store import StoreError
 from canvas.live.waiting import LATER, Waiting, unavailable
+from canvas.store import StoreError
 from protocol import HttpError, Request, Response
 
 CHANGES = 20

@@ -12,23 +12,23 @@ from urllib.parse import parse_qs
 import orjson
 
 from actors import CallExit, call
-from canvas.users.bans import Bans
-from canvas.messages.binary_codec import BINARY, SUBPROTOCOL
-from canvas.live.canvas import GetPicture, Picture
-from canvas.config import Config
-from canvas.web.echo import Echo
-from canvas.live.guests import Guest, Guests
-from canvas.users.identity import Identities, read_name
-from canvas.web.images import EncodePng, Png
-from canvas.messages.json_codec import JSON
-from canvas.board.names import titled
 from canvas.admin.pages import what_is_wrong
-from canvas.web.pixel_history import PixelRoute
+from canvas.board.names import titled
+from canvas.config import Config
+from canvas.live.canvas import GetPicture, Picture
+from canvas.live.guests import Guest, Guests
 from canvas.live.room import Room
-from canvas.store import SLOW_WRITE, Store, StoreError
 from canvas.live.view import open_view
 from canvas.live.visit import Visit
 from canvas.live.waiting import LATER, Waiting, unavailable
+from canvas.messages.binary_codec import BINARY, SUBPROTOCOL
+from canvas.messages.json_codec import JSON
+from canvas.store import SLOW_WRITE, Store, StoreError
+from canvas.users.bans import Bans
+from canvas.users.identity import Identities, read_name
+from canvas.web.echo import Echo
+from canvas.web.images import EncodePng, Png
+from canvas.web.pixel_history import PixelRoute
 from protocol import HttpError, Limits, Request, Response, choose_subprotocol, decode_path
 from supervision.server import Answer, Sockets, WebSocket
 

@@ -8,15 +8,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from supervision.console.web.gate import Front
+    from supervision.console.api.principals import Access
+    from supervision.console.api.routing import Asked, Parameter, Route
+    from supervision.console.console import Console, Door
     from supervision.console.inspection.model.forms import Act, Form, FormField
     from supervision.console.inspection.model.overview import Usage
     from supervision.console.inspection.model.pages import PageContent, PageTable, Quantity
     from supervision.console.inspection.model.told import Told, ToldPicture
-    from supervision.console.api.routing import Asked, Parameter, Route
-    from supervision.console.api.principals import Access
     from supervision.console.inspection.sources import Client, Page, PageQuery, Sources
-    from supervision.console.console import Console, Door
+    from supervision.console.web.gate import Front
 
 __all__ = [
     "Access",

@@ -12,22 +12,22 @@ from pathlib import Path
 from protocol import Limits
 from supervision import ChildSpec, ChildType, Strategy, Supervisor, child
 from supervision.console.api.actions import Actions
-from supervision.console.api.routes import Api
 from supervision.console.api.audit import FILE, Audit, AuditWriter
-from supervision.console.terminal.client import SOCKET
-from supervision.console.web.gate import Front, Gate
-from supervision.console.inspection.samples import History
 from supervision.console.api.live import Audience
 from supervision.console.api.metrics import Metrics
-from supervision.console.web.static_files import StaticPages
-from supervision.console.web.routes import AdminRoutes, WebRoutes
+from supervision.console.api.principals import OWNER, Grant
+from supervision.console.api.routes import Api
 from supervision.console.api.routing import Route, Router
 from supervision.console.api.sampler import Sampler
-from supervision.console.api.principals import OWNER, Grant
+from supervision.console.api.tokens import BadToken, Tokens, keep_plain_tokens, list_tokens
+from supervision.console.inspection.samples import History
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.sources import Sources
-from supervision.console.api.tokens import BadToken, Tokens, keep_plain_tokens, list_tokens
 from supervision.console.inspection.tracing import Traces
+from supervision.console.terminal.client import SOCKET
+from supervision.console.web.gate import Front, Gate
+from supervision.console.web.routes import AdminRoutes, WebRoutes
+from supervision.console.web.static_files import StaticPages
 from supervision.server import BasePath, Origins, Policy, Sockets, listen_unix, server
 
 LIMITS = Limits(body=65_536, message=65_536)

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from actors import CallFailure, Crash, GenServer, Ref, Shutdown, start
-from actors.portable import PortableException
 from actors.kernel.ref import Monitor, Via
+from actors.portable import PortableException
 from actors.testing import run
 from actors.testing.chance import Plan
 from protocol import CloseCode

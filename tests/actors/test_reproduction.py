@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from actors import CallExit, Cast, Crash, GenServer, Ref, Scheduler, cast, down, start
-from actors.kernel.call import Call
 from actors.debug import crash_reports
 from actors.describe import examine, examine_state
 from actors.gen_statem import GenStateMachine, Info, Next
+from actors.kernel.call import Call
 from actors.reproduction import LONGEST, subject_of, write_case
 from actors.testing import Kit
 

@@ -13,9 +13,9 @@ from playwright.async_api import Browser, Dialog, Page, async_playwright
 from actors import Ref, whereis
 from canvas.application import CanvasApplication
 from canvas.board.area import Area
-from canvas.messages.binary_codec import ServerKind
-from canvas.config import read_rate_limit
 from canvas.board.rules import Cooldown
+from canvas.config import read_rate_limit
+from canvas.messages.binary_codec import ServerKind
 from supervision.console.terminal.client import ask_admin
 from tests.support.instance import connection_of, mended, new_application, running
 from tests.support.scenarios import live

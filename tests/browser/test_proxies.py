@@ -13,8 +13,8 @@ import pytest
 from playwright.async_api import BrowserContext, async_playwright, expect
 from websockets.asyncio.client import connect
 
-from supervision.console.web.gate import COOKIE
 from supervision.console.console import LIMITS
+from supervision.console.web.gate import COOKIE
 from supervision.server import Proxies
 from tests.support.console import Asker, console
 from tests.support.proxies import PACKAGES, Mount, Proxy, proxy

@@ -14,10 +14,10 @@ from actors.debug import force_exit, resume, suspend
 from actors.testing import quiet, settle
 from canvas.board.area import Area
 from canvas.board.grid import Change
-from supervision.server.rate_limit import RateLimit
 from canvas.board.rules import Cooldown
 from canvas.store import MemoryStore, StoreError
 from supervision.server import Policy
+from supervision.server.rate_limit import RateLimit
 from tests.support.failing_store import full_disk
 from tests.support.instance import connection_of, mended, simulation
 from tests.support.scenarios import simulated

@@ -10,10 +10,10 @@ import pytest
 
 from actors.debug import force_exit
 from actors.testing import settle
+from canvas.board.rules import CROWD, Cooldown
+from canvas.live.room import BYTES_PER_PIXEL
 from canvas.messages.json_codec import JsonCodec
 from supervision.server.rate_limit import SHARE, RateLimit
-from canvas.live.room import BYTES_PER_PIXEL
-from canvas.board.rules import CROWD, Cooldown
 from tests.canvas.test_presence import cookie_of, join_with
 from tests.support.failing_store import full_disk
 from tests.support.instance import Simulation, connection_of, simulation

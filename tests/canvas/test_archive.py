@@ -18,11 +18,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from canvas.board.grid import Change
 from canvas.history import archive
 from canvas.history.archive import MAX_LINE, Archive, BadArchive, Imported, export_lines, import_archive
-from canvas.store.files import writing
-from canvas.board.grid import Change
 from canvas.store import About, SqliteReader, SqliteStore, StoreError, UnusableStore, schema
+from canvas.store.files import writing
 from tests.canvas.store_contract import AT
 
 NOW = AT + 1_000_000

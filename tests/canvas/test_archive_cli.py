@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from canvas.data_dir import Folder
 from canvas.board.grid import Change
-from canvas.store import DATABASE, About, SqliteReader, SqliteStore
 from canvas.cli.terminal import read_moment
+from canvas.data_dir import Folder
+from canvas.store import DATABASE, About, SqliteReader, SqliteStore
 from tests.canvas import test_cli
 from tests.canvas.test_cli import Command, Instance
 

@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canvas.board.area import TILE, Area
-from canvas.messages.binary_codec import BINARY, MAX_CHANGES, decode, encode_snapshot
 from canvas.board.errors import BadMessage
 from canvas.board.grid import Change
-from supervision.server.rate_limit import RateLimit
 from canvas.board.rules import Rules
+from canvas.messages.binary_codec import BINARY, MAX_CHANGES, decode, encode_snapshot
 from canvas.messages.values import (
     ClientCursorMove,
     ClientMessage,
@@ -25,6 +24,7 @@ from canvas.messages.values import (
     Person,
     Welcome,
 )
+from supervision.server.rate_limit import RateLimit
 from tests.support.binary_screen import BinaryScreen
 from tests.support.instance import simulation
 from tests.support.scenarios import simulated

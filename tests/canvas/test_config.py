@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canvas.board.area import Area
-from canvas.config import Config, ConfigError, read_config, read_toml
-from supervision.server.rate_limit import RateLimit
 from canvas.board.rules import Cooldown
+from canvas.config import Config, ConfigError, read_config, read_toml
 from supervision.console.api.principals import Access
 from supervision.server import ANY_ORIGIN, SAME_HOST, Origins, Proxies
+from supervision.server.rate_limit import RateLimit
 
 
 def refusal(*, option: str, value: Any) -> str:

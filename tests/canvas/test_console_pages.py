@@ -7,8 +7,8 @@ import orjson
 
 from actors import Ref, call, cast, whereis
 from actors.debug import resume, suspend
-from canvas.live.canvas import GetStatus, Paint
 from canvas.board.grid import Change
+from canvas.live.canvas import GetStatus, Paint
 from protocol import Headers, Request, Response
 from tests.support.console import Asker, console, outcomes
 from tests.support.instance import simulation

@@ -13,16 +13,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from canvas.application import CanvasApplication
-from canvas.users.bans import FILE as BANS
-from canvas.users.bans import Bans
 from canvas.config import Config
 from canvas.data_dir import FILES, Folder
-from canvas.users.identity import KEY, read_keys
 from canvas.store import DATABASE, About, SqliteStore, UnusableStore
+from canvas.users.bans import FILE as BANS
+from canvas.users.bans import Bans
+from canvas.users.identity import KEY, read_keys
 from supervision.console.api.audit import append
-from supervision.secret_file import UnsafeFile
 from supervision.console.api.principals import Access
 from supervision.console.api.tokens import add_token
+from supervision.secret_file import UnsafeFile
 from tests.support.instance import SMALL, new_application
 
 ROOT = Path(__file__).parent.parent.parent

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from actors import SHUTDOWN, Call, ExitReason, GenServer, Ref, call, start
-from canvas.live.accepted import Accepted
 from canvas.application import CanvasApplication
-from canvas.live.canvas import Canvas, CanvasStatus, GetStatus
-from canvas.config import Config
 from canvas.board.grid import Grid
-from canvas.live.held import Meter
 from canvas.cli.serve import _run
+from canvas.config import Config
+from canvas.live.accepted import Accepted
+from canvas.live.canvas import Canvas, CanvasStatus, GetStatus
+from canvas.live.held import Meter
 from canvas.store import Loaded
 from tests.support.instance import SMALL
 from tests.support.scenarios import live, simulated

@@ -15,8 +15,8 @@ from actors import CallExit, call, start
 from actors.debug import resume, suspend
 from actors.testing import quiet, settle
 from canvas.board import png
-from canvas.live.canvas import Picture
 from canvas.board.grid import Grid
+from canvas.live.canvas import Picture
 from canvas.live.held import Meter
 from canvas.web.images import MAX_KEPT, EncodePng, Images, Png
 from tests.support.instance import new_application, running

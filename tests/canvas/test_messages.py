@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from canvas.board.area import Area
 from canvas.board.errors import BadMessage
 from canvas.board.grid import Change
-from canvas.messages.json_codec import JSON, decode, encode_state
-from supervision.server.rate_limit import RateLimit
 from canvas.board.rules import Rules
+from canvas.messages.json_codec import JSON, decode, encode_state
 from canvas.messages.values import (
     ClientCursorMove,
     ClientMessage,
@@ -24,6 +23,7 @@ from canvas.messages.values import (
     Welcome,
 )
 from protocol import SharedMessage
+from supervision.server.rate_limit import RateLimit
 
 WIDTH, HEIGHT = 1000, 500
 PIXEL = {"type": "pixel_update", "x": 1, "y": 2, "color": "#FF0000"}

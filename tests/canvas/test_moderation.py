@@ -12,12 +12,12 @@ import pytest
 from actors import Ref, cast, whereis
 from actors.debug import force_exit, resume, suspend
 from actors.testing import quiet, settle
-from canvas.live import guests
-from canvas.board.area import Area
-from canvas.live.canvas import Paint
-from canvas.board.grid import Change
 from canvas.admin.people import own_target
+from canvas.board.area import Area
+from canvas.board.grid import Change
 from canvas.board.rules import Cooldown
+from canvas.live import guests
+from canvas.live.canvas import Paint
 from protocol import Headers, Request
 from tests.canvas.test_presence import LONG, cookie_of, join_with
 from tests.support.instance import Simulation, connection_of, mended, simulation

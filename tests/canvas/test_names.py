@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas.users.identity import read_name
 from canvas.board.names import MAX_NAME, RESERVED, clean_name
+from canvas.users.identity import read_name
 
 GOOD = [
     "Ann", "Ann Lee", "Zoë", "O'Neil-Smith 3rd", "Þórður", "Nguyễn Thị Hằng", "Łukasz", "Анна", "Ελένη",

@@ -9,9 +9,9 @@ import pytest
 
 from actors import call, cast, whereis
 from actors.testing import quiet, settle
-from canvas.live.canvas import GetPicture, Paint
-from canvas.config import read_rate_limit
 from canvas.board.grid import Change
+from canvas.config import read_rate_limit
+from canvas.live.canvas import GetPicture, Paint
 from canvas.store import MemoryStore, StoreError
 from tests.support.client import Client
 from tests.support.instance import Simulation, simulation

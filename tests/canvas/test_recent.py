@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas.live import recent_changes as recent
 from canvas.board.grid import Change
+from canvas.live import recent_changes as recent
 from canvas.live.recent_changes import Recent, latest
 
 RUN, REMEMBERED, ENCODED = 4, 12, 5

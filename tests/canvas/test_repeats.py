@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from actors import whereis
 from actors.debug import force_exit, resume, suspend
 from actors.testing import run, settle
+from canvas.board.errors import BadMessage
+from canvas.board.rules import Cooldown
 from canvas.live import accepted
 from canvas.live import canvas as canvas_module
 from canvas.live.accepted import Accepted, Key
 from canvas.live.canvas import LOAD_AGAIN
-from canvas.board.errors import BadMessage
-from supervision.server.rate_limit import RateLimit
-from canvas.board.rules import Cooldown
-from canvas.store import StoreError
 from canvas.messages.values import MAX_ID
+from canvas.store import StoreError
+from supervision.server.rate_limit import RateLimit
 from tests.support.failing_store import FailingStore, full_disk
 from tests.support.instance import Simulation, connection_of, mended, simulation
 from tests.support.scenarios import simulated

@@ -11,13 +11,15 @@ import pytest
 from actors import Ref, whereis
 from actors.debug import force_exit
 from actors.testing import quiet
-from canvas.live import broadcaster, recent_changes as recent, snapshot_cache as states
-from canvas.live import canvas as canvas_module
 from canvas.board.area import Area
 from canvas.board.grid import Change
-from canvas.messages.json_codec import JSON, JsonCodec
+from canvas.live import broadcaster
+from canvas.live import canvas as canvas_module
+from canvas.live import recent_changes as recent
+from canvas.live import snapshot_cache as states
 from canvas.live.recent_changes import Recent
 from canvas.live.view import Phase, View
+from canvas.messages.json_codec import JSON, JsonCodec
 from protocol import SharedMessage
 from tests.support.instance import Simulation, connection_of, mended, simulation
 from tests.support.scenarios import simulated

@@ -15,13 +15,13 @@ from PIL import Image
 from actors import Ref, call, cast, whereis
 from actors.debug import info, resume, suspend
 from actors.testing import quiet, settle
-from canvas.live.canvas import GetStatus, Paint, Restore
 from canvas.board.grid import Change
+from canvas.live.canvas import GetStatus, Paint, Restore
 from canvas.store import GetHealth, Health, MemoryStore, StoreError
 from protocol import Headers, Request
 from supervision.console import Access
-from supervision.console.terminal.client import AdminError, ask_admin
 from supervision.console.api.principals import Visitor
+from supervision.console.terminal.client import AdminError, ask_admin
 from tests.support.instance import mended, new_application, running, simulation
 from tests.support.raw_socket import get
 from tests.support.scenarios import live, simulated

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from canvas.board.area import Area
 from canvas.board.errors import BadMessage
-from supervision.server.rate_limit import SHARE, Painter
 from canvas.board.rules import CROWD, Cooldown, Cooldowns, Rules
+from supervision.server.rate_limit import SHARE, Painter
 
 RED, GREEN = 0xFF0000, 0x00FF00
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from actors.testing import quiet, settle
-from canvas.live import broadcaster, recent_changes as recent
+from canvas.live import broadcaster
+from canvas.live import recent_changes as recent
 from tests.support.instance import simulation
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import BinaryClient, VirtualClient

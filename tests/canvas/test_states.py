@@ -8,16 +8,13 @@ import numpy as np
 import pytest
 
 from actors.testing import run, settle
-from canvas.live import broadcaster, snapshot_cache as states
 from canvas.board.area import TILE, Area
-from canvas.messages.binary_codec import BINARY
-from canvas.messages.codec import Codec
-from canvas.live.snapshot_encoder import MAX_TILES, Encode, Encoder, Tiles, Want
 from canvas.board.grid import Grid, Tile
-from canvas.live.held import Meter
-from canvas.messages.json_codec import JSON
-from canvas.live.room import Viewer
+from canvas.live import broadcaster
+from canvas.live import snapshot_cache as states
 from canvas.live.delivery import want_of
+from canvas.live.held import Meter
+from canvas.live.room import Viewer
 from canvas.live.snapshot_cache import (
     BYTES_PER_CHANGE,
     BYTES_PER_PIXEL,
@@ -27,7 +24,11 @@ from canvas.live.snapshot_cache import (
     States,
     most_bytes,
 )
+from canvas.live.snapshot_encoder import MAX_TILES, Encode, Encoder, Tiles, Want
 from canvas.live.view import View
+from canvas.messages.binary_codec import BINARY
+from canvas.messages.codec import Codec
+from canvas.messages.json_codec import JSON
 from tests.support.instance import Simulation, simulation
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import RESET, VirtualClient

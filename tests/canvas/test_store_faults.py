@@ -10,11 +10,11 @@ from actors import call, cast, whereis
 from actors.debug import force_exit
 from actors.testing import quiet, settle
 from canvas.board.area import Area
-from canvas.live.canvas import LOAD_AGAIN, GetPicture, GetStatus, Paint, Restore
 from canvas.board.grid import Change
 from canvas.history.historian import AskPast, AskUndo, Historian, Past
-from canvas.web.images import Images
+from canvas.live.canvas import LOAD_AGAIN, GetPicture, GetStatus, Paint, Restore
 from canvas.store import LookForSnapshot, StoreError, UnusableStore
+from canvas.web.images import Images
 from supervision import which_children
 from tests.support.failing_store import FailingStore
 from tests.support.instance import Simulation, mended, simulation

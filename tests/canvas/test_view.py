@@ -3,9 +3,9 @@
 import pytest
 
 from canvas.board.area import TILE, Area
+from canvas.live.view import open_view, tiles_of
 from canvas.messages.binary_codec import BINARY
 from canvas.messages.json_codec import JSON
-from canvas.live.view import open_view, tiles_of
 
 WIDTH, HEIGHT = 3 * TILE, 2 * TILE
 ALL = Area(0, 0, WIDTH, HEIGHT)

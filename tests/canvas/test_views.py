@@ -13,15 +13,21 @@ from actors import cast, whereis
 from actors.debug import force_exit, resume, suspend
 from actors.testing import run, settle
 from canvas.board import area, grid
+from canvas.board.grid import Change, Grid
 from canvas.live import (
     broadcaster,
     canvas,
-    snapshot_encoder as encoder,
+)
+from canvas.live import (
     recent_changes as recent,
+)
+from canvas.live import (
     snapshot_cache as states,
 )
+from canvas.live import (
+    snapshot_encoder as encoder,
+)
 from canvas.live.canvas import Paint
-from canvas.board.grid import Change, Grid
 from supervision.server import testing
 from tests.support import binary_screen
 from tests.support.instance import Simulation, connection_of, mended, simulation

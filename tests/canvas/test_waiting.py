@@ -15,12 +15,12 @@ from actors.debug import resume, suspend
 from actors.testing import quiet, settle
 from canvas.board.grid import Change
 from canvas.history.historian import AskPast, AskUndo, Historian, Past, ToUndo
-from canvas.web.pixel_history import SHARE, PixelRoute
 from canvas.live.room import Room
+from canvas.live.waiting import Waiting
 from canvas.store import MemoryStore
 from canvas.store.chunk import Cells, Local
 from canvas.store.memory import MemoryReader
-from canvas.live.waiting import Waiting
+from canvas.web.pixel_history import SHARE, PixelRoute
 from protocol import Headers, HttpError, Request
 from tests.support.scenarios import simulated
 

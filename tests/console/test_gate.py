@@ -7,9 +7,9 @@ import pytest
 from protocol import HttpError, Request
 from protocol.headers import Headers
 from supervision.console.api.audit import Audit
-from supervision.console.web.gate import Front, Gate
 from supervision.console.api.principals import FREE_FAILURES, PROXY_LIFE, SESSION_LIFE, Access
 from supervision.console.api.tokens import Tokens, keep_plain_tokens
+from supervision.console.web.gate import Front, Gate
 from supervision.server import Proxies
 from tests.support.console import plain_token
 from tests.support.scenarios import simulated

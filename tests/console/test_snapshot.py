@@ -18,16 +18,16 @@ from canvas.live.room import Peer
 from registry import Keys, Registry, Table
 from supervision import DynamicSupervisor, Restart, child, start_dynamic_child, terminate_child, which_children
 from supervision.console.api.encoding import to_json
-from supervision.console.inspection.samples import ATTENTION, BEAT, BEATS_PER_SAMPLE, KEPT, History
 from supervision.console.api.live import MAX_STARTED, Audience, LiveHandler
-from supervision.console.inspection.model.actors import Actor, Node
-from supervision.console.inspection.tree import encode_tree
-from supervision.console.api.sampler import Sampler
 from supervision.console.api.principals import Access, Visitor
+from supervision.console.api.sampler import Sampler
+from supervision.console.inspection.model.actors import Actor, Node
 from supervision.console.inspection.paging import CHUNK, SLICE, Look, Looks
+from supervision.console.inspection.samples import ATTENTION, BEAT, BEATS_PER_SAMPLE, KEPT, History
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tracing import Traces
+from supervision.console.inspection.tree import encode_tree
 from supervision.server import Connection
 
 MANY = 3_000

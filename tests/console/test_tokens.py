@@ -13,7 +13,6 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
 from supervision.console.api import tokens as module
-from supervision.secret_file import UnsafeFile
 from supervision.console.api.principals import Access
 from supervision.console.api.tokens import (
     FILE,
@@ -27,6 +26,7 @@ from supervision.console.api.tokens import (
     read_tokens,
     revoke_token,
 )
+from supervision.secret_file import UnsafeFile
 from tests.support.console import Asker, audit, console, logged_in
 from tests.support.scenarios import live
 

@@ -11,9 +11,9 @@ from actors import Ref, whereis
 from canvas.application import CanvasApplication
 from canvas.config import Config, ConfigError
 from canvas.listeners import DoorError
-from supervision.console.web.gate import COOKIE
 from supervision.console.api.principals import FREE_FAILURES, Access
 from supervision.console.api.tokens import revoke_token
+from supervision.console.web.gate import COOKIE
 from supervision.server import Proxies
 from tests.support.console import Asker, audit, console, cookie_of, log_in, logged_in
 from tests.support.instance import new_application

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from canvas.board.area import Area
-from canvas.messages.binary_codec import BINARY, ClientKind, ServerKind, decode, encode_snapshot
 from canvas.board.errors import BadMessage
 from canvas.board.grid import Change
-from supervision.server.rate_limit import RateLimit
 from canvas.board.rules import Rules
+from canvas.messages.binary_codec import BINARY, ClientKind, ServerKind, decode, encode_snapshot
 from canvas.messages.values import (
     ClientCursorMove,
     ClientPixels,
@@ -24,6 +23,7 @@ from canvas.messages.values import (
     Welcome,
 )
 from protocol import SharedMessage
+from supervision.server.rate_limit import RateLimit
 
 PAGE = (Path(__file__).parents[2] / "docs" / "wire-protocol.md").read_text()
 SECTION = re.compile(r"^### `(\w+)`, (0x[0-9A-F]{2})\n(.*?)(?=^##)", re.MULTILINE | re.DOTALL)

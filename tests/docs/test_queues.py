@@ -10,17 +10,19 @@ import pytest
 from actors.kernel import report
 from actors.kernel.mailbox import HIGH_WATER
 from actors.stderr import MAX_WAITING
-from canvas.live import canvas, guests, recent_changes as recent, snapshot_cache as states
-from canvas.web import pixel_history as pixel
-from supervision.server import rate_limit
 from canvas.application import QUESTIONS
+from canvas.live import canvas, guests
+from canvas.live import recent_changes as recent
+from canvas.live import snapshot_cache as states
 from canvas.live.snapshot_encoder import MAX_TILES
-from canvas.web.images import MAX_KEPT
 from canvas.store import sqlite
-from supervision.console.inspection import samples as history, tracing
+from canvas.web import pixel_history as pixel
+from canvas.web.images import MAX_KEPT
 from supervision.console.api import principals as sessions
+from supervision.console.inspection import samples as history
+from supervision.console.inspection import tracing
 from supervision.console.inspection.snapshot import Snapshot
-from supervision.server import Policy
+from supervision.server import Policy, rate_limit
 from supervision.server.incoming import MAX_EVENTS, MAX_INFLATED_EVENTS, MAX_UNTAKEN
 from supervision.server.outgoing import PIECE
 from supervision.server.unread import SHARES

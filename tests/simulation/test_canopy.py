@@ -17,9 +17,9 @@ import pytest
 from actors import Ref, cast
 from actors.testing import Found, explore
 from actors.testing.exploration import attempt
+from canvas.board.grid import Grid
 from canvas.live.broadcaster import Changed
 from canvas.live.canvas import Canvas
-from canvas.board.grid import Grid
 from canvas.store import StoreError
 from registry import Registry, Table
 from registry.registry import Watch

@@ -18,10 +18,10 @@ from supervision.console.api.audit import Attempt, Audit
 from supervision.console.inspection.model.actors import StateText
 from supervision.console.inspection.model.session import Done
 from supervision.console.inspection.model.traces import TraceState
-from supervision.console.inspection.tree import parents
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tracing import MAX_LINES, MAX_SECONDS, Trace, Traces
+from supervision.console.inspection.tree import parents
 from supervision.server import Wire
 
 CRASH = "crash"

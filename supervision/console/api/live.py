@@ -10,9 +10,9 @@ from actors import ExitReason, Ref, watch
 from actors.debug import process_table
 from protocol import Binary, CloseCode, Text
 from supervision.console.api.encoding import to_json
+from supervision.console.api.principals import Visitor
 from supervision.console.inspection.model.live import Live
 from supervision.console.inspection.model.traces import TraceLine
-from supervision.console.api.principals import Visitor
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.tracing import Trace
 from supervision.server import Connection

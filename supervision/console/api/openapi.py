@@ -7,9 +7,9 @@ from typing import Any
 
 from supervision.console.api.encoding import Schema, schema_of
 from supervision.console.api.live import TraceUpdate
-from supervision.console.inspection.model.live import Live
-from supervision.console.api.routing import Parameter, Route
 from supervision.console.api.principals import Access
+from supervision.console.api.routing import Parameter, Route
+from supervision.console.inspection.model.live import Live
 
 _ERROR: Schema = {
     "type": "object",

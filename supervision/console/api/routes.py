@@ -14,9 +14,11 @@ from actors.debug import find
 from protocol import HttpError, Response
 from supervision.console.api.actions import Actions, Reason
 from supervision.console.api.encoding import json_answer, json_response, to_json
-from supervision.console.inspection.samples import BEAT, BEATS_PER_SAMPLE, History
 from supervision.console.api.live import Audience, LiveHandler
 from supervision.console.api.metrics import CONTENT_TYPE, Metrics
+from supervision.console.api.openapi import document
+from supervision.console.api.principals import CODE_LIFE, Access, Grant
+from supervision.console.api.routing import Asked, Handler, Parameter, Route
 from supervision.console.inspection.model.actors import Actor, ActorDetails, ActorPage, Crashed, Node, StateText
 from supervision.console.inspection.model.connections import ConnectionPage, ConnectionRow
 from supervision.console.inspection.model.crashes import CrashDetails, CrashPage
@@ -26,14 +28,12 @@ from supervision.console.inspection.model.overview import HistoryPage, Overview
 from supervision.console.inspection.model.pages import PageContent, PageLink, PageLinks, StoreState
 from supervision.console.inspection.model.session import Done, Link, Session
 from supervision.console.inspection.model.traces import TraceState
-from supervision.console.inspection.tree import FILTERS, encode_tree
-from supervision.console.api.openapi import document
-from supervision.console.api.routing import Asked, Handler, Parameter, Route
-from supervision.console.api.principals import CODE_LIFE, Access, Grant
 from supervision.console.inspection.paging import Look
+from supervision.console.inspection.samples import BEAT, BEATS_PER_SAMPLE, History
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.sources import PageQuery, Sources
 from supervision.console.inspection.tracing import Trace, Traces
+from supervision.console.inspection.tree import FILTERS, encode_tree
 from supervision.server import WebSocket, Wire
 
 MAX_PAGE = 1_000

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from actors import ExitReason, GenServer, send_after
 from actors.shown import shown
-from supervision.console.inspection.samples import BEAT, BEATS_PER_SAMPLE, History
 from supervision.console.api.live import Audience
+from supervision.console.inspection.samples import BEAT, BEATS_PER_SAMPLE, History
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.tracing import Traces
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import orjson
 
 from actors.log import get_logger
-from supervision.secret_file import UnsafeFile, read_private, write_private
 from supervision.console.api.principals import Access
+from supervision.secret_file import UnsafeFile, read_private, write_private
 
 log = get_logger("canopy.console")
 

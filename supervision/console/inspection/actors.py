@@ -7,8 +7,8 @@ from typing import Any
 
 from actors import Scheduler
 from actors.debug import ProcessView, memory, run_times
-from supervision.console.inspection.samples import History
 from supervision.console.inspection.model.actors import Actor
+from supervision.console.inspection.samples import History
 
 
 class Rows:

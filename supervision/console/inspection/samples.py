@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from actors import Scheduler
 from actors.debug import process_table, run_times
-from supervision.console.inspection.os_stats import Machine, look
 from supervision.console.inspection.model.overview import Sample
+from supervision.console.inspection.os_stats import Machine, look
 
 BEAT = 1.0
 """Seconds between two beats: each measures how late the event loop is."""

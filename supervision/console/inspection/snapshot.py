@@ -13,23 +13,23 @@ from typing import Any
 from actors import Ref, Scheduler
 from actors.debug import ProcessView, info, inspect, mailboxes, process_table, view
 from actors.describe import describe, examine, name_of
-from actors.log import stderr_lines
 from actors.kernel.mailbox import HIGH_WATER
 from actors.kernel.report import CrashReport
+from actors.log import stderr_lines
 from actors.stderr import MAX_WAITING
 from registry import Keys
 from supervision.base import child_of
-from supervision.console.inspection.samples import History, reading
-from supervision.console.inspection.os_stats import Machine, look
+from supervision.console.inspection.actors import Rows
+from supervision.console.inspection.connections import Wires
 from supervision.console.inspection.model.actors import Actor, ActorDetails, ActorPage, Node, Peer, Spec
 from supervision.console.inspection.model.crashes import CrashDetails, CrashPage, CrashRow
 from supervision.console.inspection.model.names import Entry, EntryPage, Topic, TopicPage
 from supervision.console.inspection.model.overview import Overview, Sample, Usage
-from supervision.console.inspection.tree import grow, matches, parents
-from supervision.console.inspection.actors import Rows
+from supervision.console.inspection.os_stats import Machine, look
 from supervision.console.inspection.paging import Look, Looks, page_of
+from supervision.console.inspection.samples import History, reading
 from supervision.console.inspection.sources import Sources
-from supervision.console.inspection.connections import Wires
+from supervision.console.inspection.tree import grow, matches, parents
 
 PEERS = 200
 """Links and monitors of one actor that are shown."""

@@ -11,10 +11,10 @@ from prometheus_client.core import Metric
 
 from actors import Ref
 from registry import Table
+from supervision.console.api.routing import Route
 from supervision.console.inspection.model.forms import Act, Form
 from supervision.console.inspection.model.overview import Usage
 from supervision.console.inspection.model.pages import PageContent
-from supervision.console.api.routing import Route
 from supervision.console.inspection.paging import Looks
 from supervision.server import Sockets, Wire
 

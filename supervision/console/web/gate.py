@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 from protocol import HttpError, Request
 from supervision.console.api.audit import Audit
 from supervision.console.api.principals import PROXY_LIFE, Access, Codes, Grant, Sessions, Throttle, Visitor
-from supervision.console.inspection.sources import Clock
 from supervision.console.api.tokens import Token, Tokens
+from supervision.console.inspection.sources import Clock
 from supervision.server import Origins, Proxies, cookie_prefix
 from supervision.server.addresses import household
 

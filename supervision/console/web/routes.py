@@ -9,10 +9,10 @@ from typing import Any
 
 from protocol import HttpError, Request, Response
 from supervision.console.api.encoding import json_answer, to_json
+from supervision.console.api.principals import DELAY, OWNER, Access, Visitor
+from supervision.console.api.routing import Router
 from supervision.console.web.gate import SECURITY_HEADERS, Gate, Throttled, token_of_form
 from supervision.console.web.static_files import StaticPages
-from supervision.console.api.routing import Router
-from supervision.console.api.principals import DELAY, OWNER, Access, Visitor
 from supervision.server import Answer, Sockets, WebSocket
 
 _OWNER = Visitor(Access.ADMINISTER, "owner of the admin socket", "owner", grant=OWNER)

@@ -10,7 +10,8 @@ import struct
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from canvas.live import guests, recent_changes as recent
+from canvas.live import guests
+from canvas.live import recent_changes as recent
 from protocol import Opcode, encode_frame
 from tests.bench.soak.client import Client, Refused
 
