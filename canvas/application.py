@@ -55,7 +55,7 @@ from canvas.web.pixel_history import MOST_WAITING, SHARE
 from canvas.web.routes import Routes
 from registry import Keys, Registry, Table
 from supervision import Application, Backoff, ChildType, Strategy, Supervisor, child
-from supervision.console import Act, Client, Console, Sources, Usage
+from supervision.console import Act, Client, Console, Extensions, Sources, Usage
 from supervision.server import BasePath, Sockets, Wire, server
 
 
@@ -153,8 +153,9 @@ class CanvasApplication(Application):
             people = People(bans, guests, self.sockets)
             self.moderation = Moderation(bans, people, self.sockets, identities)
             waiting = Waiting(MOST_WAITING, SHARE)
-            sources = self._sources(bans, people, waiting, set_log_level, wall_clock)
-            self.console = Console(sources, config.data, open_console(config))
+            sources = self._sources(waiting, wall_clock)
+            extensions = self._extensions(bans, people, set_log_level, wall_clock)
+            self.console = Console(sources, config.data, open_console(config), extensions)
             routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, guests, self.store, waiting)
             self._top: Ref | None = None
             opened.pop_all()
@@ -228,36 +229,40 @@ class CanvasApplication(Application):
         self.sockets.prepare_stop()
         await self.sockets.say_goodbye()
 
-    def _sources(
-        self,
-        bans: Bans,
-        people: People,
-        waiting: Waiting,
-        set_log_level: Callable[[str], object] | None,
-        wall_clock: Callable[[], float],
-    ) -> Sources:
-        """What the console looks at, and what it may do."""
+    def _sources(self, waiting: Waiting, wall_clock: Callable[[], float]) -> Sources:
+        """What the console looks at."""
         room, store = self.room, self.store
-        rollback = Rollback(people, wall_clock)
         return Sources(
             application="canopy",
             root=self.top,
             servers={"server": self.sockets},
             tables=(room.users, room.viewers),
-            pages=(PeoplePage(people), BansPage(bans, people), CanvasPage(room, people)),
-            routes=(*self.moderation.routes(), *rollback.routes()),
-            forms=(BAN, LIFT, rollback.form(room.width, room.height)),
             client_of=_client_of,
-            acts_on=_acts_on,
             store=partial(look_at_store, store, "store", "canvas"),
             metrics=partial(measure_store, store),
             limits=lambda: [
                 *(Usage.of(meter.name, meter.used, meter.most, meter.unit) for meter in room.held),
                 Usage.of(QUESTIONS, len(waiting), waiting.most),
             ],
+            wall_clock=wall_clock,
+        )
+
+    def _extensions(
+        self,
+        bans: Bans,
+        people: People,
+        set_log_level: Callable[[str], object] | None,
+        wall_clock: Callable[[], float],
+    ) -> Extensions:
+        """What the canvas adds to the console."""
+        room, rollback = self.room, Rollback(people, wall_clock)
+        return Extensions(
+            pages=(PeoplePage(people), BansPage(bans, people), CanvasPage(room, people)),
+            routes=(*self.moderation.routes(), *rollback.routes()),
+            forms=(BAN, LIFT, rollback.form(room.width, room.height)),
+            acts_on=_acts_on,
             drain=self.drain,
             set_log_level=set_log_level,
-            wall_clock=wall_clock,
         )
 
 

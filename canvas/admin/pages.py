@@ -8,19 +8,18 @@ from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from actors import CallExit, Target, call
+from actors import Target
 from canvas.admin.moderation import describe
 from canvas.admin.people import People
 from canvas.admin.rollback import place
 from canvas.history.historian import AskLately, Lately
 from canvas.live.canvas import CanvasStatus, GetStatus
+from canvas.live.health import ask
 from canvas.live.room import Room
 from canvas.store import SLOW_WRITE, GetHealth, Health, Store
 from canvas.users.bans import Bans, read_network
 from supervision.console import Act, PageContent, PageQuery, PageTable, Quantity
 
-PATIENCE = 1.0
-"""Seconds that an actor has to answer who looks at it."""
 LATELY = 10_000
 """Changes whose painters are listed."""
 SOME_WAITING = 1_000
@@ -46,7 +45,7 @@ class CanvasPage:
             "rate limit": "off" if room.rules.rate_limit is None else f"{room.rules.rate_limit.per_second:g} pixels/s",
             "users here": room.people,
         }
-        status, lately = await asyncio.gather(_ask(room.canvas, GetStatus()), _ask("history", AskLately(LATELY)))
+        status, lately = await asyncio.gather(ask(room.canvas, GetStatus()), ask("history", AskLately(LATELY)))
         if isinstance(status, CanvasStatus):
             values |= {"epoch": status.epoch, "changes": status.seq}
             if status.error is not None:
@@ -83,7 +82,7 @@ async def look_at_store(store: Store, server: Target, canvas: Target) -> dict[st
     pace = store.pace()
     level = "" if pace.seconds < SLOW_WRITE else "bad"
     values |= {"write under way": Quantity(pace.seconds, "seconds", level), "slow writes": _warned(pace.slow, 1)}
-    health, status = await asyncio.gather(_ask(server, GetHealth()), _ask(canvas, GetStatus()))
+    health, status = await asyncio.gather(ask(server, GetHealth()), ask(canvas, GetStatus()))
     if isinstance(health, Health):
         values |= {
             "seq": health.seq,
@@ -111,25 +110,6 @@ def measure_store(store: Store) -> Iterator[Metric]:
     yield GaugeMetricFamily("canopy_store_write_seconds", about, value=pace.seconds)
     about = f"Writes that took longer than {SLOW_WRITE:g} s."
     yield CounterMetricFamily("canopy_store_slow_writes", about, value=pace.slow)
-
-
-async def what_is_wrong(server: Target, canvas: Target) -> str | None:
-    """Tell why the canvas can be neither painted nor shown until an operator repairs it; None if it can.
-
-    A full or slow disk does not count: viewing goes on. Anybody may read the text; the log and the console tell more.
-    """
-    health, status = await asyncio.gather(_ask(server, GetHealth()), _ask(canvas, GetStatus()))
-    if isinstance(health, Health) and health.lost is not None:
-        return "the database was deleted, moved or replaced"
-    return "the canvas cannot be read" if isinstance(status, CanvasStatus) and status.error is not None else None
-
-
-async def _ask(target: Target, question: object) -> Any:
-    """The answer, or a text that says why there is none: what waits for a full disk must not hold up who looks."""
-    try:
-        return await call(target, question, timeout=PATIENCE)
-    except CallExit as exit:
-        return f"does not answer: {exit.reason}"
 
 
 class PeoplePage:

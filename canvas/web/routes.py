@@ -12,11 +12,11 @@ from urllib.parse import parse_qs
 import orjson
 
 from actors import CallExit, call
-from canvas.admin.pages import what_is_wrong
 from canvas.board.names import titled
 from canvas.config import Config
 from canvas.live.canvas import GetPicture, Picture
 from canvas.live.guests import Guest, Guests
+from canvas.live.health import what_is_wrong
 from canvas.live.room import Room
 from canvas.live.view import open_view
 from canvas.live.visit import Visit

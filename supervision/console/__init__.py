@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from supervision.console.api.extensions import Extensions, Page, PageQuery
     from supervision.console.api.principals import Access
     from supervision.console.api.routing import Asked, Parameter, Route
     from supervision.console.console import Console, Door
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from supervision.console.inspection.model.overview import Usage
     from supervision.console.inspection.model.pages import PageContent, PageTable, Quantity
     from supervision.console.inspection.model.told import Told, ToldPicture
-    from supervision.console.inspection.sources import Client, Page, PageQuery, Sources
+    from supervision.console.inspection.sources import Client, Sources
     from supervision.console.web.gate import Front
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Client",
     "Console",
     "Door",
+    "Extensions",
     "Form",
     "FormField",
     "Front",
@@ -42,15 +44,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "gate": ("Front",),
-    "model.forms": ("Act", "Form", "FormField"),
-    "model.overview": ("Usage",),
-    "model.pages": ("PageContent", "PageTable", "Quantity"),
-    "model.told": ("Told", "ToldPicture"),
-    "routing": ("Asked", "Parameter", "Route"),
-    "sessions": ("Access",),
-    "sources": ("Client", "Page", "PageQuery", "Sources"),
-    "tree": ("Console", "Door"),
+    "web.gate": ("Front",),
+    "inspection.model.forms": ("Act", "Form", "FormField"),
+    "inspection.model.overview": ("Usage",),
+    "inspection.model.pages": ("PageContent", "PageTable", "Quantity"),
+    "inspection.model.told": ("Told", "ToldPicture"),
+    "api.routing": ("Asked", "Parameter", "Route"),
+    "api.principals": ("Access",),
+    "api.extensions": ("Extensions", "Page", "PageQuery"),
+    "inspection.sources": ("Client", "Sources"),
+    "console": ("Console", "Door"),
 }
 
 

@@ -13,6 +13,7 @@ from protocol import Limits
 from supervision import ChildSpec, ChildType, Strategy, Supervisor, child
 from supervision.console.api.actions import Actions
 from supervision.console.api.audit import FILE, Audit, AuditWriter
+from supervision.console.api.extensions import Extensions
 from supervision.console.api.live import Audience
 from supervision.console.api.metrics import Metrics
 from supervision.console.api.principals import OWNER, Grant
@@ -60,12 +61,13 @@ class Console:
     """The console of one application. Made before its tree is started; the `Application` closes its sockets after it.
 
     Args:
-        sources: what it looks at, and what it may do
+        sources: what it looks at
         data: the folder of its socket, its tokens and its audit log
         door: its port; None for the admin socket alone, and then nothing of it runs by itself
+        extensions: what the application adds; None for nothing
 
     Attributes:
-        sources: as given; may be changed while it runs
+        sources, extensions: as given; may be changed while it runs
         admin: the admin socket
         web: the port, if there is one
         admin_routes: what the admin socket answers
@@ -75,8 +77,11 @@ class Console:
         BadToken: if the file of the tokens is damaged.
     """
 
-    def __init__(self, sources: Sources, data: Path, door: Door | None = None) -> None:
+    def __init__(
+        self, sources: Sources, data: Path, door: Door | None = None, extensions: Extensions | None = None
+    ) -> None:
         self.sources = sources
+        self.extensions = extensions = extensions if extensions is not None else Extensions()
         try:
             self.admin = Sockets([listen_unix(data / SOCKET)], Policy(max_connections=100, limits=LIMITS))
         except OSError:
@@ -86,13 +91,13 @@ class Console:
         self.web: Sockets | None = None
         sources.own["admin"] = self.admin
         self._history = History()
-        self._snapshot = Snapshot(sources, self._history)
+        self._snapshot = Snapshot(sources, self._history, extensions.acts_on)
         self._audience = Audience(self._snapshot)
         self._traces = Traces(self._audience.tell_trace)
         self._audit = Audit(data / FILE, sources.wall_clock)
-        actions = Actions(self._snapshot, sources, self._audit, self._traces)
+        actions = Actions(self._snapshot, extensions, self._audit, self._traces)
         metrics = Metrics(self._snapshot)
-        api = Api(self._snapshot, self._history, self._audience, self._traces, actions, metrics, self.link)
+        api = Api(self._snapshot, self._history, self._audience, self._traces, actions, metrics, extensions, self.link)
         self._router = Router(api.routes, self._audit)
         self.admin_routes = AdminRoutes(self._router)
         self._gate: Gate | None = None

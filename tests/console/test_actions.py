@@ -239,7 +239,7 @@ async def test_log_level_is_the_applications(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
         await ann.ask("POST", "log-level", {"level": "debug"}, status=501)
         levels: list[str] = []
-        ann.application.console.sources.set_log_level = levels.append
+        ann.application.console.extensions.set_log_level = levels.append
         await ann.ask("POST", "log-level", {"level": "debug"})
         for body in ({"level": "loud"}, {}, {"level": 1}, [], {"level": "debug", "more": 1}):
             await ann.ask("POST", "log-level", body, status=400)

@@ -69,7 +69,7 @@ async def test_what_fails_or_is_refused_is_never_noted_as_done(tmp_path: Path) -
         def fail(level: str) -> None:
             raise HttpError(503, "not now")
 
-        ann.application.console.sources.set_log_level = fail
+        ann.application.console.extensions.set_log_level = fail
         await ann.ask("POST", "log-level", {"level": "info"}, status=503)
         assert await results(ann) == [("set log level", BEGUN), ("set log level", "failed")]
         (tmp_path / "bans.json").mkdir()
@@ -105,7 +105,7 @@ async def test_route_that_crashes_is_noted(tmp_path: Path) -> None:
         def crash(level: str) -> None:
             raise RuntimeError(level)
 
-        ann.application.console.sources.set_log_level = crash
+        ann.application.console.extensions.set_log_level = crash
         assert (await ann.send("POST", "/api/v1/log-level", b'{"level": "info"}')).status == 500
         assert await results(ann) == [("set log level", BEGUN), ("set log level", "ended by RuntimeError")]
 

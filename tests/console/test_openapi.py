@@ -172,7 +172,7 @@ REQUESTS: dict[tuple[str, str], Any] = {
 
 async def prepare(ann: Asker) -> None:
     """Let there be something of everything: a visitor, a crash, what the application can do."""
-    ann.application.console.sources.set_log_level = lambda level: None
+    ann.application.console.extensions.set_log_level = lambda level: None
     for _ in range(2):
         await WebSocketClient.open(ann.application)
     canvas = whereis("canvas")

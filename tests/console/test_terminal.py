@@ -470,7 +470,7 @@ async def test_pages_of_the_application_are_chosen_turned_searched_and_offer_wha
 async def test_log_level_is_chosen_and_clients_are_sent_away(tmp_path: Path) -> None:
     levels: list[str] = []
     application = new_application(tmp_path, console_port=0)
-    application.console._snapshot.sources.set_log_level = levels.append
+    application.console.extensions.set_log_level = levels.append
     async with running(application), looking(tmp_path) as user:
         await user.press("L")
         await user.until(lambda: isinstance(user.screen, ChooseLevel))

@@ -15,11 +15,11 @@ from protocol import CloseCode, HttpError
 from supervision import Restart
 from supervision.base import child_of
 from supervision.console.api.audit import Attempt, Audit
+from supervision.console.api.extensions import Extensions
 from supervision.console.inspection.model.actors import StateText
 from supervision.console.inspection.model.session import Done
 from supervision.console.inspection.model.traces import TraceState
 from supervision.console.inspection.snapshot import Snapshot
-from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tracing import MAX_LINES, MAX_SECONDS, Trace, Traces
 from supervision.console.inspection.tree import parents
 from supervision.server import Wire
@@ -39,14 +39,14 @@ class Actions:
 
     Args:
         snapshot: finds what is to be acted on
-        sources: what the application can do
+        extensions: what the application can do
         audit: whose process is not to be suspended
         traces: the traces that run
     """
 
-    def __init__(self, snapshot: Snapshot, sources: Sources, audit: Audit, traces: Traces) -> None:
+    def __init__(self, snapshot: Snapshot, extensions: Extensions, audit: Audit, traces: Traces) -> None:
         self._snapshot = snapshot
-        self._sources = sources
+        self._extensions = extensions
         self._audit = audit
         self._traces = traces
 
@@ -114,16 +114,16 @@ class Actions:
 
     async def drain(self, attempt: Attempt) -> Done:
         """Let nobody in any more, and say goodbye to those who are there."""
-        if self._sources.drain is None:
+        if self._extensions.drain is None:
             raise HttpError(501, "this application cannot drain")
-        pending = await self._do(attempt, "drain", self._sources.application, self._sources.drain)
+        pending = await self._do(attempt, "drain", self._snapshot.sources.application, self._extensions.drain)
         if isawaitable(pending):
             await pending
         return Done("drain")
 
     async def set_log_level(self, attempt: Attempt, level: str) -> Done:
         """Log from this level on."""
-        set_level = self._sources.set_log_level
+        set_level = self._extensions.set_log_level
         if set_level is None:
             raise HttpError(501, "this application cannot change its log level")
         await self._do(attempt, "set log level", level, lambda: set_level(level))

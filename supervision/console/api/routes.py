@@ -14,6 +14,7 @@ from actors.debug import find
 from protocol import HttpError, Response
 from supervision.console.api.actions import Actions, Reason
 from supervision.console.api.encoding import json_answer, json_response, to_json
+from supervision.console.api.extensions import Extensions, PageQuery
 from supervision.console.api.live import Audience, LiveHandler
 from supervision.console.api.metrics import CONTENT_TYPE, Metrics
 from supervision.console.api.openapi import document
@@ -31,7 +32,7 @@ from supervision.console.inspection.model.traces import TraceState
 from supervision.console.inspection.paging import Look
 from supervision.console.inspection.samples import BEAT, BEATS_PER_SAMPLE, History
 from supervision.console.inspection.snapshot import Snapshot
-from supervision.console.inspection.sources import PageQuery, Sources
+from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tracing import Trace, Traces
 from supervision.console.inspection.tree import FILTERS, encode_tree
 from supervision.server import WebSocket, Wire
@@ -94,6 +95,7 @@ class Api:
 
     Args:
         snapshot, history, audience, traces, actions, metrics: what it is made of
+        extensions: what the application adds
         link: makes a link that logs in once, if there is a port
     """
 
@@ -105,6 +107,7 @@ class Api:
         traces: Traces,
         actions: Actions,
         metrics: Metrics,
+        extensions: Extensions,
         link: Callable[[Grant], str | None],
     ) -> None:
         self._snapshot = snapshot
@@ -114,8 +117,9 @@ class Api:
         self._traces = traces
         self._actions = actions
         self._metrics = metrics
+        self._extensions = extensions
         self._link = link
-        self.routes = (*self._routes(), *self._sources.routes)
+        self.routes = (*self._routes(), *extensions.routes)
         self._document = to_json(document(self._sources.application, self.routes))
 
     def _routes(self) -> Iterator[Route]:
@@ -195,8 +199,8 @@ class Api:
         return json_response(self._document)
 
     def _session(self, asked: Asked) -> Session:
-        sources, access = self._sources, asked.visitor.access
-        optional = {"drain": sources.drain, "log-level": sources.set_log_level}
+        extensions, access = self._extensions, asked.visitor.access
+        optional = {"drain": extensions.drain, "log-level": extensions.set_log_level}
         return Session(
             access=asked.visitor.access.value,
             who=asked.visitor.who,
@@ -207,7 +211,7 @@ class Api:
                 for name, needed in ACTIONS.items()
                 if access.covers(needed) and optional.get(name, name) is not None
             ],
-            forms=[form for form in sources.forms if access.covers(self._needed(form))],
+            forms=[form for form in extensions.forms if access.covers(self._needed(form))],
         )
 
     def _needed(self, form: Form) -> Access:
@@ -357,10 +361,10 @@ class Api:
         return StoreState(await values if inspect.isawaitable(values) else values)
 
     def _pages(self, _: Asked) -> PageLinks:
-        return PageLinks([PageLink(page.id, page.title) for page in self._sources.pages])
+        return PageLinks([PageLink(page.id, page.title) for page in self._extensions.pages])
 
     async def _page(self, asked: Asked) -> PageContent:
-        page = next((page for page in self._sources.pages if page.id == asked.path["id"]), None)
+        page = next((page for page in self._extensions.pages if page.id == asked.path["id"]), None)
         if page is None:
             raise HttpError(404, f"there is no page {asked.path['id']}")
         query = asked.query

@@ -8,6 +8,7 @@ from typing import Any
 from actors import Ref, Scheduler
 from actors.debug import actor_of, view
 from supervision.console.inspection.model.connections import ConnectionPage, ConnectionRow
+from supervision.console.inspection.model.forms import Act
 from supervision.console.inspection.paging import Look, page_of
 from supervision.console.inspection.sources import Sources
 from supervision.server import Connection, Sockets, Wire
@@ -18,10 +19,12 @@ class Wires:
 
     Args:
         sources: where to look
+        acts_on: what can be done about a wire of the application's own servers
     """
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, acts_on: Callable[[Wire], list[Act]]) -> None:
         self._sources = sources
+        self._acts_on = acts_on
 
     async def page(
         self,
@@ -83,7 +86,7 @@ class Wires:
             peak=_peak(wire),
             congested=wire.is_congested,
             compressed=wire.session.is_compressed,
-            acts=self._sources.acts_on(wire) if server in self._sources.servers else [],
+            acts=self._acts_on(wire) if server in self._sources.servers else [],
         )
 
     def find(self, id: str) -> Wire | None:

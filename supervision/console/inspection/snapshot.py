@@ -7,7 +7,7 @@ in between, so that 10,000 of them hold nobody up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from actors import Ref, Scheduler
@@ -23,6 +23,7 @@ from supervision.console.inspection.actors import Rows
 from supervision.console.inspection.connections import Wires
 from supervision.console.inspection.model.actors import Actor, ActorDetails, ActorPage, Node, Peer, Spec
 from supervision.console.inspection.model.crashes import CrashDetails, CrashPage, CrashRow
+from supervision.console.inspection.model.forms import Act
 from supervision.console.inspection.model.names import Entry, EntryPage, Topic, TopicPage
 from supervision.console.inspection.model.overview import Overview, Sample, Usage
 from supervision.console.inspection.os_stats import Machine, look
@@ -30,6 +31,7 @@ from supervision.console.inspection.paging import Look, Looks, page_of
 from supervision.console.inspection.samples import History, reading
 from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tree import grow, matches, parents
+from supervision.server import Wire
 
 PEERS = 200
 """Links and monitors of one actor that are shown."""
@@ -41,6 +43,7 @@ class Snapshot:
     Args:
         sources: where to look
         history: what rates and windows are counted from
+        acts_on: the actions that the application offers on a connection
 
     Attributes:
         wires: the connections
@@ -48,11 +51,13 @@ class Snapshot:
         crashed_by: who had which actor crash, by the number of the actor; the last ones
     """
 
-    def __init__(self, sources: Sources, history: History) -> None:
+    def __init__(
+        self, sources: Sources, history: History, acts_on: Callable[[Wire], list[Act]] = lambda wire: []
+    ) -> None:
         self.sources = sources
         self.history = history
         self.looks = Looks(sources.clock)
-        self.wires = Wires(sources)
+        self.wires = Wires(sources, acts_on)
         self.crashed_by: dict[int, str] = {}
         self._began = sources.clock()
 
