@@ -288,10 +288,10 @@ async def test_page_loads_again_when_a_full_server_refuses_some_of_it(tmp_path: 
     async with browser_and_canvas(tmp_path, chromium) as (browser, application):
         page = await (await browser.new_context(bypass_csp=True)).new_page()
         await page.clock.install()
-        await page.route("**/static/outbox.js", lambda route: route.fulfill(status=503))
+        await page.route("**/static/net/outbox.js", lambda route: route.fulfill(status=503))
         await page.goto(f"http://127.0.0.1:{application.sockets.port}/")
         await page.get_by_text("The server is full, trying again").wait_for()
-        await page.unroute("**/static/outbox.js")
+        await page.unroute("**/static/net/outbox.js")
         await page.clock.fast_forward(10_000)
         await page.locator("[data-testid=status][data-status=live]").wait_for()
 
