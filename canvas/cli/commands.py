@@ -11,18 +11,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from canvas.cli import (
-    console as console_cli,
-)
-from canvas.cli import (
-    history as archive_cli,
-)
-from canvas.cli import (
-    moderation as moderation_cli,
-)
-from canvas.cli import (
-    tokens as token_cli,
-)
+from canvas.cli import console, history, moderation, tokens
 from canvas.cli.chaos import crash_at_random
 from canvas.cli.load import paint
 from canvas.cli.terminal import Data, fail, read_settings, unblocked_stderr
@@ -36,17 +25,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-app.command()(archive_cli.snapshot)
-app.command()(archive_cli.timelapse)
-app.command()(archive_cli.export)
-app.command("import")(archive_cli.import_)
-app.command()(archive_cli.rollback)
-app.command()(moderation_cli.ban)
-app.command()(moderation_cli.unban)
-app.command()(moderation_cli.bans)
-console_cli.register(app)
-app.add_typer(token_cli.tokens)
-app.command()(token_cli.rotate_identity)
+app.command()(history.snapshot)
+app.command()(history.timelapse)
+app.command()(history.export)
+app.command("import")(history.import_)
+app.command()(history.rollback)
+app.command()(moderation.ban)
+app.command()(moderation.unban)
+app.command()(moderation.bans)
+console.register(app)
+app.add_typer(tokens.tokens)
+app.command()(tokens.rotate_identity)
 
 
 def _print_version(is_asked: bool) -> None:

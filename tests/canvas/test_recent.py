@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canvas.board.grid import Change
-from canvas.live import recent_changes as recent
+from canvas.live import recent_changes
 from canvas.live.recent_changes import Recent, latest
 
 RUN, REMEMBERED, ENCODED = 4, 12, 5
@@ -13,9 +13,9 @@ RUN, REMEMBERED, ENCODED = 4, 12, 5
 
 @pytest.fixture(autouse=True)
 def _remember_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent, "RUN", RUN)
-    monkeypatch.setattr(recent, "REMEMBERED", REMEMBERED)
-    monkeypatch.setattr(recent, "ENCODED", ENCODED)
+    monkeypatch.setattr(recent_changes, "RUN", RUN)
+    monkeypatch.setattr(recent_changes, "REMEMBERED", REMEMBERED)
+    monkeypatch.setattr(recent_changes, "ENCODED", ENCODED)
 
 
 def changes(after: int, count: int) -> list[Change]:

@@ -13,10 +13,8 @@ from actors.debug import force_exit
 from actors.testing import quiet
 from canvas.board.area import Area
 from canvas.board.grid import Change
-from canvas.live import broadcaster
+from canvas.live import broadcaster, recent_changes, snapshot_cache
 from canvas.live import canvas as canvas_module
-from canvas.live import recent_changes as recent
-from canvas.live import snapshot_cache as states
 from canvas.live.recent_changes import Recent
 from canvas.live.view import Phase, View
 from canvas.messages.json_codec import JSON, JsonCodec
@@ -146,7 +144,7 @@ def test_nothing_is_believed_that_a_client_cannot_have_seen(
 async def test_client_too_far_behind_gets_a_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[VirtualClient]
 ) -> None:
-    monkeypatch.setattr(recent, "REMEMBERED", 50)
+    monkeypatch.setattr(recent_changes, "REMEMBERED", 50)
     async with simulation(tmp_path) as canvas:
         ann, bob = await canvas.join(), await kind.open(canvas.door)
         screen = await hang_up(bob)
@@ -169,10 +167,10 @@ async def test_client_that_missed_exactly_what_is_remembered_resumes_and_one_tha
     resumes: int,
     crashes: bool,
 ) -> None:
-    for module in (recent, canvas_module):
+    for module in (recent_changes, canvas_module):
         monkeypatch.setattr(module, "REMEMBERED", 50)
-    monkeypatch.setattr(recent, "RUN", 7)
-    monkeypatch.setattr(recent, "ENCODED", 5)
+    monkeypatch.setattr(recent_changes, "RUN", 7)
+    monkeypatch.setattr(recent_changes, "ENCODED", 5)
     async with simulation(tmp_path) as canvas:
         ann, bob = await canvas.join(), await kind.open(canvas.door)
         await paint(ann, 100 - behind)
@@ -192,8 +190,8 @@ async def test_client_that_missed_exactly_what_is_remembered_resumes_and_one_tha
 
 @simulated
 async def test_long_way_is_gone_in_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent, "RUN", 10)
-    monkeypatch.setattr(recent, "ENCODED", 5)
+    monkeypatch.setattr(recent_changes, "RUN", 10)
+    monkeypatch.setattr(recent_changes, "ENCODED", 5)
     async with simulation(tmp_path) as canvas:
         ann, bob = await canvas.join(), await canvas.join()
         screen = await hang_up(bob)
@@ -250,8 +248,8 @@ async def test_crash_shows_a_client_that_did_not_say_where_it_was_the_whole_canv
 async def test_newcomers_to_a_large_canvas_share_a_state_and_get_what_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(states, "LARGE_STATE", 0)
-    monkeypatch.setattr(states, "BYTES_PER_CHANGE", 1)
+    monkeypatch.setattr(snapshot_cache, "LARGE_STATE", 0)
+    monkeypatch.setattr(snapshot_cache, "BYTES_PER_CHANGE", 1)
     async with simulation(tmp_path) as canvas:
         ann = await canvas.join()
         await paint(ann, 50)
@@ -267,8 +265,8 @@ async def test_newcomers_to_a_large_canvas_share_a_state_and_get_what_followed(
 async def test_client_that_moves_is_not_given_a_large_state_older_than_what_it_has_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[VirtualClient]
 ) -> None:
-    monkeypatch.setattr(states, "LARGE_STATE", 0)
-    monkeypatch.setattr(states, "BYTES_PER_CHANGE", 1)
+    monkeypatch.setattr(snapshot_cache, "LARGE_STATE", 0)
+    monkeypatch.setattr(snapshot_cache, "BYTES_PER_CHANGE", 1)
     part = (0, 0, 20, 10)
     async with simulation(tmp_path) as canvas:
         ann, bob = await canvas.join(), await kind.open(canvas.door)
@@ -287,8 +285,8 @@ async def test_client_that_moves_is_not_given_a_large_state_older_than_what_it_h
 async def test_clients_that_come_back_share_the_messages_that_they_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recent, "RUN", 100)
-    monkeypatch.setattr(recent, "ENCODED", 5)
+    monkeypatch.setattr(recent_changes, "RUN", 100)
+    monkeypatch.setattr(recent_changes, "ENCODED", 5)
     encoded: list[int] = []
     encode = JsonCodec.changes
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from actors.testing import quiet, settle
-from canvas.live import broadcaster
-from canvas.live import recent_changes as recent
+from canvas.live import broadcaster, recent_changes
 from tests.support.instance import simulation
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import BinaryClient, VirtualClient
@@ -53,7 +52,7 @@ async def test_slow_client_gets_the_latest_of_what_it_missed(tmp_path: Path, kin
 async def test_client_that_is_far_behind_gets_a_state(
     tmp_path: Path, kind: type[VirtualClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recent, "REMEMBERED", 3_000)
+    monkeypatch.setattr(recent_changes, "REMEMBERED", 3_000)
     async with simulation(tmp_path) as canvas:
         ann, bob = await canvas.join(), await kind.open(canvas.door)
         bob.stall()
@@ -68,7 +67,7 @@ async def test_client_that_is_far_behind_gets_a_state(
 async def test_own_changes_are_acknowledged_even_if_they_were_painted_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recent, "ENCODED", 1)
+    monkeypatch.setattr(recent_changes, "ENCODED", 1)
     async with simulation(tmp_path) as canvas:
         ann, bob = await canvas.join(), await canvas.join()
         bob.stall()

@@ -10,8 +10,7 @@ import pytest
 from actors.testing import run, settle
 from canvas.board.area import TILE, Area
 from canvas.board.grid import Grid, Tile
-from canvas.live import broadcaster
-from canvas.live import snapshot_cache as states
+from canvas.live import broadcaster, snapshot_cache
 from canvas.live.delivery import want_of
 from canvas.live.held import Meter
 from canvas.live.room import Viewer
@@ -57,7 +56,7 @@ class Spied(States):
 @pytest.fixture(autouse=True)
 def _spy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcaster, "States", Spied)
-    monkeypatch.setattr(states, "MAX_BYTES", 3 * STATE)
+    monkeypatch.setattr(snapshot_cache, "MAX_BYTES", 3 * STATE)
 
 
 async def full_canvas(canvas: Simulation) -> None:
@@ -85,7 +84,7 @@ async def come(canvas: Simulation, number: int, address: str | None = None) -> V
 async def test_states_that_clients_do_not_take_are_bounded_and_make_room_for_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(states, "TAKING_TIME", 5.0)  # before they are cut off as stalled
+    monkeypatch.setattr(snapshot_cache, "TAKING_TIME", 5.0)  # before they are cut off as stalled
     async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
         await full_canvas(canvas)
         stuck = [await come(canvas, number, "192.0.2.1") for number in range(9)]
@@ -183,7 +182,7 @@ async def test_state_is_forgotten_when_no_client_needs_it(tmp_path: Path) -> Non
 
 @simulated
 async def test_no_more_is_kept_than_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(states, "KEPT_BYTES", STATE)
+    monkeypatch.setattr(snapshot_cache, "KEPT_BYTES", STATE)
     async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
         await full_canvas(canvas)
         for number in range(4):

@@ -14,19 +14,7 @@ from actors.debug import force_exit, resume, suspend
 from actors.testing import run, settle
 from canvas.board import area, grid
 from canvas.board.grid import Change, Grid
-from canvas.live import (
-    broadcaster,
-    canvas,
-)
-from canvas.live import (
-    recent_changes as recent,
-)
-from canvas.live import (
-    snapshot_cache as states,
-)
-from canvas.live import (
-    snapshot_encoder as encoder,
-)
+from canvas.live import broadcaster, canvas, recent_changes, snapshot_cache, snapshot_encoder
 from canvas.live.canvas import Paint
 from supervision.server import testing
 from tests.support import binary_screen
@@ -51,10 +39,10 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, values in {
         area: {"SHIFT": 3, "TILE": 8},
         grid: {"SHIFT": 3, "TILE": 8, "_MASK": 7},
-        recent: {"SHIFT": 3, "REMEMBERED": 120, "RUN": 15, "ENCODED": 20},
+        recent_changes: {"SHIFT": 3, "REMEMBERED": 120, "RUN": 15, "ENCODED": 20},
         canvas: {"REMEMBERED": 120},
         broadcaster: {"MAX_BEHIND": 60, "PORTION": 8},
-        states: {"BYTES_PER_CHANGE": 60, "BYTES_PER_TILE": 250},
+        snapshot_cache: {"BYTES_PER_CHANGE": 60, "BYTES_PER_TILE": 250},
         testing: {"HIGH_WATER": 300},
         binary_screen: {"TILE": 8},
     }.items():
@@ -222,9 +210,9 @@ def test_everybody_who_reads_is_live_and_shows_the_canvas(
     tmp_path: Path, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seed in range(part, SEEDS, PARTS):
-        monkeypatch.setattr(states, "LARGE_STATE", 0 if seed % 3 else 10_000)
-        monkeypatch.setattr(encoder, "MAX_STATE", 1_000_000)
-        monkeypatch.setattr(states, "MAX_BYTES", 30_000 if seed % 2 else 10_000_000)
+        monkeypatch.setattr(snapshot_cache, "LARGE_STATE", 0 if seed % 3 else 10_000)
+        monkeypatch.setattr(snapshot_encoder, "MAX_STATE", 1_000_000)
+        monkeypatch.setattr(snapshot_cache, "MAX_BYTES", 30_000 if seed % 2 else 10_000_000)
         try:
             run(scenario(tmp_path / str(seed), seed), seed=seed if seed % 4 else None)
         except BaseException as failure:

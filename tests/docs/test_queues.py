@@ -11,16 +11,14 @@ from actors.kernel import report
 from actors.kernel.mailbox import HIGH_WATER
 from actors.stderr import MAX_WAITING
 from canvas.application import QUESTIONS
-from canvas.live import canvas, guests
-from canvas.live import recent_changes as recent
-from canvas.live import snapshot_cache as states
+from canvas.live import canvas, guests, recent_changes
+from canvas.live.snapshot_cache import KEPT_BYTES, MAX_BYTES, SHARES
 from canvas.live.snapshot_encoder import MAX_TILES
 from canvas.store import sqlite
-from canvas.web import pixel_history as pixel
+from canvas.web import pixel_history
 from canvas.web.images import MAX_KEPT
-from supervision.console.api import principals as sessions
-from supervision.console.inspection import samples as history
-from supervision.console.inspection import tracing
+from supervision.console.api import principals
+from supervision.console.inspection import samples, tracing
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.server import Policy, rate_limit
 from supervision.server.incoming import MAX_EVENTS, MAX_INFLATED_EVENTS, MAX_UNTAKEN
@@ -93,20 +91,20 @@ def mib(size: int) -> str:
         ("mailboxes", [f"{HIGH_WATER:,}"]),
         (
             "states of the canvas",
-            [mib(states.MAX_BYTES), mib(states.KEPT_BYTES), mib(states.MAX_BYTES // states.SHARES)],
+            [mib(MAX_BYTES), mib(KEPT_BYTES), mib(MAX_BYTES // SHARES)],
         ),
         ("compressed tiles", [mib(MAX_TILES)]),
         ("pictures", [mib(MAX_KEPT)]),
         ("painted pixels", [f"{canvas.MAX_WAITING:,}", f"{canvas.SHARE:,}"]),
-        ("questions", [f"{pixel.MOST_WAITING}", f"{pixel.SHARE}"]),
-        ("the last changes", [f"{recent.REMEMBERED:,}", f"{recent.ENCODED:,}"]),
+        ("questions", [f"{pixel_history.MOST_WAITING}", f"{pixel_history.SHARE}"]),
+        ("the last changes", [f"{recent_changes.REMEMBERED:,}", f"{recent_changes.ENCODED:,}"]),
         ("allowances", [f"{rate_limit.MOST:,}"]),
         ("who has been here", [f"{guests.REMEMBERED:,}"]),
         ("numbers of painters", [f"{sqlite.KNOWN_USERS:,}"]),
         ("lines of the log", [mib(MAX_WAITING)]),
         ("crashes", [f"{report.KEPT}"]),
-        ("samples", [f"{history.KEPT}"]),
-        ("sessions", [f"{sessions.MAX_SESSIONS:,}", f"{sessions.MAX_ADDRESSES:,}"]),
+        ("samples", [f"{samples.KEPT}"]),
+        ("sessions", [f"{principals.MAX_SESSIONS:,}", f"{principals.MAX_ADDRESSES:,}"]),
         ("traces", [f"{tracing.KEPT}", f"{tracing.MAX_LINES:,}"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
