@@ -11,8 +11,8 @@ from actors.kernel import report
 from actors.kernel.mailbox import HIGH_WATER
 from actors.stderr import MAX_WAITING
 from canvas.application import QUESTIONS
-from canvas.live import canvas, guests, recent_changes
-from canvas.live.snapshot_cache import KEPT_BYTES, MAX_BYTES, SHARES
+from canvas.live import canvas, guests, recent_changes, snapshot_cache
+from canvas.live.snapshot_cache import KEPT_BYTES, MAX_BYTES
 from canvas.live.snapshot_encoder import MAX_TILES
 from canvas.store import sqlite
 from canvas.web import pixel_history
@@ -91,7 +91,7 @@ def mib(size: int) -> str:
         ("mailboxes", [f"{HIGH_WATER:,}"]),
         (
             "states of the canvas",
-            [mib(MAX_BYTES), mib(KEPT_BYTES), mib(MAX_BYTES // SHARES)],
+            [mib(MAX_BYTES), mib(KEPT_BYTES), mib(MAX_BYTES // snapshot_cache.SHARES)],
         ),
         ("compressed tiles", [mib(MAX_TILES)]),
         ("pictures", [mib(MAX_KEPT)]),
