@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.dev
 ARGS ?=
 SEEDS ?= 10000
 
-.PHONY: run test check conformance bench soak explore lint types clean
+.PHONY: run test check format help conformance bench soak explore lint types clean
 
 run: $(RUN_STAMP)  ## serve the canvas on http://127.0.0.1:8000; ARGS="--port 9000" for options
 	@exec $(BIN)/canopy run $(ARGS)
@@ -17,11 +17,18 @@ test: $(DEV_STAMP)  ## the whole suite, on all processors; ARGS="-n 0" for one p
 
 check: lint types test  ## what CI runs
 
-lint: $(DEV_STAMP)
+format: $(DEV_STAMP)  ## format the code, and fix what the linter can fix
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/\1#\2/p' $(MAKEFILE_LIST) | while IFS='#' read -r target text; do printf '%-12s %s\n' "$$target" "$$text"; done
+
+lint: $(DEV_STAMP)  ## formatter and linter
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check .
 
-types: $(DEV_STAMP)
+types: $(DEV_STAMP)  ## mypy --strict
 	$(BIN)/mypy
 
 conformance: $(DEV_STAMP)  ## the Autobahn test suite against /echo; needs a Python 2.7; ARGS=--full for all 517 cases
@@ -36,7 +43,7 @@ bench: $(DEV_STAMP)  ## throughput beside other servers, in one run
 soak: $(DEV_STAMP)  ## half an hour of load, crashes and misbehaving clients; ARGS="--seed 2" for another one
 	$(BIN)/python -m tests.bench.soak $(ARGS)
 
-clean:
+clean:  ## remove the environment
 	rm -rf $(VENV)
 
 $(VENV)/node:  # the ws package of Node, for tests/clients
