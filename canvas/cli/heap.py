@@ -14,7 +14,7 @@ from typing import Final
 
 _TRIM_THRESHOLD: Final = -1  # mallopt(3)
 _MMAP_THRESHOLD: Final = -3
-MAPPED_FROM: Final = 1024 * 1024
+MAPPED_FROM: Final = 512 * 1024
 """Bytes from which on a value has pages of its own, which go back to the system with it."""
 TRIMMED_FROM: Final = 16 * 1024 * 1024
 """Bytes that are free at the end of a heap when it shrinks."""
