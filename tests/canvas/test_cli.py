@@ -863,5 +863,5 @@ async def test_labels_are_text_in_every_command(command: Command, tmp_path: Path
 def test_only_the_console_imports_textual(tmp_path: Path, arguments: list[str]) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "canvas", *arguments, "--data", str(tmp_path)]
     imported = subprocess.run(command, cwd=ROOT, env=CLEAN, capture_output=True, text=True, check=False).stderr
-    assert "| canvas.console_cli\n" in imported.replace("|   ", "| ").replace("  ", "")
+    assert "| canvas.cli.console\n" in imported.replace("|   ", "| ").replace("  ", "")
     assert "textual" not in imported

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from supervision.console.terminal.client import ask_admin
+from supervision.console.terminal.client import AdminError, ask_admin
 from tests.bench.machine import cpu_seconds
 from tests.bench.soak.serve import Census, ask_census
 
 _KIB = 1024
+_CRASHED_ANSWERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,13 @@ class Sampler:
         )
 
     def _ask(self, path: str) -> Any:
+        """Ask the console, again if the chaos crashed the actor that was answering."""
+        for _ in range(_CRASHED_ANSWERS):
+            try:
+                return ask_admin(self._data, "GET", f"/api/v1/{path}", timeout=30)
+            except AdminError as error:
+                if error.status != 500:
+                    raise
         return ask_admin(self._data, "GET", f"/api/v1/{path}", timeout=30)
 
 
