@@ -54,7 +54,7 @@ from canvas.web.images import MAX_KEPT, Images
 from canvas.web.pixel_history import MOST_WAITING, SHARE
 from canvas.web.routes import Routes
 from registry import Keys, Registry, Table
-from supervision import Application, Backoff, ChildType, Strategy, Supervisor, child
+from supervision import Application, Backoff, Strategy, child, supervisor
 from supervision.console import Act, Client, Console, Extensions, Sources, Usage
 from supervision.server import BasePath, Sockets, Wire, server
 
@@ -164,20 +164,18 @@ class CanvasApplication(Application):
         store_server, historian = (BlockingStoreServer, BlockingHistorian) if blocks else (StoreServer, Historian)
         # These only answer questions, and no other process depends on them, so they start last. If they keep crashing,
         # they are restarted 50 times, then after a pause, and so on; the limit of the tree does not count that.
-        on_demand = child(
-            Supervisor,
+        on_demand = supervisor(
+            "on_demand",
             [
                 child(historian, self.store, id="history", name="history"),
                 child(Images, held.pictures, id="images", name="images"),
             ],
-            id="on_demand",
-            label="on_demand",
-            type=ChildType.SUPERVISOR,
-            kwargs={"intensity": 50, "period": 10.0},
+            intensity=50,
+            period=10.0,
             backoff=Backoff(first=0.05, maximum=30.0),
         )
-        tree = child(
-            Supervisor,
+        tree = supervisor(
+            "canopy",
             [
                 child(Registry, room.users, room.viewers, id="registry", name="registry"),
                 child(store_server, self.store, "history", id="store", name="store"),
@@ -188,11 +186,9 @@ class CanvasApplication(Application):
                 self.console.spec(),
                 on_demand,
             ],
-            id="canopy",
-            label="canopy",
-            type=ChildType.SUPERVISOR,
-            # For people who crash things for fun: five random crashes a second are 50 in 10 s.
-            kwargs={"strategy": Strategy.REST_FOR_ONE, "intensity": 200, "period": 10.0},
+            strategy=Strategy.REST_FOR_ONE,
+            intensity=200,  # for people who crash things for fun: five random crashes a second are 50 in 10 s
+            period=10.0,
         )
         super().__init__(tree)
 

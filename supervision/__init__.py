@@ -41,7 +41,7 @@ from supervision.requests import (
     which_children,
 )
 from supervision.strategy import GAVE_UP, AutoShutdown, Strategy
-from supervision.supervisor import Supervisor
+from supervision.supervisor import Supervisor, supervisor
 from supervision.task_supervisor import (
     Done,
     Failed,
@@ -102,6 +102,7 @@ __all__ = [
     "start_child_task",
     "start_dynamic_child",
     "stream",
+    "supervisor",
     "task_supervisor",
     "terminate_child",
     "which_children",

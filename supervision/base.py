@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from actors import (
     KILL,
@@ -35,7 +35,7 @@ from actors.guard import attempt, pass_interrupt_on
 from actors.log import get_logger
 from actors.shown import shown
 from supervision import strategy as rules
-from supervision.child_spec import BRUTAL_KILL, INFINITY, ChildId, ChildSpec, Limit, SpecError
+from supervision.child_spec import BRUTAL_KILL, INFINITY, ChildId, ChildSpec, ChildType, Limit, SpecError
 from supervision.requests import RESTARTING, UNKNOWN_REQUEST, ChildInfo, Refused, Request
 from supervision.strategy import GAVE_UP, AutoShutdown
 
@@ -164,7 +164,12 @@ class BaseSupervisor(GenServer):
 
     No client and no child can end it but by its limit: what they hand over is looked at by its type alone, their
     functions run behind a guard, and what it does not know is refused.
+
+    Attributes:
+        child_type: what `child` enters into the specification of one that is itself a child
     """
+
+    child_type: ClassVar = ChildType.SUPERVISOR
 
     def _set_limits(self, intensity: int, period: float, auto_shutdown: AutoShutdown) -> None:
         if not isinstance(auto_shutdown, AutoShutdown):

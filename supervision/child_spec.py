@@ -145,7 +145,7 @@ class ChildSpec:
         restart: which exits are followed by a restart
         shutdown: seconds it has to end when it is asked to, `INFINITY` or `BRUTAL_KILL`; 5 s by default, `INFINITY`
             for a supervisor
-        type: worker or supervisor
+        type: worker or supervisor; `child` reads it from the class
         significant: its own end may end the supervisor, see `AutoShutdown`
         name: registered before its `init` runs; not together with a start function, which may name the process itself
         label: what people call it; its name or id by default; not together with a start function either
@@ -262,7 +262,8 @@ def child(start: type[Process] | StartFunction, /, *args: Any, id: ChildId = Non
         start: the class of its process, or a coroutine function that starts it
         args: what its `init` or the function gets
         id: the name of the class or function by default, of a `functools.partial` that of its function
-        options: the other fields of `ChildSpec`; keywords of `init` are its `kwargs`
+        options: the other fields of `ChildSpec`; keywords of `init` are its `kwargs`; `type` is that of the class by
+            default (its `child_type`), or else a worker
 
     Raises:
         SpecError: if a field has a value that is not allowed, or the function has no name and there is no `id`.
@@ -271,4 +272,6 @@ def child(start: type[Process] | StartFunction, /, *args: Any, id: ChildId = Non
     id = getattr(named, "__name__", None) if id is None else id
     if id is None and callable(start):
         raise SpecError("id", None, "given, because the start function has no __name__")
+    if isinstance(start, type):
+        options.setdefault("type", getattr(start, "child_type", ChildType.WORKER))
     return ChildSpec(id=id, start=start, args=args, **options)

@@ -9,7 +9,7 @@ from typing import Any
 
 from actors import Ref, Stop, whereis
 from actors.debug import actor_of
-from supervision.child_spec import ChildSpec, ChildType, SpecError, check_spec, child
+from supervision.child_spec import ChildSpec, SpecError, check_spec, child
 from supervision.partition_key import partition_of
 from supervision.strategy import Strategy
 from supervision.supervisor import Supervisor
@@ -90,4 +90,4 @@ def partition_supervisor(name: str, template: ChildSpec, partitions: int, **opti
         for number in range(partitions)
     ]
     options = {"strategy": Strategy.ONE_FOR_ONE, **options}
-    return child(PartitionSupervisor, children, id=name, name=name, type=ChildType.SUPERVISOR, kwargs=options)
+    return child(PartitionSupervisor, children, id=name, name=name, kwargs=options)

@@ -160,3 +160,33 @@ class Supervisor(BaseSupervisor):
         super()._retire(child, state)
         if child.spec.restart is Restart.TEMPORARY:
             self._children.pop(child.spec.id, None)
+
+
+def supervisor(
+    id: ChildId,
+    children: Iterable[ChildSpec],
+    *,
+    name: str | None = None,
+    strategy: Strategy = Strategy.ONE_FOR_ONE,
+    intensity: int = 1,
+    period: float = 5.0,
+    auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
+    **options: Any,
+) -> ChildSpec:
+    """Specify a supervisor: `supervisor("pipeline", [child(Source), child(Sink)], strategy=Strategy.REST_FOR_ONE)`.
+
+    Args:
+        id: tells it from its siblings
+        children: in start order
+        name: registered before its children start
+        strategy: which children are restarted together
+        intensity, period: at most `intensity` restarts of all children within `period` seconds, or it ends itself
+        auto_shutdown: whether the end of significant children ends it
+        options: the other fields of `ChildSpec`; its `label` is its name or id by default
+
+    Raises:
+        SpecError: if a field has a value that is not allowed.
+    """
+    limits = {"strategy": strategy, "intensity": intensity, "period": period, "auto_shutdown": auto_shutdown}
+    options = {"type": ChildType.SUPERVISOR, "args": (list(children),), "kwargs": limits, **options}
+    return ChildSpec(id=id, start=Supervisor, name=name, **options)

@@ -9,7 +9,7 @@ from typing import Any
 
 from actors import CallExit, ExitReason, Ref, Scheduler, Target, self_ref, watch
 from actors.task import Task, TaskProcess
-from supervision.child_spec import ChildSpec, ChildType, Restart, SpecError, child
+from supervision.child_spec import ChildSpec, Restart, SpecError, child
 from supervision.dynamic_supervisor import DynamicSupervisor, start_dynamic_child
 
 
@@ -31,7 +31,7 @@ def task_supervisor(name: str, *, max_children: int | None = None, shutdown: flo
     """Specify a supervisor of tasks, registered as `name`. A task that ends or fails is not restarted."""
     template = child(TaskProcess, restart=Restart.TEMPORARY, shutdown=shutdown)
     options = {"max_children": max_children}
-    return child(DynamicSupervisor, template, id=name, name=name, type=ChildType.SUPERVISOR, kwargs=options)
+    return child(DynamicSupervisor, template, id=name, name=name, kwargs=options)
 
 
 async def async_nolink(supervisor: Target, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Task[Any]:

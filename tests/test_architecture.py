@@ -47,13 +47,8 @@ LIBRARIES = {
 CYCLES = [
     # One data structure: a process, its calls, references and ties to others, and what runs it.
     {
-        "actors.call", "actors.kernel.cell", "actors.kernel.life", "actors.kernel.links", "actors.kernel.process", "actors.kernel.ref",
-        "actors.kernel.scheduler", "actors.kernel.signals",
-    },
-    # A socket, its two directions, and the connection's wire; to be cut.
-    {
-        "supervision.server.deadlines", "supervision.server.incoming", "supervision.server.outgoing",
-        "supervision.server.sockets", "supervision.server.unread", "supervision.server.wire",
+        "actors.kernel.call", "actors.kernel.cell", "actors.kernel.life", "actors.kernel.links", "actors.kernel.process",
+        "actors.kernel.ref", "actors.kernel.scheduler", "actors.kernel.signals",
     },
 ]  # fmt: skip
 """Modules that import one another, also for types alone or in a function. There are no others."""

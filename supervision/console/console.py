@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from protocol import Limits
-from supervision import ChildSpec, ChildType, Strategy, Supervisor, child
+from supervision import ChildSpec, child, supervisor
 from supervision.console.api.actions import Actions
 from supervision.console.api.audit import FILE, Audit, AuditWriter
 from supervision.console.api.extensions import Extensions
@@ -146,14 +146,7 @@ class Console:
                 Sampler, self._snapshot, self._history, self._audience, self._traces, id="sampler", label="sampler"
             )
             children = [sampler, *children, server("web", self.web, routes, drain_timeout=DRAIN_TIMEOUT)]
-        return child(
-            Supervisor,
-            children,
-            id="console",
-            label="console",
-            type=ChildType.SUPERVISOR,
-            kwargs={"strategy": Strategy.ONE_FOR_ONE, "intensity": 100, "period": 10.0},
-        )
+        return supervisor("console", children, intensity=100, period=10.0)
 
     @property
     def routes(self) -> tuple[Route, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supervision import INFINITY, ChildSpec, ChildType, DynamicSupervisor, Limit, Restart, Strategy, Supervisor, child
+from supervision import INFINITY, ChildSpec, DynamicSupervisor, Limit, Restart, Strategy, child, supervisor
 from supervision.server.connection import Connection, Routes, give_up
 from supervision.server.drainer import Drainer
 from supervision.server.listener import Listener
@@ -33,23 +33,15 @@ def server(
     connection = child(
         Connection, routes, restart=Restart.TRANSIENT, budget=crash_budget, given_up=give_up, label="connection"
     )
-    return child(
-        Supervisor,
+    return supervisor(
+        name,
         [
-            child(
-                DynamicSupervisor,
-                connection,
-                id="connections",
-                name=connections,
-                label="connections",
-                type=ChildType.SUPERVISOR,
-            ),
+            child(DynamicSupervisor, connection, id="connections", name=connections, label="connections"),
             child(Listener, sockets, connections, id="listener", label="listener"),
             child(Drainer, sockets, drain_timeout, id="drainer", label="drainer", shutdown=INFINITY),
         ],
-        id=name,
-        label=name,
-        type=ChildType.SUPERVISOR,
-        kwargs={"strategy": Strategy.REST_FOR_ONE, "intensity": intensity, "period": period},
+        strategy=Strategy.REST_FOR_ONE,
+        intensity=intensity,
+        period=period,
         resources=(sockets,),
     )

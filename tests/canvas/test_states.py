@@ -215,7 +215,7 @@ def test_newcomer_is_given_an_older_state_only_if_it_is_large(size: int, age: in
 def test_no_state_is_wanted_for_those_who_have_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Area(0, 0, WIDTH, HEIGHT)
     gone: set[Viewer] = set()
-    monkeypatch.setattr(states, "is_there", lambda viewer: viewer not in gone)
+    monkeypatch.setattr(snapshot_cache, "is_there", lambda viewer: viewer not in gone)
     wire = cast(Any, SimpleNamespace(address="192.0.2.1"))
     viewers = [Viewer("ann", "", cast(Any, None), wire, View(BINARY, True, Area(0, 0, 9, y))) for y in (1, 2, 3)]
     made = States(whole, Meter("states", 1))

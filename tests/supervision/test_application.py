@@ -32,7 +32,16 @@ from actors import (
 )
 from actors.debug import force_exit, processes
 from actors.testing import quiet
-from supervision import GAVE_UP, INFINITY, Application, ApplicationFailed, ChildSpec, ChildType, Supervisor, child
+from supervision import (
+    GAVE_UP,
+    INFINITY,
+    Application,
+    ApplicationFailed,
+    ChildSpec,
+    Supervisor,
+    child,
+    supervisor,
+)
 from supervision.application import StartTree
 from supervision.requests import Refused
 from tests.support.puppet import Puppet
@@ -122,7 +131,7 @@ async def stubborn() -> None:
 
 
 def top(*children: ChildSpec, id: str = "top") -> ChildSpec:
-    return child(Supervisor, children, id=id, type=ChildType.SUPERVISOR)
+    return supervisor(id, children)
 
 
 def hanging_start(where: str, ended: list[ExitReason]) -> Application:
@@ -654,7 +663,7 @@ async def test_resources_are_prepared_before_a_stop_and_closed_after_every_end(
 
 @simulated
 async def test_no_client_and_no_child_ends_the_master_of_an_application() -> None:
-    application = Application(child(Supervisor, [child(Puppet)], id="root", type=ChildType.SUPERVISOR))
+    application = Application(supervisor("root", [child(Puppet)]))
     root = await application.start()
     master = debug.info(root).parent  # type: ignore[union-attr]
     assert master is not None

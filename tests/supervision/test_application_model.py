@@ -11,7 +11,7 @@ import pytest
 from actors import KILL, NORMAL, StartError
 from actors.debug import force_exit, processes, view
 from actors.testing import run
-from supervision import GAVE_UP, INFINITY, Application, ChildType, Supervisor, child
+from supervision import GAVE_UP, INFINITY, Application, Supervisor, child, supervisor
 from tests.support.puppet import Puppet
 
 SEEDS = range(100)
@@ -61,7 +61,7 @@ class Model:
         self.waits: list[asyncio.Task[Any]] = []
         self.tasks: list[asyncio.Task[Any]] = []
         leaves = [child(Puppet, self.deed, self.end, id=number, shutdown=INFINITY) for number in range(2)]
-        branch = child(Supervisor, leaves, id="branch", type=ChildType.SUPERVISOR)
+        branch = supervisor("branch", leaves)
         root = child(Supervisor, [child(Puppet, self.deed, self.end, id="leaf"), branch], id="root")
         self.application = Application(
             root,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from actors import GenServer, Process, Ref, start_link
+from actors.testing import Kit
 from supervision import (
     BRUTAL_KILL,
     INFINITY,
@@ -18,8 +19,12 @@ from supervision import (
     Limit,
     Restart,
     SpecError,
+    Strategy,
     Supervisor,
     child,
+    get_childspec,
+    supervisor,
+    which_children,
 )
 from supervision.child_spec import resources_of
 
@@ -164,6 +169,24 @@ def test_a_child_is_a_permanent_worker_with_five_seconds_to_stop() -> None:
 def test_a_supervisor_has_all_the_time_it_wants() -> None:
     assert child(GenServer, type=ChildType.SUPERVISOR).shutdown == INFINITY
     assert child(GenServer, type=ChildType.SUPERVISOR, shutdown=1).shutdown == 1
+
+
+@pytest.mark.parametrize("start", [Supervisor, DynamicSupervisor, type("Own", (Supervisor,), {})])
+def test_the_type_of_a_supervisor_is_read_from_its_class(start: type[Process]) -> None:
+    spec = child(start, id="own")
+    assert (spec.type, spec.shutdown) == (ChildType.SUPERVISOR, INFINITY)
+    assert child(start, id="own", type=ChildType.WORKER).type is ChildType.WORKER
+
+
+async def test_a_tree_reads_as_a_list(kit: Kit) -> None:
+    leaves = [child(GenServer, id="a"), child(GenServer, id="b", restart=Restart.TEMPORARY)]
+    spec = supervisor(
+        "top", leaves, name="root", strategy=Strategy.REST_FOR_ONE, intensity=3, period=7.0, backoff=Backoff()
+    )
+    assert (spec.id, spec.name, spec.type, spec.backoff) == ("top", "root", ChildType.SUPERVISOR, Backoff())
+    top = await kit.start_supervised(spec)
+    assert [info.id for info in await which_children(top)] == ["b", "a"]
+    assert await get_childspec(top, "b") == leaves[1]
 
 
 @pytest.mark.parametrize("shutdown", [0, 0.5, 10, INFINITY, BRUTAL_KILL])

@@ -39,7 +39,6 @@ from supervision import (
     BadSpecs,
     ChildError,
     ChildSpec,
-    ChildType,
     DuplicateId,
     FailedToStart,
     Limit,
@@ -488,7 +487,7 @@ async def test_a_deep_tree_stops_from_its_leaves() -> None:
         return child(Puppet, id=name, kwargs={"end": lambda _: order.append(name), "trap_exit": True})
 
     def branch(name: str, *specs: ChildSpec) -> ChildSpec:
-        return child(Supervisor, list(specs), id=name, type=ChildType.SUPERVISOR)
+        return supervisor(name, specs)
 
     tree = [leaf("1"), branch("2", leaf("2.1"), branch("2.2", leaf("2.2.1"), leaf("2.2.2"))), leaf("3")]
     supervisor = await start(Supervisor, tree)
