@@ -25,7 +25,7 @@ export class FormView {
   #isWanted = false;
   /** Counts what was asked: only the last answer is shown. */
   #asked = 0;
-  /** The values that were asked about last, and what was told of them; each as JSON. */
+  /** The values that were asked about last, and what one agrees to; each as JSON. */
   #shown = { values: "", told: "" };
 
   /** @param {import("../app.js").Context} context @param {any} form */
@@ -72,7 +72,7 @@ export class FormView {
     const values = this.#values;
     await this.#send(values, "0", ({ told }) => {
       const before = this.#shown.told;
-      this.#shown = { values: JSON.stringify(values), told: JSON.stringify(told) };
+      this.#shown = { values: JSON.stringify(values), told: JSON.stringify(agreement(told)) };
       if (this.#shown.told !== before) this.#propose(told);
     });
   }
@@ -165,6 +165,11 @@ export class FormView {
     const shortcuts = Object.entries(AGO).map(([seconds, text]) => h("button", { type: "button", className: "button", onclick: () => back(input, Number(seconds)) }, text));
     return h("div", { className: "line" }, input, ...shortcuts);
   }
+}
+
+/** What somebody agrees to; the values, such as when a ban ends, may change by the second. */
+function agreement({ text, warnings, confirm, is_possible }) {
+  return [text, warnings, confirm, is_possible];
 }
 
 function inputOf({ name, kind, choices }) {
