@@ -18,15 +18,19 @@ from typing import Any, Protocol, TypeVar, cast
 from actors.exits import NOPROC, ExitReason
 from actors.failures import CallExit
 from actors.kernel.cell import Cell, Status
+from actors.kernel.mailbox import HIGH_WATER as HIGH_WATER
 from actors.kernel.process import Process
 from actors.kernel.ref import Ref, Target
-from actors.kernel.report import LONGEST_STATE, CrashReport, History, Inspected, inspect_process
+from actors.kernel.report import KEPT, LONGEST_STATE, History, Inspected, inspect_process
+from actors.kernel.report import CrashReport as CrashReport
 from actors.kernel.scheduler import Scheduler
 
 P = TypeVar("P", bound=Process)
 
 MEASURED = 50
 """Attributes of one process that `memory` measures."""
+REMEMBERED = KEPT
+"""Crash reports that `crash_reports` remembers."""
 
 
 class MailboxView(Protocol):

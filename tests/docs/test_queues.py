@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.kernel import report
-from actors.kernel.mailbox import HIGH_WATER
+from actors.debug import HIGH_WATER, REMEMBERED
 from actors.stderr import MAX_WAITING
 from canvas.application import QUESTIONS
 from canvas.live import canvas, guests, recent_changes, snapshot_cache
@@ -102,7 +101,7 @@ def mib(size: int) -> str:
         ("who has been here", [f"{guests.REMEMBERED:,}"]),
         ("numbers of painters", [f"{sqlite.KNOWN_USERS:,}"]),
         ("lines of the log", [mib(MAX_WAITING)]),
-        ("crashes", [f"{report.KEPT}"]),
+        ("crashes", [f"{REMEMBERED}"]),
         ("samples", [f"{samples.KEPT}"]),
         ("sessions", [f"{principals.MAX_SESSIONS:,}", f"{principals.MAX_ADDRESSES:,}"]),
         ("traces", [f"{tracing.KEPT}", f"{tracing.MAX_LINES:,}"]),

@@ -9,8 +9,7 @@ from inspect import isawaitable
 from typing import Any, Literal, TypeAlias
 
 from actors import KILL, SHUTDOWN, Ref, self_ref, send_exit
-from actors.debug import force_exit, inspect, resume, suspend
-from actors.kernel.report import KEPT
+from actors.debug import REMEMBERED, force_exit, inspect, resume, suspend
 from protocol import CloseCode, HttpError
 from supervision import Restart
 from supervision.base import child_of
@@ -134,7 +133,7 @@ class Actions:
     def _crash(self, ref: Ref, who: str) -> None:
         crashed_by = self._snapshot.crashed_by
         crashed_by[ref.id] = who
-        if len(crashed_by) > KEPT:
+        if len(crashed_by) > REMEMBERED:
             del crashed_by[next(iter(crashed_by))]
         force_exit(ref, CRASH, is_reported=True)
 

@@ -11,10 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from actors import Ref, Scheduler
-from actors.debug import ProcessView, info, inspect, mailboxes, process_table, view
+from actors.debug import HIGH_WATER, CrashReport, ProcessView, info, inspect, mailboxes, process_table, view
 from actors.describe import describe, examine, name_of
-from actors.kernel.mailbox import HIGH_WATER
-from actors.kernel.report import CrashReport
 from actors.log import stderr_lines
 from actors.stderr import MAX_WAITING
 from registry import Keys
