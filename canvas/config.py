@@ -13,9 +13,10 @@ from typing import Any, Final, Literal
 
 from actors.portable import PortableException
 from canvas.board.area import Area
+from canvas.board.grid import MAX_SIDE
 from canvas.board.rules import Cooldown, Rules
 from canvas.store import Durability
-from supervision.console.api.principals import Access
+from supervision.console import Access
 from supervision.server import SAME_HOST, Origins, Proxies, read_base_path
 from supervision.server.rate_limit import RateLimit
 
@@ -23,7 +24,6 @@ STORES = ("sqlite", "memory")
 DURABILITIES = ("full", "none")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("console", "json")
-MAX_SIDE = 10_000
 AUTO: Final = "auto"
 """The console's port by default: 8001, or another if that is taken."""
 PREFIX: Final = "CANOPY_"

@@ -1,4 +1,8 @@
-"""Keeping things alive: supervisors, the supervised server, the admin console."""
+"""Keeping things alive: supervisors and the application around their tree, as in OTP.
+
+One process runs here for each supervisor. What can be decided without a process is in `strategy` and `child_spec`. The
+supervised server is in `supervision.server`, the console in `supervision.console`.
+"""
 
 from supervision.application import Application, ApplicationFailed
 from supervision.child_spec import (

@@ -15,6 +15,9 @@ from canvas.board.area import SHIFT, TILE, Area, columns_of, tile_area
 Tile = NDArray[np.uint32]
 """`TILE` x `TILE` colours. Beyond the edge of the canvas they are background."""
 
+MAX_SIDE = 10_000
+"""The most pixels that a canvas may have in a row or a column."""
+
 _MASK = TILE - 1
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from canvas.board.grid import MAX_SIDE
 from canvas.board.names import titled
 from canvas.cli.terminal import (
     Data,
@@ -25,7 +26,6 @@ from canvas.cli.terminal import (
     reading,
     working_on,
 )
-from canvas.config import MAX_SIDE
 from canvas.data_dir import Folder
 from canvas.store import DATABASE, Reader, StoreError
 from canvas.store.files import STREAM, writing

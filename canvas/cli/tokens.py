@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from canvas.cli.terminal import Data, ask_api, fail, read_settings, read_span
-from supervision.console.api.principals import Access
+from supervision.console import Access
 from supervision.console.terminal.text import clean
 from supervision.secret_file import UnsafeFile, tighten
 

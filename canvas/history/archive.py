@@ -15,8 +15,7 @@ from typing import IO, Any
 
 import orjson
 
-from canvas.board.grid import Change
-from canvas.config import MAX_SIDE
+from canvas.board.grid import MAX_SIDE, Change
 from canvas.store import About, Reader, SqliteReader, SqliteStore, StoreError, schema
 
 FORMAT = 2

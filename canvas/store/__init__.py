@@ -1,4 +1,8 @@
-"""Where committed changes live: one interface, several implementations, one process that uses them."""
+"""Where committed changes live: one interface, `Store`, and its implementations, SQLite and memory.
+
+One process runs here, the store server: it alone appends, one transaction per batch. Everybody else reads by a `Reader`
+of their own.
+"""
 
 from canvas.store.chunk import Chunk
 from canvas.store.interface import Durability, Reader, Store, StoreError, UnusableStore

@@ -1,4 +1,8 @@
-"""A supervised HTTP and WebSocket server, whose sockets outlive its actors."""
+"""A supervised HTTP and WebSocket server, whose sockets outlive its actors.
+
+One process runs here for each connection, and one each as listener and drainer. `Sockets` and its wires are no
+processes: when a connection crashes, its next incarnation goes on with the same wire.
+"""
 
 from supervision.server.addresses import Proxies
 from supervision.server.admission import Refusal

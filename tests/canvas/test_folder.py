@@ -40,7 +40,7 @@ def test_folder_of_another_is_refused_until_it_is_released(tmp_path: Path) -> No
 
 
 def test_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:
-    code = "import pathlib, canvas.folder as f; a = f.Folder(pathlib.Path(%r)); print(1, flush=True); input()"
+    code = "import pathlib, canvas.data_dir as f; a = f.Folder(pathlib.Path(%r)); print(1, flush=True); input()"
     command = [sys.executable, "-c", code % str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

@@ -8,7 +8,7 @@ import pytest
 
 PROGRAM = """
 import os, resource, sys
-from canvas.heap import give_memory_back
+from canvas.cli.heap import give_memory_back
 
 def resident():
     with open("/proc/self/statm") as file:

@@ -17,7 +17,7 @@ from actors.testing import Kit
 from canvas.live.room import Peer
 from registry import Keys, Registry, Table
 from supervision import DynamicSupervisor, Restart, child, start_dynamic_child, terminate_child, which_children
-from supervision.console.api.encoding import to_json
+from supervision.console.api.encoding import encode_tree, to_json
 from supervision.console.api.live import MAX_STARTED, Audience, LiveHandler
 from supervision.console.api.principals import Access, Visitor
 from supervision.console.api.sampler import Sampler
@@ -27,7 +27,6 @@ from supervision.console.inspection.samples import ATTENTION, BEAT, BEATS_PER_SA
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tracing import Traces
-from supervision.console.inspection.tree import encode_tree
 from supervision.server import Connection
 
 MANY = 3_000

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import types
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import orjson
 
 from protocol import Response
+from supervision.console.inspection.model.actors import Node
+from supervision.console.inspection.paging import Look
 
 T = TypeVar("T")
 Schema = dict[str, Any]
@@ -125,3 +127,18 @@ def _called(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(map(repr, get_args(kind)))
     return {int: "an integer", float: "a number", str: "a text"}.get(kind, str(kind))
+
+
+async def encode_tree(look: Look, top: Node) -> bytes:
+    """Encode a tree as JSON, the deepest nodes first, a slice at a time; afterwards the nodes have no children left."""
+    above: list[Node] = []
+    level = [top]
+    while level:
+        above += level
+        level = [
+            child async for chunk in look.chunks(level) for node in chunk for child in node.children if child.children
+        ]
+    for node in reversed(above):
+        texts = [to_json(chunk)[1:-1] async for chunk in look.chunks(node.children)]
+        node.children = cast(Any, orjson.Fragment(b"[" + b",".join(texts) + b"]"))
+    return to_json(top)

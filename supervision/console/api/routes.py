@@ -13,7 +13,7 @@ from actors import Ref, Scheduler
 from actors.debug import find
 from protocol import HttpError, Response
 from supervision.console.api.actions import Actions, Reason
-from supervision.console.api.encoding import json_answer, json_response, to_json
+from supervision.console.api.encoding import encode_tree, json_answer, json_response, to_json
 from supervision.console.api.extensions import Extensions, PageQuery
 from supervision.console.api.live import Audience, LiveHandler
 from supervision.console.api.metrics import CONTENT_TYPE, Metrics
@@ -34,7 +34,7 @@ from supervision.console.inspection.samples import BEAT, BEATS_PER_SAMPLE, Histo
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tracing import Trace, Traces
-from supervision.console.inspection.tree import FILTERS, encode_tree
+from supervision.console.inspection.tree import FILTERS
 from supervision.server import WebSocket, Wire
 
 MAX_PAGE = 1_000

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any, cast
-
-import orjson
 
 from actors import Ref
 from actors.debug import ProcessView, view
 from supervision.base import BaseSupervisor
-from supervision.console.api.encoding import to_json
 from supervision.console.inspection.model.actors import Node
 from supervision.console.inspection.paging import Look
 
@@ -45,21 +41,6 @@ async def grow(
         for process in chunk:
             below[process.parent].append(process)
     return await _grow(look, top, below, depth, limit) if top.ref.is_alive() else None
-
-
-async def encode_tree(look: Look, top: Node) -> bytes:
-    """Encode a tree as JSON, the deepest nodes first, a slice at a time; afterwards the nodes have no children left."""
-    above: list[Node] = []
-    level = [top]
-    while level:
-        above += level
-        level = [
-            child async for chunk in look.chunks(level) for node in chunk for child in node.children if child.children
-        ]
-    for node in reversed(above):
-        texts = [to_json(chunk)[1:-1] async for chunk in look.chunks(node.children)]
-        node.children = cast(Any, orjson.Fragment(b"[" + b",".join(texts) + b"]"))
-    return to_json(top)
 
 
 def matches(process: ProcessView, search: str) -> bool:
