@@ -6,15 +6,19 @@ import sys
 
 import pytest
 
+from canvas.cli import heap
+
 PROGRAM = """
-import os, resource, sys
-from canvas.cli.heap import give_memory_back
+import os, resource, runpy, sys
+
+# Not imported: what the command line imports leaves holes in the heap, in which all small values would find room.
+give_memory_back = runpy.run_path(sys.argv[1])["give_memory_back"]
 
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize() >> 20
 
-give_memory_back(dict(item.split("=") for item in sys.argv[1:]))
+give_memory_back(dict(item.split("=") for item in sys.argv[2:]))
 large = b"x" * (8 << 20)
 del large  # from now on glibc would take as large ones from its heap
 before, small = resident(), []
@@ -30,7 +34,8 @@ print(most - before, resident() - before)
 
 def measure(*environment: str) -> tuple[int, int]:
     """How much larger a process was, and stays, in MiB."""
-    found = subprocess.run([sys.executable, "-c", PROGRAM, *environment], check=True, capture_output=True, text=True)
+    command = [sys.executable, "-c", PROGRAM, heap.__file__, *environment]
+    found = subprocess.run(command, check=True, capture_output=True, text=True)
     most, rest = map(int, found.stdout.split())
     return most, rest
 
