@@ -21,7 +21,7 @@ from actors.kernel.cell import Cell, Status
 from actors.kernel.mailbox import HIGH_WATER as HIGH_WATER
 from actors.kernel.process import Process
 from actors.kernel.ref import Ref, Target
-from actors.kernel.report import KEPT, LONGEST_STATE, History, Inspected, inspect_process
+from actors.kernel.report import KEPT, LONGEST_STATE, Inspected, MessageLog, inspect_process
 from actors.kernel.report import CrashReport as CrashReport
 from actors.kernel.scheduler import Scheduler
 
@@ -221,7 +221,7 @@ def trace(target: Target, tracer: Callable[[Any], None] | None) -> None:
 def record(target: Target, size: int | None) -> None:
     """Keep the last `size` messages of a process for its crash report; None ends that (OTP sys: log)."""
     cell = _cell(target)
-    cell.observe(tracer=cell.tracer, history=None if size is None else History(size))
+    cell.observe(tracer=cell.tracer, history=None if size is None else MessageLog(size))
 
 
 def recorded(target: Target) -> list[Any]:

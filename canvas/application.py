@@ -15,14 +15,14 @@ from canvas.admin.moderation import BAN, LIFT, Moderation
 from canvas.admin.pages import (
     BansPage,
     CanvasPage,
-    PeoplePage,
+    UsersPage,
     acts_on_address,
     acts_on_user,
     look_at_store,
     measure_store,
 )
-from canvas.admin.people import People
 from canvas.admin.rollback import Rollback
+from canvas.admin.user_directory import UserDirectory
 from canvas.config import Config
 from canvas.data_dir import Folder
 from canvas.history.historian import BlockingHistorian, Historian
@@ -30,12 +30,12 @@ from canvas.listeners import load_tls, open_console, open_doors, policy_of
 from canvas.live.accepted import Accepted
 from canvas.live.broadcaster import SILENCE, Broadcaster
 from canvas.live.canvas import MAX_WAITING, Canvas
-from canvas.live.guests import Guests
+from canvas.live.client_state import client_state_of
 from canvas.live.held import Held, Meter
+from canvas.live.recent_users import RecentUsers
 from canvas.live.room import Allowances, Room, Viewer
 from canvas.live.snapshot_cache import MAX_BYTES
-from canvas.live.snapshot_encoder import MAX_TILES, Encoder
-from canvas.live.visit import visit_of
+from canvas.live.snapshot_encoder import MAX_TILES, SnapshotEncoder
 from canvas.live.waiting import Waiting
 from canvas.store import (
     DATABASE,
@@ -149,8 +149,8 @@ class CanvasApplication(Application):
                     Meter("pictures", MAX_KEPT, unit="bytes"),
                 ),
             )
-            guests = Guests()
-            people = People(bans, guests, self.sockets)
+            guests = RecentUsers()
+            people = UserDirectory(bans, guests, self.sockets)
             self.moderation = Moderation(bans, people, self.sockets, identities)
             waiting = Waiting(MOST_WAITING, SHARE)
             sources = self._sources(waiting, wall_clock)
@@ -179,7 +179,7 @@ class CanvasApplication(Application):
             [
                 child(Registry, room.users, room.viewers, id="registry", name="registry"),
                 child(store_server, self.store, "history", id="store", name="store"),
-                child(Encoder, held.tiles, id="encoder", name="encoder"),
+                child(SnapshotEncoder, held.tiles, id="encoder", name="encoder"),
                 child(Broadcaster, room, self._silence, id="broadcaster", name="broadcaster"),
                 child(Canvas, room, "store", "encoder", config.tick, wall_clock, id="canvas", name="canvas"),
                 server("server", self.sockets, BasePath(config.base_path, routes), drain_timeout=config.drain_timeout),
@@ -213,7 +213,7 @@ class CanvasApplication(Application):
         """Read the certificate and its key again, for connections from now on.
 
         Raises:
-            DoorError: if they cannot be used; the earlier ones stay in use.
+            ListenerError: if they cannot be used; the earlier ones stay in use.
         """
         tls = load_tls(self.config)
         for sockets in (self.sockets, self.console.web):
@@ -246,14 +246,14 @@ class CanvasApplication(Application):
     def _extensions(
         self,
         bans: Bans,
-        people: People,
+        people: UserDirectory,
         set_log_level: Callable[[str], object] | None,
         wall_clock: Callable[[], float],
     ) -> Extensions:
         """What the canvas adds to the console."""
         room, rollback = self.room, Rollback(people, wall_clock)
         return Extensions(
-            pages=(PeoplePage(people), BansPage(bans, people), CanvasPage(room, people)),
+            pages=(UsersPage(people), BansPage(bans, people), CanvasPage(room, people)),
             routes=(*self.moderation.routes(), *rollback.routes()),
             forms=(BAN, LIFT, rollback.form(room.width, room.height)),
             acts_on=_acts_on,
@@ -264,11 +264,11 @@ class CanvasApplication(Application):
 
 def _client_of(wire: Wire) -> Client | None:
     """The visitor at the other end."""
-    visit = visit_of(wire)
+    visit = client_state_of(wire)
     return None if visit is None else Client(visit.user_id, visit.name)
 
 
 def _acts_on(wire: Wire) -> list[Act]:
     """What can be done about whoever is at the other end."""
-    visit = visit_of(wire)
+    visit = client_state_of(wire)
     return acts_on_address(wire.address) if visit is None else acts_on_user(visit.user_id)

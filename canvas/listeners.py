@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from actors.log import get_logger
 from canvas.config import AUTO, Config, is_loopback
 from protocol import Compression, Limits
-from supervision.console import Door, Front
+from supervision.console import ConsoleListener, Front
 from supervision.server import Policy, inherited, listen, listen_unix
 
 CONSOLE_PORT = 8001
@@ -28,7 +28,7 @@ MAX_DISMISSALS = 200
 log = get_logger("canopy")
 
 
-class DoorError(Exception):
+class ListenerError(Exception):
     """A socket or a certificate cannot be used; the text names the option and says why."""
 
 
@@ -36,12 +36,12 @@ def open_doors(config: Config, environment: Mapping[str, str] = os.environ) -> l
     """Open what the server listens on: what systemd hands over, or else the unix socket, or else host and port.
 
     Raises:
-        DoorError: if that cannot be.
+        ListenerError: if that cannot be.
     """
     try:
         handed_over = inherited(environment, os.getpid())
     except OSError as error:
-        raise DoorError(f"LISTEN_FDS={environment.get('LISTEN_FDS')} cannot be used: {error.strerror}") from None
+        raise ListenerError(f"LISTEN_FDS={environment.get('LISTEN_FDS')} cannot be used: {error.strerror}") from None
     if handed_over:
         return handed_over
     try:
@@ -49,16 +49,16 @@ def open_doors(config: Config, environment: Mapping[str, str] = os.environ) -> l
             return [listen_unix(config.unix, config.unix_mode)]
         return listen(config.host, config.port)
     except OSError as error:
-        raise DoorError(_explain(error, config)) from None
+        raise ListenerError(_explain(error, config)) from None
 
 
-def open_console(config: Config) -> Door | None:
+def open_console(config: Config) -> ConsoleListener | None:
     """Listen on the port of the console; the one that is meant by default may be another's. None if it is off.
 
     Others than this machine reach it only over TLS, or if that was asked for.
 
     Raises:
-        DoorError: if it cannot be listened on.
+        ListenerError: if it cannot be listened on.
     """
     host, port = config.console_host, config.console_port
     if port is None:
@@ -67,7 +67,7 @@ def open_console(config: Config) -> Door | None:
         listening = listen(host, CONSOLE_PORT if port == AUTO else port)
     except OSError as error:
         if port != AUTO or error.errno != errno.EADDRINUSE:
-            raise DoorError(_explain_console(error, config)) from None
+            raise ListenerError(_explain_console(error, config)) from None
         listening = listen(host, 0)
     tls = None if is_loopback(host) else load_tls(config)
     front = Front(
@@ -78,7 +78,7 @@ def open_console(config: Config) -> Door | None:
         user_header=config.console_user_header,
         roles=config.console_users,
     )
-    return Door(listening, front, tls)
+    return ConsoleListener(listening, front, tls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Room:
         return cls(files - dismissals - min(OTHER_FILES - MAX_DISMISSALS, files // 2 - dismissals), dismissals)
 
 
-def make_room(connections: int) -> None:
+def raise_open_file_limit(connections: int) -> None:
     """Let this process have a file descriptor for each of so many, as far as the system's hard limit allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + OTHER_FILES if hard == resource.RLIM_INFINITY else min(connections + OTHER_FILES, hard)
@@ -122,7 +122,7 @@ def policy_of(config: Config) -> Policy:
     """What the server allows its clients: no more connections than this process has file descriptors for.
 
     Raises:
-        DoorError: if there is no TLS with this certificate and key.
+        ListenerError: if there is no TLS with this certificate and key.
     """
     room = Room.of(_file_limit())
     return Policy(
@@ -146,12 +146,12 @@ def load_tls(config: Config) -> ssl.SSLContext | None:
     """Read the certificate and its key; None without `--tls-cert`.
 
     Raises:
-        DoorError: if they cannot be used.
+        ListenerError: if they cannot be used.
     """
     certificate, key = config.tls_cert, config.tls_key
     if certificate is None:
         if key is not None:
-            raise DoorError(f"--tls-key {key} needs --tls-cert")
+            raise ListenerError(f"--tls-key {key} needs --tls-cert")
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.set_alpn_protocols(["http/1.1"])
@@ -159,7 +159,7 @@ def load_tls(config: Config) -> ssl.SSLContext | None:
         context.load_cert_chain(certificate, key, _refuse_to_decrypt)
     except OSError as error:  # ssl.SSLError is one
         option = f"--tls-cert {certificate}" + (f" with --tls-key {key}" if key else "")
-        raise DoorError(f"{option} cannot be used: {error.strerror or error}") from None
+        raise ListenerError(f"{option} cannot be used: {error.strerror or error}") from None
     return context
 
 

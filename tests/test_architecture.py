@@ -371,7 +371,7 @@ def test_the_check_finds_a_planted_violation(module: str, source: str, imported:
         ("supervision.server.wire", "from registry import Registry"),
         ("supervision.console.api.live", "import orjson\nfrom ..inspection import model"),
         ("canvas.store.sqlite", "import sqlite3\nfrom ..board.grid import Grid\nfrom . import rows"),
-        ("canvas.live.visitor", "from . import view\nfrom canvas.messages import codec\nfrom time import monotonic"),
+        ("canvas.live.handler", "from . import view\nfrom canvas.messages import codec\nfrom time import monotonic"),
     ],
 )
 def test_the_check_lets_the_rules_pass(module: str, source: str) -> None:

@@ -29,7 +29,7 @@ from actors.kernel.life import PendingExit, Start
 from actors.kernel.links import Peer
 from actors.kernel.mailbox import Mailbox
 from actors.kernel.ref import Ref, StopRequest
-from actors.kernel.report import CrashReport, History, crash_report
+from actors.kernel.report import CrashReport, MessageLog, crash_report
 from actors.kernel.scheduler import RUNNING, Scheduler
 from actors.kernel.signals import Exit, StartError
 from actors.log import get_logger
@@ -172,7 +172,7 @@ class Cell(Peer):
             self.status = _QUEUED
             self.scheduler.enqueue(self)
 
-    def observe(self, *, tracer: Callable[[Any], None] | None = None, history: History | None = None) -> None:
+    def observe(self, *, tracer: Callable[[Any], None] | None = None, history: MessageLog | None = None) -> None:
         """Replace who is told of each message before it is handled."""
         intake = self._made_intake()
         intake.tracer, intake.history = tracer, history
@@ -183,7 +183,7 @@ class Cell(Peer):
         return None if self.intake is None else self.intake.tracer
 
     @property
-    def history(self) -> History | None:
+    def history(self) -> MessageLog | None:
         """What keeps the last messages."""
         return None if self.intake is None else self.intake.history
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from actors.failures import describe_exception
 from actors.guard import attempt
-from actors.kernel.report import History
+from actors.kernel.report import MessageLog
 from actors.log import get_logger
 
 log = get_logger("canopy.actors")
@@ -60,7 +60,7 @@ class Intake:
     def __init__(self) -> None:
         self.is_suspended = False
         self.tracer: Callable[[Any], None] | None = None
-        self.history: History | None = None
+        self.history: MessageLog | None = None
         self.inactivity: Inactivity | None = None
 
     def expect(self, waiter: Waiter, seconds: float, message: Any) -> None:

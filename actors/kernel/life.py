@@ -81,10 +81,10 @@ class Start:
     def _restore(self, cell: Cell) -> Any:
         """Hand over the checkpoint of the predecessor. Whatever comes of that, it is handed over once."""
         predecessor, self.predecessor = self.predecessor, None
-        if predecessor is None or predecessor.carried is NOTHING:
+        if predecessor is None or predecessor.checkpoint is NOTHING:
             return None
-        carried, predecessor.carried = predecessor.carried, NOTHING
-        return _at_once(cell, cell.process.restore(carried))
+        checkpoint, predecessor.checkpoint = predecessor.checkpoint, NOTHING
+        return _at_once(cell, cell.process.restore(checkpoint))
 
     def refuse(self, cell: Cell, refusal: StartError | Ignored, cause: BaseException | None = None) -> None:
         """Have `cell` die before it has lived."""
@@ -186,7 +186,7 @@ def _call_guarded(cell: Cell, function: Callable[[], object], failure: str) -> N
 
 def _take_checkpoint(cell: Cell) -> None:
     """Keep what the actor wants its successor to have."""
-    cell.ref.carried = _at_once(cell, cell.process.checkpoint())
+    cell.ref.checkpoint = _at_once(cell, cell.process.checkpoint())
 
 
 def _at_once(cell: Cell, value: Any) -> Any:

@@ -128,7 +128,7 @@ class Process(pykka.Actor):
         """
         return NOTHING
 
-    def restore(self, carried: Any) -> Any:
+    def restore(self, checkpoint: Any) -> Any:
         """Take over what the predecessor's `checkpoint` returned. Called after `init`.
 
         What it returns, unless that is None, counts as the result of `init`.

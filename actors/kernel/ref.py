@@ -46,10 +46,10 @@ class Ref(Pid, pykka.ActorRef["Process"]):
     a checkpoint, until a successor has taken it.
 
     Attributes:
-        carried: what its `checkpoint` returned at an abnormal end, until a successor has taken it in `restore`
+        checkpoint: what its `checkpoint` returned at an abnormal end, until a successor has taken it in `restore`
     """
 
-    __slots__ = ("_cell", "actor_class", "carried")
+    __slots__ = ("_cell", "actor_class", "checkpoint")
 
     def __init__(self, cell: Cell, ident: int, label: str) -> None:
         # Pykka's own constructor would copy the inbox and an Event into every reference.
@@ -58,7 +58,7 @@ class Ref(Pid, pykka.ActorRef["Process"]):
         self.id = ident
         self.label = label
         self.restarts = 0
-        self.carried: Any = NOTHING
+        self.checkpoint: Any = NOTHING
 
     @property
     def actor_urn(self) -> str:  # type: ignore[override]  # Pykka keeps a string per reference

@@ -121,7 +121,7 @@ class Subject(Protocol):
         ...
 
     @property
-    def history(self) -> History | None:
+    def history(self) -> MessageLog | None:
         """Its last messages, if they are kept."""
         ...
 
@@ -223,7 +223,7 @@ class CrashReport:
         return description.text if self._has_values else description.structure
 
 
-class History:
+class MessageLog:
     """The last messages of one process, and its attributes before the very last (OTP sys: log)."""
 
     __slots__ = ("messages", "state")

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from actors.log import get_logger
-from canvas.admin.people import People, beginning, called, only, own_target
+from canvas.admin.user_directory import UserDirectory, beginning, called, only, own_target
 from canvas.board.names import titled
-from canvas.live.visit import visits
+from canvas.live.client_state import visits
 from canvas.users.bans import Ban, Bans, canonical, read_network
 from canvas.users.identity import Identities, is_user_id
 from protocol import HttpError, State
-from supervision.console import Access, Act, Asked, Form, FormField, Parameter, Quantity, Route, Told
+from supervision.console import Access, Act, ActionResult, ApiRequest, Form, FormField, Parameter, Quantity, Route
 from supervision.server import Sockets
 
 log = get_logger("canopy.canvas")
@@ -73,7 +73,7 @@ class Banned:
     addresses: tuple[str, ...]
     name: str
     sent_away: int
-    told: Told
+    told: ActionResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Unbanned:
     """A user, an address or a network may come in again, or might."""
 
     unbanned: str
-    told: Told
+    told: ActionResult
 
 
 class Moderation:
@@ -94,7 +94,7 @@ class Moderation:
         identities: know whoever asks, if they are visitors as well
     """
 
-    def __init__(self, bans: Bans, people: People, sockets: Sockets, identities: Identities) -> None:
+    def __init__(self, bans: Bans, people: UserDirectory, sockets: Sockets, identities: Identities) -> None:
         self._bans = bans
         self._people = people
         self._sockets = sockets
@@ -145,7 +145,7 @@ class Moderation:
         )
         yield Route("DELETE", PATH, "Lift a ban.", self._lift, Unbanned, Access.MODERATE, parameters=(whom, apply))
 
-    async def _add(self, asked: Asked) -> Banned:
+    async def _add(self, asked: ApiRequest) -> Banned:
         query = asked.query
         text, reason, seconds = _whom(asked), query["reason"], _seconds(query["seconds"])
         whom = await self._people.identify(text)
@@ -160,7 +160,7 @@ class Moderation:
         with _kept():
             ban, sent_away = self.ban(whom, reason, seconds, addresses)
         closed = "1 connection was closed" if sent_away == 1 else f"{sent_away} connections were closed"
-        told = Told(f"{describe(ban)} is banned {_span(seconds)}. {closed.capitalize()}.")
+        told = ActionResult(f"{describe(ban)} is banned {_span(seconds)}. {closed.capitalize()}.")
         told.acts.append(Act("lift", "Lift the ban…", {"whom": ban.whom}))
         if is_user_id(ban.whom):
             told.acts.append(Act("rollback", "Roll back what they painted…", {"user": ban.whom}))
@@ -173,7 +173,7 @@ class Moderation:
         ban = Ban(whom, reason, now, until, tuple(addresses), name)
         behind = self._people.behind(whom, addresses)
         sent_away = sum(behind.values())
-        told = Told(f"{describe(ban)} will be banned {_span(seconds)}.")
+        told = ActionResult(f"{describe(ban)} will be banned {_span(seconds)}.")
         told.values = {
             "connections to close": sent_away,
             "until": "it is lifted" if until is None else Quantity(until, "moment"),
@@ -196,18 +196,18 @@ class Moderation:
         if is_user_id(ban.whom) and not ban.addresses:
             yield "They can come back as a new user by deleting a cookie, unless their address is kept out as well."
 
-    async def _lift(self, asked: Asked) -> Unbanned:
+    async def _lift(self, asked: ApiRequest) -> Unbanned:
         ban = self._find_ban(_whom(asked))
         until = "for good" if ban.until is None else f"until {_moment(ban.until)}"
         if asked.query["apply"] == "0":
             why = f": {ban.reason}" if ban.reason else ""
-            return Unbanned(ban.whom, Told(f"{describe(ban)} is banned {until}{why}. The ban will be lifted."))
+            return Unbanned(ban.whom, ActionResult(f"{describe(ban)} is banned {until}{why}. The ban will be lifted."))
         await asked.note("unban", ban.whom)
         with _kept():
             self._bans.remove(ban.whom)
         log.warning("moderation.unbanned", whom=ban.whom)
         again = Act("ban", "Ban again…", {"whom": ban.whom, "reason": ban.reason})
-        return Unbanned(ban.whom, Told(f"{describe(ban)} may come in again.", acts=[again]))
+        return Unbanned(ban.whom, ActionResult(f"{describe(ban)} may come in again.", acts=[again]))
 
     def _send_away(self) -> int:
         """Close the connections of all who are banned; tell how many there were."""
@@ -250,7 +250,7 @@ def describe(ban: Ban) -> str:
     return f"{whom} with {', '.join(ban.addresses)}" if ban.addresses else whom
 
 
-def _banned(ban: Ban, sent_away: int, told: Told) -> Banned:
+def _banned(ban: Ban, sent_away: int, told: ActionResult) -> Banned:
     return Banned(ban.whom, ban.reason, ban.at, ban.until, ban.addresses, ban.name, sent_away, told)
 
 
@@ -276,7 +276,7 @@ def _kept() -> Iterator[None]:
         raise HttpError(503, f"the ban could not be kept: {error.strerror}") from None
 
 
-def _whom(asked: Asked) -> str:
+def _whom(asked: ApiRequest) -> str:
     whom: str = asked.query["whom"].strip()
     if not whom:
         raise HttpError(400, "whom is missing: a user, an address or a network")

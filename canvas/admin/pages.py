@@ -10,9 +10,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from actors import Target
 from canvas.admin.moderation import describe
-from canvas.admin.people import People
 from canvas.admin.rollback import place
-from canvas.history.historian import AskLately, Lately
+from canvas.admin.user_directory import UserDirectory
+from canvas.history.historian import AskActivity, RecentActivity
 from canvas.live.canvas import CanvasStatus, GetStatus
 from canvas.live.health import ask
 from canvas.live.room import Room
@@ -32,7 +32,7 @@ class CanvasPage:
     id = "canvas"
     title = "Canvas"
 
-    def __init__(self, room: Room, people: People) -> None:
+    def __init__(self, room: Room, people: UserDirectory) -> None:
         self._room = room
         self._people = people
 
@@ -45,19 +45,19 @@ class CanvasPage:
             "rate limit": "off" if room.rules.rate_limit is None else f"{room.rules.rate_limit.per_second:g} pixels/s",
             "users here": room.people,
         }
-        status, lately = await asyncio.gather(ask(room.canvas, GetStatus()), ask("history", AskLately(LATELY)))
+        status, lately = await asyncio.gather(ask(room.canvas, GetStatus()), ask("history", AskActivity(LATELY)))
         if isinstance(status, CanvasStatus):
             values |= {"epoch": status.epoch, "changes": status.seq}
             if status.error is not None:
                 values["state"] = status.error
         else:
             values["state"] = status
-        table = await self._painters(lately, query) if isinstance(lately, Lately) else None
+        table = await self._painters(lately, query) if isinstance(lately, RecentActivity) else None
         if table is None:
             values["history"] = str(lately)
         return PageContent(self.id, self.title, values, table, "Name or id", list(ACTS[1:]))
 
-    async def _painters(self, lately: Lately, query: PageQuery) -> PageTable:
+    async def _painters(self, lately: RecentActivity, query: PageQuery) -> PageTable:
         names = self._people.names()
         painters = [(lately.names[activity.user], activity) for activity in lately.activities]
         shown, total = await query.select(painters, lambda pair: f"{pair[0]} {names.get(pair[0], '')}")
@@ -112,13 +112,13 @@ def measure_store(store: Store) -> Iterator[Metric]:
     yield CounterMetricFamily("canopy_store_slow_writes", about, value=pace.slow)
 
 
-class PeoplePage:
+class UsersPage:
     """Who is here, and who has been here lately."""
 
     id = "people"
     title = "People"
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: UserDirectory) -> None:
         self._people = people
 
     async def snapshot(self, query: PageQuery) -> PageContent:
@@ -156,7 +156,7 @@ class BansPage:
     id = "bans"
     title = "Bans"
 
-    def __init__(self, bans: Bans, people: People) -> None:
+    def __init__(self, bans: Bans, people: UserDirectory) -> None:
         self._bans = bans
         self._people = people
 

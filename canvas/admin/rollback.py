@@ -12,25 +12,36 @@ from weakref import WeakValueDictionary
 
 from actors import CallExit, call
 from actors.log import get_logger
-from canvas.admin.people import People
+from canvas.admin.user_directory import UserDirectory
 from canvas.board.area import Area
 from canvas.board.grid import Change
-from canvas.history.historian import AskUndo, ToUndo
-from canvas.history.queries import Undoing
+from canvas.history.historian import AskRollbackPlan, PlannedRollback
+from canvas.history.queries import RollbackPlan
 from canvas.history.sides import Sides
 from canvas.live.canvas import GetPicture, Picture, Restore
 from canvas.store import StoreError
 from canvas.users.bans import read_network
-from canvas.web.images import DrawUndoing, EncodePng, Png
+from canvas.web.images import DrawRollback, EncodePng, Png
 from protocol import HttpError, Response
-from supervision.console import Access, Act, Asked, Form, FormField, PageTable, Parameter, Route, Told, ToldPicture
+from supervision.console import (
+    Access,
+    Act,
+    ActionResult,
+    ApiRequest,
+    Form,
+    FormField,
+    PageTable,
+    Parameter,
+    ResultPicture,
+    Route,
+)
 
 log = get_logger("canopy.canvas")
 
 PATH = "/api/v1/rollback"
 USER_ID = "rollback"
 """Who has painted what a rollback restored."""
-EVERYTHING = AskUndo(None, None, None, None)
+EVERYTHING = AskRollbackPlan(None, None, None, None)
 AT_ONCE = 10_000
 """Pixels that are committed together: those who paint meanwhile wait no longer than for these."""
 PICTURE = "canvas.png"
@@ -67,7 +78,7 @@ class Undone:
     pixels: int
     restored: int
     painters: list[Painted]
-    told: Told
+    told: ActionResult
 
 
 class Rollback:
@@ -78,7 +89,7 @@ class Rollback:
         wall_clock: seconds since 1970, as the canvas dates its changes
     """
 
-    def __init__(self, people: People, wall_clock: Callable[[], float]) -> None:
+    def __init__(self, people: UserDirectory, wall_clock: Callable[[], float]) -> None:
         self._people = people
         self._wall_clock = wall_clock
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -122,14 +133,14 @@ class Rollback:
             ],
         )  # fmt: skip
 
-    async def _undo(self, asked: Asked) -> Undone:
+    async def _undo(self, asked: ApiRequest) -> Undone:
         """Answer one question of a moderator at a time: the history and the images work for others meanwhile."""
         async with self._turns.setdefault(asked.visitor.holder, asyncio.Lock()):
             return await self._answer(asked)
 
-    async def _answer(self, asked: Asked) -> Undone:
+    async def _answer(self, asked: ApiRequest) -> Undone:
         question = await self._read({name: value for name, value in asked.query.items() if value is not None})
-        found: ToUndo = await _ask("history", question)
+        found: PlannedRollback = await _ask("history", question)
         painters = self._painters(found)
         if asked.query["apply"] == "0":
             told = await self._preview(question, found.undoing, painters)
@@ -143,13 +154,13 @@ class Rollback:
             self._report(question, restored, len(found.undoing.xs), began),
         )  # fmt: skip
 
-    async def _preview(self, question: AskUndo, undoing: Undoing, painters: list[Painted]) -> Told:
+    async def _preview(self, question: AskRollbackPlan, undoing: RollbackPlan, painters: list[Painted]) -> ActionResult:
         if not len(undoing.xs):
             text = "Nothing would look different"
             found = f": all of the {undoing.changes} changes found were painted over since" if undoing.changes else ""
-            return Told(f"{text}{found or ': nothing was painted like that'}.", is_possible=False)
+            return ActionResult(f"{text}{found or ': nothing was painted like that'}.", is_possible=False)
         who = self._people.title(question.user_id) if question.user_id is not None else f"{len(painters)} users"
-        told = Told(f"{_pixels(len(undoing.xs))} of {who} will look as they did before.")
+        told = ActionResult(f"{_pixels(len(undoing.xs))} of {who} will look as they did before.")
         told.values = {"changes": undoing.changes, "pixels": len(undoing.xs), "where": place(undoing.area)}
         if len(painters) > 1:
             rows: list[list[Any]] = [[each.name, each.user_id, each.changes, each.pixels] for each in painters]
@@ -159,8 +170,8 @@ class Rollback:
             told.pictures = [_picture("Now", sides.now, sides), _picture("After", sides.after, sides)]
         return told
 
-    def _report(self, question: AskUndo, restored: int, wanted: int, began: float) -> Told:
-        told = Told(f"{_pixels(restored)} restored.")
+    def _report(self, question: AskRollbackPlan, restored: int, wanted: int, began: float) -> ActionResult:
+        told = ActionResult(f"{_pixels(restored)} restored.")
         if restored < wanted:
             told.text += f" The colour of {_pixels(wanted - restored)} had changed meanwhile."
         if restored:
@@ -172,13 +183,13 @@ class Rollback:
             told.acts.append(Act("ban", "Ban them…", {"whom": question.user_id}))
         return told
 
-    def _painters(self, found: ToUndo) -> list[Painted]:
+    def _painters(self, found: PlannedRollback) -> list[Painted]:
         shares = sorted(found.undoing.shares.items(), key=lambda item: (-item[1].pixels, -item[1].changes))
         names = self._people.names()
         users = [(found.names[number], share) for number, share in shares[:MOST_SHARES]]
         return [Painted(user_id, names.get(user_id, ""), share.changes, share.pixels) for user_id, share in users]
 
-    async def _read(self, query: dict[str, str]) -> AskUndo:
+    async def _read(self, query: dict[str, str]) -> AskRollbackPlan:
         try:
             area = Area.parse(query["area"]) if "area" in query else None
             since, until = (_moment(query[name]) if name in query else None for name in ("from", "to"))
@@ -186,7 +197,7 @@ class Rollback:
             text = "area is X,Y,WIDTH,HEIGHT in whole numbers; from and to are seconds since 1970"
             raise HttpError(400, text) from None
         user = await self._user(query["user"].strip()) if "user" in query else None
-        question = AskUndo(user, area, since, until)
+        question = AskRollbackPlan(user, area, since, until)
         if question == EVERYTHING:
             raise HttpError(400, "a rollback needs user, area, from or to: without any it would be everything")
         return question
@@ -199,7 +210,7 @@ class Rollback:
         return await self._people.identify(text)
 
 
-async def _see(_: Asked) -> Response:
+async def _see(_: ApiRequest) -> Response:
     try:
         picture = await call("canvas", GetPicture())
         if isinstance(picture, StoreError):
@@ -211,7 +222,7 @@ async def _see(_: Asked) -> Response:
     return Response(200, (("Content-Type", "image/png"),), png.content)
 
 
-async def _restore(undoing: Undoing) -> int:
+async def _restore(undoing: RollbackPlan) -> int:
     """Paint the pixels that still look as they did when the question was answered."""
     restored = 0
     columns = (undoing.xs.tolist(), undoing.ys.tolist(), undoing.before.tolist())
@@ -223,20 +234,21 @@ async def _restore(undoing: Undoing) -> int:
     return restored
 
 
-async def _draw(undoing: Undoing) -> Sides | None:
+async def _draw(undoing: RollbackPlan) -> Sides | None:
     """Draw what would change; None if that takes too long."""
     try:
         picture = await call("canvas", GetPicture())
         if not isinstance(picture, Picture):
             return None
-        sides: Sides | None = await call("images", DrawUndoing(picture, undoing), timeout=DRAW_TIMEOUT)
+        sides: Sides | None = await call("images", DrawRollback(picture, undoing), timeout=DRAW_TIMEOUT)
     except CallExit:
         return None
     return sides
 
 
-def _picture(title: str, content: bytes, sides: Sides) -> ToldPicture:
-    return ToldPicture(title, f"data:image/png;base64,{base64.b64encode(content).decode()}", sides.width, sides.height)
+def _picture(title: str, content: bytes, sides: Sides) -> ResultPicture:
+    source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    return ResultPicture(title, source, sides.width, sides.height)
 
 
 async def _ask(name: str, request: Any) -> Any:
@@ -261,7 +273,7 @@ def _moment(text: str) -> float:
     return moment
 
 
-def _words(question: AskUndo) -> str:
+def _words(question: AskRollbackPlan) -> str:
     """What is asked for, for the audit log."""
     area = None if question.area is None else _text(question.area)
     given = {"user": question.user_id, "area": area, "from": question.since, "to": question.until}

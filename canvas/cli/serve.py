@@ -20,7 +20,7 @@ from canvas.application import CanvasApplication
 from canvas.cli.heap import give_memory_back
 from canvas.cli.terminal import explain_folder, fail
 from canvas.config import Config
-from canvas.listeners import DoorError, make_room
+from canvas.listeners import ListenerError, raise_open_file_limit
 from canvas.live.clock import WallClock
 from canvas.store import UnusableStore
 from canvas.users.bans import BadBans
@@ -52,10 +52,10 @@ def _ignored_hangups() -> Iterator[None]:
 def _serve(config: Config) -> None:
     threshold = configure_logging(config.log_level, config.log_format)
     give_memory_back()
-    make_room(config.max_connections)
+    raise_open_file_limit(config.max_connections)
     try:
         application = CanvasApplication(config, wall_clock=WallClock(), set_log_level=threshold.set)
-    except DoorError as error:
+    except ListenerError as error:
         fail(str(error))
     except OSError as error:
         fail(explain_folder(config.data, error))
@@ -82,7 +82,7 @@ def _reload(application: CanvasApplication) -> None:
     """Read the certificates again. No file is kept open that somebody may rotate: the audit log is opened per line."""
     try:
         application.reload_certificates()
-    except DoorError as error:
+    except ListenerError as error:
         log.error("canopy.not_reloaded", error=str(error))
     else:
         log.info("canopy.reloaded")

@@ -14,7 +14,7 @@ from actors.blocking import BlockingServer
 from actors.log import get_logger
 from actors.shown import shown
 from canvas.board.area import Area
-from canvas.history.queries import Activity, Placed, Selection, Undoing, activities, undo
+from canvas.history.queries import Activity, PixelChange, RollbackPlan, Selection, activities, undo
 from canvas.store import LookForSnapshot, Reader, Store, StoreError
 from canvas.store.chunk import join
 
@@ -32,8 +32,8 @@ _T = TypeVar("_T")
 
 @shown()
 @dataclass(frozen=True, slots=True)
-class AskPast:
-    """Call: the last `limit` changes of a pixel. Answered with `Past`, or a `StoreError`."""
+class AskPixelHistory:
+    """Call: the last `limit` changes of a pixel. Answered with `PixelHistory`, or a `StoreError`."""
 
     x: int
     y: int
@@ -42,17 +42,17 @@ class AskPast:
 
 @shown("changes")
 @dataclass(frozen=True, slots=True)
-class Past:
+class PixelHistory:
     """Changes of a pixel, the newest first, and who is who."""
 
-    changes: Sequence[Placed]
+    changes: Sequence[PixelChange]
     names: dict[int, str]
 
 
 @shown()
 @dataclass(frozen=True, slots=True)
-class AskUndo:
-    """Call: what would be undone. Answered with `ToUndo`, or a `StoreError`.
+class AskRollbackPlan:
+    """Call: what would be undone. Answered with `PlannedRollback`, or a `StoreError`.
 
     Attributes:
         user_id: whose changes; None for all
@@ -67,23 +67,23 @@ class AskUndo:
 
 
 @dataclass(frozen=True, slots=True)
-class ToUndo:
+class PlannedRollback:
     """What would be undone, and who is who of the painters in it."""
 
-    undoing: Undoing
+    undoing: RollbackPlan
     names: dict[int, str]
 
 
 @shown()
 @dataclass(frozen=True, slots=True)
-class AskLately:
-    """Call: what each painter did in the last `limit` changes. Answered with `Lately`, or a `StoreError`."""
+class AskActivity:
+    """Call: what each painter did in the last `limit` changes. Answered with `RecentActivity`, or a `StoreError`."""
 
     limit: int
 
 
 @dataclass(frozen=True, slots=True)
-class Lately:
+class RecentActivity:
     """What each painter did, those with most changes first, and who is who."""
 
     activities: list[Activity]
@@ -125,7 +125,7 @@ class Historian(GenServer):
 
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Answer a question, unless its caller has left."""
-        if not isinstance(request, AskPast | AskUndo | AskPainters | AskLately):
+        if not isinstance(request, AskPixelHistory | AskRollbackPlan | AskPainters | AskActivity):
             return super().handle_call(request, from_)
         if from_.is_given_up():
             return NO_REPLY
@@ -133,9 +133,9 @@ class Historian(GenServer):
             with closing(self._store.reader()) as reader:
                 if isinstance(request, AskPainters):
                     return reader.painters(request.beginning, request.limit)
-                if isinstance(request, AskPast):
+                if isinstance(request, AskPixelHistory):
                     return _past(reader, request, from_)
-                if isinstance(request, AskLately):
+                if isinstance(request, AskActivity):
                     return _lately(reader, request)
                 return _undoing(reader, request, from_)
         except StoreError as error:
@@ -186,28 +186,28 @@ class BlockingHistorian(Historian, BlockingServer):
     """The same with a thread of its own, for a store that waits for a disk."""
 
 
-def _past(reader: Reader, request: AskPast, from_: Call) -> Past:
+def _past(reader: Reader, request: AskPixelHistory, from_: Call) -> PixelHistory:
     seqs = _while_awaited(from_, reader.seqs_of(request.x, request.y, request.limit))
     changes = [_placed(reader, seq, request) for seq in seqs]
-    return Past(changes, reader.names({change.user for change in changes}))
+    return PixelHistory(changes, reader.names({change.user for change in changes}))
 
 
-def _placed(reader: Reader, seq: int, pixel: AskPast) -> Placed:
+def _placed(reader: Reader, seq: int, pixel: AskPixelHistory) -> PixelChange:
     (chunk,) = reader.chunks(seq - 1, seq)
     ((x, y, color, user),) = chunk.records.tolist()
     if (x, y) != (pixel.x, pixel.y):
         raise StoreError(f"change {seq} is not where the index has it")
-    return Placed(seq, color, user, float(chunk.at[0]))
+    return PixelChange(seq, color, user, float(chunk.at[0]))
 
 
-def _lately(reader: Reader, request: AskLately) -> Lately:
+def _lately(reader: Reader, request: AskActivity) -> RecentActivity:
     last = reader.seq()
     after = max(reader.oldest() - 1, last - request.limit)
     found = activities(join(after, reader.chunks(after, last)))
-    return Lately(found, reader.names({activity.user for activity in found}))
+    return RecentActivity(found, reader.names({activity.user for activity in found}))
 
 
-def _undoing(reader: Reader, request: AskUndo, from_: Call) -> ToUndo:
+def _undoing(reader: Reader, request: AskRollbackPlan, from_: Call) -> PlannedRollback:
     user = None
     if request.user_id is not None:
         user = reader.number(request.user_id)
@@ -222,7 +222,7 @@ def _undoing(reader: Reader, request: AskUndo, from_: Call) -> ToUndo:
     selection = Selection(user, request.area, after, until)
     tiles = _while_awaited(from_, selection.tiles(base))
     undoing = undo(selection, base, reader.by_tile(tiles, user))
-    return ToUndo(undoing, reader.names(undoing.shares))
+    return PlannedRollback(undoing, reader.names(undoing.shares))
 
 
 def _while_awaited(from_: Call, items: Iterable[_T]) -> Iterator[_T]:

@@ -19,7 +19,7 @@ _NOTHING: NDArray[np.int64] = np.empty((4, 0), np.int64)
 
 @shown()
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PixelChange:
     """One change of a pixel; `at` in seconds since 1970."""
 
     seq: int
@@ -75,7 +75,7 @@ class Share:
 
 @shown("changes")
 @dataclass(frozen=True, slots=True, eq=False)
-class Undoing:
+class RollbackPlan:
     """What a rollback does.
 
     Attributes:
@@ -102,7 +102,7 @@ class Undoing:
         return Area(left, top, int(self.xs.max()) - left + 1, int(self.ys.max()) - top + 1)
 
 
-def undo(selection: Selection, base: Grid, tiles: Iterable[tuple[int, Iterable[Local]]]) -> Undoing:
+def undo(selection: Selection, base: Grid, tiles: Iterable[tuple[int, Iterable[Local]]]) -> RollbackPlan:
     """Find what the canvas would look like if the selected changes had never been made.
 
     A pixel that somebody has painted over since stays as it is.
@@ -138,7 +138,7 @@ def undo(selection: Selection, base: Grid, tiles: Iterable[tuple[int, Iterable[L
             np.stack([tile.x + (changed & TILE - 1), tile.y + (changed >> SHIFT), now[changed], without[changed]])
         )
     xs, ys, colors, before = np.concatenate(found, axis=1)
-    return Undoing(count, xs, ys, colors, before, dict(shares))
+    return RollbackPlan(count, xs, ys, colors, before, dict(shares))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from canvas.board import png
 from canvas.board.area import Area
 from canvas.board.grid import Grid
-from canvas.history.queries import Undoing
+from canvas.history.queries import RollbackPlan
 
 LARGEST = 512
 """Pixels on the longer side of a picture; a larger place is seen from afar."""
@@ -34,7 +34,7 @@ class Sides:
     after: bytes
 
 
-def draw(grid: Grid, undoing: Undoing) -> Sides | None:
+def draw(grid: Grid, undoing: RollbackPlan) -> Sides | None:
     """Draw the place of a rollback as it is, and as it would be; None if nothing would look different."""
     changed = undoing.area
     if changed is None:

@@ -22,10 +22,10 @@ from canvas.board.grid import Change
 from canvas.live.answers import Answer, send_answers
 from canvas.live.delivery import is_there, send, show, tell_progress, told_of, within
 from canvas.live.presence import Presence
-from canvas.live.recent_changes import Batch, Recent, latest
+from canvas.live.recent_changes import Batch, RecentChanges, latest
 from canvas.live.room import TOPIC, Room, Viewer
-from canvas.live.snapshot_cache import States
-from canvas.live.snapshot_encoder import Encoded, NeedStates
+from canvas.live.snapshot_cache import SnapshotCache
+from canvas.live.snapshot_encoder import Encoded, NeedSnapshots
 from canvas.live.tick import Tick
 from canvas.live.view import Phase, View, tiles_of
 from canvas.messages.binary_codec import BINARY
@@ -143,13 +143,13 @@ class Broadcaster(GenServer):
         self._columns = columns_of(room.width)
         self._loop = Scheduler.current().loop
         self._epoch = ""  # until the canvas has begun
-        self._recent = Recent(0)
+        self._recent = RecentChanges(0)
         self._presence = Presence()
         self._tick = Tick(self.ref, PRESENCE_INTERVAL, _Order.SHOW_PRESENCE)
         self._beat = Tick(self.ref, BEAT, _Order.BEAT)
         self._shown_at = -inf  # when the last batch was
         self._resumed_at = -inf  # when a client was last shown old changes
-        self._states = States(room.whole, room.held.states)
+        self._states = SnapshotCache(room.whole, room.held.states)
 
     def handle_cast(self, request: Any) -> Any:
         """Show something to somebody or to everybody."""
@@ -200,7 +200,7 @@ class Broadcaster(GenServer):
 
     def _begin(self, request: Began) -> None:
         self._epoch = request.epoch
-        self._recent = Recent(request.seq, request.recent)
+        self._recent = RecentChanges(request.seq, request.recent)
         self._states.forget()
         for viewer in [*self._room.viewers.values(TOPIC), *self._states.waiting]:
             view = viewer.view
@@ -254,7 +254,7 @@ class Broadcaster(GenServer):
             viewer.wire.send_frames(message.encoded(viewer.wire.session.variant))
 
     def _show_presence(self) -> None:
-        now, news = self._loop.time(), self._presence.take_news()
+        now, news = self._loop.time(), self._presence.take_diff()
         self._tick.interval = max(PRESENCE_INTERVAL, PRESENCE_PAUSE * len(self._room.viewers))
         for viewer in self._room.viewers.values(TOPIC):
             wire = viewer.wire
@@ -306,7 +306,7 @@ class Broadcaster(GenServer):
             return
         if wire.is_congested:
             self._states.leave(viewer)
-            wire.when_drained(partial(self.ref.tell, Advance(viewer)))
+            wire.when_writable(partial(self.ref.tell, Advance(viewer)))
             return
         match view.phase:
             case Phase.LIVE | Phase.TOO_LARGE:
@@ -411,9 +411,9 @@ class Broadcaster(GenServer):
         return True
 
     def _ask_for_states(self) -> None:
-        wants = self._states.take_wants(self._loop.time())
+        wants = self._states.take_keys(self._loop.time())
         if wants:
-            cast(self._room.canvas, NeedStates(wants))
+            cast(self._room.canvas, NeedSnapshots(wants))
 
     def _hand_out(self, request: Encoded) -> None:
         """Give states to those who wait for them, but for those who have changed their mind meanwhile."""
@@ -426,7 +426,7 @@ class Broadcaster(GenServer):
         self._ask_for_states()
 
 
-def look_back(view: View, epoch: str, recent: Recent) -> None:
+def look_back(view: View, epoch: str, recent: RecentChanges) -> None:
     """Forget what a client has seen if it was of another canvas, or if too much has changed since.
 
     No state could be made for a client that claims to have seen more than there is.

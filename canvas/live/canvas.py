@@ -22,7 +22,7 @@ from canvas.live.answers import Answer
 from canvas.live.broadcaster import Answers, Began, Changed
 from canvas.live.recent_changes import REMEMBERED
 from canvas.live.room import Room, Viewer
-from canvas.live.snapshot_encoder import Encode, NeedStates
+from canvas.live.snapshot_encoder import Encode, NeedSnapshots
 from canvas.live.tick import Tick
 from canvas.store import SLOW_WRITE, Append, Committed, Load, Loaded, Rejected, StoreError
 
@@ -204,7 +204,7 @@ class Canvas(GenServer):
         """Collect what is painted, or have states of the canvas encoded."""
         if type(request) is Paint:
             self._paint(request)
-        elif type(request) is NeedStates:
+        elif type(request) is NeedSnapshots:
             if self._grid is not None:  # otherwise `Began` will come, and the broadcaster asks again
                 cast(self._encoder, Encode(self._grid.copy(), self._epoch, request.wants, self._broadcaster))
         else:

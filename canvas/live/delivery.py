@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from canvas.board.area import Area
 from canvas.board.grid import Change
 from canvas.live.room import Viewer
-from canvas.live.snapshot_encoder import Want
+from canvas.live.snapshot_encoder import SnapshotKey
 from canvas.live.view import View
 from canvas.messages.binary_codec import BINARY
 from protocol import SharedMessage
@@ -50,13 +50,13 @@ def within(changes: Sequence[Change], area: Area | None, user_id: str | None) ->
     return [c for c in changes if (x <= c.x < right and y <= c.y < bottom) or c.user_id == user_id]
 
 
-def want_of(viewer: Viewer, whole: Area) -> Want:
+def snapshot_key_of(viewer: Viewer, whole: Area) -> SnapshotKey:
     """The state that a viewer needs, of a canvas whose area is `whole`."""
     view = viewer.view
     area = None if view.subscribed == whole else view.subscribed
     if view.codec is BINARY:
-        return Want(BINARY, area, view.shown, None)
-    return Want(view.codec, area, None, viewer.wire.session.variant)
+        return SnapshotKey(BINARY, area, view.shown, None)
+    return SnapshotKey(view.codec, area, None, viewer.wire.session.variant)
 
 
 def is_there(viewer: Viewer) -> bool:

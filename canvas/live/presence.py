@@ -14,7 +14,7 @@ from typing import Any
 from canvas.board.names import beginning
 from canvas.live.room import Viewer
 from canvas.messages.codec import Codec
-from canvas.messages.values import Coming, Person
+from canvas.messages.values import PresenceChange, User
 from protocol import Variant
 
 NAMED = 200
@@ -22,7 +22,7 @@ NAMED = 200
 
 
 @dataclass(slots=True)
-class News:
+class PresenceDiff:
     """What has happened since everybody was told.
 
     Attributes:
@@ -33,7 +33,7 @@ class News:
         user_count: how many people there are now, if not all of them are named and that has changed
     """
 
-    comings: list[Coming] = field(default_factory=list)
+    comings: list[PresenceChange] = field(default_factory=list)
     known: dict[Viewer, int] = field(default_factory=dict)
     promoted: set[str] = field(default_factory=set)
     cursors: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -67,17 +67,17 @@ class Presence:
         self._names: dict[str, str] = {}  # of those who have one
         self._ids: Counter[str] = Counter()  # how many ids of those present begin so
         self._namesakes: defaultdict[str, set[str]] = defaultdict(set)  # whose names begin so
-        self._named: dict[str, Person] = {}
+        self._named: dict[str, User] = {}
         self._others: OrderedDict[str, None] = OrderedDict()  # those who came when enough were named
         self._told_count = 0
-        self._news = News()
+        self._diff = PresenceDiff()
 
     def __len__(self) -> int:
         return len(self._present)
 
-    def come(self, viewer: Viewer) -> list[Person]:
+    def come(self, viewer: Viewer) -> list[User]:
         """Somebody comes, or comes again; returns those who are told of by name, the newcomer first."""
-        user_id, news = viewer.user_id, self._news
+        user_id, news = viewer.user_id, self._diff
         viewers = self._present.get(user_id, [])
         self._present[user_id] = [*(other for other in viewers if other.wire is not viewer.wire), viewer]
         if not viewers:
@@ -90,7 +90,7 @@ class Presence:
 
     def leave(self, viewer: Viewer) -> bool:
         """Note a departure, unless another incarnation of the same WebSocket is there; tell whether it is news."""
-        user_id, news = viewer.user_id, self._news
+        user_id, news = viewer.user_id, self._diff
         viewers = self._present.get(user_id, [])
         if viewer not in viewers:
             return False
@@ -103,7 +103,7 @@ class Presence:
         person = self._named.pop(user_id, None)
         if person is not None:
             news.cursors.pop(user_id, None)
-            news.comings.append(Coming(person, False))
+            news.comings.append(PresenceChange(person, False))
         self._rename(user_id, "")
         self._count_id(user_id, -1)
         news.promoted.update(self._name_more())
@@ -113,12 +113,12 @@ class Presence:
         """Note where somebody's pointer is, if people know whose it is."""
         if user_id not in self._named:
             return False
-        self._news.cursors[user_id] = x, y
+        self._diff.cursors[user_id] = x, y
         return True
 
-    def take_news(self) -> News:
+    def take_diff(self) -> PresenceDiff:
         """Take what everybody has still to be told."""
-        news, self._news = self._news, News()
+        news, self._diff = self._diff, PresenceDiff()
         if len(self) != self._told_count and max(len(self), self._told_count) > NAMED:
             news.user_count = len(self)
         self._told_count = len(self)
@@ -130,7 +130,7 @@ class Presence:
         for user_id in chosen:
             del self._others[user_id]
             self._named[user_id] = self._person(user_id)
-            self._news.comings.append(Coming(self._named[user_id], True))
+            self._diff.comings.append(PresenceChange(self._named[user_id], True))
         return chosen
 
     def _rename(self, user_id: str, name: str) -> None:
@@ -160,8 +160,8 @@ class Presence:
         person = self._person(user_id)
         if self._named.get(user_id, person) != person:
             self._named[user_id] = person
-            self._news.comings.append(Coming(person, True))
+            self._diff.comings.append(PresenceChange(person, True))
 
-    def _person(self, user_id: str) -> Person:
+    def _person(self, user_id: str) -> User:
         name = self._names.get(user_id, "")
-        return Person(user_id, "" if self._ids[beginning(name)] else name)
+        return User(user_id, "" if self._ids[beginning(name)] else name)

@@ -57,7 +57,7 @@ class Batch:
         self._messages.clear()
 
 
-class Recent:
+class RecentChanges:
     """The last changes up to number `seq`: `REMEMBERED` of them, or all since the broadcaster began.
 
     They are kept in runs of `RUN`: clients that resume share the messages of those that they miss as a whole.

@@ -13,7 +13,7 @@ from canvas.live.held import Held
 from canvas.live.view import View
 from registry import Table
 from supervision.server import Wire
-from supervision.server.addresses import household
+from supervision.server.addresses import client_network
 from supervision.server.rate_limit import Allowance, Painter, RateLimit
 
 TOPIC = "canvas"
@@ -41,7 +41,7 @@ class Viewer:
     @property
     def painter(self) -> Painter:
         """Whose allowance is spent."""
-        return Painter(self.user_id, household(self.wire.address))
+        return Painter(self.user_id, client_network(self.wire.address))
 
 
 PATIENCE = RateLimit(per_second=5, burst=100)

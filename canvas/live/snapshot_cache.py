@@ -1,4 +1,4 @@
-"""No process. States of the canvas: those in memory, who is being sent them, and who waits for one.
+"""No process. SnapshotCache of the canvas: those in memory, who is being sent them, and who waits for one.
 
 A state is kept for the next who need the same, and as long as a client has not taken all of it. The memory of all of
 them is bounded: while `MAX_BYTES` are in use, clients wait for their state, and those who are slow to take theirs are
@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from actors.log import get_logger
 from actors.shown import shown
 from canvas.board.area import Area
-from canvas.live.delivery import is_there, want_of
+from canvas.live.delivery import is_there, snapshot_key_of
 from canvas.live.held import Meter
 from canvas.live.room import Viewer
-from canvas.live.snapshot_encoder import MAX_STATE, Want
+from canvas.live.snapshot_encoder import MAX_STATE, SnapshotKey
 from canvas.messages.binary_codec import BINARY
 from supervision.server import Wire
-from supervision.server.addresses import household
+from supervision.server.addresses import client_network
 
 log = get_logger("canopy.canvas")
 
@@ -44,7 +44,7 @@ BYTES_PER_PIXEL, BYTES_PER_TILE = 40, 3 * 256 * 256 + 1024
 
 @shown("seq", "used_at")
 @dataclass(slots=True, eq=False)
-class MadeState:
+class CachedSnapshot:
     """A state that has been encoded.
 
     Attributes:
@@ -69,7 +69,7 @@ class MadeState:
         return changes == 0 or (self.size >= LARGE_STATE and changes <= self.size // BYTES_PER_CHANGE)
 
 
-class States:
+class SnapshotCache:
     """The states of a canvas.
 
     Args:
@@ -81,8 +81,8 @@ class States:
         self._whole = whole
         self._meter = meter
         self._meter.used = 0
-        self._kept: dict[Want, MadeState] = {}
-        self._read: set[MadeState] = set()
+        self._kept: dict[SnapshotKey, CachedSnapshot] = {}
+        self._read: set[CachedSnapshot] = set()
         self._waiting: dict[Viewer, int] = {}
         self._is_encoding = False
 
@@ -103,12 +103,12 @@ class States:
 
     # Who needs one.
 
-    def find(self, viewer: Viewer, head: int) -> MadeState | None:
+    def find(self, viewer: Viewer, head: int) -> CachedSnapshot | None:
         """A state that a viewer may be given when `head` is the last change there is.
 
         It is not older than what the viewer has seen, and recent: made since it waits, or large and not too old.
         """
-        state = self._kept.get(want_of(viewer, self._whole))
+        state = self._kept.get(snapshot_key_of(viewer, self._whole))
         if state is None or not viewer.view.seq <= state.seq <= head:
             return None
         is_recent = state.seq >= self._waiting.get(viewer, head) or state.may_be_old(head - state.seq)
@@ -122,7 +122,7 @@ class States:
         """Note that a viewer waits no longer."""
         self._waiting.pop(viewer, None)
 
-    def use(self, state: MadeState, wire: Wire, now: float) -> None:
+    def use(self, state: CachedSnapshot, wire: Wire, now: float) -> None:
         """Note that a state has just been written to a wire."""
         state.used_at = now
         if wire.backlog:
@@ -131,7 +131,7 @@ class States:
 
     # Making them.
 
-    def take_wants(self, now: float) -> tuple[Want, ...]:
+    def take_keys(self, now: float) -> tuple[SnapshotKey, ...]:
         """The states to make now, each once, and as many as there is memory for; none while others are being made."""
         if self._is_encoding:
             return ()
@@ -139,15 +139,15 @@ class States:
         if not self._waiting:
             return ()
         self.release(now)
-        wants: dict[Want, None] = {}
+        wants: dict[SnapshotKey, None] = {}
         room = MAX_BYTES - self.size
         for viewer in self._by_share():
-            want = want_of(viewer, self._whole)
+            want = snapshot_key_of(viewer, self._whole)
             if want in wants:
                 continue
             needed = most_bytes(want, self._whole)
             if needed > room and not wants:
-                room = self._make_room(needed, now, household(viewer.wire.address))
+                room = self._make_room(needed, now, client_network(viewer.wire.address))
             if needed > room:
                 break
             wants[want] = None
@@ -155,11 +155,11 @@ class States:
         self._is_encoding = bool(wants)
         return tuple(wants)
 
-    def keep(self, seq: int, frames: Mapping[Want, bytes | None], now: float) -> None:
+    def keep(self, seq: int, frames: Mapping[SnapshotKey, bytes | None], now: float) -> None:
         """Keep the states that were to be made, after change `seq`."""
         self._is_encoding = False
         for want, data in frames.items():
-            self._kept[want] = MadeState(seq, data, now)
+            self._kept[want] = CachedSnapshot(seq, data, now)
         self._kept = {want: state for want, state in self._kept.items() if state.may_be_old(seq - state.seq)}
         self._meter.used = self.size
 
@@ -203,7 +203,7 @@ class States:
     def _by_share(self) -> list[Viewer]:
         """Those who wait: from addresses that take less of the memory before the others, then who came first."""
         shares = self._shares()
-        return sorted(self._waiting, key=lambda viewer: shares[household(viewer.wire.address)])
+        return sorted(self._waiting, key=lambda viewer: shares[client_network(viewer.wire.address)])
 
     def _shares(self) -> Counter[str]:
         """Bytes that each address takes."""
@@ -212,13 +212,13 @@ class States:
             shares.update(dict.fromkeys(_homes(state), state.size))
         return shares
 
-    def _is_beyond_share(self, state: MadeState, home: str) -> bool:
+    def _is_beyond_share(self, state: CachedSnapshot, home: str) -> bool:
         """Whether all who have to take a state are of addresses that take too much, and not of the one that waits."""
         shares, homes = self._shares(), _homes(state)
         return home not in homes and all(shares[other] > MAX_BYTES // SHARES for other in homes)
 
 
-def most_bytes(want: Want, whole: Area) -> int:
+def most_bytes(want: SnapshotKey, whole: Area) -> int:
     """The most that a state may take, however the canvas is painted."""
     area = want.area or whole
     if want.codec is BINARY:
@@ -226,9 +226,9 @@ def most_bytes(want: Want, whole: Area) -> int:
     return min(MAX_STATE, BYTES_PER_PIXEL * area.width * area.height + 1024)
 
 
-def _homes(state: MadeState) -> set[str]:
+def _homes(state: CachedSnapshot) -> set[str]:
     """The addresses of those who have to take a state."""
-    return {household(address) for address in {wire.address for wire, _ in state.readers}}
+    return {client_network(address) for address in {wire.address for wire, _ in state.readers}}
 
 
 def _is_reading(wire: Wire, end: int) -> bool:

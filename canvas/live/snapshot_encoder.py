@@ -28,7 +28,7 @@ MAX_TILES = MAX_STATE
 
 @shown("area", "known")
 @dataclass(frozen=True, slots=True)
-class Want:
+class SnapshotKey:
     """A state that somebody needs.
 
     Attributes:
@@ -46,10 +46,10 @@ class Want:
 
 @shown()
 @dataclass(frozen=True, slots=True)
-class NeedStates:
+class NeedSnapshots:
     """Cast to the canvas: have the encoder encode these states of the canvas as it is."""
 
-    wants: tuple[Want, ...]
+    wants: tuple[SnapshotKey, ...]
 
 
 @shown("epoch", "grid", "wants")
@@ -59,7 +59,7 @@ class Encode:
 
     grid: Grid
     epoch: str
-    wants: tuple[Want, ...]
+    wants: tuple[SnapshotKey, ...]
     reply_to: Target
 
 
@@ -70,7 +70,7 @@ class Encoded:
 
     epoch: str
     seq: int
-    frames: dict[Want, bytes | None] = field(repr=False)
+    frames: dict[SnapshotKey, bytes | None] = field(repr=False)
 
 
 class TooLarge(Exception):
@@ -102,7 +102,7 @@ class Tiles:
         return kept[1]
 
 
-class Encoder(BlockingServer):
+class SnapshotEncoder(BlockingServer):
     """Encodes states.
 
     Args (of `init`):
@@ -120,7 +120,7 @@ class Encoder(BlockingServer):
         cast(request.reply_to, Encoded(request.epoch, request.grid.seq, frames))
         return None
 
-    def _frames(self, request: Encode, want: Want) -> bytes | None:
+    def _frames(self, request: Encode, want: SnapshotKey) -> bytes | None:
         try:
             if want.codec is BINARY:
                 return SharedMessage.binary(self._binary(request.grid, want)).plain
@@ -128,7 +128,7 @@ class Encoder(BlockingServer):
         except TooLarge:
             return None
 
-    def _binary(self, grid: Grid, want: Want) -> bytes:
+    def _binary(self, grid: Grid, want: SnapshotKey) -> bytes:
         area, known = want.area or grid.whole, want.known
         tiles, size = [], 0
         for number in area.tiles(grid.columns):
@@ -147,7 +147,7 @@ class Encoder(BlockingServer):
         return b"" if tile is None else self._tiles.deflated(number, tile)
 
 
-def _json(grid: Grid, epoch: str, want: Want) -> bytes:
+def _json(grid: Grid, epoch: str, want: SnapshotKey) -> bytes:
     area = want.area or grid.whole
     parts, size = [], 0
     for number in area.tiles(grid.columns):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from canvas.store import StoreError
 from protocol import HttpError
-from supervision.server.addresses import household
+from supervision.server.addresses import client_network
 
 LATER = (("Retry-After", "1"),)
 """Headers of a refusal: it is worth another try soon."""
@@ -45,7 +45,7 @@ class Waiting:
         Raises:
             HttpError: 429 if too many of this address wait, 503 if too many do.
         """
-        asker = household(address)
+        asker = client_network(address)
         if self._askers.get(asker, 0) >= self._share:
             raise HttpError(429, "too many questions at once from one address", LATER)
         if len(self) >= self.most:

@@ -22,7 +22,7 @@ from canvas.messages.values import (
     ClientPixels,
     ClientPixelUpdate,
     ClientSubscribe,
-    Coming,
+    PresenceChange,
     Welcome,
     details,
     milliseconds,
@@ -123,7 +123,7 @@ class BinaryCodec:
         """See `Codec`."""
         return SharedMessage.binary(_CHANGES.pack(ServerKind.CHANGES, after, upto, 0))
 
-    def presence(self, comings: Sequence[Coming]) -> SharedMessage:
+    def presence(self, comings: Sequence[PresenceChange]) -> SharedMessage:
         """See `Codec`."""
         told = [
             bytes((coming.has_come,)) + _short(coming.person.user_id) + _short(coming.person.name) for coming in comings

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from canvas.board.errors import BadMessage
 from canvas.board.grid import Change
-from canvas.messages.values import ClientMessage, Coming, Welcome
+from canvas.messages.values import ClientMessage, PresenceChange, Welcome
 from protocol import Binary, SharedMessage, Text
 
 
@@ -34,7 +34,7 @@ class Codec(Protocol):
         """Tell a client that was told of all up to change `after` that up to `upto` nothing concerns it."""
         ...
 
-    def presence(self, comings: Sequence[Coming]) -> SharedMessage:
+    def presence(self, comings: Sequence[PresenceChange]) -> SharedMessage:
         """Tell who has come and who has gone, in order."""
         ...
 

@@ -17,7 +17,7 @@ from canvas.messages.values import (
     ClientMessage,
     ClientPixelUpdate,
     ClientSubscribe,
-    Coming,
+    PresenceChange,
     Welcome,
     details,
     milliseconds,
@@ -80,7 +80,7 @@ class JsonCodec:
         """JSON has no word for it: the next change says how many were left out."""
         return None
 
-    def presence(self, comings: Sequence[Coming]) -> SharedMessage:
+    def presence(self, comings: Sequence[PresenceChange]) -> SharedMessage:
         """See `Codec`. Each of them is a message."""
         return SharedMessage.text(*map(_coming, comings))
 
@@ -127,7 +127,7 @@ def encode_state(pixels_json: bytes, epoch: str, seq: int, area: Area | None = N
     return b'%s,"pixels":[%s]}' % (head, pixels_json)
 
 
-def _coming(coming: Coming) -> bytes:
+def _coming(coming: PresenceChange) -> bytes:
     told = {"type": "user_joined" if coming.has_come else "user_left", "user_id": coming.person.user_id}
     if coming.has_come and coming.person.name:
         told["name"] = coming.person.name

@@ -72,14 +72,14 @@ class Welcome:
     seq: int
     head: int
     resumed: bool
-    users: Sequence[Person]
+    users: Sequence[User]
     user_count: int
     rules: Rules
 
 
 @shown("user_id")
 @dataclass(frozen=True, slots=True)
-class Person:
+class User:
     """A user, and the name that they have given themselves, if any."""
 
     user_id: str
@@ -88,10 +88,10 @@ class Person:
 
 @shown("person")
 @dataclass(frozen=True, slots=True)
-class Coming:
+class PresenceChange:
     """Somebody has come, or has another name, or has left."""
 
-    person: Person
+    person: User
     has_come: bool
 
 

@@ -22,7 +22,7 @@ from canvas.store.server import (
 )
 from canvas.store.sqlite import DATABASE, SqliteStore
 from canvas.store.sqlite_reader import SqliteReader
-from canvas.store.turn import SLOW_WRITE, Pace
+from canvas.store.turn import SLOW_WRITE, CommitPace
 
 __all__ = [
     "DATABASE",
@@ -31,6 +31,7 @@ __all__ = [
     "Append",
     "BlockingStoreServer",
     "Chunk",
+    "CommitPace",
     "Committed",
     "Durability",
     "GetHealth",
@@ -39,7 +40,6 @@ __all__ = [
     "Loaded",
     "LookForSnapshot",
     "MemoryStore",
-    "Pace",
     "Reader",
     "Rejected",
     "SqliteReader",

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Protocol
 
 from canvas.board.grid import Change, Grid
 from canvas.store.chunk import Cells, Chunk, Local
-from canvas.store.turn import Pace
+from canvas.store.turn import CommitPace
 
 Durability = Literal["full", "none"]
 """What a commit survives: `full` a loss of power, `none` nothing for certain."""
@@ -102,7 +102,7 @@ class Store(Protocol):
         """
         ...
 
-    def pace(self) -> Pace:
+    def pace(self) -> CommitPace:
         """How long the write under way has taken, and how many were slow. Any thread may ask."""
         ...
 

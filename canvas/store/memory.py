@@ -14,7 +14,7 @@ from canvas.board.grid import Change, Grid
 from canvas.store.chunk import Cells, Chunk, Local, chosen, pack
 from canvas.store.dating import was_ahead
 from canvas.store.interface import Durability, StoreError
-from canvas.store.turn import Pace
+from canvas.store.turn import CommitPace
 
 REMEMBERED = 100_000
 """Changes that can be read again one by one: the older ones are in the picture and nowhere else."""
@@ -80,9 +80,9 @@ class MemoryStore:
     def verify(self) -> None:
         """There are no files."""
 
-    def pace(self) -> Pace:
+    def pace(self) -> CommitPace:
         """Nothing is written anywhere."""
-        return Pace(0.0, 0)
+        return CommitPace(0.0, 0)
 
     def size(self) -> int:
         """Nothing is on disk."""

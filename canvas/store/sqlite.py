@@ -18,7 +18,7 @@ from canvas.store.dating import was_ahead
 from canvas.store.interface import Durability, StoreError
 from canvas.store.schema import About, transaction
 from canvas.store.sqlite_reader import SqliteReader
-from canvas.store.turn import Pace, Turn
+from canvas.store.turn import CommitPace, Turn
 
 log = get_logger("canopy.store")
 
@@ -185,7 +185,7 @@ class SqliteStore:
         if self._connection is not None and (found is None or found != self._log):
             raise StoreError(f"{self._file.log.name} was deleted, moved or replaced while it was in use")
 
-    def pace(self) -> Pace:
+    def pace(self) -> CommitPace:
         """See `Store.pace`."""
         return self._file.turn.pace()
 

@@ -16,7 +16,7 @@ SLOW_WRITE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class CommitPace:
     """How a store gets on with writing.
 
     Attributes:
@@ -41,10 +41,10 @@ class Turn:
         self._began: float | None = None
         self._slow = 0
 
-    def pace(self) -> Pace:
+    def pace(self) -> CommitPace:
         """How long the holder has had it, and how many had it for long. Any thread may ask."""
         began = self._began
-        return Pace(0.0 if began is None else max(0.0, self._clock() - began), self._slow)
+        return CommitPace(0.0 if began is None else max(0.0, self._clock() - began), self._slow)
 
     def __enter__(self) -> None:
         if not self._lock.acquire(timeout=SLOW_WRITE):

@@ -9,7 +9,7 @@ from actors import NO_REPLY, Call, reply
 from actors.blocking import BlockingServer
 from actors.shown import shown
 from canvas.board import png
-from canvas.history.queries import Undoing
+from canvas.history.queries import RollbackPlan
 from canvas.history.sides import draw
 from canvas.live.canvas import Picture
 from canvas.live.held import Meter
@@ -32,11 +32,11 @@ class EncodePng:
 
 @shown()
 @dataclass(frozen=True, slots=True)
-class DrawUndoing:
+class DrawRollback:
     """Call: a picture now and as it would be. Answered with `Sides`; None if nothing would look different."""
 
     picture: Picture
-    undoing: Undoing
+    undoing: RollbackPlan
 
 
 @shown("epoch", "seq")
@@ -76,7 +76,7 @@ class Images(BlockingServer):
 
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Hand out a picture, or have it encoded when all who ask now have been heard."""
-        if isinstance(request, DrawUndoing):
+        if isinstance(request, DrawRollback):
             return draw(request.picture.grid, request.undoing)
         if not isinstance(request, EncodePng):
             return super().handle_call(request, from_)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 import orjson
 
 from actors import CallExit, call
-from canvas.history.historian import AskPast, Past
+from canvas.history.historian import AskPixelHistory, PixelHistory
 from canvas.live.room import Room
 from canvas.live.waiting import LATER, Waiting, unavailable
 from canvas.store import StoreError
@@ -44,7 +44,7 @@ class PixelRoute:
         x, y = _number(query, "x", self._room.width - 1), _number(query, "y", self._room.height - 1)
         limit = _number({"limit": str(CHANGES), **query}, "limit", MOST_CHANGES, least=1)
         with self._waiting.place(request.remote):
-            past = await _ask(AskPast(x, y, limit))
+            past = await _ask(AskPixelHistory(x, y, limit))
         changes = [
             {"seq": placed.seq, "color": f"#{placed.color:06X}", "user_id": past.names[placed.user], "at": placed.at}
             for placed in past.changes
@@ -53,9 +53,9 @@ class PixelRoute:
         return Response(200, (("Content-Type", "application/json"), ("Cache-Control", "no-store")), body)
 
 
-async def _ask(question: AskPast) -> Past:
+async def _ask(question: AskPixelHistory) -> PixelHistory:
     try:
-        answer: Past | StoreError = await call("history", question)
+        answer: PixelHistory | StoreError = await call("history", question)
     except CallExit:
         raise HttpError(503, "the history is busy", LATER) from None
     if isinstance(answer, StoreError):

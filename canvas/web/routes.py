@@ -15,11 +15,11 @@ from actors import CallExit, call
 from canvas.board.names import titled
 from canvas.config import Config
 from canvas.live.canvas import GetPicture, Picture
-from canvas.live.guests import Guest, Guests
+from canvas.live.client_state import ClientState
 from canvas.live.health import what_is_wrong
+from canvas.live.recent_users import RecentUser, RecentUsers
 from canvas.live.room import Room
 from canvas.live.view import open_view
-from canvas.live.visit import Visit
 from canvas.live.waiting import LATER, Waiting, unavailable
 from canvas.messages.binary_codec import BINARY, SUBPROTOCOL
 from canvas.messages.json_codec import JSON
@@ -97,7 +97,7 @@ class Routes:
         new_user_id: Callable[[], str],
         identities: Identities,
         bans: Bans,
-        guests: Guests,
+        guests: RecentUsers,
         store: Store,
         waiting: Waiting,
     ) -> None:
@@ -159,9 +159,9 @@ class Routes:
         offered = request.headers.tokens("Sec-WebSocket-Protocol")
         codec = BINARY if choose_subprotocol(offered, SUBPROTOCOLS) else JSON
         view = open_view(codec, request.query, self._room.width, self._room.height)
-        self._guests.saw(Guest(user_id, name, request.remote))
+        self._guests.saw(RecentUser(user_id, name, request.remote))
         return WebSocket(
-            Visit(self._room, user_id, name, view),
+            ClientState(self._room, user_id, name, view),
             SUBPROTOCOLS,
             label=f"visitor {titled(user_id, name)}",
             headers=(cookie,),

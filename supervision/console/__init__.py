@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from supervision.console.api.extensions import Extensions, Page, PageQuery
     from supervision.console.api.principals import Access
-    from supervision.console.api.routing import Asked, Parameter, Route
-    from supervision.console.console import Console, Door
+    from supervision.console.api.routing import ApiRequest, Parameter, Route
+    from supervision.console.console import Console, ConsoleListener
     from supervision.console.inspection.model.forms import Act, Form, FormField
     from supervision.console.inspection.model.overview import Usage
     from supervision.console.inspection.model.pages import PageContent, PageTable, Quantity
-    from supervision.console.inspection.model.told import Told, ToldPicture
+    from supervision.console.inspection.model.results import ActionResult, ResultPicture
     from supervision.console.inspection.sources import Client, Sources
     from supervision.console.web.gate import Front
 
 __all__ = [
     "Access",
     "Act",
-    "Asked",
+    "ActionResult",
+    "ApiRequest",
     "Client",
     "Console",
-    "Door",
+    "ConsoleListener",
     "Extensions",
     "Form",
     "FormField",
@@ -36,10 +37,9 @@ __all__ = [
     "PageTable",
     "Parameter",
     "Quantity",
+    "ResultPicture",
     "Route",
     "Sources",
-    "Told",
-    "ToldPicture",
     "Usage",
 ]
 
@@ -48,12 +48,12 @@ _HOMES = {
     "inspection.model.forms": ("Act", "Form", "FormField"),
     "inspection.model.overview": ("Usage",),
     "inspection.model.pages": ("PageContent", "PageTable", "Quantity"),
-    "inspection.model.told": ("Told", "ToldPicture"),
-    "api.routing": ("Asked", "Parameter", "Route"),
+    "inspection.model.results": ("ActionResult", "ResultPicture"),
+    "api.routing": ("ApiRequest", "Parameter", "Route"),
     "api.principals": ("Access",),
     "api.extensions": ("Extensions", "Page", "PageQuery"),
     "inspection.sources": ("Client", "Sources"),
-    "console": ("Console", "Door"),
+    "console": ("Console", "ConsoleListener"),
 }
 
 

@@ -21,7 +21,7 @@ from supervision.console.api.routes import Api
 from supervision.console.api.routing import Route, Router
 from supervision.console.api.sampler import Sampler
 from supervision.console.api.tokens import BadToken, Tokens, keep_plain_tokens, list_tokens
-from supervision.console.inspection.samples import History
+from supervision.console.inspection.samples import Samples
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tracing import Traces
@@ -43,7 +43,7 @@ MAX_PER_HOLDER = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class ConsoleListener:
     """The port of the web console.
 
     Attributes:
@@ -78,7 +78,7 @@ class Console:
     """
 
     def __init__(
-        self, sources: Sources, data: Path, door: Door | None = None, extensions: Extensions | None = None
+        self, sources: Sources, data: Path, door: ConsoleListener | None = None, extensions: Extensions | None = None
     ) -> None:
         self.sources = sources
         self.extensions = extensions = extensions if extensions is not None else Extensions()
@@ -90,7 +90,7 @@ class Console:
             raise
         self.web: Sockets | None = None
         sources.own["admin"] = self.admin
-        self._history = History()
+        self._history = Samples()
         self._snapshot = Snapshot(sources, self._history, extensions.acts_on)
         self._audience = Audience(self._snapshot)
         self._traces = Traces(self._audience.tell_trace)
@@ -106,7 +106,7 @@ class Console:
         if door is not None:
             self._open(door, data, sources)
 
-    def _open(self, door: Door, data: Path, sources: Sources) -> None:
+    def _open(self, door: ConsoleListener, data: Path, sources: Sources) -> None:
         try:
             keep_plain_tokens(data)
             list_tokens(data)

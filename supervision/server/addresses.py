@@ -68,7 +68,7 @@ class Proxies:
         return peer in self and next(iter(forwarded), "").lower() == "https"
 
 
-def household(address: str) -> str:
+def client_network(address: str) -> str:
     """Tell what counts as one peer: an IPv4 address, but a whole /64 of IPv6, which is what one subscriber has."""
     return str(ipaddress.IPv6Network((address, 64), strict=False)) if ":" in address else address
 

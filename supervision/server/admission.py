@@ -6,7 +6,7 @@ from collections import Counter
 from enum import Enum
 from typing import Generic, TypeVar
 
-from supervision.server.addresses import household
+from supervision.server.addresses import client_network
 from supervision.server.policy import Policy
 from supervision.server.refusing import HandshakeRefused
 
@@ -92,7 +92,7 @@ def _plus_page(limit: int | None) -> int | None:
 
 
 class Strangers(Generic[T]):
-    """Connections that have not said whose they are, oldest first, by household."""
+    """Connections that have not said whose they are, oldest first, by client_network."""
 
     def __init__(self) -> None:
         self._households: dict[str, dict[T, None]] = {}
@@ -103,7 +103,7 @@ class Strangers(Generic[T]):
 
     def add(self, connection: T, address: str) -> None:
         """Somebody has come."""
-        key = household(address)
+        key = client_network(address)
         self._of[connection] = key
         self._households.setdefault(key, {})[connection] = None
 
@@ -117,7 +117,7 @@ class Strangers(Generic[T]):
             del self._households[key]
 
     def pop(self) -> T:
-        """Take out the oldest of the household that has most: a flood of one address drops nobody else."""
+        """Take out the oldest of the client_network that has most: a flood of one address drops nobody else."""
         fullest = max(self._households, key=lambda key: len(self._households[key]))
         oldest = next(iter(self._households[fullest]))
         self.discard(oldest)
@@ -138,7 +138,7 @@ class _Book:
     def enter(self, address: str, now: float) -> Refusal | None:
         if not self._is_limited:
             return None
-        key = household(address)
+        key = client_network(address)
         if self._most_arrivals is not None:
             if int(now) != self._second:
                 self._second = int(now)
@@ -154,7 +154,7 @@ class _Book:
     def leave(self, address: str) -> None:
         if not self._is_limited:
             return
-        key = household(address)
+        key = client_network(address)
         self.present[key] -= 1
         if self.present[key] <= 0:
             del self.present[key]

@@ -70,7 +70,7 @@ _OPEN, _ACTIVE = State.OPEN, Phase.ACTIVE  # a member looked up on its class cos
 
 @shown()
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PendingRequest:
     """What may be seen of a request in a crash report."""
 
     method: str
@@ -122,8 +122,8 @@ class Connection(GenStateMachine):
         wire.adopt(self.ref)
         if wire.session.state is State.FINISHING and not wire.events:
             wire.finish()  # the last incarnation crashed on the last event, or after it
-        if isinstance(wire.keepsake, WebSocket) and wire.session.state in (State.OPEN, State.FINISHING):
-            self._make_handler(wire.keepsake)
+        if isinstance(wire.upgrade, WebSocket) and wire.session.state in (State.OPEN, State.FINISHING):
+            self._make_handler(wire.upgrade)
             self._call("opened")
         elif wire.session.awaits_answer and not wire.events:
             wire.fail()  # its request was being served when the last incarnation crashed
@@ -169,7 +169,9 @@ class Connection(GenStateMachine):
     def format_status(self, status: Inspection) -> Inspection:
         """Show of a request what was asked for: no query, no headers and no body."""
         message = status.message
-        return replace(status, message=Asked(message.method, message.path)) if type(message) is Request else status
+        if type(message) is not Request:
+            return status
+        return replace(status, message=PendingRequest(message.method, message.path))
 
     # Sending, for the handler.
 
@@ -272,7 +274,7 @@ class Connection(GenStateMachine):
         except HttpError as error:
             self._refuse(request, error)
             return
-        self.wire.keepsake = replace(websocket, headers=())  # they are sent once, and would stay as long as the wire
+        self.wire.upgrade = replace(websocket, headers=())  # they are sent once, and would stay as long as the wire
         self._make_handler(websocket)
         subprotocol = choose_subprotocol(upgrade.subprotocols, websocket.subprotocols)
         self.wire.accept(upgrade, subprotocol, websocket.headers, websocket.limits)

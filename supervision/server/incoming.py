@@ -51,6 +51,7 @@ class Incoming(Outgoing):
     """
 
     __slots__ = (
+        "_consumed_bytes",
         "_has_ended",
         "_heard_at_ping",
         "_is_hearing",
@@ -59,8 +60,7 @@ class Incoming(Outgoing):
         "_ping_waits",
         "_pinged_at",
         "_stride",
-        "_unheard",
-        "_untaken_from",
+        "_unparsed",
         "_written_at_ping",
         "_written_at_pong",
         "bytes_in",
@@ -76,8 +76,8 @@ class Incoming(Outgoing):
         self.owner: Ref | None = None
         self.events: list[Event] = []  # an empty deque takes 700 bytes
         self.bytes_in = 0
-        self._untaken_from = 0  # of the bytes that came in, those whose events have been taken
-        self._unheard = b""  # read, and not given to the session yet
+        self._consumed_bytes = 0  # of the bytes that came in, those whose events have been taken
+        self._unparsed = b""  # read, and not given to the session yet
         self._has_ended = False  # the peer's stream, behind what is unheard
         self._stride = LONG_READ
         self._is_reading = True
@@ -96,9 +96,9 @@ class Incoming(Outgoing):
         """Turn bytes into events; answer what the protocol itself answers."""
         self.bytes_in += len(data)
         if self._is_reading and len(data) <= self._stride:
-            self._hear(data)
+            self._feed(data)
         else:  # libuv would read 32 times in a row, 256 kB each
-            self._unheard += data
+            self._unparsed += data
             self._read_on()
 
     def eof_received(self) -> bool:
@@ -135,7 +135,7 @@ class Incoming(Outgoing):
     @property
     def unread(self) -> int:
         """Bytes that wait for this peer, and for no other; those that it sent too, while it is not heard."""
-        return super().unread + (0 if self._is_reading else self.bytes_in - self._untaken_from)
+        return super().unread + (0 if self._is_reading else self.bytes_in - self._consumed_bytes)
 
     # What the owner does.
 
@@ -148,7 +148,7 @@ class Incoming(Outgoing):
             return self.events.pop(0)
         self._is_notified = False
         if not self.events:
-            self._untaken_from = self.bytes_in
+            self._consumed_bytes = self.bytes_in
             if not self._is_reading:
                 self._read_on()
         return None
@@ -156,12 +156,12 @@ class Incoming(Outgoing):
     @property
     def is_exhausted(self) -> bool:
         """Whether the connection has ended, and all that came has been taken."""
-        return self.is_closed and not self.events and not self._unheard
+        return self.is_closed and not self.events and not self._unparsed
 
     def end(self, *, half: bool) -> None:
         """Flush and close, and throw away what the peer still sends. `half`: close our side first."""
         super().end(half=half)
-        self._unheard = b""
+        self._unparsed = b""
         self._read_on()
 
     # When to read.
@@ -175,20 +175,20 @@ class Incoming(Outgoing):
             return False
         if self.owner is None and session.state is not _CLOSING:  # then it is the answer to our close frame
             return False
-        if self.events and self.bytes_in - self._untaken_from > MAX_UNTAKEN:
+        if self.events and self.bytes_in - self._consumed_bytes > MAX_UNTAKEN:
             return False
         return len(self.events) <= (MAX_INFLATED_EVENTS if session.is_compressed else MAX_EVENTS)
 
     def _read_on(self) -> None:
         """Hear what has been read, then read on; or pause. To be called when what `_may_hear` looks at has changed."""
         may_hear = self._may_hear()
-        if may_hear and self._unheard and not self._is_hearing:
+        if may_hear and self._unparsed and not self._is_hearing:
             self._is_hearing = True
             asyncio.get_running_loop().call_soon(self._hear_more)
-        should_read = may_hear and not self._unheard
+        should_read = may_hear and not self._unparsed
         if should_read is not self._is_reading and self._transport is not None and not self._transport.is_closing():
             self._is_reading = should_read
-            if self.counted or self.bytes_in - self._untaken_from >= COUNTED_FROM:
+            if self.counted or self.bytes_in - self._consumed_bytes >= COUNTED_FROM:
                 self._count_unread()
             if should_read:
                 self._transport.resume_reading()
@@ -200,12 +200,12 @@ class Incoming(Outgoing):
         """Take in some of a long read; the rest waits until others have had a turn."""
         self._is_hearing = False
         if self._may_hear():
-            data, self._unheard = self._unheard[: self._stride], self._unheard[self._stride :]
-            self._hear(data)
+            data, self._unparsed = self._unparsed[: self._stride], self._unparsed[self._stride :]
+            self._feed(data)
             self._hear_end()
             self._read_on()
 
-    def _hear(self, data: bytes) -> None:
+    def _feed(self, data: bytes) -> None:
         """Take in a piece of what was read; what it cost decides how long the next one may be."""
         if len(data) < COSTLY_READ:  # almost always, and cheap whatever it holds
             self._absorb(self.session.receive(data))
@@ -217,7 +217,7 @@ class Incoming(Outgoing):
 
     def _hear_end(self) -> None:
         """Take in the end of the peer's stream, if it has come, behind all that was read."""
-        if self._has_ended and not self._unheard:
+        if self._has_ended and not self._unparsed:
             self._has_ended = False
             self._absorb(self.session.receive_eof())
 
@@ -230,7 +230,7 @@ class Incoming(Outgoing):
             if self._pinged_at is not None:
                 self._note_pong(events)
             self._notify()
-            much = len(self.events) > MAX_INFLATED_EVENTS or self.bytes_in - self._untaken_from > MAX_UNTAKEN
+            much = len(self.events) > MAX_INFLATED_EVENTS or self.bytes_in - self._consumed_bytes > MAX_UNTAKEN
             if much or type(events[-1]) is Request:  # else the answer is known: almost always
                 self._read_on()
         if self.session.state is _CLOSED:

@@ -239,7 +239,7 @@ class Outgoing(asyncio.Protocol):
         self._corked_size = 0
         return data
 
-    def when_drained(self, tell: Callable[[], object]) -> None:
+    def when_writable(self, tell: Callable[[], object]) -> None:
         """Have `tell()` called once when the peer of a congested wire has caught up; in place of any earlier one."""
         self._when_drained = tell
 

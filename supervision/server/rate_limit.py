@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from actors.shown import shown
 
 SHARE = 20
-"""How many users' allowances one address has: a household or a small office paints undisturbed."""
+"""How many users' allowances one address has: a client_network or a small office paints undisturbed."""
 MOST = 100_000
 """Users, and likewise addresses, whose spending is remembered; then those who were quiet longest are forgotten."""
 

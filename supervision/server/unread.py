@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
 
-from supervision.server.addresses import Proxies, household
+from supervision.server.addresses import Proxies, client_network
 
 COUNTED_FROM = 64 * 1024
 """Bytes that wait on one wire from which on they are counted, and by how much they change until they are again."""
@@ -50,14 +50,14 @@ class _Account:
 
     Attributes:
         address: whose it is
-        household: the same, as addresses are counted
+        client_network: the same, as addresses are counted
         size: bytes that wait
         since: when it was first counted, in seconds of the loop's clock
         taken: bytes that the system had taken then
     """
 
     address: str
-    household: str
+    client_network: str
     size: int
     since: float
     taken: int
@@ -100,15 +100,15 @@ class Unread:
             return
         if account is None:
             now = asyncio.get_running_loop().time()
-            account = _Account(wire.address, household(wire.address), 0, now, wire.bytes_out - wire.backlog)
+            account = _Account(wire.address, client_network(wire.address), 0, now, wire.bytes_out - wire.backlog)
             self._accounts[wire] = account
-            self._wires[account.household] += 1
+            self._wires[account.client_network] += 1
         elif abs(size - account.size) < COUNTED_FROM:
             return
         more = size - account.size
         account.size = wire.counted = size
         self.total += more
-        self._sizes[account.household] += more
+        self._sizes[account.client_network] += more
         if more > 0:
             self._enforce(account)
 
@@ -119,14 +119,14 @@ class Unread:
             return
         wire.counted = 0
         self.total -= account.size
-        self._sizes[account.household] -= account.size
-        self._wires[account.household] -= 1
-        if not self._wires[account.household]:
-            del self._wires[account.household], self._sizes[account.household]
+        self._sizes[account.client_network] -= account.size
+        self._wires[account.client_network] -= 1
+        if not self._wires[account.client_network]:
+            del self._wires[account.client_network], self._sizes[account.client_network]
 
     def _enforce(self, account: _Account) -> None:
         """Drop wires until the limits are kept."""
-        home = account.household
+        home = account.client_network
         while self._sizes[home] > self.share and self._wires[home] > 1 and account.address not in self._proxies:
             self._drop_slowest(home)
         while self.total > self.most and len(self._accounts) > 1:
@@ -142,6 +142,6 @@ class Unread:
             taken = wire.bytes_out - wire.backlog - account.taken
             return seconds < GRACE, taken / max(seconds, GRACE)
 
-        wire = min((wire for wire, account in self._accounts.items() if account.household == home), key=pace)
+        wire = min((wire for wire, account in self._accounts.items() if account.client_network == home), key=pace)
         self.forget(wire)
         wire.cut_off("unread")

@@ -32,7 +32,7 @@ class Wire(Incoming):
 
     Attributes:
         connected_at: when it began, in seconds of the loop's clock
-        keepsake: whatever the owner wants its next incarnation to find
+        upgrade: whatever the owner wants its next incarnation to find
     """
 
     __slots__ = (  # more attributes than CPython shares the names of (30) took 2 KiB a wire
@@ -40,14 +40,14 @@ class Wire(Incoming):
         "_peer_address",
         "_unwatch",
         "connected_at",
-        "keepsake",
+        "upgrade",
     )
 
     def __init__(self, host: WireHost[Wire], address: str) -> None:
         super().__init__(host, address)
         self._peer_address = address
         self.connected_at = 0.0
-        self.keepsake: Any = None
+        self.upgrade: Any = None
         self._admitted: str | None = None  # whose WebSocket it is, once it may be opened
         self._unwatch: Callable[[], None] | None = None
 

@@ -32,7 +32,7 @@ def past(reader: Reader, after: int = 0, until: int | None = None) -> list[tuple
     return found
 
 
-Placed = tuple[int, int, int, str]
+PixelChange = tuple[int, int, int, str]
 _PLACED = st.tuples(
     st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1), st.integers(0, 0xFFFFFF), st.sampled_from("abc")
 )
@@ -180,7 +180,7 @@ class StoreContract(ABC):
     def test_changes_are_found_by_place_and_painter_whatever_was_folded_and_indexed(self) -> None:
         @settings(max_examples=25)
         @given(log=_LOG, cells=st.none() | st.frozensets(st.integers(0, 5)), painter=st.sampled_from([None, *"abc"]))
-        def check(log: list[tuple[list[Placed], bool]], cells: frozenset[int] | None, painter: str | None) -> None:
+        def check(log: list[tuple[list[PixelChange], bool]], cells: frozenset[int] | None, painter: str | None) -> None:
             store = self.open_store()
             with closing(store.reader()) as reader:
                 everything: list[Change] = []

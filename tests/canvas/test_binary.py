@@ -20,8 +20,8 @@ from canvas.messages.values import (
     ClientPixels,
     ClientPixelUpdate,
     ClientSubscribe,
-    Coming,
-    Person,
+    PresenceChange,
+    User,
     Welcome,
 )
 from supervision.server.rate_limit import RateLimit
@@ -33,7 +33,7 @@ from tests.support.virtual_network import BinaryClient, VirtualPeer
 WIDTH, HEIGHT = 1000, 500
 U16 = st.integers(0, 0xFFFF)
 USER_IDS = st.text(max_size=60).filter(lambda text: len(text.encode()) <= 255)
-PEOPLE = st.builds(Person, USER_IDS, st.just("") | USER_IDS)
+PEOPLE = st.builds(User, USER_IDS, st.just("") | USER_IDS)
 
 
 def refusal(data: bytes) -> BadMessage:
@@ -219,8 +219,10 @@ def test_more_changes_than_a_message_holds_are_several() -> None:
     assert [one["seq"] for one in told(*messages)] == list(range(1, MAX_CHANGES + 3))
 
 
-@given(st.lists(st.builds(Coming, PEOPLE, st.booleans()), max_size=10), st.lists(st.tuples(USER_IDS, U16, U16)))
-def test_presence_and_cursors_are_understood(comings: list[Coming], cursors: list[tuple[str, int, int]]) -> None:
+@given(st.lists(st.builds(PresenceChange, PEOPLE, st.booleans()), max_size=10), st.lists(st.tuples(USER_IDS, U16, U16)))
+def test_presence_and_cursors_are_understood(
+    comings: list[PresenceChange], cursors: list[tuple[str, int, int]]
+) -> None:
     assert told(*BINARY.presence(comings).payloads) == [
         {
             "type": "user_joined" if coming.has_come else "user_left",

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from canvas.config import Config
-from canvas.listeners import MAX_DISMISSALS, OTHER_FILES, Room, make_room, policy_of
+from canvas.listeners import MAX_DISMISSALS, OTHER_FILES, Room, policy_of, raise_open_file_limit
 from protocol import Compression, Limits
 from supervision.server.addresses import Proxies
 
@@ -78,7 +78,7 @@ def test_process_takes_the_files_that_clients_need_and_says_so_if_it_cannot(
 ) -> None:
     limits[:] = soft, hard
     with capture_logs() as logs:
-        make_room(connections)
+        raise_open_file_limit(connections)
     assert limits == [raised, hard]
     told = [(log["event"], log["wanted"], log["max_connections"], log["open_files"]) for log in logs]
     expected = ("canopy.fewer_connections", connections, warned, raised)
@@ -93,5 +93,5 @@ def test_system_that_refuses_more_files_is_no_failure(limits: list[int], monkeyp
 
     monkeypatch.setattr(resource, "setrlimit", refuse)
     with capture_logs() as logs:
-        make_room(15_000)
+        raise_open_file_limit(15_000)
     assert [log["max_connections"] for log in logs] == [Room.of(1_024).connections]

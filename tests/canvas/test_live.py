@@ -368,16 +368,16 @@ async def test_newcomers_are_let_in_while_the_listener_crashes(tmp_path: Path) -
 async def test_visitor_whose_handler_always_crashes_is_closed_with_1011_and_neighbours_never_notice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from canvas.live.visitor import Visitor
+    from canvas.live.handler import CanvasHandler
 
-    received = Visitor.received
+    received = CanvasHandler.received
 
-    def crash_on_binary(visitor: Visitor, message: Any) -> None:
+    def crash_on_binary(visitor: CanvasHandler, message: Any) -> None:
         if isinstance(message.data, bytes):
             raise ZeroDivisionError("a bug that one message finds")
         received(visitor, message)
 
-    monkeypatch.setattr(Visitor, "received", crash_on_binary)
+    monkeypatch.setattr(CanvasHandler, "received", crash_on_binary)
     async with running(new_application(tmp_path)) as application:
         ann, bob = await WebSocketClient.open(application), await WebSocketClient.open(application)
         (painter,) = paint_together([bob])

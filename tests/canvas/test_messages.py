@@ -18,8 +18,8 @@ from canvas.messages.values import (
     ClientMessage,
     ClientPixelUpdate,
     ClientSubscribe,
-    Coming,
-    Person,
+    PresenceChange,
+    User,
     Welcome,
 )
 from protocol import SharedMessage
@@ -323,7 +323,7 @@ def test_refused_message_that_paints_nothing_keeps_its_id(message: dict[str, Any
 
 WELCOME = Welcome(
     user_id="abc123", width=1000, height=500, background=0xFFFFFF, epoch="e", seq=42, head=43, resumed=True,
-    users=[Person("abc123"), Person("def456", "Dee")], user_count=2, rules=Rules(rate_limit=RateLimit(100, 200)),
+    users=[User("abc123"), User("def456", "Dee")], user_count=2, rules=Rules(rate_limit=RateLimit(100, 200)),
 )  # fmt: skip
 FREE = {"read_only": False, "palette": None, "cooldown": None, "locked": []}
 
@@ -370,10 +370,11 @@ def test_changes_are_written_one_message_each_in_order() -> None:
 
 
 def test_presence_is_written_as_documented() -> None:
-    dee, other = Person("def456", "Dee"), Person("def456")
-    assert _told(JSON.presence([Coming(other, True)])) == {"type": "user_joined", "user_id": "def456"}
-    assert _told(JSON.presence([Coming(dee, True)])) == {"type": "user_joined", "user_id": "def456", "name": "Dee"}
-    assert _told(JSON.presence([Coming(dee, False)])) == {"type": "user_left", "user_id": "def456"}
+    dee, other = User("def456", "Dee"), User("def456")
+    assert _told(JSON.presence([PresenceChange(other, True)])) == {"type": "user_joined", "user_id": "def456"}
+    joined = {"type": "user_joined", "user_id": "def456", "name": "Dee"}
+    assert _told(JSON.presence([PresenceChange(dee, True)])) == joined
+    assert _told(JSON.presence([PresenceChange(dee, False)])) == {"type": "user_left", "user_id": "def456"}
     cursor = {"type": "cursor_moved", "x": 200, "y": 300, "user_id": "abc123"}
     assert _told(JSON.cursors([("abc123", 200, 300)])) == cursor
 

@@ -12,11 +12,11 @@ import pytest
 from actors import Ref, cast, whereis
 from actors.debug import force_exit, resume, suspend
 from actors.testing import quiet, settle
-from canvas.admin.people import own_target
+from canvas.admin.user_directory import own_target
 from canvas.board.area import Area
 from canvas.board.grid import Change
 from canvas.board.rules import Cooldown
-from canvas.live import guests
+from canvas.live import recent_users
 from canvas.live.canvas import Paint
 from protocol import Headers, Request
 from tests.canvas.test_presence import LONG, cookie_of, join_with
@@ -426,7 +426,7 @@ async def test_user_who_is_connected_is_banned_while_the_history_does_not_answer
 
 @simulated
 async def test_guest_is_forgotten_when_many_have_come_since(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guests, "REMEMBERED", 2)
+    monkeypatch.setattr(recent_users, "REMEMBERED", 2)
     async with simulation(tmp_path) as canvas:
         ann, bob = await canvas.join(), await canvas.join()
         cookie = cookie_of(ann)

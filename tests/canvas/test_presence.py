@@ -43,7 +43,7 @@ async def join_with(canvas: Simulation, cookie: str) -> VirtualClient:
     return client
 
 
-# Coming and going.
+# PresenceChange and going.
 
 
 @simulated
@@ -192,7 +192,7 @@ def test_everybody_knows_the_same_names_and_none_of_them_begins_like_an_id(visit
             welcome = {person.user_id: person.name for person in presence.come(viewers[-1])}
         elif viewers:
             presence.leave(viewers.pop())
-        news = presence.take_news()
+        news = presence.take_diff()
         assert news.user_count is None  # all are told of by name
         for coming in news.comings:
             assert coming.has_come or coming.person.user_id in told

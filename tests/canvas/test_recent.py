@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from canvas.board.grid import Change
 from canvas.live import recent_changes
-from canvas.live.recent_changes import Recent, latest
+from canvas.live.recent_changes import RecentChanges, latest
 
 RUN, REMEMBERED, ENCODED = 4, 12, 5
 
@@ -29,7 +29,7 @@ def seqs(some: object) -> list[int]:
 def test_recent_changes_are_those_that_the_canvas_had() -> None:
     @given(begin=st.integers(0, 9), loaded=st.integers(0, 20), sizes=st.lists(st.integers(1, 7), max_size=9))
     def check(begin: int, loaded: int, sizes: list[int]) -> None:
-        kept, last, ends = Recent(begin + loaded, changes(begin, loaded)), begin + loaded, []
+        kept, last, ends = RecentChanges(begin + loaded, changes(begin, loaded)), begin + loaded, []
         for size in [0, *sizes]:
             if size:
                 batch = kept.append(changes(last, size))

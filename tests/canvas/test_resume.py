@@ -15,7 +15,7 @@ from canvas.board.area import Area
 from canvas.board.grid import Change
 from canvas.live import broadcaster, recent_changes, snapshot_cache
 from canvas.live import canvas as canvas_module
-from canvas.live.recent_changes import Recent
+from canvas.live.recent_changes import RecentChanges
 from canvas.live.view import Phase, View
 from canvas.messages.json_codec import JSON, JsonCodec
 from protocol import SharedMessage
@@ -135,7 +135,7 @@ def test_nothing_is_believed_that_a_client_cannot_have_seen(
     whole = Area(0, 0, 9, 9)
     view = View(JSON, True, whole, shown=whole, epoch=epoch, seq=seq, phase=phase)
     last = [Change(0, 0, 0xFF0000, "ann", number) for number in range(91, 101)]
-    broadcaster.look_back(view, "ours", Recent(100, last))
+    broadcaster.look_back(view, "ours", RecentChanges(100, last))
     assert (view.seq, view.shown is not None) == (seen, is_shown and 100 - seq <= most)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from actors.debug import inspect, process_table
 from actors.shown import declared_by
-from canvas.live.visitor import Visitor
+from canvas.live.handler import CanvasHandler
 from tests.support.instance import simulation
 from tests.support.scenarios import simulated
 
@@ -23,6 +23,6 @@ async def test_all_that_the_actors_of_a_canvas_declare_safe_is_there_and_shown(t
         (visitor,) = [ref for ref in refs if ref.label.startswith("visitor")]
         seen = inspect(visitor)
         assert seen is not None
-        assert "<Visitor " in seen.state["_handler"].text
+        assert "<CanvasHandler " in seen.state["_handler"].text
         assert "_user_id='user1'" in seen.state["_handler"].text
-        assert declared_by(Visitor) <= set(Visitor.__slots__)
+        assert declared_by(CanvasHandler) <= set(CanvasHandler.__slots__)

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from actors import whereis
 from actors.debug import force_exit, resume, suspend
 from actors.testing import quiet, settle
-from canvas.store import SLOW_WRITE, Append, MemoryStore, Pace, Store, StoreServer, turn
+from canvas.store import SLOW_WRITE, Append, CommitPace, MemoryStore, Store, StoreServer, turn
 from canvas.store.turn import Turn
 from tests.console.test_metrics import scrape
 from tests.support.client import assert_same_canvas, paint_together
@@ -145,7 +145,7 @@ async def test_write_that_takes_long_is_seen_in_health_the_console_and_the_metri
             port = ann.application.sockets.port
             assert "slow_write" not in (await get(port, "/healthz")).body.decode()
             assert (await ann.get("store"))["values"]["write under way"]["amount"] == 0
-            patched.setattr(MemoryStore, "pace", lambda store: Pace(7.25, 2))
+            patched.setattr(MemoryStore, "pace", lambda store: CommitPace(7.25, 2))
             answer = await get(port, "/healthz")
             assert answer.status == 200
             assert b'"slow_write":7.2' in answer.body
@@ -159,13 +159,13 @@ async def test_write_that_takes_long_is_seen_in_health_the_console_and_the_metri
 def test_turn_tells_how_long_it_is_held_and_counts_and_logs_the_slow_ones() -> None:
     now = 0.0
     one = Turn(lambda: now)
-    assert one.pace() == Pace(0.0, 0)
+    assert one.pace() == CommitPace(0.0, 0)
     with capture_logs() as logs:
         for seconds, slow in ((1.0, 0), (SLOW_WRITE + 0.5, 1), (1.0, 1), (90.0, 2)):
             with one:
                 now += seconds
                 assert one.pace().seconds == seconds
-            assert one.pace() == Pace(0.0, slow)
+            assert one.pace() == CommitPace(0.0, slow)
     assert [(log["event"], log["seconds"]) for log in logs] == [
         ("store.slow_write", SLOW_WRITE + 0.5), ("store.slow_write", 90.0),
     ]  # fmt: skip

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from actors import call, cast, start
 from canvas.board.grid import Change
-from canvas.history.historian import AskPast, Historian
+from canvas.history.historian import AskPixelHistory, Historian
 from canvas.store import (
     About,
     Append,
@@ -501,7 +501,7 @@ async def test_start_reads_few_rows_however_quiet_the_canvas_was(
     for seq in range(1, 1001):
         cast(committing, Append([Change(seq, seq, seq, "ann", seq)], AT + seq, painter))
     assert (await call(committing, Load())).grid.seq == 1000
-    await call(history, AskPast(0, 0, 1))
+    await call(history, AskPixelHistory(0, 0, 1))
     with closing(store.reader()) as reader:
         assert reader.grid().seq == reader.replayed == 1000
     assert count_rows(store) <= 1000 / 10 + 20
@@ -528,21 +528,21 @@ async def test_history_of_an_earlier_version_is_indexed_between_the_questions(
         store.append(changes(10, after=10 * number), AT + number)
     with capture_logs() as logs:
         history = await start(Historian, store)
-        answer = await call(history, AskPast(0, 0, 1))
+        answer = await call(history, AskPixelHistory(0, 0, 1))
         assert isinstance(answer, StoreError)
         assert str(answer) == "the history is being indexed, 110 changes are left: ask again in a minute"
         for _ in range(20):
-            answer = await call(history, AskPast(0, 0, 1))
+            answer = await call(history, AskPixelHistory(0, 0, 1))
         assert [placed.seq for placed in answer.changes] == [97]
     assert indexed(store) == (120, 12)
     assert [event["event"] for event in logs if "index" in event["event"]] == ["store.indexing", "store.indexed"]
     store.append(changes(9, after=120), AT + 20)
     cast(history, LookForSnapshot())
-    assert [placed.seq for placed in (await call(history, AskPast(5, 1, 2))).changes] == [108, 84]
+    assert [placed.seq for placed in (await call(history, AskPixelHistory(5, 1, 2))).changes] == [108, 84]
     assert indexed(store) == (120, 12)
     store.append(changes(1, after=129), AT + 21)
     cast(history, LookForSnapshot())
-    await call(history, AskPast(0, 0, 1))
+    await call(history, AskPixelHistory(0, 0, 1))
     assert indexed(store) == (130, 13)
     store.close()
 

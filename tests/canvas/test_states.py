@@ -11,7 +11,7 @@ from actors.testing import run, settle
 from canvas.board.area import TILE, Area
 from canvas.board.grid import Grid, Tile
 from canvas.live import broadcaster, snapshot_cache
-from canvas.live.delivery import want_of
+from canvas.live.delivery import snapshot_key_of
 from canvas.live.held import Meter
 from canvas.live.room import Viewer
 from canvas.live.snapshot_cache import (
@@ -20,10 +20,10 @@ from canvas.live.snapshot_cache import (
     KEPT_FOR,
     LARGE_STATE,
     TAKING_TIME,
-    States,
+    SnapshotCache,
     most_bytes,
 )
-from canvas.live.snapshot_encoder import MAX_TILES, Encode, Encoder, Tiles, Want
+from canvas.live.snapshot_encoder import MAX_TILES, Encode, SnapshotEncoder, SnapshotKey, Tiles
 from canvas.live.view import View
 from canvas.messages.binary_codec import BINARY
 from canvas.messages.codec import Codec
@@ -37,7 +37,7 @@ STATE = BYTES_PER_PIXEL * WIDTH * HEIGHT
 """Bytes that a state of all of it takes at most."""
 
 
-class Spied(States):
+class Spied(SnapshotCache):
     """Remembers the states of the last broadcaster, and the most that they took."""
 
     newest: "Spied"
@@ -202,9 +202,9 @@ async def test_no_more_is_kept_than_may_be(tmp_path: Path, monkeypatch: pytest.M
 )
 def test_newcomer_is_given_an_older_state_only_if_it_is_large(size: int, age: int, is_given: bool) -> None:
     whole = Area(0, 0, WIDTH, HEIGHT)
-    made = States(whole, Meter("states", 1))
+    made = SnapshotCache(whole, Meter("states", 1))
     viewer = Viewer("ann", "", cast(Any, None), cast(Any, None), View(BINARY, True, whole))
-    made.keep(1_000, {want_of(viewer, whole): bytes(size)}, 0.0)
+    made.keep(1_000, {snapshot_key_of(viewer, whole): bytes(size)}, 0.0)
     assert (made.find(viewer, 1_000 + age) is not None) == is_given
     made.wait(viewer, 1_000)
     assert made.find(viewer, 1_000 + age) is not None  # made since it waits
@@ -218,19 +218,19 @@ def test_no_state_is_wanted_for_those_who_have_gone(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(snapshot_cache, "is_there", lambda viewer: viewer not in gone)
     wire = cast(Any, SimpleNamespace(address="192.0.2.1"))
     viewers = [Viewer("ann", "", cast(Any, None), wire, View(BINARY, True, Area(0, 0, 9, y))) for y in (1, 2, 3)]
-    made = States(whole, Meter("states", 1))
+    made = SnapshotCache(whole, Meter("states", 1))
     for viewer in viewers:
         made.wait(viewer, 7)
     gone.add(viewers[1])
-    wanted = made.take_wants(0.0)
-    assert list(wanted) == [want_of(viewers[0], whole), want_of(viewers[2], whole)]
+    wanted = made.take_keys(0.0)
+    assert list(wanted) == [snapshot_key_of(viewers[0], whole), snapshot_key_of(viewers[2], whole)]
     assert made.waiting == [viewers[0], viewers[2]]
     made.keep(7, dict.fromkeys(wanted, b""), 0.0)
     gone.update(viewers)
-    assert (made.take_wants(0.0), made.waiting) == ((), [])
+    assert (made.take_keys(0.0), made.waiting) == ((), [])
     gone.clear()
     made.wait(viewers[1], 7)  # those who have gone hold up nobody
-    assert list(made.take_wants(0.0)) == [want_of(viewers[1], whole)]
+    assert list(made.take_keys(0.0)) == [snapshot_key_of(viewers[1], whole)]
 
 
 @pytest.mark.parametrize(
@@ -240,10 +240,10 @@ def test_no_state_is_wanted_for_those_who_have_gone(monkeypatch: pytest.MonkeyPa
 def test_no_state_takes_more_than_the_room_that_is_made_for_it(codec: Codec, part: Area | None) -> None:
     colors = np.random.default_rng(1).integers(0, 0xFFFFFF, (1_200, 1_400), dtype=np.uint32)
     grid = Grid.restored(1_400, 1_200, 0xFFFFFF, 10**15, (colors[y : y + TILE] for y in range(0, 1_200, TILE)))
-    want = Want(codec, part, None, None)
+    want = SnapshotKey(codec, part, None, None)
 
     async def encode() -> bytes | None:
-        encoder = Encoder()
+        encoder = SnapshotEncoder()
         encoder.init(Meter("tiles", MAX_TILES))
         return encoder._frames(Encode(grid, "e" * 16, (want,), "nobody"), want)
 

@@ -11,7 +11,7 @@ from actors.debug import force_exit
 from actors.testing import quiet, settle
 from canvas.board.area import Area
 from canvas.board.grid import Change
-from canvas.history.historian import AskPast, AskUndo, Historian, Past
+from canvas.history.historian import AskPixelHistory, AskRollbackPlan, Historian, PixelHistory
 from canvas.live.canvas import LOAD_AGAIN, GetPicture, GetStatus, Paint, Restore
 from canvas.store import LookForSnapshot, StoreError, UnusableStore
 from canvas.web.images import Images
@@ -23,7 +23,7 @@ from tests.support.virtual_network import VirtualClient
 
 RED, GREEN = "#FF0000", "#00FF00"
 ERRORS = (StoreError("unable to open database file"), UnusableStore("canvas.db cannot be opened: disk I/O error"))
-QUESTIONS = (AskPast(1, 1, 9), AskUndo(None, Area(0, 0, 9, 9), None, None))
+QUESTIONS = (AskPixelHistory(1, 1, 9), AskRollbackPlan(None, Area(0, 0, 9, 9), None, None))
 
 
 class UnreadableStore(FailingStore):
@@ -68,7 +68,7 @@ async def test_question_to_a_past_that_cannot_be_read_is_answered_and_restarts_n
         await ann.until(lambda: ann.screen.pixels == {(1, 1): RED, (2, 1): GREEN})
         store.error = None
         past = await call("history", QUESTIONS[0])
-        assert isinstance(past, Past)
+        assert isinstance(past, PixelHistory)
         assert [change.seq for change in past.changes] == [1]
         assert await tree(canvas) == before
         assert ann.closed is None
@@ -158,4 +158,4 @@ async def test_what_answers_questions_may_crash_without_end_and_restarts_nothing
         assert ann.closed is None
         await settle(30.0)
         await mended(canvas.application)
-        assert isinstance(await call("history", QUESTIONS[0]), Past)
+        assert isinstance(await call("history", QUESTIONS[0]), PixelHistory)

@@ -14,7 +14,7 @@ from actors import CallExit, GenServer, call, start
 from actors.debug import resume, suspend
 from actors.testing import quiet, settle
 from canvas.board.grid import Change
-from canvas.history.historian import AskPast, AskUndo, Historian, Past, ToUndo
+from canvas.history.historian import AskPixelHistory, AskRollbackPlan, Historian, PixelHistory, PlannedRollback
 from canvas.live.room import Room
 from canvas.live.waiting import Waiting
 from canvas.store import MemoryStore
@@ -115,7 +115,7 @@ async def test_history_is_not_read_for_those_who_have_left() -> None:
     await quiet()
     before = store.readers
     suspend("history")
-    questions = (AskPast(0, 0, 1), AskUndo("ann", None, None, None))
+    questions = (AskPixelHistory(0, 0, 1), AskRollbackPlan("ann", None, None, None))
     asked = [asyncio.ensure_future(call("history", question, timeout=1.0)) for question in questions]
     await settle(2.0)
     for each in asked:
@@ -127,7 +127,7 @@ async def test_history_is_not_read_for_those_who_have_left() -> None:
     await quiet()
     resume("history")
     answer = await call("history", questions[0])
-    assert isinstance(answer, Past)
+    assert isinstance(answer, PixelHistory)
     assert store.readers == before + 1
 
 
@@ -135,12 +135,12 @@ async def test_history_is_not_read_for_those_who_have_left() -> None:
 async def test_rollback_whose_caller_leaves_reads_no_further() -> None:
     store = Counting()
     await start(Historian, store, name="history")
-    question = AskUndo(None, None, None, None)
+    question = AskRollbackPlan(None, None, None, None)
     store.leaving = asyncio.ensure_future(call("history", question, timeout=None))
     await settle(1.0)
     assert store.leaving.cancelled()
     assert store.tiles == 1
     store.leaving = None
     answer = await call("history", question)
-    assert isinstance(answer, ToUndo)
+    assert isinstance(answer, PlannedRollback)
     assert (answer.undoing.changes, store.tiles) == (4, 5)

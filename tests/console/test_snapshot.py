@@ -19,11 +19,11 @@ from registry import Keys, Registry, Table
 from supervision import DynamicSupervisor, Restart, child, start_dynamic_child, terminate_child, which_children
 from supervision.console.api.encoding import encode_tree, to_json
 from supervision.console.api.live import MAX_STARTED, Audience, LiveHandler
-from supervision.console.api.principals import Access, Visitor
+from supervision.console.api.principals import Access, Principal
 from supervision.console.api.sampler import Sampler
 from supervision.console.inspection.model.actors import Actor, Node
 from supervision.console.inspection.paging import CHUNK, SLICE, Look, Looks
-from supervision.console.inspection.samples import ATTENTION, BEAT, BEATS_PER_SAMPLE, KEPT, History
+from supervision.console.inspection.samples import ATTENTION, BEAT, BEATS_PER_SAMPLE, KEPT, Samples
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tracing import Traces
@@ -65,7 +65,7 @@ async def pool(kit: Kit, count: int) -> tuple[Ref, Snapshot]:
     )
     for number in range(count):
         await start_dynamic_child(top, number)
-    return top, Snapshot(Sources("test", lambda: top, clock=Clock(), wall_clock=lambda: 1_700_000_000.0), History())
+    return top, Snapshot(Sources("test", lambda: top, clock=Clock(), wall_clock=lambda: 1_700_000_000.0), Samples())
 
 
 def glance(snapshot: Snapshot) -> Look:
@@ -401,7 +401,7 @@ class Viewer(GenServer):
     def init(self, audience: Audience) -> None:
         self.wire = SimpleNamespace(is_congested=False)
         self.told: list[dict[str, Any]] = []
-        self._handler = LiveHandler(cast_to(Connection, self), audience, Visitor(Access.LOOK, "a test"))
+        self._handler = LiveHandler(cast_to(Connection, self), audience, Principal(Access.LOOK, "a test"))
         self._handler.opened()
 
     def send_text(self, data: bytes) -> None:

@@ -21,7 +21,7 @@ class Clerk(GenServer):
         pass
 
 
-class Told:
+class ActionResult:
     """Keeps what is told."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Told:
 
 
 async def test_trace_ends_when_its_time_is_over(kit: Kit) -> None:
-    clerk, told = await kit.start_supervised(Clerk), Told()
+    clerk, told = await kit.start_supervised(Clerk), ActionResult()
     trace = Traces(told).begin(clerk, 100, 10.0, "ann")
     await asyncio.sleep(9.9)
     assert await call(clerk, 1) == 1
@@ -48,7 +48,7 @@ async def test_trace_ends_when_its_time_is_over(kit: Kit) -> None:
 
 
 async def test_trace_of_too_many_messages_ends_at_once(kit: Kit) -> None:
-    clerk, told = await kit.start_supervised(Clerk), Told()
+    clerk, told = await kit.start_supervised(Clerk), ActionResult()
     trace = Traces(told).begin(clerk, 1_000, 60.0, "ann")
     for number in range(MAX_RATE + 50):
         clerk.tell(number)
@@ -58,7 +58,7 @@ async def test_trace_of_too_many_messages_ends_at_once(kit: Kit) -> None:
 
 
 async def test_trace_below_the_rate_goes_on(kit: Kit) -> None:
-    clerk, told = await kit.start_supervised(Clerk), Told()
+    clerk, told = await kit.start_supervised(Clerk), ActionResult()
     trace = Traces(told).begin(clerk, 1_000, 60.0, "ann")
     for _ in range(3):
         for number in range(MAX_RATE - 1):
@@ -71,7 +71,7 @@ async def test_trace_below_the_rate_goes_on(kit: Kit) -> None:
 async def test_trace_ends_with_its_actor(kit: Kit) -> None:
     kit.expect_crash("Clerk")
     clerk: Ref = await start(Clerk)
-    told = Told()
+    told = ActionResult()
     trace = Traces(told).begin(clerk, 100, 10.0, "ann")
     ended = down(clerk)
     clerk.stop(block=False, reason="fed up")
@@ -81,7 +81,7 @@ async def test_trace_ends_with_its_actor(kit: Kit) -> None:
 
 
 async def test_second_trace_replaces_the_first(kit: Kit) -> None:
-    clerk, told = await kit.start_supervised(Clerk), Told()
+    clerk, told = await kit.start_supervised(Clerk), ActionResult()
     traces = Traces(told)
     first = traces.begin(clerk, 100, 10.0, "ann")
     second = traces.begin(clerk, 100, 10.0, "ann")
@@ -96,7 +96,7 @@ async def test_second_trace_replaces_the_first(kit: Kit) -> None:
 
 async def test_traces_are_bounded(kit: Kit) -> None:
     clerks = [await kit.start_supervised(Clerk) for _ in range(KEPT + 1)]
-    traces = Traces(Told())
+    traces = Traces(ActionResult())
     begun = [traces.begin(clerk, 100, 10.0, "ann") for clerk in clerks]
     assert [trace.ended for trace in begun[:2]] == ["too many traces", None]
     assert info(clerks[0]) is not None

@@ -18,8 +18,8 @@ from canvas.messages.values import (
     ClientPixels,
     ClientPixelUpdate,
     ClientSubscribe,
-    Coming,
-    Person,
+    PresenceChange,
+    User,
     Welcome,
 )
 from protocol import SharedMessage
@@ -32,7 +32,7 @@ EXAMPLE = re.compile(r"^    ((?:[0-9a-f]{2} ?)+)$", re.MULTILINE)
 SECTIONS = {name: (int(code, 16), text) for name, code, text in SECTION.findall(PAGE)}
 NUMBERS = {"u8": "<B", "u16": "<H", "u32": "<I", "u64": "<Q", "f64": "<d"}
 
-ANN, BOB = Person("77aa", "Ann"), Person("5f0c")
+ANN, BOB = User("77aa", "Ann"), User("5f0c")
 RULES = Rules(rate_limit=RateLimit(100, 200))
 WELCOME = Welcome("5f0c", 1000, 1000, 0xFFFFFF, "9b2f", 42, 45, True, [BOB, ANN], 2, RULES)
 CHANGES = [Change(100, 150, 0xFF0000, "5f0c", 43), Change(101, 150, 0xFF00, "77aa", 45)]
@@ -50,7 +50,7 @@ WRITTEN = {
     "welcome": payload(BINARY.welcome(WELCOME)),
     "snapshot": encode_snapshot(42, Area(0, 0, 1000, 1000), [(5, b"\x78\x9c")], is_whole=True),
     "changes": payload(BINARY.changes(CHANGES, 42)),
-    "presence": payload(BINARY.presence([Coming(ANN, True), Coming(Person("12ab"), False)])),
+    "presence": payload(BINARY.presence([PresenceChange(ANN, True), PresenceChange(User("12ab"), False)])),
     "cursors": payload(BINARY.cursors([("5f0c", 200, 300)])),
     "error": payload(BINARY.error(BadMessage("out_of_bounds", "x must be within 0..999, got 1000", "x"))),
     "user_count": payload(BINARY.user_count(5_000)),

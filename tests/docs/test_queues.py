@@ -10,7 +10,8 @@ import pytest
 from actors.debug import HIGH_WATER, REMEMBERED
 from actors.stderr import MAX_WAITING
 from canvas.application import QUESTIONS
-from canvas.live import canvas, guests, recent_changes, snapshot_cache
+from canvas.live import canvas, recent_changes, snapshot_cache
+from canvas.live import recent_users as guests
 from canvas.live.snapshot_cache import KEPT_BYTES, MAX_BYTES
 from canvas.live.snapshot_encoder import MAX_TILES
 from canvas.store import sqlite

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supervision.server.addresses import LOCAL, Proxies, household, plain_address
+from supervision.server.addresses import LOCAL, Proxies, client_network, plain_address
 
 NGINX = Proxies.parse(["127.0.0.1", "10.0.0.0/8", "fd00::/8"])
 
@@ -61,7 +61,7 @@ def test_what_is_no_network_is_no_proxy(text: str) -> None:
     ],
 )
 def test_subscriber_counts_once_whatever_address_of_theirs_they_use(address: str, counts_as: str) -> None:
-    assert household(address) == counts_as
+    assert client_network(address) == counts_as
 
 
 @pytest.mark.parametrize(

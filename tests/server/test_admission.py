@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from actors.testing import settle
 from protocol import Request, Response
 from supervision.server import Policy, Proxies, Refusal, Sockets, WebSocket
-from supervision.server.addresses import household
+from supervision.server.addresses import client_network
 from supervision.server.admission import PAGE, RETRY_AFTER, Admission, Strangers
 from tests.server.test_drainer import Listener
 from tests.support.instance import ServerSimulation, simulated_server
@@ -95,7 +95,7 @@ def test_stranger_that_makes_room_is_the_oldest_of_those_who_are_most(arrivals: 
             del present[number]
         else:
             strangers.add(number, address)
-            present[number] = household(address)
+            present[number] = client_network(address)
         assert len(strangers) == len(present)
     while present:
         households = list(present.values())

@@ -9,7 +9,7 @@ import pytest
 
 from actors.testing import run, settle
 from protocol import Opcode, Request, Response, encode_frame
-from supervision.server.addresses import Proxies, household
+from supervision.server.addresses import Proxies, client_network
 from supervision.server.outgoing import Outgoing
 from supervision.server.unread import COUNTED_FROM, GRACE, Unread
 from tests.server.test_connection import Aviary, get, greeted
@@ -64,18 +64,18 @@ def test_limits_hold_and_nobody_is_dropped_for_another_address(seed: int) -> Non
             peers = [each for each in peers if not each.dropped]
             sizes = Counter[str]()
             for each in peers:
-                sizes[household(each.address)] += each.counted
+                sizes[client_network(each.address)] += each.counted
             assert books.total == sizes.total()
             assert books.largest == max(sizes.values(), default=0)
             assert books.total <= MOST or sum(each.counted > 0 for each in peers) == 1
             for home, size in sizes.items():
-                counted = sum(each.counted > 0 for each in peers if household(each.address) == home)
+                counted = sum(each.counted > 0 for each in peers if client_network(each.address) == home)
                 assert size <= SHARE or counted == 1 or home == PROXY
             for each in dropped:
                 assert each.dropped == "unread"
                 assert each.counted == 0
-                home = household(each.address)
-                now = sizes[home] + sum(other.backlog for other in dropped if household(other.address) == home)
+                home = client_network(each.address)
+                now = sizes[home] + sum(other.backlog for other in dropped if client_network(other.address) == home)
                 now += COUNTED_FROM * len(dropped)  # a small change is not counted
                 assert now > SHARE or now >= max(sizes.values(), default=0)
         for peer in peers:

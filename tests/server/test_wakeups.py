@@ -40,7 +40,7 @@ class Writer:
     def _go_on(self) -> None:
         while self._waiting:
             if self.wire.is_congested:
-                self.wire.when_drained(self._go_on)
+                self.wire.when_writable(self._go_on)
                 return
             self.wire.send_text(self._waiting.pop(0))
 

@@ -375,7 +375,7 @@ class Model:
             self.owner = await Probe.begin()
             self.wire.adopt(self.owner.ref)
         while self.taken < self.sent:
-            assert self.take() or self.wire.events or self.wire._unheard, "something was lost"
+            assert self.take() or self.wire.events or self.wire._unparsed, "something was lost"
             await settle(0.001)
         await self.check()
         await kill(self.owner.ref)

@@ -34,10 +34,10 @@ class Heir(GenServer):
     def checkpoint(self) -> int:
         return self.count
 
-    def restore(self, carried: int) -> None:
-        if carried == 13:
+    def restore(self, checkpoint: int) -> None:
+        if checkpoint == 13:
             raise ValueError("poison")
-        self.count = carried
+        self.count = checkpoint
 
     def handle_cast(self, request: Any) -> Any:
         if isinstance(request, Stop):
@@ -201,7 +201,7 @@ async def test_a_temporary_child_leaves_nothing_to_anybody() -> None:
 @simulated
 async def test_a_process_that_checkpoints_nothing_restores_nothing() -> None:
     class Plain(GenServer):
-        def restore(self, carried: Any) -> None:
+        def restore(self, checkpoint: Any) -> None:
             raise AssertionError("there is nothing to restore")
 
     await start(Supervisor, [child(Plain, name="h")])
@@ -220,8 +220,8 @@ async def test_a_state_machine_may_go_on_in_the_state_it_was_in() -> None:
         def checkpoint(self) -> Any:
             return self.state
 
-        def restore(self, carried: Any) -> Next:
-            return Next(carried)
+        def restore(self, checkpoint: Any) -> Next:
+            return Next(checkpoint)
 
         def off(self, event: Event) -> Any:
             return Next("on") if isinstance(event, Cast) else self.handle_event(event, self.state)
@@ -248,8 +248,8 @@ async def test_neither_a_checkpoint_nor_its_restoring_may_wait() -> None:
             return self.count
 
     class WaitsLater(Heir):
-        async def restore(self, carried: int) -> None:  # type: ignore[override]
-            self.count = carried
+        async def restore(self, checkpoint: int) -> None:  # type: ignore[override]
+            self.count = checkpoint
 
     for kind in (Waits, WaitsLater):
         supervisor = await start(Supervisor, [child(kind, [], id="h", name="h")], intensity=5)

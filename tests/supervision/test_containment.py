@@ -600,8 +600,8 @@ class Heir(GenServer):
     def checkpoint(self) -> int:
         return 6
 
-    def restore(self, carried: int) -> None:
-        self.number = carried
+    def restore(self, checkpoint: int) -> None:
+        self.number = checkpoint
 
     def handle_call(self, request: Any, from_: Call) -> int:
         return self.number

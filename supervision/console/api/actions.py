@@ -16,7 +16,7 @@ from supervision.base import child_of
 from supervision.console.api.audit import Attempt, Audit
 from supervision.console.api.extensions import Extensions
 from supervision.console.inspection.model.actors import StateText
-from supervision.console.inspection.model.session import Done
+from supervision.console.inspection.model.session import ActionOutcome
 from supervision.console.inspection.model.traces import TraceState
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.tracing import MAX_LINES, MAX_SECONDS, Trace, Traces
@@ -51,7 +51,7 @@ class Actions:
 
     # Actors.
 
-    async def exit(self, attempt: Attempt, ref: Ref, reason: Reason) -> Done:
+    async def exit(self, attempt: Attempt, ref: Ref, reason: Reason) -> ActionOutcome:
         """End an actor: as if it had crashed, by an order to shut down, or by `KILL`."""
         ends: dict[str, Callable[[], object]] = {
             "crash": lambda: self._crash(ref, attempt.who),
@@ -60,16 +60,16 @@ class Actions:
         }
         return await self._on_actor(attempt, reason, ref, ends[reason], self._not_root)
 
-    async def restart(self, attempt: Attempt, ref: Ref) -> Done:
+    async def restart(self, attempt: Attempt, ref: Ref) -> ActionOutcome:
         """End an actor so that its supervisor starts another in its place."""
         do = partial(force_exit, ref, RESTART)
         return await self._on_actor(attempt, "restart", ref, do, self._not_root, _is_restarted)
 
-    async def suspend(self, attempt: Attempt, ref: Ref) -> Done:
+    async def suspend(self, attempt: Attempt, ref: Ref) -> ActionOutcome:
         """Let an actor handle nothing but orders to stop."""
         return await self._on_actor(attempt, "suspend", ref, lambda: suspend(ref), self._not_ours)
 
-    async def resume(self, attempt: Attempt, ref: Ref) -> Done:
+    async def resume(self, attempt: Attempt, ref: Ref) -> ActionOutcome:
         """Let a suspended actor go on."""
         return await self._on_actor(attempt, "resume", ref, lambda: resume(ref))
 
@@ -104,29 +104,29 @@ class Actions:
 
     # Connections.
 
-    async def disconnect(self, attempt: Attempt, id: str, wire: Wire) -> Done:
+    async def disconnect(self, attempt: Attempt, id: str, wire: Wire) -> ActionOutcome:
         """Say goodbye to a client."""
         await self._do(attempt, "disconnect", f"connection {id} {wire.peer}", lambda: _disconnect(wire))
-        return Done("disconnect", detail=id)
+        return ActionOutcome("disconnect", detail=id)
 
     # The application.
 
-    async def drain(self, attempt: Attempt) -> Done:
+    async def drain(self, attempt: Attempt) -> ActionOutcome:
         """Let nobody in any more, and say goodbye to those who are there."""
         if self._extensions.drain is None:
             raise HttpError(501, "this application cannot drain")
         pending = await self._do(attempt, "drain", self._snapshot.sources.application, self._extensions.drain)
         if isawaitable(pending):
             await pending
-        return Done("drain")
+        return ActionOutcome("drain")
 
-    async def set_log_level(self, attempt: Attempt, level: str) -> Done:
+    async def set_log_level(self, attempt: Attempt, level: str) -> ActionOutcome:
         """Log from this level on."""
         set_level = self._extensions.set_log_level
         if set_level is None:
             raise HttpError(501, "this application cannot change its log level")
         await self._do(attempt, "set log level", level, lambda: set_level(level))
-        return Done("set log level", detail=level)
+        return ActionOutcome("set log level", detail=level)
 
     # Private.
 
@@ -150,7 +150,7 @@ class Actions:
 
     async def _on_actor(
         self, attempt: Attempt, action: str, ref: Ref, do: Callable[[], object], *checks: Callable[[Ref], None]
-    ) -> Done:
+    ) -> ActionOutcome:
         label = ref.label
         attempt.describe(action, repr(ref))
         for check in checks:
@@ -159,7 +159,7 @@ class Actions:
         if not ref.is_alive():
             raise HttpError(404, f"{label} has ended meanwhile")
         do()
-        return Done(action, str(ref.id), label)
+        return ActionOutcome(action, str(ref.id), label)
 
     async def _do(self, attempt: Attempt, action: str, target: str, do: Callable[[], Any]) -> Any:
         attempt.describe(action, target)

@@ -10,7 +10,7 @@ from actors import ExitReason, Ref, watch
 from actors.debug import process_table
 from protocol import Binary, CloseCode, Text
 from supervision.console.api.encoding import to_json
-from supervision.console.api.principals import Visitor
+from supervision.console.api.principals import Principal
 from supervision.console.inspection.model.live import Live
 from supervision.console.inspection.model.traces import TraceLine
 from supervision.console.inspection.snapshot import Snapshot
@@ -52,13 +52,13 @@ class Audience:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._viewers: dict[Ref, Visitor] = {}
+        self._viewers: dict[Ref, Principal] = {}
         self._known: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._viewers)
 
-    def join(self, ref: Ref, visitor: Visitor) -> None:
+    def join(self, ref: Ref, visitor: Principal) -> None:
         """Tell the connection of a visitor from now on, until it ends."""
         self._known = self._known or set(process_table())
         self._viewers[ref] = visitor
@@ -108,7 +108,7 @@ class Audience:
 class LiveHandler:
     """The handler of one such WebSocket."""
 
-    def __init__(self, connection: Connection, audience: Audience, visitor: Visitor) -> None:
+    def __init__(self, connection: Connection, audience: Audience, visitor: Principal) -> None:
         self._connection = connection
         self._audience = audience
         self._visitor = visitor

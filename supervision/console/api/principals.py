@@ -62,7 +62,7 @@ OWNER = Grant(Access.ADMINISTER, "a one-time code")
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
+class Principal:
     """Who asks.
 
     Attributes:

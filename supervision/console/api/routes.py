@@ -19,7 +19,7 @@ from supervision.console.api.live import Audience, LiveHandler
 from supervision.console.api.metrics import CONTENT_TYPE, Metrics
 from supervision.console.api.openapi import document
 from supervision.console.api.principals import CODE_LIFE, Access, Grant
-from supervision.console.api.routing import Asked, Handler, Parameter, Route
+from supervision.console.api.routing import ApiRequest, Handler, Parameter, Route
 from supervision.console.inspection.model.actors import Actor, ActorDetails, ActorPage, Crashed, Node, StateText
 from supervision.console.inspection.model.connections import ConnectionPage, ConnectionRow
 from supervision.console.inspection.model.crashes import CrashDetails, CrashPage
@@ -27,10 +27,10 @@ from supervision.console.inspection.model.forms import Form
 from supervision.console.inspection.model.names import EntryPage, TopicPage
 from supervision.console.inspection.model.overview import HistoryPage, Overview
 from supervision.console.inspection.model.pages import PageContent, PageLink, PageLinks, StoreState
-from supervision.console.inspection.model.session import Done, Link, Session
+from supervision.console.inspection.model.session import ActionOutcome, Link, Session
 from supervision.console.inspection.model.traces import TraceState
 from supervision.console.inspection.paging import Look
-from supervision.console.inspection.samples import BEAT, BEATS_PER_SAMPLE, History
+from supervision.console.inspection.samples import BEAT, BEATS_PER_SAMPLE, Samples
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tracing import Trace, Traces
@@ -102,7 +102,7 @@ class Api:
     def __init__(
         self,
         snapshot: Snapshot,
-        history: History,
+        history: Samples,
         audience: Audience,
         traces: Traces,
         actions: Actions,
@@ -152,11 +152,11 @@ class Api:
         yield get(f"{v1}/actors", "The living actors, as a table.", sliced(self._actors), ActorPage, parameters=rows)
         yield get(actor, "One actor.", self._actor, ActorDetails)
         yield post(f"{actor}/state", "Its attributes; audited, so no GET.", self._state, StateText)
-        yield post(f"{actor}/exit", "End an actor.", self._exit, Done, body=ExitBody)
+        yield post(f"{actor}/exit", "End an actor.", self._exit, ActionOutcome, body=ExitBody)
         yield post(f"{actor}/crash", "End an actor as if it had crashed.", self._crash, Crashed)
-        yield post(f"{actor}/restart", "Have its supervisor start it anew.", self._restart, Done)
-        yield post(f"{actor}/suspend", "Let it handle nothing until it is resumed.", self._suspend, Done)
-        yield post(f"{actor}/resume", "Let it go on.", self._resume, Done)
+        yield post(f"{actor}/restart", "Have its supervisor start it anew.", self._restart, ActionOutcome)
+        yield post(f"{actor}/suspend", "Let it handle nothing until it is resumed.", self._suspend, ActionOutcome)
+        yield post(f"{actor}/resume", "Let it go on.", self._resume, ActionOutcome)
         trace = f"{actor}/trace"
         yield get(trace, "The last trace of an actor.", self._trace, TraceState, access=Access.ADMINISTER)
         yield post(trace, "Trace its messages and replies.", self._begin_trace, TraceState, body=TraceBody)
@@ -169,7 +169,7 @@ class Api:
         )
         yield get(f"{v1}/connections", "The connections.", sliced(self._connections), ConnectionPage, parameters=wires)
         yield get(connection, "One connection.", self._connection, ConnectionRow)
-        yield moderate(f"{connection}/disconnect", "Say goodbye to a client.", self._disconnect, Done)
+        yield moderate(f"{connection}/disconnect", "Say goodbye to a client.", self._disconnect, ActionOutcome)
         table = Parameter("table", "Only those of this table of the registry; `.` for the kernel's own names.", None)
         yield get(f"{v1}/names", "Who holds which name.", sliced(self._names), EntryPage, parameters=(table, *_PAGING))
         yield get(f"{v1}/topics", "How many are in which topic.", sliced(self._topics), TopicPage, parameters=_PAGING)
@@ -178,15 +178,15 @@ class Api:
         yield get(f"{v1}/store", "What is kept, and how.", self._store, StoreState)
         yield get(f"{v1}/pages", "The pages of the application.", self._pages, PageLinks)
         yield get(f"{v1}/pages/{{id}}", "One of them.", self._page, PageContent, parameters=_PAGING)
-        yield post(f"{v1}/drain", "Say goodbye to everybody.", self._drain, Done)
+        yield post(f"{v1}/drain", "Say goodbye to everybody.", self._drain, ActionOutcome)
         yield post(f"{v1}/links", "Make a link that logs in once.", self._make_link, Link, body=LinkBody)
-        yield post(f"{v1}/log-level", "Log from this level on.", self._set_log_level, Done, body=LogLevelBody)
+        yield post(f"{v1}/log-level", "Log from this level on.", self._set_log_level, ActionOutcome, body=LogLevelBody)
         yield get("/metrics", "For Prometheus.", sliced(self._scrape), None)
 
-    def _sliced(self, handler: Callable[[Asked, Look], Any]) -> Handler:
+    def _sliced(self, handler: Callable[[ApiRequest, Look], Any]) -> Handler:
         """Answer in slices of the time that who asks has; to encode the answer is a part of it."""
 
-        async def answer(asked: Asked) -> Response:
+        async def answer(asked: ApiRequest) -> Response:
             async with self._snapshot.looks.turn(asked.visitor.holder) as look:
                 value = handler(asked, look)
                 return json_answer(await value if inspect.isawaitable(value) else value)
@@ -195,10 +195,10 @@ class Api:
 
     # The system.
 
-    def _openapi(self, _: Asked) -> Response:
+    def _openapi(self, _: ApiRequest) -> Response:
         return json_response(self._document)
 
-    def _session(self, asked: Asked) -> Session:
+    def _session(self, asked: ApiRequest) -> Session:
         extensions, access = self._extensions, asked.visitor.access
         optional = {"drain": extensions.drain, "log-level": extensions.set_log_level}
         return Session(
@@ -219,22 +219,22 @@ class Api:
         wanted = form.method, f"/api/v1/{form.path}"
         return next(route.access for route in self.routes if (route.method, route.path) == wanted)
 
-    def _overview(self, _: Asked, __: Look) -> Overview:
+    def _overview(self, _: ApiRequest, __: Look) -> Overview:
         return self._snapshot.overview()
 
-    def _history_page(self, _: Asked) -> HistoryPage:
+    def _history_page(self, _: ApiRequest) -> HistoryPage:
         return HistoryPage(BEAT * BEATS_PER_SAMPLE, list(self._history.samples))
 
-    def _live(self, asked: Asked) -> WebSocket:
+    def _live(self, asked: ApiRequest) -> WebSocket:
         self._look()
         return WebSocket(partial(LiveHandler, audience=self._audience, visitor=asked.visitor), label="console viewer")
 
-    def _scrape(self, _: Asked, __: Look) -> Response:
+    def _scrape(self, _: ApiRequest, __: Look) -> Response:
         return Response(200, (("Content-Type", CONTENT_TYPE),), self._metrics.text())
 
     # Actors.
 
-    async def _tree(self, asked: Asked, look: Look) -> Response:
+    async def _tree(self, asked: ApiRequest, look: Look) -> Response:
         query = asked.query
         root = _find(query["ref"]) if query["ref"] else None
         top = await self._snapshot.tree(
@@ -244,7 +244,7 @@ class Api:
             raise HttpError(503, "the application is stopping, or the actor has ended meanwhile")
         return json_response(await encode_tree(look, top))
 
-    async def _actors(self, asked: Asked, look: Look) -> ActorPage:
+    async def _actors(self, asked: ApiRequest, look: Look) -> ActorPage:
         self._look()
         query = asked.query
         return await self._snapshot.actors(
@@ -258,51 +258,51 @@ class Api:
             limit=query["limit"],
         )
 
-    def _actor(self, asked: Asked) -> ActorDetails:
+    def _actor(self, asked: ApiRequest) -> ActorDetails:
         self._look()
         found = self._snapshot.actor(_actor_of(asked), shows_values=asked.shows_values)
         assert found is not None, "it was alive a moment ago, and nobody ran since"
         return found
 
-    async def _state(self, asked: Asked) -> StateText:
+    async def _state(self, asked: ApiRequest) -> StateText:
         return await self._actions.state(asked.attempt, _actor_of(asked))
 
-    async def _exit(self, asked: Asked) -> Done:
+    async def _exit(self, asked: ApiRequest) -> ActionOutcome:
         return await self._actions.exit(asked.attempt, _actor_of(asked), asked.body(ExitBody).reason)
 
-    async def _crash(self, asked: Asked) -> Crashed:
+    async def _crash(self, asked: ApiRequest) -> Crashed:
         ref = _actor_of(asked)
         await self._actions.exit(asked.attempt, ref, "crash")
         return Crashed(str(ref.id), ref.label)
 
-    async def _restart(self, asked: Asked) -> Done:
+    async def _restart(self, asked: ApiRequest) -> ActionOutcome:
         return await self._actions.restart(asked.attempt, _actor_of(asked))
 
-    async def _suspend(self, asked: Asked) -> Done:
+    async def _suspend(self, asked: ApiRequest) -> ActionOutcome:
         return await self._actions.suspend(asked.attempt, _actor_of(asked))
 
-    async def _resume(self, asked: Asked) -> Done:
+    async def _resume(self, asked: ApiRequest) -> ActionOutcome:
         return await self._actions.resume(asked.attempt, _actor_of(asked))
 
-    async def _trace(self, asked: Asked) -> TraceState:
+    async def _trace(self, asked: ApiRequest) -> TraceState:
         return await self._actions.read_trace(asked.attempt, self._traced(asked))
 
-    def _traced(self, asked: Asked) -> Trace:
+    def _traced(self, asked: ApiRequest) -> Trace:
         found = self._traces.find(asked.path["ref"])
         if found is None:
             raise HttpError(404, f"actor {asked.path['ref']} has not been traced lately")
         return found
 
-    async def _begin_trace(self, asked: Asked) -> TraceState:
+    async def _begin_trace(self, asked: ApiRequest) -> TraceState:
         body = asked.body(TraceBody)
         return await self._actions.trace(asked.attempt, _actor_of(asked), body.lines, body.seconds)
 
-    async def _end_trace(self, asked: Asked) -> TraceState:
+    async def _end_trace(self, asked: ApiRequest) -> TraceState:
         return await self._actions.end_trace(asked.attempt, self._traced(asked))
 
     # Connections.
 
-    async def _connections(self, asked: Asked, look: Look) -> ConnectionPage:
+    async def _connections(self, asked: ApiRequest, look: Look) -> ConnectionPage:
         query = asked.query
         return await self._snapshot.wires.page(
             look,
@@ -314,11 +314,11 @@ class Api:
             limit=query["limit"],
         )
 
-    def _connection(self, asked: Asked) -> ConnectionRow:
+    def _connection(self, asked: ApiRequest) -> ConnectionRow:
         id = asked.path["id"]
         return self._snapshot.wires.row(id.rpartition("-")[0], self._wire(id))
 
-    async def _disconnect(self, asked: Asked) -> Done:
+    async def _disconnect(self, asked: ApiRequest) -> ActionOutcome:
         id = asked.path["id"]
         return await self._actions.disconnect(asked.attempt, id, self._wire(id))
 
@@ -330,7 +330,7 @@ class Api:
 
     # Names, crashes, pages.
 
-    async def _names(self, asked: Asked, look: Look) -> EntryPage:
+    async def _names(self, asked: ApiRequest, look: Look) -> EntryPage:
         query = asked.query
         table = "" if query["table"] == "." else query["table"]
         return await self._snapshot.names(
@@ -342,28 +342,28 @@ class Api:
             shows_values=asked.shows_values,
         )
 
-    async def _topics(self, asked: Asked, look: Look) -> TopicPage:
+    async def _topics(self, asked: ApiRequest, look: Look) -> TopicPage:
         query = asked.query
         return await self._snapshot.topics(look, search=query["q"], offset=query["offset"], limit=query["limit"])
 
-    def _crashes(self, asked: Asked) -> CrashPage:
+    def _crashes(self, asked: ApiRequest) -> CrashPage:
         return self._snapshot.crashes(shows_values=asked.shows_values)
 
-    def _one_crash(self, asked: Asked) -> CrashDetails:
+    def _one_crash(self, asked: ApiRequest) -> CrashDetails:
         text = asked.path["number"]
         found = self._snapshot.crash(int(text), shows_values=asked.shows_values) if _is_number(text) else None
         if found is None:
             raise HttpError(404, f"crash {text} is not remembered")
         return found
 
-    async def _store(self, _: Asked) -> StoreState:
+    async def _store(self, _: ApiRequest) -> StoreState:
         values = self._sources.store()
         return StoreState(await values if inspect.isawaitable(values) else values)
 
-    def _pages(self, _: Asked) -> PageLinks:
+    def _pages(self, _: ApiRequest) -> PageLinks:
         return PageLinks([PageLink(page.id, page.title) for page in self._extensions.pages])
 
-    async def _page(self, asked: Asked) -> PageContent:
+    async def _page(self, asked: ApiRequest) -> PageContent:
         page = next((page for page in self._extensions.pages if page.id == asked.path["id"]), None)
         if page is None:
             raise HttpError(404, f"there is no page {asked.path['id']}")
@@ -374,10 +374,10 @@ class Api:
 
     # The application.
 
-    async def _drain(self, asked: Asked) -> Done:
+    async def _drain(self, asked: ApiRequest) -> ActionOutcome:
         return await self._actions.drain(asked.attempt)
 
-    async def _make_link(self, asked: Asked) -> Link:
+    async def _make_link(self, asked: ApiRequest) -> Link:
         role, grant = asked.body(LinkBody).role, asked.visitor.grant
         if grant is None:
             raise HttpError(403, "a session makes no links, or it would have no end: ask with a token")
@@ -387,14 +387,14 @@ class Api:
             raise HttpError(501, "there is no web console: --console-port is off")
         return Link(url, CODE_LIFE)
 
-    async def _set_log_level(self, asked: Asked) -> Done:
+    async def _set_log_level(self, asked: ApiRequest) -> ActionOutcome:
         return await self._actions.set_log_level(asked.attempt, asked.body(LogLevelBody).level)
 
     def _look(self) -> None:
         self._history.look(Scheduler.current().loop.time())
 
 
-def _actor_of(asked: Asked) -> Ref:
+def _actor_of(asked: ApiRequest) -> Ref:
     return _find(asked.path["ref"])
 
 

@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, unquote
 from protocol import HttpError, Request
 from supervision.console.api.audit import Attempt, Audit
 from supervision.console.api.encoding import BadValue, read
-from supervision.console.api.principals import Access, Visitor
+from supervision.console.api.principals import Access, Principal
 
-Handler: TypeAlias = "Callable[[Asked], Any | Awaitable[Any]]"
+Handler: TypeAlias = "Callable[[ApiRequest], Any | Awaitable[Any]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,11 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ApiRequest:
     """A request that has found its route."""
 
     request: Request
-    visitor: Visitor
+    visitor: Principal
     route: Route
     path: dict[str, str]
     query: dict[str, Any]
@@ -143,7 +143,7 @@ class Router:
         methods = ", ".join(sorted({route.method for route, _ in matches}))
         raise HttpError(405, f"only {methods} is allowed here", (("Allow", methods),))
 
-    def ask(self, route: Route, path: dict[str, str], request: Request, visitor: Visitor) -> Any:
+    def ask(self, route: Route, path: dict[str, str], request: Request, visitor: Principal) -> Any:
         """Call the function of a route; what it returns may have to be awaited.
 
         Raises:
@@ -153,7 +153,7 @@ class Router:
         try:
             if not visitor.access.covers(route.access):
                 raise HttpError(403, f"this needs the role {route.access.value}, and you have {visitor.access.value}")
-            asked = Asked(request, visitor, route, path, _query(route, request), attempt)
+            asked = ApiRequest(request, visitor, route, path, _query(route, request), attempt)
         except HttpError as error:
             if route.access is not Access.LOOK:
                 _note_refusal(attempt, visitor, error)
@@ -161,7 +161,7 @@ class Router:
         return route.handler(asked) if route.method == "GET" else _noted(asked)
 
 
-async def _noted(asked: Asked) -> Any:
+async def _noted(asked: ApiRequest) -> Any:
     """Call the function of a route that has an effect, and write down what came of it."""
     attempt = asked.attempt
     try:
@@ -183,7 +183,7 @@ async def _noted(asked: Asked) -> Any:
     return answer
 
 
-def _note_refusal(attempt: Attempt, visitor: Visitor, error: HttpError) -> None:
+def _note_refusal(attempt: Attempt, visitor: Principal, error: HttpError) -> None:
     result = f"{'failed' if error.status >= 500 else 'refused'}: {error.message}"
     attempt.audit.count(attempt.who, attempt.action, result, attempt.target, kind=f"refused {visitor.holder}")
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from actors import ExitReason, GenServer, send_after
 from actors.shown import shown
 from supervision.console.api.live import Audience
-from supervision.console.inspection.samples import BEAT, BEATS_PER_SAMPLE, History
+from supervision.console.inspection.samples import BEAT, BEATS_PER_SAMPLE, Samples
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.tracing import Traces
 
@@ -35,7 +35,7 @@ class Sampler(GenServer):
         traces: which end with it
     """
 
-    def init(self, snapshot: Snapshot, history: History, audience: Audience, traces: Traces) -> None:
+    def init(self, snapshot: Snapshot, history: Samples, audience: Audience, traces: Traces) -> None:
         self.trap_exit = True
         self._snapshot = snapshot
         self._history = history

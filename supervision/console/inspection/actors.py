@@ -8,13 +8,13 @@ from typing import Any
 from actors import Scheduler
 from actors.debug import ProcessView, memory, run_times
 from supervision.console.inspection.model.actors import Actor
-from supervision.console.inspection.samples import History
+from supervision.console.inspection.samples import Samples
 
 
-class Rows:
+class ActorRows:
     """Makes rows of the table of actors, and what they are sorted by."""
 
-    def __init__(self, scheduler: Scheduler, history: History) -> None:
+    def __init__(self, scheduler: Scheduler, history: Samples) -> None:
         now, mark = scheduler.loop.time(), history.mark
         self.window = 0.0 if mark is None else now - mark.at
         work: dict[int, tuple[int, float]] = {} if mark is None else mark.work

@@ -46,7 +46,7 @@ class Mark:
     work: dict[int, tuple[int, float]]
 
 
-class History:
+class Samples:
     """Samples of the last hour, and what rates and windows are counted from.
 
     Attributes:

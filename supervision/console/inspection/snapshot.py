@@ -17,7 +17,7 @@ from actors.log import stderr_lines
 from actors.stderr import MAX_WAITING
 from registry import Keys
 from supervision.base import child_of
-from supervision.console.inspection.actors import Rows
+from supervision.console.inspection.actors import ActorRows
 from supervision.console.inspection.connections import Wires
 from supervision.console.inspection.model.actors import Actor, ActorDetails, ActorPage, Node, Peer, Spec
 from supervision.console.inspection.model.crashes import CrashDetails, CrashPage, CrashRow
@@ -26,7 +26,7 @@ from supervision.console.inspection.model.names import Entry, EntryPage, Topic, 
 from supervision.console.inspection.model.overview import Overview, Sample, Usage
 from supervision.console.inspection.os_stats import Machine, look
 from supervision.console.inspection.paging import Look, Looks, page_of
-from supervision.console.inspection.samples import History, reading
+from supervision.console.inspection.samples import Samples, reading
 from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tree import grow, matches, parents
 from supervision.server import Wire
@@ -50,7 +50,7 @@ class Snapshot:
     """
 
     def __init__(
-        self, sources: Sources, history: History, acts_on: Callable[[Wire], list[Act]] = lambda wire: []
+        self, sources: Sources, history: Samples, acts_on: Callable[[Wire], list[Act]] = lambda wire: []
     ) -> None:
         self.sources = sources
         self.history = history
@@ -178,7 +178,7 @@ class Snapshot:
             offset, limit: which of them
         """
         scheduler = Scheduler.current()
-        row = Rows(scheduler, self.history)
+        row = ActorRows(scheduler, self.history)
         key = row.keys[sort]
         found = [
             (key(process), process)
@@ -227,7 +227,7 @@ class Snapshot:
 
     def rows(self, refs: Iterable[Ref]) -> list[Actor]:
         """The rows of some actors, without the dead."""
-        row = Rows(Scheduler.current(), self.history)
+        row = ActorRows(Scheduler.current(), self.history)
         return [row(process) for process in map(view, refs) if process is not None]
 
     # Names and topics.

@@ -16,11 +16,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from protocol import HttpError, Request
 from supervision.console.api.audit import Audit
-from supervision.console.api.principals import PROXY_LIFE, Access, Codes, Grant, Sessions, Throttle, Visitor
+from supervision.console.api.principals import PROXY_LIFE, Access, Codes, Grant, Principal, Sessions, Throttle
 from supervision.console.api.tokens import Token, Tokens
 from supervision.console.inspection.sources import Clock
 from supervision.server import Origins, Proxies, cookie_prefix
-from supervision.server.addresses import household
+from supervision.server.addresses import client_network
 
 COOKIE = "canopy_console"
 """The cookie's name begins so, and ends with the port: cookies know no ports."""
@@ -133,7 +133,7 @@ class Gate:
         if len(origins) > 1 or (origins[0].lower() != ours.lower() and not self._origins.permit(origins[0], "")):
             raise HttpError(403, f"the Origin of this page is not {ours}; behind a proxy, --console-origin names it")
 
-    def visitor(self, request: Request) -> Visitor | None:
+    def visitor(self, request: Request) -> Principal | None:
         """Who asks; None if they have not said so.
 
         Raises:
@@ -147,15 +147,15 @@ class Gate:
         if token is None:
             raise self._failed(request)
         who, grant = f"{token.name} ({token.access.value}) from {request.remote}", self._grant_of(token)
-        return Visitor(token.access, who, token.name, grant.is_good, grant)
+        return Principal(token.access, who, token.name, grant.is_good, grant)
 
-    def session(self, request: Request) -> Visitor | None:
+    def session(self, request: Request) -> Principal | None:
         """Who asks by the cookie of a session. All cookies of its name are tried: other ports can set some as well."""
         for id in self._ids(request):
             grant = self._sessions.find(id, self._clock())
             if grant is not None:
                 who = f"session of {grant.holder} ({grant.access.value}) from {request.remote}"
-                return Visitor(grant.access, who, grant.holder, partial(self._is_session, id))
+                return Principal(grant.access, who, grant.holder, partial(self._is_session, id))
         return None
 
     def login(self, secret: str, request: Request) -> tuple[str, str]:
@@ -192,7 +192,7 @@ class Gate:
 
     def _failed(self, request: Request) -> HttpError:
         """Count a wrong token. Who has the right one never comes here, from whatever address."""
-        now, peer = self._clock(), household(request.remote)
+        now, peer = self._clock(), client_network(request.remote)
         wait = self._throttle.wait(peer, now)
         if wait > 0:
             self._audit.count("somebody", "login", "refused: too many failed logins")
@@ -204,14 +204,14 @@ class Gate:
     def _is_session(self, id: str) -> bool:
         return self._sessions.find(id, self._clock()) is not None
 
-    def _let_in_by_proxy(self, request: Request) -> Visitor | None:
+    def _let_in_by_proxy(self, request: Request) -> Principal | None:
         user = self._named_user(request)
         access = None if user is None else self._roles.get(user, self._roles.get("*"))
         if access is None:
             return None
         end, clock = self._clock() + PROXY_LIFE, self._clock
         who = f"user {user} ({access.value}) from {request.remote}"
-        return Visitor(access, who, f"user {user}", lambda: clock() < end)
+        return Principal(access, who, f"user {user}", lambda: clock() < end)
 
     def _named_user(self, request: Request) -> str | None:
         """Who has logged in to a proxy that is trusted."""

@@ -9,13 +9,13 @@ from typing import Any
 
 from protocol import HttpError, Request, Response
 from supervision.console.api.encoding import json_answer, to_json
-from supervision.console.api.principals import DELAY, OWNER, Access, Visitor
+from supervision.console.api.principals import DELAY, OWNER, Access, Principal
 from supervision.console.api.routing import Router
 from supervision.console.web.gate import SECURITY_HEADERS, Gate, Throttled, token_of_form
 from supervision.console.web.static_files import StaticPages
 from supervision.server import Answer, Sockets, WebSocket
 
-_OWNER = Visitor(Access.ADMINISTER, "owner of the admin socket", "owner", grant=OWNER)
+_OWNER = Principal(Access.ADMINISTER, "owner of the admin socket", "owner", grant=OWNER)
 _SAFE = ("GET", "HEAD")
 
 
@@ -82,7 +82,7 @@ class WebRoutes:
             return self._ask_who(request)
         return _answered(self._router, request, visitor) if page is None else _with_headers(page)
 
-    def _recognize(self, request: Request, visitor: Visitor | None) -> None:
+    def _recognize(self, request: Request, visitor: Principal | None) -> None:
         """Count a connection among those of its visitor. Some are for those alone who administer.
 
         One too many stays among the strangers: a proxy opens many for one page. A WebSocket would stay for long.
@@ -118,7 +118,7 @@ async def _after_delay(answer: Answer) -> Answer:
     return answer
 
 
-def _answered(router: Router, request: Request, visitor: Visitor) -> Answer | Awaitable[Answer]:
+def _answered(router: Router, request: Request, visitor: Principal) -> Answer | Awaitable[Answer]:
     try:
         route, path = router.find(request)
         value = router.ask(route, path, request, visitor)

@@ -10,7 +10,7 @@ import struct
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from canvas.live import guests, recent_changes
+from canvas.live import recent_changes, recent_users
 from protocol import Opcode, encode_frame
 from tests.bench.soak.client import Client, Refused
 
@@ -20,7 +20,7 @@ MEAN_STAY = 8.0
 COLUMNS, FIRST_ROW, ROWS = 256, 100, 10
 """Where they paint: few enough pixels that the canvas is soon full, and none of those of `canopy load`."""
 
-CHANGES, VISITORS = recent_changes.REMEMBERED + recent_changes.RUN, guests.REMEMBERED
+CHANGES, VISITORS = recent_changes.REMEMBERED + recent_changes.RUN, recent_users.REMEMBERED
 """What the server remembers, in memory, at most."""
 BURST = 200
 """Pixels that one user may paint at once."""

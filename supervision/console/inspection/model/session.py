@@ -39,7 +39,7 @@ class Link:
 
 
 @dataclass(slots=True)
-class Done:
+class ActionOutcome:
     """An action was done.
 
     Attributes:

@@ -17,7 +17,7 @@ from supervision.console.terminal import text
 from supervision.console.terminal.client import AdminError
 from supervision.console.terminal.text import Column, Json
 from supervision.console.terminal.tui.link import Link
-from supervision.console.terminal.tui.rows import Rows
+from supervision.console.terminal.tui.rows import RowTable
 from supervision.console.terminal.tui.status import StatusLine
 from supervision.console.terminal.tui.view import Act, Facts, OpenActor, Stale, grid, heading
 
@@ -92,7 +92,7 @@ class ActorScreen(Details):
         self.panel = "facts"
         self._note = ""
         self._state: Json | None = None
-        self._related = Rows(RELATED)
+        self._related = RowTable(RELATED)
 
     def compose(self) -> Iterable[Widget]:
         yield StatusLine()

@@ -14,9 +14,9 @@ from textual.widgets import DataTable, Static
 from supervision.console.terminal import text
 from supervision.console.terminal.text import Column, Json
 from supervision.console.terminal.tui.link import Link
-from supervision.console.terminal.tui.rows import Rows
+from supervision.console.terminal.tui.rows import RowTable
 from supervision.console.terminal.tui.search import Search
-from supervision.console.terminal.tui.view import Act, Done, Offer, OpenActor, OpenCrash, Stale, View
+from supervision.console.terminal.tui.view import Act, ActionDone, Offer, OpenActor, OpenCrash, Stale, View
 
 PAGE = 100
 """Rows of a page."""
@@ -39,7 +39,7 @@ class Paged(View):
 
     def __init__(self, columns: Sequence[Column] = (), **options: Any) -> None:
         super().__init__(**options)
-        self.table = Rows(columns)
+        self.table = RowTable(columns)
         self.first = 0
         self.total = 0
         self._searched = ""
@@ -74,8 +74,8 @@ class Paged(View):
         """Ask for what to search."""
         self._search.begin()
 
-    @on(Done)
-    def _search_ended(self, event: Done) -> None:
+    @on(ActionDone)
+    def _search_ended(self, event: ActionDone) -> None:
         event.stop()
         self.focus_main()
 

@@ -13,7 +13,7 @@ from textual.widgets import DataTable
 from supervision.console.terminal.text import Column, Json
 
 
-class Rows(DataTable[Text]):
+class RowTable(DataTable[Text]):
     """Shows rows of the API.
 
     Args:

@@ -8,7 +8,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from supervision.console.terminal.tui.view import Done, Stale
+from supervision.console.terminal.tui.view import ActionDone, Stale
 
 
 class Search(Input):
@@ -40,7 +40,7 @@ class Search(Input):
     def action_leave(self) -> None:
         """Go to what was found."""
         self.display = bool(self.value)
-        self.post_message(Done())
+        self.post_message(ActionDone())
 
     def action_give_up(self) -> None:
         """Search for nothing."""

@@ -16,7 +16,7 @@ from supervision.console.terminal import text
 from supervision.console.terminal.text import Json
 from supervision.console.terminal.tui.link import Link
 from supervision.console.terminal.tui.search import Search
-from supervision.console.terminal.tui.view import Done, OpenActor, View
+from supervision.console.terminal.tui.view import ActionDone, OpenActor, View
 
 MAX_CHILDREN = 200
 """Children of one actor that are shown; more are found by a search."""
@@ -154,8 +154,8 @@ class TreeView(View):
         """Ask for what to search."""
         self._search.begin()
 
-    @on(Done)
-    def _searched(self, event: Done) -> None:
+    @on(ActionDone)
+    def _searched(self, event: ActionDone) -> None:
         event.stop()
         self.focus_main()
 

@@ -35,7 +35,7 @@ class Stale(Message):
     """Something else is to be shown than what was loaded: load again at once."""
 
 
-class Done(Message):
+class ActionDone(Message):
     """Nothing more is typed: the keyboard belongs to the view again."""
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from actors import CallExit, call
 from canvas.board.names import SHOWN_OF_ID, titled
 from canvas.history.historian import AskPainters
-from canvas.live.guests import Guests
-from canvas.live.visit import visits
+from canvas.live.client_state import visits
+from canvas.live.recent_users import RecentUsers
 from canvas.store import StoreError
 from canvas.users.bans import Bans, Network, canonical, read_address, read_network
 from canvas.users.identity import is_user_id
@@ -22,7 +22,7 @@ MOST_MEANT = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class KnownUser:
     """A user as they are, or were the last time.
 
     Attributes:
@@ -42,7 +42,7 @@ class Person:
         return f"{self.user_id} {self.name} {' '.join(self.addresses)}"
 
 
-class People:
+class UserDirectory:
     """Knows people.
 
     Args:
@@ -51,7 +51,7 @@ class People:
         sockets: where people are connected
     """
 
-    def __init__(self, bans: Bans, guests: Guests, sockets: Sockets) -> None:
+    def __init__(self, bans: Bans, guests: RecentUsers, sockets: Sockets) -> None:
         self._bans = bans
         self._guests = guests
         self._sockets = sockets
@@ -80,7 +80,7 @@ class People:
             raise HttpError(404, f"{text!r} is no address, and no user of that id or name has painted or come lately")
         return only(text, meant)
 
-    def all(self) -> Iterator[Person]:
+    def all(self) -> Iterator[KnownUser]:
         """Those who are here, those with names first; then those who were here lately, the last one first."""
         wires: defaultdict[str, list[Wire]] = defaultdict(list)
         names: dict[str, str] = {}
@@ -90,7 +90,7 @@ class People:
         here = sorted(names.items(), key=lambda item: (not item[1], item[1].casefold()))
         left = [guest for guest in self._guests.all() if guest.user_id not in wires]
         yield from (_person(user_id, name, wires[user_id]) for user_id, name in here)
-        yield from (Person(guest.user_id, guest.name, (guest.address,), ()) for guest in reversed(left))
+        yield from (KnownUser(guest.user_id, guest.name, (guest.address,), ()) for guest in reversed(left))
 
     def count(self) -> tuple[int, int]:
         """How many users are here, and how many have left lately."""
@@ -150,10 +150,10 @@ class People:
         return known
 
 
-def _person(user_id: str, name: str, wires: list[Wire]) -> Person:
+def _person(user_id: str, name: str, wires: list[Wire]) -> KnownUser:
     addresses = dict.fromkeys(wire.address for wire in wires)
     actors = (str(wire.owner.id) for wire in wires if wire.owner is not None)
-    return Person(user_id, name, tuple(addresses), tuple(actors))
+    return KnownUser(user_id, name, tuple(addresses), tuple(actors))
 
 
 def is_within(address: str, networks: Iterable[Network]) -> bool:

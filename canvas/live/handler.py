@@ -32,7 +32,7 @@ TILES_PER_MOVE = 16
 
 
 @shown("_cursor", "_paints", "_user_id")
-class Visitor:
+class CanvasHandler:
     """One visitor. Its view outlives it."""
 
     __slots__ = (

@@ -11,7 +11,7 @@ REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Guest:
+class RecentUser:
     """A user as they came last."""
 
     user_id: str
@@ -19,23 +19,23 @@ class Guest:
     address: str
 
 
-class Guests:
+class RecentUsers:
     """The last guests."""
 
     def __init__(self) -> None:
-        self._guests: OrderedDict[str, Guest] = OrderedDict()
+        self._guests: OrderedDict[str, RecentUser] = OrderedDict()
 
-    def saw(self, guest: Guest) -> None:
+    def saw(self, guest: RecentUser) -> None:
         """Note that somebody has come."""
         self._guests[guest.user_id] = guest
         self._guests.move_to_end(guest.user_id)
         if len(self._guests) > REMEMBERED:
             self._guests.popitem(last=False)
 
-    def get(self, user_id: str) -> Guest | None:
+    def get(self, user_id: str) -> RecentUser | None:
         """Return what is remembered of a user."""
         return self._guests.get(user_id)
 
-    def all(self) -> Iterable[Guest]:
+    def all(self) -> Iterable[RecentUser]:
         """All that are remembered."""
         return self._guests.values()

@@ -10,7 +10,7 @@ from supervision.console.inspection.model.pages import PageTable
 
 
 @dataclass(slots=True)
-class ToldPicture:
+class ResultPicture:
     """A picture.
 
     Attributes:
@@ -24,7 +24,7 @@ class ToldPicture:
 
 
 @dataclass(slots=True)
-class Told:
+class ActionResult:
     """What a form would do, or has done, as every face shows it.
 
     Attributes:
@@ -40,7 +40,7 @@ class Told:
     warnings: list[str] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     table: PageTable | None = None
-    pictures: list[ToldPicture] = field(default_factory=list)
+    pictures: list[ResultPicture] = field(default_factory=list)
     confirm: dict[str, str] = field(default_factory=dict)
     is_possible: bool = True
     acts: list[Act] = field(default_factory=list)
