@@ -53,6 +53,7 @@ from supervision import (
     restart_child,
     start_child,
     start_dynamic_child,
+    supervisor,
     terminate_child,
     which_children,
 )
@@ -490,8 +491,7 @@ async def test_a_deep_tree_stops_from_its_leaves() -> None:
         return supervisor(name, specs)
 
     tree = [leaf("1"), branch("2", leaf("2.1"), branch("2.2", leaf("2.2.1"), leaf("2.2.2"))), leaf("3")]
-    supervisor = await start(Supervisor, tree)
-    await stop(supervisor)
+    await stop(await start(Supervisor, tree))
     assert order == ["3", "2.2.2", "2.2.1", "2.1", "1"]
 
 
