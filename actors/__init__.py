@@ -12,7 +12,6 @@ from actors.gen_statem import GenStateMachine
 from actors.kernel.call import Call, call
 from actors.kernel.cell import Status
 from actors.kernel.directives import IGNORE, Stop
-from actors.kernel.future import LoopFuture
 from actors.kernel.process import Process, start, start_link, start_successor
 from actors.kernel.ref import Monitor, Ref, Target, Via
 from actors.kernel.report import Inspection
@@ -54,7 +53,6 @@ __all__ = [
     "Idle",
     "Ignored",
     "Inspection",
-    "LoopFuture",
     "Monitor",
     "Process",
     "ProcessExit",

@@ -5,6 +5,6 @@ them directly.
 """
 
 from registry.groups import Groups
-from registry.registry import AlreadyRegistered, Keys, Registered, Registry, Table, Unregistered, ViaTable
+from registry.registry import AlreadyRegistered, Keys, Registered, Registry, Table, Unregistered
 
-__all__ = ["AlreadyRegistered", "Groups", "Keys", "Registered", "Registry", "Table", "Unregistered", "ViaTable"]
+__all__ = ["AlreadyRegistered", "Groups", "Keys", "Registered", "Registry", "Table", "Unregistered"]

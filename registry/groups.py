@@ -59,10 +59,6 @@ class Groups(Table[int]):
         """The living members, in the order they joined, each as often as it is in the group."""
         return [ref for ref, joins in self.lookup(group) for _ in range(joins)]
 
-    def get_local_members(self, group: Group) -> list[Ref]:
-        """The members on this node: all of them, for there is no other."""
-        return self.get_members(group)
-
     def which_groups(self) -> list[Group]:
         """The groups that have a living member."""
         return [entry.key for entry in self._entries.values() if any(ref.is_alive() for ref in entry.holders)]

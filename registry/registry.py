@@ -164,10 +164,6 @@ class Table(Generic[V]):
         """The living processes that hold `key` with a value that `accepts`, in the order they registered."""
         return [(ref, value) for ref, value in self.lookup(key) if accepts(value)]
 
-    def count(self) -> int:
-        """How many entries there are."""
-        return len(self)
-
     def count_keys(self) -> int:
         """How many keys are held, by however many processes."""
         return len(self._entries)

@@ -6,12 +6,10 @@ import zlib
 import pytest
 
 from protocol import (
-    TRANSITIONS,
     Binary,
     CloseCause,
     Closed,
     Compression,
-    Frame,
     Headers,
     HttpError,
     HttpFailure,
@@ -24,10 +22,11 @@ from protocol import (
     Session,
     State,
     Text,
-    Trigger,
     validate,
 )
 from protocol.assembly import RSV1
+from protocol.frames import Frame
+from protocol.session import TRANSITIONS, Trigger
 from tests.protocol.wire import (
     KEY,
     Cut,
