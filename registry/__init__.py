@@ -1,7 +1,7 @@
-"""Who is there: names, groups and topics.
+"""The registry: names, groups and topics.
 
-One process runs here, the registry: it watches the processes in its tables. The tables outlive it, and everybody reads
-them directly.
+One process, the registry, monitors the processes in its tables. The tables outlive it, and any code reads them
+directly.
 """
 
 from registry.groups import Groups

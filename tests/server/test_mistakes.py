@@ -258,7 +258,7 @@ async def test_crash_report_shows_the_message_in_hand_and_the_state_of_the_handl
         (report,) = crash_reports()
         assert report.message == "Text(data=str(5))"
         assert report.state["_handler"] == "<Mistaken heard=['one']>"
-        assert report.case == "# No test repeats this: a Connection depends on more than its attributes.\n"
+        assert report.case == "# No test can reproduce this: a Connection depends on more than its attributes.\n"
         assert server.connections()
 
 
