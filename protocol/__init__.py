@@ -1,6 +1,6 @@
-"""Pure. HTTP/1.1 and RFC 6455, the server's side: bytes to values and back; no socket, clock or randomness.
+"""Pure. The server's side of HTTP/1.1 and RFC 6455: bytes to values and back, without sockets, clock or randomness.
 
-A server needs `Session` and the events; the codecs below it are in `frames`, `handshake` and `http`.
+A server uses `Session` and the events; the codecs below it are in `frames`, `handshake` and `http`.
 """
 
 from protocol.deflate import Compression, Variant

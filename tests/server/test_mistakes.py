@@ -119,7 +119,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "header alone": (lambda: Response(200, ("AB",)), "a header is a name and a value"),  # type: ignore[arg-type]
     "header of two lines": (lambda: Response(200, (("A", "a\r\nB: b"),)), "not a header field"),
     "header not latin": (lambda: Response(200, (("A", "€"),)), "not a header field"),
-    "length": (lambda: Response(200, (("Content-Length", "9"),), b"x"), "the encoder itself writes"),
+    "length": (lambda: Response(200, (("Content-Length", "9"),), b"x"), "the encoder adds"),
     "error 99": (raising(HttpError(99, "no")), "99 is not a final status"),
     "error str": (raising(HttpError("404", "no")), ""),  # type: ignore[arg-type]
     "error surrogate": (raising(HttpError(404, "\ud800")), ""),
