@@ -1,7 +1,7 @@
-"""A process and its time: Erlang's processes and OTP's behaviours on Pykka's actors.
+"""Actors: Erlang's processes and OTP's behaviours on Pykka's actors.
 
-The words of a state machine (`Next`, `Keep`, `StateTimeout`, ...) are in `actors.gen_statem`; what looks at processes
-is in `actors.debug`, the test kit in `actors.testing`.
+Events and results of a state machine (`Next`, `Keep`, `StateTimeout`, ...) are in `actors.gen_statem`, introspection in
+`actors.debug`, and the test kit in `actors.testing`.
 """
 
 from actors.blocking import BlockingServer
@@ -12,7 +12,6 @@ from actors.gen_statem import GenStateMachine
 from actors.kernel.call import Call, call
 from actors.kernel.cell import Status
 from actors.kernel.directives import IGNORE, Stop
-from actors.kernel.future import LoopFuture
 from actors.kernel.process import Process, start, start_link, start_successor
 from actors.kernel.ref import Monitor, Ref, Target, Via
 from actors.kernel.report import Inspection
@@ -25,7 +24,7 @@ from actors.shown import Shown, shown
 from actors.task import Task, start_task
 from actors.timers import Timer, send_after
 
-Scheduler.case_writers = case_writer  # it knows all kinds of processes, and they know the scheduler
+Scheduler.case_writers = case_writer  # injected here to avoid an import cycle: it imports every kind of process
 
 __all__ = [
     "CALLING_SELF",
@@ -54,7 +53,6 @@ __all__ = [
     "Idle",
     "Ignored",
     "Inspection",
-    "LoopFuture",
     "Monitor",
     "Process",
     "ProcessExit",

@@ -1,9 +1,9 @@
-"""One process with a thread of its own: for work that blocks, like a database or the encoding of an image.
+"""One process with its own thread, for blocking work such as a database or image encoding.
 
-Links, monitors, mailbox and exits are those of any process, on the loop; only the callbacks run on the thread, in a
-context of their own. When the process is killed in the middle of one, it is dead at once and the thread is fenced: what
-it still sends, replies or starts goes nowhere, what it asks or waits for fails with `KILLED`, and it ends when the
-callback returns. Python cannot stop it earlier.
+Its links, monitors, mailbox and exits are those of any process and live on the loop; only the callbacks run on the
+thread, in their own context. A process killed during a callback is dead at once, and its thread is fenced: whatever the
+callback still sends, replies or starts is dropped, whatever it calls or waits for fails with `KILLED`, and the thread
+ends when the callback returns. Python cannot stop it earlier.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _CALLBACKS = ("init", "handle_call", "handle_cast", "handle_info", "handle_conti
 
 
 class BlockingServer(GenServer):
-    """A `GenServer` whose callbacks are plain functions and may block. In a simulation they run on the loop.
+    """A `GenServer` whose callbacks are plain functions that may block. In a simulation they run on the loop.
 
-    A class with a callback that is a coroutine function does not start.
+    The start of a class with a coroutine callback fails with `TypeError`.
     """
 
     __slots__ = ("_kernel_jobs", "_kernel_thread")
@@ -46,17 +46,19 @@ class BlockingServer(GenServer):
     def _kernel_init(self) -> Any:
         for name in _CALLBACKS:
             if inspect.iscoroutinefunction(getattr(self, name)):
-                raise TypeError(f"{type(self).__name__}.{name} is a coroutine function: a BlockingServer has none")
+                raise TypeError(
+                    f"{type(self).__name__}.{name} is a coroutine function, which a BlockingServer cannot run"
+                )
         if self.scheduler.inline_blocking:
             return _plain(super()._kernel_init)
-        context = contextvars.copy_context()  # it holds that this process runs, and what was set where it was started
+        context = contextvars.copy_context()  # with the running process, and the variables set by its starter
         work = partial(context.run, _work, self._kernel_jobs, self.scheduler)
         self._kernel_thread = thread = ProcessThread(self.scheduler, work, f"{self.label} {self.ref}")
         watch(self.ref, _Fence(thread, self._kernel_jobs))
         thread.start()
         return self._kernel_on_thread(super()._kernel_init)
 
-    _kernel_handle = Process._kernel_handle  # the short cut of a `GenServer` calls callbacks on the loop
+    _kernel_handle = Process._kernel_handle  # the fast path of `GenServer` calls callbacks on the loop
 
     def _kernel_take(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         if self._kernel_thread is None:
@@ -83,7 +85,7 @@ class BlockingServer(GenServer):
 
 
 class _Fence:
-    """Fences a thread at the end of its process. It holds nothing of the process itself."""
+    """Fences a thread when its process exits. It keeps no reference to the process itself."""
 
     def __init__(self, thread: ProcessThread, jobs: queue.SimpleQueue[Job | None]) -> None:
         self._thread = thread
@@ -92,29 +94,29 @@ class _Fence:
     def __call__(self, ref: Ref, reason: ExitReason) -> None:
         self._thread.is_fenced = True
         self._jobs.put(None)
-        if self._thread.asks is not None:
-            self._thread.asks.refuse()
+        if self._thread.pending_ask is not None:
+            self._thread.pending_ask.refuse()
 
 
 def _work(jobs: queue.SimpleQueue[Job | None], scheduler: Scheduler) -> None:
-    """Run the callbacks of one process. Between two of them nothing is kept of the last one."""
+    """Run the callbacks of one process, and keep nothing of one after it returns."""
     while (job := jobs.get()) is not None:
         function, args, answer = job
         outcome: Outcome
         try:
             outcome = (_plain(function, *args), None)
-        except BaseException as exception:  # noqa: BLE001  # it crashes the process, on the loop
+        except BaseException as exception:  # noqa: BLE001  # re-raised on the loop, where it crashes the process
             outcome = (None, exception)
         scheduler.post(_answer, answer, outcome)
         del job, function, args, answer, outcome
 
 
 def _plain(function: Callable[..., Any], *args: Any) -> Any:
-    """Call a callback, whose result must not have to be awaited."""
+    """Call a callback; raise `TypeError` if it returns a coroutine."""
     value = function(*args)
     if type(value) is CoroutineType:
         value.close()
-        raise TypeError("a callback of a BlockingServer returned a coroutine, which it may not await")
+        raise TypeError("a callback of a BlockingServer must not return a coroutine")
     return value
 
 

@@ -1,10 +1,10 @@
-"""Looking at processes and interfering with them (OTP sys and observer): the public way to see the insides of others.
+"""Introspection and intervention (OTP sys and observer): the public access to the internals of other processes.
 
-Three ways to look, by what they cost: `process_table` and `view` show what changes all the time and copy nothing, for
-thousands of processes; `info` copies all that is known of one; `actor_of` gives the actor itself, to be read.
+There are three ways to inspect processes. `process_table` and `view` return live objects and copy nothing, for
+thousands of processes; `info` copies what is known of one; `actor_of` returns the actor itself, to be read.
 
-What is done to a process here is done at once, on the loop's thread, without a message: it reaches a process that waits
-in a callback too.
+Interventions take effect at once, on the loop's thread, without a message, so they also reach a process that is waiting
+in a callback.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ from actors.kernel.scheduler import Scheduler
 P = TypeVar("P", bound=Process)
 
 MEASURED = 50
-"""Attributes of one process that `memory` measures."""
+"""Maximum number of attributes of one process that `memory` measures."""
 REMEMBERED = KEPT
-"""Crash reports that `crash_reports` remembers."""
+"""Maximum number of reports that `crash_reports` returns."""
 
 
 class MailboxView(Protocol):
-    """The mailbox of a process: its length is the number of messages that wait."""
+    """The mailbox of a process: its length is the number of pending messages."""
 
     @property
     def peak(self) -> int:
-        """The most messages that waited at the beginning of a turn."""
+        """The greatest length at the start of a turn."""
         ...
 
     def __len__(self) -> int: ...
 
 
 class ProcessView(Protocol):
-    """A process as it is at every moment: read-only, and no copy. Of a dead process it shows how that ended.
+    """A live, read-only view of a process, not a copy. After the process has exited, it shows its last state.
 
-    `ref` tells the number, label, class (`actor_class`) and restarts.
+    `ref` has the number, label, class (`actor_class`) and restarts.
     """
 
     @property
     def ref(self) -> Ref:
-        """The process."""
+        """The reference of the process."""
         ...
 
     @property
@@ -62,38 +62,38 @@ class ProcessView(Protocol):
 
     @property
     def status(self) -> Status:
-        """What it does now."""
+        """What it is doing now."""
         ...
 
     @property
     def mailbox(self) -> MailboxView:
-        """The messages that wait."""
+        """The pending messages."""
         ...
 
     @property
     def handled(self) -> int:
-        """Messages taken so far (OTP sys: statistics)."""
+        """Number of messages handled so far (OTP sys: statistics)."""
         ...
 
     def is_starting(self) -> bool:
-        """Tell whether `init` has not returned."""
+        """Return whether `init` has not returned yet."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessInfo:
-    """What can be seen of one process (Erlang's `process_info/1`).
+    """A copy of what is known of one process (Erlang's `process_info/1`).
 
     Attributes:
-        kind: the class it runs
+        kind: name of its class
         state: a value of `Status`
-        mailbox: messages that wait
-        peak: the most that waited at the beginning of a turn
-        handled: messages taken so far (OTP sys: statistics)
-        message: what it handles now, or None
-        monitored_by: the processes that monitor it, once for each monitor
-        watchers: how many functions are called at its end, see `watch`
-        is_traced: somebody sees its messages, see `trace`
+        mailbox: number of pending messages
+        peak: greatest length of the mailbox at the start of a turn
+        handled: number of messages handled so far (OTP sys: statistics)
+        message: the current message, or None
+        monitored_by: the processes that monitor it, once per monitor
+        watchers: number of functions that are called on its exit, see `watch`
+        is_traced: whether its messages are traced, see `trace`
     """
 
     ref: Ref
@@ -116,63 +116,66 @@ class ProcessInfo:
 
 
 def info(ref: Ref) -> ProcessInfo | None:
-    """What can be seen of a living process; None of a dead one."""
+    """Return what is known of a process, or None if it is dead."""
     cell = ref._cell
     return None if cell is None else _info(cell)
 
 
 def processes() -> list[ProcessInfo]:
-    """All living processes of this scheduler, oldest first."""
+    """Return all living processes of this scheduler, oldest first."""
     return [_info(cell) for cell in Scheduler.current().processes.values()]
 
 
 def find(number: int) -> Ref | None:
-    """The living process with this number, or None."""
+    """Return the living process with this number, or None."""
     cell = Scheduler.current().processes.get(number)
     return None if cell is None else cell.ref
 
 
 def process_table() -> Mapping[int, ProcessView]:
-    """The living processes of this scheduler by number, oldest first: the table itself, which changes with them."""
+    """Return the living processes of this scheduler by number, oldest first. It is the live table, not a copy."""
     return Scheduler.current().processes
 
 
 def view(ref: Ref) -> ProcessView | None:
-    """A living process, to be read at any time; None if it is dead."""
+    """Return a live view of a process, or None if it is dead."""
     return ref._cell
 
 
 def actor_of(ref: Ref, kind: type[P]) -> P | None:
-    """The actor of a living process, if it is a `kind`, otherwise None. To be read: only its process may change it."""
+    """Return the actor of a living process if it is a `kind`, otherwise None. Only its own process may change it."""
     process = ref._process
     return process if isinstance(process, kind) else None
 
 
 def inspect(ref: Ref, message: Any = None, *, size: int = LONGEST_STATE) -> Inspected | None:
-    """Describe the attributes and the message of a process as far as they may be shown; None if it is dead.
+    """Describe those attributes and the message of a process that may be shown; return None if it is dead.
 
     Args:
-        message: one that it takes, or the answer to one; by default the one in hand
-        size: characters of its attributes, about
+        message: a message that it takes, or the reply to one; by default the current message
+        size: approximate maximum size of its attributes, in characters
     """
     cell = ref._cell
     return None if cell is None else inspect_process(cell, message, size=size)
 
 
 def mailboxes() -> tuple[int, ProcessView | None]:
-    """How many messages wait in this scheduler, and the process for which most do, if any (recon: proc_count)."""
+    """Return the number of pending messages in this scheduler, and the process with the most (recon: proc_count)."""
     busy = [(len(cell.mailbox.items), cell) for cell in Scheduler.current().processes.values() if cell.mailbox.items]
     longest = max(busy, key=lambda pair: pair[0], default=(0, None))[1]
     return sum(length for length, _ in busy), longest
 
 
 def run_times() -> Mapping[ProcessView, float]:
-    """Seconds that processes ran since `Scheduler.profile`; those that did not run are missing."""
+    """Return the seconds that each process has run since `Scheduler.profile`; those that did not run are missing."""
     return cast("Mapping[ProcessView, float]", Scheduler.current().used)
 
 
 def memory(ref: Ref) -> int:
-    """Bytes of a process: itself, its attributes (not what these hold on to), its mailbox. 0 if dead. Takes 5 us."""
+    """Return the size of a process in bytes, 0 if it is dead, in 5 us.
+
+    It counts the process itself, its attributes (shallowly) and its mailbox.
+    """
     cell = ref._cell
     if cell is None:
         return 0
@@ -187,15 +190,15 @@ def memory(ref: Ref) -> int:
 
 
 def get_state(target: Target) -> dict[str, Any]:
-    """The attributes of a process by name (OTP sys: get_state): a copy of the names, not of the values.
+    """Return the attributes of a process by name (OTP sys: get_state), as a shallow copy.
 
-    That of a state machine has its state among them, as `state`.
+    For a state machine they include its state, as `state`.
     """
     return _cell(target).process._kernel_attributes()
 
 
 def replace_state(target: Target, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-    """Give a process the attributes that `change` makes of its present ones (OTP sys: replace_state)."""
+    """Replace the attributes of a process with `change(attributes)`, and return these (OTP sys: replace_state)."""
     process = _cell(target).process
     changed = change(process._kernel_attributes())
     process._kernel_replace(dict(changed))
@@ -203,45 +206,45 @@ def replace_state(target: Target, change: Callable[[dict[str, Any]], dict[str, A
 
 
 def suspend(target: Target) -> None:
-    """Let a process handle nothing but orders to stop, until `resume`; messages wait. Exit signals reach it."""
+    """Suspend a process until `resume`: messages wait, but orders to stop and exit signals still reach it."""
     _cell(target).suspend()
 
 
 def resume(target: Target) -> None:
-    """Let a suspended process go on."""
+    """Resume a suspended process."""
     _cell(target).resume()
 
 
 def trace(target: Target, tracer: Callable[[Any], None] | None) -> None:
-    """Have `tracer(message)` called with every message before it is handled; None ends that (OTP sys: install)."""
+    """Call `tracer(message)` with each message before it is handled; None stops that (OTP sys: install)."""
     cell = _cell(target)
     cell.observe(tracer=tracer, history=cell.history)
 
 
 def record(target: Target, size: int | None) -> None:
-    """Keep the last `size` messages of a process for its crash report; None ends that (OTP sys: log)."""
+    """Record the last `size` messages of a process for its crash report; None stops that (OTP sys: log)."""
     cell = _cell(target)
     cell.observe(tracer=cell.tracer, history=None if size is None else MessageLog(size))
 
 
 def recorded(target: Target) -> list[Any]:
-    """The messages that `record` has kept, the last one last."""
+    """Return the messages that `record` has kept, oldest first."""
     history = _cell(target).history
     return [] if history is None else list(history.messages)
 
 
 def crash_reports() -> list[CrashReport]:
-    """The last crashes in this scheduler, the last one last."""
+    """Return the last crashes in this scheduler, oldest first."""
     return list(Scheduler.current().crashes)
 
 
 def force_exit(ref: Ref, reason: ExitReason, *, is_reported: bool = False) -> None:
-    """Make a process die of `reason` as if an exception had struck it between two messages. From any thread.
+    """Make a process exit with `reason` as if it had crashed between two messages. Thread-safe; ignored if it is dead.
 
-    Cannot be trapped, `terminate` does not run; links and monitors see `reason`. Nothing if it is dead.
+    The exit cannot be trapped and `terminate` does not run; links and monitors see `reason`.
 
     Args:
-        is_reported: it is among the crashes, and in the log, as one that struck by itself
+        is_reported: report and log it like any other crash
     """
     cell = ref._cell
     if cell is not None:

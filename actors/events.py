@@ -1,4 +1,4 @@
-"""Pure. The words of a state machine: its events, and what its callbacks return (OTP gen_statem)."""
+"""Pure. The vocabulary of a state machine: events, actions and callback results (OTP gen_statem)."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ State: TypeAlias = Any
 # Events. A call is a `Call`, a cast a `Cast`; both match as `Call(request)` and `Cast(request)`.
 
 
-@dataclass(slots=True)  # not frozen: one is built for every message, and that takes four times as long
+@dataclass(slots=True)  # not frozen: one is built for every message, and freezing takes four times as long
 class Info:
-    """Any other message: a plain one, `Down`, `Exit`, a timer's."""
+    """Any other message: a plain one, `Down`, `Exit`, one from a timer."""
 
     message: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Internal:
-    """An event the machine sent to itself with `NextEvent`."""
+    """An event that the machine sent to itself with `NextEvent`."""
 
     content: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Enter:
-    """The state has just been entered from `old_state`, which is the state itself in the beginning and on `REPEAT`."""
+    """The state was just entered from `old_state`: the same state at the start and after a `Repeat`."""
 
     old_state: State
 
 
 @dataclass(frozen=True, slots=True)
 class EventTimedOut:
-    """No event came in the time of an `EventTimeout`."""
+    """An `EventTimeout` expired: no event arrived in time."""
 
     content: Any
 
 
 @dataclass(frozen=True, slots=True)
 class StateTimedOut:
-    """The state did not change in the time of a `StateTimeout`."""
+    """A `StateTimeout` expired: the state did not change in time."""
 
     content: Any
 
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """The time of the `Timeout` called `name` is over."""
+    """The `Timeout` called `name` expired."""
 
     name: Hashable
     content: Any
@@ -73,19 +73,19 @@ class Postpone:
 
 
 POSTPONE = Postpone()
-"""Handle this event again when the state has changed."""
+"""Handle this event again after the next change of state."""
 
 
 @dataclass(frozen=True, slots=True)
 class NextEvent:
-    """Handle `event` next, before any that waits. Several keep their order."""
+    """Handle `event` next, before all pending events. Several keep their order."""
 
     event: Event
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyTo:
-    """Answer a call, perhaps one of an earlier event."""
+    """Reply to a call, possibly one from an earlier event."""
 
     from_: Call
     value: Any
@@ -93,9 +93,9 @@ class ReplyTo:
 
 @dataclass(frozen=True, slots=True)
 class EventTimeout:
-    """Get `EventTimedOut(content)` if no event comes within `seconds`; any event cancels it. None: cancel.
+    """Receive `EventTimedOut(content)` if no event arrives within `seconds`; any event cancels it. None cancels it.
 
-    Of several timeouts of a kind and name among the actions of one callback, the last counts.
+    If the actions of one callback hold several timeouts of the same kind and name, the last one wins.
     """
 
     seconds: float | None
@@ -104,7 +104,7 @@ class EventTimeout:
 
 @dataclass(frozen=True, slots=True)
 class StateTimeout:
-    """Get `StateTimedOut(content)` if the state is the same for `seconds`; a change cancels it. None: cancel."""
+    """Receive `StateTimedOut(content)` if the state does not change for `seconds`; None cancels it."""
 
     seconds: float | None
     content: Any = None
@@ -112,7 +112,7 @@ class StateTimeout:
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """Get `TimedOut(name, content)` in `seconds`, whatever happens until then. None: cancel."""
+    """Receive `TimedOut(name, content)` after `seconds`, whatever happens until then; None cancels it."""
 
     name: Hashable
     seconds: float | None
@@ -126,7 +126,7 @@ Action: TypeAlias = Postpone | NextEvent | ReplyTo | EventTimeout | StateTimeout
 
 
 class Keep:
-    """Stay in the state (OTP's `keep_state`). A callback that returns None does that too."""
+    """Stay in the state (OTP's `keep_state`), as does a callback that returns None."""
 
     __slots__ = ("actions",)
 
@@ -135,13 +135,13 @@ class Keep:
 
 
 class Repeat(Keep):
-    """Stay in the state, but have `Enter` come again (OTP's `repeat_state`). Postponed events stay postponed."""
+    """Stay in the state and receive `Enter` again (OTP's `repeat_state`). Postponed events stay postponed."""
 
     __slots__ = ()
 
 
 class Next:
-    """Go to `state`, or begin with it. The same state is no change (OTP's `next_state`)."""
+    """Change to `state`, or start in it. The same state is not a change (OTP's `next_state`)."""
 
     __slots__ = ("actions", "state")
 
@@ -151,11 +151,11 @@ class Next:
 
 
 Timeouts: TypeAlias = dict[Hashable, tuple[float | None, Event]]
-"""Timeouts to be set when all actions are known."""
+"""Timeouts to set once all actions are known: seconds and event, by kind and name."""
 
 
 class Transition:
-    """What is left to be done of a callback's result when replies are sent and the state is the new one."""
+    """A transition that is half done: replies are sent and the state is set; events and timeouts remain."""
 
     __slots__ = ("actions", "following", "is_change", "old", "timeouts")
 
@@ -170,9 +170,9 @@ class Transition:
 
 
 class CallbackMode(enum.Enum):
-    """How a machine is written."""
+    """How the class of a machine handles events."""
 
     STATE_FUNCTIONS = "state_functions"
-    """A method for each state, with the name of the state: `def locked(self, event)`."""
+    """One method per state, named after it: `def locked(self, event)`."""
     HANDLE_EVENT = "handle_event_function"
-    """One method for all: `def handle_event(self, event, state)`."""
+    """One method for all states: `def handle_event(self, event, state)`."""

@@ -1,4 +1,4 @@
-"""What a process ends with that failed: crashes, failed calls, the exceptions that carry reasons, and their text."""
+"""Exit reasons of failed processes: crashes and failed calls, the exceptions that carry reasons, and their texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from actors.portable import PortableException
 
 LONGEST_REASON = 500
 MOST_CAUSES = 5
-"""Failed calls that led to one another."""
+"""Maximum length of a chain of failed calls that is shown."""
 
 _file_of: Callable[[BaseException], Any] = OSError.__dict__["filename"].__get__
 _second_file_of: Callable[[BaseException], Any] = OSError.__dict__["filename2"].__get__
@@ -27,7 +27,7 @@ _PLAIN_TEXTS = (BaseExceptionGroup, UnicodeDecodeError, UnicodeEncodeError, Unic
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """An exception that no callback caught."""
+    """The exit reason of a process whose callback raised `exception`."""
 
     exception: BaseException
 
@@ -37,7 +37,7 @@ class Crash:
 
 @dataclass(frozen=True, slots=True)
 class CallFailure:
-    """A call that failed with `reason` and that the caller did not catch."""
+    """The exit reason of a process that did not catch a `CallExit`: its call to `target` failed with `reason`."""
 
     reason: ExitReason
     target: Any
@@ -47,7 +47,7 @@ class CallFailure:
 
 
 class ProcessExit(PortableException):
-    """Raised in a callback, it ends the process with `reason` (Erlang's `exit/1`); `terminate` runs."""
+    """Raise this in a callback to exit with `reason` after `terminate` has run (Erlang's `exit/1`)."""
 
     def __init__(self, reason: ExitReason) -> None:
         super().__init__(reason)
@@ -55,7 +55,7 @@ class ProcessExit(PortableException):
 
 
 class CallExit(ProcessExit):
-    """A call failed: the server ended, was not there (`NOPROC`) or did not answer in time (`TIMEOUT`)."""
+    """A call failed: the server exited, did not exist (`NOPROC`) or did not reply in time (`TIMEOUT`)."""
 
     def __init__(self, reason: ExitReason, target: Any) -> None:
         super().__init__(reason)
@@ -66,7 +66,7 @@ class CallExit(ProcessExit):
 
 
 def reason_of(exception: BaseException) -> ExitReason:
-    """The reason a process ends with when `exception` leaves a callback."""
+    """Return the exit reason of a process whose callback raises `exception`."""
     match exception:
         case CallExit():
             return CallFailure(exception.reason, exception.target)
@@ -77,14 +77,14 @@ def reason_of(exception: BaseException) -> ExitReason:
 
 
 def exception_in(reason: ExitReason) -> BaseException | None:
-    """The exception of a `Crash`, or None for every other reason; a program may have put any value into one."""
+    """Return the exception of a `Crash`, or None for any other reason. A program may put any value into a `Crash`."""
     return reason.exception if type(reason) is Crash and issubclass(type(reason.exception), BaseException) else None
 
 
 def release_frames(exception: BaseException | None) -> None:
-    """Clear the local variables that the tracebacks of `exception` and of those behind it hold.
+    """Clear the local variables in the tracebacks of `exception`, its causes, contexts and group members.
 
-    They would keep a dead process alive, with its sockets and locks, for as long as somebody looks at its exit reason.
+    They would keep a dead process alive, with its sockets and locks, for as long as its exit reason is referenced.
     The lines of the traceback stay.
     """
     seen: set[int] = set()
@@ -104,20 +104,20 @@ def release_frames(exception: BaseException | None) -> None:
 
 
 def describe_exception(exception: BaseException) -> str:
-    """Show an exception as one line, `ValueError: jammed`.
+    """Format an exception as one line, such as `ValueError: jammed`.
 
-    Its text, which is that of its `__str__`, is its author's: it is shown. Arguments that are no text are described.
+    The text of its `__str__` is shown, since its author wrote it to be read. Arguments other than text are described.
     """
     return describe_reason(exception)
 
 
 def describe_reason(reason: Any) -> str:
-    """Show an exit reason as one line; exceptions and failed calls that carry another reason come before it."""
+    """Format an exit reason as one line, preceded by the exceptions and failed calls that carry it."""
     return examine_reason(reason).text
 
 
 def examine_reason(reason: Any, *, shows_values: bool = False) -> Description:
-    """Look at an exit reason; see `describe_reason`. Its structure names classes, and no text of an exception."""
+    """Describe an exit reason, as `describe_reason`. The structure names classes, but holds no text of an exception."""
     texts: list[str] = []
     kinds: list[str] = []
     while len(texts) < MOST_CAUSES:
@@ -149,7 +149,7 @@ def examine_reason(reason: Any, *, shows_values: bool = False) -> Description:
 
 
 def _text_of(exception: BaseException, shows_values: bool) -> str:
-    """The text of an exception, which is its own business if its class has a `__str__`."""
+    """Return the text of an exception: that of its class's own `__str__`, if it has one."""
     own, arguments = lookup(type(exception), "__str__"), arguments_of(exception)
     if own is KeyError.__str__ and len(arguments) == 1:
         return _argument(arguments[0], shows_values)
@@ -162,7 +162,7 @@ def _text_of(exception: BaseException, shows_values: bool) -> str:
 
 
 def _has_plain_text(own: Any, exception: BaseException) -> bool:
-    """Tell whether a `__str__` in C uses no `repr` of other objects."""
+    """Return whether a `__str__` implemented in C calls no `repr` of other objects."""
     if any(own is each.__str__ for each in _PLAIN_TEXTS):
         return True
     used = arguments_of(exception)
@@ -181,7 +181,7 @@ def _text_of_arguments(arguments: tuple[Any, ...], shows_values: bool) -> str:
 
 
 def _argument(value: Any, shows_values: bool) -> str:
-    """The first argument of an exception: its text, if it is one, or a number."""
+    """Format the first argument of an exception: text and numbers are shown, anything else is described."""
     if issubclass(type(value), str):
         return repr(line(hide_in_text(value), LONGEST_TEXT))
     return describe(value, shows_values=shows_values or issubclass(type(value), int | float))

@@ -1,6 +1,6 @@
 """One process per server: state behind calls, casts and plain messages (OTP gen_server).
 
-The state is the attributes of the instance. A callback may be a coroutine.
+The state of a server is the attributes of the instance. A callback may be a coroutine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from actors.kernel.scheduler import Scheduler
 
 
 class Cast:
-    """A request without an answer, on its way."""
+    """A request in transit that gets no reply."""
 
     __slots__ = ("request",)
     __match_args__ = ("request",)
@@ -41,7 +41,7 @@ class _NoReply(Directive):
 
 
 NO_REPLY: Final = _NoReply()
-"""Returned by `handle_call`: the reply is sent later, with `reply`."""
+"""Returned by `handle_call`: the server replies later, with `reply`."""
 
 
 class Continue(Directive):
@@ -57,10 +57,12 @@ class Continue(Directive):
 
 
 class Idle(Directive):
-    """Returned by a callback: if no message comes within `timeout` seconds, get `TIMEOUT` in `handle_info`.
+    """Returned by a callback: if no message arrives within `timeout` seconds, pass `TIMEOUT` to `handle_info`.
+
+    A timeout of None or infinity never expires.
 
     Raises:
-        ValueError, TypeError: if `timeout` is no number of at least 0. None and infinite ones never pass.
+        ValueError, TypeError: if `timeout` is not a number of at least 0.
     """
 
     __slots__ = ("timeout",)
@@ -70,7 +72,7 @@ class Idle(Directive):
 
 
 class Reply(Directive):
-    """Returned by `handle_call`: reply `value`, then do what `then` says."""
+    """Returned by `handle_call`: reply `value`, then apply `then`."""
 
     __slots__ = ("then", "value")
 
@@ -81,28 +83,31 @@ class Reply(Directive):
 
 CALLS = frozenset((Call, Ask))
 _SPECIAL = FOR_KERNEL | CALLS | {Continue}
-"""The messages that are neither casts nor plain."""
+"""The types of messages that are neither casts nor plain messages."""
 
 
 class GenServer(Process):
-    """A server. Subclass it and fill in the callbacks you need; the others refuse what they do not know."""
+    """A server: subclass it and override the callbacks you need.
+
+    A call, cast or continuation without an override crashes the server; an unexpected plain message is logged.
+    """
 
     __slots__ = ()
 
     # Callbacks.
 
     def init(self, *args: Any, **kwargs: Any) -> Any:
-        """Set up the state. The starter waits for it.
+        """Set up the state, while the starting process waits.
 
-        May return `IGNORE`, `Stop(reason)` (the start fails with it), `Continue(argument)` or `Idle(seconds)`.
+        May return `IGNORE`, `Stop(reason)` (the start fails with that reason), `Continue(argument)` or `Idle(seconds)`.
         """
 
     def handle_call(self, request: Any, from_: Call) -> Any:
-        """Answer a call: what it returns is the reply.
+        """Handle a call; the return value is the reply.
 
-        May return `NO_REPLY` (and `reply(from_, value)` later), `Continue(argument)` or `Idle(seconds)` (the same, and
-        then that), `Reply(value, then=...)`, `Stop(reason)` (the caller fails with that reason) or
-        `Stop(reason, reply=value)`.
+        May also return `NO_REPLY` (call `reply(from_, value)` later), `Continue(argument)` or `Idle(seconds)` (no reply
+        yet either, then the continuation or timeout), `Reply(value, then=...)`, `Stop(reason)` (the call fails with
+        that reason) or `Stop(reason, reply=value)`.
         """
         raise NotImplementedError(f"{self} does not know the call {self._kernel_text(request)}")
 
@@ -111,17 +116,17 @@ class GenServer(Process):
         raise NotImplementedError(f"{self} does not know the cast {self._kernel_text(request)}")
 
     def handle_info(self, message: Any) -> Any:
-        """Handle any other message: a plain one, `Down`, `Exit`, a timer's. May return as `handle_cast` does."""
+        """Handle any other message: a plain one, `Down`, `Exit`, a timer's. May return what `handle_cast` may."""
         log.warning("actor.unexpected_message", actor=str(self), message=describe(message))
 
     def handle_continue(self, argument: Any) -> Any:
-        """Go on after a callback that returned `Continue`. May return as `handle_cast` does."""
+        """Continue after a callback that returned `Continue`. May return what `handle_cast` may."""
         raise NotImplementedError(f"{self} does not know how to continue with {self._kernel_text(argument)}")
 
     def terminate(self, reason: ExitReason) -> Any:
-        """Clean up before an end of the server's own making, or one its parent asked for while it traps exits.
+        """Clean up before the server exits by itself, or at its parent's request while it traps exits.
 
-        It does not run when the server is killed, nor when it dies of an exit signal that it does not trap.
+        Not called when the server is killed, or dies of an exit signal that it does not trap.
         """
 
     # The kernel's side.
@@ -146,7 +151,7 @@ class GenServer(Process):
 
     def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         kind = type(message)
-        if kind is Cast:  # most messages are this, or plain: without a further call
+        if kind is Cast:  # the two common kinds of message, inlined to save a call
             result = self.handle_cast(message.request)
         elif kind not in _SPECIAL:
             result = self.handle_info(message)
@@ -157,7 +162,7 @@ class GenServer(Process):
         return None if result is None else self._kernel_settled(message, result)
 
     def _kernel_dispatch(self, message: Any) -> Any:
-        """Call the callback that `message` is for."""
+        """Call the callback for `message`."""
         kind = type(message)
         if kind is Cast:
             return self.handle_cast(message.request)
@@ -171,7 +176,7 @@ class GenServer(Process):
         return self._kernel_settled(message, self._kernel_dispatch(message))
 
     def _kernel_settled(self, message: Any, result: Any) -> Coroutine[Any, Any, Any] | None:
-        """Settle `message` now, or return what does it when the result is there."""
+        """Settle `message` now, or return the coroutine that does so once the result is available."""
         if type(result) is CoroutineType:
             return self._kernel_settle_later(message, result)
         self._kernel_settle(message, result)
@@ -181,22 +186,22 @@ class GenServer(Process):
         self._kernel_settle(message, await pending)
 
     def _kernel_settle(self, message: Any, result: Any) -> None:
-        """Do what a callback's result says, or reply it."""
+        """Reply with the result of a callback, or apply it if it is a directive."""
         if isinstance(result, Directive):
-            self._kernel_obey(message, result)
+            self._kernel_apply(message, result)
         elif isinstance(message, Call):
             message.resolve(result)
         elif result is not None:
-            raise TypeError(self._kernel_unwanted(result))
+            raise TypeError(self._kernel_bad_return(result))
 
-    def _kernel_unwanted(self, result: Any) -> str:
+    def _kernel_bad_return(self, result: Any) -> str:
         return f"{self} returned {self._kernel_text(result)} from a callback; see GenServer for what it may return"
 
-    def _kernel_obey(self, message: Any, directive: Directive | None) -> None:
+    def _kernel_apply(self, message: Any, directive: Directive | None) -> None:
         match directive:
             case Reply(value=value, then=then) if isinstance(message, Call):
                 message.resolve(value)
-                self._kernel_obey(None, then)
+                self._kernel_apply(None, then)
             case Stop():
                 answers = isinstance(message, Call) and directive.reply is not IGNORE
                 self._kernel.stop(directive.reason, partial(message.resolve, directive.reply) if answers else None)
@@ -207,18 +212,18 @@ class GenServer(Process):
             case None | _NoReply():
                 pass
             case _:
-                raise TypeError(self._kernel_unwanted(directive))
+                raise TypeError(self._kernel_bad_return(directive))
 
 
 def cast(target: Target, request: Any) -> None:
-    """Send a request without an answer; to the dead or to a free name it is silently dropped."""
+    """Send a request that gets no reply; it is silently dropped if the target is dead or the name is not registered."""
     ref = target if type(target) is Ref else Scheduler.current().whereis(target)
     if ref is not None:
         ref.tell(Cast(request))
 
 
 def reply(from_: Call, value: Any) -> None:
-    """Answer a call whose `handle_call` returned `NO_REPLY`. From any thread; a second answer is dropped."""
+    """Reply to a call whose `handle_call` returned `NO_REPLY`. Thread-safe; a second reply is dropped."""
     scheduler = from_.scheduler
     if scheduler.on_thread():
         from_.resolve(value)

@@ -1,6 +1,6 @@
-"""One process per state machine: what an event means depends on the state (OTP gen_statem).
+"""One process per state machine: the state decides how an event is handled (OTP gen_statem).
 
-The data are the attributes of the instance. A callback may be a coroutine. Its events, and what callbacks return, are
+The data of a machine are the attributes of the instance. A callback may be a coroutine. Events and callback results are
 defined in `events`; import them from here.
 """
 
@@ -72,11 +72,11 @@ __all__ = [
 _EVENTS = frozenset((Call, Ask, Cast))
 
 
-_HANDLE_EVENT = CallbackMode.HANDLE_EVENT  # a member looked up on its class costs 40 ns
+_HANDLE_EVENT = CallbackMode.HANDLE_EVENT  # looking up a member on its class costs 40 ns
 
 
 class GenStateMachine(GenServer):
-    """A state machine. Subclass it, give `init`, and a method for each state or `handle_event`.
+    """A state machine: subclass it, and define `init` and either a method per state or `handle_event`.
 
         class Door(GenStateMachine):
             def init(self, code):
@@ -97,19 +97,19 @@ class GenStateMachine(GenServer):
                     case Cast():
                         return Keep(POSTPONE)
 
-    A state is any value; for state functions it is the method's name, or a member of an enum whose value is that name.
-    `init` returns `Next(state, ...)`, or `IGNORE` or `Stop(reason)`. A callback returns None, `Keep`, `Repeat`, `Next`
-    or `Stop` (`Stop(reason, reply=value)` answers the call that is handled); other calls are answered with `ReplyTo` or
-    `reply`, at any time. A `restore` that returns `Next(state, ...)` has the machine begin there.
+    A state is any value; with state functions it is the method's name, or an enum member whose value is that name.
+    `init` returns `Next(state, ...)`, `IGNORE` or `Stop(reason)`. A callback returns None, `Keep`, `Repeat`, `Next` or
+    `Stop`; `Stop(reason, reply=value)` replies to the current call. Other calls are answered with `ReplyTo` or `reply`,
+    at any time. If `restore` returns `Next(state, ...)`, the machine starts in that state.
 
-    The order after a callback is OTP's: replies; `Enter`, if a state is entered; then the events of `NextEvent`, those
-    that were postponed, if the state changed, and those that waited; timeouts of no time when no event is left, before
-    any new message.
+    After a callback the order is OTP's: replies; `Enter`, if a state is entered; then the events of `NextEvent`, the
+    postponed ones if the state changed, and the pending ones; zero timeouts once no event is left, before any new
+    message.
 
     Class attributes:
-        callback_mode: how it is written
-        state_enter: whether `Enter` comes whenever a state is entered. What it returns may set timeouts and reply, but
-            not postpone, add events or change the state
+        callback_mode: state functions or `handle_event`
+        state_enter: whether the machine receives `Enter` each time it enters a state. The result of that callback may
+            set timeouts and reply, but not postpone, add events or change the state
     """
 
     callback_mode: ClassVar[CallbackMode] = CallbackMode.STATE_FUNCTIONS
@@ -120,21 +120,21 @@ class GenStateMachine(GenServer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._kernel_state: State = None
-        self._kernel_events: list[Event] = []  # the next one last: an empty deque would take ten times the room
+        self._kernel_events: list[Event] = []  # the next one last: an empty deque would take ten times the memory
         self._kernel_postponed: list[Event] = []
         self._kernel_timers: dict[Hashable, _Timer] = {}
-        self._kernel_due: deque[_Timer] | None = None  # those of no time, which come when no event waits
+        self._kernel_due: deque[_Timer] | None = None  # zero timeouts, which expire once no event is pending
 
     @property
     def state(self) -> State:
-        """The state it is in."""
+        """The current state."""
         return self._kernel_state
 
     def handle_event(self, event: Event, state: State) -> Any:
-        """Handle `event` in `state`, in the mode `HANDLE_EVENT`.
+        """Handle `event` in `state`, in the mode `HANDLE_EVENT`. By default it crashes the machine.
 
-        In the other mode only your state functions call it: a good place for what all states have in
-        common (`case _: return self.handle_event(event, self.state)`). By default it crashes the machine.
+        In the other mode only your own state functions call it, to share what all states have in common:
+        `case _: return self.handle_event(event, self.state)`.
         """
         phase = Shown(state) if is_phase(type(self), state) else state
         what, where = self._kernel_text(event), self._kernel_text(phase)
@@ -168,11 +168,11 @@ class GenStateMachine(GenServer):
         if kind in _EVENTS:
             event = message
         elif kind is _Timer:
-            event = self._kernel_taken(message)
-            if event is None:  # it was in the mailbox already when it was cancelled
+            event = self._kernel_expire(message)
+            if event is None:  # it was cancelled after it had reached the mailbox
                 return None
         elif kind is _Begin:
-            return _driven(self._kernel_begin(message.first))
+            return _run_until_await(self._kernel_begin(message.first))
         elif kind in FOR_KERNEL:
             return self._kernel.serve(message)
         else:
@@ -189,30 +189,30 @@ class GenStateMachine(GenServer):
         if result is None:
             return None
         if self.state_enter or type(result) is CoroutineType:
-            return _driven(self._kernel_go_on(event, result))
-        transition = self._kernel_begin_transition(event, result)  # most events wait for nothing: without a coroutine
+            return _run_until_await(self._kernel_finish_event(event, result))
+        transition = self._kernel_begin_transition(event, result)  # most events await nothing and need no coroutine
         if transition is not None:
             self._kernel_end_transition(event, transition)
-        return _driven(self._kernel_work_off()) if self._kernel_events or self._kernel_due else None
+        return _run_until_await(self._kernel_run_pending()) if self._kernel_events or self._kernel_due else None
 
     async def _kernel_begin(self, first: Next) -> None:
         if POSTPONE in first.actions:
             raise TypeError(f"init of {self} returned POSTPONE, and there is no event to postpone")
         timeouts: Timeouts = {}
-        following = self._kernel_act(first.actions, timeouts)
+        following = self._kernel_perform(first.actions, timeouts)
         if self.state_enter:
             await self._kernel_enter(first.state, timeouts)
-        self._kernel_put_first(following)
+        self._kernel_requeue(following)
         self._kernel_set(timeouts)
-        await self._kernel_work_off()
+        await self._kernel_run_pending()
 
-    async def _kernel_go_on(self, event: Event, result: Any) -> None:
-        """What comes of an event whose callback has been called."""
+    async def _kernel_finish_event(self, event: Event, result: Any) -> None:
+        """Apply the result of a callback, and handle all pending events."""
         await self._kernel_settle_event(event, result)
-        await self._kernel_work_off()
+        await self._kernel_run_pending()
 
-    async def _kernel_work_off(self) -> None:
-        """Handle the events that wait, and those that come of them; zero timeouts when no other is left."""
+    async def _kernel_run_pending(self) -> None:
+        """Handle the pending events and those that they add; zero timeouts once no other event is left."""
         handled = 0
         while (self._kernel_events or self._kernel_due) and not self._kernel.is_ending():
             event = self._kernel_events.pop() if self._kernel_events else self._kernel_take_due()
@@ -226,12 +226,12 @@ class GenStateMachine(GenServer):
             await self._kernel_settle_event(event, self._kernel_callback(event))
 
     async def _kernel_as_activity(self) -> None:
-        """From here on, the handling of an event needs a task to run in: what follows awaits something."""
+        """Make sure that this coroutine runs as an activity, before it awaits anything."""
         if not self._kernel.has_activity():
             await _HAND_OVER
 
-    def _kernel_put_first(self, events: list[Event]) -> None:
-        """Let `events` be the next ones, in their order."""
+    def _kernel_requeue(self, events: list[Event]) -> None:
+        """Put `events` before the pending ones, in their order."""
         self._kernel_events.extend(reversed(events))
 
     def _kernel_take_due(self) -> Event | None:
@@ -239,17 +239,17 @@ class GenStateMachine(GenServer):
         timer = self._kernel_due.popleft()
         if not self._kernel_due:
             self._kernel_due = None
-        return self._kernel_taken(timer)
+        return self._kernel_expire(timer)
 
-    def _kernel_taken(self, timer: _Timer) -> Event | None:
-        """The event of a timer whose time is over, or None if it was cancelled meanwhile."""
+    def _kernel_expire(self, timer: _Timer) -> Event | None:
+        """Return the event of a timer that fired, or None if it was cancelled meanwhile."""
         if self._kernel_timers.get(timer.key) is timer:
             del self._kernel_timers[timer.key]
             return timer.event
         return None
 
     async def _kernel_settle_event(self, event: Event, result: Any) -> None:
-        """Do what a callback's result says, once it is there (OTP gen_statem: transition_option)."""
+        """Await the result of a callback if necessary, and apply it (OTP gen_statem: transition_option)."""
         if type(result) is CoroutineType:
             await self._kernel_as_activity()
             result = await result
@@ -260,14 +260,14 @@ class GenStateMachine(GenServer):
             self._kernel_end_transition(event, transition)
 
     def _kernel_begin_transition(self, event: Event, result: Any) -> Transition | None:
-        """Change the state and send replies, as a callback's result says; None if nothing is left to be done."""
+        """Change the state and send replies as a callback's result says; return None if nothing else remains."""
         old = self._kernel_state
         match result:
             case None:
                 return None
             case Stop():
                 if isinstance(event, Call) and result.reply is not IGNORE:
-                    event.resolve(result.reply)  # before `terminate`, other than a server (OTP: stop_and_reply)
+                    event.resolve(result.reply)  # before `terminate`, unlike a server (OTP: stop_and_reply)
                 self._kernel.stop(result.reason)
                 return None
             case Next():
@@ -279,23 +279,23 @@ class GenStateMachine(GenServer):
                     f"{self} returned {self._kernel_text(result)}; see GenStateMachine for what a callback may return"
                 )
         timeouts: Timeouts = {}
-        following = self._kernel_act(result.actions, timeouts)
+        following = self._kernel_perform(result.actions, timeouts)
         return Transition(old, bool(old != self._kernel_state), result.actions, following, timeouts)
 
     def _kernel_end_transition(self, event: Event, transition: Transition) -> None:
-        """Postpone the event, bring back postponed ones if the state changed, and set the timeouts."""
+        """Postpone the event, requeue postponed ones if the state changed, and set the timeouts."""
         if POSTPONE in transition.actions:
             self._kernel_postponed.append(event)
         if transition.is_change:
             self._kernel_cancel(_STATE)
             if self._kernel_postponed:
-                self._kernel_put_first(self._kernel_postponed)
+                self._kernel_requeue(self._kernel_postponed)
                 self._kernel_postponed.clear()
-        self._kernel_put_first(transition.following)
+        self._kernel_requeue(transition.following)
         self._kernel_set(transition.timeouts)
 
     async def _kernel_enter(self, old: State, timeouts: Timeouts) -> None:
-        """Call the state with `Enter`; its actions count as if they stood behind those that led there."""
+        """Call the state with `Enter`, and append its actions to those of the transition."""
         result: Any = Repeat()
         while isinstance(result, Repeat):
             result = self._kernel_callback(Enter(old))
@@ -308,7 +308,7 @@ class GenStateMachine(GenServer):
                 case Stop():
                     self._kernel.stop(result.reason)
                 case Keep() | Next() if self._kernel_may_enter(result):
-                    self._kernel_act(result.actions, timeouts)
+                    self._kernel_perform(result.actions, timeouts)
                 case _:
                     raise TypeError(
                         f"{self} returned {self._kernel_text(result)} on entering a state:"
@@ -319,8 +319,8 @@ class GenStateMachine(GenServer):
         stays = isinstance(result, Keep) or result.state == self._kernel_state
         return stays and not any(isinstance(action, Postpone | NextEvent) for action in result.actions)
 
-    def _kernel_act(self, actions: tuple[Action, ...], timeouts: Timeouts) -> list[Event]:
-        """Send replies, note timeouts (the last one of a kind counts), and return the events to be handled next."""
+    def _kernel_perform(self, actions: tuple[Action, ...], timeouts: Timeouts) -> list[Event]:
+        """Send replies, collect timeouts (the last of a kind wins), and return the events to handle next."""
         following: list[Event] = []
         for action in actions:
             match action:
@@ -329,11 +329,11 @@ class GenStateMachine(GenServer):
                 case ReplyTo(from_, value):
                     from_.resolve(value)
                 case EventTimeout(seconds, content):
-                    _note(timeouts, _EVENT, seconds, EventTimedOut(content))
+                    _add_timeout(timeouts, _EVENT, seconds, EventTimedOut(content))
                 case StateTimeout(seconds, content):
-                    _note(timeouts, _STATE, seconds, StateTimedOut(content))
+                    _add_timeout(timeouts, _STATE, seconds, StateTimedOut(content))
                 case Timeout(name, seconds, content):
-                    _note(timeouts, (_NAMED, name), seconds, TimedOut(name, content))
+                    _add_timeout(timeouts, (_NAMED, name), seconds, TimedOut(name, content))
                 case Postpone():
                     pass
                 case _:
@@ -344,7 +344,7 @@ class GenStateMachine(GenServer):
         state = self._kernel_state
         if self.callback_mode is _HANDLE_EVENT:
             return self.handle_event(event, state)
-        name = state._value_ if isinstance(state, enum.Enum) else state  # `value` is a property, and slow
+        name = state._value_ if isinstance(state, enum.Enum) else state  # the property `value` is slow
         return getattr(self, name if type(name) is str else str(name))(event)
 
     def _kernel_set(self, timeouts: Timeouts) -> None:
@@ -353,7 +353,7 @@ class GenStateMachine(GenServer):
             if seconds is None or seconds == math.inf:
                 continue
             timer = self._kernel_timers[key] = _Timer(key, event)
-            if seconds == 0:  # comes before any message that has not been taken yet
+            if seconds == 0:  # expires before any message that is still in the mailbox
                 if self._kernel_due is None:
                     self._kernel_due = deque()
                 self._kernel_due.append(timer)
@@ -364,7 +364,7 @@ class GenStateMachine(GenServer):
                 )
 
     def _kernel_interrupt(self, event: Event) -> None:
-        """Cancel the event timeout: something has come."""
+        """Cancel the event timeout, unless `event` is its expiry."""
         if not isinstance(event, EventTimedOut):
             self._kernel_cancel(_EVENT)
 
@@ -380,7 +380,7 @@ _NAMED = object()
 
 
 class _Begin:
-    """Enters the first state, before any message."""
+    """The message that enters the first state, before any other is handled."""
 
     __slots__ = ("first",)
 
@@ -389,7 +389,7 @@ class _Begin:
 
 
 class _Timer:
-    """A timeout that is set; the message when its time is over. It counts if the machine still knows it then."""
+    """A pending timeout, and the message sent when it fires; ignored if the machine no longer knows it by then."""
 
     __slots__ = ("event", "handle", "key")
 
@@ -402,20 +402,20 @@ class _Timer:
         return repr(self.event)
 
     def cancel(self) -> None:
-        """Do not come."""
+        """Cancel the timeout."""
         if self.handle is not None:
             self.handle.cancel()
 
 
-def _note(timeouts: Timeouts, key: Hashable, seconds: float | None, event: Event) -> None:
+def _add_timeout(timeouts: Timeouts, key: Hashable, seconds: float | None, event: Event) -> None:
     if seconds is not None and not seconds >= 0:
-        raise ValueError(f"a timeout has to be seconds of at least 0 or None, got {seconds!r}")
+        raise ValueError(f"a timeout must be None or a number of seconds of at least 0, got {seconds!r}")
     timeouts.pop(key, None)
     timeouts[key] = (seconds, event)
 
 
 class _HandOver:
-    """Awaited, it stops a coroutine that `_driven` runs; a process goes on with it."""
+    """Awaiting it suspends a coroutine run by `_run_until_await`, so that the process resumes it as an activity."""
 
     def __await__(self) -> Generator[None, None, None]:
         yield
@@ -424,10 +424,10 @@ class _HandOver:
 _HAND_OVER = _HandOver()
 
 
-def _driven(handling: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None] | None:
-    """Handle an event at once, as most are; return the rest if a callback has to be awaited, for the process to drive.
+def _run_until_await(handling: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None] | None:
+    """Run `handling` to its end, or return it suspended, for the process to drive, if it has to await a callback.
 
-    An activity for each event would cost more than the event.
+    Most events await nothing, and an activity for each would cost more than the event.
     """
     try:
         handling.send(None)

@@ -1,4 +1,4 @@
-"""One process per task: runs one function, and hands its result to those who await it (Elixir's Task)."""
+"""One process per task: it runs one function and delivers the result to any number of waiters (Elixir's Task)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Task(Generic[T]):
-    """A function on its way, and the handle to its result. Made by `start_task`, or by a `TaskSupervisor`."""
+    """A running function and the handle to its result. Created by `start_task` or by a `TaskSupervisor`."""
 
     __slots__ = ("_result", "ref")
 
@@ -32,23 +32,23 @@ class Task(Generic[T]):
         return f"Task({self.ref!r})"
 
     async def result(self, timeout: float | None = 5.0) -> T:
-        """Wait for what the function returns, `timeout` seconds at most (Elixir's `Task.await`).
+        """Wait at most `timeout` seconds for the function's result (Elixir's `Task.await`).
 
         Raises:
-            CallExit: with the reason if the task failed, or `TIMEOUT`; then it goes on.
+            CallExit: with the exit reason if the task failed, or `TIMEOUT`, after which the task keeps running.
         """
         if not await self.is_done(timeout):
             raise CallExit(TIMEOUT, self.ref)
         return self._result.result()
 
     async def is_done(self, timeout: float | None = 5.0) -> bool:
-        """Wait for the end of the function, `timeout` seconds at most; tell whether it came (`Task.yield`)."""
+        """Wait at most `timeout` seconds for the function to end; return whether it has (Elixir's `Task.yield`)."""
         if not self._result.done():
             await asyncio.wait((self._result,), timeout=timeout)
         return self._result.done()
 
     async def shutdown(self, timeout: float = 5.0) -> None:
-        """End the task, if it has not ended, and wait for it; after `timeout` seconds it is killed."""
+        """Unlink the task, shut it down and wait until it is dead; kill it after `timeout` seconds."""
         process = self.ref
         if not process.is_alive():
             return
@@ -67,12 +67,12 @@ class Task(Generic[T]):
 
 
 class TaskProcess(GenServer):
-    """Runs one function, then ends.
+    """Runs one function, then exits.
 
     Args (of `init`):
-        result: where what it returns goes, or the reason of its end
+        result: future that receives the function's result, or the reason it failed with
         function: plain or coroutine function, called with `args` and `kwargs`
-        owner: the process it is linked to beside its parent
+        owner: process to link to in addition to the parent
     """
 
     def init(
@@ -86,8 +86,8 @@ class TaskProcess(GenServer):
         name = getattr(function, "__name__", None)
         self.label = name if isinstance(name, str) else "task"
         self._outcome = result
-        if result is not None:  # before the function runs: it may have failed before anybody else can watch
-            watch(self.ref, partial(_tell, result))
+        if result is not None:  # before the function runs: it may fail before the starter could watch
+            watch(self.ref, partial(_fail_result, result))
         if owner is not None:
             self.link(owner)
         self._job = (function, args, kwargs)
@@ -104,19 +104,19 @@ class TaskProcess(GenServer):
         return Stop(NORMAL)
 
 
-def _tell(result: asyncio.Future[Any], ref: Ref, reason: ExitReason) -> None:
-    """Let those who wait for a result know that there will be none."""
+def _fail_result(result: asyncio.Future[Any], ref: Ref, reason: ExitReason) -> None:
+    """Fail a result that the task did not deliver."""
     if not result.done():
         failure = CallExit(reason, ref)
         failure.__cause__ = exception_in(reason)
         result.set_exception(failure)
-        result.exception()  # it is no fault if nobody asks
+        result.exception()  # marks it as retrieved: asyncio must not log a result that is never awaited
 
 
 async def start_task(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Task[Any]:
-    """Run a function in a process of its own, linked to the calling one (Elixir's `Task.async`).
+    """Run a function in its own process, linked to the calling one (Elixir's `Task.async`).
 
-    If it fails, the caller gets its exit signal: a task that may fail belongs under a `TaskSupervisor`.
+    If the function fails, the caller receives the exit signal: start a task that may fail with a `TaskSupervisor`.
     """
     result: asyncio.Future[Any] = Scheduler.current().loop.create_future()
     return Task(await start_link(TaskProcess, result, function, args, kwargs), result)

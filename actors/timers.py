@@ -1,4 +1,4 @@
-"""Messages sent later, by the loop's clock (Erlang's `send_after/3`)."""
+"""Timers: messages sent after a delay on the loop's clock (Erlang's `send_after/3`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from actors.kernel.system import send
 
 
 class Timer:
-    """A message that will be sent. One to a reference is cancelled when that process ends, as in Erlang."""
+    """A scheduled message. One addressed to a reference is cancelled when that process exits, as in Erlang."""
 
     __slots__ = ("_handle", "_scheduler", "_target")
 
@@ -32,12 +32,12 @@ class Timer:
         send(target, message)
 
     def remaining(self) -> float | None:
-        """Seconds until the message is sent, or None if it was sent or cancelled."""
+        """Return the seconds until the message is sent, or None if it was sent or cancelled."""
         handle = self._handle
         return None if handle is None else max(0.0, handle.when() - self._scheduler.loop.time())
 
     def cancel(self) -> float | None:
-        """Do not send the message. Returns what `remaining` would."""
+        """Cancel the message; return what `remaining` would have returned."""
         return self._scheduler.invoke(self._cancel)
 
     def _cancel(self) -> float | None:
@@ -46,7 +46,7 @@ class Timer:
         return left
 
     def drop(self) -> None:
-        """Let go of the message: it was sent, was cancelled, or its receiver is dead."""
+        """Release the message after it was sent or cancelled, or its receiver exited."""
         handle, self._handle = self._handle, None
         if handle is not None:
             handle.cancel()
@@ -56,10 +56,12 @@ class Timer:
 
 
 def send_after(delay: float, target: Target, message: Any) -> Timer:
-    """Send `message` in `delay` seconds. A name is looked up then; the dead get nothing.
+    """Send `message` after `delay` seconds; it is dropped if the target is dead then.
+
+    A name is resolved when the message is sent.
 
     Raises:
-        ValueError, TypeError: if `delay` is no finite number of at least 0.
+        ValueError, TypeError: if `delay` is not a finite number of at least 0.
     """
     if not 0 <= delay < math.inf:
         raise ValueError(f"delay must be a finite number of seconds of at least 0, got {delay!r}")

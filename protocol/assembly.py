@@ -1,7 +1,7 @@
-"""Pure. Fragments to messages and back (RFC 6455 §5.4).
+"""Pure. Reassembly and fragmentation of messages (RFC 6455 §5.4).
 
-A message grows in one bytearray as its bytes arrive, whatever their cut, so its cost is linear and its memory its
-size. Text is checked byte for byte on the way: it fails as soon as the bytes prove that it is not UTF-8.
+A message grows in one bytearray as its bytes arrive, however they are split, so it takes linear time, and memory of its
+own size. Text is validated incrementally: it fails as soon as the bytes prove that it is not UTF-8.
 """
 
 import codecs
@@ -18,7 +18,7 @@ _utf8_decoder = codecs.getincrementaldecoder("utf-8")
 
 
 class Assembler:
-    """Puts the data frames of one connection together. Between messages it holds nothing."""
+    """Reassembles the data frames of one connection into messages. Between messages it holds nothing."""
 
     __slots__ = ("_compressed", "_data", "_decoder", "_fragments", "_inflater", "_limits", "_opcode", "_wire_size")
 
@@ -41,7 +41,11 @@ class Assembler:
         return self._opcode is not None
 
     def begin(self, header: FrameHeader) -> None:
-        """Take a data frame's header, before its payload: order and sizes are judged here."""
+        """Begin a data frame, before its payload arrives.
+
+        Raises:
+            ProtocolViolation: 1002 if the frame is out of order, 1009 if the message is too long.
+        """
         if header.opcode is not Opcode.CONTINUATION:
             self._begin_message(header)
         elif self._opcode is None:
@@ -50,20 +54,24 @@ class Assembler:
         self._wire_size += header.length
         if self._fragments > self._limits.fragments:
             raise _too_big(f"more than {self._limits.fragments} fragments")
-        # A compressed message may take more bytes than it holds: 9 bits each in the fixed code (RFC 1951 §3.2.6).
+        # Compression may expand a message: to at most 9 bits per byte in the fixed code (RFC 1951 §3.2.6).
         spare = (self._limits.message >> 3) + 64 if self._compressed else 0
         if self._wire_size > self._limits.message + spare:
             raise _too_big(f"a message of more than {self._limits.message} bytes")
 
     def append(self, piece: bytes) -> None:
-        """Take the next piece of the payload, unmasked."""
+        """Append the next piece of the payload, unmasked.
+
+        Raises:
+            ProtocolViolation: 1007 if it is not UTF-8 or DEFLATE, 1009 if the inflated message is too long.
+        """
         if self._compressed and self._inflater is not None:
             self._take_all(self._inflater.inflate(piece, self._limits.message - len(self._data)))
         else:
             self._take(piece)
 
     def end(self, *, fin: bool) -> Text | Binary | None:
-        """Take the end of a frame; return the message if it was its last."""
+        """End a frame; return the message if the frame was its last."""
         if not fin:
             return None
         if self._compressed and self._inflater is not None:
@@ -100,7 +108,7 @@ class Assembler:
             self._decoder.decode(piece, final)
         except UnicodeDecodeError:
             raise _not_utf8() from None
-        # CPython waits for the third byte of a surrogate (ED A0..BF), though nothing can make it valid any more.
+        # CPython waits for the third byte of a surrogate (ED A0..BF), although no byte can make it valid.
         if b"\xed\xa0" <= self._decoder.getstate()[0] < b"\xee":
             raise _not_utf8()
 
@@ -108,7 +116,7 @@ class Assembler:
 def fragment(opcode: Opcode, payload: bytes, size: int) -> Iterator[bytes]:
     """Encode a message as unmasked frames of at most `size` payload bytes each."""
     if size < 1:
-        raise ValueError(f"fragments of {size} bytes")
+        raise ValueError(f"size must be at least 1, got {size}")
     last = max(0, (len(payload) - 1) // size * size)
     for start in range(0, last + 1, size):
         part = payload[start : start + size]

@@ -14,21 +14,22 @@ _FIELD_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*
 
 
 class Body(Protocol):
-    """A body of which more may come."""
+    """A body that is being received."""
 
     def read(self, buffer: LineBuffer) -> bytes | None:
-        """Take what has come of it; return all of it, or None: not enough bytes yet.
+        """Consume the received part; return the whole body once it is complete, or None until then.
 
-        Raise HttpError for a malformed one.
+        Raises:
+            HttpError: if the body is malformed.
         """
 
     @property
     def is_empty(self) -> bool:
-        """Whether it is known to have no bytes."""
+        """Whether the body is known to be empty."""
 
 
 class SizedBody:
-    """A body with a Content-Length, or none at all."""
+    """A body with a Content-Length, or a missing body."""
 
     __slots__ = ("_size",)
 
@@ -36,7 +37,7 @@ class SizedBody:
         self._size = size
 
     def read(self, buffer: LineBuffer) -> bytes | None:
-        """Take it whole."""
+        """Consume the body once it is complete."""
         return buffer.take(self._size) if len(buffer) >= self._size else None
 
     @property
@@ -59,18 +60,18 @@ class ChunkedBody:
 
     def __init__(self, limits: Limits) -> None:
         self._limit = limits.body
-        self._room = limits.header_bytes  # for all lines that are not data
+        self._room = limits.header_bytes  # left for all lines that are not data
         self._data = bytearray()
         self._part = _Part.SIZE
-        self._rest = 0  # bytes of the chunk that have not come
+        self._rest = 0  # bytes of the chunk that have not arrived
 
     @property
     def is_empty(self) -> bool:
-        """Never known before its end."""
+        """False: unknown before the last chunk."""
         return False
 
     def read(self, buffer: LineBuffer) -> bytes | None:
-        """Take the chunks that have come."""
+        """Consume the chunks that have arrived."""
         while True:
             match self._part:
                 case _Part.DATA:
@@ -97,7 +98,7 @@ class ChunkedBody:
                     if not line:
                         return bytes(self._data)
                     if not _FIELD_LINE.fullmatch(line):
-                        raise HttpError(400, "A trailer must be made of field lines (RFC 9112 §7.1.2)")
+                        raise HttpError(400, "A trailer must consist of field lines (RFC 9112 §7.1.2)")
 
     def _begin_chunk(self, line: bytes) -> None:
         match = _CHUNK_LINE.fullmatch(line)

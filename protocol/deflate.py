@@ -1,7 +1,7 @@
-"""permessage-deflate (RFC 7692): what is agreed on, and the two halves that compress and inflate.
+"""permessage-deflate (RFC 7692): negotiation, compression and inflation.
 
-No clock, no randomness. `Deflater` and `Inflater` hold what DEFLATE remembers from message to message, if it was agreed
-that they may; a server that compresses each message by itself, a `Variant`, holds nothing.
+No clock, no randomness. With context takeover, `Deflater` and `Inflater` keep the window of DEFLATE from message to
+message. A `Variant` compresses each message by itself and keeps nothing.
 """
 
 from __future__ import annotations
@@ -16,26 +16,29 @@ from protocol.frames import Opcode, encode_frame
 from protocol.handshake import Extension
 
 NAME = "permessage-deflate"
-_TAIL = b"\x00\x00\xff\xff"  # what Z_SYNC_FLUSH ends with, left out on the wire (RFC 7692 §7.2.1)
+_TAIL = b"\x00\x00\xff\xff"  # the end of the output of Z_SYNC_FLUSH, omitted on the wire (RFC 7692 §7.2.1)
 _LAST_BLOCK = b"\x03\x00"  # empty and final (RFC 1951 §3.2.3)
-_STEP = 4_096  # bytes that zlib gets at once: at each final block, and each full piece, it copies what is left of them
+_STEP = 4_096  # input bytes per call of zlib, which copies the rest of its input at each final block and full piece
 _PIECE = 65_536
 MAX_FINAL_BLOCKS = 8
-"""In one message. Each costs a new zlib object, 5 us for 2 bytes; who ends the stream at all does so once a message."""
-_MEM_LEVEL = 5  # 16 KiB of hash table instead of 128: 2 % larger results, a third of the time to begin
+"""Maximum number of final blocks in one message.
+
+Each costs a new zlib object, 5 us for 2 bytes. Clients that send final blocks at all send one per message.
+"""
+_MEM_LEVEL = 5  # 16 KiB of hash table instead of 128: 2 % larger output, a third of the setup time
 _WITHOUT_VALUE = frozenset(("server_no_context_takeover", "client_no_context_takeover"))
 _WINDOW_BITS = frozenset(("server_max_window_bits", "client_max_window_bits"))
 
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """What this server wants. Without context takeover a connection holds no window between messages.
+    """The server's settings. Without context takeover a connection keeps no window between messages.
 
     Attributes:
-        server_no_context_takeover, client_no_context_takeover: forget between messages what was sent, or received
+        server_no_context_takeover, client_no_context_takeover: reset the window after each message sent, or received
         server_max_window_bits, client_max_window_bits: 8 to 15; a window of 2**bits bytes
-        level: zlib's, 1 to 9
-        threshold: bytes below which a message is sent as it is
+        level: zlib's compression level, 1 to 9
+        threshold: minimum size in bytes of a message that is compressed
     """
 
     server_no_context_takeover: bool = True
@@ -48,7 +51,7 @@ class Compression:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What both sides hold to from now on; `extension` is our answer in the handshake."""
+    """The agreed parameters; `extension` is the server's answer in the handshake."""
 
     server_no_context_takeover: bool
     client_no_context_takeover: bool
@@ -58,20 +61,20 @@ class Agreement:
 
 
 def agree(offers: Iterable[Extension], wanted: Compression) -> Agreement | None:
-    """Take the first offer that can be met (RFC 7692 §5.1, §7.1); None if there is none."""
+    """Accept the first acceptable offer (RFC 7692 §5.1, §7.1); return None if there is none."""
     for offer in offers:
-        agreement = _meet(offer, wanted) if offer.name == NAME else None
+        agreement = _accept(offer, wanted) if offer.name == NAME else None
         if agreement is not None:
             return agreement
     return None
 
 
-def _meet(offer: Extension, wanted: Compression) -> Agreement | None:
+def _accept(offer: Extension, wanted: Compression) -> Agreement | None:
     params = dict(offer.params)
     if len(params) < len(offer.params) or not all(_is_valid(name, value) for name, value in offer.params):
-        return None  # "a server MUST decline" an unknown, doubled or invalid parameter (RFC 7692 §7.1)
+        return None  # "a server MUST decline" an unknown, repeated or invalid parameter (RFC 7692 §7.1)
     server_bits = min(wanted.server_max_window_bits, _bits(params.get("server_max_window_bits")))
-    # Only a client that says it can limit its window may be asked to (RFC 7692 §7.1.2.2).
+    # The server may limit the window of a client only if that offers it (RFC 7692 §7.1.2.2).
     may_limit = "client_max_window_bits" in params
     client_bits = _bits(params.get("client_max_window_bits"))
     if may_limit:
@@ -106,27 +109,27 @@ def _is_valid(name: str, value: str | None) -> bool:
 
 
 class Inflater:
-    """Restores the peer's messages, piece by piece and at most as far as there is room.
+    """Inflates the peer's messages in pieces, up to a maximum size.
 
-    What it keeps between messages is the window that they may refer to, if that was agreed, and no zlib object: that
-    is made when a message begins, or goes on behind a final block, with the window for a dictionary.
+    Between messages it keeps only the window, if context takeover was agreed, and no zlib object. A new one, with the
+    window as its dictionary, is created when a message begins or continues after a final block.
     """
 
-    __slots__ = ("_bits", "_ends", "_forgets", "_history", "_inflate")
+    __slots__ = ("_bits", "_final_blocks", "_forgets", "_history", "_inflate")
 
     def __init__(self, agreement: Agreement) -> None:
         self._bits = agreement.client_max_window_bits
         self._forgets = agreement.client_no_context_takeover
         self._history = bytearray()
-        self._ends = 0  # final blocks in this message
+        self._final_blocks = 0  # in this message
         self._inflate: zlib._Decompress | None = None
 
     def inflate(self, data: bytes, room: int) -> Iterator[bytes]:
-        """Restore what `data` holds of a message.
+        """Inflate a part of a message.
 
         Raises:
-            ProtocolViolation: 1009 if that is more than `room` bytes, before they are all there, or if the message has
-                more than `MAX_FINAL_BLOCKS`; 1007 if it is not DEFLATE.
+            ProtocolViolation: 1009 if the result exceeds `room` bytes, before all of it is inflated, or if the message
+                has more than `MAX_FINAL_BLOCKS`; 1007 if it is not DEFLATE.
         """
         for start in range(0, len(data), _STEP):
             rest = data[start : start + _STEP]
@@ -141,26 +144,29 @@ class Inflater:
                     yield piece
 
     def finish(self, room: int) -> Iterator[bytes]:
-        """Restore what is left at the end of a message, and keep or forget the window, as was agreed.
+        """Inflate the rest at the end of a message, and keep or reset the window as agreed.
 
-        The tail that the peer has left out ends a block, and so does a final block of its own (RFC 7692 §7.2.3.4); an
-        empty final block of ours then ends the stream. If it does not, the message was cut off.
+        The tail that the peer omitted ends a block, and so does the peer's own final block (RFC 7692 §7.2.3.4). An
+        empty final block then ends the stream, unless the message was truncated.
+
+        Raises:
+            ProtocolViolation: as `inflate`; 1007 if the message is truncated.
         """
-        self._ends = 0
+        self._final_blocks = 0
         if self._inflate is not None:
             yield from self.inflate(_TAIL, room)
         if self._inflate is not None:
             yield from self.inflate(_LAST_BLOCK, room)
         if self._inflate is not None:
             raise _not_deflate("it ends inside a block")
-        self._ends = 0
+        self._final_blocks = 0
         if self._forgets:
             self._history.clear()
         else:
             self._trim()
 
     def _next_piece(self, data: bytes) -> tuple[bytes, bytes]:
-        """Inflate one piece; return it and what is left of `data`."""
+        """Inflate one piece; return it and the rest of `data`."""
         inflate = self._inflate
         if inflate is None:
             inflate = self._inflate = zlib.decompressobj(-self._bits, zdict=self._window())
@@ -171,15 +177,15 @@ class Inflater:
         if not inflate.eof:
             return piece, inflate.unconsumed_tail
         self._inflate = None
-        self._ends += 1
-        if self._ends > MAX_FINAL_BLOCKS:
+        self._final_blocks += 1
+        if self._final_blocks > MAX_FINAL_BLOCKS:
             text = f"a message of more than {MAX_FINAL_BLOCKS} final blocks"
             raise ProtocolViolation(CloseCode.MESSAGE_TOO_BIG, text, "RFC 6455 §10.4")
         return piece, inflate.unused_data
 
     def _remember(self, piece: bytes) -> None:
         self._history += piece
-        if len(self._history) > 2 << self._bits:  # not for each of many small pieces
+        if len(self._history) > 2 << self._bits:  # amortised: not for each of many small pieces
             self._trim()
 
     def _trim(self) -> None:
@@ -195,19 +201,19 @@ def _not_deflate(reason: str) -> ProtocolViolation:
 
 
 class Variant(NamedTuple):
-    """How messages are compressed that remember no earlier one: the bytes are the same for all who agreed on it."""
+    """Parameters of compression without context takeover: the bytes are the same for all sessions that share them."""
 
     window_bits: int
     level: int
     threshold: int
 
     def encode(self, opcode: Opcode, payload: bytes) -> bytes:
-        """Encode a message in one frame, compressed if that makes it shorter (RFC 7692 §6.1)."""
+        """Encode a message as one frame, compressed if that is shorter (RFC 7692 §6.1)."""
         return _encode(opcode, payload, self, b"")[0]
 
 
 class Deflater:
-    """Compresses messages that may refer to those before them. What it keeps of them is one window at most."""
+    """Compresses messages with context takeover. It keeps at most one window of earlier messages."""
 
     __slots__ = ("_history", "_variant")
 
@@ -216,7 +222,7 @@ class Deflater:
         self._history = b""
 
     def encode(self, opcode: Opcode, payload: bytes) -> bytes:
-        """Encode a message in one frame, compressed if that makes it shorter (RFC 7692 §6.1)."""
+        """Encode a message as one frame, compressed if that is shorter (RFC 7692 §6.1)."""
         frame, is_compressed = _encode(opcode, payload, self._variant, self._history)
         if is_compressed:
             self._history = (self._history + payload)[-(1 << self._variant.window_bits) :]
@@ -224,7 +230,7 @@ class Deflater:
 
 
 def deflater(agreement: Agreement, wanted: Compression) -> Variant | Deflater:
-    """Return what encodes our messages."""
+    """Return the encoder for the server's messages."""
     variant = Variant(agreement.server_max_window_bits, wanted.level, wanted.threshold)
     return variant if agreement.server_no_context_takeover else Deflater(variant)
 
@@ -240,8 +246,8 @@ def _encode(opcode: Opcode, payload: bytes, variant: Variant, history: bytes) ->
 def _deflate(payload: bytes, variant: Variant, history: bytes) -> bytes:
     """Compress a message (RFC 7692 §7.2.1).
 
-    zlib has no window of 256 bytes for raw DEFLATE, but one of 512 does: zlib looks back 262 bytes less than its
-    window, so its distances stay below 251.
+    zlib has no window of 256 bytes for raw DEFLATE, but one of 512 bytes serves as well: zlib looks back 262 bytes less
+    than its window, so its distances stay below 251.
     """
     bits = max(variant.window_bits, 9)
     compressor = zlib.compressobj(variant.level, zlib.DEFLATED, -bits, _MEM_LEVEL, zlib.Z_DEFAULT_STRATEGY, history)

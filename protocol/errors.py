@@ -1,4 +1,4 @@
-"""Pure. Close codes, and what a peer's mistake is called."""
+"""Pure. Close codes, and the error for a peer that violates the protocol."""
 
 from enum import IntEnum
 
@@ -24,18 +24,18 @@ class CloseCode(IntEnum):
 
 
 NEVER_SENT = frozenset({CloseCode.NO_STATUS, CloseCode.ABNORMAL, CloseCode.TLS_HANDSHAKE})
-"""Codes that only ever name a local condition; in a close frame they are a violation (RFC 6455 §7.4.1)."""
+"""Codes that only describe a local condition; in a close frame they are a violation (RFC 6455 §7.4.1)."""
 
 
 def is_sendable(code: int) -> bool:
-    """Tell whether `code` may stand in a close frame (RFC 6455 §7.4)."""
+    """Return whether a close frame may contain `code` (RFC 6455 §7.4)."""
     if 1000 <= code <= 1014:
         return code != 1004 and code not in NEVER_SENT
     return 3000 <= code <= 4999
 
 
 class ProtocolViolation(Exception):
-    """The peer broke a rule of RFC 6455; the connection fails with `code` (RFC 6455 §7.1.7)."""
+    """The peer violated a rule of RFC 6455 or RFC 7692; fail the connection with `code` (RFC 6455 §7.1.7)."""
 
     def __init__(self, code: CloseCode, reason: str, section: str) -> None:
         super().__init__(code, reason, section)

@@ -1,7 +1,7 @@
 """Pure. Frames to bytes and back (RFC 6455 §5).
 
-Parsing takes the client's side of every rule: a server reads only masked frames. `masked=False` reads a server's
-frames, for tests and load generators.
+A server parses only masked frames, those of a client. `masked=False` parses a server's frames, for tests and load
+generators.
 """
 
 from enum import IntEnum
@@ -13,11 +13,11 @@ from protocol.masking import apply_mask
 
 MAX_CONTROL_PAYLOAD = 125
 FIRST_CONTROL = 0x8
-"""Opcodes from here on are control frames: their most significant bit is set (RFC 6455 §5.5)."""
+"""The lowest opcode of a control frame: the most significant bit is set (RFC 6455 §5.5)."""
 
 
 class Opcode(IntEnum):
-    """RFC 6455 §5.2."""
+    """The opcodes (RFC 6455 §5.2)."""
 
     CONTINUATION = 0x0
     TEXT = 0x1
@@ -28,7 +28,7 @@ class Opcode(IntEnum):
 
 
 class Frame(NamedTuple):
-    """One whole frame, unmasked. `rsv` holds RSV1, RSV2 and RSV3 as the bits 4, 2 and 1."""
+    """One complete frame, unmasked. `rsv` holds RSV1, RSV2 and RSV3 as the bits 4, 2 and 1."""
 
     fin: bool
     opcode: Opcode
@@ -37,7 +37,7 @@ class Frame(NamedTuple):
 
 
 class FrameHeader(NamedTuple):
-    """What precedes the payload. `size` is the header's own length, `length` the payload's."""
+    """The header of a frame. `size` is the length of the header itself, `length` that of the payload."""
 
     fin: bool
     rsv: int
@@ -48,7 +48,7 @@ class FrameHeader(NamedTuple):
 
 
 class Close(NamedTuple):
-    """What a close frame says; no code at all is 1005 (RFC 6455 §7.1.5)."""
+    """The content of a close frame; without a code it is 1005 (RFC 6455 §7.1.5)."""
 
     code: int
     reason: str
@@ -58,9 +58,12 @@ class Close(NamedTuple):
 
 
 def parse_header(data: bytes | bytearray, offset: int = 0, *, masked: bool = True) -> FrameHeader | None:
-    """Parse the header at `offset`; None: not enough bytes yet. Raise ProtocolViolation 1002 for a broken rule.
+    """Parse the header at `offset`; return None if more bytes are needed.
 
-    Reserved bits are reported, not judged: what they mean is up to the extensions agreed on.
+    Reserved bits are returned unchecked: their meaning depends on the agreed extensions.
+
+    Raises:
+        ProtocolViolation: 1002 if the header is invalid.
     """
     available = len(data) - offset
     if available < 2:
@@ -90,7 +93,7 @@ def parse_header(data: bytes | bytearray, offset: int = 0, *, masked: bool = Tru
 
 
 def parse_frame(data: bytes | bytearray, offset: int = 0, *, masked: bool = True) -> tuple[Frame, int] | None:
-    """Parse the whole frame at `offset` and say where it ends; None: not enough bytes yet."""
+    """Parse the frame at `offset`; return it and the offset of its end, or None if more bytes are needed."""
     header = parse_header(data, offset, masked=masked)
     if header is None:
         return None
@@ -105,7 +108,11 @@ def parse_frame(data: bytes | bytearray, offset: int = 0, *, masked: bool = True
 
 
 def parse_close(payload: bytes) -> Close:
-    """Parse the payload of a close frame (RFC 6455 §5.5.1)."""
+    """Parse the payload of a close frame (RFC 6455 §5.5.1).
+
+    Raises:
+        ProtocolViolation: 1002 if it has half a code or a code that must not be sent, 1007 if the reason is not UTF-8.
+    """
     if not payload:
         return Close(CloseCode.NO_STATUS, "")
     if len(payload) == 1:
@@ -126,7 +133,11 @@ def parse_close(payload: bytes) -> Close:
 def encode_frame(
     opcode: Opcode, payload: bytes, *, fin: bool = True, rsv1: bool = False, mask: bytes | None = None
 ) -> bytes:
-    """Encode one frame; `mask` is a client's 4-byte key. ValueError for a control frame that RFC 6455 §5.5 forbids."""
+    """Encode one frame; `mask` is a client's 4-byte key.
+
+    Raises:
+        ValueError: if it is a control frame that RFC 6455 §5.5 forbids.
+    """
     length = len(payload)
     if opcode >= FIRST_CONTROL and not (fin and length <= MAX_CONTROL_PAYLOAD):
         raise ValueError(f"a control frame has at most {MAX_CONTROL_PAYLOAD} bytes and is not fragmented")
@@ -137,7 +148,7 @@ def encode_frame(
 
 
 def encode_text(data: str | bytes) -> bytes:
-    """Encode a text message in one frame, unmasked. Bytes are taken for UTF-8 without a look."""
+    """Encode a text message as one unmasked frame. Bytes must be UTF-8, which is not checked."""
     payload = data.encode() if isinstance(data, str) else data
     length = len(payload)
     if length < 126:
@@ -146,7 +157,7 @@ def encode_text(data: str | bytes) -> bytes:
 
 
 def encode_binary(data: bytes) -> bytes:
-    """Encode a binary message in one frame, unmasked."""
+    """Encode a binary message as one unmasked frame."""
     length = len(data)
     if length < 126:
         return _BINARY_HEADERS[length] + data
@@ -154,7 +165,11 @@ def encode_binary(data: bytes) -> bytes:
 
 
 def encode_close(code: int | None = CloseCode.NORMAL, reason: str = "") -> bytes:
-    """Encode a close frame; None sends no code. A reason too long for the frame is cut at a character's edge."""
+    """Encode a close frame; None sends no code. A reason that is too long is cut between two characters.
+
+    Raises:
+        ValueError: if `code` must not be sent (RFC 6455 §7.4).
+    """
     if code is None:
         return encode_frame(Opcode.CLOSE, b"")
     if not is_sendable(code):

@@ -1,4 +1,4 @@
-"""Pure. The opening handshake (RFC 6455 §4): a request judged, a 101 built."""
+"""Pure. The opening handshake (RFC 6455 §4): validating a request and building the 101."""
 
 import base64
 import binascii
@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from protocol.http import HttpError, Request, Response, encode_response, is_token
 
-_WEBSOCKET = (("Upgrade", "websocket"), ("Connection", "Upgrade"))  # what a 426 must tell (RFC 9110 §15.5.22)
+_WEBSOCKET = (("Upgrade", "websocket"), ("Connection", "Upgrade"))  # required in a 426 (RFC 9110 §15.5.22)
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Extension(NamedTuple):
-    """One extension as offered or agreed; a parameter without a value has None (RFC 6455 §9.1)."""
+    """One extension as offered or agreed; the value of a parameter without one is None (RFC 6455 §9.1)."""
 
     name: str
     params: tuple[tuple[str, str | None], ...] = ()
@@ -40,12 +40,16 @@ def accept_key(key: str) -> str:
 
 
 def is_upgrade(request: Request) -> bool:
-    """Tell whether the client asks for WebSocket, well or badly; `validate` judges how."""
+    """Return whether the client requests a WebSocket, validly or not; see `validate`."""
     return "websocket" in _lowered(request, "upgrade")
 
 
 def validate(request: Request) -> Upgrade:
-    """Check the client's handshake (RFC 6455 §4.2.1); raise the HttpError that answers the first mistake."""
+    """Validate the client's handshake (RFC 6455 §4.2.1).
+
+    Raises:
+        HttpError: the answer to its first mistake.
+    """
     if request.method in ("GET", "HEAD") and not is_upgrade(request):
         raise HttpError(426, "This is a WebSocket endpoint: Upgrade must name websocket (RFC 6455 §4.2.1)", _WEBSOCKET)
     if request.method != "GET":
@@ -63,7 +67,7 @@ def validate(request: Request) -> Upgrade:
 
 
 def choose_subprotocol(offered: Iterable[str], supported: Iterable[str]) -> str | None:
-    """Choose the first subprotocol offered that is supported: the client's order counts (RFC 6455 §4.1)."""
+    """Return the first offered subprotocol that is supported, or None: the client's order decides (RFC 6455 §4.1)."""
     known = frozenset(supported)
     return next((name for name in offered if name in known), None)
 
@@ -74,7 +78,11 @@ def accept_response(
     extensions: Iterable[Extension] = (),
     headers: Iterable[tuple[str, str]] = (),
 ) -> bytes:
-    """Build the 101 (RFC 6455 §4.2.2). What the client did not offer cannot be agreed: ValueError."""
+    """Encode the 101 (RFC 6455 §4.2.2).
+
+    Raises:
+        ValueError: if the client did not offer the subprotocol or an extension.
+    """
     agreed = tuple(extensions)
     if subprotocol is not None and subprotocol not in upgrade.subprotocols:
         raise ValueError(f"subprotocol {subprotocol!r} was not offered")
@@ -104,7 +112,11 @@ _MALFORMED_EXTENSIONS = "Sec-WebSocket-Extensions is malformed (RFC 6455 §9.1)"
 
 
 def parse_extensions(value: str) -> tuple[Extension, ...]:
-    """Parse one Sec-WebSocket-Extensions line (RFC 6455 §9.1); raise HttpError 400 for a malformed one."""
+    """Parse one Sec-WebSocket-Extensions line (RFC 6455 §9.1).
+
+    Raises:
+        HttpError: 400 if it is malformed.
+    """
     offers: list[Extension] = []
     position = len(value) - len(value.lstrip(" \t,"))
     while position < len(value):

@@ -1,10 +1,10 @@
-"""Pure. The fields of an HTTP message: ordered, repeatable, named without regard to case."""
+"""Pure. The header fields of an HTTP message: ordered, repeatable, with case-insensitive names."""
 
 from collections.abc import Iterable, Iterator
 
 
 class Headers:
-    """An immutable multi-map of field lines in the order they came (RFC 9110 §5)."""
+    """An immutable multimap of field lines in their order of arrival (RFC 9110 §5)."""
 
     __slots__ = ("_index", "_items")
 
@@ -15,21 +15,21 @@ class Headers:
             self._index.setdefault(name.lower(), []).append(value)
 
     def get(self, name: str, default: str | None = None) -> str | None:
-        """Return the value of the first line called `name`."""
+        """Return the value of the first line with this name, or `default`."""
         values = self._index.get(name.lower())
         return values[0] if values else default
 
     def get_all(self, name: str) -> list[str]:
-        """Return the value of every line called `name`, in order."""
+        """Return the values of all lines with this name, in order."""
         return list(self._index.get(name.lower(), ()))
 
     def tokens(self, name: str) -> list[str]:
-        """Return the members of a comma-separated list over all its lines, without empty ones (RFC 9110 §5.6.1)."""
+        """Return the non-empty members of a comma-separated list, from all lines with this name (RFC 9110 §5.6.1)."""
         members = (member.strip(" \t") for value in self.get_all(name) for member in value.split(","))
         return [member for member in members if member]
 
     def items(self) -> tuple[tuple[str, str], ...]:
-        """Return every line as (name, value), names spelled as they came."""
+        """Return every line as (name, value), with names spelled as received."""
         return self._items
 
     def __contains__(self, name: object) -> bool:

@@ -1,4 +1,4 @@
-"""Pure. What HTTP/1.1 says: requests, responses and their errors as values; responses to bytes (RFC 9110)."""
+"""Pure. HTTP/1.1 requests, responses and errors as values, and the encoding of responses (RFC 9110)."""
 
 import re
 from dataclasses import dataclass, replace
@@ -13,11 +13,11 @@ from protocol.headers import Headers
 TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 """A token as a pattern (RFC 9110 §5.6.2)."""
 ABSOLUTE_FORM = re.compile(r"[Hh][Tt][Tt][Pp][Ss]?://([^/?]+)(.*)")
-"""A request target that is a whole URI: its authority, and what follows (RFC 9112 §3.2.2)."""
+"""A request target in absolute form: its authority, and the rest (RFC 9112 §3.2.2)."""
 
 
 class HttpError(Exception):
-    """A request that gets `status` for an answer; `message` names the rule that it broke."""
+    """A request must be answered with `status`; `message` names the violated rule."""
 
     def __init__(self, status: int, message: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(status, message, headers)
@@ -30,7 +30,7 @@ class HttpError(Exception):
 
     @property
     def response(self) -> "Response":
-        """The answer to send, with the message as plain text."""
+        """The response to send, with the message as plain text."""
         headers = (*self.headers, ("Content-Type", "text/plain; charset=utf-8"))
         return Response(self.status, headers, f"{self.message}\n".encode())
 
@@ -39,8 +39,9 @@ class HttpError(Exception):
 class Request:
     """One complete request.
 
-    The last four are for the holder of the socket to fill in: the client's address, whether it speaks TLS, with us or
-    with a proxy that is trusted, whether such a proxy sent the request, and the number of the connection.
+    The parser leaves the last four fields at their defaults; the server sets them: the client's address, whether it
+    uses TLS (with the server or a trusted proxy), whether a trusted proxy sent the request, and the number of the
+    connection.
     """
 
     method: str
@@ -55,16 +56,16 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The target's path, still percent-encoded; `decode_path` makes a file name of it."""
+        """The path of the target, percent-encoded; `decode_path` turns it into a safe file path."""
         return self._origin_form.partition("?")[0]
 
     @property
     def query(self) -> str:
-        """The target's query, still percent-encoded, without the question mark."""
+        """The query of the target, percent-encoded, without the question mark."""
         return self._origin_form.partition("?")[2]
 
     def below(self, base: str) -> "Request | None":
-        """This request as it is with the path `base` (such as `/canvas`) as the root; None if it is not below it."""
+        """Return this request with its target relative to the path `base`, such as `/canvas`; None if outside of it."""
         origin = self._origin_form
         if not origin.startswith(base + "/"):
             return None
@@ -72,13 +73,13 @@ class Request:
 
     @property
     def host(self) -> str:
-        """The authority asked for: that of an absolute target before that of Host (RFC 9112 §3.2.2)."""
+        """The requested authority: that of an absolute target takes precedence over Host (RFC 9112 §3.2.2)."""
         absolute = ABSOLUTE_FORM.fullmatch(self.target)
         return absolute[1] if absolute else self.headers.get("host") or ""
 
     @property
     def keep_alive(self) -> bool:
-        """Whether the client wants the connection to go on after the answer (RFC 9112 §9.3)."""
+        """Whether the client wants to keep the connection after the response (RFC 9112 §9.3)."""
         options = {option.lower() for option in self.headers.tokens("connection")}
         return "close" not in options and (self.version >= (1, 1) or "keep-alive" in options)
 
@@ -92,7 +93,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One response. Content-Length and Date are the encoder's to write."""
+    """One response. The encoder adds Content-Length and Date."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -108,10 +109,18 @@ def encode_response(
 ) -> bytes:
     """Encode a response.
 
-    `head_only` answers HEAD: the length of the body without the body (RFC 9110 §9.3.2). 1xx, 204 and 304 carry
-    neither (RFC 9110 §8.6). A body given to one of them is the caller's bug and raises ValueError, as does a status of
-    other than three digits, or a header that would break out of its line or contradict the encoder's. What has a wrong
-    type raises TypeError.
+    1xx, 204 and 304 have neither a body nor its length (RFC 9110 §8.6).
+
+    Args:
+        response: the response
+        head_only: answer HEAD: send the length of the body, but not the body (RFC 9110 §9.3.2)
+        date: value of the Date header, if any
+        connection: value of the Connection header, if any
+
+    Raises:
+        ValueError: if a 1xx, 204 or 304 response has a body, the status is not in 100 to 599, or a header is malformed
+            or one that the encoder writes.
+        TypeError: if a part has the wrong type.
     """
     _check_types(response)
     status, bodiless = response.status, response.status < 200 or response.status in (204, 304)
@@ -119,7 +128,7 @@ def encode_response(
         raise ValueError(f"a {status} response has no body")
     fields = list(response.headers)
     if any(name.lower() in _ENCODERS_OWN for name, _ in fields):
-        raise ValueError(f"the encoder itself writes {', '.join(sorted(_ENCODERS_OWN))}: {fields!r}")
+        raise ValueError(f"the encoder adds {', '.join(sorted(_ENCODERS_OWN))} itself: {fields!r}")
     if not bodiless:
         fields.append(("Content-Length", str(len(response.body))))
     if connection is not None:
@@ -132,17 +141,18 @@ def encode_response(
 
 
 def format_date(timestamp: float) -> str:
-    """Format seconds since 1970 for a Date header (RFC 9110 §5.6.7), in English whatever the locale."""
+    """Format seconds since 1970 for a Date header (RFC 9110 §5.6.7), independently of the locale."""
     at = datetime.fromtimestamp(timestamp, UTC)
     day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1]
     return f"{day}, {at.day:02} {month} {at.year} {at.hour:02}:{at.minute:02}:{at.second:02} GMT"
 
 
 def decode_path(path: str) -> str:
-    """Decode a path so that it can be joined to a folder.
+    """Decode a path so that it is safe to join to a folder.
 
-    Raise HttpError 400 for a broken escape, for what is not UTF-8, and for anything a file system could take for a
-    way out: control characters, backslashes and dot segments, plain or escaped.
+    Raises:
+        HttpError: 400 for a broken escape, for invalid UTF-8, and for what might lead out of the folder: control
+            characters, backslashes and dot segments, plain or escaped.
     """
     if _BROKEN_ESCAPE.search(path):
         raise HttpError(400, "A percent sign in a path must be followed by two hex digits (RFC 3986 §2.1)")
@@ -158,12 +168,12 @@ def decode_path(path: str) -> str:
 
 
 def is_token(text: str) -> bool:
-    """Tell whether `text` is a token (RFC 9110 §5.6.2)."""
+    """Return whether `text` is a token (RFC 9110 §5.6.2)."""
     return _TOKEN_TEXT.fullmatch(text) is not None
 
 
 def is_authority(text: str) -> bool:
-    """Tell whether `text` is a host and perhaps a port, with no user before them (RFC 3986 §3.2, RFC 9110 §4.2.4)."""
+    """Return whether `text` is a host with an optional port and no user (RFC 3986 §3.2, RFC 9110 §4.2.4)."""
     match = _AUTHORITY.fullmatch(text)
     if match is None or int(match["port"] or "0") > 0xFFFF:
         return False
@@ -184,12 +194,12 @@ _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNSAFE_IN_PATH = re.compile(r"[\x00-\x1f\x7f\\]")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_RENAMED = {413: "Content Too Large", 414: "URI Too Long"}  # RFC 9110 §15.5; Python 3.13 is the first to know
+_RENAMED = {413: "Content Too Large", 414: "URI Too Long"}  # RFC 9110 §15.5; Python has these since 3.13
 _ENCODERS_OWN = frozenset({"content-length", "transfer-encoding", "date"})
 
 
 def _check_types(response: Response) -> None:
-    """Refuse what could otherwise be encoded by accident: a mapping with names of two letters, a text for HEAD."""
+    """Refuse wrong types that could be encoded by accident: a mapping with two-letter names, a str body for HEAD."""
     if not isinstance(response.status, int) or isinstance(response.status, bool):
         raise TypeError(f"a status is an int, not a {type(response.status).__name__}")
     if not 100 <= response.status <= 599:  # RFC 9110 §15

@@ -1,24 +1,26 @@
-"""Pure. What a peer may make us hold."""
+"""Pure. Limits on what a peer can make the server buffer."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one connection, in bytes unless named otherwise. Each is judged before its bytes are buffered."""
+    """Limits of one connection, in bytes unless stated otherwise. Each is checked before the bytes are buffered."""
 
     request_line: int = 8_192
-    """Without its CRLF; beyond it 414."""
+    """Size of a request line without its CRLF; above it the answer is 414."""
     header_bytes: int = 32_768
-    """All field lines of one request with their CRLFs; beyond it 431."""
+    """Size of all field lines of one request with their CRLFs; above it the answer is 431."""
     header_count: int = 100
-    """Field lines of one request; beyond it 431."""
+    """Number of field lines of one request; above it the answer is 431."""
     body: int = 1_024
-    """The Content-Length of one request; beyond it 413. Enough to say 405 to a small POST, and go on after it."""
+    """Size of the body of one request; above it the answer is 413.
+
+    The default is enough to answer a small POST with 405 and keep the connection."""
     message: int = 1_048_576
-    """One WebSocket message, over all its fragments; beyond it 1009."""
+    """Size of one WebSocket message, including all its fragments; above it the close code is 1009."""
     fragments: int = 65_536
-    """Frames of one WebSocket message; beyond it 1009."""
+    """Number of frames of one WebSocket message; above it the close code is 1009."""
 
 
 DEFAULT_LIMITS = Limits()

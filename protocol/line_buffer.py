@@ -1,4 +1,4 @@
-"""Pure. The bytes of a peer that have not been parsed yet. A line is judged before its end has come."""
+"""Pure. A buffer for bytes from a peer that are not parsed yet. A line is checked even before its end has arrived."""
 
 import re
 
@@ -6,33 +6,35 @@ from protocol.http import HttpError
 
 
 class LineBuffer:
-    """What has come, oldest first."""
+    """The received bytes, oldest first."""
 
     __slots__ = ("_data", "_scanned")
 
     def __init__(self) -> None:
         self._data = bytearray()
-        self._scanned = 0  # bytes known to hold no LF, so that a trickle is not searched twice
+        self._scanned = 0  # bytes known to contain no LF, so that a trickle of bytes is searched only once
 
     def feed(self, data: bytes) -> None:
-        """Append what the peer sent."""
+        """Append bytes from the peer."""
         self._data += data
 
     def take(self, size: int) -> bytes:
-        """Take at most so many bytes."""
+        """Remove and return at most `size` bytes."""
         taken = bytes(self._data[:size])
         del self._data[:size]
         self._scanned = 0
         return taken
 
     def take_line(self, limit: int, forbidden: re.Pattern[bytes], too_long: tuple[int, str]) -> bytes | None:
-        """Take one line, without its CRLF, or None: its end has not come.
+        """Remove one line and return it without its CRLF, or return None if its end has not arrived.
 
-        Raise HttpError for bytes that it must not hold, and `too_long` for more than `limit`.
+        Raises:
+            HttpError: 400 if the line contains `forbidden` bytes or a stray CR or LF; `too_long`, a status and message,
+                if it has more than `limit` bytes.
         """
         end = self._data.find(b"\n", self._scanned)
         length = (end if end >= 0 else len(self._data)) - 1
-        if forbidden.search(self._data, self._scanned, min(length, limit) + 2):  # TLS, for one, has no lines
+        if forbidden.search(self._data, self._scanned, min(length, limit) + 2):  # TLS, for example, has no lines
             raise HttpError(400, "A line must be text without control characters (RFC 9112 §3, RFC 9110 §5.5)")
         if length > limit:
             raise HttpError(*too_long)

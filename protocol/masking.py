@@ -1,18 +1,18 @@
 """Pure. The masking of client frames (RFC 6455 §5.3).
 
-Two ways to XOR: as one big integer, which starts fast and costs 1.7 ns a byte, and in numpy, which starts slowly
-(1.3 us) and costs 0.06 ns a byte. They meet near 500 bytes (Python 3.11, x86-64). numpy is imported at the top:
-its 0.1 s is paid by the canvas's grid in any case.
+There are two ways to XOR: as one big integer, which starts fast and takes 1.7 ns per byte, and in numpy, which starts
+slowly (1.3 us) and takes 0.06 ns per byte. They break even near 500 bytes (Python 3.11, x86-64). numpy is imported at
+the top, since the canvas's grid needs it, and its 0.1 s, in any case.
 """
 
 import numpy as np
 
 NUMPY_FROM = 512
-"""Payloads of this many bytes and more are masked in numpy."""
+"""Minimum size in bytes of a payload that is masked with numpy."""
 
 
 def apply_mask(data: bytes | bytearray | memoryview, key: bytes) -> bytes:
-    """XOR `data` with the 4-byte `key` over and over. Masking and unmasking are the same."""
+    """XOR `data` with the repeated 4-byte `key`, which both masks and unmasks."""
     length = len(data)
     repeated = (key * (length // 4 + 1))[:length]
     if length < NUMPY_FROM:
@@ -21,6 +21,6 @@ def apply_mask(data: bytes | bytearray | memoryview, key: bytes) -> bytes:
 
 
 def rotate_key(key: bytes, offset: int) -> bytes:
-    """Return the key for a payload whose first `offset` bytes have been masked already."""
+    """Return the key for the rest of a payload whose first `offset` bytes are already masked."""
     shift = offset & 3
     return key[shift:] + key[:shift]

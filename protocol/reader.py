@@ -1,8 +1,8 @@
-"""Pure. The bytes of an open WebSocket to messages and control frames.
+"""Pure. Parses the bytes of an open WebSocket into messages and control frames.
 
-`read_small_messages` is the fast path: whole, short, unfragmented messages in a tight loop. It judges nothing: at
-the first frame that is anything else it stops, and `FrameReader`, which knows all rules, takes that frame. Both
-give the same events for the same bytes (tests/protocol/test_properties.py shows it).
+`read_small_messages` is the fast path: it reads complete, short, unfragmented messages in a tight loop. It checks no
+rules: it stops at the first frame of any other kind, which `FrameReader`, with all the rules, then reads. Both return
+the same events for the same bytes (tests/protocol/test_properties.py).
 """
 
 from protocol.assembly import RSV1, Assembler
@@ -19,11 +19,11 @@ _FIN_BINARY = 0x82
 
 
 def read_small_messages(data: bytes, position: int, limit: int, events: list[Event]) -> int:
-    """Fast path. Append the messages from `position` on; return where the first frame begins that is not simple.
+    """Append the messages from `position` on to `events`; return the offset of the first frame that is not simple.
 
-    Simple is: wholly inside `data`, FIN set, text or binary, no reserved bit, masked, a 7- or 16-bit length of at
-    most `limit`, and valid UTF-8. The unmasking of short payloads is spelled out here because a call costs as much
-    as the XOR.
+    A simple frame is complete in `data`, text or binary, masked and has FIN set, no reserved bit, a 7- or 16-bit length
+    of at most `limit`, and valid UTF-8 if it is text. The unmasking of short payloads is inlined because a call costs
+    as much as the XOR.
     """
     available = len(data)
     from_bytes = int.from_bytes
@@ -61,24 +61,25 @@ def read_small_messages(data: bytes, position: int, limit: int, events: list[Eve
 
 
 class FrameReader:
-    """General path. Takes any bytes in any cut, one frame or less per call."""
+    """The general path: reads any bytes, however split, one frame or less per call."""
 
     __slots__ = ("_assembler", "_control", "_extended", "_head", "_header", "_received", "frames", "idle")
 
     def __init__(self, limits: Limits, inflater: Inflater | None = None) -> None:
         self._assembler = Assembler(limits, inflater)
         self._extended = inflater is not None
-        self._head = b""  # the bytes of a header that is not complete
+        self._head = b""  # the bytes of an incomplete header
         self._header: FrameHeader | None = None
-        self._received = 0  # payload bytes of the frame in progress
+        self._received = 0  # payload bytes of the current frame
         self._control = b""
-        self.frames = 0  # so far; those of the fast path do not come here
+        self.frames = 0  # frames read so far, without those of the fast path
         self.idle = True  # the next byte begins a new frame of a new message
 
     def read(self, data: bytes, position: int) -> tuple[int, Text | Binary | Ping | Pong | Close | None]:
-        """Read from `position` to the end of a frame or of `data`; return where, and what was completed there.
+        """Read from `position` to the end of a frame or of `data`; return that offset, and what is complete there.
 
-        Raise ProtocolViolation as soon as the bytes prove it; nothing can be read after that.
+        Raises:
+            ProtocolViolation: as soon as the bytes prove a violation; the rest cannot be read.
         """
         self.idle = False
         header = self._header
@@ -113,7 +114,7 @@ class FrameReader:
         return header, position + header.size - known
 
     def _check_reserved_bits(self, first: int) -> None:
-        """Refuse reserved bits but RSV1 on the first frame of a message, if an extension defines it."""
+        """Refuse reserved bits, except RSV1 on the first frame of a message if an extension defines it."""
         rsv, opcode = first >> 4 & 7, first & 0x0F
         if rsv and not (rsv == RSV1 and self._extended and opcode in (Opcode.TEXT, Opcode.BINARY)):
             text = "a reserved bit is set without an extension that defines it"

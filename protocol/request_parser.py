@@ -1,8 +1,8 @@
 """Pure. Bytes to HTTP/1.1 requests, as strict as RFC 9112 allows a server to be.
 
-Every line is judged as soon as it is complete, so a mistake is answered at once however the bytes are cut. Whatever
-two readers of the same bytes could understand differently (a bare LF, a folded line, a space before the colon, two
-lengths, two hosts) is refused: request smuggling lives on that difference.
+Each line is checked as soon as it is complete, so a mistake is answered at once however the bytes are split. Anything
+that two parsers could interpret differently (a bare LF, a folded line, a space before the colon, two lengths, two
+hosts) is refused: request smuggling exploits such differences.
 """
 
 import re
@@ -15,17 +15,17 @@ from protocol.limits import Limits
 from protocol.line_buffer import LineBuffer
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""What we recognise; any other method is 501 (RFC 9110 §9.1)."""
+"""The methods that we recognise; the answer to any other is 501 (RFC 9110 §9.1)."""
 
 
 class Interim(Enum):
-    """What the parser wants sent before it goes on."""
+    """Interim responses that the parser asks to send before it continues."""
 
     CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class RequestParser:
-    """Cuts a byte stream into requests. It stops after each: the bytes behind it wait for the next call."""
+    """Splits a byte stream into requests. It stops after each one; the following bytes wait for the next call."""
 
     __slots__ = (
         "_blank_line_seen",
@@ -52,16 +52,16 @@ class RequestParser:
         self._body: Body = SizedBody(0)
 
     def feed(self, data: bytes) -> None:
-        """Append what the peer sent."""
+        """Append bytes from the peer."""
         self._buffer.feed(data)
 
     def take_rest(self) -> bytes:
-        """Hand over the bytes behind the last request, for another protocol to read."""
+        """Remove and return the bytes after the last request, for another protocol."""
         return self._buffer.take(len(self._buffer))
 
     @property
     def has_begun(self) -> bool:
-        """Whether a part of a request is there."""
+        """Whether part of a request has arrived."""
         return bool(self._buffer) or self._started is not None
 
     @property
@@ -70,9 +70,10 @@ class RequestParser:
         return self._started[0] if self._started else None
 
     def next(self) -> Request | Interim | None:
-        """Return the next request, `Interim.CONTINUE` to be sent before its body, or None: not enough bytes yet.
+        """Return the next request, `Interim.CONTINUE` to send before its body, or None if more bytes are needed.
 
-        Raise HttpError for a malformed one; the stream cannot be understood beyond it.
+        Raises:
+            HttpError: if the request is malformed; the rest of the stream cannot be parsed.
         """
         if self._head is None:
             head = self._next_head()
@@ -130,7 +131,7 @@ def _parse_request_line(line: bytes) -> tuple[str, str, tuple[int, int]]:
     method, target = match[1].decode(), match[2].decode()
     version = (int(match[3]), int(match[4]))
     if version[0] != 1:
-        raise HttpError(505, f"HTTP/{version[0]}.{version[1]} is not spoken here, only HTTP/1.1 and HTTP/1.0")
+        raise HttpError(505, f"HTTP/{version[0]}.{version[1]} is not supported, only HTTP/1.1 and HTTP/1.0")
     if method not in METHODS:
         raise HttpError(501, f"Unknown method {method[:32]} (RFC 9110 §9.1)")
     _check_target(method, target)
@@ -168,7 +169,7 @@ def _check_host(request: Request) -> None:
 
 
 def _body_of(request: Request, limits: Limits) -> Body:
-    """Judge the framing of the body from the head (RFC 9112 §6)."""
+    """Determine the framing of the body from the head (RFC 9112 §6)."""
     lengths = request.headers.get_all("content-length")
     if "transfer-encoding" in request.headers:
         _check_transfer_encoding(request, with_length=bool(lengths))
@@ -185,7 +186,7 @@ def _body_of(request: Request, limits: Limits) -> Body:
 
 
 def _check_transfer_encoding(request: Request, *, with_length: bool) -> None:
-    """Refuse every Transfer-Encoding but chunked alone (RFC 9112 §6.1)."""
+    """Refuse any Transfer-Encoding except chunked alone (RFC 9112 §6.1)."""
     codings = [coding.lower() for coding in request.headers.tokens("transfer-encoding")]
     if with_length:
         raise HttpError(400, "Content-Length and Transfer-Encoding exclude each other (RFC 9112 §6.3)")
@@ -202,5 +203,5 @@ def _expects_continue(request: Request) -> bool:
     if not expectations or request.version < (1, 1):
         return False
     if expectations != ["100-continue"]:
-        raise HttpError(417, "The only expectation that can be met is 100-continue (RFC 9110 §10.1.1)")
+        raise HttpError(417, "The only supported expectation is 100-continue (RFC 9110 §10.1.1)")
     return True

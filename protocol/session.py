@@ -1,12 +1,16 @@
 """Pure. The server's side of one connection: HTTP first, WebSocket once a request has been accepted.
 
-Bytes go in through `receive` and `receive_eof` and come out as events. What the session says of its own accord
-(pongs, close replies, errors) and the answers to requests wait in `output`. `send_*` and `close` return the bytes to
-write, what waited in the output first, so writing whatever is handed out at once is always in order.
+Pass received bytes to `receive` and `receive_eof`, which return events. What the session sends by itself (pongs, close
+replies, errors) and the responses to requests wait in `output`. `send_*` and `close` return the bytes to write,
+preceded by what waited in the output, so the order is right if the owner writes everything it is given at once.
 
-The owner's duties are four: after a `Request`, answer it with `accept` or `respond`, and read no more until then,
-for what arrives meanwhile is kept without bound; write what it is given; after `Closed`, when all that came before it
-has been answered, `finish`; and when `should_close`, flush the output and close TCP.
+The owner has four duties:
+
+- after a `Request`, answer it with `accept` or `respond`, and stop reading until then: bytes that arrive meanwhile are
+  buffered without a limit;
+- write the bytes that it is given;
+- after `Closed`, once it has answered all earlier events, call `finish`;
+- once `should_close` is true, flush the output and close TCP.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,23 +29,23 @@ from protocol.request_parser import Interim, RequestParser
 
 
 class State(Enum):
-    """Where a connection is in its life."""
+    """The states of a connection."""
 
     HTTP = "http"
     """Requests and responses."""
     OPEN = "open"
-    """WebSocket, both ways."""
+    """WebSocket, in both directions."""
     CLOSING = "closing"
-    """Our close frame is out; the peer's messages still come in, nothing more goes out."""
+    """Our close frame is sent: messages from the peer still arrive, but we send no more."""
     FINISHING = "finishing"
-    """The peer has closed, broken a rule, or ended its stream: nothing comes in any more. What it said before may still
-    be answered, then `finish` sends our close frame, if one is due."""
+    """The peer has closed, violated the protocol or ended its stream, so nothing more arrives. The owner may still
+    answer earlier messages; then `finish` sends our close frame, if one is due."""
     CLOSED = "closed"
-    """Nothing comes in or goes out but the pending output; TCP is to be closed."""
+    """Nothing is received or sent except the pending output; then TCP must be closed."""
 
 
 class Trigger(Enum):
-    """What moves a connection on."""
+    """The triggers of a change of state."""
 
     ACCEPT = "accept"
     LAST_RESPONSE = "last response"
@@ -69,22 +73,22 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
 }
 
 _FINISHING = State.FINISHING
-_OPEN = State.OPEN  # looking a member up on its class costs 0.08 us in Python 3.11
+_OPEN = State.OPEN  # looking up a member on its class costs 0.08 us in Python 3.11
 
 
 class Session:
-    """The state of one connection.
+    """The protocol state of one connection.
 
-    Attributes, for reading only:
-        state: where it is in its life
-        variant: how its messages are compressed, if each is by itself; None if they are not
+    Attributes, read-only:
+        state: the current state
+        variant: how messages are compressed without context takeover; None if they are not
     """
 
     __slots__ = (
         "_date",
         "_encoder",
         "_eof",
-        "_farewell",
+        "_final_close",
         "_limits",
         "_output",
         "_parser",
@@ -95,7 +99,7 @@ class Session:
     )
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS, *, date: Callable[[], str] | None = None) -> None:
-        """Begin in HTTP. `date` returns the Date of a response (see `http.format_date`); without it there is none."""
+        """Start in HTTP. `date` returns the Date header of a response (see `http.format_date`); None omits it."""
         self.state = State.HTTP
         self._limits = limits
         self._date = date
@@ -106,12 +110,12 @@ class Session:
         self._eof = False
         self._encoder: Variant | Deflater | None = None
         self.variant: Variant | None = None
-        self._farewell = b""  # the close frame that `finish` sends
+        self._final_close = b""  # the close frame that `finish` sends
 
     # -- receiving -------------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> list[Event]:
-        """Take bytes from the peer; return what they complete. In CLOSED they are ignored."""
+        """Take bytes from the peer; return the events that they complete. In CLOSED, and in FINISHING, ignore them."""
         events: list[Event] = []
         if self._reader is not None:
             self._read_frames(self._reader, data, events)
@@ -121,14 +125,14 @@ class Session:
         return events
 
     def receive_eof(self) -> list[Event]:
-        """Take the end of the peer's stream. A request that waits for its answer still gets it."""
+        """Take the end of the peer's stream. A pending request can still be answered."""
         self._eof = True
         events: list[Event] = []
         self._finish_eof(events)
         return events
 
     def output(self) -> bytes:
-        """Hand out the bytes to write that the session has produced itself, and forget them."""
+        """Remove and return the bytes to write that the session has produced by itself."""
         if not self._output:
             return b""
         output = b"".join(self._output)
@@ -137,31 +141,31 @@ class Session:
 
     @property
     def should_close(self) -> bool:
-        """Whether TCP is to be closed once the output is flushed."""
+        """Whether to close TCP once the output is flushed."""
         return self.state is State.CLOSED
 
     @property
-    def may_hear_more(self) -> bool:
-        """Whether the peer may still be sending: the end of its stream has not come.
+    def may_receive_more(self) -> bool:
+        """Whether the peer may still send: the end of its stream has not been received.
 
-        Nothing should follow its close frame. But if something does, a socket that is closed at once resets the
-        connection, and that can take our answer from the peer (RFC 6455 §7.1.1).
+        Nothing should follow the peer's close frame. If anything does, closing the socket at once resets the
+        connection, and the peer may lose our answer (RFC 6455 §7.1.1).
         """
         return not self._eof
 
     @property
     def slow_frames(self) -> int:
-        """How many frames so far were not simple: fragments, control frames, compressed ones. They take 5 us each."""
+        """Number of frames so far that missed the fast path (fragments, control or compressed frames), 5 us each."""
         return 0 if self._reader is None else self._reader.frames
 
     @property
     def is_compressed(self) -> bool:
-        """Whether compression has been agreed on."""
+        """Whether compression was agreed."""
         return self._encoder is not None
 
     @property
     def awaits_answer(self) -> bool:
-        """Whether a `Request` waits for `accept` or `respond`; parsing is paused, and reading should be."""
+        """Whether a `Request` waits for `accept` or `respond`. Parsing is paused, and reading should be."""
         return self._request is not None
 
     # -- answering a request ---------------------------------------------------------------------------------------
@@ -175,11 +179,18 @@ class Session:
         compression: Compression | None = None,
         limits: Limits | None = None,
     ) -> list[Event]:
-        """Answer with 101 and become a WebSocket; return the events of the bytes that have already followed.
+        """Answer with 101 and become a WebSocket; return the events of the bytes that have already arrived after it.
 
-        Raise HttpError if the request is not a valid handshake, in which case it still waits for its answer. An
-        `Upgrade` from `handshake.validate` saves a second look. With `compression`, messages are compressed if the
-        client has made an offer that fits (RFC 7692). `limits` hold from now on in place of those of the beginning.
+        Args:
+            request: the pending request, or the result of `handshake.validate`, which saves a second validation
+            subprotocol: one of those offered
+            headers: more headers of the response
+            compression: compress messages if the client has made an acceptable offer (RFC 7692)
+            limits: replace the current limits
+
+        Raises:
+            HttpError: if the request is not a valid handshake; it still waits for a response.
+            ValueError: if the client did not offer the subprotocol.
         """
         _, parser = self._awaiting()
         upgrade = request if isinstance(request, Upgrade) else validate(request)
@@ -201,7 +212,7 @@ class Session:
     def respond(self, response: Response, *, close: bool = False) -> list[Event]:
         """Answer with a final response; return the next request if it has already arrived.
 
-        The connection goes on if the client wants that, unless `close` says otherwise.
+        The connection persists if the client wants that and `close` is false.
         """
         request, parser = self._awaiting()
         if response.status < 200:
@@ -224,7 +235,7 @@ class Session:
         return events
 
     def expire(self) -> bool:
-        """End HTTP because no whole request came in time; tell whether a part of one is there, which gets a 408."""
+        """End HTTP because no complete request arrived in time; return whether part of one did, which gets a 408."""
         parser = self._parser
         if parser is None or self._request is not None:
             return False
@@ -238,7 +249,7 @@ class Session:
     # -- sending ---------------------------------------------------------------------------------------------------
 
     def send_text(self, data: str | bytes) -> bytes:
-        """Return the bytes of a text message; UTF-8 bytes are taken as they are. Empty after our close frame."""
+        """Return the bytes of a text message; `bytes` must be UTF-8. Empty after our close frame."""
         if self.state is not _OPEN and self.state is not _FINISHING:
             return self._refuse()
         frame = encode_text(data) if self._encoder is None else self._encoder.encode(Opcode.TEXT, _utf8(data))
@@ -252,21 +263,21 @@ class Session:
         return self._behind_output(frame) if self._output else frame
 
     def send_frames(self, frames: bytes) -> bytes:
-        """Return the bytes of whole messages that `SharedMessage` has encoded. Empty after our close frame."""
+        """Return the bytes of complete messages that a `SharedMessage` has encoded. Empty after our close frame."""
         if self.state is not _OPEN and self.state is not _FINISHING:
             return self._refuse()
         return self._behind_output(frames) if self._output else frames
 
     def ping(self, data: bytes = b"") -> bytes:
-        """Return the bytes of a ping with at most 125 bytes. Empty after our close frame."""
+        """Return the bytes of a ping with at most 125 bytes of data. Empty unless the state is OPEN."""
         if self.state is not _OPEN:
             return self._refuse()
         return self._behind_output(encode_frame(Opcode.PING, data))
 
     def close(self, code: int | None = CloseCode.NORMAL, reason: str = "") -> bytes:
-        """Begin the closing handshake; return the bytes of the close frame. Empty if one is out already.
+        """Start the closing handshake; return the bytes of the close frame. Empty if one has been sent.
 
-        If the peer has begun it, or has broken a rule, this is `finish`.
+        If the peer has started it or violated the protocol, this is `finish`.
         """
         if self.state is _FINISHING:
             return self.finish()
@@ -277,14 +288,14 @@ class Session:
         return self._behind_output(frame)
 
     def finish(self) -> bytes:
-        """Answer the close of the peer, its violation or its end, after all that it said before; return the bytes.
+        """Answer the peer's close or violation, or the end of its stream; return the bytes.
 
-        Empty in any other state. To be called once `Closed` has been dealt with.
+        Call it once `Closed` and all earlier events are handled. Empty unless the state is FINISHING.
         """
         if self.state is not _FINISHING:
             return b""
         self._step(Trigger.FINISH)
-        return self._behind_output(self._farewell)
+        return self._behind_output(self._final_close)
 
     # -- private: HTTP ---------------------------------------------------------------------------------------------
 
@@ -294,7 +305,7 @@ class Session:
         return self._request, self._parser
 
     def _read_request(self, parser: RequestParser, events: list[Event]) -> None:
-        """Parse up to the next request; it must be answered before another is read."""
+        """Parse the next request, unless one still waits for its answer."""
         if self._request is not None:
             return
         try:
@@ -344,7 +355,7 @@ class Session:
     def _peer_closed(self, close: Close, events: list[Event]) -> None:
         if self.state is State.OPEN:
             # "the endpoint typically echos the status code it received" (RFC 6455 §5.5.1)
-            self._farewell = encode_close(None if close.code == CloseCode.NO_STATUS else close.code)
+            self._final_close = encode_close(None if close.code == CloseCode.NO_STATUS else close.code)
             cause = CloseCause.PEER
         else:
             cause = CloseCause.LOCAL
@@ -353,12 +364,12 @@ class Session:
 
     def _fail(self, violation: ProtocolViolation, events: list[Event]) -> None:
         if self.state is State.OPEN:
-            self._farewell = encode_close(violation.code, str(violation))
+            self._final_close = encode_close(violation.code, str(violation))
         self._end(Trigger.VIOLATION)
         events.append(Closed(violation.code, str(violation), CloseCause.VIOLATION))
 
     def _refuse(self) -> bytes:
-        """Send nothing after a close frame; sending before the upgrade is the owner's bug."""
+        """Return no bytes after a close frame; raise before the upgrade, since that is the owner's bug."""
         if self.state is State.HTTP:
             raise RuntimeError("not a WebSocket: no request has been accepted")
         return b""
@@ -380,7 +391,7 @@ class Session:
         self.state = TRANSITIONS[self.state, trigger]
 
     def _end(self, trigger: Trigger) -> None:
-        """Take nothing more in, and let go of everything but the output."""
+        """Change the state, receive nothing more, and release everything but the output."""
         self._step(trigger)
         self._request = self._parser = self._reader = None
 

@@ -1,4 +1,4 @@
-"""Pure. Messages for many sessions at once: each variant of their bytes is encoded once, when first needed."""
+"""Pure. Messages for many sessions: each variant of their encoding is created once, on first use."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from protocol.session import Session
 
 
 class SharedMessage:
-    """One message, or several in a row, that many sessions send.
+    """One message, or several in sequence, that many sessions send.
 
-    Sessions whose compression remembers nothing share compressed frames, by what they agreed on. All others share
-    uncompressed ones: those with context takeover too, since a frame without RSV1 is none of their context's business
-    (RFC 7692 §6).
+    Sessions that compress without context takeover share compressed frames, one encoding per `Variant`. All others
+    share uncompressed frames. These are valid even with context takeover, as a frame without RSV1 does not touch the
+    context (RFC 7692 §6).
     """
 
     __slots__ = ("_encoded", "_opcode", "_payloads", "_plain")
@@ -25,12 +25,12 @@ class SharedMessage:
 
     @classmethod
     def text(cls, *payloads: bytes) -> SharedMessage:
-        """Make one text message of each payload; they are taken for UTF-8 without a look."""
+        """Create one text message per payload; the payloads must be UTF-8, which is not checked."""
         return cls(Opcode.TEXT, payloads)
 
     @classmethod
     def binary(cls, *payloads: bytes) -> SharedMessage:
-        """Make one binary message of each payload."""
+        """Create one binary message per payload."""
         return cls(Opcode.BINARY, payloads)
 
     @property
@@ -40,18 +40,18 @@ class SharedMessage:
 
     @property
     def plain(self) -> bytes:
-        """The frames as a session without compression sends them."""
+        """The uncompressed frames."""
         if self._plain is None:
             encode = encode_text if self._opcode is Opcode.TEXT else encode_binary
             self._plain = b"".join([encode(payload) for payload in self._payloads])
         return self._plain
 
     def for_session(self, session: Session) -> bytes:
-        """Return the bytes for `session` to send, behind what it has to say itself. Empty after its close frame."""
+        """Return the bytes for `session` to send, after its own pending output. Empty after its close frame."""
         return session.send_frames(self.encoded(session.variant))
 
     def encoded(self, variant: Variant | None) -> bytes:
-        """The frames for all sessions with this `variant`."""
+        """Return the frames for all sessions with this `variant`."""
         if variant is None:
             return self.plain
         encoded = self._encoded.get(variant)

@@ -13,17 +13,18 @@ from registry.registry import Keys, Registered, Table, Unregistered
 Group: TypeAlias = Hashable
 
 _ALL_GROUPS: Final = object()
-"""The key of those who monitor all groups."""
+"""The key of the processes that monitor all groups."""
 
 
 class Groups(Table[int]):
-    """A table of groups. A process may be in many groups, and several times in one: that number is its value.
+    """A table of groups. A process may join many groups, and one group several times: the count is its value.
 
-    Made outside the tree and given to a `Registry`, as any table; `publish`, `dispatch` and `via` reach members.
+    Like any table, create it outside the tree and pass it to a `Registry`; `publish`, `dispatch` and `via` reach the
+    members.
 
     Args:
-        name: tells it from other tables, in what listeners get
-        listeners: who is told of every change, with `Registered` and `Unregistered`
+        name: identifies the table in the messages to listeners
+        listeners: receive `Registered` and `Unregistered` for each change
     """
 
     def __init__(self, name: str = "groups", listeners: Iterable[Target] = ()) -> None:
@@ -32,10 +33,10 @@ class Groups(Table[int]):
         self._unwatch: dict[Ref, Callable[[], None]] = {}
 
     def join(self, group: Group, *members: Ref) -> None:
-        """Let `members` join; one that is in the group already is in it once more.
+        """Add `members` to a group; one that is already in it joins once more.
 
         Raises:
-            ValueError: if one is dead; then none has joined.
+            ValueError: if one of them is dead; then none joins.
         """
         for member in members:
             if not member.is_alive():
@@ -45,7 +46,7 @@ class Groups(Table[int]):
             self._put(entry, member, entry.holders.get(member, 0) + 1)
 
     def leave(self, group: Group, *members: Ref) -> bool:
-        """Let `members` leave, once for each time they are named; tell whether any was in the group."""
+        """Remove `members` from a group, one join for each time they are named; return whether any was in it."""
         entry = self._find(group)
         found = any(member in entry.holders for member in members)
         for member in members:
@@ -56,21 +57,17 @@ class Groups(Table[int]):
         return found
 
     def get_members(self, group: Group) -> list[Ref]:
-        """The living members, in the order they joined, each as often as it is in the group."""
+        """Return the living members in the order in which they joined, each as often as it has joined."""
         return [ref for ref, joins in self.lookup(group) for _ in range(joins)]
 
-    def get_local_members(self, group: Group) -> list[Ref]:
-        """The members on this node: all of them, for there is no other."""
-        return self.get_members(group)
-
     def which_groups(self) -> list[Group]:
-        """The groups that have a living member."""
+        """Return the groups that have a living member."""
         return [entry.key for entry in self._entries.values() if any(ref.is_alive() for ref in entry.holders)]
 
     def monitor(self, watcher: Ref, *groups: Group) -> dict[Group, list[Ref]]:
-        """Have `watcher` told of changes in `groups`, or in all if none is named, until `demonitor` or its end.
+        """Notify `watcher` of changes in `groups`, by default in all groups, until `demonitor` or its exit.
 
-        It gets `Registered` and `Unregistered`, as listeners do. Returns the members at this moment.
+        It receives `Registered` and `Unregistered`, as listeners do. Return the current members of these groups.
         """
         members = {group: self.get_members(group) for group in groups or self.which_groups()}
         if watcher.is_alive():
@@ -84,7 +81,7 @@ class Groups(Table[int]):
         return members
 
     def demonitor(self, watcher: Ref) -> None:
-        """Tell `watcher` no more."""
+        """Stop notifying `watcher`."""
         unwatch = self._unwatch.pop(watcher, None)
         if unwatch is not None:
             unwatch()

@@ -1,8 +1,8 @@
 """One process per registry: names, groups and topics, looked up without a message (Elixir's Registry).
 
-The entries stand in a `Table` that outlives the process, as an ETS table goes to its heir: when the registry crashes,
-its successor takes the table over and loses nothing. Registering and looking up read and write the table at once, on
-the thread of the event loop; the process removes the entries of the dead.
+The entries are kept in a `Table` that outlives the process, as an ETS table passes to its heir: when the registry
+crashes, its successor takes the table over and loses nothing. Registering and looking up access the table directly, on
+the thread of the event loop; the process removes the entries of dead processes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Key = Hashable
 
 
 class Keys(enum.Enum):
-    """How many processes may hold one key."""
+    """How many processes may hold the same key."""
 
     UNIQUE = "unique"
     """One: the key is a name."""
@@ -37,7 +37,7 @@ class Keys(enum.Enum):
 @shown("table")
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What a listener is told: `ref` holds `key` now."""
+    """Sent to listeners: `ref` now holds `key`."""
 
     table: str
     key: Key
@@ -48,7 +48,7 @@ class Registered:
 @shown("table")
 @dataclass(frozen=True, slots=True)
 class Unregistered:
-    """What a listener is told: `ref` does not hold `key` any more, by its own will or because it is dead."""
+    """Sent to listeners: `ref` no longer holds `key`, because it was unregistered or is dead."""
 
     table: str
     key: Key
@@ -57,7 +57,7 @@ class Unregistered:
 
 
 class AlreadyRegistered(PortableException):
-    """The key is held by `ref` already."""
+    """The key is already held by `ref`."""
 
     def __init__(self, key: Key, ref: Ref) -> None:
         super().__init__(f"the key {name_of(key)} is held by {ref!r}")
@@ -67,13 +67,13 @@ class AlreadyRegistered(PortableException):
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Asks the registry to remove the entries of `ref` at its end."""
+    """Asks the registry to remove the entries of `ref` when it exits."""
 
     ref: Ref
 
 
 class _Entry(Generic[V]):
-    """A key and its holders. Equal and hashed by identity, so that to know one by it calls no code of the key's."""
+    """A key and its holders. Compared and hashed by identity, which runs no code of the key's class."""
 
     __slots__ = ("holders", "key")
 
@@ -84,15 +84,17 @@ class _Entry(Generic[V]):
 
 @shown("name")
 class Table(Generic[V]):
-    """Keys, the processes that hold them, and a value for each. Make it outside the tree and give it to a `Registry`.
+    """Keys, the processes that hold them, and one value per holder.
+
+    Create it outside the tree and pass it to a `Registry`. `len(table)` is the number of entries.
 
     Args:
-        name: tells it from other tables, in what listeners get
-        keys: whether a key may be held more than once
-        listeners: who is told of every change, with `Registered` and `Unregistered`
+        name: identifies the table in the messages to listeners
+        keys: whether several processes may hold the same key
+        listeners: receive `Registered` and `Unregistered` for each change
 
     Attributes:
-        metadata: what goes with the table, for whoever uses it (Elixir's `put_meta`)
+        metadata: arbitrary data of the application (Elixir's `put_meta`)
     """
 
     def __init__(self, name: str, keys: Keys = Keys.UNIQUE, listeners: Iterable[Target] = ()) -> None:
@@ -111,12 +113,12 @@ class Table(Generic[V]):
         return sum(len(entry.holders) for entry in self._entries.values())
 
     def register(self, key: Key, value: V, ref: Ref | None = None) -> None:
-        """Let `ref`, the calling process by default, hold `key` until it gives it back or dies.
+        """Register `ref`, by default the calling process, under `key` until it is unregistered or exits.
 
-        Under a key that `ref` holds already, the value is replaced.
+        If `ref` already holds the key, replace its value.
 
         Raises:
-            AlreadyRegistered: if another living process holds a unique key.
+            AlreadyRegistered: if the key is unique and another living process holds it.
             TypeError: if the key is not hashable.
             ValueError: if `ref` is dead.
         """
@@ -133,21 +135,21 @@ class Table(Generic[V]):
         self._put(entry, ref, value)
 
     def unregister(self, key: Key, ref: Ref | None = None) -> None:
-        """Give `key` back; nothing if `ref`, the calling process by default, does not hold it."""
+        """Unregister `ref`, by default the calling process, from `key`; do nothing if it does not hold the key."""
         self.unregister_match(key, lambda _: True, ref)
 
     def unregister_match(self, key: Key, accepts: Callable[[V], object], ref: Ref | None = None) -> None:
-        """Give `key` back if `accepts(value)`; nothing if `ref`, the calling process by default, does not hold it."""
+        """Unregister `ref`, by default the calling process, from `key` if it holds it and `accepts(value)` is true."""
         ref = ref or _caller()
         entry = self._find(key)
         if ref in entry.holders and accepts(entry.holders[ref]):
             self._drop(entry, ref)
 
     def update_value(self, key: Key, change: Callable[[V], V], ref: Ref | None = None) -> V:
-        """Replace the value under a key that `ref`, the calling process by default, holds; returns the new one.
+        """Replace the value of `ref`, by default the calling process, under `key` with `change(value)`; return it.
 
         Raises:
-            KeyError: if `ref` does not hold the key, or `change` gave it back.
+            KeyError: if `ref` does not hold the key, or `change` unregistered it.
         """
         ref = ref or _caller()
         entry = self._find(key)
@@ -161,34 +163,29 @@ class Table(Generic[V]):
         return value
 
     def match(self, key: Key, accepts: Callable[[V], object]) -> list[tuple[Ref, V]]:
-        """The living processes that hold `key` with a value that `accepts`, in the order they registered."""
+        """Return the living holders of `key` whose value `accepts`, each with its value, in order of registration."""
         return [(ref, value) for ref, value in self.lookup(key) if accepts(value)]
 
-    def count(self) -> int:
-        """How many entries there are."""
-        return len(self)
-
     def count_keys(self) -> int:
-        """How many keys are held, by however many processes."""
+        """Return the number of distinct keys."""
         return len(self._entries)
 
     def count_match(self, key: Key, accepts: Callable[[V], object]) -> int:
-        """How many living processes hold `key` with a value that `accepts`."""
+        """Return the number of living holders of `key` whose value `accepts`."""
         return len(self.match(key, accepts))
 
     def lookup(self, key: Key) -> list[tuple[Ref, V]]:
-        """The living processes that hold `key`, in the order they registered, each with its value."""
+        """Return the living holders of `key`, each with its value, in order of registration."""
         return [(ref, value) for ref, value in self._find(key).holders.items() if ref.is_alive()]
 
     def values(self, key: Key) -> Iterable[V]:
-        """The values under `key`, of processes that may have died this instant. The quickest way to dispatch."""
+        """Return a view of the values under `key`, whose holders may have just died. The fastest way to dispatch."""
         return self._find(key).holders.values()
 
     def dispatch(self, key: Key, deliver: Callable[[Ref, V], object]) -> int:
-        """Call `deliver(ref, value)` for every living process that holds `key`; returns for how many.
+        """Call `deliver(ref, value)` for each living holder of `key`; return their number.
 
-        One that raises does not keep the others from being served. Then what it raised is raised here; what several
-        raised, as an `ExceptionGroup`.
+        An exception does not stop the remaining deliveries; it is raised after them, several as an `ExceptionGroup`.
         """
         holders = self.lookup(key)
         failures: list[BaseException] = []
@@ -206,41 +203,41 @@ class Table(Generic[V]):
         return len(holders)
 
     def publish(self, key: Key, message: Any) -> int:
-        """Send `message` to every living process that holds `key`; returns to how many."""
+        """Send `message` to each living holder of `key`; return their number."""
         return self.dispatch(key, lambda ref, _: ref.tell(message))
 
     def keys(self, ref: Ref | None = None) -> set[Key]:
-        """The keys that `ref`, the calling process by default, holds."""
+        """Return the keys that `ref`, by default the calling process, holds."""
         return {entry.key for entry in self._keys_of.get(ref or _caller(), ())}
 
     def whereis(self, key: Key) -> Ref | None:
-        """The living process that holds a unique key, or the first of a duplicate one, or None."""
+        """Return the first living holder of `key`, the only one if keys are unique, or None."""
         return next((ref for ref in self._find(key).holders if ref.is_alive()), None)
 
     def via(self, key: Key) -> ViaTable:
-        """A target for `call`, `cast` and `send`: the process that holds `key` at that time."""
+        """Return a target for `call`, `cast` and `send` that resolves to the holder of `key` at each use."""
         return ViaTable(self, key)
 
     def __iter__(self) -> Iterator[tuple[Key, Ref, V]]:
-        """All entries: key, process, value."""
+        """Iterate over a copy of all entries: key, process, value."""
         for entry in list(self._entries.values()):
             for ref, value in list(entry.holders.items()):
                 yield entry.key, ref, value
 
     def refs(self) -> list[Ref]:
-        """The processes that hold a key."""
+        """Return the processes that hold a key."""
         return list(self._keys_of)
 
     def forget(self, ref: Ref) -> None:
-        """Remove the entries of a process that has died."""
+        """Remove all entries of a process."""
         for entry in list(self._keys_of.get(ref, ())):
             self._drop(entry, ref)
 
-    # The hash and the comparison of a key are its class's own and may raise. So a change begins with what needs them,
-    # and goes on with entries, which are known by identity: it happens whole or not at all.
+    # The hash and the comparison of a key may raise. A change first does what needs them, and then uses only entries,
+    # which are compared by identity: so it happens completely or not at all.
 
     def _find(self, key: Key) -> _Entry[V]:
-        """The entry of `key`, or one without holders that is not in the table."""
+        """Return the entry of `key`, or a new one without holders, which is not in the table."""
         try:
             return self._entries.get(key) or _Entry(key)
         except TypeError as error:
@@ -258,11 +255,11 @@ class Table(Generic[V]):
         self._notify(Registered(self.name, entry.key, ref, value))
 
     def _drop(self, entry: _Entry[V], ref: Ref) -> None:
-        """Remove `ref` from the holders of an entry, if it is one."""
+        """Remove `ref` from the holders of an entry, if it is among them."""
         if ref not in entry.holders:
             return
         value = entry.holders.pop(ref)
-        if not entry.holders:  # if that fails, an entry without holders stays, which means nothing
+        if not entry.holders:  # if this fails, an entry without holders stays in the table, which is harmless
             attempt(self._entries.pop, entry.key, None, default=None)
         entries = self._keys_of[ref]
         del entries[entry]
@@ -271,7 +268,7 @@ class Table(Generic[V]):
         self._notify(Unregistered(self.name, entry.key, ref, value))
 
     def _notify(self, message: Registered | Unregistered) -> None:
-        """Send a change that has happened to all listeners. A listener that cannot be reached is logged."""
+        """Send a change to all listeners. A failure to send is logged."""
         for listener in self.listeners:
             self._send(listener, message)
 
@@ -284,19 +281,19 @@ class Table(Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class ViaTable:
-    """A name kept in a table."""
+    """A name that is kept in a table."""
 
     table: Table[Any]
     key: Key
 
     def whereis(self) -> Ref | None:
-        """The process that holds the name now."""
+        """Return the process that currently holds the name."""
         return self.table.whereis(self.key)
 
 
 @shown("tables")
 class Registry(GenServer):
-    """Keeps tables free of the dead. When it crashes, its successor takes the same tables over."""
+    """Removes dead processes from tables. After a crash its successor takes the same tables over."""
 
     def init(self, *tables: Table[Any]) -> None:
         self.tables = tables
@@ -314,7 +311,7 @@ class Registry(GenServer):
         return super().handle_cast(request)
 
     def handle_info(self, message: Any) -> Any:
-        """Remove the entries of a process that ended."""
+        """Remove the entries of a process that exited."""
         match message:
             case Down(target=Ref() as ref) if self._watched.get(ref) is message.monitor:
                 del self._watched[ref]
@@ -331,5 +328,5 @@ class Registry(GenServer):
 def _caller() -> Ref:
     process = Scheduler.current().running
     if process is None:
-        raise RuntimeError("only a process can hold a key: give its `ref`, or call this in one of its callbacks")
+        raise RuntimeError("only a process can hold a key: pass `ref`, or call this in a callback")
     return process.ref

@@ -1,7 +1,7 @@
-"""A callback that is a coroutine, as a task: a process drives it in its turns, as asyncio drives a task on the loop.
+"""A coroutine callback as a task: its process drives it in turns, as asyncio drives a task on the loop.
 
-It is what `asyncio.current_task()` returns in that callback, with the interface of `asyncio.Task`. So
-`asyncio.timeout`, `TaskGroup`, anyio and the libraries that use them work there (asyncio: Extending, task lifetime
+`asyncio.current_task()` returns the `Activity` in that callback. It has the interface of `asyncio.Task`, so
+`asyncio.timeout`, `TaskGroup`, anyio and libraries that use them work there (asyncio: Extending, task lifetime
 support).
 """
 
@@ -22,7 +22,7 @@ from actors.identity import Pid
 
 
 class Runner(Protocol):
-    """Where a process runs: a `Scheduler`, of which an activity knows the loop and the context of its callbacks."""
+    """What an activity uses of the `Scheduler` of its process: the loop, and the context of its own callbacks."""
 
     loop: asyncio.AbstractEventLoop
     outside: contextvars.Context
@@ -35,26 +35,26 @@ class Driver(Protocol):
 
     @property
     def ref(self) -> Pid:
-        """Its number and label."""
+        """The reference of the process, with its number and label."""
         ...
 
     @property
     def scheduler(self) -> Runner:
-        """Where it runs."""
+        """The scheduler that runs the process."""
         ...
 
     def wake(self, awaited: asyncio.Future[Any] | None) -> None:
-        """Go on with the activity: what it awaited is there."""
+        """Resume the activity: the future that it awaits is done."""
         ...
 
 
 class Activity:
-    """One coroutine and the future that it waits for.
+    """One coroutine and the future that it awaits.
 
-    Not registered in `asyncio.all_tasks()`: at the end of the loop its process is killed instead.
+    Not registered in `asyncio.all_tasks()`: when the loop shuts down, its process is killed instead.
 
     Args:
-        coroutine: what a callback returned
+        coroutine: returned by a callback
         cell: the process that drives it
     """
 
@@ -71,7 +71,7 @@ class Activity:
         "_name",
     )
 
-    # Names of `asyncio.Task` that anyio reads: `_fut_waiter`, `_must_cancel`; and asyncio itself: `_coro`.
+    # Private names of `asyncio.Task` that others read: anyio `_fut_waiter` and `_must_cancel`, asyncio `_coro`.
     _asyncio_future_blocking = False
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], cell: Driver) -> None:
@@ -79,31 +79,31 @@ class Activity:
         self._cell = cell
         self._name: str | None = None
         self._fut_waiter: asyncio.Future[Any] | None = None
-        self._error: BaseException | None = None  # to be raised in the coroutine at the next step
+        self._error: BaseException | None = None  # raised in the coroutine at the next step
         self._must_cancel = False
         self._cancel_requests = 0
         self._cancel_message: Any = None
-        self._completion: asyncio.Future[Any] | None = None  # made when it is asked for: few are
+        self._completion: asyncio.Future[Any] | None = None  # created on demand, as few need it
 
     def __repr__(self) -> str:
         return f"<Activity of {self.get_name()}, {'done' if self.done() else 'pending'}>"
 
-    # How a process drives it.
+    # Driving, by the process.
 
     def is_waiting_for(self, awaited: asyncio.Future[Any] | None) -> bool:
-        """Tell whether a wake-up by `awaited` is due; None stands for one that no future brings."""
+        """Return whether a wake-up by `awaited` is expected; None stands for `wake_soon`."""
         return awaited is self._fut_waiter
 
-    def begin(self) -> None:
-        """Have the process woken soon, for the next step."""
+    def wake_soon(self) -> None:
+        """Wake the process in the next pass of the loop, for the next step."""
         scheduler = self._cell.scheduler
         scheduler.loop.call_soon(self._cell.wake, None, context=scheduler.outside)
 
     def advance(self) -> None:
-        """Run the coroutine up to its next wait.
+        """Run the coroutine up to its next await.
 
         Raises:
-            StopIteration: with the result, at the end; any other exception is the coroutine's own.
+            StopIteration: with the result, if the coroutine returns; any other exception is the coroutine's own.
         """
         self._fut_waiter = None
         loop = self._cell.scheduler.loop
@@ -120,22 +120,22 @@ class Activity:
         finally:
             _leave_task(loop, cast(Any, self))
         if awaited is None:  # asyncio.sleep(0)
-            self.begin()
+            self.wake_soon()
         else:
             self._wait_for(awaited)
 
     def unwind(self) -> None:
-        """Cancel what the coroutine waits for, raise `CancelledError` in it, and end it where it waits again.
+        """Cancel what the coroutine awaits, raise `CancelledError` in it, and close it if it awaits again.
 
-        So its `finally` blocks run as those of a cancelled task, but for waiting: the process is dead.
+        Its `finally` blocks run as those of a cancelled task, but must not await: the process is dead.
 
         Raises:
-            RuntimeError: if it waits after its cancellation, which cuts its cleanup short.
+            RuntimeError: if it awaits after its cancellation, which cuts its cleanup short.
             BaseException: what its cleanup raised.
         """
         loop = self.get_loop()
         current = asyncio.current_task(loop)
-        if current is not None:  # the code that killed the process: for the time being, this coroutine is the task
+        if current is not None:  # the task that killed the process; meanwhile, this activity is the current task
             _leave_task(loop, current)
         _enter_task(loop, cast(Any, self))
         try:
@@ -149,7 +149,7 @@ class Activity:
 
     def _unwind(self) -> None:
         state = inspect.getcoroutinestate(cast(Any, self._coro))
-        self._let_go_of(self._fut_waiter)
+        self._cancel_awaited(self._fut_waiter)
         self._fut_waiter = None
         if state != inspect.CORO_SUSPENDED:
             if state == inspect.CORO_CREATED:
@@ -160,21 +160,21 @@ class Activity:
         except (StopIteration, asyncio.CancelledError):
             return
         try:
-            self._let_go_of(awaited)
+            self._cancel_awaited(awaited)
         finally:
             self._coro.close()
-        raise RuntimeError("the cleanup of a process that has ended may not wait")
+        raise RuntimeError("the cleanup of a dead process must not await")
 
-    def _let_go_of(self, awaited: Any) -> None:
-        """Cancel what the coroutine waits for, if it is a future of this loop."""
+    def _cancel_awaited(self, awaited: Any) -> None:
+        """Cancel what the coroutine awaits, if it is a future of this loop."""
         scheduler = self._cell.scheduler
         if asyncio.isfuture(awaited) and awaited.get_loop() is scheduler.loop:
             awaited.remove_done_callback(self._cell.wake)
             if awaited.cancel() and not awaited.done():
-                awaited.add_done_callback(_take_outcome, context=scheduler.outside)
+                awaited.add_done_callback(_retrieve_outcome, context=scheduler.outside)
 
     def _wait_for(self, awaited: Any) -> None:
-        """Note what the coroutine yielded; what is no future of this loop is an error raised in it."""
+        """Wait for what the coroutine yielded; unless it is a future of this loop, raise an error in the coroutine."""
         scheduler = self._cell.scheduler
         if not getattr(awaited, "_asyncio_future_blocking", None):
             self._fail(RuntimeError(f"{self!r} got bad yield: {describe(awaited)}"))
@@ -193,10 +193,10 @@ class Activity:
 
     def _fail(self, error: BaseException) -> None:
         self._error = error
-        self.begin()
+        self.wake_soon()
 
     def _due_error(self) -> BaseException:
-        """What is to be raised in the coroutine: a cancellation comes before all else."""
+        """Return what to raise in the coroutine: a cancellation takes precedence over an error."""
         error, self._error = self._error, None
         if self._must_cancel or error is None:
             self._must_cancel = False
@@ -207,7 +207,7 @@ class Activity:
     # The interface of `asyncio.Task`.
 
     def cancel(self, msg: Any = None) -> bool:
-        """Let the coroutine get a `CancelledError` where it waits, or will wait next."""
+        """Raise `CancelledError` in the coroutine where it awaits, or will await next."""
         if self.done():
             return False
         self._cancel_requests += 1
@@ -217,29 +217,29 @@ class Activity:
         return True
 
     def cancelling(self) -> int:
-        """How many requests to cancel it have not been taken back."""
+        """Return the number of requests to cancel, less those withdrawn by `uncancel`."""
         return self._cancel_requests
 
     def uncancel(self) -> int:
-        """Take one request back; returns how many are left."""
+        """Withdraw one request to cancel; return how many are left."""
         self._cancel_requests = max(0, self._cancel_requests - 1)
         if self._cancel_requests == 0 and sys.version_info >= (3, 13):
             self._must_cancel = False
         return self._cancel_requests
 
     def done(self) -> bool:
-        """Tell whether the coroutine has ended."""
+        """Return whether the coroutine has ended."""
         return inspect.getcoroutinestate(cast(Any, self._coro)) == inspect.CORO_CLOSED
 
     def cancelled(self) -> bool:
-        """Tell whether it ended with a `CancelledError`."""
+        """Return whether it ended with a `CancelledError`."""
         return self._completion is not None and self._completion.cancelled()
 
     def _make_cancelled_error(self) -> asyncio.CancelledError:  # called by `asyncio.gather`
         return asyncio.CancelledError()
 
     def result(self) -> Any:
-        """What the coroutine returned, if somebody asked for it before its end.
+        """Return the coroutine's result; None if nothing awaited or observed this activity before its end.
 
         Raises:
             asyncio.InvalidStateError: if it has not ended.
@@ -247,47 +247,47 @@ class Activity:
         return self._completed().result()
 
     def exception(self) -> BaseException | None:
-        """What the coroutine raised, otherwise as `result`."""
+        """Return what the coroutine raised, otherwise the same as `result`."""
         return self._completed().exception()
 
     def set_result(self, result: Any) -> None:
-        """Refuse: a coroutine gives its own result."""
+        """Raise `RuntimeError`: the coroutine sets the result."""
         raise RuntimeError("an Activity does not support set_result")
 
     def set_exception(self, exception: Any) -> None:
-        """Refuse: a coroutine raises its own exceptions."""
+        """Raise `RuntimeError`: the coroutine sets the exception."""
         raise RuntimeError("an Activity does not support set_exception")
 
     def add_done_callback(self, fn: Callable[[Any], object], *, context: contextvars.Context | None = None) -> None:
-        """Have `fn(self)` called soon after the end of the coroutine."""
+        """Call `fn(self)` soon after the coroutine ends."""
         self._completed().add_done_callback(_ForActivity(fn, self), context=context)
 
     def remove_done_callback(self, fn: Callable[[Any], object]) -> int:
-        """Remove `fn`; returns how often it was there."""
+        """Remove `fn`; return how many times it was registered."""
         return self._completed().remove_done_callback(cast(Any, _ForActivity(fn, self)))
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        """The loop of its process."""
+        """Return the loop of its process."""
         return self._cell.scheduler.loop
 
     def get_name(self) -> str:
-        """The label of its process, unless `set_name` changed it."""
+        """Return the name that was set, or else the label of its process."""
         return self._cell.ref.label if self._name is None else self._name
 
     def set_name(self, value: object) -> None:
-        """Change its name."""
+        """Set its name."""
         self._name = str(value)
 
     def get_coro(self) -> Coroutine[Any, Any, Any]:
-        """The coroutine that it runs."""
+        """Return the coroutine that it runs."""
         return self._coro
 
     def get_context(self) -> contextvars.Context:
-        """The context of its process; a copy of the one that runs, if the process has set no variable."""
+        """Return the context of its process, or a copy of the current one if the process has none yet."""
         return contextvars.copy_context() if self._cell.context is None else self._cell.context
 
     def get_stack(self, *, limit: int | None = None) -> list[FrameType]:
-        """The frames of the coroutine, as `asyncio.Task.get_stack` gives them."""
+        """Return the frames of the coroutine, as `asyncio.Task.get_stack` does."""
         return cast("list[FrameType]", cast(Any, base_tasks)._task_get_stack(self, limit))
 
     def print_stack(self, *, limit: int | None = None, file: TextIO | None = None) -> None:
@@ -304,7 +304,7 @@ class Activity:
         return None
 
     def _completed(self) -> asyncio.Future[Any]:
-        """The future of its end."""
+        """Return the future that is done when the coroutine ends."""
         if self._completion is None:
             self._completion = self.get_loop().create_future()
             if self.done():
@@ -321,11 +321,14 @@ class Activity:
             completion.cancel()
         else:
             completion.set_exception(outcome)
-            completion.exception()  # the process reports it
+            completion.exception()  # marks it as retrieved: the process reports it, not asyncio
 
 
-def _take_outcome(abandoned: asyncio.Future[Any]) -> None:
-    """Take the outcome of what was cancelled, as no coroutine does: of `asyncio.gather` it is a `CancelledError`."""
+def _retrieve_outcome(abandoned: asyncio.Future[Any]) -> None:
+    """Retrieve the outcome of a cancelled future that no coroutine awaits now, and report an error.
+
+    The outcome of `asyncio.gather` is a `CancelledError` set as an exception.
+    """
     error = None if abandoned.cancelled() else abandoned.exception()
     if error is not None and not isinstance(error, asyncio.CancelledError):
         context = {"message": f"{describe(abandoned)} failed when it was cancelled", "exception": error}
@@ -333,7 +336,7 @@ def _take_outcome(abandoned: asyncio.Future[Any]) -> None:
 
 
 class _ForActivity:
-    """A callback that gets the activity in place of the future that stands for its end."""
+    """A done callback that is passed the activity instead of its completion future."""
 
     __slots__ = ("_activity", "_function")
 

@@ -1,4 +1,4 @@
-"""Requests that are answered: `call` from coroutines, `ask` from any thread."""
+"""Requests with a reply: `call` from coroutines, `ask` from any thread."""
 
 from __future__ import annotations
 
@@ -25,22 +25,24 @@ if TYPE_CHECKING:
 
 
 PROXY = (pykka_messages.ProxyCall, pykka_messages.ProxyGetAttr, pykka_messages.ProxySetAttr)
-"""What Pykka's proxies send."""
+"""The messages of Pykka's proxies."""
 
 
 FAR: Final = 1e12
-"""Seconds from which on a timeout is looked at more closely: it may be infinite, or an integer beyond all clocks."""
+"""Seconds. Only timeouts of at least this need a closer check: they may be infinite, or exceed a float."""
 
 
 class Call:
-    """A request that waits for its answer, an asyncio future; also the address of the reply (OTP's `From`).
+    """A request and the asyncio future of its reply; also the address of the reply (OTP's `From`).
+
+    Open while `_answer` is set. `resolve`, `reject` and `withdraw` close it, each at most once.
 
     Attributes:
-        request: what is asked
-        server: who is asked
-        scheduler: where the server runs
-        caller: the process whose callback waits for the answer, if one does
-        deadline: its entry among the deadlines
+        request: the request
+        server: the process that has to reply
+        scheduler: the scheduler of the server
+        caller: the process whose callback is blocked on the reply, if any
+        deadline: its entry in `Deadlines`, if it has a timeout
     """
 
     __slots__ = ("_answer", "caller", "deadline", "request", "scheduler", "server")
@@ -58,20 +60,20 @@ class Call:
         return f"Call({self.request!r})"
 
     def submit(self, server: Cell) -> None:
-        """Put the call into the mailbox of `server`, and have it fail when the server ends."""
+        """Put the call into the mailbox of `server`; from now on it fails if the server exits."""
         if server.callers is None:
             server.callers = {}
         server.callers[self] = None
         server.receive(self)
 
     def resolve(self, value: Any) -> None:
-        """Answer with `value`; too late or a second time it is dropped."""
+        """Reply with `value`, unless the call is closed."""
         answer = self._close()
         if answer is not None:
             self._set(answer, value)
 
     def reject(self, reason: ExitReason) -> None:
-        """Let the call fail with `CallExit(reason)`; to the wish that it should end, the end is an answer."""
+        """Fail the call with `CallExit(reason)`. A request to stop succeeds instead, since the server has exited."""
         if type(self.request) is StopRequest:
             self.resolve(True)
             return
@@ -82,18 +84,18 @@ class Call:
             self._set_error(answer, error)
 
     def bounce(self) -> None:
-        """There is no process to answer."""
+        """Close a call to a process that was already dead."""
         if type(self.request) is StopRequest:
             self.resolve(False)
         else:
             self.reject(NOPROC)
 
     def withdraw(self) -> None:
-        """Let the server forget a call for whose answer its caller waits no longer; the request is handled."""
+        """Make the server forget a call whose caller no longer waits; the request is still handled."""
         self._close()
 
     def is_closed(self) -> bool:
-        """Tell whether it has been answered, has failed or was withdrawn."""
+        """Return whether the call was answered, failed or withdrawn."""
         return self._answer is None
 
     def _close(self) -> Any:
@@ -105,14 +107,14 @@ class Call:
             self.deadline[2] = None
         return answer
 
-    # What depends on the kind of answer.
+    # What depends on the kind of future.
 
     def is_given_up(self) -> bool:
-        """Tell whether the caller waits for the answer no longer."""
+        """Return whether the caller no longer waits for the reply."""
         return self._answer is None or self._answer.done()
 
     def when_answered(self, tell: Callable[[Any], object]) -> None:
-        """Have `tell(value)` called with the answer, to observe it; not if the call fails."""
+        """Call `tell(value)` with the reply, to observe it, unless the call fails."""
         if self._answer is not None:
             self._answer.add_done_callback(lambda done: None if _has_failed(done) else tell(done.result()))
 
@@ -126,7 +128,7 @@ class Call:
 
 
 class Ask(Call):
-    """A call whose answer is a Pykka future: made by `ask`, from any thread."""
+    """A call whose reply is a Pykka future: made by `ask`, from any thread."""
 
     __slots__ = ()
 
@@ -138,13 +140,13 @@ class Ask(Call):
             self._answer.when_set(tell)
 
     def refuse(self) -> None:
-        """Let a thread go on whose call leads nowhere: the loop is closed, or its own process was killed."""
+        """Release a thread that would wait in vain: the loop is closed, or the thread's own process was killed."""
         answer = self._close()
         if answer is not None:
             scheduler = self.scheduler
-            self._set_error(answer, scheduler.gone() if scheduler.is_gone() else CallExit(KILLED, self.server))
+            self._set_error(answer, scheduler.gone_error() if scheduler.is_gone() else CallExit(KILLED, self.server))
 
-    # A future may be of another kind than ours, and may have been set already: that is no error of the server.
+    # The future may be of a foreign class, or set already: neither is a fault of the server.
 
     def _set(self, answer: Any, value: Any) -> None:
         attempt(answer.set, value, default=None)
@@ -154,7 +156,7 @@ class Ask(Call):
 
 
 class KernelAsk(Ask):
-    """A call that the kernel serves: an order to stop, or a message of a Pykka proxy."""
+    """A call that the kernel serves: a request to stop, or a message from a Pykka proxy."""
 
     __slots__ = ()
 
@@ -164,13 +166,13 @@ def _has_failed(answer: asyncio.Future[Any]) -> bool:
 
 
 async def call(target: Target, request: Any, timeout: float | None = 5.0) -> Any:
-    """Send `request` and wait for the reply, `timeout` seconds at most (None or infinite: without end).
+    """Send `request` and wait at most `timeout` seconds for the reply (None or infinity: no limit).
 
     Raises:
-        CallExit: `NOPROC` if there is no such process, `TIMEOUT`, `CALLING_SELF`, or the reason the server ended with.
-            Not caught in a process, it ends that process with `CallFailure`.
-        ValueError, TypeError: if `timeout` is no number of at least 0; then nothing is sent.
-        RuntimeError: if the process lives on another event loop, and that does not run.
+        CallExit: `NOPROC` if there is no such process, `TIMEOUT`, `CALLING_SELF`, or the exit reason of the server.
+            If a process does not catch it, that process exits with `CallFailure`.
+        ValueError, TypeError: if `timeout` is not a number of at least 0; nothing is sent.
+        RuntimeError: if the process lives on another event loop that is not running.
     """
     scheduler = Scheduler.current()
     ref = target if type(target) is Ref else scheduler.whereis(target)
@@ -182,34 +184,34 @@ async def call(target: Target, request: Any, timeout: float | None = 5.0) -> Any
         return await _call_across(ref, request, timeout)
     call = Call(request, scheduler.loop.create_future(), ref, scheduler)
     caller = RUNNING.get()
-    if caller is not None and caller.is_running():  # and not a task that it made, which blocks nothing
+    if caller is not None and caller.is_running():  # a task of the process would not block its callbacks
         if caller is server:
             raise CallExit(CALLING_SELF, target)
         call.caller = caller.ref
-    if timeout is not None:  # before anything is sent: it may be a number that no clock takes, such as a Decimal
+    if timeout is not None:  # before anything is sent: this raises for a number such as a Decimal
         scheduler.deadlines.add(call, timeout)
     call.submit(server)
     answer: asyncio.Future[Any] = call._answer
     try:
         return await answer
     except BaseException:
-        if call._answer is not None:  # the caller was killed or cancelled: the server need not remember it
+        if call._answer is not None:  # the caller was killed or cancelled
             call.withdraw()
         elif answer.done() and not answer.cancelled():
-            answer.exception()  # the server ended in the same moment, and asyncio need not complain of that
+            answer.exception()  # the server exited at the same moment: keep asyncio from logging an unread exception
         raise
 
 
 async def _call_across(ref: Ref, request: Any, timeout: float | None) -> Any:
-    """Call a process of another event loop, as from another thread.
+    """Call a process on another event loop, as if from another thread.
 
     Raises:
-        RuntimeError: if that loop does not run, and so cannot answer.
+        RuntimeError: if that loop is not running.
     """
     home = ref._cell
     if home is not None and not home.scheduler.loop.is_running():
-        raise RuntimeError(f"{ref!r} lives on another event loop than this one, and that does not run")
-    future, call = _asked(ref, request)
+        raise RuntimeError(f"{ref!r} lives on another event loop, which is not running")
+    future, call = _send_ask(ref, request)
     try:
         async with asyncio.timeout(timeout):
             return await future
@@ -221,10 +223,10 @@ async def _call_across(ref: Ref, request: Any, timeout: float | None) -> Any:
 
 
 def checked_timeout(timeout: float | None) -> float | None:
-    """`timeout` in seconds; None stands for an infinite one.
+    """Return `timeout` in seconds, or None if it is infinite.
 
     Raises:
-        ValueError, TypeError: if it is no number of at least 0.
+        ValueError, TypeError: if it is not a number of at least 0.
     """
     if timeout is None:
         return None
@@ -232,35 +234,35 @@ def checked_timeout(timeout: float | None) -> float | None:
         raise ValueError(f"timeout must be a number of seconds of at least 0, or None, got {timeout!r}")
     try:
         seconds = float(timeout)
-    except OverflowError:  # an integer beyond all clocks
+    except OverflowError:  # an integer that exceeds a float
         return None
     return None if seconds == math.inf else seconds
 
 
 def ask(ref: Ref, message: Any) -> pykka.Future[Any]:
-    """Send `message` as a call from any thread; the future holds the reply or raises `CallExit`."""
-    return _asked(ref, message)[0]
+    """Send `message` as a call; return a future that holds the reply or raises `CallExit`. Thread-safe."""
+    return _send_ask(ref, message)[0]
 
 
 def ask_and_wait(ref: Ref, message: Any, timeout: float | None) -> Any:
-    """Send `message` as a call from a thread that may block, and wait for the reply, `timeout` seconds at most.
+    """Send `message` as a call from a thread that may block, and wait at most `timeout` seconds for the reply.
 
     Raises:
-        BlockingOnLoopError: if this thread runs an event loop; then nothing is sent.
+        BlockingOnLoopError: if this thread runs an event loop; nothing is sent.
         CallExit, pykka.Timeout, RuntimeError, ValueError: see `Ref.ask`.
     """
     refuse_to_block("use `await call(ref, message)` instead")
     timeout = checked_timeout(timeout)
     thread = threading.current_thread()
-    asks = thread if isinstance(thread, ProcessThread) else None
-    if asks is not None and asks.scheduler.running is ref._cell is not None:
+    own = thread if isinstance(thread, ProcessThread) else None
+    if own is not None and own.scheduler.running is ref._cell is not None:
         raise CallExit(CALLING_SELF, ref)
-    future, call = _asked(ref, message)
+    future, call = _send_ask(ref, message)
     if call is None:
         return future.get()
-    if asks is not None:
-        asks.asks = call
-        if asks.is_fenced:  # it was killed in between, and nothing else will wake this thread
+    if own is not None:
+        own.pending_ask = call
+        if own.is_fenced:  # the process was killed before `pending_ask` was set, so the fence did not refuse the call
             call.refuse()
     try:
         return future.get(timeout=timeout)
@@ -268,12 +270,12 @@ def ask_and_wait(ref: Ref, message: Any, timeout: float | None) -> Any:
         call.scheduler.post(call.withdraw)
         raise
     finally:
-        if asks is not None:
-            asks.asks = None
+        if own is not None:
+            own.pending_ask = None
 
 
-def _asked(ref: Ref, message: Any) -> tuple[pykka.Future[Any], Ask | None]:
-    """Send `message` as a call; its future, and the call if there was a living process to send it to."""
+def _send_ask(ref: Ref, message: Any) -> tuple[pykka.Future[Any], Ask | None]:
+    """Send `message` as a call; return its future, and the call unless the process was already dead."""
     server = ref._cell
     if server is not None:
         future = LoopFuture(server.scheduler)
@@ -287,7 +289,7 @@ def _asked(ref: Ref, message: Any) -> tuple[pykka.Future[Any], Ask | None]:
 
 
 def submit(server: Cell, message: Any, future: pykka.Future[Any]) -> Ask:
-    """Send `message` as a call to be answered with `future`. From any thread."""
+    """Send `message` as a call whose reply goes to `future`. Thread-safe."""
     kind = KernelAsk if isinstance(message, (StopRequest, *PROXY)) else Ask
     call = kind(message, future, server.ref, server.scheduler)
     if server.scheduler.on_thread():

@@ -1,12 +1,20 @@
-"""The kernel's side of one process: its place on the run queue, its turns, and the phases of its life.
+"""The kernel's side of one process: its place on the run queue, its turns, and its lifecycle.
 
-Everything here happens on the thread of the event loop. A callback that is a coroutine parks the process until what it
-awaits is there: it handles no other message meanwhile, but exit signals reach it.
+Everything here runs on the thread of the event loop. A process whose coroutine callback awaits something handles no
+other message, but receives exit signals. `life` starts and ends a process, `links` ties it to others, and `intake` does
+what precedes a message. Three attributes interlock:
 
-A life has four phases, each left for good: STARTING (`init` has not returned), LIVING, TERMINATING (`terminate` runs)
-and DEAD. Whatever makes a process end first stands in `pending_exit` if the process is in the middle of a callback,
-and is carried out when that returns or waits. What happens at the beginning and at the end is in `life`, the ties to
-other processes are in `links`, and what comes before a message is handled is in `intake`.
+- The phase only moves forward: STARTING (until `init` and `restore` return) -> LIVING -> TERMINATING (`terminate`
+  runs) -> DEAD. A failed start goes from STARTING to DEAD, and an exit signal that is not trapped goes to DEAD from any
+  phase. `start` is set until the process lives; if it never does, `start.refusal` holds the reason.
+- The status tells the scheduler what the process is doing, in any phase. RUNNING: a callback is on the stack.
+  WAITING: a coroutine callback, `activity`, is suspended, or `boot` has not been called. IDLE: the mailbox is empty.
+  SUSPENDED: `debug.suspend` stopped it between two messages. QUEUED: it is on the run queue, once. A process that dies
+  while QUEUED stays there, and its turn does nothing.
+- `pending_exit` holds the reason to exit while a callback is on the stack or `terminate` runs. `_settle_down` applies
+  it once the callback returns or awaits; with `runs_terminate`, a LIVING process enters TERMINATING first. An exit
+  signal that is not trapped sets one without, which replaces the former and is final. A process that is not RUNNING
+  dies of such a signal at once.
 """
 
 from __future__ import annotations
@@ -41,48 +49,47 @@ log = get_logger("canopy.actors")
 
 
 class Status(enum.Enum):
-    """What a process does at this moment."""
+    """What a process is doing now."""
 
     IDLE = "idle"
     QUEUED = "queued"
     RUNNING = "running"
     WAITING = "waiting"
-    """In a callback that is a coroutine."""
+    """In a coroutine callback that awaits something."""
     SUSPENDED = "suspended"
     DEAD = "dead"
 
 
 class _Phase(enum.Enum):
-    """How far the life of a process has come."""
+    """The phases of a process's life."""
 
     STARTING = "init has not returned"
     LIVING = "handles messages"
     TERMINATING = "terminate runs"
-    DEAD = "has ended"
+    DEAD = "has exited"
 
 
-# A member looked up on its class costs 40 ns, and a turn does it often.
+# Looking up a member on its class costs 40 ns, and a turn does it often.
 _IDLE, _QUEUED, _RUNNING, _WAITING, _SUSPENDED, _DEAD = Status
 _STARTING, _LIVING, _TERMINATING, _ENDED = _Phase
 
-
 FOR_KERNEL = frozenset((KernelAsk, StopRequest, Exit, *PROXY))
-"""The messages that the kernel serves itself; of exit signals that of the parent alone."""
+"""The types of messages that the kernel handles itself; of exit signals, only those of the parent."""
 
 
 class Cell(Peer):
-    """What the kernel knows of one process. `process` is the actor, with its callbacks and its state, while it lives.
+    """What the kernel knows of one process. `process` is the actor, with its callbacks and state, while it is alive.
 
     Attributes:
-        status: what it does now
-        context: its context variables; None before its first turn, unless it was started where some were set
-        handled: messages it has taken
-        message: what it handles, or handled last
-        activity: the callback that it is in, if that is a coroutine
-        intake: what is to be done before each message, if anything
-        start: how its start goes; None when it lives
-        pending_exit: what it will end with when its callback returns or waits
-        crashes: reports that are written when everybody was told of the end
+        status: what it is doing now
+        context: its context variables; None before its first turn, unless its starter had set any
+        handled: number of messages taken from the mailbox
+        message: the current message, or the last one of this turn
+        activity: the coroutine callback in progress, if any
+        intake: what to do before each message, if anything
+        start: its start in progress, or the failed one; None once it lives
+        pending_exit: what it will exit with once its callback returns or awaits
+        crashes: reports to log once all others are notified of the exit
     """
 
     __slots__ = (
@@ -121,7 +128,7 @@ class Cell(Peer):
     # Receiving.
 
     def receive(self, message: Any) -> None:
-        """Put `message` into the mailbox and have it handled."""
+        """Put `message` into the mailbox, and give an idle process a turn."""
         if self.status is _DEAD:
             if isinstance(message, Call):
                 message.bounce()
@@ -129,43 +136,43 @@ class Cell(Peer):
         mailbox = self.mailbox
         if mailbox.items is None:
             mailbox.append(message)
-        else:  # without the call: the busiest line of the kernel
+        else:  # inlined: the busiest line of the kernel
             mailbox.items.append(message)
-        status = self.status  # now: a finalizer may have sent another message meanwhile
-        if status is _IDLE or (status is _SUSPENDED and self._is_order_to_stop(message)):
+        status = self.status  # read only now: `append` may run a finalizer that sends another message
+        if status is _IDLE or (status is _SUSPENDED and self._is_stop_order(message)):
             self.status = _QUEUED
             self.scheduler.enqueue(self)
 
-    def _is_order_to_stop(self, message: Any) -> bool:
-        """Tell whether `message` orders this process to stop: a request, or the exit signal of its parent."""
+    def _is_stop_order(self, message: Any) -> bool:
+        """Return whether `message` orders this process to stop: a request, or the exit signal of its parent."""
         kind = type(message)
         if kind is Exit:
             return message.sender is not None and message.sender is self.parent
         return kind is StopRequest or (kind is KernelAsk and type(message.request) is StopRequest)
 
-    # What comes before a message is handled.
+    # What precedes a message.
 
     def expect(self, timeout: float, message: Any) -> None:
-        """Send the process `message` if none comes within `timeout` seconds (Erlang's `receive ... after`)."""
-        self._made_intake().expect(self, timeout, message)
+        """Receive `message` if no other arrives within `timeout` seconds (Erlang's `receive ... after`)."""
+        self._ensure_intake().expect(self, timeout, message)
 
-    def wait(self, seconds: float, message: Any) -> asyncio.TimerHandle:
-        """Have this process receive `message` in `seconds`, if it is idle then."""
+    def receive_if_idle(self, seconds: float, message: Any) -> asyncio.TimerHandle:
+        """Receive `message` after `seconds`, if the process is idle then."""
         scheduler = self.scheduler
-        return scheduler.loop.call_later(seconds, self._waited, message, context=scheduler.outside)
+        return scheduler.loop.call_later(seconds, self._timed_out, message, context=scheduler.outside)
 
-    def _waited(self, message: Any) -> None:
-        if self.status is _IDLE:  # else a message came in time, and only has not had its turn yet
+    def _timed_out(self, message: Any) -> None:
+        if self.status is _IDLE:  # otherwise a message arrived in time, and the process is waiting for its turn
             self.receive(message)
 
     def suspend(self) -> None:
-        """Handle no message from now on but orders to stop, until `resume`; see `debug.suspend`."""
-        self._made_intake().suspend()
+        """Handle only orders to stop until `resume`; see `debug.suspend`."""
+        self._ensure_intake().suspend()
         if self.status is _IDLE:
             self.status = _SUSPENDED
 
     def resume(self) -> None:
-        """Handle messages again."""
+        """Handle messages again after `suspend`."""
         if self.intake is not None:
             self.intake.resume(self)
         if self.status is _SUSPENDED:
@@ -173,21 +180,21 @@ class Cell(Peer):
             self.scheduler.enqueue(self)
 
     def observe(self, *, tracer: Callable[[Any], None] | None = None, history: MessageLog | None = None) -> None:
-        """Replace who is told of each message before it is handled."""
-        intake = self._made_intake()
+        """Replace the observers of each message before it is handled."""
+        intake = self._ensure_intake()
         intake.tracer, intake.history = tracer, history
 
     @property
     def tracer(self) -> Callable[[Any], None] | None:
-        """Who is told of each message."""
+        """The function that is called with each message, if any."""
         return None if self.intake is None else self.intake.tracer
 
     @property
     def history(self) -> MessageLog | None:
-        """What keeps the last messages."""
+        """The log of the last messages, if they are recorded."""
         return None if self.intake is None else self.intake.history
 
-    def _made_intake(self) -> Intake:
+    def _ensure_intake(self) -> Intake:
         if self.intake is None:
             self.intake = Intake()
         return self.intake
@@ -195,22 +202,22 @@ class Cell(Peer):
     # A turn.
 
     def is_running(self) -> bool:
-        """Tell whether a callback of this process is on the stack."""
+        """Return whether a callback of this process is on the stack."""
         return self.status is _RUNNING
 
     def has_activity(self) -> bool:
-        """Tell whether a coroutine of this process runs or waits as an activity."""
+        """Return whether a coroutine callback is in progress as an activity."""
         return self.activity is not None
 
     def turn(self, budget: int) -> None:
-        """Handle at most `budget` messages. Runs in the context of this process."""
+        """Resume the activity, then handle at most `budget` messages. Runs in the context of this process."""
         if self.status is _DEAD:
             return
         if self.intake is not None and self.intake.is_suspended and self._phase is _LIVING:
-            if not self.mailbox.promote(self._is_order_to_stop):
+            if not self.mailbox.promote(self._is_stop_order):
                 self.status = _SUSPENDED
                 return
-            self.intake.is_suspended = False  # an order to stop ends a suspension, before all other messages (OTP sys)
+            self.intake.is_suspended = False  # an order to stop ends the suspension and goes first (OTP sys)
         self.status = _RUNNING
         mailbox = self.mailbox
         if mailbox.items is not None and len(mailbox.items) > mailbox.peak and mailbox.is_high():
@@ -227,24 +234,24 @@ class Cell(Peer):
                 self.intake.before(message, self.process._kernel_attributes, self)
             try:
                 outcome = handle(message)
-            except BaseException as exception:  # noqa: BLE001  # the kernel's turn: it ends this process alone
+            except BaseException as exception:  # noqa: BLE001  # whatever a callback raises crashes only its process
                 self._failed(exception)
             else:
                 if outcome is not None:
                     self.activity = activity = Activity(outcome, self)
                     self._advance(activity)
-        del handle  # this frame may stay in a traceback, and would keep the process and its message
+        del handle  # a traceback may hold this frame, which would keep the process and its message alive
         message = outcome = None
         self.handled += begin - budget
         self._settle_down()
 
     def serve(self, message: Any) -> Coroutine[Any, Any, Any] | None:
-        """Serve a message of `FOR_KERNEL`: an order to stop, a request of a Pykka proxy, or an exit signal.
+        """Handle a message of `FOR_KERNEL`: an order to stop, a request from a Pykka proxy, or an exit signal.
 
-        Every kind of process brings such messages here, and gets back the signals that are for itself.
+        Every kind of process passes such messages here. Exit signals of others than the parent go back to the process.
         """
         request = message.request if type(message) is KernelAsk else message
-        if self._is_order_to_stop(request):
+        if self._is_stop_order(request):
             self.stop(request.reason)
             return None
         if type(request) in PROXY:
@@ -252,7 +259,7 @@ class Cell(Peer):
         return self.process._kernel_take(message)
 
     def _settle_down(self) -> None:
-        """Leave the stack: end, wait, go to the back of the queue or to sleep."""
+        """End a turn: exit if that is pending, else wait, go to the back of the run queue or become idle."""
         pending = self.pending_exit
         if pending is not None:
             if not pending.runs_terminate or self._phase is _STARTING:
@@ -260,7 +267,7 @@ class Cell(Peer):
             elif self._phase is _LIVING:
                 self._terminate(pending)
                 pending = self.pending_exit
-                if pending is not None and not pending.runs_terminate:  # it was killed meanwhile
+                if pending is not None and not pending.runs_terminate:  # it was killed during `terminate`
                     self.die(pending.reason)
         if self.status is _DEAD:
             return
@@ -275,7 +282,7 @@ class Cell(Peer):
             self.message = None
 
     def _run(self, callback: Callable[..., Any], *args: Any) -> None:
-        """Run `init` or `terminate`; their end is in `_completed` and `_failed`."""
+        """Run `init` or `terminate`, which end in `_completed` or `_failed`."""
         self.status = _RUNNING
         try:
             outcome = callback(*args)
@@ -284,14 +291,14 @@ class Cell(Peer):
         else:
             if type(outcome) is CoroutineType:
                 self.activity = Activity(outcome, self)
-                self.activity.begin()
+                self.activity.wake_soon()
             else:
                 self._completed(outcome)
         finally:
             callback = args = None  # type: ignore[assignment]  # as in `turn`
 
     def _advance(self, activity: Activity) -> None:
-        """Run `activity` up to its next wait, or to its end."""
+        """Run `activity` to its next await, or to its end."""
         try:
             activity.advance()
         except StopIteration as end:
@@ -302,23 +309,23 @@ class Cell(Peer):
             self._failed(exception)
 
     def wake(self, awaited: asyncio.Future[Any] | None) -> None:
-        """What the coroutine awaited is there: give it a turn, unless the process was killed meanwhile."""
+        """Give the activity a turn once the future it awaits is done; ignore a future that it no longer awaits."""
         if self.activity is None or self.status is not _WAITING or not self.activity.is_waiting_for(awaited):
             return
         self.status = _QUEUED
         self.scheduler.enqueue(self)
 
     def _completed(self, value: Any) -> None:
-        """A callback came to its end."""
+        """Continue after a coroutine callback, `init` or `terminate` has returned."""
         if self._phase is _STARTING:
             self.initialised(value)
         elif self._phase is _TERMINATING and self.pending_exit is not None:
             self._terminated(self.pending_exit)
 
     def _failed(self, exception: BaseException) -> None:
-        """An exception left a callback."""
-        pass_interrupt_on(exception)  # it struck this process by chance, and is meant for the program
-        if self.status is _DEAD:  # it ended with its loop
+        """Exit after a callback has raised `exception`."""
+        pass_interrupt_on(exception)  # a KeyboardInterrupt hits whichever process is running, but is for the program
+        if self.status is _DEAD:  # it died with its loop
             return
         reason = reason_of(exception)
         pending = self.pending_exit
@@ -326,16 +333,16 @@ class Cell(Peer):
             self.start.refuse(self, StartError(reason), exception)
         elif self._phase is _LIVING:
             self.stop(reason)
-        elif pending is not None and not pending.runs_terminate:  # killed in its init or terminate
+        elif pending is not None and not pending.runs_terminate:  # killed during `init` or `terminate`
             self.die(pending.reason)
         else:
             self._note_crash(reason)
             self._terminated(PendingExit(reason, True, None if pending is None else pending.answer))
 
-    # Beginning.
+    # Start.
 
     def boot(self) -> None:
-        """Enter the process table and run `init`, up to its first wait."""
+        """Enter the process table and run `init`, up to its first await."""
         scheduler = self.scheduler
         if scheduler.is_ending:
             self.die(KILLED)
@@ -343,7 +350,7 @@ class Cell(Peer):
         scheduler.processes[self.ref.id] = self
         if not scheduler.watches_loop:
             scheduler.watch_loop()
-        context = contextvars.copy_context()  # it begins with the variables of its starter, as a task does
+        context = contextvars.copy_context()  # like a task, it starts with the variables of its starter
         context.run(self._boot)
         if len(context) > 1 and self.status is not _DEAD:
             self.context = context
@@ -354,64 +361,64 @@ class Cell(Peer):
         self._settle_down()
 
     def make_context(self) -> contextvars.Context:
-        """Give this process a context for its turns: most are never needed, and take a fifth of an idle process."""
+        """Create the context for turns, lazily: most processes need none, and it is a fifth of an idle one's memory."""
         self.context = context = contextvars.Context()
         context.run(RUNNING.set, self)
         return context
 
     async def booted(self) -> None:
-        """Wait until `init` is through.
+        """Wait until the start has succeeded or failed.
 
         Raises:
-            StartError, Ignored: if the process does not live.
+            StartError, Ignored: if it failed.
         """
         if self.start is not None and self._phase is _STARTING:
             await self.start.settled(self)
         self.raise_refusal()
 
     def is_starting(self) -> bool:
-        """Tell whether `init` has not returned."""
+        """Return whether `init` has not returned yet."""
         return self._phase is _STARTING
 
     def raise_refusal(self) -> None:
-        """Tell the starter that the process does not live, if so."""
+        """Raise the error of a failed start; do nothing if it succeeded."""
         if self.start is not None and self.start.refusal is not None:
             raise self.start.refusal
 
     def initialised(self, value: Any) -> None:
-        """Take what `init` returned, or a `restore` after it."""
-        if self.start is not None and self.pending_exit is None:  # else it was killed in its init
-            self.start.judge(self, value)
+        """Continue the start with the result of `init`, or of the `restore` after it."""
+        if self.start is not None and self.pending_exit is None:  # otherwise it was killed during `init`
+            self.start.proceed(self, value)
 
-    def begin_to_live(self) -> None:
+    def go_live(self) -> None:
         """Handle messages from now on."""
         self._phase = _LIVING
         self.start = None
 
-    # Ending.
+    # Exit.
 
     def stop(self, reason: ExitReason, answer: Callable[[], object] | None = None) -> None:
-        """End with `reason` when the callback is over; `terminate` runs, and then `answer` is called."""
+        """Exit with `reason` once the callback returns or awaits: run `terminate`, then call `answer`."""
         if self.pending_exit is None:
             self.pending_exit = PendingExit(reason, True, answer)
 
     def is_ending(self) -> bool:
-        """Tell whether this process handles no further event after the present one."""
+        """Return whether this process exits instead of handling another event."""
         return self.pending_exit is not None
 
     def exit_now(self, reason: ExitReason) -> None:
-        """Die without `terminate`: at once, or if this process is running, when its callback returns or waits."""
+        """Die without `terminate`: at once, or if a callback is on the stack, once that returns or awaits."""
         if self.status is not _RUNNING:
             self.die(reason)
         elif self.pending_exit is None or self.pending_exit.runs_terminate:
             self.pending_exit = PendingExit(reason, False)
 
     def end_with_loop(self) -> None:
-        """Die now, whatever this process does: an interrupt may have left it in the middle of a turn for good."""
+        """Die at once, even if RUNNING: an interrupt may have cut its last turn short, which then never settles."""
         self.die(KILLED)
 
     def crash(self, reason: ExitReason) -> None:
-        """Die as by `exit_now`, and report it as a crash."""
+        """Die as in `exit_now`, and report it as a crash."""
         if self.status is not _DEAD and self.pending_exit is None:
             self._note_crash(reason)
         self.exit_now(reason)
@@ -428,13 +435,13 @@ class Cell(Peer):
         self.die(pending.reason)
 
     def _note_crash(self, reason: ExitReason) -> None:
-        """Describe this crash now, with the state that it left, for the report after the end."""
+        """Describe this crash now, while the state exists; it is logged after the exit."""
         self.scheduler.crashed += 1
         report = crash_report(self, reason, Scheduler.case_writers)
         self.crashes = [report] if self.crashes is None else [*self.crashes, report]
 
     def die(self, reason: ExitReason) -> None:
-        """Be dead, and carry out what comes of that."""
+        """Become dead and release everything, unless already dead."""
         if self.status is not _DEAD:
             self.status = _DEAD
             self._phase = _ENDED

@@ -1,8 +1,8 @@
-"""When calls time out: one heap of deadlines, with one timer of the event loop.
+"""Timeouts of calls: one heap of deadlines, with one timer of the event loop.
 
-Almost every call is answered long before its deadline. A timer for each, set and cancelled, took a sixth of the time of
-a call; an entry in a heap takes a third of that. An answered call leaves its entry at once, so that nothing keeps its
-request; the empty entry leaves the heap when it is the first, or with all others when the heap has grown.
+Almost every call is answered long before its deadline. A timer per call, set and cancelled, took a sixth of the time of
+a call; an entry in a heap takes a third of that. An answered call empties its entry at once, so that nothing keeps its
+request alive; an empty entry leaves the heap when it reaches the front, or when a heap that has grown is compacted.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from actors.exits import TIMEOUT, ExitReason
 
 POP_UP_TO = 64
-"""Entries up to which empty ones are popped one by one; of a larger heap that costs more than to compact it."""
+"""Maximum size of a heap whose empty entries are popped one by one; a larger heap is cheaper to compact."""
 COMPACT_AT = 1_024
-"""Entries at which a heap is cleared of empty ones."""
+"""Minimum size at which a heap is compacted."""
 
 Entry: TypeAlias = "list[Any]"
-"""A deadline in seconds, a number that tells equal deadlines apart, and the call, or None when it is answered."""
+"""A deadline in seconds, a number to order equal deadlines, and the call, or None once it is answered."""
 
 
 class Limited(Protocol):
-    """A call that may time out. `deadline` is its entry, if it has one; the call empties that when it is answered."""
+    """A call that may time out. `deadline` is its entry, if any; the call empties it when answered."""
 
     deadline: Entry | None
 
     def reject(self, reason: ExitReason) -> None:
-        """Let it fail."""
+        """Fail the call with `reason`."""
         ...
 
 
@@ -38,7 +38,7 @@ C = TypeVar("C", bound=Limited)
 
 
 class Deadlines(Generic[C]):
-    """The deadlines of the calls of one scheduler. `context` is what its timer runs in."""
+    """The deadlines of one scheduler's calls. Its timer runs in `context`."""
 
     __slots__ = ("_compact_at", "_context", "_count", "_due", "_heap", "_loop", "_timer")
 
@@ -46,21 +46,21 @@ class Deadlines(Generic[C]):
         self._loop = loop
         self._context = context
         self._heap: list[Entry] = []
-        self._count = 0  # the oldest of several calls with one deadline comes first
+        self._count = 0  # of calls with equal deadlines, the oldest expires first
         self._compact_at = COMPACT_AT
         self._timer: asyncio.TimerHandle | None = None
-        self._due = math.inf  # when the timer comes
+        self._due = math.inf  # when the timer fires
 
     def __len__(self) -> int:
-        """How many entries it holds, some of which may be empty."""
+        """Return the number of entries, including empty ones."""
         return len(self._heap)
 
     def calls(self) -> list[C]:
-        """The calls that wait for their answers."""
+        """Return the calls that still wait for their reply."""
         return [entry[2] for entry in self._heap if entry[2] is not None]
 
     def add(self, call: C, timeout: float) -> None:
-        """Let `call` fail with `TIMEOUT` if it is not answered in `timeout` seconds."""
+        """Fail `call` with `TIMEOUT` unless it is answered within `timeout` seconds."""
         heap = self._heap
         while heap and len(heap) <= POP_UP_TO and heap[0][2] is None:
             heapq.heappop(heap)
@@ -74,7 +74,7 @@ class Deadlines(Generic[C]):
             self._set_timer(deadline)
 
     def _compact(self) -> None:
-        """Drop the empty entries, which takes constant time for each call that was added."""
+        """Drop the empty entries, in amortised constant time per added call."""
         self._heap[:] = [entry for entry in self._heap if entry[2] is not None]
         heapq.heapify(self._heap)
         self._compact_at = max(COMPACT_AT, 2 * len(self._heap))
@@ -86,7 +86,7 @@ class Deadlines(Generic[C]):
         self._timer = self._loop.call_at(deadline, self._expire, context=self._context)
 
     def _expire(self) -> None:
-        """Let those fail whose time is over, and come back for the next one."""
+        """Fail the expired calls, and set the timer for the next deadline."""
         self._timer = None
         self._due = math.inf
         heap = self._heap

@@ -1,4 +1,4 @@
-"""Pure. What a callback may return that is no value but tells the kernel what to do."""
+"""Pure. Directives: return values of a callback that tell the kernel what to do next."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class _Ignore:
 
 
 IGNORE: Final = _Ignore()
-"""Returned by `init`: do not start, and that is no error."""
+"""Returned by `init`: do not start, without an error (OTP's `ignore`)."""
 
 
 class Directive:
-    """Base of what callbacks return to the kernel; a kind of process adds its own."""
+    """Base class of directives; each kind of process adds its own."""
 
     __slots__ = ()
 
 
 class Stop(Directive):
-    """Returned by a callback: end with `reason`, after `terminate`. From `init` it makes the start fail."""
+    """Returned by a callback: exit with `reason` after `terminate`. Returned by `init`, it makes the start fail."""
 
     __slots__ = ("reason", "reply")
 

@@ -15,18 +15,18 @@ F = TypeVar("F", bound="pykka.Future[Any]")
 
 
 class Home(Protocol):
-    """Where the process runs that will answer: a `Scheduler`."""
+    """The scheduler of the process that has to reply."""
 
     def check_open(self) -> None:
-        """Raise what a thread has to be told that waits for an answer in vain."""
+        """Raise if this thread would wait for a reply in vain."""
         ...
 
 
 class LoopFuture(pykka.ThreadingFuture[Any]):
-    """Pykka's future, which refuses to block the thread that has to answer and can be awaited there instead.
+    """A Pykka future that refuses to block a thread that runs an event loop, and can be awaited there instead.
 
     Args:
-        scheduler: of the process that will answer: when its loop closes, `get` waits no longer
+        scheduler: of the process that has to reply; if its loop is closed, `get` raises instead of waiting
     """
 
     def __init__(self, scheduler: Home | None = None) -> None:
@@ -36,12 +36,12 @@ class LoopFuture(pykka.ThreadingFuture[Any]):
         self._waiters: dict[object, Callable[[], object]] = {}
 
     def get(self, *, timeout: float | None = None) -> Any:
-        """Wait for the value, `timeout` seconds at most.
+        """Wait at most `timeout` seconds for the value.
 
         Raises:
-            BlockingOnLoopError: on a thread that runs an event loop, unless the value is there already.
-            pykka.Timeout: if it does not come in time.
-            RuntimeError: if the loop is closed that had to answer.
+            BlockingOnLoopError: on a thread that runs an event loop, unless the value is already set.
+            pykka.Timeout: if it is not set in time.
+            RuntimeError: if the loop of the replying process is closed.
             ProcessExit: `KILLED`, on the thread of a process that was killed.
         """
         if self._result is None and self._get_hook is None:
@@ -52,22 +52,22 @@ class LoopFuture(pykka.ThreadingFuture[Any]):
             try:
                 return super().get(timeout=CHECK_EVERY)
             except pykka.Timeout:
-                if self._result is not None:  # it is the answer
+                if self._result is not None:  # the reply itself is a pykka.Timeout
                     raise
                 self._scheduler.check_open()
 
     def set(self, value: Any = None) -> None:
-        """Set the value and wake those who wait."""
+        """Set the value and wake the waiters."""
         super().set(value)
         self._wake()
 
     def set_exception(self, exc_info: Any = None) -> None:
-        """Set an exception and wake those who wait."""
+        """Set an exception and wake the waiters."""
         super().set_exception(exc_info)
         self._wake()
 
     def when_set(self, tell: Callable[[Any], object]) -> None:
-        """Have `tell(value)` called when the value is set; not for an exception."""
+        """Call `tell(value)` when a value is set, but not for an exception."""
 
         def note() -> None:
             if self._result is not None and self._result.exc_info is None:
@@ -76,7 +76,7 @@ class LoopFuture(pykka.ThreadingFuture[Any]):
         with self._condition:
             self._waiters[note] = note
 
-    # Pykka derives futures that ask their sources in `get`: to await one is to await its sources first.
+    # Pykka derives futures that call `get` of their sources: awaiting one awaits its sources first.
 
     def map(self, func: Callable[[Any], Any]) -> pykka.Future[Any]:
         return _derived(super().map(func), (self,))
@@ -116,7 +116,7 @@ class LoopFuture(pykka.ThreadingFuture[Any]):
                 self._waiters.pop(arrival, None)
 
     def _wake(self) -> None:
-        """Wake those who wait. The answering process does not mind that the loop of one of them is closed."""
+        """Wake the waiters. A waiter whose loop is closed must not crash the replying process."""
         with self._condition:
             waiters, self._waiters = self._waiters, {}
         for wake in waiters.values():

@@ -1,6 +1,6 @@
-"""What stands between the mailbox of one process and its callbacks: suspension, observers, the timeout of inactivity.
+"""The stage between the mailbox of one process and its callbacks: suspension, observers, the inactivity timeout.
 
-Few processes have any of these, so an `Intake` is made when the first is asked for. (OTP sys; Erlang's `receive after`)
+Few processes need it, so an `Intake` is created on first use. (OTP sys; Erlang's `receive ... after`)
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ log = get_logger("canopy.actors")
 class Waiter(Protocol):
     """A process that waits for messages: a `Cell`."""
 
-    def wait(self, seconds: float, message: Any) -> asyncio.TimerHandle:
-        """Have it receive `message` in `seconds` if it is idle then."""
+    def receive_if_idle(self, seconds: float, message: Any) -> asyncio.TimerHandle:
+        """Receive `message` after `seconds`, if the process is idle then."""
         ...
 
 
 class Inactivity:
-    """A message to a process if no other comes within `seconds`."""
+    """An inactivity timeout: the message to a process that receives no other within `seconds`."""
 
     __slots__ = ("message", "seconds", "timer")
 
@@ -36,23 +36,23 @@ class Inactivity:
         self.timer: asyncio.TimerHandle | None = None
 
     def begin(self, waiter: Waiter) -> None:
-        """Count from now on."""
+        """Start or restart the timeout."""
         self.stop()
-        self.timer = waiter.wait(self.seconds, self.message)
+        self.timer = waiter.receive_if_idle(self.seconds, self.message)
 
     def stop(self) -> None:
-        """Count no longer."""
+        """Stop the timeout."""
         if self.timer is not None:
             self.timer.cancel()
 
 
 class Intake:
-    """What is to be done before each message of one process.
+    """What one process does before each message.
 
     Attributes:
-        is_suspended: it handles no message but orders to stop
-        tracer, history: who is told of each message before it is handled, for `debug`
-        inactivity: its timeout, if it waits for a message with one
+        is_suspended: whether it handles only orders to stop
+        tracer, history: observers of each message before it is handled, for `debug`
+        inactivity: the inactivity timeout, if one is running
     """
 
     __slots__ = ("history", "inactivity", "is_suspended", "tracer")
@@ -64,25 +64,25 @@ class Intake:
         self.inactivity: Inactivity | None = None
 
     def expect(self, waiter: Waiter, seconds: float, message: Any) -> None:
-        """Send the process `message` if none comes within `seconds`."""
+        """Send the process `message` if no other arrives within `seconds`."""
         self._stop_waiting()
         self.inactivity = Inactivity(seconds, message)
         self.inactivity.begin(waiter)
 
     def suspend(self) -> None:
-        """Let no message pass; the timeout of inactivity stands still."""
+        """Hold all messages back, and stop the inactivity timeout."""
         self.is_suspended = True
         if self.inactivity is not None:
             self.inactivity.stop()
 
     def resume(self, waiter: Waiter) -> None:
-        """Let messages pass again. A timeout of inactivity runs anew (OTP sys)."""
+        """Let messages pass again, and restart the inactivity timeout (OTP sys)."""
         self.is_suspended = False
         if self.inactivity is not None:
             self.inactivity.begin(waiter)
 
     def before(self, message: Any, state: Callable[[], dict[str, Any]], actor: object) -> None:
-        """Do what is to be done before `message` is handled.
+        """Stop the inactivity timeout and call the observers, before `message` is handled.
 
         Args:
             state: returns the attributes of the process
@@ -96,9 +96,9 @@ class Intake:
             log.error("actor.observer_failed", actor=str(actor), error=describe_exception(exception))
             self.tracer = self.history = None
 
-        attempt(self._tell, message, state, default=None, on_failure=failed)
+        attempt(self._observe, message, state, default=None, on_failure=failed)
 
-    def _tell(self, message: Any, state: Callable[[], dict[str, Any]]) -> None:
+    def _observe(self, message: Any, state: Callable[[], dict[str, Any]]) -> None:
         if self.history is not None:
             self.history.note(message, state())
         if self.tracer is not None:
@@ -110,6 +110,6 @@ class Intake:
             inactivity.stop()
 
     def close(self) -> None:
-        """Keep nothing: the process has ended."""
+        """Release everything: the process has exited."""
         self._stop_waiting()
         self.tracer = self.history = None

@@ -1,8 +1,8 @@
-"""How a process begins and how it ends: what happens once in its life, and nothing of its turns.
+"""The start and the exit of a process: everything that happens once in its life.
 
-A `Start` is accepted or refused by what `init` returns. `end` carries out an end: the process, dead already, lets go of
-what it had, tells everybody, and then its crash is reported. Code of users is called behind `attempt` there, so that
-nothing stops it.
+A `Start` succeeds or fails by what `init` returns. `end` completes an exit: the process, already dead, releases what it
+holds, notifies all others, and then its crash is logged. `end` calls the users' code through `attempt`, so that nothing
+can interrupt it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ log = get_logger("canopy.actors")
 
 
 class Start:
-    """The start of one process: kept until it lives, or if it never does, with the reason why not.
+    """The start of one process, kept until the process lives; if it never does, it keeps the reason.
 
     Attributes:
-        predecessor: the process in whose place this one is, which may have left a checkpoint
-        refusal: why it did not start
+        predecessor: the process that this one replaces, which may have left a checkpoint
+        refusal: the error that the starter gets, if the start failed
     """
 
     __slots__ = ("_starter", "predecessor", "refusal")
@@ -43,19 +43,19 @@ class Start:
         self._starter: asyncio.Future[None] | None = None
 
     async def settled(self, cell: Cell) -> None:
-        """Wait until `cell` lives or is dead. A starter that gives up kills it."""
+        """Wait until `cell` lives or is dead. Kill it if the starter is cancelled."""
         scheduler = cell.scheduler
         self._starter = scheduler.loop.create_future()
         starter = scheduler.running
         try:
             await self._starter
         except asyncio.CancelledError:
-            if starter is None or starter.ref.is_alive():  # else the link, if there is one, has told it
+            if starter is None or starter.ref.is_alive():  # a dead starter has signalled it through the link, if any
                 scheduler.signal(cell.exit_signal, None, KILL, False)
             raise
 
-    def judge(self, cell: Cell, value: Any) -> None:
-        """Let `cell` live or not, by what its `init` returned."""
+    def proceed(self, cell: Cell, value: Any) -> None:
+        """Complete or refuse the start, depending on the result of `init`."""
         if value is IGNORE:
             self.refuse(cell, Ignored())
         elif isinstance(value, Stop):
@@ -68,52 +68,51 @@ class Start:
             restored = self._restore(cell)
             if restored is None:
                 cell.process._kernel_accept(value)
-        except BaseException as exception:  # noqa: BLE001  # what it made of its init is wrong, or what it was given
+        except BaseException as exception:  # noqa: BLE001  # `restore` failed, or the result of `init` is invalid
             pass_interrupt_on(exception)
             self.refuse(cell, StartError(reason_of(exception)), exception)
             return
         if restored is not None:
             cell.initialised(restored)
         elif not cell.is_ending():
-            cell.begin_to_live()
-            self.tell()
+            cell.go_live()
+            self._wake_starter()
 
     def _restore(self, cell: Cell) -> Any:
-        """Hand over the checkpoint of the predecessor. Whatever comes of that, it is handed over once."""
+        """Pass the checkpoint of the predecessor to `restore`, once, whether or not that succeeds."""
         predecessor, self.predecessor = self.predecessor, None
         if predecessor is None or predecessor.checkpoint is NOTHING:
             return None
         checkpoint, predecessor.checkpoint = predecessor.checkpoint, NOTHING
-        return _at_once(cell, cell.process.restore(checkpoint))
+        return _refuse_coroutine(cell, cell.process.restore(checkpoint))
 
     def refuse(self, cell: Cell, refusal: StartError | Ignored, cause: BaseException | None = None) -> None:
-        """Have `cell` die before it has lived."""
+        """Fail the start: `cell` dies before it has lived."""
         refusal.__cause__ = cause
         attempt(release_frames, cause, default=None)
         self.refusal = refusal
         cell.die(refusal.reason if isinstance(refusal, StartError) else NORMAL)
 
     def fail(self, cell: Cell, reason: ExitReason) -> None:
-        """Let the starter of a process that never lived learn of its end from the start alone, not through the link."""
+        """Report the exit of a process that never lived to its starter only here, and not through the link as well."""
         if self.refusal is None:
             self.refusal = StartError(reason)
         parent = None if cell.parent is None else cell.parent._cell
         if parent is not None:
-            cell.part(parent)
-        self.tell()
+            cell.remove_link(parent)
+        self._wake_starter()
 
-    def tell(self) -> None:
-        """Wake who waits for the start, unless it gave up."""
+    def _wake_starter(self) -> None:
         if self._starter is not None and not self._starter.done():
             self._starter.set_result(None)
 
 
 class PendingExit:
-    """What a process will end with when its callback returns or waits.
+    """How a process will exit once its callback returns or awaits.
 
     Attributes:
-        runs_terminate: whether `terminate` runs before
-        answer: called after `terminate`: the reply of a callback that stops its process
+        runs_terminate: whether `terminate` runs first
+        answer: called after `terminate`: sends the reply of the callback that stopped the process
     """
 
     __slots__ = ("answer", "reason", "runs_terminate")
@@ -125,9 +124,9 @@ class PendingExit:
 
 
 def end(cell: Cell, reason: ExitReason) -> None:
-    """Carry out the end of a process that is dead by now: free the name, let go of everything, tell all, then report.
+    """Complete the exit of a process that is already dead: release its name and all it holds, notify others, log.
 
-    Nothing that this calls can keep it from coming to its end.
+    Nothing that it calls can interrupt it.
     """
     scheduler, start = cell.scheduler, cell.start
     if cell.name is not None:
@@ -149,23 +148,23 @@ def end(cell: Cell, reason: ExitReason) -> None:
     cell.process._kernel_died()
     attempt(release_frames, exception_in(reason), default=None)
     cell.mailbox.items = cell.message = cell.intake = cell.pending_exit = None
-    scheduler.signal(_tell, cell, reason)
+    scheduler.signal(_notify, cell, reason)
 
 
-def _tell(cell: Cell, reason: ExitReason) -> None:
-    """Tell everybody of the end, then report it."""
-    cell.tell_of_end(reason)
+def _notify(cell: Cell, reason: ExitReason) -> None:
+    """Notify others of the exit, then log the crash."""
+    cell.notify_exit(reason)
     crashes, cell.crashes = cell.crashes, None
     for report in crashes or ():
         cell.scheduler.crashes.append(report)
         log_crash(report)
-    # Both hold this cell: without this, all three would wait for the cycle collector.
+    # Both refer to this cell: break the cycles, so that none of the three waits for the garbage collector.
     del cell.process
     cell.context = None
 
 
 def _call_guarded(cell: Cell, function: Callable[[], object], failure: str) -> None:
-    """Call code of the process in its own context, after its end. What it raises is logged as `failure`."""
+    """Call code of a dead process in its own context; log what it raises as the event `failure`."""
 
     def failed(exception: BaseException) -> None:
         log.error(failure, actor=str(cell), error=describe_exception(exception))
@@ -180,18 +179,18 @@ def _call_guarded(cell: Cell, function: Callable[[], object], failure: str) -> N
     context = cell.make_context() if cell.context is None else cell.context
     try:
         context.run(run)
-    except RuntimeError:  # it is entered already: what ends this process was called by a task in its very context
+    except RuntimeError:  # it is already entered: a task in the same context ended this process
         context.copy().run(run)
 
 
 def _take_checkpoint(cell: Cell) -> None:
-    """Keep what the actor wants its successor to have."""
-    cell.ref.checkpoint = _at_once(cell, cell.process.checkpoint())
+    """Keep the checkpoint for the successor."""
+    cell.ref.checkpoint = _refuse_coroutine(cell, cell.process.checkpoint())
 
 
-def _at_once(cell: Cell, value: Any) -> Any:
-    """Refuse a callback that would have to be waited for where it cannot be."""
+def _refuse_coroutine(cell: Cell, value: Any) -> Any:
+    """Return the result of `checkpoint` or `restore`; raise `TypeError` if it is a coroutine."""
     if type(value) is CoroutineType:
         value.close()
-        raise TypeError(f"checkpoint and restore of {cell} may not be coroutines")
+        raise TypeError(f"checkpoint and restore of {cell} must not be coroutines")
     return value

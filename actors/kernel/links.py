@@ -1,7 +1,7 @@
-"""Links, monitors, watchers and exit signals: who hears of the end of one process, and of whose end it hears.
+"""Links, monitors, watchers and exit signals: which exits a process is notified of, and who is notified of its exit.
 
-A `Peer` is one process as others are tied to it. It owns these ties alone, and knows nothing of turns and callbacks:
-what a signal does to the process, and what becomes of a message, its `Cell` decides. All on the thread of the loop.
+A `Peer` is a process as one end of these ties. It manages only the ties; turns and callbacks, and what a signal or a
+message does to the process, are its `Cell`'s. Everything runs on the thread of the loop.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ log = get_logger("canopy.actors")
 
 
 class Timed(Protocol):
-    """A message that will be sent: a `timers.Timer`."""
+    """A scheduled message: a `timers.Timer`."""
 
     def drop(self) -> None:
-        """Let go of it."""
+        """Cancel and release it."""
         ...
 
 
 class Peer:
-    """One end of links and monitors. A dead process, in its cleanup, can make neither.
+    """One end of links and monitors. A dead process that is still cleaning up can create neither.
 
     Attributes:
-        mailbox: where its messages wait, those of links and monitors too
-        trap_exit: whether exit signals come as `Exit` messages
-        links: the processes it is linked with
-        monitors: its own monitors, and whom they watch
-        monitored_by: the monitors of others on this process, and whose they are
-        watchers: code that is no process and hears of the end, by the tokens that end a watch
-        callers: calls that wait for an answer of this process
-        timers: those whose message is for this process
+        mailbox: its messages, including those from links and monitors
+        trap_exit: whether exit signals arrive as `Exit` messages
+        links: the processes that it is linked to
+        monitors: its own monitors, with the processes that they watch
+        monitored_by: monitors on this process, with their owners
+        watchers: functions to call on exit, by the tokens that end a watch
+        callers: calls that wait for a reply from this process
+        timers: timers whose message is for this process
     """
 
     __slots__ = (
@@ -64,7 +64,7 @@ class Peer:
         self.scheduler = scheduler
         self.mailbox = mailbox
         self.trap_exit = False
-        # Made when they are needed: most processes have few. In order, so that a seed replays them.
+        # Created when needed, as most processes have few. Dicts, so that their order is the same in each run of a seed.
         self.links: dict[Peer, None] | None = None
         self.monitors: dict[Monitor, Peer] | None = None
         self.monitored_by: dict[Monitor, Peer] | None = None
@@ -75,10 +75,10 @@ class Peer:
     def __str__(self) -> str:
         return repr(self.ref)
 
-    # What a process does with what reaches it.
+    # Implemented by `Cell`.
 
     def receive(self, message: Any) -> None:
-        """Put `message` into the mailbox and have it handled."""
+        """Put `message` into the mailbox, and give an idle process a turn."""
         raise NotImplementedError
 
     def exit_now(self, reason: ExitReason) -> None:
@@ -99,31 +99,31 @@ class Peer:
             self.receive(Exit(ref, NOPROC))
         elif peer is not self:
             self._check_loop(peer)
-            self.join(peer)
+            self.add_link(peer)
 
     def unlink(self, target: Target) -> None:
         """See `Process.unlink`."""
         ref = self.scheduler.whereis(target)
         if ref is not None and ref._cell is not None:
-            self.part(ref._cell)
+            self.remove_link(ref._cell)
 
-    def join(self, peer: Peer) -> None:
+    def add_link(self, peer: Peer) -> None:
         """Link two living processes."""
         for one, other in ((self, peer), (peer, self)):
             if one.links is None:
                 one.links = {}
             one.links[other] = None
 
-    def part(self, peer: Peer) -> None:
+    def remove_link(self, peer: Peer) -> None:
         """Unlink two processes."""
         for one, other in ((self, peer), (peer, self)):
             if one.links is not None:
                 one.links.pop(other, None)
 
     def exit_signal(self, sender: Ref | None, reason: ExitReason, is_link: bool) -> None:
-        """Take an exit signal: die of it, get it as a message, or ignore it (Erlang processes: receiving exit signals).
+        """Die of an exit signal, receive it as a message, or ignore it (Erlang processes: receiving exit signals).
 
-        `kill` is special only when it was sent: through a link it is a reason like others.
+        `kill` is special only if it was sent with `send_exit`: through a link it is a reason like any other.
         """
         if self.ref._cell is None:
             return
@@ -164,7 +164,7 @@ class Peer:
             self.mailbox.remove(lambda message: isinstance(message, Down) and message.monitor is monitor)
 
     def watch(self, token: object, watcher: Watcher) -> None:
-        """See `system.watch`; `token` is what ends it."""
+        """See `system.watch`; pass `token` to `unwatch` to end it."""
         if self.watchers is None:
             self.watchers = {}
         self.watchers[token] = watcher
@@ -183,26 +183,26 @@ class Peer:
     # Timers.
 
     def add_timer(self, timer: Timed) -> None:
-        """Have a timer dropped when this process ends: its message is for it."""
+        """Add a timer, to drop when this process exits."""
         if self.timers is None:
             self.timers = {}
         self.timers[timer] = None
 
     def remove_timer(self, timer: Timed) -> None:
-        """Forget a timer that was sent or cancelled."""
+        """Remove a timer that has fired or was cancelled."""
         if self.timers is not None:
             self.timers.pop(timer, None)
 
-    # The end.
+    # Exit.
 
     def drop_timers(self) -> None:
-        """Let go of the messages that are for this process."""
+        """Cancel the timers whose messages are for this process."""
         timers, self.timers = self.timers, None
         for timer in timers or ():
             timer.drop()
 
-    def tell_of_end(self, reason: ExitReason) -> None:
-        """Tell callers, links, monitors and watchers, in this order, that this process has ended; untie it from all."""
+    def notify_exit(self, reason: ExitReason) -> None:
+        """Notify callers, links, monitors and watchers, in this order, of the exit of this process; remove all ties."""
         signal, ref = self.scheduler.signal, self.ref
         for call in self.callers or ():
             call.reject(reason)
@@ -217,7 +217,7 @@ class Peer:
         for monitor, watched in (self.monitors or {}).items():
             if watched.monitored_by is not None:
                 watched.monitored_by.pop(monitor, None)
-        while self.watchers:  # one may end its watch, or another's
+        while self.watchers:  # a watcher may end its own watch or that of another
             watch = self.watchers.pop(next(iter(self.watchers)))
             attempt(watch, ref, reason, default=None, on_failure=self._watcher_failed)
         self.links = self.monitored_by = self.monitors = self.watchers = self.callers = None

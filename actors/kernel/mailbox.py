@@ -1,4 +1,4 @@
-"""Pure. The messages a process has not handled yet, oldest first."""
+"""Pure. The mailbox: messages that a process has not handled yet, oldest first."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 HIGH_WATER = 10_000
-"""Messages waiting in one mailbox above which a process is reported as overloaded."""
+"""Length of a mailbox, in messages, above which its process is logged as overloaded."""
 
 
 class Mailbox:
-    """A FIFO of messages that costs an idle process next to nothing.
+    """A FIFO of messages that costs an idle process almost nothing.
 
-    `peak` is the longest it was at the start of a turn. The deque exists only while there are messages: an
-    empty one takes 600 bytes, most of what an idle process takes.
+    `peak` is the greatest length at the start of a turn. The deque exists only while there are messages: an empty one
+    takes 600 bytes, most of an idle process's memory.
     """
 
     __slots__ = ("high_water", "items", "peak")
@@ -28,22 +28,22 @@ class Mailbox:
         return 0 if self.items is None else len(self.items)
 
     def append(self, message: Any) -> None:
-        """Add a message. This alone does not wake the process."""
+        """Add a message, without waking the process."""
         self._opened().append(message)
 
     def prepend(self, message: Any) -> None:
-        """Add a message before all others."""
+        """Add a message in front of all others."""
         self._opened().appendleft(message)
 
     def _opened(self) -> deque[Any]:
         if self.items is None:
-            fresh: deque[Any] = deque()  # to make one may run finalizers, which may send messages to this mailbox
+            fresh: deque[Any] = deque()  # this may run finalizers, which may send messages to this mailbox
             if self.items is None:
                 self.items = fresh
         return self.items
 
     def is_high(self) -> bool:
-        """Note the length at the start of a turn; tell whether it passed the high-water mark, once per doubling."""
+        """Update `peak` at the start of a turn; return whether the high-water mark, which then doubles, is exceeded."""
         waiting = 0 if self.items is None else len(self.items)
         if waiting <= self.peak:
             return False
@@ -54,9 +54,9 @@ class Mailbox:
         return True
 
     def remove(self, is_wanted: Callable[[Any], bool]) -> None:
-        """Remove one message that `is_wanted` accepts, if there is one. Cheap for a message near either end.
+        """Remove one message for which `is_wanted` is true, if any. Cheap for a message near either end.
 
-        It is searched from both ends at once: of many, the nearest to an end is removed.
+        It searches from both ends at once: of several, it removes the one nearest to an end.
         """
         items = self.items
         if not items:
@@ -72,7 +72,7 @@ class Mailbox:
                 return
 
     def promote(self, is_wanted: Callable[[Any], bool]) -> bool:
-        """Move the oldest message that `is_wanted` accepts before all others; tell whether there is one."""
+        """Move the oldest message for which `is_wanted` is true to the front; return whether there is one."""
         found = next(filter(is_wanted, self.items or ()), None)
         if found is None:
             return False
@@ -81,6 +81,6 @@ class Mailbox:
         return True
 
     def discard(self, unwanted: Callable[[Any], bool]) -> None:
-        """Remove the messages that `unwanted` accepts; the others keep their order."""
+        """Remove the messages for which `unwanted` is true; the others keep their order."""
         if self.items:
             self.items = deque(message for message in self.items if not unwanted(message))

@@ -1,6 +1,6 @@
-"""The actor's side of a process: what a subclass fills in, and what it may do in its callbacks.
+"""The actor's side of a process: the callbacks of a subclass, and the operations it may use in them.
 
-A process is a Pykka actor that runs on the run queue instead of a thread of its own; the kernel's side is its `Cell`.
+A process is a Pykka actor that runs on the run queue instead of its own thread; the kernel's side of it is its `Cell`.
 """
 
 from __future__ import annotations
@@ -30,20 +30,21 @@ from actors.kernel.threads import BlockingOnLoopError
 P = TypeVar("P", bound="Process")
 
 LONGEST_LABEL = 200
-"""Characters of a label that are kept."""
+"""Maximum length of a label, in characters; a longer one is cut."""
 EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Process(pykka.Actor):
-    """One actor. Subclass `GenServer`; this class itself speaks Pykka (`on_start`, `on_receive`, `on_stop`).
+    """One actor. Subclass `GenServer`; this base class has Pykka's callbacks (`on_start`, `on_receive`, `on_stop`).
 
-    Its state is its attributes, under any names but those of this class; the kernel's own begin with `_kernel`.
+    The state of a process is its attributes, under any names but those of this class. Names that begin with `_kernel`
+    are reserved for the kernel.
     """
 
     is_reproducible: ClassVar[bool] = True
-    """Whether a crash can be repeated with the attributes and the message alone. Crash reports write a test if so."""
+    """Whether attributes and message are enough to reproduce a crash. If so, crash reports contain a test."""
 
-    # Without Pykka's constructor: a uuid and an Event for each actor would cost more than all the rest.
+    # Pykka's constructor is not called: its uuid and Event per actor would cost more than everything else.
     __slots__ = ("_kernel", "_kernel_args")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -60,12 +61,12 @@ class Process(pykka.Actor):
 
     @property
     def parent(self) -> Ref | None:
-        """The process that started this one with a link."""
+        """The process that started this one with `start_link`, or None."""
         return self._kernel.parent
 
     @property
     def label(self) -> str:
-        """What people call this process; it stands in the tree and in the logs."""
+        """The name shown in the tree, the console and the logs; need not be unique."""
         return self._kernel.ref.label
 
     @label.setter
@@ -77,7 +78,7 @@ class Process(pykka.Actor):
 
     @property
     def trap_exit(self) -> bool:
-        """Whether exit signals come as `Exit` messages (Erlang's process flag)."""
+        """Whether exit signals arrive as `Exit` messages (Erlang's process flag)."""
         return self._kernel.trap_exit
 
     @trap_exit.setter
@@ -86,15 +87,15 @@ class Process(pykka.Actor):
 
     @property
     def scheduler(self) -> Scheduler:
-        """Where this process runs; its `loop` has the clock."""
+        """The scheduler that runs this process; its `loop` has the clock."""
         return self._kernel.scheduler
 
-    # What a process may do to others, and to itself, in its callbacks.
+    # Operations for use in callbacks.
 
     def link(self, target: Target) -> None:
-        """Link this process and `target`: when one ends, the other gets an exit signal with its reason.
+        """Link this process and `target`: when one exits, the other receives an exit signal with its reason.
 
-        Linking twice is linking once. A dead target sends `NOPROC` to a process that traps exits.
+        Linking again has no effect. If the target is dead, a process that traps exits receives `Exit` with `NOPROC`.
 
         Raises:
             ProcessExit: `NOPROC`, if the target is dead and this process does not trap exits.
@@ -102,81 +103,85 @@ class Process(pykka.Actor):
         self.scheduler.invoke(self._kernel.link, target)
 
     def unlink(self, target: Target) -> None:
-        """Remove the link with `target`, if there is one; no exit signal of it comes any more."""
+        """Remove the link with `target`, if any; no exit signal from it arrives after that."""
         self.scheduler.invoke(self._kernel.unlink, target)
 
     def monitor(self, target: Target) -> Monitor:
-        """Get one `Down` message when `target` ends, at once with `NOPROC` if it is dead. Monitors pile up."""
+        """Receive one `Down` message when `target` exits, or immediately with `NOPROC` if it is dead.
+
+        Each call creates another monitor.
+        """
         return self.scheduler.invoke(self._kernel.monitor, target)
 
     def demonitor(self, monitor: Monitor, *, flush: bool = False) -> None:
-        """End `monitor`; with `flush` a `Down` of it that is in the mailbox already is removed as well."""
+        """Remove `monitor`; with `flush`, also remove its `Down` if that is already in the mailbox."""
         self.scheduler.invoke(self._kernel.demonitor, monitor, flush)
 
     def discard(self, unwanted: Callable[[Any], bool]) -> None:
-        """Remove the messages from the mailbox that `unwanted` accepts."""
+        """Remove the messages for which `unwanted(message)` is true from the mailbox."""
         self.scheduler.invoke(self._kernel.mailbox.discard, unwanted)
 
-    # What a process may tell of itself.
+    # Optional callbacks: checkpoints and introspection.
 
     def checkpoint(self) -> Any:
-        """Return the value passed to `restore` of the process that replaces this one after an abnormal end.
+        """Return the value passed to `restore` of the process that replaces this one after a crash.
 
-        It is called at that end, on whatever state the crash left, if this process has a parent. `restore` gets the
-        value once: if it fails, the next attempt begins without. An `init` that fails before leaves it to the next
-        attempt. By default there is nothing. Neither may wait; those of a `BlockingServer` run on the loop's thread.
+        It is called after the crash, on whatever state that left, if this process has a parent. `restore` gets the
+        value once: if it fails, the next attempt starts without a checkpoint. If `init` fails first, the value is kept
+        for the next attempt. By default there is no checkpoint. Neither callback may be a coroutine; those of a
+        `BlockingServer` run on the loop's thread.
         """
         return NOTHING
 
     def restore(self, checkpoint: Any) -> Any:
-        """Take over what the predecessor's `checkpoint` returned. Called after `init`.
+        """Take over the value that the predecessor's `checkpoint` returned. Called after `init`.
 
-        What it returns, unless that is None, counts as the result of `init`.
+        A result other than None replaces the result of `init`.
         """
 
     def format_status(self, status: Inspection) -> Inspection:
-        """What may be seen of this process in crash reports, the log, traces and the console (OTP's `format_status/1`).
+        """Return what crash reports, the log, traces and the console may show of this process (OTP `format_status/1`).
 
-        Of what it returns, structure is shown, and the contents that are declared with `shown` or wrapped in `Shown`.
-        Leave out or replace what not even that may tell, such as a reason whose text has a secret in it.
+        They show the structure of the result, and those contents that are declared with `shown` or wrapped in `Shown`.
+        Remove or replace anything else that must not be seen, such as a reason whose text contains a secret.
         """
         return status
 
     def set_message(self, message: Any) -> None:
-        """Name the message in hand for crash reports, in place of the one from the mailbox that told of it."""
+        """Set the current message in crash reports, if the one from the mailbox only announced it."""
         self._kernel.message = message
 
     def stop(self) -> None:
-        """End with reason `normal` after the messages that are waiting already."""
+        """Exit with reason `normal` after handling the messages already in the mailbox."""
         self.ref.tell(StopRequest(NORMAL))
 
     # Pykka's callbacks.
 
     def on_receive(self, message: Any) -> Any:
-        """Handle a message; of an `ask` the result is the answer. May be a coroutine, as all of Pykka's callbacks."""
+        """Handle a message; the result is the reply to an `ask`. Like all of Pykka's callbacks, may be a coroutine."""
         log.warning("actor.unexpected_message", actor=str(self), message=describe(message))
 
-    # Pykka's hooks for new kinds of actors, and what else it expects of one.
+    # Pykka's hooks for new kinds of actors, and the rest of its interface.
 
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> Ref:
-        """Start a process that is linked to no other; its `init` has run when this returns.
+        """Start an unlinked process, and return once its `init` has run.
 
         Raises:
-            StartError: if `init` failed.
-            Ignored: if `init` declined.
-            BlockingOnLoopError: if `init` has to wait for something: `await start(...)` instead.
+            StartError: if `init` fails.
+            Ignored: if `init` returns `IGNORE`.
+            BlockingOnLoopError: if `init` awaits anything: use `await start(...)` instead.
         """
         return Scheduler.current().invoke(cls._start_now, args, kwargs)
 
     @classmethod
     def _start_now(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ref:
-        cell = _made(cls, args, kwargs)
+        cell = _create(cls, args, kwargs)
         cell.process._start_actor_loop()
         if cell.is_starting():
             cell.exit_now(KILLED)
             raise BlockingOnLoopError(
-                f"init of {cls.__name__} waits, and start() may not: use `await start({cls.__name__}, ...)`"
+                f"init of {cls.__name__} awaits, which start() cannot: use `await start({cls.__name__}, ...)`"
             )
         cell.raise_refusal()
         return cell.ref
@@ -196,7 +201,7 @@ class Process(pykka.Actor):
 
     @property
     def actor_ref(self) -> Any:
-        """Pykka's name of `ref`."""
+        """Pykka's name for `ref`."""
         return self._kernel.ref
 
     @property
@@ -206,23 +211,23 @@ class Process(pykka.Actor):
 
     @property
     def actor_urn(self) -> str:  # type: ignore[override]  # Pykka keeps a string per actor
-        """Pykka's name of this process."""
+        """Pykka's URN of this process."""
         return self._kernel.ref.actor_urn
 
     @property
     def actor_stopped(self) -> threading.Event:  # type: ignore[override]  # Pykka has an Event per actor
-        """A snapshot of whether this process has ended."""
+        """Whether this process has exited, as a new event that is not set later."""
         return self._kernel.ref.actor_stopped
 
-    # What a kind of process fills in. Each may return a coroutine, which is driven to its end.
+    # Hooks for kinds of processes. Each may return a coroutine, which the process drives to its end.
 
     def _kernel_init(self) -> Any:
-        """Set up; returns `IGNORE`, `Stop` or whatever `_kernel_accept` understands."""
+        """Initialise; return `IGNORE`, `Stop` or any value that `_kernel_accept` understands."""
         self._kernel_args = ((), {})
         return self.on_start()
 
     def _kernel_accept(self, value: Any) -> None:
-        """Take what `_kernel_init` returned, beyond `IGNORE` and `Stop`."""
+        """Apply the result of `_kernel_init`, unless that is `IGNORE` or `Stop`."""
 
     def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         """Handle one message."""
@@ -233,7 +238,7 @@ class Process(pykka.Actor):
         return self._kernel_reply(message, self.on_receive(message.request if isinstance(message, Call) else message))
 
     def _kernel_reply(self, message: Any, answer: Any) -> Coroutine[Any, Any, Any] | None:
-        """Answer `message` now, or return what does it when the answer is there."""
+        """Reply to `message` now, or return the coroutine that does so once the reply is available."""
         if type(answer) is CoroutineType:
             return self._kernel_reply_later(message, answer)
         if isinstance(message, Call):
@@ -244,35 +249,35 @@ class Process(pykka.Actor):
         self._kernel_reply(message, await answer)
 
     def _kernel_attributes(self) -> dict[str, Any]:
-        """Its state, for people."""
+        """Return the state as shown in reports and by `debug`."""
         return dict(vars(self))
 
     def _kernel_text(self, value: Any) -> str:
-        """A value, for the text of an exception."""
+        """Describe a value for the text of an exception."""
         return describe(value, shows_values=self._kernel.scheduler.shows_values)
 
     def _kernel_replace(self, attributes: dict[str, Any]) -> None:
-        """Have this state in place of the present one."""
+        """Replace the state."""
         mine = vars(self)
         mine.clear()
         mine.update(attributes)
 
     def _kernel_died(self) -> None:
-        """Let go of what outlives a process."""
+        """Release what would outlive the process, such as timers."""
 
     def _kernel_finish(self, reason: ExitReason) -> Any:
-        """Run before an end that the process itself chose, or that an exception in it brought."""
+        """Run before the process exits by itself, by its parent's order or after an exception."""
         exception = exception_in(reason)
         if exception is not None:
             return self.on_failure(type(exception), exception, exception.__traceback__)
         return self.on_stop()
 
     def _kernel_serve_proxy(self, message: Any, request: Any) -> Coroutine[Any, Any, Any] | None:
-        """Serve `request` of a Pykka proxy, and answer `message`."""
+        """Serve `request` from a Pykka proxy, and reply to `message`."""
         return self._kernel_reply(message, self._kernel_proxied(request))
 
     def _kernel_proxied(self, message: Any) -> Any:
-        """The value that a Pykka proxy asks for."""
+        """Return the value that a Pykka proxy asked for."""
         *path, name = message.attr_path
         owner: Any = self
         for attribute in path:
@@ -295,7 +300,7 @@ class Inbox:
         self._cell = cell
 
     def put(self, envelope: Envelope[Any], /) -> None:
-        """Deliver a Pykka envelope. From any thread."""
+        """Deliver a Pykka envelope. Thread-safe."""
         if envelope.reply_to is None:
             self._cell.scheduler.deliver(self._cell, envelope.message)
         else:
@@ -305,30 +310,30 @@ class Inbox:
         """Take the oldest message.
 
         Raises:
-            IndexError: if there is none.
+            IndexError: if the mailbox is empty.
         """
         if not self._cell.mailbox.items:
             raise IndexError("the mailbox is empty")
         return Envelope(self._cell.mailbox.items.popleft())
 
     def empty(self) -> bool:
-        """Tell whether no message waits."""
+        """Return whether the mailbox is empty."""
         return not self._cell.mailbox.items
 
 
 async def start(cls: type[P], /, *args: Any, name: str | None = None, label: str | None = None, **kwargs: Any) -> Ref:
-    """Start a process that is linked to no other, and wait until its `init` is through.
+    """Start an unlinked process, and wait until its `init` has returned.
 
-    An `init` whose own parameter is called `name` or `label` gets it by its position.
+    Pass a parameter of `init` that is itself called `name` or `label` by position.
 
     Args:
-        cls: what it runs; `args` and `kwargs` go to its `init`
-        name: registered before `init` runs, free again when the process is dead
-        label: what people call it; the name or the class by default
+        cls: class of the process; `args` and `kwargs` are passed to its `init`
+        name: registered before `init` runs, and released when the process exits
+        label: shown in the tree, the console and the logs; by default the name, or else the class
 
     Raises:
-        StartError: if its constructor or `init` failed, or with `AlreadyStarted(ref)` if the name is taken.
-        Ignored: if `init` declined.
+        StartError: if the constructor or `init` fails, or with `AlreadyStarted(ref)` if the name is taken.
+        Ignored: if `init` returns `IGNORE`.
     """
     return await _spawn(None, cls, args, kwargs, name, label)
 
@@ -336,7 +341,7 @@ async def start(cls: type[P], /, *args: Any, name: str | None = None, label: str
 async def start_link(
     cls: type[P], /, *args: Any, name: str | None = None, label: str | None = None, **kwargs: Any
 ) -> Ref:
-    """Start a process linked to the calling one, its `parent`. Otherwise as `start`."""
+    """Start a process linked to the calling one, which becomes its `parent`. Otherwise the same as `start`."""
     return await start_successor(None, cls, args, kwargs, name=name, label=label)
 
 
@@ -349,15 +354,15 @@ async def start_successor(
     name: str | None = None,
     label: str | None = None,
 ) -> Ref:
-    """Start a process as `start_link` does; it gets the checkpoint of `predecessor`, if that left one.
+    """Start a process as `start_link` does, and pass it the checkpoint of `predecessor`, if any.
 
     Raises:
         RuntimeError: outside of a process.
-        StartError, Ignored: as `start`; `NOPROC` in a task of a process that has ended.
+        StartError, Ignored: as `start`; with `NOPROC` in a task of a process that has exited.
     """
     caller = Scheduler.current().running
     if caller is None:
-        raise RuntimeError("start_link is for callbacks of a process; other code uses start")
+        raise RuntimeError("start_link works only in the callbacks of a process; use start elsewhere")
     if not caller.ref.is_alive():
         raise StartError(NOPROC)
     return await _spawn(caller, cls, args, kwargs, name, label, predecessor)
@@ -372,11 +377,11 @@ async def _spawn(
     label: str | None,
     predecessor: Ref | None = None,
 ) -> Ref:
-    # No variable here holds the process itself: the traceback of a failure would, and keep it alive.
+    # No variable here holds the process itself: the traceback of a failure would keep it alive.
     scheduler = Scheduler.current()
     if name is not None and name in scheduler.names:
         raise StartError(AlreadyStarted(scheduler.names[name]))
-    cell = _made(cls, args, kwargs)
+    cell = _create(cls, args, kwargs)
     if predecessor is not None and cell.start is not None:
         cell.start.predecessor = predecessor
     if label or name:
@@ -386,17 +391,17 @@ async def _spawn(
         scheduler.names[name] = cell.ref
     if parent is not None:
         cell.parent = parent.ref
-        cell.join(parent)
+        cell.add_link(parent)
     cell.process._start_actor_loop()
     await cell.booted()
     return cell.ref
 
 
-def _made(cls: type[P], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Cell:
-    """Make an actor; a constructor that fails is a start that fails.
+def _create(cls: type[P], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Cell:
+    """Create an actor and return its cell.
 
     Raises:
-        StartError: whatever it raised, but for a `KeyboardInterrupt`.
+        StartError: if the constructor raises anything but a `KeyboardInterrupt`.
     """
     try:
         process = cls(*args, **kwargs)

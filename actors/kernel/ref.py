@@ -1,4 +1,4 @@
-"""References: what may be known of a process from outside, at any time and from any thread."""
+"""References: the public view of a process, valid at any time and from any thread."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 class Via(Protocol):
-    """A name kept by something else than the kernel, for instance a `registry.Registry`."""
+    """A name that is kept outside of the kernel, for instance in a `registry.Table`."""
 
     def whereis(self) -> Ref | None:
-        """The process that holds the name now."""
+        """Return the process that currently holds the name."""
         ...
 
 
 Target: TypeAlias = "Ref | str | Via"
-"""Where a message may go: a reference, a registered name, or a name kept elsewhere."""
+"""Where to send a message: a reference, a registered name, or a name kept elsewhere."""
 
 
 class _Nothing:
@@ -35,18 +35,18 @@ class _Nothing:
 
 
 NOTHING: Final = _Nothing()
-"""There is no checkpoint."""
+"""Stands for no checkpoint."""
 
 
 class Ref(Pid, pykka.ActorRef["Process"]):
-    """A process: one life of an actor, never its successor.
+    """A reference to one process, never to its successor.
 
-    Equal and hashed by identity; a copy of a reference is that reference, and none can be pickled. `tell`, `ask`,
-    `stop` and `proxy` are Pykka's and work from any thread. A reference to a dead process keeps nothing else alive but
-    a checkpoint, until a successor has taken it.
+    Compared and hashed by identity. Copying a reference returns the same one; pickling raises `TypeError`. `tell`,
+    `ask`, `stop` and `proxy` are Pykka's and thread-safe. A reference to a dead process keeps nothing alive but a
+    checkpoint, until a successor has restored it.
 
     Attributes:
-        checkpoint: what its `checkpoint` returned at an abnormal end, until a successor has taken it in `restore`
+        checkpoint: what the process's `checkpoint` returned after a crash, until a successor's `restore` takes it
     """
 
     __slots__ = ("_cell", "actor_class", "checkpoint")
@@ -62,18 +62,18 @@ class Ref(Pid, pykka.ActorRef["Process"]):
 
     @property
     def actor_urn(self) -> str:  # type: ignore[override]  # Pykka keeps a string per reference
-        """A name of this process, unique in its scheduler."""
+        """A URN of this process, unique within its scheduler."""
         return f"urn:canopy:{self.id}"
 
     @property
     def actor_inbox(self) -> Any:  # type: ignore[override]  # Pykka keeps the inbox alive in every reference
-        """The mailbox, or None of a dead process."""
+        """The mailbox, or None if the process is dead."""
         process = self._process
         return None if process is None else process.actor_inbox
 
     @property
     def actor_stopped(self) -> threading.Event:  # type: ignore[override]  # Pykka has an Event per actor
-        """A snapshot of whether the process has ended, in the form Pykka gives it."""
+        """Whether the process has exited, as a new event, the type that Pykka expects. It is not set later."""
         event = threading.Event()
         if self._cell is None:
             event.set()
@@ -85,65 +85,65 @@ class Ref(Pid, pykka.ActorRef["Process"]):
 
     @property
     def _process(self) -> Process | None:
-        """The actor itself while it lives: for Pykka's proxy, and for tests that look inside."""
+        """The actor itself while it is alive, for Pykka's proxy and for tests."""
         cell = self._cell
         return None if cell is None else cell.process
 
     def is_alive(self) -> bool:
-        """Tell whether the process has not ended yet. From another thread the answer may be outdated at once."""
+        """Return whether the process is alive. In another thread the answer may be stale immediately."""
         return self._cell is not None
 
     def tell(self, message: Any) -> None:
-        """Send `message`; to the dead it is silently dropped, as in OTP (Pykka would raise). From any thread."""
+        """Send `message`; drop it silently if the process is dead, as OTP does (Pykka raises). Thread-safe."""
         cell = self._cell
         if cell is None:
             return
-        if get_ident() == cell.scheduler.thread:  # as `Scheduler.deliver`, without the call
+        if get_ident() == cell.scheduler.thread:  # `Scheduler.deliver`, inlined to save a call
             cell.receive(message)
         else:
             cell.scheduler.post(cell.receive, message)
 
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
-        """Send `message` as a call and wait for the answer, or return a future of it (`block=False`).
+        """Send `message` as a call and wait for the reply, or return a future of it (`block=False`).
 
         Unlike in Pykka, an exception in the server ends the server, and the caller gets `CallExit`.
 
         Args:
             message: the request
-            block: wait for the answer; on the event loop's own thread this raises at once
-            timeout: seconds to wait, without end by default
+            block: wait for the reply; on a thread that runs an event loop this raises immediately
+            timeout: seconds to wait; no limit by default
 
         Raises:
-            BlockingOnLoopError: if it would block the thread that has to compute the answer
-            CallExit: if the process is dead or ends before it answers; `CALLING_SELF` on its own thread; `KILLED` on
+            BlockingOnLoopError: if it would block a thread that runs an event loop
+            CallExit: if the process is dead or exits before it replies; `CALLING_SELF` on its own thread; `KILLED` on
                 the thread of a process that is killed
-            pykka.Timeout: if there is no answer in time
+            pykka.Timeout: if no reply arrives in time
             RuntimeError: if the event loop of the process is closed
         """
         return self._ask(message, block, timeout)
 
     def stop(self, *, block: bool = True, timeout: float | None = None, reason: ExitReason = NORMAL) -> Any:
-        """Ask the process to end with `reason` after the messages that are waiting already.
+        """Ask the process to exit with `reason` after it has handled the messages already in its mailbox.
 
-        Returns a boolean once it has ended, or a future of one (`block=False`): False if it was dead before.
+        Return True once it has exited, False if it was already dead; with `block=False`, a future of that.
 
         Raises:
-            As `ask`.
+            The same exceptions as `ask`.
         """
         return self._ask(StopRequest(reason), block, timeout)
 
     def _ask(self, message: Any, block: bool, timeout: float | None) -> Any:
-        from actors.kernel.call import ask, ask_and_wait  # a call holds references, and a reference makes calls
+        from actors.kernel.call import ask, ask_and_wait  # `call` imports this module
 
         return ask_and_wait(self, message, timeout) if block else ask(self, message)
 
     def proxy(self) -> pykka.ActorProxy[Any]:
-        """A Pykka proxy: attribute access and method calls become messages, answered with futures."""
+        """Return a Pykka proxy: attribute access and method calls become messages, answered with futures."""
         return pykka.ActorProxy(actor_ref=self)
 
 
 class Monitor(Identity):
-    """One monitor, made by `Process.monitor`. Equal and hashed by identity."""
+    """One monitor, created by `Process.monitor`. Compared and hashed by identity."""
 
     __slots__ = ("target", "watcher")
 
@@ -153,7 +153,7 @@ class Monitor(Identity):
 
 
 class StopRequest:
-    """Asks a process to end with `reason` once it has handled what came before."""
+    """Asks a process to exit with `reason` once it has handled the messages before this one."""
 
     __slots__ = ("reason",)
 

@@ -1,4 +1,4 @@
-"""What is known of a crash, for people: logged, kept for the console, and handed to whoever wants it."""
+"""Inspections of processes and crash reports, as text: logged, kept for the console, and available through `debug`."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from actors.log import get_logger
 from actors.stacktrace import Stacktrace, examine_stacktrace
 
 KEPT = 50
-"""Reports that a scheduler keeps, the last ones."""
+"""Number of crash reports that a scheduler keeps; the oldest is dropped first."""
 
 LONGEST_STATE = 6_000
-"""Characters of all attributes of one process, and of all messages that were recorded."""
+"""Maximum size in characters of all attributes of one process, and of all its recorded messages."""
 MOST_ATTRIBUTES = 1_000
-"""Attributes that are looked at."""
+"""Maximum number of attributes that are inspected."""
 LONGEST_PATH = 100
-"""Levels of the tree above a process."""
+"""Maximum length of the path from the top of the tree down to a process."""
 
 log = get_logger("canopy.actors")
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What somebody wants to see of a process; see `Process.format_status`.
+    """The values of a process that are to be shown; see `Process.format_status`.
 
     Attributes:
         state: its attributes by name
-        message: the one in hand, or the answer to one; None if there is none
-        reason: what it ended with; None of a living process
-        recent: messages before that, the last one last, if they are recorded
+        message: the current message, or the reply to one; None if there is none
+        reason: its exit reason; None if it is alive
+        recent: the messages before that, oldest first, if they are recorded
     """
 
     state: dict[str, Any]
@@ -51,11 +51,11 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What is seen of a process: texts, which keep nothing of it alive.
+    """The descriptions of these values: texts, which keep nothing of the process alive.
 
     Attributes:
-        is_cut: there was more state than is shown
-        is_replaced: the process shows another reason than the true one
+        is_cut: whether there is more state than is shown
+        is_replaced: whether `format_status` replaced the exit reason
     """
 
     state: dict[str, Description]
@@ -67,19 +67,19 @@ class Inspected:
 
 
 class Actor(Protocol):
-    """What a process runs: a `Process`."""
+    """The actor of a process: a `Process`."""
 
     is_reproducible: ClassVar[bool]
 
     def format_status(self, status: Inspection) -> Inspection:
-        """What may be seen of it."""
+        """Return what may be shown of the process."""
         ...
 
     def _kernel_attributes(self) -> dict[str, Any]: ...
 
 
 class Surroundings(Protocol):
-    """Where a process runs: a `Scheduler`."""
+    """What a report uses of a `Scheduler`."""
 
     loop: asyncio.AbstractEventLoop
     crashed: int
@@ -87,7 +87,7 @@ class Surroundings(Protocol):
 
 
 class Ancestor(Protocol):
-    """Who started a process: a `Ref`."""
+    """The process that started another: a `Ref`."""
 
     label: str
 
@@ -96,60 +96,60 @@ class Ancestor(Protocol):
 
 
 class Subject(Protocol):
-    """What is looked at here: a `Cell`."""
+    """The process that is inspected: a `Cell`."""
 
     message: Any
 
     @property
     def ref(self) -> Pid:
-        """The process."""
+        """Its reference."""
         ...
 
     @property
     def parent(self) -> Ancestor | None:
-        """Who started it."""
+        """The process that started it."""
         ...
 
     @property
     def process(self) -> Actor:
-        """What it runs."""
+        """Its actor."""
         ...
 
     @property
     def scheduler(self) -> Surroundings:
-        """Where it runs."""
+        """The scheduler that runs it."""
         ...
 
     @property
     def history(self) -> MessageLog | None:
-        """Its last messages, if they are kept."""
+        """Its last messages, if they are recorded."""
         ...
 
 
 CaseWriter: TypeAlias = Callable[[str, Description | None, Mapping[str, Description]], str]
-"""Writes a test that fails as long as an actor crashes: of a reason, the message in hand, and the attributes."""
+"""Writes a test that fails while an actor crashes, given the reason, the current message and the attributes."""
 
 
 class CaseWriters(Protocol):
-    """Makes a case writer: `reproduction.case_writer`."""
+    """Creates case writers: `reproduction.case_writer`."""
 
     def __call__(self, kind: type, message: Any) -> CaseWriter:
-        """The one for an actor of class `kind` that was handling `message`."""
+        """Return the case writer for an actor of class `kind` that was handling `message`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class CrashReport:
-    """One abnormal end of a process, as text: it keeps nothing of the process alive.
+    """One crash of a process, as text: it keeps nothing of the process alive.
 
-    Contents are shown as far as they are declared safe (see `shown`); all of them if the scheduler `shows_values`.
+    It shows only contents that are declared safe (see `shown`), or all of them if the scheduler `shows_values`.
 
     Attributes:
-        error: the class of the exception, if it ended with one
-        path: labels from the top of the tree down to the process: who restarts whom
-        restarts: how often it had been started again in its place
-        number: counts the crashes of a scheduler from 1
-        at: when, by the clock of the loop
+        error: class of the exception, if one caused the crash
+        path: labels from the top of the supervision tree down to the process
+        restarts: how often its supervisor had restarted it
+        number: number of this crash in its scheduler, from 1
+        at: time of the crash on the loop's clock, in seconds
     """
 
     ref: Pid
@@ -167,45 +167,45 @@ class CrashReport:
     _has_values: bool = field(default=True, repr=False)
 
     def without_values(self) -> CrashReport:
-        """The same for those who may see no contents, not even those declared safe, nor the text of an exception."""
+        """Return the report without any contents, including those declared safe and the texts of exceptions."""
         return replace(self, _has_values=False)
 
     @property
     def reason(self) -> str:
-        """What it ended with, on one line."""
+        """The exit reason, on one line."""
         return self._text(self._now.reason)
 
     @property
     def traceback(self) -> str:
-        """Where the exception was raised and what led to it, without the values of variables."""
+        """The stack trace of the exception and of those that led to it, without the values of variables."""
         return self._trace.text if self._has_values and not self._now.is_replaced else self._trace.structure
 
     @property
     def message(self) -> str:
-        """What it was handling."""
+        """The message that it was handling, or "None"."""
         return "None" if self._now.message is None else self._text(self._now.message)
 
     @property
     def recent(self) -> tuple[str, ...]:
-        """Messages before that, the last one last, if its `history` keeps any."""
+        """The messages before that, oldest first, if they were recorded."""
         return tuple(map(self._text, self._now.recent))
 
     @property
     def state(self) -> dict[str, str]:
-        """Its attributes now."""
+        """Its attributes at the crash."""
         return {name: self._text(value) for name, value in self._now.state.items()}
 
     @property
     def state_before(self) -> dict[str, str] | None:
-        """The same before it took `message`, if its `history` keeps any."""
+        """Its attributes before it took `message`, if they were recorded."""
         before = self._before
         return None if before is None else {name: self._text(value) for name, value in before.state.items()}
 
     @property
     def case(self) -> str:
-        """A test for pytest that makes such a process crash the same way, or a comment that says why there is none."""
+        """A pytest test that reproduces the crash, or a comment that says why there is none."""
         if self._write_case is None:
-            return f"# No test repeats this: a {self.kind} depends on more than its attributes.\n"
+            return f"# No test can reproduce this: a {self.kind} depends on more than its attributes.\n"
         state, message = (self._before or self._now).state, self._now.message
         if not self._has_values:
             state = {name: value.without_values() for name, value in state.items()}
@@ -214,7 +214,7 @@ class CrashReport:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What `log_crash` writes."""
+        """The fields of the log event."""
         state = ", ".join(f"{name}={value}" for name, value in self.state.items())
         facts = {"actor": self.ref, "path": " > ".join(self.path), "reason": self.reason, "message": self.message}
         return facts | {"state": state} | ({"exception": self.traceback} if self._trace.lines else {})
@@ -233,18 +233,18 @@ class MessageLog:
         self.state: dict[str, Any] = {}
 
     def note(self, message: Any, state: dict[str, Any]) -> None:
-        """Keep a message that is about to be handled, and the attributes at that time."""
+        """Record a message that is about to be handled, and the attributes before it."""
         self.messages.append(message)
         self.state = state
 
 
 def crash_report(cell: Subject, reason: ExitReason, case_writers: CaseWriters | None = None) -> CrashReport:
-    """Describe the end of a process. Cannot fail, and takes a few milliseconds at most, whatever its state is.
+    """Describe a crash. Never fails, and takes at most a few milliseconds, whatever the state of the process.
 
     Args:
-        cell: of the process
-        reason: what it ends with
-        case_writers: what writes a test that repeats it, if there is one
+        cell: the process
+        reason: its exit reason
+        case_writers: creates the writer of a test that reproduces the crash, if there is one
     """
     exception = exception_in(reason)
     history = cell.history
@@ -271,25 +271,25 @@ def crash_report(cell: Subject, reason: ExitReason, case_writers: CaseWriters | 
 
 
 def log_crash(report: CrashReport) -> None:
-    """Write a crash to the log."""
+    """Log a crash."""
     log.error("actor.crashed", **report.facts)
 
 
 def inspect_process(cell: Subject, message: Any = None, *, size: int = LONGEST_STATE) -> Inspected:
-    """Look at a living process.
+    """Describe a living process.
 
     Args:
-        cell: of the process
-        message: one that it takes, or the answer to one; by default the one in hand
-        size: characters of its state, about
+        cell: the process
+        message: a message that it takes, or the reply to one; by default the current message
+        size: approximate maximum size of its state, in characters
     """
     return inspect(cell, Inspection(_attributes(cell), cell.message if message is None else message), size=size)
 
 
 def inspect(cell: Subject, wanted: Inspection, *, size: int = LONGEST_STATE) -> Inspected:
-    """Look at a process once, for all texts that are made of it: what its `format_status` leaves of it.
+    """Describe what `format_status` returns for a process, once for all texts.
 
-    If that fails, no contents are shown, and no attributes.
+    If `format_status` fails, neither contents nor attributes are shown.
     """
     why: list[str] = []
     seen = attempt(_formatted, cell, wanted, default=None, on_failure=lambda error: why.append(class_name(type(error))))
@@ -316,11 +316,11 @@ def inspect(cell: Subject, wanted: Inspection, *, size: int = LONGEST_STATE) -> 
 
 
 def _formatted(cell: Subject, wanted: Inspection) -> Inspection:
-    """What `format_status` makes of it.
+    """Return the result of `format_status`.
 
     Raises:
-        BaseException: what it raises.
-        TypeError: if it returns anything else.
+        BaseException: whatever it raises.
+        TypeError: if it does not return an `Inspection`.
     """
     seen = cell.process.format_status(wanted)
     if type(seen) is not Inspection or type(seen.state) is not dict:
@@ -333,7 +333,7 @@ def _attributes(cell: Subject) -> dict[str, Any]:
 
 
 def _recent(messages: tuple[Any, ...], shows_values: bool) -> tuple[Description, ...]:
-    """The recorded messages, the last ones, as far as there is room for them."""
+    """Describe the last recorded messages that fit into `LONGEST_STATE` characters."""
     found: deque[Description] = deque()
     left = LONGEST_STATE
     for message in reversed(messages):

@@ -1,4 +1,4 @@
-"""The run queue: which process runs next on an event loop, and for how long."""
+"""The scheduler: which process runs next on an event loop, and for how long."""
 
 from __future__ import annotations
 
@@ -34,37 +34,38 @@ T = TypeVar("T")
 Pick = Callable[["deque[Cell]"], "Cell"]
 
 RUNNING: contextvars.ContextVar[Cell | None] = contextvars.ContextVar("canopy.running", default=None)
-"""The process whose callback runs. Tasks that a callback makes inherit it."""
+"""The process whose callback is running. Tasks created in a callback inherit it."""
 
 MESSAGES_PER_TURN = 64
-"""After so many messages a process goes to the back of the queue (OTP's reductions)."""
+"""Messages after which a process goes to the back of the run queue (OTP's reductions)."""
 TURNS_PER_PASS = 64
-"""After so many turns the event loop gets to its sockets and timers."""
+"""Turns after which the event loop serves its sockets and timers."""
 
 
 class Scheduler:
-    """The processes of one event loop: their run queue, their names, and the way in from other threads.
+    """The processes of one event loop: their run queue, their names, and access from other threads.
 
-    One per loop, made when it is first asked for with `Scheduler.current()`. All its methods but `post`, `invoke` and
-    `deliver` belong to the loop's thread. When the loop shuts down (`asyncio.run` does that), its processes are killed.
+    There is one per loop, created by the first call of `Scheduler.current()`. Only `post`, `invoke` and `deliver` are
+    thread-safe; all other methods belong to the loop's thread. When the loop shuts down, which `asyncio.run` does, the
+    scheduler kills its processes.
 
     Args:
         loop: the event loop
-        pick: takes the next process out of the run queue; the oldest by default
+        pick: removes the next process from the run queue and returns it; the oldest by default
         inline_blocking: run blocking processes on the loop's thread too (for simulations)
         chance: the source of randomness
 
     Attributes:
-        thread: the one that runs the loop, or ran it last
-        outside: the context of callbacks in which no process runs
-        watches_loop: whether it hears of the end of the loop
-        is_ending: whether all processes are being killed, so that none starts
-        used: seconds that living processes have run since `profile` was switched on
-        retired: messages that the dead have taken
-        restarts: how often supervisors have started a process in the place of another
-        crashed: how many processes have ended by their own mistake
-        case_writers: what writes tests that repeat crashes; the package hands it in
-        shows_values: whether crash reports and traces show all contents, declared safe or not: for development
+        thread: the thread that runs the loop, or ran it last
+        outside: the context of loop callbacks outside of any process
+        watches_loop: whether the hook for the loop's shutdown is installed
+        is_ending: whether all processes are being killed, so that none may start
+        used: seconds that each living process has run since `profile` was switched on
+        retired: number of messages handled by processes that are dead
+        restarts: number of processes that supervisors started in place of another
+        crashed: number of processes that have crashed
+        case_writers: creates writers of tests that reproduce crashes; set by the package
+        shows_values: whether crash reports and traces show all contents, declared safe or not (for development)
     """
 
     case_writers: ClassVar[CaseWriters | None] = None
@@ -98,10 +99,10 @@ class Scheduler:
         self._pick = pick
         self._clock: Callable[[], float] | None = None
         self._queue: deque[Cell] = deque()
-        self._pass_is_due = False
+        self._pass_is_scheduled = False
         self._last_id = 0
-        self._foreign: deque[Post] = deque()
-        self._foreign_is_due = False
+        self._posts: deque[Post] = deque()
+        self._posts_are_scheduled = False
         self._signals: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._is_signalling = False
         self.watches_loop = False
@@ -114,10 +115,10 @@ class Scheduler:
 
     @classmethod
     def current(cls) -> Scheduler:
-        """The scheduler of the running event loop, or of the blocking process whose thread this is.
+        """Return the scheduler of the running event loop, or of the blocking process whose thread this is.
 
         Raises:
-            RuntimeError: if neither is there.
+            RuntimeError: if this is neither.
         """
         try:
             loop = get_running_loop()
@@ -125,68 +126,69 @@ class Scheduler:
             thread = threading.current_thread()
             if isinstance(thread, ProcessThread):
                 return thread.scheduler
-            raise RuntimeError("processes live on an event loop: start them from code that runs on one") from None
+            raise RuntimeError("processes live on an event loop: start them in code that runs on one") from None
         return cls._of_loop.get(loop) or cls(loop)
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> Scheduler:
-        """The scheduler of `loop`."""
+        """Return the scheduler of `loop`."""
         return cls._of_loop.get(loop) or cls(loop)
 
     @property
     def running(self) -> Cell | None:
-        """The process of this scheduler whose callback runs, or which made the task that runs; None in other code."""
+        """The process of this scheduler whose callback, or task made in a callback, is running; None elsewhere."""
         cell = RUNNING.get()
         return cell if cell is not None and cell.scheduler is self else None
 
     @property
     def started(self) -> int:
-        """How many processes there have been."""
+        """Number of processes created so far."""
         return self._last_id
 
     def handled(self) -> int:
-        """Messages taken so far, by the living and the dead; counts them all."""
+        """Return the number of messages handled so far by all processes, in time linear in those alive."""
         return self.retired + sum(cell.handled for cell in self.processes.values())
 
     def profile(self, clock: Callable[[], float] | None) -> None:
-        """Measure each turn with `clock`, in seconds, from the next pass on; None ends that. Off, it costs nothing."""
+        """Measure each turn with `clock`, in seconds, from the next pass on; None stops that. Free while off."""
         if clock is None or self._clock is None:
             self.used = {}
         self._clock = clock
 
     def next_id(self) -> int:
-        """A number that no other process of this scheduler has or had."""
+        """Return a number that no other process of this scheduler has or had."""
         self._last_id += 1
         return self._last_id
 
     def whereis(self, target: Target) -> Ref | None:
-        """The process that `target` means now, dead or alive, or None for a name that no process holds."""
+        """Return the process that `target` refers to now, dead or alive, or None if no process holds the name."""
         if type(target) is Ref:
             return target
         if isinstance(target, str):
             return self.names.get(target)
         return target if isinstance(target, Ref) else target.whereis()
 
-    # The end of the loop.
+    # Shutdown of the loop.
 
     def watch_loop(self) -> None:
-        """Kill the processes when the loop shuts down: it closes asynchronous generators then, and this is one."""
+        """Kill the processes when the loop shuts down, with an asynchronous generator that the loop closes then."""
         if sys.get_asyncgen_hooks().firstiter is not None:
             self.thread = get_ident()
             self.watches_loop = True
             self._shutdown_hook = self._until_shutdown()
-            # With a `StopIteration` it has reached its `yield`, and waits there. Python may warn that it comes late.
+            # `send` raises StopIteration when the generator has reached its `yield`. If the loop is already shutting
+            # down, Python may warn that the generator was created too late.
             attempt(self._shutdown_hook.asend(None).send, None, default=None)
 
     async def _until_shutdown(self) -> AsyncGenerator[None]:
         try:
             yield
         finally:
-            self.watches_loop = False  # the loop may go on, and shut down once more
+            self.watches_loop = False  # the loop may continue, and shut down again
             self.kill_all()
 
     def kill_all(self) -> None:
-        """Kill every process, and serve what threads have asked. What is started meanwhile does not start."""
+        """Kill every process, then run what threads have posted. No process can start meanwhile."""
         self.is_ending = True
         try:
             for cell in list(self.processes.values()):
@@ -195,14 +197,14 @@ class Scheduler:
             self.is_ending = False
         self._run_posts()
 
-    # The way in.
+    # Access from other threads.
 
     def on_thread(self) -> bool:
-        """Tell whether the caller runs on the loop's thread."""
+        """Return whether the caller runs on the loop's thread."""
         return get_ident() == self.thread
 
     def _has_moved_here(self) -> bool:
-        """Note that this thread runs the loop now, if so: another one made it, or ran it before."""
+        """Update `thread` if this thread runs the loop now, which another created or ran before; return whether so."""
         try:
             is_here = get_running_loop() is self.loop
         except RuntimeError:
@@ -212,26 +214,26 @@ class Scheduler:
         return is_here
 
     def deliver(self, cell: Cell, message: Any) -> None:
-        """Put `message` into a mailbox. From any thread; in order for each sender."""
+        """Put `message` into a mailbox. Thread-safe; messages of one sender stay in order."""
         if get_ident() == self.thread:
             cell.receive(message)
         else:
             self.post(cell.receive, message)
 
     def post(self, function: Callable[..., object], *args: Any, dropped: Callable[[], object] | None = None) -> None:
-        """Have `function(*args)` called on the loop's thread. From any thread.
+        """Call `function(*args)` on the loop's thread, without waiting. Thread-safe.
 
-        It is dropped if the loop is closed, or if this is the thread of a process that is killed meanwhile; then
-        `dropped` is called, on one of the two threads.
+        If the loop is closed, or this is the thread of a process that is killed before the call, `dropped` is called
+        instead, on one of the two threads.
         """
         thread = threading.current_thread()
         post = Post(function, args, thread if isinstance(thread, ProcessThread) else None, dropped)
         if post.is_fenced() or self.is_gone():
             post.drop()
             return
-        self._foreign.append(post)  # a deque is safe from every thread, and from a finalizer that posts meanwhile
-        if not self._foreign_is_due:
-            self._foreign_is_due = True
+        self._posts.append(post)  # a deque is thread-safe, and safe against a finalizer that posts meanwhile
+        if not self._posts_are_scheduled:
+            self._posts_are_scheduled = True
             try:
                 self.loop.call_soon_threadsafe(self._run_posts, context=self.outside)
             except RuntimeError:
@@ -240,22 +242,22 @@ class Scheduler:
                 self._drop_posts()
 
     def invoke(self, function: Callable[..., T], *args: Any) -> T:
-        """Return `function(*args)`, called on the loop's thread. From any thread; waits.
+        """Call `function(*args)` on the loop's thread and return the result. Thread-safe; blocks.
 
         Raises:
-            RuntimeError: if the loop is closed, or was before it came to that.
-            BlockingOnLoopError: if this thread runs another loop, which must not wait for this one.
+            RuntimeError: if the loop is closed before the call.
+            BlockingOnLoopError: if this thread runs another loop, which must not block.
             ProcessExit: `KILLED`, if this is the thread of a process that was killed.
         """
         if self.on_thread() or self._has_moved_here():
             return function(*args)
-        refuse_to_block("this belongs to another event loop, and must be done there")
+        refuse_to_block("this belongs to another event loop, and must be called there")
         answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
 
         def run() -> None:
             try:
                 answers.put((function(*args), None))
-            except BaseException as exception:  # noqa: BLE001  # it belongs to the thread that asked
+            except BaseException as exception:  # noqa: BLE001  # re-raised on the calling thread
                 answers.put((None, exception))
 
         self.post(run, dropped=lambda: answers.put((None, self._refusal())))
@@ -271,11 +273,11 @@ class Scheduler:
             return result
 
     def is_gone(self) -> bool:
-        """Tell whether no process of this scheduler can answer: the loop is closed, or runs in the parent of a fork."""
+        """Return whether no process can reply any more: the loop is closed, or runs in the parent of a fork."""
         return self.loop.is_closed() or self.thread == NO_THREAD
 
     def check_open(self) -> None:
-        """Check that this thread may still wait for an answer.
+        """Check that this thread may still wait for a reply.
 
         Raises:
             RuntimeError: if the loop is closed, or runs in the parent of a fork.
@@ -283,41 +285,41 @@ class Scheduler:
         """
         if self.is_gone():
             self._drop_posts()
-            raise self.gone()
+            raise self.gone_error()
         thread = threading.current_thread()
         if isinstance(thread, ProcessThread) and thread.is_fenced:
             raise ProcessExit(KILLED)
 
-    def gone(self) -> RuntimeError:
-        """The error of a thread that wants something of a scheduler that is gone."""
+    def gone_error(self) -> RuntimeError:
+        """Return the error for a thread that uses a scheduler whose loop is gone."""
         where = "is closed" if self.loop.is_closed() else "runs in the process that this one was forked from"
         return RuntimeError(f"the event loop {where}")
 
     def _refusal(self) -> BaseException:
-        return self.gone() if self.is_gone() else ProcessExit(KILLED)
+        return self.gone_error() if self.is_gone() else ProcessExit(KILLED)
 
     def _run_posts(self) -> None:
-        self._foreign_is_due = False
-        posts = self._foreign
+        self._posts_are_scheduled = False
+        posts = self._posts
         for _ in range(len(posts)):
             if not posts:
                 return
             post = posts.popleft()
-            if post.is_fenced():  # looked at here again: the fence is set on this thread
+            if post.is_fenced():  # checked again: the fence is set on this thread
                 post.drop()
                 continue
             try:
                 post.function(*post.args)
-            except BaseException as exception:  # noqa: BLE001  # its mistake; what others posted is served all the same
+            except BaseException as exception:  # noqa: BLE001  # reported; the remaining posts still run
                 pass_interrupt_on(exception)
                 self._report(post.function, exception)
-        if posts and not self._foreign_is_due:
-            self._foreign_is_due = True
+        if posts and not self._posts_are_scheduled:
+            self._posts_are_scheduled = True
             self.loop.call_soon(self._run_posts, context=self.outside)
 
     def _drop_posts(self) -> None:
-        while self._foreign:
-            self._foreign.popleft().drop()
+        while self._posts:
+            self._posts.popleft().drop()
 
     def _report(self, function: Callable[..., object], exception: BaseException) -> None:
         context = {"message": f"{describe(function)} failed", "exception": exception}
@@ -326,14 +328,14 @@ class Scheduler:
     # Turns.
 
     def enqueue(self, cell: Cell) -> None:
-        """Give a process a turn after those who wait already."""
+        """Put a process at the back of the run queue."""
         self._queue.append(cell)
-        if not self._pass_is_due:
-            self._pass_is_due = True
+        if not self._pass_is_scheduled:
+            self._pass_is_scheduled = True
             self.loop.call_soon(self._run_pass, context=self.outside)
 
     def _run_pass(self) -> None:
-        """Give turns to those who waited when the pass began; those that they wake wait for the next pass."""
+        """Give turns to the processes that were queued when the pass began; those that they wake get the next pass."""
         queue, pick, budget, clock = self._queue, self._pick, self.messages_per_turn, self._clock
         waiting = len(queue)
         turns = waiting if waiting < TURNS_PER_PASS else TURNS_PER_PASS
@@ -349,20 +351,20 @@ class Scheduler:
             if queue:
                 self.loop.call_soon(self._run_pass, context=self.outside)
             else:
-                self._pass_is_due = False
+                self._pass_is_scheduled = False
 
     def _timed_turn(self, cell: Cell, clock: Callable[[], float], budget: int) -> None:
         begin = clock()
         cell.turn(budget)
-        if self._clock is not None and cell.ref.is_alive():  # a turn of this pass may have ended the measuring
+        if self._clock is not None and cell.ref.is_alive():  # a turn of this pass may have stopped the profile
             self.used[cell] = self.used.get(cell, 0.0) + clock() - begin
 
     # Signals.
 
     def signal(self, function: Callable[..., object], *args: Any) -> None:
-        """Call `function(*args)` at once, or after the signals that are under way: a chain of links never recurses.
+        """Call `function(*args)` at once, or after the signals in progress: a chain of links never recurses.
 
-        One that fails is reported to the loop, and those behind it are served.
+        A failure is reported to the loop, and the following signals still run.
         """
         self._signals.append((function, args))
         if self._is_signalling:
@@ -381,22 +383,25 @@ class Scheduler:
 
 
 class ProcessThread(threading.Thread):
-    """The thread of one blocking process. Fenced when its process is killed: it cannot be stopped, only ignored.
+    """The thread of one blocking process, which is fenced when that exits: it cannot be stopped, only ignored.
 
     Attributes:
-        is_fenced: what it posts goes nowhere
-        asks: the call whose answer it waits for
+        is_fenced: whether its posts are dropped
+        pending_ask: the call whose reply it is waiting for
     """
 
     def __init__(self, scheduler: Scheduler, target: Callable[[], None], name: str) -> None:
         super().__init__(target=target, name=name, daemon=True)
         self.scheduler = scheduler
         self.is_fenced = False
-        self.asks: Ask | None = None
+        self.pending_ask: Ask | None = None
 
 
 def _forget_after_fork() -> None:
-    """In the child of a fork, no loop of the parent runs: what is sent to its processes is refused, or lost."""
+    """Detach the schedulers in the child of a fork, where the parent's loops do not run.
+
+    Calls to their processes are refused there, and messages are lost.
+    """
     for scheduler in Scheduler._of_loop.values():
         scheduler.thread = NO_THREAD
     Scheduler._of_loop = {}

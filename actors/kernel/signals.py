@@ -1,4 +1,4 @@
-"""What is heard of the end of a process, and of a start that failed: the messages and errors that hold references."""
+"""Messages and errors that report the exit of a process or a failed start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """The message a process that traps exits gets in place of an exit signal (OTP's `{'EXIT', From, Reason}`)."""
+    """The message that replaces an exit signal in a process that traps exits (OTP's `{'EXIT', From, Reason}`)."""
 
     sender: Ref | None
     reason: ExitReason
@@ -25,7 +25,7 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Down:
-    """The one message of a monitor: `target`, as it was given to `monitor`, has ended."""
+    """The single message of a monitor: `target`, as it was passed to `monitor`, has exited."""
 
     monitor: Monitor
     target: Target
@@ -33,25 +33,25 @@ class Down:
 
 
 Watcher: TypeAlias = Callable[["Ref", ExitReason], None]
-"""Called with a process and its exit reason when it ends, for code that is no process. It runs on the loop."""
+"""Called on the loop with a process and its exit reason when it exits, for code outside of processes."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlreadyStarted:
-    """The name of the new process is held by `ref`."""
+    """The reason of a failed start: the name of the new process is held by `ref`."""
 
     ref: Ref
 
 
 class StartError(PortableException):
-    """A process did not start; `reason` is what its `init` failed with, or `AlreadyStarted`."""
+    """A process did not start; `reason` is what its `init` failed with, or an `AlreadyStarted`."""
 
     def __init__(self, reason: ExitReason) -> None:
         super().__init__(reason)
         self.reason = reason
 
     def __str__(self) -> str:
-        """Where in the tree, and why: `server > connections: the name 'web' is held by <4 connections>`."""
+        """Return where in the tree, and why: `server > connections: the name 'web' is held by <4 connections>`."""
         path: list[str] = []
         reason = self.reason
         while isinstance(reason, Shutdown):
@@ -71,4 +71,4 @@ class StartError(PortableException):
 
 
 class Ignored(Exception):
-    """The `init` of a process declined to start, which is no error (OTP's `ignore`)."""
+    """The `init` of a process declined to start, which is not an error (OTP's `ignore`)."""

@@ -1,4 +1,4 @@
-"""What plain code and processes alike may do with processes: send, end, stop, watch, name them (Erlang's BIFs)."""
+"""Operations on processes for any code: send, exit, stop, watch, register (Erlang's BIFs)."""
 
 from __future__ import annotations
 
@@ -21,22 +21,25 @@ if TYPE_CHECKING:
 
 
 def self_ref() -> Ref | None:
-    """The process whose callback runs, or made the task that runs (Erlang's `self/0`); None in other code."""
+    """Return the process whose callback, or task made in a callback, is running (Erlang's `self/0`); None elsewhere."""
     running = Scheduler.current().running
     return None if running is None else running.ref
 
 
 def send(target: Target, message: object) -> None:
-    """Send a plain message; to the dead or to a free name it is silently dropped. To a reference from any thread."""
+    """Send a plain message; drop it silently if the target is dead or the name is not registered.
+
+    Thread-safe if `target` is a reference.
+    """
     ref = target if isinstance(target, Ref) else Scheduler.current().whereis(target)
     if ref is not None:
         ref.tell(message)
 
 
 def send_exit(target: Target, reason: ExitReason) -> None:
-    """Send an exit signal (Erlang's `exit/2`); to the dead it is silently dropped. `KILL` cannot be trapped.
+    """Send an exit signal (Erlang's `exit/2`); drop it silently if the target is dead. `KILL` cannot be trapped.
 
-    To a process of another event loop it is on its way when this returns.
+    If the target lives on another event loop, the signal is still in transit when this returns.
     """
     scheduler = Scheduler.current()
     ref = scheduler.invoke(scheduler.whereis, target)
@@ -55,10 +58,10 @@ def _send_exit(cell: Cell, sender: Ref | None, reason: ExitReason) -> None:
 
 
 def watch(ref: Ref, watcher: Watcher) -> Callable[[], None]:
-    """Have `watcher(ref, reason)` called at the end of a process, for code that is no process itself.
+    """Call `watcher(ref, reason)` when a process exits, and return a function that ends the watch. Thread-safe.
 
-    It is called on the loop of that process; at once with `NOPROC` if it is dead. Its exceptions are logged. Returns a
-    function that ends the watch. From any thread.
+    For code outside of processes. The watcher runs on the loop of that process, or immediately with `NOPROC` if the
+    process is dead. Its exceptions are logged.
     """
     cell = ref._cell
     if cell is None:
@@ -88,9 +91,9 @@ def _watch(ref: Ref, token: object, watcher: Watcher) -> None:
 
 
 def down(ref: Ref) -> asyncio.Future[ExitReason]:
-    """The end of a process, to be awaited: its reason, or `NOPROC` if it is dead already.
+    """Return a future of the exit reason of a process; `NOPROC` if it is already dead.
 
-    Cancel the future when its result is not needed any more, unless it is awaited itself: `asyncio.wait` does not.
+    Cancel the future if its result is no longer needed: `asyncio.wait` does not, but cancelling an `await` of it does.
     """
     scheduler = Scheduler.current()
     ended: asyncio.Future[ExitReason] = scheduler.loop.create_future()
@@ -107,10 +110,10 @@ def down(ref: Ref) -> asyncio.Future[ExitReason]:
 
 
 async def stop(target: Target, reason: ExitReason = NORMAL, timeout: float | None = None) -> None:
-    """Ask a process to end with `reason` after what it has to do already, and wait until it is dead.
+    """Ask a process to exit with `reason` after the messages already in its mailbox, and wait until it is dead.
 
     Raises:
-        CallExit: `NOPROC`, `TIMEOUT`, `CALLING_SELF`, or the reason it really ended with.
+        CallExit: `NOPROC`, `TIMEOUT` after `timeout` seconds, `CALLING_SELF`, or the actual exit reason if it differs.
     """
     scheduler = Scheduler.current()
     ref = scheduler.whereis(target)
@@ -134,15 +137,15 @@ async def stop(target: Target, reason: ExitReason = NORMAL, timeout: float | Non
 
 
 def is_same_reason(one: ExitReason, other: ExitReason) -> bool:
-    """Tell whether two reasons are one. The `==` of a value may raise, or return something that has no truth."""
+    """Return whether two reasons are equal. Their `==` may raise, or return a value that has no truth value."""
     return one is other or attempt(lambda: bool(one == other), default=False)
 
 
 def register(name: str, target: Ref) -> None:
-    """Give a living process a name; it is free again when the process is dead.
+    """Give a living process a name, which is released when the process exits.
 
     Raises:
-        ValueError: if the name is taken, or the process is dead, has a name already or lives on another loop.
+        ValueError: if the name is taken, or the process is dead, already has a name or lives on another loop.
     """
     scheduler = Scheduler.current()
     scheduler.invoke(_register, scheduler, name, target)
@@ -152,21 +155,21 @@ def _register(scheduler: Scheduler, name: str, target: Ref) -> None:
     names = scheduler.names
     cell = target._cell
     if not isinstance(name, str):
-        raise TypeError(f"a name is a string, got {describe(name)}")
+        raise TypeError(f"a name must be a string, got {describe(name)}")
     if name in names:
         raise ValueError(f"the name {name!r} is held by {names[name]!r}")
     if cell is None:
         raise ValueError(f"{target!r} is dead and cannot be named {name!r}")
     if cell.scheduler is not scheduler:
-        raise ValueError(f"{target!r} lives on another event loop, and names are those of one loop")
+        raise ValueError(f"{target!r} lives on another event loop, and a name is registered on one loop only")
     if cell.name is not None:
-        raise ValueError(f"{target!r} has the name {cell.name!r} already")
+        raise ValueError(f"{target!r} already has the name {cell.name!r}")
     cell.name = name
     names[name] = target
 
 
 def unregister(name: str) -> None:
-    """Free a name.
+    """Release a name.
 
     Raises:
         ValueError: if no process holds it.
@@ -184,5 +187,5 @@ def _unregister(names: dict[str, Ref], name: str) -> None:
 
 
 def whereis(target: Target) -> Ref | None:
-    """The process that holds a name now, or None."""
+    """Return the process that currently holds a name, or None."""
     return Scheduler.current().whereis(target)

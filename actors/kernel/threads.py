@@ -1,4 +1,4 @@
-"""What threads may do with an event loop that is not theirs: post to it, and not block it."""
+"""Threads and event loops: posting to the loop of another thread, and the check that no loop is blocked."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 CHECK_EVERY = 1.0
-"""Seconds after which a thread that waits for an answer looks whether the loop still exists."""
+"""Seconds between two checks of a thread that waits for a reply whether the loop still exists."""
 NO_THREAD: Final = 0
-"""No thread has this number."""
+"""An identifier that no thread has."""
 
 
 class BlockingOnLoopError(RuntimeError):
-    """A blocking wait was asked for on the thread of an event loop, which it would stop."""
+    """A blocking wait was refused because this thread runs an event loop."""
 
 
 def refuse_to_block(remedy: str) -> None:
-    """Check that this thread may wait.
+    """Check that this thread may block.
 
     Raises:
         BlockingOnLoopError: if it runs an event loop.
@@ -30,13 +30,13 @@ def refuse_to_block(remedy: str) -> None:
 
 
 class Fenced(Protocol):
-    """A thread that is fenced when its process is killed: a `scheduler.ProcessThread`."""
+    """A thread that is fenced when its process exits: a `scheduler.ProcessThread`."""
 
     is_fenced: bool
 
 
 class Post:
-    """Something to be called on the loop's thread, for another thread."""
+    """A function to call on the loop's thread, posted by another thread."""
 
     __slots__ = ("args", "dropped", "function", "thread")
 
@@ -53,10 +53,10 @@ class Post:
         self.dropped = dropped
 
     def is_fenced(self) -> bool:
-        """Tell whether it comes from the thread of a process that was killed."""
+        """Return whether it was posted by the thread of a process that was killed."""
         return self.thread is not None and self.thread.is_fenced
 
     def drop(self) -> None:
-        """Let it go nowhere, and tell a thread that waits for it."""
+        """Discard it, and notify the thread that waits for it, if any."""
         if self.dropped is not None:
             self.dropped()

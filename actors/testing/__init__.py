@@ -8,11 +8,10 @@
 Nothing takes real time: the clock jumps to the next timer when nothing else can run. See docs/testing.md.
 """
 
-from actors.kernel.system import watch
 from actors.testing.chance import Chance, Plan, Stream
 from actors.testing.clock import Deadlock, Livelock, Stuck, VirtualLoop
 from actors.testing.exploration import Found, explore
-from actors.testing.kit import Fault, Kit, run, seeded_pick
+from actors.testing.kit import Fault, Kit, run
 from actors.testing.probe import Probe, kill, quiet, replaced, settle
 
 __all__ = [
@@ -32,7 +31,5 @@ __all__ = [
     "quiet",
     "replaced",
     "run",
-    "seeded_pick",
     "settle",
-    "watch",
 ]

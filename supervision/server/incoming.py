@@ -234,7 +234,7 @@ class Incoming(Outgoing):
             if much or type(events[-1]) is Request:  # else the answer is known: almost always
                 self._read_on()
         if self.session.state is _CLOSED:
-            self.end(half=self.session.may_hear_more)
+            self.end(half=self.session.may_receive_more)
 
     def _notify(self) -> None:
         if self.owner is not None and not self._is_notified:

@@ -244,7 +244,7 @@ class Wire(Incoming):
         """Answer the peer's close, violation or end, which is the last event, and end the connection."""
         self.write(self.session.finish())
         if self.session.state is _CLOSED:
-            self.end(half=self.session.may_hear_more)
+            self.end(half=self.session.may_receive_more)
 
     def fail(self) -> None:
         """End the connection because our side of it is broken: 1011, or 500 to a request that waits."""

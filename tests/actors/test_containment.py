@@ -22,7 +22,6 @@ from actors import (
     Exit,
     GenServer,
     Inspection,
-    LoopFuture,
     Ref,
     Scheduler,
     Shutdown,
@@ -38,6 +37,7 @@ from actors import (
     watch,
     whereis,
 )
+from actors.kernel.future import LoopFuture
 from actors.testing import run
 from supervision import Supervisor, child
 from tests.support.puppet import Puppet, puppet

@@ -11,7 +11,8 @@ import pykka
 import pytest
 from pykka._envelope import Envelope
 
-from actors import NOPROC, BlockingOnLoopError, CallExit, Crash, LoopFuture, Process, Ref, StartError, down, start
+from actors import NOPROC, BlockingOnLoopError, CallExit, Crash, Process, Ref, StartError, down, start
+from actors.kernel.future import LoopFuture
 from actors.kernel.mailbox import Mailbox
 from actors.testing import kill, quiet
 from tests.support.puppet import Puppet, puppet

@@ -134,7 +134,7 @@ def test_a_closed_loop_drops_messages_and_refuses_to_be_waited_for() -> None:
     thread.start()
     thread.join(timeout=10)
     assert outcomes == ["the event loop is closed"] * 3
-    assert not scheduler._foreign
+    assert not scheduler._posts
 
 
 def test_closed_loops_are_forgotten() -> None:

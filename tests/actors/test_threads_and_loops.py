@@ -387,7 +387,7 @@ def test_a_call_to_a_loop_that_does_not_run_is_refused_at_once() -> None:
     ref = loop.run_until_complete(start(Puppet))
 
     async def main() -> None:
-        with pytest.raises(RuntimeError, match="lives on another event loop than this one, and that does not run"):
+        with pytest.raises(RuntimeError, match="lives on another event loop, which is not running"):
             await call(ref, lambda _: 1)
 
     asyncio.run(main())

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from protocol import TRANSITIONS, State
+from protocol import State
+from protocol.session import TRANSITIONS
 from supervision import ChildSpec
 from tests.docs.pages import ROOT
 from tests.support.instance import new_application

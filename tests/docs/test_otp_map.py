@@ -67,11 +67,11 @@ def test_a_row_has_a_name_or_a_reason(otp: str, canopy: str, note: str) -> None:
 
 
 UNMAPPED = {
-    "actors.AlreadyStarted", "actors.BlockingOnLoopError", "actors.CallExit", "actors.ExitReason", "actors.LoopFuture",
+    "actors.AlreadyStarted", "actors.BlockingOnLoopError", "actors.CallExit", "actors.ExitReason",
     "actors.Monitor", "actors.Scheduler", "actors.Status", "actors.is_clean", "actors.start_successor",
     "supervision.ALREADY_PRESENT", "supervision.BAD_ID", "supervision.BadCombination", "supervision.BadSpecs",
     "supervision.DYNAMIC", "supervision.DuplicateId", "supervision.FailedToStart", "supervision.NOT_FOUND",
-    "supervision.RESTARTING", "supervision.RUNNING", "supervision.UNKNOWN_REQUEST", "registry.ViaTable",
+    "supervision.RESTARTING", "supervision.RUNNING", "supervision.UNKNOWN_REQUEST",
 }  # fmt: skip
 """Public names without a row: reasons and errors of what is there, and what OTP has no word for."""
 

@@ -13,7 +13,6 @@ from protocol import (
     Event,
     HttpError,
     HttpFailure,
-    Inflater,
     Limits,
     Ping,
     Pong,
@@ -23,12 +22,11 @@ from protocol import (
     Session,
     State,
     Text,
-    agree,
     decode_path,
-    is_upgrade,
 )
+from protocol.deflate import Inflater, agree
 from protocol.frames import parse_frame
-from protocol.handshake import parse_extensions
+from protocol.handshake import is_upgrade, parse_extensions
 
 LIMITS = Limits(request_line=200, header_bytes=600, header_count=10, body=50, message=2_000, fragments=20)
 HANDSHAKE = (

@@ -9,18 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import (
-    Assembler,
-    Binary,
-    Compression,
-    Inflater,
-    Limits,
-    Opcode,
-    ProtocolViolation,
-    Text,
-    agree,
-    fragment,
-)
+from protocol import Binary, Compression, Limits, Opcode, ProtocolViolation, Text
+from protocol.assembly import Assembler, fragment
+from protocol.deflate import Inflater, agree
 from protocol.frames import FrameHeader
 from protocol.handshake import parse_extensions
 from tests.protocol.wire import frames_in

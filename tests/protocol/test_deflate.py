@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import CloseCode, Compression, Inflater, Opcode, ProtocolViolation, agree
-from protocol.deflate import MAX_FINAL_BLOCKS, Agreement, deflater
+from protocol import CloseCode, Compression, Opcode, ProtocolViolation
+from protocol.deflate import MAX_FINAL_BLOCKS, Agreement, Inflater, agree, deflater
 from protocol.handshake import Extension, parse_extensions
 from tests.protocol.wire import frames_in
 

@@ -4,9 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import Frame, Opcode, ProtocolViolation, encode_binary, encode_close, encode_frame, encode_text
+from protocol import Opcode, ProtocolViolation, encode_frame
 from protocol.errors import is_sendable
-from protocol.frames import Close, parse_close, parse_frame, parse_header
+from protocol.frames import (
+    Close,
+    Frame,
+    encode_binary,
+    encode_close,
+    encode_text,
+    parse_close,
+    parse_frame,
+    parse_header,
+)
 from tests.protocol.wire import KEY, client_frame, frames_in, raw_frame
 
 RFC_EXAMPLES = {

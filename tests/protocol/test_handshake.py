@@ -6,18 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import (
-    Extension,
-    Headers,
-    HttpError,
-    Request,
-    Upgrade,
-    accept_key,
-    choose_subprotocol,
-    is_upgrade,
-    validate,
-)
-from protocol.handshake import accept_response, parse_extensions
+from protocol import Headers, HttpError, Request, Upgrade, choose_subprotocol, validate
+from protocol.handshake import Extension, accept_key, accept_response, is_upgrade, parse_extensions
 from protocol.limits import Limits
 from protocol.request_parser import RequestParser
 from tests.protocol.wire import NONCE, Cut, every_cut, handshake

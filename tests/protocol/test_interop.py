@@ -10,19 +10,8 @@ from websockets.http11 import Response as TheirResponse
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
-from protocol import (
-    Binary,
-    CloseCause,
-    Closed,
-    Opcode,
-    Ping,
-    Pong,
-    Session,
-    Text,
-    choose_subprotocol,
-    fragment,
-    validate,
-)
+from protocol import Binary, CloseCause, Closed, Opcode, Ping, Pong, Session, Text, choose_subprotocol, validate
+from protocol.assembly import fragment
 from tests.protocol.wire import frames_in, request_in
 
 

@@ -5,8 +5,7 @@ from itertools import cycle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import apply_mask
-from protocol.masking import NUMPY_FROM, rotate_key
+from protocol.masking import NUMPY_FROM, apply_mask, rotate_key
 
 LONG = st.integers(NUMPY_FROM - 9, NUMPY_FROM + 9).flatmap(lambda size: st.binary(min_size=size, max_size=size))
 KEYS = st.binary(min_size=4, max_size=4)

@@ -6,12 +6,10 @@ import zlib
 import pytest
 
 from protocol import (
-    TRANSITIONS,
     Binary,
     CloseCause,
     Closed,
     Compression,
-    Frame,
     Headers,
     HttpError,
     HttpFailure,
@@ -24,10 +22,11 @@ from protocol import (
     Session,
     State,
     Text,
-    Trigger,
     validate,
 )
 from protocol.assembly import RSV1
+from protocol.frames import Frame
+from protocol.session import TRANSITIONS, Trigger
 from tests.protocol.wire import (
     KEY,
     Cut,
@@ -523,16 +522,16 @@ def test_a_code_that_must_not_be_sent_leaves_the_connection_open() -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "may_hear_more"), [(close_frame(), True), (raw_frame(0x83), True), (None, False)], ids=str
+    ("last", "may_receive_more"), [(close_frame(), True), (raw_frame(0x83), True), (None, False)], ids=str
 )
-def test_a_peer_may_be_heard_until_its_stream_ends(last: bytes | None, may_hear_more: bool) -> None:
+def test_a_peer_may_be_heard_until_its_stream_ends(last: bytes | None, may_receive_more: bool) -> None:
     session = open_session()
-    assert session.may_hear_more
+    assert session.may_receive_more
     if last is None:
         session.receive_eof()
     else:
         session.receive(last)
-    assert session.may_hear_more is may_hear_more
+    assert session.may_receive_more is may_receive_more
 
 
 @pytest.mark.parametrize("closing", [False, True])

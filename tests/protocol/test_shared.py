@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import Binary, Compression, Opcode, Session, SharedMessage, encode_binary, encode_frame, encode_text
+from protocol import Binary, Compression, Opcode, Session, SharedMessage, encode_frame
+from protocol.frames import encode_binary, encode_text
 from tests.protocol.wire import close_frame, frames_in, open_session, raw_frame, text
 
 WANTED = Compression(server_max_window_bits=15, threshold=20)

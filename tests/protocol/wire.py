@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from protocol import Compression, Event, Frame, Limits, Opcode, Request, Session, apply_mask, encode_frame
-from protocol.frames import parse_frame
+from protocol import Compression, Event, Limits, Opcode, Request, Session, encode_frame
+from protocol.frames import Frame, parse_frame
+from protocol.masking import apply_mask
 
 KEY = b"\x37\xfa\x21\x3d"
 NONCE = "dGhlIHNhbXBsZSBub25jZQ=="

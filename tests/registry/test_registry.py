@@ -661,10 +661,10 @@ async def test_entry_is_given_back_only_if_its_value_matches() -> None:
     one, _ = await puppet()
     table.register("k", 5, one)
     table.unregister_match("k", lambda value: value > 5, one)
-    assert table.count() == 1
+    assert len(table) == 1
     table.unregister_match("k", lambda value: value == 5, one)
     table.unregister_match("k", lambda value: True, one)
-    assert table.count() == 0
+    assert len(table) == 0
 
 
 @simulated

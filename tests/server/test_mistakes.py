@@ -119,7 +119,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "header alone": (lambda: Response(200, ("AB",)), "a header is a name and a value"),  # type: ignore[arg-type]
     "header of two lines": (lambda: Response(200, (("A", "a\r\nB: b"),)), "not a header field"),
     "header not latin": (lambda: Response(200, (("A", "€"),)), "not a header field"),
-    "length": (lambda: Response(200, (("Content-Length", "9"),), b"x"), "the encoder itself writes"),
+    "length": (lambda: Response(200, (("Content-Length", "9"),), b"x"), "the encoder adds"),
     "error 99": (raising(HttpError(99, "no")), "99 is not a final status"),
     "error str": (raising(HttpError("404", "no")), ""),  # type: ignore[arg-type]
     "error surrogate": (raising(HttpError(404, "\ud800")), ""),
@@ -258,7 +258,7 @@ async def test_crash_report_shows_the_message_in_hand_and_the_state_of_the_handl
         (report,) = crash_reports()
         assert report.message == "Text(data=str(5))"
         assert report.state["_handler"] == "<Mistaken heard=['one']>"
-        assert report.case == "# No test repeats this: a Connection depends on more than its attributes.\n"
+        assert report.case == "# No test can reproduce this: a Connection depends on more than its attributes.\n"
         assert server.connections()
 
 
