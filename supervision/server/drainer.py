@@ -39,7 +39,7 @@ class Drainer(GenServer):
         deadline = loop.time() + self._timeout
         for connecting in list(sockets.connecting.values()):
             connecting.cancel()
-        await self._gone(await sockets.say_goodbye(), deadline)
+        await self._gone(await sockets.close_websockets(), deadline)
         rest = list(sockets.wires.values())
         for wire in rest:
             wire.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from supervision import INFINITY, ChildSpec, DynamicSupervisor, Limit, Restart, Strategy, child, supervisor
-from supervision.server.connection import Connection, Routes, give_up
+from supervision.server.connection import Connection, Routes, close_given_up
 from supervision.server.drainer import Drainer
 from supervision.server.listener import Listener
 from supervision.server.sockets import Sockets
@@ -31,7 +31,7 @@ def server(
     """
     connections = f"{name}.connections"
     connection = child(
-        Connection, routes, restart=Restart.TRANSIENT, budget=crash_budget, given_up=give_up, label="connection"
+        Connection, routes, restart=Restart.TRANSIENT, budget=crash_budget, given_up=close_given_up, label="connection"
     )
     return supervisor(
         name,

@@ -42,12 +42,12 @@ class VirtualEndpoint:
         """Read again."""
         self.is_stalled = False
         if self._transport is not None:
-            self._transport.drain()
+            self._transport.read_all()
 
-    def sip(self, size: int) -> None:
+    def read_some(self, size: int) -> None:
         """Take so many bytes from the network, although it is stalled."""
         if self._transport is not None:
-            self._transport.give(size)
+            self._transport.read_some(size)
 
     @property
     def writes(self) -> list[bytes]:

@@ -252,13 +252,13 @@ class VirtualTransport(asyncio.Transport):
         self._last_out = self._in_time(self._last_out)
         self._loop.call_at(self._last_out, function, *args)
 
-    def drain(self) -> None:
+    def read_all(self) -> None:
         """The client takes what waits for it."""
         while self._outgoing and not self._client.is_stalled:
             self._deliver_out(self._outgoing.popleft())
         self._end_if_drained()
 
-    def give(self, size: int) -> None:
+    def read_some(self, size: int) -> None:
         """The client takes so many bytes of what waits for it."""
         while self._outgoing and size:
             data = self._outgoing.popleft()
@@ -352,7 +352,7 @@ class VirtualTransport(asyncio.Transport):
             return
         self.writes.append(bytes(data))
         self._outgoing.append(bytes(data))
-        self._loop.call_soon(self.drain)
+        self._loop.call_soon(self.read_all)
         if self._client.is_stalled and not self._is_congested and self.get_write_buffer_size() > HIGH_WATER:
             self._is_congested = True
             self._protocol.pause_writing()
@@ -364,12 +364,12 @@ class VirtualTransport(asyncio.Transport):
     def write_eof(self) -> None:
         """Send no more."""
         self._is_half_closed = True
-        self._loop.call_soon(self.drain)
+        self._loop.call_soon(self.read_all)
 
     def close(self) -> None:
         """End when everything has been sent."""
         self._is_closing = True
-        self._loop.call_soon(self.drain)
+        self._loop.call_soon(self.read_all)
 
     def abort(self) -> None:
         """End now."""
