@@ -1,7 +1,7 @@
-"""A supervised HTTP and WebSocket server, whose sockets outlive its actors.
+"""A supervised HTTP and WebSocket server whose sockets outlive its actors.
 
-One process runs here for each connection, and one each as listener and drainer. `Sockets` and its wires are no
-processes: when a connection crashes, its next incarnation goes on with the same wire.
+The processes are one per connection, a listener and a drainer. `Sockets` and its wires are not processes: when a
+connection crashes, its next incarnation continues with the same wire.
 """
 
 from supervision.server.addresses import Proxies
