@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from actors.testing import settle
 from protocol import Request, Response
-from supervision.server import Policy, Proxies, Refusal, Sockets, WebSocket
+from supervision.server import Policy, Proxies, Sockets, WebSocket
 from supervision.server.addresses import client_network
-from supervision.server.admission import PAGE_CONNECTIONS, RETRY_AFTER, Admission, Unrecognized
+from supervision.server.admission import PAGE_CONNECTIONS, RETRY_AFTER, Admission, Refusal, Unrecognized
 from tests.server.test_drainer import Listener
 from tests.support.instance import ServerSimulation, simulated_server
 from tests.support.scenarios import simulated
