@@ -27,6 +27,7 @@ from supervision.server.wire import Wire
 log = get_logger("canopy.server")
 
 ACCEPTS_PER_TURN = 64
+"""Connections accepted before other processes get a turn."""
 ACCEPTS_WHEN_CROWDED = 4
 """The same while each new connection replaces an unrecognized one, which gets time to identify itself first."""
 BACK_OFF = 0.2
@@ -177,7 +178,7 @@ class RefusalProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the request: it shows whether a page sent it."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's only has the methods of one
         self._linger_timer = asyncio.get_running_loop().call_later(LINGER, self._answer_silence)
 
     def data_received(self, data: bytes) -> None:

@@ -72,7 +72,7 @@ class Sockets:
         self.deadlines = Deadlines(policy)
         self.admission = Admission(policy)
         self._unrecognized: Unrecognized[Wire] = Unrecognized()
-        self._holders: dict[Wire, tuple[str, int]] = {}  # with what was reserved
+        self._holders: dict[Wire, tuple[str, int]] = {}  # the holder and `spare` of each recognized wire
         self.unread = UnreadLimiter(policy.max_unread, policy.proxies)
         self._ended_bytes_in = 0
         self._ended_bytes_out = 0

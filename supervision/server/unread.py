@@ -1,8 +1,8 @@
 """No process. Limits the bytes that wait because clients do not read, or send faster than they are served.
 
-There is a limit for all clients and one for each client key. A wire counts only from `COUNTED_FROM` bytes on, so a
-client that reads costs nothing. Beyond a limit, the slowest readers of the client key at fault are dropped. They
-get no close frame: it would queue up behind what they do not read.
+There is a limit for all clients and one for each client network. A wire counts only from `COUNTED_FROM` bytes on, so a
+client that reads costs nothing. Beyond a limit, the slowest readers of the client network at fault are dropped, without
+a close frame: it would queue up behind what they do not read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from supervision.server.addresses import Proxies, client_network
 COUNTED_FROM = 64 * 1024
 """Bytes from which on a wire counts, and the change of its bytes from which on it is counted again."""
 SHARES = 4
-"""The limit of one client key is that of all clients divided by this."""
+"""The limit of one client network is that of all clients divided by this."""
 GRACE = 5.0
 """Seconds a wire must have counted before its reading rate means anything; until then others are dropped first."""
 
@@ -28,7 +28,7 @@ class CountedWire(Protocol):
     Attributes:
         address: of the client
         bytes_out: bytes written
-        counted: bytes that count for its client key; the limiter sets it
+        counted: bytes that count for its client network; the limiter sets it
     """
 
     address: str
@@ -54,14 +54,14 @@ class _Usage:
         client_network: of that address
         size: bytes that wait
         since: when the wire first counted, in seconds of the loop's clock
-        taken: bytes that the operating system had accepted by then
+        accepted: bytes that the operating system had accepted by then
     """
 
     address: str
     client_network: str
     size: int
     since: float
-    taken: int
+    accepted: int
 
 
 class UnreadLimiter:
@@ -73,7 +73,7 @@ class UnreadLimiter:
 
     Attributes:
         most: limit in bytes for all clients
-        share: limit in bytes for one client key; a key's only counted connection may exceed it
+        share: limit in bytes for one client network; a network's only counted connection may exceed it
         total: bytes that wait
     """
 
@@ -88,11 +88,11 @@ class UnreadLimiter:
 
     @property
     def largest(self) -> int:
-        """Bytes that wait for the client key with the most."""
+        """Bytes that wait for the client network with the most."""
         return max(self._bytes_of.values(), default=0)
 
     def count(self, wire: CountedWire, size: int) -> None:
-        """Count `size` bytes for a wire; may drop it, others of its key, or those of the key with the most."""
+        """Count `size` bytes for a wire; may drop it, others of its network, or those of the largest network."""
         usage = self._usages.get(wire)
         if usage is not None and (size == 0 or usage.address != wire.address):
             self.forget(wire)
@@ -134,14 +134,14 @@ class UnreadLimiter:
             self._drop_slowest(max(self._bytes_of, key=self._bytes_of.__getitem__))
 
     def _drop_slowest(self, key: str) -> None:
-        """Drop the slowest reader of a client key."""
+        """Drop the slowest reader of a client network."""
         now = asyncio.get_running_loop().time()
 
         def rate_of(wire: CountedWire) -> tuple[bool, float]:
             usage = self._usages[wire]
             seconds = now - usage.since
-            taken = wire.bytes_out - wire.backlog - usage.taken
-            return seconds < GRACE, taken / max(seconds, GRACE)
+            accepted = wire.bytes_out - wire.backlog - usage.accepted
+            return seconds < GRACE, accepted / max(seconds, GRACE)
 
         wire = min((wire for wire, usage in self._usages.items() if usage.client_network == key), key=rate_of)
         self.forget(wire)

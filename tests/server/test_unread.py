@@ -80,7 +80,7 @@ def test_limits_hold_and_nobody_is_dropped_for_another_address(seed: int) -> Non
                 assert now > SHARE or now >= max(sizes.values(), default=0)
         for peer in peers:
             books.forget(cast(Outgoing, peer))
-        assert (books.total, books.largest, books._accounts, books._sizes, books._wires) == (0, 0, {}, {}, {})
+        assert (books.total, books.largest, books._usages, books._bytes_of, books._wires_of) == (0, 0, {}, {}, {})
 
     run(scenario())
 

@@ -349,7 +349,7 @@ class Model:
         for _ in range(chance.randrange(4)):
             await asyncio.sleep(0)
 
-    def take(self) -> bool:
+    def next_event(self) -> bool:
         event = self.wire.next_event()
         if event is None:
             return False
