@@ -223,7 +223,7 @@ class CanvasApplication(Application):
     async def drain(self) -> None:
         """Let nobody in any more, and say goodbye to those who are there; the rest goes on until the stop."""
         self.sockets.prepare_stop()
-        await self.sockets.say_goodbye()
+        await self.sockets.close_websockets()
 
     def _sources(self, waiting: Waiting, wall_clock: Callable[[], float]) -> Sources:
         """What the console looks at."""

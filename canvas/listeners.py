@@ -127,7 +127,7 @@ def policy_of(config: Config) -> Policy:
     room = Room.of(_file_limit())
     return Policy(
         max_connections=min(config.max_connections, room.connections),
-        max_dismissals=room.dismissals,
+        max_pending_refusals=room.dismissals,
         max_per_address=config.max_connections_per_ip,
         max_arrivals=config.max_new_connections_per_ip,
         limits=Limits(message=config.max_message_size),

@@ -1,7 +1,7 @@
-"""Keeping things alive: supervisors and the application around their tree, as in OTP.
+"""Supervisors, and applications that start and stop a supervision tree, as in OTP.
 
-One process runs here for each supervisor. What can be decided without a process is in `strategy` and `child_spec`. The
-supervised server is in `supervision.server`, the console in `supervision.console`.
+Each supervisor is one process, and so is the master of an application. `strategy` and `child_spec` hold the rules as
+pure functions. The supervised server is in `supervision.server`, the console in `supervision.console`.
 """
 
 from supervision.application import Application, ApplicationFailed

@@ -1,4 +1,4 @@
-"""A supervision tree with a beginning and an end (OTP application): started whole, stopped in order, or on a signal."""
+"""No process. An application starts a supervision tree as a whole and stops it in order (OTP application)."""
 
 from __future__ import annotations
 
@@ -44,15 +44,16 @@ from supervision.strategy import GAVE_UP
 
 log = get_logger("canopy.application")
 
-LEFTOVERS: Final = 5.0
-"""Seconds that processes have to end whose supervisor died before them: as long as a child has by default."""
+ORPHAN_TIMEOUT: Final = 5.0
+"""Seconds that processes get to end after their supervisor has died; the same as the default `shutdown` of a child."""
 
 
 class State(enum.Enum):
-    """How far an application has come.
+    """The state of an application.
 
-    `start` leads from NEW or ENDED through STARTING to RUNNING, and back to ENDED if it fails. `stop` leads from
-    STARTING or RUNNING through STOPPING to ENDED, and so does the end of the top supervisor. `kill` ends any state.
+    `start` leads from NEW or ENDED through STARTING to RUNNING, or back to ENDED if it fails. `stop` leads from
+    STARTING or RUNNING through STOPPING to ENDED, and so does the end of the top supervisor. `kill` works in all of
+    them.
     """
 
     NEW = "new"
@@ -63,10 +64,11 @@ class State(enum.Enum):
 
 
 class ApplicationFailed(PortableException):
-    """An application ended by itself, and not in order: its tree gave up, or the top supervisor crashed or was killed.
+    """An application failed: its tree gave up, or the top supervisor crashed or was killed.
 
     Attributes:
-        reason: that of the top supervisor
+        id: of the top supervisor
+        reason: the exit reason of the top supervisor
     """
 
     def __init__(self, id: ChildId, reason: ExitReason) -> None:
@@ -81,23 +83,22 @@ class ApplicationFailed(PortableException):
 
 
 class Application:
-    """One tree and what goes with its stop.
+    """A supervision tree, with callbacks for its start and stop.
 
     Args:
         root: the specification of the top supervisor
         prepare_stop: called before an orderly stop begins (OTP's `prep_stop/1`)
-        start_phases: called by name in this order when the whole tree has started (OTP's `start_phase/3`)
-        stopped: called when an orderly stop is over (OTP's `stop/1`)
+        start_phases: callbacks by name, called in this order after the whole tree has started (OTP's `start_phase/3`)
+        stopped: called after an orderly stop (OTP's `stop/1`)
         env: settings for `get_env`
 
-    The functions may be coroutine functions; they may not wait for `stop` or `wait`. Whatever `prepare_stop` or
-    `stopped` raises is logged, and the stop goes on; a start phase that raises is a start that fails. A kill does not
-    wait for any of them. Neither `prepare_stop` nor `stopped` is called for a start that failed or a tree that ended by
-    itself.
+    The callbacks may be coroutine functions, but must not wait for `stop` or `wait`. An exception in `prepare_stop` or
+    `stopped` is logged, and the stop continues. An exception in a start phase fails the start. A kill waits for no
+    callback. Neither `prepare_stop` nor `stopped` is called if the start failed or the tree ended by itself.
 
     The resources of the tree (`ChildSpec.resources`), such as the sockets of a `server`, are prepared for an orderly
-    stop after `prepare_stop`, and closed at every end, also that of a start that failed. Sockets cannot be opened
-    again: then the next start fails, and a new application is needed.
+    stop after `prepare_stop`, and closed at every end, even if the start failed. Closed sockets cannot be opened again:
+    the next start of such an application fails, so create a new one.
     """
 
     def __init__(
@@ -116,31 +117,31 @@ class Application:
         self._stopped = stopped
         self.env = dict(env or {})
         self._state = State.NEW
-        # Of the present life, or the last one.
+        # Of the current run, or the last one.
         self._master: Ref | None = None
         self._reason: ExitReason = None
-        self._is_end_asked_for = False
+        self._is_end_requested = False
         self._tree: set[Ref] = set()
         self._work: asyncio.Task[Any] | None = None
-        self._callback: asyncio.Task[BaseException | None] | None = None
+        self._running_callback: asyncio.Task[BaseException | None] | None = None
         self._unprepared: tuple[Resource, ...] = ()
         self._killed: asyncio.Future[None] | None = None
         self._ended: asyncio.Future[ExitReason] | None = None
 
     def get_env(self, name: str, default: Any = None) -> Any:
-        """A setting, or `default` (OTP's `get_env/3`)."""
+        """Return a setting, or `default` (OTP's `get_env/3`)."""
         return self.env.get(name, default)
 
     async def start(self) -> Ref:
-        """Start the tree, in order; returns the top supervisor.
+        """Start the tree in order; returns the top supervisor.
 
-        If it is cancelled, the application stops, as by `stop`; cancelled once more, it is killed.
+        Cancelling the call stops the application as `stop` does. Cancelling it again kills the application.
 
         Raises:
-            StartError: if a child did not start, a start phase failed, or `stop` or `kill` came meanwhile; nothing of
-                the tree is left.
+            StartError: if a child or a start phase failed, or `stop` or `kill` was called meanwhile. No process of the
+                tree is left.
             Ignored: if the top supervisor declined to start.
-            RuntimeError: if the application has been started and has not ended; nothing is done.
+            RuntimeError: if the application has been started and has not ended.
         """
         if self._state not in (State.NEW, State.ENDED):
             raise RuntimeError(f"the application {self._spec.id!r} is {self._state.value} and cannot be started")
@@ -148,16 +149,16 @@ class Application:
         loop = asyncio.get_running_loop()
         self._state = State.STARTING
         self._tree = {self._master}
-        self._is_end_asked_for = False
+        self._is_end_requested = False
         self._unprepared = self._resources
         self._killed = loop.create_future()
         self._ended = loop.create_future()
-        watch(self._master, self._master_ended)
+        watch(self._master, self._on_master_down)
         self._work = starting = loop.create_task(self._start(self._master))
         try:
             await asyncio.wait((starting,))
         except asyncio.CancelledError:
-            await self._give_up_start()
+            await self._stop_cancelled_start()
             raise
         answer = starting.result()
         if isinstance(answer, Ref):
@@ -165,37 +166,36 @@ class Application:
         raise answer
 
     async def stop(self) -> None:
-        """Stop the tree in reverse order, and wait for its end, whatever its reason; `wait` returns that.
+        """Stop the tree in reverse order and wait for its end. `wait` returns the reason.
 
-        Several stops at a time are one. During a start, what has not started yet is killed, and its supervisors stop
-        the rest in order. A stop that is cancelled goes on; `kill` ends it.
+        Concurrent calls share one stop. During a start, `stop` kills the processes that are still starting, and their
+        supervisors stop the others in order. Cancelling the call does not cancel the stop; `kill` cuts it short.
         """
         self._begin_stop()
-        await self._gone()
+        await self._wait_until_ended()
 
     async def kill(self) -> None:
-        """Kill every process of the tree, and wait for no function of the application."""
+        """Kill every process of the tree, without waiting for any callback; wait for the end."""
         self._begin_kill()
-        await self._gone()
+        await self._wait_until_ended()
 
     async def wait(self) -> ExitReason:
-        """Wait for the end of a started application, by whatever cause; returns its reason.
+        """Wait for the end of a started application, whatever the cause; returns the reason.
 
-        That is the reason of the top supervisor, `KILLED` after a kill, or what the start failed with. No process of
-        the tree is left then.
+        The reason is that of the top supervisor, `KILLED` after a kill, or that of a failed start. When `wait` returns,
+        no process of the tree is left.
         """
         assert self._ended is not None, "the application has not been started"
         return await asyncio.shield(self._ended)
 
     async def run_until_signal(self) -> ExitReason:
-        """Wait as `wait` does. SIGINT or SIGTERM stop the application in order; a second one kills it.
+        """Wait as `wait` does. SIGINT or SIGTERM stops the application in order; a second signal kills it.
 
-        The handlers of these signals that were there before are back afterwards; see `Signals`.
+        Restores the previous handlers of these signals at the end; see `Signals`.
 
         Raises:
-            ApplicationFailed: if the application ended by itself, and not in order. Not caught, it ends the program
-                with exit code 1.
-            RuntimeError: off the main thread, where Python delivers no signals.
+            ApplicationFailed: if the application failed. Uncaught, it ends the program with exit code 1.
+            RuntimeError: outside the main thread, where Python delivers no signals.
         """
         signals: list[signal.Signals] = []
 
@@ -209,44 +209,45 @@ class Application:
 
         with Signals(on_signal):
             reason = await self.wait()
-        if not self._is_end_asked_for and not _is_orderly(reason):
+        if not self._is_end_requested and not _is_orderly(reason):
             raise ApplicationFailed(self._spec.id, reason) from exception_in(reason)
         return reason
 
-    # Asked for from outside.
+    # Requests from outside.
 
     def _begin_stop(self) -> None:
         if self._state is State.STARTING:
             self._state = State.STOPPING
-            self._is_end_asked_for = True
+            self._is_end_requested = True
             self._prepare_resources()
             self._interrupt_start()
         elif self._state is State.RUNNING:
-            self._is_end_asked_for = True
+            self._is_end_requested = True
             self._begin_end()
 
     def _begin_end(self) -> None:
         assert self._master is not None
         assert self._ended is not None
         self._state = State.STOPPING
-        self._work = self._ended.get_loop().create_task(self._end(self._master))  # the loop may have ended its run
+        loop = self._ended.get_loop()  # it may not be running any more
+        self._work = loop.create_task(self._stop_or_clean_up(self._master))
 
     def _begin_kill(self) -> None:
         if self._killed is None or self._state is State.ENDED:
             return
-        self._is_end_asked_for |= self._state is not State.STOPPING
+        self._is_end_requested |= self._state is not State.STOPPING
         if not self._killed.done():
             self._killed.set_result(None)
-        if self._callback is not None:
-            self._callback.cancel()
-        for process in self._living():
+        if self._running_callback is not None:
+            self._running_callback.cancel()
+        for process in self._tree_processes():
             send_exit(process.ref, KILL)
 
-    async def _gone(self) -> None:
+    async def _wait_until_ended(self) -> None:
         if self._ended is not None:
             await asyncio.wait((self._ended,))
 
-    async def _give_up_start(self) -> None:
+    async def _stop_cancelled_start(self) -> None:
         try:
             await self.stop()
         except asyncio.CancelledError:
@@ -254,21 +255,21 @@ class Application:
             raise
 
     def _interrupt_start(self) -> None:
-        """Let the start fail where it is: in a start phase, or in the `init` of a process that has not started."""
-        if self._callback is not None:
-            self._callback.cancel()
+        """Fail the start where it is: in a start phase, or in the `init` of a process that is starting."""
+        if self._running_callback is not None:
+            self._running_callback.cancel()
             return
-        tree = self._living()
+        tree = self._tree_processes()
         starting = [process for process in tree if process.is_starting()]
         supervisors = {process.parent for process in starting}
         for process in starting:
             if process.ref not in supervisors:
                 send_exit(process.ref, KILL)
-        if len(tree) == 1:  # the top supervisor does not even exist
+        if len(tree) == 1:  # the top supervisor does not exist yet
             send_exit(tree[0].ref, KILL)
 
-    def _living(self) -> list[ProcessView]:
-        """The processes of the tree, in the order of their start, those included whose supervisor died before them."""
+    def _tree_processes(self) -> list[ProcessView]:
+        """Return the processes of the tree in start order, including those whose supervisor has died."""
         processes = list(process_table().values())
         for process in processes:
             if process.parent in self._tree:
@@ -278,24 +279,24 @@ class Application:
     # The work of each state.
 
     async def _start(self, master: Ref) -> Ref | Exception:
-        """Start the tree and run the phases; if that fails, leave nothing of it."""
+        """Start the tree and run the start phases. If that fails, stop the tree and return the failure."""
         try:
             root = await self._start_tree(master)
-            refusal = await self._run_phases(master) if isinstance(root, Ref) else root
+            failure = await self._run_phases(master) if isinstance(root, Ref) else root
             if self._state is State.STOPPING:
-                refusal = StartError(SHUTDOWN)
+                failure = StartError(SHUTDOWN)
             elif not master.is_alive():
-                refusal = StartError(self._reason)
-            if refusal is None:
+                failure = StartError(self._reason)
+            if failure is None:
                 self._state = State.RUNNING
                 log.info("application.started", application=self._spec.id)
                 return root
             await self._stop_tree(master)
-        except asyncio.CancelledError:  # the loop shuts down
+        except asyncio.CancelledError:  # the loop is shutting down
             self._begin_kill()
-            refusal = StartError(KILLED)
-        self._finish(refusal.reason if isinstance(refusal, StartError) else NORMAL)
-        return refusal
+            failure = StartError(KILLED)
+        self._finish(failure.reason if isinstance(failure, StartError) else NORMAL)
+        return failure
 
     async def _start_tree(self, master: Ref) -> Ref | Exception:
         try:
@@ -311,90 +312,90 @@ class Application:
             if self._state is not State.STARTING or not master.is_alive():
                 return None
             log.info("application.start_phase", application=self._spec.id, phase=phase)
-            exception = await self._call(function)
-            if exception is not None:  # a start phase that fails is a start that fails (OTP application)
-                refusal = StartError(Crash(exception))
-                refusal.__cause__ = exception
-                return refusal
+            exception = await self._run_callback(function)
+            if exception is not None:  # a failed start phase fails the start (OTP application)
+                failure = StartError(Crash(exception))
+                failure.__cause__ = exception
+                return failure
         return None
 
-    async def _end(self, master: Ref) -> None:
-        """Stop the tree in order, or see to the rest of one that has ended by itself."""
+    async def _stop_or_clean_up(self, master: Ref) -> None:
+        """Stop the tree in order, or clean up after a tree that ended by itself."""
         try:
-            if self._is_end_asked_for:
+            if self._is_end_requested:
                 log.info("application.stopping", application=self._spec.id)
-                await self._attempt("prepare_stop", self._prepare_stop)
+                await self._run_stop_callback("prepare_stop", self._prepare_stop)
                 await self._stop_tree(master)
-                await self._attempt("stopped", self._stopped)
+                await self._run_stop_callback("stopped", self._stopped)
                 log.info("application.stopped", application=self._spec.id)
             else:
-                await self._clear()
-        except asyncio.CancelledError:  # the loop shuts down
+                await self._wait_for_orphans()
+        except asyncio.CancelledError:  # the loop is shutting down
             self._begin_kill()
         self._finish(self._reason)
 
     async def _stop_tree(self, master: Ref) -> None:
         self._prepare_resources()
-        with contextlib.suppress(CallExit):  # killed meanwhile, or failed
+        with contextlib.suppress(CallExit):  # it was killed or failed meanwhile
             await stop(master, SHUTDOWN)
-        await self._clear()
+        await self._wait_for_orphans()
 
-    async def _clear(self) -> None:
-        """Wait for what supervisors that died before their children have left of the tree; kill what takes long."""
-        left = self._living()
-        if left:
-            await asyncio.wait([down(process.ref) for process in left], timeout=LEFTOVERS)
-            for process in self._living():
+    async def _wait_for_orphans(self) -> None:
+        """Wait for the processes whose supervisors died first; kill those left after `ORPHAN_TIMEOUT`."""
+        orphans = self._tree_processes()
+        if orphans:
+            await asyncio.wait([down(process.ref) for process in orphans], timeout=ORPHAN_TIMEOUT)
+            for process in self._tree_processes():
                 send_exit(process.ref, KILL)
 
-    def _master_ended(self, master: Ref, reason: ExitReason) -> None:
+    def _on_master_down(self, master: Ref, reason: ExitReason) -> None:
         self._reason = reason
         if self._state is State.RUNNING:
             self._begin_end()
             write, event = (log.info, "application.ended") if _is_orderly(reason) else (log.error, "application.failed")
             write(event, application=self._spec.id, reason=reason)
-        elif self._state is State.STARTING and self._callback is not None:
-            self._callback.cancel()
+        elif self._state is State.STARTING and self._running_callback is not None:
+            self._running_callback.cancel()
 
     def _finish(self, reason: ExitReason) -> None:
         assert self._ended is not None
         assert self._killed is not None
         for resource in reversed(self._resources):
-            self._release(resource.close, f"{class_name(type(resource))}.close")
+            self._call_resource(resource.close, f"{class_name(type(resource))}.close")
         self._state = State.ENDED
         self._work = None
-        self._ended.set_result(KILLED if self._killed.done() and self._is_end_asked_for else reason)
+        self._ended.set_result(KILLED if self._killed.done() and self._is_end_requested else reason)
 
     def _prepare_resources(self) -> None:
-        """Get the resources ready for the stop, unless this is a kill; once for each start."""
+        """Prepare the resources for the stop, once per start, unless this is a kill."""
         assert self._killed is not None
         resources, self._unprepared = () if self._killed.done() else self._unprepared, ()
         for resource in resources:
-            self._release(resource.prepare_stop, f"{class_name(type(resource))}.prepare_stop")
+            self._call_resource(resource.prepare_stop, f"{class_name(type(resource))}.prepare_stop")
 
-    def _release(self, function: Callable[[], object], what: str) -> None:
-        """Call a function of a resource; the stop goes on whatever it raises."""
-        attempt(function, default=None, on_failure=partial(self._log_failure, what))
+    def _call_resource(self, function: Callable[[], object], callback_name: str) -> None:
+        """Call a method of a resource. If it raises, log that and go on with the stop."""
+        attempt(function, default=None, on_failure=partial(self._log_failure, callback_name))
 
-    async def _attempt(self, what: str, function: Callable[[], object]) -> None:
-        """Call a function of the application, unless this is a kill; the stop goes on whatever it raises."""
+    async def _run_stop_callback(self, callback_name: str, function: Callable[[], object]) -> None:
+        """Run `prepare_stop` or `stopped`, unless this is a kill. If it raises, log that and go on with the stop."""
         assert self._killed is not None
         if self._killed.done():
             return
-        exception = await self._call(function)
+        exception = await self._run_callback(function)
         if exception is not None and not self._killed.done():
-            self._log_failure(what, exception)
+            self._log_failure(callback_name, exception)
 
-    def _log_failure(self, what: str, exception: BaseException) -> None:
+    def _log_failure(self, callback_name: str, exception: BaseException) -> None:
         trace = describe_stacktrace(exception)
-        log.error("application.callback_failed", application=self._spec.id, callback=what, exception=trace)
+        log.error("application.callback_failed", application=self._spec.id, callback=callback_name, exception=trace)
 
-    async def _call(self, function: Callable[[], object]) -> BaseException | None:
-        """Call a function of the application, and wait for its end or for a kill; returns what it raised."""
-        self._callback = callback = asyncio.ensure_future(_outcome(function))
+    async def _run_callback(self, function: Callable[[], object]) -> BaseException | None:
+        """Run a callback, and wait for its end or for a kill; returns what it raised."""
+        self._running_callback = callback = asyncio.ensure_future(_outcome(function))
         assert self._killed is not None
         await asyncio.wait((callback, self._killed), return_when=asyncio.FIRST_COMPLETED)
-        self._callback = None
+        self._running_callback = None
         return callback.result() if callback.done() and not callback.cancelled() else asyncio.CancelledError()
 
 
@@ -403,12 +404,12 @@ def _is_orderly(reason: ExitReason) -> bool:
 
 
 def _has_given_up(reason: ExitReason) -> bool:
-    # Only strings are compared: those of a user's own class may raise.
+    # Compare strings only: the `__eq__` of a user's class may raise.
     return isinstance(reason, Shutdown) and isinstance(reason.detail, str) and reason == GAVE_UP
 
 
 async def _outcome(function: Callable[[], object]) -> BaseException | None:
-    """Call `function`, and await what it returns; returns what it raised."""
+    """Call `function` and await its result; returns what it raised."""
     try:
         pending = function()
         if inspect.isawaitable(pending):

@@ -17,15 +17,15 @@ log = get_logger("canopy.application")
 
 @dataclass(frozen=True, slots=True)
 class StartTree:
-    """Asks the master to start the tree; the answer is the top supervisor, or why it did not start."""
+    """Asks the master to start the tree. The reply is the top supervisor, or the exception of its start."""
 
     root: ChildSpec
 
 
 class ApplicationMaster(GenServer):
-    """Ends with the top supervisor, and stops it.
+    """Starts and stops the top supervisor, and ends when it ends.
 
-    No client and no child can end it: what it does not know is logged, or refused.
+    No client and no child can crash it: it logs or refuses unknown messages.
     """
 
     def init(self) -> None:
@@ -42,15 +42,15 @@ class ApplicationMaster(GenServer):
         return self.root
 
     def handle_cast(self, request: Any) -> None:
-        """Refuse what only a client can have sent."""
+        """Refuse it: only a client can have sent it."""
         self._refused(request)
 
     def handle_continue(self, argument: Any) -> None:
-        """Refuse what only a client can have sent."""
+        """Refuse it: only a client can have sent it."""
         self._refused(argument)
 
     def handle_info(self, message: Any) -> Any:
-        """End when the top supervisor has ended by itself; a signal that it has sent while it lives is no end."""
+        """Stop when the top supervisor has ended by itself. Ignore an exit signal that it sends while it is alive."""
         if type(message) is not Exit:
             self._refused(message)
         elif message.sender is self.root is not None and not self.root.is_alive():
@@ -65,7 +65,7 @@ class ApplicationMaster(GenServer):
         return Refused(UNKNOWN_REQUEST)
 
     async def terminate(self, reason: ExitReason) -> None:
-        """Stop the tree, with all the time it wants."""
+        """Stop the tree, without a time limit."""
         if self.root is not None and self.root.is_alive():
             ended = down(self.root)
             send_exit(self.root, reason)

@@ -1,4 +1,4 @@
-"""Supervisor. What static and dynamic ones have in common: starting, stopping and restarting children."""
+"""Supervisor. The common base of static and dynamic supervisors: starts, stops and restarts children."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Inactive(enum.Enum):
     """Why a child neither runs nor waits for a restart."""
 
     STOPPED = "stopped"
-    """It declined, ended in order, or was stopped: it is started again on request, or with its group."""
+    """It declined to start, ended without a restart, or was stopped. A request or a restart of its group starts it."""
     GIVEN_UP = "given up"
-    """It exceeded its budget: it is started again on request only."""
+    """It exceeded its budget. Only a request starts it again."""
 
 
 STOPPED: Final = Inactive.STOPPED
@@ -56,21 +56,25 @@ GIVEN_UP: Final = Inactive.GIVEN_UP
 
 
 class PendingRestart:
-    """A restart that `child` waits for; also the message that begins it, unless `child` waits for it no more.
+    """A restart that `child` waits for, and the message that begins it.
+
+    The message counts only while it is the state of `child`: a child that was stopped, started or removed meanwhile has
+    another state.
 
     Attributes:
-        reason: what its process, or the last start, ended with
-        is_counted: whether it counts for the limit already; a failed start is counted when it is tried again, so
-            that the supervisor can be asked, and stopped, meanwhile (OTP supervisor: try_again_restart)
-        behind: members of its group that are started after it, or without it if it is given up
+        child: waits for its own restart
+        reason: the exit reason of its process, or of its last failed start
+        is_counted: whether the restart was counted towards the limit. A failed start counts only when the message
+            arrives, so that the supervisor can serve requests, or stop, in between (OTP supervisor: try_again_restart)
+        followers: members of its group that start after it; if it is given up, they start without it
     """
 
-    __slots__ = ("behind", "child", "is_counted", "reason")
+    __slots__ = ("child", "followers", "is_counted", "reason")
 
-    def __init__(self, child: Child, reason: ExitReason, behind: Sequence[Child] = ()) -> None:
+    def __init__(self, child: Child, reason: ExitReason, followers: Sequence[Child] = ()) -> None:
         self.child = child
         self.reason = reason
-        self.behind = behind
+        self.followers = followers
         self.is_counted = False
 
 
@@ -78,16 +82,17 @@ ChildState: TypeAlias = Ref | PendingRestart | Inactive
 
 
 class Child:
-    """A child in the hands of its supervisor.
+    """What a supervisor keeps about one child.
 
     Attributes:
-        state: its process, while it runs; the restart it waits for, its own or that of a member of its group before
-            it; or why it is down
-        last: the last process it had, which may keep a checkpoint for the next
-        restarts: how many it had in all
-        attempts: restarts without a long life between them
-        started: when its last life began, in seconds of the loop's clock
-        own_restarts: those that count for its budget
+        args, kwargs: for the start: those of the specification and the child's own
+        state: its process while it runs; the restart it waits for, its own or that of an earlier member of its group;
+            or why it is down
+        last: its last process, which may hold a checkpoint for the next one
+        restarts: number of all restarts
+        attempts: number of restarts since it last lived longer than `Backoff.maximum`
+        started: when its process last started, in seconds of the loop's clock
+        own_restarts: recent restarts that count towards its budget
     """
 
     __slots__ = ("args", "attempts", "kwargs", "last", "own_restarts", "restarts", "spec", "started", "state")
@@ -105,36 +110,36 @@ class Child:
 
     @property
     def ref(self) -> Ref | None:
-        """Its process, while it runs."""
+        """Its process while it runs, or None."""
         return self.state if isinstance(self.state, Ref) else None
 
     @property
     def is_restarting(self) -> bool:
-        """Tell whether it waits for a restart of its own."""
+        """Whether it waits for its own restart."""
         return isinstance(self.state, PendingRestart) and self.state.child is self
 
     @property
     def is_active(self) -> bool:
-        """Tell whether it runs, or waits for a restart of its own."""
+        """Whether it runs, or waits for its own restart."""
         return self.is_restarting or self.ref is not None
 
     @property
     def label(self) -> str | None:
-        """What people call it."""
+        """The label of its process."""
         spec = self.spec
         return spec.label or spec.name or (spec.id if isinstance(spec.id, str) else None)
 
     def info(self, id: ChildId) -> ChildInfo:
-        """Its row of `which_children`."""
+        """Return its row of `which_children`."""
         return ChildInfo(id, RESTARTING if self.is_restarting else self.ref, self.spec.type)
 
 
 async def begin(child: Child) -> Ref:
-    """Start the process of a child, linked to the calling one.
+    """Start the process of a child, linked to the calling process.
 
     Raises:
-        StartError: if it fails, whatever its constructor, `init` or start function raises.
-        Ignored: if it declines.
+        StartError: if its constructor, `init` or start function raises anything.
+        Ignored: if it declines to start.
     """
     spec, caller = child.spec, self_ref()
     ref: object
@@ -147,8 +152,8 @@ async def begin(child: Child) -> Ref:
             ref = await spec.start(*child.args, **child.kwargs)
     except (StartError, Ignored):
         raise
-    except BaseException as exception:  # a start function that fails is a child that fails (OTP: do_start_child_i)
-        if caller is None or not caller.is_alive():  # it is the calling process that is unwound
+    except BaseException as exception:  # a start function that raises fails the start (OTP: do_start_child_i)
+        if caller is None or not caller.is_alive():  # the calling process itself is being unwound
             raise
         pass_interrupt_on(exception)
         release_frames(exception)
@@ -160,14 +165,22 @@ async def begin(child: Child) -> Ref:
 
 @shown("limit")
 class BaseSupervisor(GenServer):
-    """What static and dynamic supervisors have in common: starting, stopping and restarting children.
+    """The common base of static and dynamic supervisors: starts, stops and restarts children.
 
-    No client and no child can end it but by its limit: what they hand over is looked at by its type alone, their
-    functions run behind a guard, and what it does not know is refused.
+    Clients and children can end a supervisor only through its restart limit. It checks their values by type alone, runs
+    their functions behind a guard, and refuses unknown requests.
 
     Attributes:
-        child_type: what `child` enters into the specification of one that is itself a child
+        child_type: the `type` that `child` gives the specification of a supervisor
     """
+
+    # `_by_ref` and `_significant` follow from the states of the children. `_set_state` keeps all three in step, so
+    # change the state of a child there only.
+    #
+    # The path of a restart: a process dies, `_child_exited` makes a `PendingRestart` the state of the child, and
+    # `_restart` counts it. Then `_begin_restart` stops the group and starts it in order, at once or, with a back-off,
+    # when the message arrives. If a start fails, that child and those after it share a new `PendingRestart`, which the
+    # supervisor casts to itself.
 
     child_type: ClassVar = ChildType.SUPERVISOR
 
@@ -178,11 +191,11 @@ class BaseSupervisor(GenServer):
         self.limit = Limit(intensity, period)
         self.auto_shutdown = auto_shutdown
         self.recent_restarts = rules.RestartWindow(self.limit)
-        self._by_ref: dict[Ref, Child] = {}  # the active children under the last process they had
-        self._significant = 0  # how many of them are significant
+        self._by_ref: dict[Ref, Child] = {}  # active children by their last process
+        self._significant = 0  # number of active children that are significant
 
     def child_of(self, ref: Ref | None) -> Child | None:
-        """What this supervisor knows of a child that runs; None of others' children."""
+        """Return the child whose process is `ref`; None if it does not run under this supervisor."""
         child = self._by_ref.get(ref) if type(ref) is Ref else None
         return child if child is not None and child.state is ref else None
 
@@ -196,7 +209,7 @@ class BaseSupervisor(GenServer):
         return Refused(UNKNOWN_REQUEST)
 
     def handle_cast(self, request: Any) -> Any:
-        """Begin a restart that is due, unless the child was stopped, started or removed meanwhile."""
+        """Begin a pending restart, unless the child was stopped, started or removed meanwhile."""
         if type(request) is not PendingRestart:
             log.warning("supervisor.unexpected_cast", supervisor=str(self), request=describe(request))
         elif request.child.state is request:
@@ -204,36 +217,36 @@ class BaseSupervisor(GenServer):
         return None
 
     def handle_info(self, message: Any) -> Any:
-        """Take the exit of a child; those of others mean nothing to a supervisor."""
+        """Handle the exit of a child; ignore exits of other processes."""
         if type(message) is not Exit:
             log.warning("supervisor.unexpected_message", supervisor=str(self), message=describe(message))
             return None
         sender = message.sender
         child = self.child_of(sender)
-        if sender is None or child is None or sender.is_alive():  # a signal that a living child has sent is no end
+        if sender is None or child is None or sender.is_alive():  # a child can send an exit signal and stay alive
             return None
-        return self._exited(child, message.reason)
+        return self._child_exited(child, message.reason)
 
     def handle_continue(self, argument: Any) -> Any:
-        """Refuse what only a client can have sent."""
+        """Refuse it: only a client can have sent it."""
         log.warning("supervisor.unexpected_message", supervisor=str(self), message=describe(argument))
 
     def _kernel_proxied(self, message: Any) -> Any:
-        """Refuse a Pykka proxy: an attribute that is missing, or a method that raises, would end the supervisor."""
+        """Refuse Pykka proxies: a missing attribute, or a method that raises, would crash the supervisor."""
         log.warning("supervisor.unexpected_call", supervisor=str(self), request=describe(message))
         return Refused(UNKNOWN_REQUEST)
 
     def _serve(self, request: Request) -> Any:
-        """Serve a request, or refuse one that is for another kind of supervisor."""
+        """Serve a request; refuse one for another kind of supervisor."""
         return Refused(UNKNOWN_REQUEST)
 
     # Starting.
 
     async def _start(self, child: Child) -> None:
-        """Start the process of `child`; one that declines is stopped.
+        """Start the process of `child`. A child that declines to start becomes `STOPPED`.
 
         Raises:
-            StartError: if it fails.
+            StartError: if the start fails.
         """
         try:
             ref = await begin(child)
@@ -254,20 +267,20 @@ class BaseSupervisor(GenServer):
         return child.ref
 
     async def _start_in_order(self, children: Sequence[Child]) -> None:
-        """Start `children`. One that fails is tried again later, and those behind it wait for that."""
-        for number, child in enumerate(children, 1):
+        """Start `children` in order. If one fails, it is tried again later, and those after it wait."""
+        for position, child in enumerate(children, 1):
             try:
                 await self._start(child)
             except StartError as error:
                 log.error("supervisor.start_failed", supervisor=str(self), child=child.label, reason=str(error))
-                pending = PendingRestart(child, error.reason, children[number:])
-                for waiting in (child, *pending.behind):
+                pending = PendingRestart(child, error.reason, children[position:])
+                for waiting in (child, *pending.followers):
                     self._set_state(waiting, pending)
                 cast(self.ref, pending)
                 return
 
     def _set_state(self, child: Child, state: ChildState) -> None:
-        """Change the state of `child`, and what is kept beside it."""
+        """Change the state of `child`, and what follows from it."""
         was_active = child.is_active
         child.state = state
         if child.last is not None and not child.is_restarting:
@@ -279,13 +292,13 @@ class BaseSupervisor(GenServer):
             self._significant += child.is_active - was_active
 
     def _retire(self, child: Child, state: Inactive) -> None:
-        """Have `child` down and its checkpoint forgotten: started again, it begins anew."""
+        """Mark `child` as down and drop its checkpoint: its next start is a fresh one."""
         self._set_state(child, state)
         child.last = None
 
     # Restarting.
 
-    def _exited(self, child: Child, reason: ExitReason) -> Any:
+    def _child_exited(self, child: Child, reason: ExitReason) -> Any:
         if rules.is_restarted(child.spec.restart, reason):
             pending = PendingRestart(child, reason)
             self._set_state(child, pending)
@@ -296,7 +309,7 @@ class BaseSupervisor(GenServer):
         return None
 
     async def _restart(self, pending: PendingRestart) -> Stop | None:
-        """Count a restart, and begin it, now or after a wait, or give the child up."""
+        """Count a restart, then begin it now, schedule it, or give up the child or the supervisor."""
         child = pending.child
         if child.own_restarts is not None:
             if not child.own_restarts.add(self.scheduler.loop.time()):
@@ -304,8 +317,8 @@ class BaseSupervisor(GenServer):
                 return None
         elif not self._is_within_limit():
             return Stop(GAVE_UP)
-        self._note_restart(child, pending.reason)
-        delay = self._delay(child)
+        self._record_restart(child, pending.reason)
+        delay = self._restart_delay(child)
         if delay is None:
             await self._begin_restart(child)
         else:
@@ -317,11 +330,11 @@ class BaseSupervisor(GenServer):
         await self._start_in_order(await self._stop_group(child))
 
     async def _stop_group(self, child: Child) -> list[Child]:
-        """Stop those who are restarted with `child`, which is down; returns who is to be started, in order."""
+        """Stop the children that restart together with `child`, which is down; returns those to start, in order."""
         return [child]
 
     async def _give_up(self, pending: PendingRestart) -> None:
-        """Leave a child down that exceeded its budget, and start those without it that were stopped for its sake."""
+        """Leave a child that exceeded its budget down, and start the followers that wait for it."""
         child, reason = pending.child, pending.reason
         self._retire(child, GIVEN_UP)
         budget = str(child.spec.budget)
@@ -336,7 +349,7 @@ class BaseSupervisor(GenServer):
                     "supervisor.given_up_failed", supervisor=str(self), child=child.label
                 ),
             )
-        await self._start_in_order([waiting for waiting in pending.behind if waiting.state is pending])
+        await self._start_in_order([waiting for waiting in pending.followers if waiting.state is pending])
 
     def _is_within_limit(self) -> bool:
         is_kept = self.recent_restarts.add(self.scheduler.loop.time())
@@ -344,19 +357,19 @@ class BaseSupervisor(GenServer):
             log.error("supervisor.limit_reached", supervisor=str(self), limit=str(self.limit))
         return is_kept
 
-    def _delay(self, child: Child) -> float | None:
-        """Seconds that `child` has to wait for its restart, if it has to."""
+    def _restart_delay(self, child: Child) -> float | None:
+        """Return the back-off of `child` before its restart, in seconds; None to restart at once."""
         backoff = child.spec.backoff
         if backoff is None:
             return None
         lived = self.scheduler.loop.time() - child.started
         child.attempts = 0 if lived > backoff.maximum else child.attempts
-        child.started = INFINITY  # a start that fails is no life
+        child.started = INFINITY  # until it starts; a failed start does not reset `attempts`
         delay = rules.restart_delay(backoff, child.attempts, self.scheduler.random.random())
         child.attempts += 1
         return delay
 
-    def _note_restart(self, child: Child, reason: ExitReason) -> None:
+    def _record_restart(self, child: Child, reason: ExitReason) -> None:
         child.restarts += 1
         self.scheduler.restarts += 1
         log.warning(
@@ -370,7 +383,7 @@ class BaseSupervisor(GenServer):
     # Stopping.
 
     async def _stop_all(self, children: Iterable[Child]) -> None:
-        """Stop `children` all at once, in the time of the slowest (OTP: terminate_dynamic_children)."""
+        """Stop `children` concurrently (OTP: terminate_dynamic_children)."""
         ended: dict[Ref, asyncio.Future[ExitReason]] = {}
         deadlines: dict[float, list[Ref]] = {}
         for child in children:
@@ -379,7 +392,7 @@ class BaseSupervisor(GenServer):
             if ref is None:
                 continue
             ended[ref] = down(ref)
-            self.unlink(ref)  # an exit message that is there already means nothing any more
+            self.unlink(ref)  # an exit message that has already arrived is ignored
             if shutdown == BRUTAL_KILL:
                 send_exit(ref, KILL)
             else:
@@ -402,7 +415,7 @@ class BaseSupervisor(GenServer):
 
 
 def child_of(ref: Ref) -> Child | None:
-    """What the supervisor of a living process knows of it; None if no supervisor started it."""
+    """Return what the supervisor of a living process keeps about it; None if no supervisor started it."""
     process = view(ref)
     parent = None if process is None else process.parent
     supervisor = None if parent is None else actor_of(parent, BaseSupervisor)

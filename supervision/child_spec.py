@@ -1,4 +1,4 @@
-"""Pure. What a supervisor knows of a child before it starts it (OTP supervisor: child specification)."""
+"""Pure. Child specifications (OTP supervisor): how to start, restart and stop a child."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ ChildId: TypeAlias = Hashable
 
 
 class Restart(enum.Enum):
-    """Which exits of a child are followed by a restart."""
+    """Which exits of a child lead to a restart."""
 
     PERMANENT = "permanent"
-    """Every one."""
+    """All exits."""
     TRANSIENT = "transient"
-    """All but the orderly ones: `normal`, `shutdown`, `Shutdown(detail)`."""
+    """All except `normal`, `shutdown` and `Shutdown(detail)`."""
     TEMPORARY = "temporary"
-    """None; the specification is forgotten with the child."""
+    """No exits. The supervisor drops the specification when the child ends."""
 
 
 class ChildType(enum.Enum):
@@ -38,16 +38,16 @@ class ChildType(enum.Enum):
 
 
 BRUTAL_KILL: Final = "brutal_kill"
-"""`shutdown` of a child that is killed at once."""
+"""Value of `shutdown`: kill the child at once."""
 INFINITY: Final = math.inf
-"""`shutdown` of a child that gets all the time it wants."""
+"""Value of `shutdown`: wait for the child without a limit."""
 
 StartFunction: TypeAlias = Callable[..., Coroutine[Any, Any, Ref]]
 ShutdownTime: TypeAlias = float | Literal["brutal_kill"]
 
 
 class SpecError(PortableException, ValueError):
-    """A specification is refused: names the field, its value and what is allowed."""
+    """A specification is invalid. The text names the field, its value and what is allowed."""
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
         shown = attempt(repr, value, default=type(value).__name__)
@@ -59,14 +59,14 @@ class SpecError(PortableException, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DuplicateId:
-    """Why a supervisor did not start: two children have one id."""
+    """Why a supervisor did not start: two children have the same id."""
 
     id: ChildId
 
 
 @dataclass(frozen=True, slots=True)
 class BadCombination:
-    """Why a supervisor or a child was refused: `field` may not be `value` where `other_field` is `other_value`."""
+    """Why a supervisor or a child was refused: `field` cannot be `value` if `other_field` is `other_value`."""
 
     field: str
     value: object
@@ -76,7 +76,7 @@ class BadCombination:
 
 @dataclass(frozen=True, slots=True)
 class BadSpecs:
-    """Why a supervisor did not start: the specifications of its children are refused."""
+    """Why a supervisor did not start: the specifications of its children are invalid."""
 
     reason: DuplicateId | BadCombination
 
@@ -99,10 +99,10 @@ class Limit:
 @shown()
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long to wait before each restart, in seconds: `first`, then `factor` times longer, `maximum` at most.
+    """The wait before each restart, in seconds: `first`, then `factor` times longer each time, at most `maximum`.
 
-    Up to the share `jitter` of it is left out by chance, so that many do not come back at once. A child that lived
-    longer than `maximum` begins with `first` again.
+    A random share of up to `jitter` is subtracted, so that many children do not restart at once. Once a child has lived
+    longer than `maximum`, its next wait is `first` again.
     """
 
     first: float = 0.1
@@ -121,16 +121,16 @@ class Backoff:
 
 @runtime_checkable
 class Resource(Protocol):
-    """What outlives the processes that use it and ends with their application: the sockets of a server, for example.
+    """An object that outlives the processes that use it and is closed with their application, such as a `Sockets`.
 
-    Both are plain functions, and may be called more than once.
+    Both methods are plain functions, and may be called more than once.
     """
 
     def prepare_stop(self) -> object:
-        """Get ready for an orderly stop. Called before the tree stops."""
+        """Prepare for an orderly stop. Called before the tree stops."""
 
     def close(self) -> object:
-        """Release everything. Called when no process of the tree is left, however the application ended."""
+        """Release everything. Called when no process of the tree is left, whatever ended the application."""
 
 
 @shown("id", "shutdown", "name", "label", "budget", "backoff")
@@ -139,22 +139,23 @@ class ChildSpec:
     """How to start one child, and what to do when it ends.
 
     Attributes:
-        id: tells it from its siblings
-        start: the class of its process, or a coroutine function that starts it with `start_link` and returns its
-            reference; `args` and `kwargs` go to `init` or to the function
-        restart: which exits are followed by a restart
-        shutdown: seconds it has to end when it is asked to, `INFINITY` or `BRUTAL_KILL`; 5 s by default, `INFINITY`
-            for a supervisor
+        id: unique among its siblings
+        start: the class of its process, or a coroutine function that starts the process with `start_link` and returns
+            its reference
+        args, kwargs: arguments of `init` or of the function
+        restart: which exits lead to a restart
+        shutdown: seconds the child gets to stop, `INFINITY` or `BRUTAL_KILL`. The default is 5 s, and `INFINITY` for a
+            supervisor
         type: worker or supervisor; `child` reads it from the class
-        significant: its own end may end the supervisor, see `AutoShutdown`
-        name: registered before its `init` runs; not together with a start function, which may name the process itself
-        label: what people call it; its name or id by default; not together with a start function either
-        budget: beyond OTP: its own restarts within a time. One that exceeds it is given up, and its restarts do not
-            count for the supervisor
-        backoff: beyond OTP: how long to wait before a restart; its siblings of a group run on meanwhile
-        given_up: beyond OTP: called with the last reason and `args` when the child is given up
-        resources: beyond OTP: what an `Application` closes after its tree, beside the resources of the specifications
-            in `args` and `kwargs`. It does not know those of children that a process specifies itself
+        significant: whether the child's own end may end the supervisor, see `AutoShutdown`
+        name: registered before `init` runs. Not allowed with a start function, which can name the process itself
+        label: a readable name for logs and the console; by default the name or id. Not allowed with a start function
+        budget: beyond OTP: limit of the child's own restarts. The supervisor gives up a child that exceeds it. Such
+            restarts do not count for the supervisor
+        backoff: beyond OTP: the wait before a restart; its siblings of the group keep running meanwhile
+        given_up: beyond OTP: called with the last exit reason and `args` when the child is given up
+        resources: beyond OTP: objects that an `Application` closes after its tree, as it does those of specifications
+            in `args` and `kwargs`. It cannot know resources in specifications that a process makes itself
     """
 
     id: ChildId
@@ -179,10 +180,10 @@ class ChildSpec:
             if not is_allowed:
                 raise SpecError(name, getattr(self, name), allowed)
         check_arguments(self.args, self.kwargs)
-        object.__setattr__(self, "kwargs", dict(self.kwargs))  # what becomes of the client's own is not checked
+        object.__setattr__(self, "kwargs", dict(self.kwargs))  # the caller may change its own
 
     def _checks(self) -> Iterator[tuple[str, bool, str]]:
-        """The fields, whether their values are allowed, and what is."""
+        """Yield each field, whether its value is allowed, and which values are."""
         is_function = inspect.iscoroutinefunction(self.start)
         is_class = isinstance(self.start, type) and issubclass(self.start, Process)
         text = "None beside a start function" if is_function else "a string or None"
@@ -203,7 +204,7 @@ class ChildSpec:
 
 
 def _is_number(value: object) -> bool:
-    """Tell whether `value` is a number that a clock can take: an integer may be too large for that."""
+    """Whether `value` is a number that fits a float, as the clock needs; an integer can be too large."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and attempt(float, value, default=None) is not None
 
@@ -221,7 +222,7 @@ def _is_resource(value: object) -> bool:
 
 
 def resources_of(spec: ChildSpec) -> tuple[Resource, ...]:
-    """The resources of a specification and of those among its arguments, each once, in start order."""
+    """Return the resources of a specification and of those in its arguments, each once, in start order."""
     return tuple({id(each): each for each in _all_resources(spec)}.values())
 
 
@@ -234,10 +235,10 @@ def _all_resources(spec: ChildSpec) -> Iterator[Resource]:
 
 
 def check_arguments(args: object, kwargs: object) -> None:
-    """Check that a function can be called with `args` and `kwargs`.
+    """Check that `args` is a tuple and `kwargs` a mapping with string keys.
 
     Raises:
-        SpecError: if they are something else than a tuple and a mapping of names.
+        SpecError: if not.
     """
     if not isinstance(args, tuple):
         raise SpecError("args", args, "a tuple")
@@ -246,10 +247,10 @@ def check_arguments(args: object, kwargs: object) -> None:
 
 
 def check_spec(spec: object) -> None:
-    """Check that `spec` is a specification; its fields have checked themselves.
+    """Check that `spec` is a `ChildSpec`, which has checked its own fields.
 
     Raises:
-        SpecError: if it is something else.
+        SpecError: if not.
     """
     if not isinstance(spec, ChildSpec):
         raise SpecError("child", spec, "a ChildSpec")
@@ -259,14 +260,14 @@ def child(start: type[Process] | StartFunction, /, *args: Any, id: ChildId = Non
     """Specify a child: `child(Server, 1, 2, id="server", restart=Restart.TRANSIENT)`.
 
     Args:
-        start: the class of its process, or a coroutine function that starts it
-        args: what its `init` or the function gets
-        id: the name of the class or function by default, of a `functools.partial` that of its function
-        options: the other fields of `ChildSpec`; keywords of `init` are its `kwargs`; `type` is that of the class by
-            default (its `child_type`), or else a worker
+        start: the class of its process, or a coroutine function that starts the process
+        args: positional arguments of `init` or of the function
+        id: by default the name of the class or function; for a `functools.partial`, that of its function
+        options: the other fields of `ChildSpec`. Keyword arguments of `init` go into `kwargs`. `type` is by default the
+            `child_type` of the class, or else a worker
 
     Raises:
-        SpecError: if a field has a value that is not allowed, or the function has no name and there is no `id`.
+        SpecError: if a field has an invalid value, or there is no `id` and the function has no name.
     """
     named = start.func if isinstance(start, functools.partial) else start
     id = getattr(named, "__name__", None) if id is None else id

@@ -1,4 +1,4 @@
-"""Supervisor. Any number of children of one kind, started on demand (OTP supervisor: simple_one_for_one)."""
+"""Supervisor. Starts any number of children of one kind on demand (OTP supervisor: simple_one_for_one)."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from supervision.requests import (
 from supervision.strategy import AutoShutdown
 
 MAX_CHILDREN: Final = "max_children"
-"""The supervisor has as many children as it may."""
+"""The supervisor has the maximum number of children."""
 
 
 @shown("max_children")
 class DynamicSupervisor(BaseSupervisor):
-    """A supervisor whose children are all made from one template, with arguments of their own.
+    """A supervisor that starts all children from one template, each with further arguments.
 
     Args (of `init`):
-        template: its `args` and `kwargs` come before those of `start_dynamic_child`; its `id` means nothing
-        intensity, period: at most `intensity` restarts of all children within `period` seconds, or it ends itself
-        auto_shutdown: whether the end of significant children ends it
-        max_children: how many there may be at a time
+        template: its `args` and `kwargs` come before those of `start_dynamic_child`; its `id` is ignored
+        intensity, period: more than `intensity` restarts of all children within `period` seconds end the supervisor
+        auto_shutdown: whether the end of significant children ends the supervisor
+        max_children: limit of children at a time; None for no limit
     """
 
     def init(
@@ -104,13 +104,13 @@ class DynamicSupervisor(BaseSupervisor):
 
 
 async def start_dynamic_child(supervisor: Target, /, *args: Any, **kwargs: Any) -> Ref | None:
-    """Start a child from the template with further arguments. Returns None if it declined to start.
+    """Start a child from the template with further arguments. Returns None if the child declined to start.
 
-    All keywords are for the child.
+    All keyword arguments go to the child.
 
     Raises:
-        ChildError: `MAX_CHILDREN`, or what the start failed with. `UNKNOWN_REQUEST` if the supervisor is no dynamic
-            one.
+        ChildError: `MAX_CHILDREN`, or the reason of a failed start. `UNKNOWN_REQUEST` if the supervisor is not a
+            dynamic one.
     """
     started: Ref | None = await ask(supervisor, StartDynamicChild(args, kwargs))
     return started

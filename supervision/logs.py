@@ -1,4 +1,4 @@
-"""The log of a program: structured events on stderr, from a level on that can be changed while it runs."""
+"""No process. Configures structured logging to stderr, with a level that can change at run time."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 class LogLevel:
-    """Drops the events below a level. A processor, because loggers that were used once keep their class."""
+    """Drops events below a level. It is a processor because a logger keeps its class after its first use."""
 
     def __init__(self, level: str) -> None:
         self.set(level)
 
     def set(self, level: str) -> None:
-        """Log from `level` on: debug, info, warning or error.
+        """Set the lowest level that is logged: debug, info, warning or error.
 
         Raises:
-            ValueError: for any other.
+            ValueError: for any other level.
         """
         if level not in LEVELS:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
         self._number = _NUMBERS[level]
 
     def __call__(self, _logger: Any, method: str, event: Any) -> Any:
-        """Pass an event on, or drop it."""
+        """Return the event, or drop it (structlog's processor protocol)."""
         if _NUMBERS.get(method, logging.ERROR) < self._number:
             raise structlog.DropEvent
         return event
@@ -41,16 +41,17 @@ _NUMBERS = {level: logging.getLevelNamesMapping()[level.upper()] for level in LE
 
 
 def configure_logging(level: str = "info", format: Literal["console", "json"] = "console") -> LogLevel:
-    """Log to stderr: the framework's events and those of every logger of structlog.
+    """Log to stderr: the events of the framework and of all structlog loggers.
 
-    No variables are shown. A stderr that is full, slow or closed blocks and ends nothing; see `docs/operations.md`.
+    Tracebacks show no variables. A full, slow or closed stderr neither blocks nor ends the program; see
+    `docs/operations.md`.
 
     Args:
-        level: debug, info, warning or error
-        format: lines for people, or one JSON object a line
+        level: lowest level that is logged: debug, info, warning or error
+        format: `console` for readable lines, `json` for one JSON object per line
 
     Returns:
-        what changes the level.
+        an object that changes the level.
 
     Raises:
         ValueError: for another level or format.

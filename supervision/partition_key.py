@@ -1,4 +1,4 @@
-"""Pure. Which partition a key belongs to."""
+"""Pure. Maps keys to partitions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from actors import Ref
 
 
 def partition_of(key: Hashable, partitions: int) -> int:
-    """The partition of `key`, from 0: the same for equal keys, and in every Python process, unlike `hash`.
+    """Return the partition of `key`, from 0. Equal keys have the same partition in every Python process, unlike `hash`.
 
-    A key is a number, a string, bytes, None, a date, a time, a UUID, a reference, a member of an enumeration, or a
-    tuple, a frozenset or a frozen dataclass of keys. A reference counts by its `id`, which is unique in its scheduler.
+    A key is a number, a string, bytes, None, a date, a time, a UUID, a reference, an enum member, or a tuple, frozenset
+    or frozen dataclass of keys. A reference is represented by its `id`, which is unique in its scheduler.
 
     Raises:
-        TypeError: if it is anything else: only its class knows what equal ones have in common.
+        TypeError: for any other key: only its class knows when two of them are equal.
     """
     if isinstance(key, Ref):
         return key.id % partitions
@@ -33,16 +33,16 @@ def partition_of(key: Hashable, partitions: int) -> int:
 
 
 def _number(key: Any) -> int:
-    """A number that equal numbers have in common: of an integer below 2**61, that integer.
+    """Return a number that is the same for equal numbers; for an integer below 2**61, the integer itself.
 
-    Python defines `hash` of numbers by their value and nothing else, and keeps -1 for errors. ("Hashing of numeric
-    types" in the library reference)
+    The `hash` of a number depends only on its value. Python reserves -1 for errors. ("Hashing of numeric types" in the
+    library reference)
     """
     return -1 if key == -1 else hash(key)
 
 
 def _text(key: Any) -> str:
-    """A text that equal keys have in common. Nothing in it differs between Python processes."""
+    """Return a text that is the same for equal keys, and in every Python process."""
     if isinstance(key, Number):
         return "nan" if key != key else str(_number(key))  # the `hash` of NaN is by identity
     equality: Any = type(key).__eq__
@@ -55,20 +55,20 @@ def _text(key: Any) -> str:
         fields = [getattr(key, field.name) for field in dataclasses.fields(key) if field.compare]
         return f"{type(key).__qualname__}{_joined(map(_text, fields))}"
     raise TypeError(
-        f"a key of type {type(key).__qualname__} has no partition: give what tells it from others, "
-        "as a number, a string, or a tuple of them"
+        f"a key of type {type(key).__qualname__} has no partition: use a number, a string or a tuple of them "
+        "that identifies it"
     )
 
 
 def _is_plain_dataclass(kind: Any) -> bool:
-    """Tell whether objects are frozen and equal if their fields are: `__eq__` is the one that `dataclass` made."""
+    """Whether `kind` is a frozen dataclass that compares by its fields, with the `__eq__` that `dataclass` made."""
     parameters = getattr(kind, "__dataclass_params__", None)
     code = getattr(kind.__eq__, "__code__", None)
     return parameters is not None and parameters.frozen and code is not None and code.co_filename == "<string>"
 
 
 def _moment(key: datetime | time) -> str:
-    """Aware ones are equal if they are the same moment, whatever the zone and the fold. (PEP 495)"""
+    """Return the text of a date or time. Aware ones are equal if they are the same moment in any zone (PEP 495)."""
     offset = key.replace(fold=0).utcoffset()
     local = key if isinstance(key, datetime) else datetime.combine(date.min, key)
     elapsed = local.replace(tzinfo=None) - datetime.min
@@ -92,4 +92,4 @@ _TEXTS: Final[dict[type, Callable[[Any], str]]] = {
     tuple: lambda key: _joined(map(_text, key)),
     frozenset: lambda key: _joined(sorted(map(_text, key))),
 }
-"""How to write the keys of a type and of its subclasses, unless these compare in a way of their own."""
+"""The text of keys by type. It holds for subclasses as well, unless they define their own `__eq__`."""

@@ -1,4 +1,4 @@
-"""Supervisor. Several equal children side by side, each for its share of the keys (Elixir's PartitionSupervisor)."""
+"""Supervisor. Runs several equal children, each for its share of the keys (Elixir's PartitionSupervisor)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from supervision.supervisor import Supervisor
 class Partition:
     """A target for `call`, `cast` and `send`: the child for `key` of the partition supervisor `name`.
 
-    `Partition("counters", key="a")`. With the number of partitions, as in `Partition("counters", 4, "a")`, it needs no
-    look at the supervisor.
+    For example, `Partition("counters", key="a")`. If the number of partitions is given, as in
+    `Partition("counters", 4, "a")`, a lookup does not ask the supervisor for it.
 
     Raises:
-        SpecError: if a value is not allowed.
+        SpecError: if a value is invalid.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Partition:
             raise SpecError("key", self.key, "given, as in Partition(name, key=key)")
 
     def whereis(self) -> Ref | None:
-        """The process that serves the key now.
+        """Return the process that serves the key now, or None.
 
         Raises:
             TypeError: if the key has no partition, see `partition_of`.
@@ -47,7 +47,7 @@ class Partition:
 
 
 class PartitionSupervisor(Supervisor):
-    """A supervisor that tells how many partitions it has."""
+    """A supervisor that knows its number of partitions."""
 
     async def init(self, children: Iterable[ChildSpec] = (), **options: Any) -> Stop | None:
         children = list(children)
@@ -56,7 +56,7 @@ class PartitionSupervisor(Supervisor):
 
 
 def _count_partitions(supervisor: Ref | None) -> int:
-    """How many partitions there are; 0 if `supervisor` is gone or has none."""
+    """Return the number of partitions; 0 if `supervisor` is gone or not a partition supervisor."""
     actor = None if supervisor is None else actor_of(supervisor, PartitionSupervisor)
     return 0 if actor is None else actor.partitions
 
@@ -70,14 +70,14 @@ def partition_supervisor(name: str, template: ChildSpec, partitions: int, **opti
     """Specify a supervisor of `partitions` children made from `template`, named `name.0`, `name.1`, ...
 
     Args:
-        name: of the supervisor, and the beginning of its children's names; reach them with `Partition`
-        template: starts a class; its `id` and `name` mean nothing; the number of its partition is the last of each
-            child's `args`
-        partitions: how many
+        name: of the supervisor, and prefix of its children's names; reach them with `Partition`
+        template: must start a class. Its `id` and `name` are ignored. The number of the partition is appended to the
+            `args` of each child
+        partitions: number of children
         options: `intensity` and `period` of the supervisor
 
     Raises:
-        SpecError: if a value is not allowed.
+        SpecError: if a value is invalid.
     """
     check_spec(template)
     if not isinstance(name, str):

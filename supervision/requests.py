@@ -1,4 +1,4 @@
-"""What a supervisor may be asked: functions for everybody, and the requests and answers they exchange with it."""
+"""No process. The client functions of supervisors, and the messages they exchange with a supervisor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RUNNING: Final = "running"
 DYNAMIC: Final = "dynamic"
 """The request is not for a `DynamicSupervisor` (OTP's `simple_one_for_one`)."""
 BAD_ID: Final = "bad_id"
-"""The id of the new child could not be compared with those of the others."""
+"""The id of the new child could not be compared with the ids of its siblings."""
 UNKNOWN_REQUEST: Final = "unknown_request"
 """The request is not for this kind of supervisor."""
 
@@ -26,7 +26,7 @@ UNKNOWN_REQUEST: Final = "unknown_request"
 @shown("id")
 @dataclass(frozen=True, slots=True)
 class FailedToStart:
-    """Why a supervisor did not start: a child did not."""
+    """Why a supervisor did not start: a child failed to start."""
 
     id: ChildId
     reason: ExitReason
@@ -35,8 +35,8 @@ class FailedToStart:
 class ChildError(PortableException):
     """A request about a child was refused.
 
-    `reason` is `NOT_FOUND`, `RUNNING`, `RESTARTING`, `ALREADY_PRESENT`, `BAD_ID`, `DYNAMIC`,
-    `UNKNOWN_REQUEST`, `AlreadyStarted(ref)`, `BadCombination`, or what the child's start failed with.
+    `reason` is `NOT_FOUND`, `RUNNING`, `RESTARTING`, `ALREADY_PRESENT`, `BAD_ID`, `DYNAMIC`, `MAX_CHILDREN`,
+    `UNKNOWN_REQUEST`, `AlreadyStarted(ref)`, `BadCombination`, or the reason of a failed start.
     """
 
     def __init__(self, reason: Any) -> None:
@@ -47,7 +47,7 @@ class ChildError(PortableException):
 @shown("id")
 @dataclass(frozen=True, slots=True)
 class ChildInfo:
-    """One row of `which_children`; `ref` is None for a child that is not running, or `RESTARTING`."""
+    """One row of `which_children`. `ref` is the process, None if the child is down, or `RESTARTING`."""
 
     id: ChildId
     ref: Ref | Literal["restarting"] | None
@@ -57,7 +57,7 @@ class ChildInfo:
 @shown()
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What `count_children` tells. `active` leaves out those that are not running."""
+    """The result of `count_children`. `active` counts only running children."""
 
     specs: int
     active: int
@@ -66,42 +66,43 @@ class Counts:
 
 
 async def start_child(supervisor: Target, spec: ChildSpec) -> Ref | None:
-    """Add a child after the others and start it. Returns None if it declined to start.
+    """Add a child after the others and start it. Returns None if the child declined to start.
 
     Raises:
-        ChildError: `AlreadyStarted(ref)` or `ALREADY_PRESENT` for an id that is known, or what the start failed with;
-            then nothing is kept. `DYNAMIC` if the supervisor starts its children from a template.
-        SpecError: if `spec` is no specification; nothing is sent.
+        ChildError: `AlreadyStarted(ref)` or `ALREADY_PRESENT` for a known id, or the reason of a failed start, after
+            which the specification is dropped. `DYNAMIC` if the supervisor starts its children from a template.
+        SpecError: if `spec` is not a `ChildSpec`; nothing is sent.
     """
     started: Ref | None = await ask(supervisor, StartChild(spec))
     return started
 
 
 async def terminate_child(supervisor: Target, child: ChildId | Ref) -> None:
-    """Stop a child and do not restart it; its siblings stay as they are. Fine if it is not running.
+    """Stop a child without a restart; its siblings are not affected. Does nothing if the child is not running.
 
     Args:
-        supervisor: a static one knows its children by id, a dynamic one by reference
-        child: a temporary one is forgotten
+        supervisor: a static or dynamic one
+        child: its id under a static supervisor, its reference under a dynamic one. The specification of a temporary
+            child is dropped
 
     Raises:
-        ChildError: `NOT_FOUND`; `DYNAMIC` for an id where a reference is wanted.
+        ChildError: `NOT_FOUND`; `DYNAMIC` for an id where a reference is needed.
     """
     await ask(supervisor, TerminateChild(child))
 
 
 async def restart_child(supervisor: Target, id: ChildId) -> Ref | None:
-    """Start a child again that is not running. A failure is not tried again.
+    """Start a child that is not running. If the start fails, it is not tried again.
 
     Raises:
-        ChildError: `NOT_FOUND`, `RUNNING`, `RESTARTING`, `DYNAMIC`, or what the start failed with.
+        ChildError: `NOT_FOUND`, `RUNNING`, `RESTARTING`, `DYNAMIC`, or the reason of a failed start.
     """
     started: Ref | None = await ask(supervisor, RestartChild(id))
     return started
 
 
 async def delete_child(supervisor: Target, id: ChildId) -> None:
-    """Forget a child that is not running.
+    """Delete the specification of a child that is not running.
 
     Raises:
         ChildError: `NOT_FOUND`, `RUNNING`, `RESTARTING` or `DYNAMIC`.
@@ -110,7 +111,7 @@ async def delete_child(supervisor: Target, id: ChildId) -> None:
 
 
 async def get_childspec(supervisor: Target, id: ChildId) -> ChildSpec:
-    """The specification of a child.
+    """Return the specification of a child.
 
     Raises:
         ChildError: `NOT_FOUND`.
@@ -120,30 +121,30 @@ async def get_childspec(supervisor: Target, id: ChildId) -> ChildSpec:
 
 
 async def which_children(supervisor: Target) -> list[ChildInfo]:
-    """The children of a supervisor, the last started first."""
+    """Return the children of a supervisor. A static one lists the last started first."""
     children: list[ChildInfo] = await ask(supervisor, WhichChildren())
     return children
 
 
 async def count_children(supervisor: Target) -> Counts:
-    """How many children a supervisor has."""
+    """Count the children of a supervisor."""
     counts: Counts = await ask(supervisor, CountChildren())
     return counts
 
 
 async def ask(supervisor: Target, request: Any) -> Any:
-    """A supervisor may take as long as its slowest child: without a timeout, as in OTP."""
+    """Send a request, without a timeout as in OTP: a supervisor may take as long as its slowest child."""
     answer = await call(supervisor, request, timeout=None)
     if isinstance(answer, Refused):
         raise ChildError(answer.reason)
     return answer
 
 
-# Requests, and the answer that makes the client raise.
+# The messages.
 
 
 class Request:
-    """What a supervisor may be asked. A request checks itself when it is made, so that a bad one is never sent."""
+    """A request to a supervisor. It checks itself when it is made, so an invalid one is never sent."""
 
     __slots__ = ()
 
@@ -201,6 +202,6 @@ class CountChildren(Request):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The answer that makes the client raise `ChildError`."""
+    """The reply that makes the client function raise `ChildError`."""
 
     reason: Any

@@ -1,7 +1,7 @@
-"""Files that only their owner may touch: read, written and appended to, or refused with what to do about it.
+"""No process. Files that only their owner may access.
 
-A file that others could have written, that belongs to another user, or that is no regular file, is refused. One that
-others could only read is closed to them.
+A file is refused, with advice, if others can write it, if it belongs to another user, or if it is not a regular file.
+`tighten` removes the access of others from a file that they can only read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_SIZE = 1024 * 1024
-"""Bytes of a file that is read."""
+"""Maximum size in bytes of a file that is read."""
 
 _OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe without a reader would block the whole process
 _WRITABLE = 0o022
@@ -22,7 +22,7 @@ _READABLE = 0o077
 
 
 class UnsafeFile(OSError):
-    """A file cannot be trusted; the text names it and says what to do."""
+    """A file cannot be trusted. The text names it and says what to do."""
 
     def __init__(self, path: Path, text: str) -> None:
         super().__init__(errno.EPERM, f"{path} {text}", str(path))
@@ -36,10 +36,10 @@ class UnsafeFile(OSError):
 
 
 def check(status: os.stat_result, path: Path) -> None:
-    """Refuse what others could have put there.
+    """Check that no other user can have written a file, folder or socket.
 
     Raises:
-        UnsafeFile: if it is.
+        UnsafeFile: if another user can have.
     """
     mode, is_folder = status.st_mode, stat.S_ISDIR(status.st_mode)
     if stat.S_ISLNK(mode):
@@ -55,11 +55,11 @@ def check(status: os.stat_result, path: Path) -> None:
 
 
 def tighten(path: Path) -> bool:
-    """Close a file or a folder to all but its owner; tell whether it was open.
+    """Remove the access of others to a file or folder. Returns whether they had any.
 
     Raises:
-        UnsafeFile: if others could have written it, or it is not ours.
-        OSError: if it is not there, or cannot be changed.
+        UnsafeFile: if others can have written it, or it belongs to another user.
+        OSError: if it does not exist or cannot be changed.
     """
     status = path.lstat()
     check(status, path)
@@ -70,10 +70,10 @@ def tighten(path: Path) -> bool:
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open a file, made with mode 0600 if the flags say so; returns its descriptor.
+    """Open a file and return its descriptor. With `O_CREAT` in `flags`, a new file gets mode 0600.
 
     Raises:
-        UnsafeFile: if it is not safe.
+        UnsafeFile: if the file cannot be trusted.
         OSError: if it cannot be opened.
     """
     try:
@@ -99,7 +99,7 @@ def read_private(path: Path) -> bytes:
     """Read a file.
 
     Raises:
-        UnsafeFile: if it is not safe, or longer than `MAX_SIZE`.
+        UnsafeFile: if the file cannot be trusted, or is longer than `MAX_SIZE`.
         OSError: if it cannot be read.
     """
     with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
@@ -110,7 +110,7 @@ def read_private(path: Path) -> bytes:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file with mode 0600, in place of one of this name: a reader finds the old one or the new one.
+    """Write a file with mode 0600, atomically: a reader finds the old file or the new one.
 
     Raises:
         OSError: if it cannot be written.

@@ -1,4 +1,4 @@
-"""Signals, passed to an event loop and given back."""
+"""No process. Delivers signals to an event loop, and restores the previous handlers."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ from types import FrameType, TracebackType
 from typing import Any, Final
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-"""They ask for the end of the program."""
+"""The signals that end the program."""
 
 
 class Signals:
-    """While the block runs, have `tell(signal)` called on the running loop; afterwards the earlier handlers are back.
+    """Call `callback(signal)` on the running loop while the block runs; restore the previous handlers afterwards.
 
-    It uses `signal.signal` alone, which works on every system and every loop. Handlers that the program gave to
-    `loop.add_signal_handler` stay and are called as well, and so are those of other `Signals` that are open.
+    It only uses `signal.signal`, which works on every system and event loop. Handlers that the program passed to
+    `loop.add_signal_handler`, and those of other open `Signals`, are called as well.
 
     Args:
-        tell: called with each signal
+        callback: called with each signal
         numbers: the signals
 
     Raises:
-        RuntimeError: off the main thread, where Python delivers no signals.
+        RuntimeError: outside the main thread, where Python delivers no signals.
     """
 
-    def __init__(self, tell: Callable[[signal.Signals], object], numbers: Sequence[signal.Signals] = SIGNALS) -> None:
+    def __init__(
+        self, callback: Callable[[signal.Signals], object], numbers: Sequence[signal.Signals] = SIGNALS
+    ) -> None:
         if threading.current_thread() is not threading.main_thread():
-            raise RuntimeError("signals reach the main thread only: on this one, use `wait` and `stop`")
-        self._tell = tell
+            raise RuntimeError("Python delivers signals to the main thread only: on this thread, use `wait` and `stop`")
+        self._callback = callback
         self._numbers = numbers
         self._loop = asyncio.get_running_loop()
         self._is_open = True
@@ -44,13 +46,13 @@ class Signals:
         self._is_open = False
         for number in self._numbers:
             handler: Any = signal.getsignal(number)
-            while isinstance(handler, Signals) and not handler._is_open:  # they may end in another order
+            while isinstance(handler, Signals) and not handler._is_open:  # the blocks may end in any order
                 handler = handler._earlier[number]
             signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: it was not set in Python
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if self._is_open:
-            self._loop.call_soon_threadsafe(self._tell, signal.Signals(number))
+            self._loop.call_soon_threadsafe(self._callback, signal.Signals(number))
         earlier = self._earlier[number]
         if isinstance(earlier, Signals):
             earlier(number, frame)

@@ -1,4 +1,4 @@
-"""Pure. Who is restarted with whom, how often, and what ends a supervisor (OTP supervisor)."""
+"""Pure. The rules of a supervisor: restart groups, limits, back-off and automatic shutdown (OTP supervisor)."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from supervision.child_spec import Backoff, BadCombination, ChildSpec, Duplicate
 T = TypeVar("T")
 
 GAVE_UP: Final = Shutdown("reached_max_restart_intensity")
-"""The reason of a supervisor whose children failed too often: to its own parent an orderly end, as in OTP, but the
-program has failed."""
+"""The exit reason of a supervisor whose children failed too often. To its parent this is an orderly end, as in OTP; but
+for an application it is a failure."""
 
 
 class Strategy(enum.Enum):
-    """Who is restarted when a child fails."""
+    """Which children restart when one fails."""
 
     ONE_FOR_ONE = "one_for_one"
-    """The child alone."""
+    """Only that child."""
     ONE_FOR_ALL = "one_for_all"
     """All children."""
     REST_FOR_ONE = "rest_for_one"
-    """The child and those started after it."""
+    """That child and those started after it."""
 
 
 class RestartWindow:
-    """The restarts within the last `limit.period` seconds. Adding one takes the same time however many there are."""
+    """The restarts within the last `limit.period` seconds. Adding one takes constant time on average."""
 
     __slots__ = ("_times", "limit")
 
@@ -42,7 +42,7 @@ class RestartWindow:
         return len(self._times)
 
     def add(self, now: float) -> bool:
-        """Add a restart at `now`, in seconds that never go back; tell whether the limit is kept."""
+        """Add a restart at `now`, in seconds of a clock that never goes back. Returns whether the limit is kept."""
         times = self._times
         times.append(now)
         while now - times[0] > self.limit.period:
@@ -51,7 +51,7 @@ class RestartWindow:
 
 
 class AutoShutdown(enum.Enum):
-    """Whether a supervisor ends, with `shutdown`, when significant children have ended by themselves."""
+    """Whether a supervisor ends with `shutdown` when its significant children end by themselves."""
 
     NEVER = "never"
     ANY_SIGNIFICANT = "any_significant"
@@ -59,7 +59,7 @@ class AutoShutdown(enum.Enum):
 
 
 def group(strategy: Strategy, children: Iterable[T], failed: T) -> list[T]:
-    """The children that a restart of `failed` stops and starts again, in start order."""
+    """Return the children that restart with `failed`, in start order."""
     match strategy:
         case Strategy.ONE_FOR_ONE:
             return [failed]
@@ -70,7 +70,7 @@ def group(strategy: Strategy, children: Iterable[T], failed: T) -> list[T]:
 
 
 def is_restarted(restart: Restart, reason: ExitReason) -> bool:
-    """Tell whether a child that ended with `reason` is to be started again."""
+    """Whether a child that ended with `reason` is restarted."""
     match restart:
         case Restart.PERMANENT:
             return True
@@ -81,12 +81,12 @@ def is_restarted(restart: Restart, reason: ExitReason) -> bool:
 
 
 def restart_delay(backoff: Backoff, attempt: int, chance: float) -> float:
-    """Seconds to wait before a restart.
+    """Return the wait before a restart, in seconds.
 
     Args:
-        backoff: how to wait
-        attempt: how many restarts there were before, without a long life between them
-        chance: drawn from [0, 1)
+        backoff: the parameters
+        attempt: number of restarts since the child last lived longer than `backoff.maximum`
+        chance: random number from [0, 1)
     """
     try:
         delay = min(backoff.maximum, backoff.first * backoff.factor**attempt)
@@ -96,12 +96,12 @@ def restart_delay(backoff: Backoff, attempt: int, chance: float) -> float:
 
 
 def ends_supervisor(policy: AutoShutdown, ended: bool, others: bool) -> bool:
-    """Tell whether the own end of a child ends its supervisor.
+    """Whether a supervisor ends because a child has ended by itself.
 
     Args:
         policy: of the supervisor
-        ended: whether the child that ended is significant
-        others: whether another significant child is alive
+        ended: whether that child is significant
+        others: whether another significant child is active
     """
     match policy:
         case AutoShutdown.NEVER:
@@ -113,7 +113,7 @@ def ends_supervisor(policy: AutoShutdown, ended: bool, others: bool) -> bool:
 
 
 def refuse_child(spec: ChildSpec, policy: AutoShutdown) -> BadCombination | None:
-    """Why `spec` cannot be a child under `policy`, or None."""
+    """Return why `spec` cannot be a child under `policy`, or None."""
     if not spec.significant:
         return None
     if policy is AutoShutdown.NEVER:
@@ -124,7 +124,7 @@ def refuse_child(spec: ChildSpec, policy: AutoShutdown) -> BadCombination | None
 
 
 def refuse_children(specs: Iterable[ChildSpec], policy: AutoShutdown) -> DuplicateId | BadCombination | None:
-    """Why `specs` cannot be the children of one supervisor, or None."""
+    """Return why `specs` cannot be the children of one supervisor, or None."""
     ids = set()
     for spec in specs:
         if spec.id in ids:

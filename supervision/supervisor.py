@@ -40,18 +40,19 @@ from supervision.strategy import AutoShutdown, Strategy
 
 
 class Supervisor(BaseSupervisor):
-    """A supervisor of children that are known beforehand.
+    """A supervisor with a list of children (OTP supervisor).
 
-    Start it with its children, or subclass it and give them in `init`:
+    Pass the children to `init`, or override `init` in a subclass:
 
         class Pipeline(Supervisor):
             async def init(self) -> Stop | None:  # type: ignore[override]  # it takes no children
                 return await super().init([child(Source), child(Sink)], strategy=Strategy.REST_FOR_ONE)
 
-    `init` takes the children in start order and, beside them:
-        strategy: who is restarted with whom
-        intensity, period: at most `intensity` restarts of all children within `period` seconds, or it ends itself
-        auto_shutdown: whether the end of significant children ends it
+    Args (of `init`):
+        children: in start order
+        strategy: which children restart together
+        intensity, period: more than `intensity` restarts of all children within `period` seconds end the supervisor
+        auto_shutdown: whether the end of significant children ends the supervisor
     """
 
     async def init(
@@ -95,7 +96,7 @@ class Supervisor(BaseSupervisor):
             case CountChildren():
                 return self._count()
             case TerminateChild(id) | RestartChild(id) | DeleteChild(id) | GetChildSpec(id):
-                # A client's id need not be hashable, and may refuse to be compared: then it is no child's.
+                # A client's id may be unhashable, or raise when it is compared: then there is no such child.
                 child = attempt(self._children.get, id, default=None)
                 return Refused(NOT_FOUND) if child is None else self._about(child, request)
         return super()._serve(request)
@@ -114,7 +115,7 @@ class Supervisor(BaseSupervisor):
             case RestartChild():
                 return self._start_on_request(child)
             case _:
-                self._retire(child, STOPPED)  # if it waits for another's restart, it does so no longer
+                self._retire(child, STOPPED)  # it may wait for the restart of a sibling
                 self._children.pop(child.spec.id, None)
                 return None
 
@@ -150,7 +151,7 @@ class Supervisor(BaseSupervisor):
         return [member for member in members if member.spec.restart is not Restart.TEMPORARY]
 
     async def _stop_in_order(self, children: Sequence[Child]) -> None:
-        """Stop `children` one at a time in reverse order; temporary ones are forgotten."""
+        """Stop `children` one at a time in reverse order, and drop the temporary ones."""
         for child in reversed(children):
             await self._stop_all([child])
             if child.spec.restart is Restart.TEMPORARY:
@@ -176,16 +177,16 @@ def supervisor(
     """Specify a supervisor: `supervisor("pipeline", [child(Source), child(Sink)], strategy=Strategy.REST_FOR_ONE)`.
 
     Args:
-        id: tells it from its siblings
+        id: unique among its siblings
         children: in start order
-        name: registered before its children start
-        strategy: which children are restarted together
-        intensity, period: at most `intensity` restarts of all children within `period` seconds, or it ends itself
-        auto_shutdown: whether the end of significant children ends it
-        options: the other fields of `ChildSpec`; its `label` is its name or id by default
+        name: registered before the children start
+        strategy: which children restart together
+        intensity, period: more than `intensity` restarts of all children within `period` seconds end the supervisor
+        auto_shutdown: whether the end of significant children ends the supervisor
+        options: the other fields of `ChildSpec`; `label` is by default the name or id
 
     Raises:
-        SpecError: if a field has a value that is not allowed.
+        SpecError: if a field has an invalid value.
     """
     limits = {"strategy": strategy, "intensity": intensity, "period": period, "auto_shutdown": auto_shutdown}
     options = {"type": ChildType.SUPERVISOR, "args": (list(children),), "kwargs": limits, **options}

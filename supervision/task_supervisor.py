@@ -1,4 +1,4 @@
-"""Supervisor. Of tasks: functions that run in processes of their own and may fail alone (Elixir's Task.Supervisor)."""
+"""Supervisor. Runs functions as tasks, each in a process that can fail alone (Elixir's Task.Supervisor)."""
 
 from __future__ import annotations
 
@@ -15,27 +15,33 @@ from supervision.dynamic_supervisor import DynamicSupervisor, start_dynamic_chil
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An item of a stream was processed."""
+    """The result for one item of a stream."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The task of an item ended with `reason`, or was killed because it took too long (`TIMEOUT`)."""
+    """The task of an item ended with `reason`; `TIMEOUT` if it took too long."""
 
     reason: ExitReason
 
 
 def task_supervisor(name: str, *, max_children: int | None = None, shutdown: float = 5.0) -> ChildSpec:
-    """Specify a supervisor of tasks, registered as `name`. A task that ends or fails is not restarted."""
+    """Specify a supervisor of tasks, registered as `name`. Tasks are never restarted.
+
+    Args:
+        name: id and registered name
+        max_children: limit of tasks at a time; None for no limit
+        shutdown: seconds that a task gets to stop
+    """
     template = child(TaskProcess, restart=Restart.TEMPORARY, shutdown=shutdown)
     options = {"max_children": max_children}
     return child(DynamicSupervisor, template, id=name, name=name, kwargs=options)
 
 
 async def async_nolink(supervisor: Target, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Task[Any]:
-    """Run a function under `supervisor`; its failure reaches only who asks for its result.
+    """Run a function as a task under `supervisor`. Its failure reaches only callers that await its result.
 
     Raises:
         ChildError: `MAX_CHILDREN`.
@@ -44,14 +50,15 @@ async def async_nolink(supervisor: Target, function: Callable[..., Any], /, *arg
 
 
 async def async_link(supervisor: Target, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Task[Any]:
-    """Run a function under `supervisor`, linked to the calling process too: they fail together.
+    """Run a function as a task under `supervisor`, linked to the calling process: they fail together.
 
     Raises:
         ChildError: `MAX_CHILDREN`.
+        RuntimeError: outside a process.
     """
     caller = self_ref()
     if caller is None:
-        raise RuntimeError("async_link is for callbacks of a process; other code uses async_nolink")
+        raise RuntimeError("async_link must be called in a process; elsewhere, use async_nolink")
     return await _start(supervisor, caller, function, args, kwargs)
 
 
@@ -65,7 +72,7 @@ async def _start(
 
 
 async def start_child_task(supervisor: Target, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
-    """Run a function under `supervisor` for its effects alone."""
+    """Run a function as a task under `supervisor`, for its side effects only."""
     await start_dynamic_child(supervisor, None, function, args, kwargs)
 
 
@@ -78,17 +85,20 @@ def stream(
     ordered: bool = True,
     timeout: float | None = 5.0,
 ) -> AsyncIterator[Done | Failed]:
-    """Run `function(item)` in a task for each item, and yield the outcomes as they are asked for.
+    """Run `function(item)` as a task for each item, and yield the outcomes on demand.
 
-    Tasks that run when the stream is left, or when the process that reads it ends, are ended too.
+    When the iterator is closed, or the process that reads it ends, the running tasks are stopped.
 
     Args:
         supervisor: of the tasks
         function: plain or coroutine function
-        items: taken one by one, as tasks are started
-        max_concurrency: tasks at a time
-        ordered: yield in the order of the items, else as they end
-        timeout: seconds each task has; then it is ended
+        items: read one by one, as tasks start
+        max_concurrency: limit of tasks at a time
+        ordered: yield in the order of the items; otherwise as tasks end
+        timeout: seconds that each task gets before it is stopped; None for no limit
+
+    Raises:
+        SpecError: if `max_concurrency` is not an integer of at least 1.
     """
     if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
         raise SpecError("max_concurrency", max_concurrency, "an integer of at least 1")

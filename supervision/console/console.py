@@ -118,7 +118,7 @@ class Console:
         front = door.front
         policy = Policy(
             max_connections=MAX_KNOWN,
-            max_strangers=MAX_STRANGERS,
+            max_unrecognized=MAX_STRANGERS,
             max_per_holder=MAX_PER_HOLDER,
             limits=LIMITS,
             tls=door.tls,

@@ -1,13 +1,12 @@
-"""A supervised HTTP and WebSocket server, whose sockets outlive its actors.
+"""A supervised HTTP and WebSocket server whose sockets outlive its actors.
 
-One process runs here for each connection, and one each as listener and drainer. `Sockets` and its wires are no
-processes: when a connection crashes, its next incarnation goes on with the same wire.
+The processes are one per connection, a listener and a drainer. `Sockets` and its wires are not processes: when a
+connection crashes, its next incarnation continues with the same wire.
 """
 
 from supervision.server.addresses import Proxies
-from supervision.server.admission import Refusal
 from supervision.server.base_path import BasePath, cookie_prefix, read_base_path
-from supervision.server.connection import Answer, Connection, Phase, Routes, WebSocket
+from supervision.server.connection import Answer, Connection, Routes, WebSocket
 from supervision.server.handler import Handler
 from supervision.server.listening import inherited, listen, listen_unix
 from supervision.server.origins import ANY_ORIGIN, SAME_HOST, Origins
@@ -26,10 +25,8 @@ __all__ = [
     "Handler",
     "HandshakeRefused",
     "Origins",
-    "Phase",
     "Policy",
     "Proxies",
-    "Refusal",
     "Routes",
     "Sockets",
     "WebSocket",

@@ -1,4 +1,4 @@
-"""Pure. The addresses of clients: what counts as one, and whom to believe about it."""
+"""Pure. The addresses of clients, trusted proxies, and the client network that limits count by."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 LOCAL = "local"
-"""The address of a peer on a unix socket."""
+"""The address of a peer on a Unix socket."""
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """The proxies in front of this server, whose word is taken for a client's address.
+    """The trusted proxies in front of this server; their X-Forwarded-* headers are believed.
 
     Attributes:
-        networks: where they are
-        local: peers on a unix socket are proxies too
+        networks: their addresses
+        local: peers on a Unix socket are trusted proxies, too
     """
 
     networks: tuple[_Network, ...] = ()
@@ -26,17 +26,17 @@ class Proxies:
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> Proxies:
-        """Read addresses and networks like `10.0.0.0/8`, and `unix`.
+        """Parse addresses, networks such as `10.0.0.0/8`, and `unix` for peers on a Unix socket.
 
         Raises:
-            ValueError: if one of them is none.
+            ValueError: if a text is invalid.
         """
         names = list(texts)
         networks = tuple(ipaddress.ip_network(name) for name in names if name != "unix")
         return cls(networks, "unix" in names)
 
     def __contains__(self, address: str) -> bool:
-        """Tell whether a peer at `address` is one of them."""
+        """Whether a peer at `address` is a trusted proxy."""
         if address == LOCAL:
             return self.local
         if not self.networks:
@@ -45,10 +45,10 @@ class Proxies:
         return ip is not None and any(ip in network for network in self.networks)
 
     def client(self, peer: str, forwarded: Iterable[str]) -> str:
-        """Tell who asks, if `peer` sent a request with these members of X-Forwarded-For, in their order.
+        """Return the client's address for a request from `peer` with these members of X-Forwarded-For, in order.
 
-        Each proxy adds whom it heard from, so they are read from the end, as far as the proxies are ours. What is no
-        address ends the search: whoever wrote it is the last one known.
+        Each proxy appends the address of its peer, so the members are read from the end for as long as the proxies are
+        trusted. A member that is not an address ends the search: the proxy that wrote it counts as the client.
         """
         address = peer
         for claimed in reversed(list(forwarded)):
@@ -61,20 +61,20 @@ class Proxies:
         return address
 
     def speaks_tls(self, peer: str, forwarded: Iterable[str]) -> bool:
-        """Tell whether a client speaks TLS with the proxy `peer`, whose X-Forwarded-Proto has these members.
+        """Whether the client uses TLS, according to the trusted proxy `peer` and its members of X-Forwarded-Proto.
 
-        The first one is the client's, where several proxies have added theirs.
+        If several proxies have added a member, the first one is the client's.
         """
         return peer in self and next(iter(forwarded), "").lower() == "https"
 
 
 def client_network(address: str) -> str:
-    """Tell what counts as one peer: an IPv4 address, but a whole /64 of IPv6, which is what one subscriber has."""
+    """Return what limits count as one client: an IPv4 address, or an IPv6 /64, which one subscriber usually has."""
     return str(ipaddress.IPv6Network((address, 64), strict=False)) if ":" in address else address
 
 
 def plain_address(address: str) -> str:
-    """Write the address of a socket as people do: without a zone, and IPv4 mapped into IPv6 as IPv4."""
+    """Return the address of a socket in plain form: without a zone, and an IPv4-mapped IPv6 address as IPv4."""
     ip = _parse(address)
     return address if ip is None else str(ip)
 
@@ -88,7 +88,7 @@ def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _without_port(text: str) -> str:
-    """`192.0.2.1:80` and `[2001:db8::1]:80` without their ports; some proxies write them."""
+    """Return `192.0.2.1:80` or `[2001:db8::1]:80` without the port, which some proxies write."""
     if text.startswith("["):
         return text[1:].partition("]")[0]
     return text.partition(":")[0] if text.count(":") == 1 else text

@@ -1,4 +1,4 @@
-"""Pure. Who may connect: counts connections, in all and of each address, and how many come in a second."""
+"""Pure. Which clients may connect: limits the connections, WebSockets and arrivals per second of a client network."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from supervision.server.policy import Policy
 from supervision.server.refusing import HandshakeRefused
 
 RETRY_AFTER = 5
-"""Seconds after which a refused client is told to try again."""
-PAGE = 32
-"""Connections of an address beside its WebSockets: a browser opens six at a time to load a page (RFC 9112 §9.4), and
-several people may share an address."""
+"""Value of Retry-After in a refusal, in seconds."""
+PAGE_CONNECTIONS = 32
+"""Connections of a client network in addition to its WebSockets: a browser opens six at a time to load a page
+(RFC 9112 §9.4), and several users may share an address."""
 
 
 T = TypeVar("T")
 
 
 class Refusal(Enum):
-    """Why somebody may not: what they are told, and their status."""
+    """Why a connection or handshake is refused: the HTTP status and the text of the answer."""
 
     TOO_MANY = (503, "too many connections, try again later")
     TOO_MANY_OF_ADDRESS = (429, "too many connections from your address")
@@ -37,101 +37,101 @@ class Refusal(Enum):
 
     @property
     def text(self) -> str:
-        """What the client is told."""
+        """The text of the answer."""
         return self.value[1]
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """When it is worth another try, if it is."""
+        """Retry-After, if another try may succeed."""
         return () if self is Refusal.ORIGIN else (("Retry-After", str(RETRY_AFTER)),)
 
     @property
     def error(self) -> HandshakeRefused:
-        """What refuses a handshake."""
+        """The exception that refuses a handshake."""
         return HandshakeRefused(self.status, self.text, self.headers)
 
 
 class Admission:
-    """Keeps the books. Time is passed in, in seconds of any clock that does not go back.
+    """Counts what each client network has open. `now` is in seconds of any clock that does not go back.
 
-    The limits of an address count its WebSockets. Its connections have the same limits and `PAGE` more, so that a
-    browser can load a page whatever the limits are. Proxies are one address with many people behind it: their
-    connections are counted only in all, and the WebSockets of the people by their own addresses.
+    The limits of the policy count WebSockets. Connections have the same limits plus `PAGE_CONNECTIONS`, so that a
+    browser can always load a page. Many users share the address of a trusted proxy: its connections count only for
+    `max_connections`, and the WebSockets of its users count for their own addresses.
 
     Attributes:
-        connections: of each address with a limit
-        websockets: of each address with a limit
+        connections: connections by client network; empty without a limit
+        websockets: WebSockets by client network; empty without a limit
     """
 
     def __init__(self, policy: Policy) -> None:
         self._proxies = policy.proxies
-        self.connections = _Book(_plus_page(policy.max_per_address), _plus_page(policy.max_arrivals))
-        self.websockets = _Book(policy.max_per_address, policy.max_arrivals)
+        self.connections = _NetworkCounter(_for_page(policy.max_per_address), _for_page(policy.max_arrivals))
+        self.websockets = _NetworkCounter(policy.max_per_address, policy.max_arrivals)
 
     def enter(self, address: str, now: float) -> Refusal | None:
-        """Let a connection in, or say why not. Who is let in must `leave`."""
+        """Admit a connection: returns None, or why it is refused. For an admitted one, call `leave` when it ends."""
         return None if address in self._proxies else self.connections.enter(address, now)
 
     def leave(self, address: str) -> None:
-        """A connection that was let in has gone."""
+        """Count an admitted connection that has ended."""
         if address not in self._proxies:
             self.connections.leave(address)
 
     def open(self, address: str, now: float) -> Refusal | None:
-        """Let somebody open a WebSocket, or say why not. Who is let in must `close`."""
+        """Admit a WebSocket: returns None, or why it is refused. For an admitted one, call `close` when it ends."""
         return None if address in self._proxies else self.websockets.enter(address, now)
 
     def close(self, address: str) -> None:
-        """A WebSocket that was let in has gone."""
+        """Count an admitted WebSocket that has ended."""
         if address not in self._proxies:
             self.websockets.leave(address)
 
 
-def _plus_page(limit: int | None) -> int | None:
-    return None if limit is None else limit + PAGE
+def _for_page(limit: int | None) -> int | None:
+    return None if limit is None else limit + PAGE_CONNECTIONS
 
 
-class Strangers(Generic[T]):
-    """Connections that have not said whose they are, oldest first, by client_network."""
+class Unrecognized(Generic[T]):
+    """Connections whose principal is not known yet, by client network, oldest first."""
 
     def __init__(self) -> None:
-        self._households: dict[str, dict[T, None]] = {}
-        self._of: dict[T, str] = {}
+        self._by_network: dict[str, dict[T, None]] = {}
+        self._networks: dict[T, str] = {}
 
     def __len__(self) -> int:
-        return len(self._of)
+        return len(self._networks)
 
     def add(self, connection: T, address: str) -> None:
-        """Somebody has come."""
+        """Add a connection from `address`."""
         key = client_network(address)
-        self._of[connection] = key
-        self._households.setdefault(key, {})[connection] = None
+        self._networks[connection] = key
+        self._by_network.setdefault(key, {})[connection] = None
 
     def discard(self, connection: T) -> None:
-        """They have gone, or are no strangers any more."""
-        key = self._of.pop(connection, None)
+        """Remove a connection that has ended or was recognized."""
+        key = self._networks.pop(connection, None)
         if key is None:
             return
-        del self._households[key][connection]
-        if not self._households[key]:
-            del self._households[key]
+        del self._by_network[key][connection]
+        if not self._by_network[key]:
+            del self._by_network[key]
 
     def pop(self) -> T:
-        """Take out the oldest of the client_network that has most: a flood of one address drops nobody else."""
-        fullest = max(self._households, key=lambda key: len(self._households[key]))
-        oldest = next(iter(self._households[fullest]))
+        """Remove and return the oldest of the client network with the most: a flood from one network drops no other."""
+        largest = max(self._by_network, key=lambda key: len(self._by_network[key]))
+        oldest = next(iter(self._by_network[largest]))
         self.discard(oldest)
         return oldest
 
 
-class _Book:
-    """Counts the present and the arrivals of a second, by address; empty without a limit."""
+class _NetworkCounter:
+    """Counts, by client network, what is open and what arrived within the current second; nothing without a limit."""
 
-    def __init__(self, most: int | None, most_arrivals: int | None) -> None:
-        self._most = most
-        self._most_arrivals = most_arrivals
-        self._is_limited = most is not None or most_arrivals is not None
-        self._arrived: Counter[str] = Counter()  # of this second, so as many as came in it
+    def __init__(self, max_present: int | None, max_arrivals: int | None) -> None:
+        self._max_present = max_present
+        self._max_arrivals = max_arrivals
+        self._is_limited = max_present is not None or max_arrivals is not None
+        self._arrivals: Counter[str] = Counter()  # of the current second only
         self._second = 0
         self.present: Counter[str] = Counter()
 
@@ -139,14 +139,14 @@ class _Book:
         if not self._is_limited:
             return None
         key = client_network(address)
-        if self._most_arrivals is not None:
+        if self._max_arrivals is not None:
             if int(now) != self._second:
                 self._second = int(now)
-                self._arrived.clear()
-            if self._arrived[key] >= self._most_arrivals:
+                self._arrivals.clear()
+            if self._arrivals[key] >= self._max_arrivals:
                 return Refusal.TOO_FAST
-            self._arrived[key] += 1
-        if self._most is not None and self.present[key] >= self._most:
+            self._arrivals[key] += 1
+        if self._max_present is not None and self.present[key] >= self._max_present:
             return Refusal.TOO_MANY_OF_ADDRESS
         self.present[key] += 1
         return None

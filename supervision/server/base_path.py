@@ -1,4 +1,4 @@
-"""Pure. A server that users reach under a path of a proxy, such as https://example.org/canvas/."""
+"""Pure. A server that a proxy publishes under a path, such as https://example.org/canvas/."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _BASE_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
 def read_base_path(text: str) -> str:
-    """Read a path like `/canvas`, with or without a slash at its end; `/` is the root.
+    """Parse a path such as `/canvas`, with or without a trailing slash; `/` is the root.
 
     Returns:
-        The path without the slash at its end, so "" for the root.
+        The path without the trailing slash, so "" for the root.
 
     Raises:
-        ValueError: if it is not a path of letters, digits and . _ ~ -, or has a segment `.` or `..`.
+        ValueError: if a segment is not made of letters, digits and . _ ~ -, or is `.` or `..`.
     """
     path = text.removesuffix("/")
     if path and (_BASE_PATH.fullmatch(path) is None or {".", ".."} & set(path.split("/"))):
@@ -27,21 +27,21 @@ def read_base_path(text: str) -> str:
 
 
 def cookie_prefix(path: str) -> str:
-    """What the name of a cookie for `path` that is sent over TLS alone begins with (RFC 6265bis §4.1.3).
+    """Return the name prefix of a cookie for `path` that is sent over TLS only (RFC 6265bis §4.1.3).
 
-    No page without TLS can set such a cookie, and at the root no other host can.
+    A page without TLS cannot set such a cookie. At the root, no other host can set it either.
     """
     return "__Host-" if path == "/" else "__Secure-"
 
 
 class BasePath:
-    """Answers what is asked for under a path as if that were the root.
+    """Routes that strip a base path from the requests below it.
 
-    A proxy may leave the path in its requests or cut it off: a request that is not under it is answered as it is.
+    Some proxies strip the path themselves, so a request that is not below it passes unchanged.
 
     Args:
-        path: as of `read_base_path`
-        routes: answer the requests
+        path: from `read_base_path`
+        routes: get the stripped requests
     """
 
     def __init__(self, path: str, routes: Routes) -> None:
@@ -50,7 +50,7 @@ class BasePath:
 
     def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request."""
-        if self._path and request.path == self._path:  # the addresses in a page are relative to its folder
+        if self._path and request.path == self._path:  # links in a page are relative to its folder
             location = self._path + "/" + ("?" + request.query if request.query else "")
             return Response(308, (("Location", location),))
         return self._routes(request.below(self._path) or request)

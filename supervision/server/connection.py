@@ -1,7 +1,7 @@
 """One process per connection: owns a wire, answers its requests, and runs the handler of its WebSocket.
 
-It does not trap exits: when it dies of a crash, or of its supervisor's `shutdown`, the wire stays for the next
-incarnation. It closes the wire itself when it ends by its own decision.
+The process does not trap exits. When it crashes, or its supervisor sends `shutdown`, the wire stays open for the next
+incarnation. When it stops by itself, it closes the wire.
 """
 
 from __future__ import annotations
@@ -41,19 +41,20 @@ from supervision.server.wire import Wire
 log = get_logger("canopy.server")
 
 EVENTS_PER_TURN = 64
-"""Events that are handled for one message; the scheduler counts messages, and then lets others have a turn."""
+"""Events handled for one READABLE. The scheduler counts messages, not events, before other processes get a turn."""
 
 
 class Phase(enum.Enum):
-    """Where a connection is in its life."""
+    """The phase of a connection; it follows from the state of the wire's session, see `_PHASES`."""
 
     OPEN = "open"
-    """TCP is there, and speaks HTTP."""
+    """TCP is connected, and carries HTTP."""
     ACTIVE = "active"
     """A WebSocket with a handler."""
     CLOSING = "closing"
-    """Our close frame is out, or the peer's has come and is still to be answered."""
+    """We have sent our close frame, or the peer has sent its own and we have not answered yet."""
     CLOSED = "closed"
+    """The session has ended. Events and the end of TCP may still be due."""
 
 
 _PHASES = {
@@ -71,7 +72,7 @@ _OPEN, _ACTIVE = State.OPEN, Phase.ACTIVE  # a member looked up on its class cos
 @shown()
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """What may be seen of a request in a crash report."""
+    """What a crash report shows of a request."""
 
     method: str
     path: str
@@ -80,11 +81,15 @@ class PendingRequest:
 @shown("label")
 @dataclass(frozen=True, slots=True)
 class WebSocket:
-    """A route's answer: make this request a WebSocket.
+    """A route's answer that upgrades the request to a WebSocket.
 
-    `handler` is called with the connection for each incarnation; what it closes over outlives crashes. The first call
-    is before the 101, so that the client gets a 500 if it raises: nothing can be sent before `opened`. `limits` hold in
-    place of the server's. `headers` go into the 101.
+    Attributes:
+        handler: called with the connection in each incarnation; the variables it closes over outlive crashes. The first
+            call is before the 101, so if it raises, the client gets a 500. A handler can send nothing before `opened`
+        subprotocols: those that the server speaks
+        label: begins the label of the process
+        limits: replace those of the server
+        headers: added to the 101 response
     """
 
     handler: Callable[[Connection], Handler]
@@ -96,78 +101,84 @@ class WebSocket:
 
 Answer: TypeAlias = Response | WebSocket
 Routes: TypeAlias = Callable[[Request], "Answer | Awaitable[Answer]"]
-"""The application: the answer to a request. To refuse, it raises `HttpError`, or for a WebSocket `HandshakeRefused`."""
+"""The application: answers a request. To refuse one, it raises `HttpError`, or `HandshakeRefused` for a WebSocket."""
 
 
 class Connection(GenStateMachine):
-    """The actor of one wire. Its states are the phases of the connection, as the protocol has them.
+    """The actor of one wire. Its states are the phases of the connection.
 
     Args (of `init`):
-        routes: what answers its requests
-        wire: what it owns
+        routes: the application
+        wire: adopted at once, unless it has an owner or is exhausted; then `init` returns `IGNORE`
     """
 
-    is_reproducible: ClassVar[bool] = False  # without its socket it does something else
+    # The session of the wire changes state while this process handles an event, and while it does not (a timeout, the
+    # drainer). So the phase is never set directly: after each message `_follow_phase` reads it from the session.
+    #
+    # A crash can leave the wire in any phase, and `init` continues there: a request that was being served gets a 500,
+    # an open WebSocket gets a new handler, and a WebSocket whose last event was handled is finished.
+
+    is_reproducible: ClassVar[bool] = False  # it depends on its socket
 
     wire: Wire
 
     def init(self, routes: Routes, wire: Wire) -> Any:
         self._routes = routes
         self.wire = wire
-        self._handler: Any = None  # a Handler that has been checked; what it returns is checked each time
-        self._holds = 0
+        self._handler: Any = None  # a checked Handler; what its callbacks return is checked at each call
+        self._end_holds = 0
         self.label = f"connection #{wire.id}"
         if wire.owner is not None or wire.is_exhausted:
             return IGNORE
         wire.adopt(self.ref)
         if wire.session.state is State.FINISHING and not wire.events:
-            wire.finish()  # the last incarnation crashed on the last event, or after it
+            wire.finish()  # the last incarnation crashed when it handled the last event, or later
         if isinstance(wire.upgrade, WebSocket) and wire.session.state in (State.OPEN, State.FINISHING):
             self._make_handler(wire.upgrade)
-            self._call("opened")
+            self._call_handler("opened")
         elif wire.session.awaits_answer and not wire.events:
-            wire.fail()  # its request was being served when the last incarnation crashed
+            wire.fail()  # the last incarnation crashed when it served this request
         return Next(_PHASES[wire.session.state])
 
     # States.
 
     def open(self, event: Event) -> Any:
-        """Answer requests. The wire ends if none comes in time."""
+        """Answer requests. The wire ends HTTP if no request comes in time."""
         match event:
             case Info(message) if message is READABLE:
-                return self._serve()
+                return self._serve_requests()
         return self._unexpected(event)
 
     def active(self, event: Event) -> Any:
-        """Pass messages to the handler: the peer's, and those of other actors."""
+        """Pass messages to the handler: those of the client, and those of other actors."""
         match event:
             case Info(message) if message is READABLE:
-                return self._read()
+                return self._serve_messages()
             case Info(message) if self._handler is not None:
-                self._call("informed", message)
-                return self._after()
+                self._call_handler("informed", message)
+                return self._follow_phase()
         return self._unexpected(event)
 
     def closing(self, event: Event) -> Any:
-        """Wait for the peer's answer to our close frame, or for the handler to release the end.
+        """Wait for the peer's close frame, or for the handler to release the end.
 
-        What the peer says before its close frame is still heard.
+        The handler still gets the messages that the peer sent before its close frame.
         """
         return self.active(event)
 
     def closed(self, event: Event) -> Any:
-        """Wait for the last event."""
+        """Handle the last events."""
         return self.active(event)
 
     def terminate(self, reason: ExitReason) -> None:
-        """Close the wire, unless this is a crash: then the next incarnation takes it over."""
-        if is_clean(reason) and self.wire.session.awaits_answer:  # a route ended this process, or somebody stopped it
+        """Close the wire, unless this is a crash: then the next incarnation adopts it."""
+        if is_clean(reason) and self.wire.session.awaits_answer:  # a route stopped this process, or another process
             self.wire.fail()
         elif is_clean(reason):
             self.wire.close(CloseCode.GOING_AWAY if self._handler else CloseCode.NORMAL)
 
     def format_status(self, status: Inspection) -> Inspection:
-        """Show of a request what was asked for: no query, no headers and no body."""
+        """Show only the method and path of a request: no query, no headers, no body."""
         message = status.message
         if type(message) is not Request:
             return status
@@ -176,45 +187,44 @@ class Connection(GenStateMachine):
     # Sending, for the handler.
 
     def send_text(self, data: str | bytes) -> None:
-        """Send a text message; what is sent in one callback goes out in one write. Nothing after its death."""
+        """Send a text message. All messages of one callback go out in one write. After the process died, do nothing."""
         if self.wire.owner is self.ref:
             self.wire.send_text(data)
 
     def send_binary(self, data: bytes) -> None:
-        """Send a binary message. Nothing after its death."""
+        """Send a binary message. After the process died, do nothing."""
         if self.wire.owner is self.ref:
             self.wire.send_binary(data)
 
     def close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake. Nothing after its death."""
+        """Begin the closing handshake. After the process died, do nothing."""
         if self.wire.owner is self.ref:
             self.wire.close(code, reason)
 
     def hold_end(self) -> None:
-        """Keep the connection open when the peer has ended its side, until `release_end`: an answer is under way.
+        """Keep the connection open after the peer ends its side, until `release_end`: an answer is under way.
 
-        The end waits for as many releases as there were holds, at most for the `close_timeout`. After a crash it does
-        not wait.
+        The end waits for one release per hold, at most for `close_timeout`. After a crash it does not wait.
         """
-        self._holds += 1
+        self._end_holds += 1
 
     def release_end(self) -> None:
-        """Take back one `hold_end`, in a callback."""
-        self._holds -= 1
+        """Release one `hold_end`. Call it in a callback."""
+        self._end_holds -= 1
 
     # Private: HTTP.
 
-    def _serve(self) -> Any:
-        """Answer the requests that are there, up to one whose answer takes time."""
+    def _serve_requests(self) -> Any:
+        """Answer the pending requests, up to the first whose answer must be awaited."""
         wire = self.wire
         wire.cork()
         try:
             for _ in range(EVENTS_PER_TURN):
-                if wire.session.state is not State.HTTP:  # the last request made it a WebSocket
+                if wire.session.state is not State.HTTP:  # the last request was upgraded
                     break
-                event = wire.take()
+                event = wire.next_event()
                 if event is None:
-                    return self._after()
+                    return self._follow_phase()
                 if isinstance(event, Request):
                     request = wire.identify(event)
                     self.set_message(request)
@@ -224,10 +234,10 @@ class Connection(GenStateMachine):
             self.ref.tell(READABLE)
         finally:
             wire.uncork()
-        return self._after()
+        return self._follow_phase()
 
     def _answer(self, request: Request) -> Awaitable[Any] | None:
-        """Answer `request`, or return what its answer will come from."""
+        """Answer `request`, or return an awaitable that gives the answer."""
         answer: Any
         try:
             answer = self._routes(request)
@@ -247,17 +257,17 @@ class Connection(GenStateMachine):
         else:
             self._respond(request, answer)
         self.ref.tell(READABLE)
-        return self._after()
+        return self._follow_phase()
 
     def _respond(self, request: Request, answer: object) -> None:
         if not isinstance(answer, Response | WebSocket):
             if isinstance(answer, CoroutineType):
-                answer.close()  # Python would warn that nothing has awaited it
+                answer.close()  # or Python warns that it was never awaited
             returned, asked = class_name(type(answer)), f"{request.method} {line(request.path, 100)}"
             raise TypeError(
                 f"the route {describe(self._routes)} returned {returned} for {asked}, not a Response or WebSocket"
             )
-        if self.wire.is_closed:  # nobody would tell the books of admission, or the deadlines, that it is gone
+        if self.wire.is_closed:  # its end was handled: nothing would leave `Admission` or stop the deadlines again
             return
         if isinstance(answer, Response):
             self.wire.respond(answer)
@@ -265,7 +275,7 @@ class Connection(GenStateMachine):
             self._upgrade(request, answer)
 
     def _upgrade(self, request: Request, websocket: WebSocket) -> None:
-        """Make `request` a WebSocket, unless the handshake is wrong or not admitted."""
+        """Upgrade `request` to a WebSocket, unless the handshake is invalid or refused."""
         try:
             upgrade = validate(request)
             refusal = self.wire.admit(request, upgrade.origin)
@@ -274,14 +284,14 @@ class Connection(GenStateMachine):
         except HttpError as error:
             self._refuse(request, error)
             return
-        self.wire.upgrade = replace(websocket, headers=())  # they are sent once, and would stay as long as the wire
+        self.wire.upgrade = replace(websocket, headers=())  # the headers are sent once; do not keep them
         self._make_handler(websocket)
         subprotocol = choose_subprotocol(upgrade.subprotocols, websocket.subprotocols)
         self.wire.accept(upgrade, subprotocol, websocket.headers, websocket.limits)
-        self._call("opened")
+        self._call_handler("opened")
 
     def _refuse(self, request: Request, error: HttpError) -> None:
-        """Answer `request` with `error`; a page whose handshake is refused is told by a close code."""
+        """Answer `request` with `error`, or by a close code if a page opens a WebSocket (see `refusing`)."""
         wire = self.wire
         if wire.is_closed:
             return
@@ -301,20 +311,20 @@ class Connection(GenStateMachine):
         check_handler(handler)
         self._handler = handler
 
-    def _call(self, callback: str, *args: Any) -> None:
-        """Call the handler."""
+    def _call_handler(self, callback: str, *args: Any) -> None:
+        """Call a callback of the handler, and check its result."""
         result = getattr(self._handler, callback)(*args)
         if result is not None:
             check_result(self._handler, callback, result)
 
-    def _read(self) -> Any:
-        """Pass the messages that are there to the handler, and at most so many that others get their turn."""
+    def _serve_messages(self) -> Any:
+        """Pass the pending messages to the handler, at most `EVENTS_PER_TURN`."""
         wire, handler = self.wire, self._handler
         event: Any = None
         wire.cork()
         try:
             for _ in range(EVENTS_PER_TURN):
-                event = wire.take()
+                event = wire.next_event()
                 if event is None:
                     break
                 if type(event) is Text or type(event) is Binary:
@@ -336,31 +346,31 @@ class Connection(GenStateMachine):
             raise
         finally:
             wire.uncork()
-        return self._after()
+        return self._follow_phase()
 
     def _finish(self, event: Closed) -> Any:
-        """Answer the end of the peer, after what it said before: at once, or when the handler releases the end."""
+        """Tell the handler that the peer has ended its side; answer now, or when the handler releases the end."""
         wire = self.wire
         if self._handler is not None:
-            self._call("drained")
-            self._call("closed", event.code, event.reason)
+            self._call_handler("drained")
+            self._call_handler("closed", event.code, event.reason)
         wire.count_closing(event.code)
-        if self._holds and wire.may_answer:
+        if self._end_holds and wire.may_answer:
             wire.hold_end()
-            return self._after()
+            return self._follow_phase()
         wire.finish()
         return Stop(NORMAL)
 
     # Private: both.
 
-    def _after(self) -> Any:
-        """Follow the protocol to the phase it is in now; end when the wire has ended and nothing is left to take."""
+    def _follow_phase(self) -> Any:
+        """Change to the phase of the session. Stop once the wire is exhausted or the last hold is released."""
         wire = self.wire
         if wire.session.state is _OPEN and self.state is _ACTIVE and not wire.is_closed:
             return None  # as after almost every message
         if wire.is_exhausted:
             return Stop(NORMAL)
-        if wire.session.state is State.FINISHING and not wire.events and not self._holds:
+        if wire.session.state is State.FINISHING and not wire.events and not self._end_holds:
             wire.finish()
             return Stop(NORMAL)
         phase = _PHASES[wire.session.state]
@@ -370,7 +380,7 @@ class Connection(GenStateMachine):
         log.warning("actor.unexpected_message", actor=self.ref, message=describe(event))
 
 
-def give_up(reason: ExitReason, args: tuple[Any, ...]) -> None:
-    """Close the wire of a connection that crashed too often: 1011 to this peer alone."""
+def close_given_up(reason: ExitReason, args: tuple[Any, ...]) -> None:
+    """Close the wire of a connection that crashed too often with 1011. The supervisor calls this as `given_up`."""
     wire: Wire = args[-1]
     wire.fail()

@@ -1,11 +1,11 @@
-"""No process. By when the peers of a server have to do what they owe it: one timer serves them all.
+"""No process. The timeouts of a server's wires; one timer serves them all.
 
-A deadline gives every wire the same time, so its wires stand in the order in which they are due, and a beat looks only
-at those whose time has come. An idle WebSocket costs one entry, and what it says costs nothing.
+A `Deadline` gives every wire the same time, so its wires are in the order in which they are due, and the timer looks
+only at those that are overdue. An idle WebSocket costs one entry, and its messages cost nothing.
 
-No peer is blamed for a time in which this process could not hear it: because it was stopped (SIGSTOP, a suspended
-machine), or its loop was busy. While any deadline runs the timer fires every second; when it comes late, all of them
-begin anew.
+No peer is dropped for a time in which this process could not read from it, because the process was stopped (SIGSTOP, a
+suspended machine) or its loop was busy. While a deadline other than `pings` runs, the timer fires every second; if it
+fires late, all deadlines restart.
 """
 
 from __future__ import annotations
@@ -17,97 +17,97 @@ from typing import Any, Generic, Protocol, TypeVar
 from supervision.server.policy import Policy
 
 ADOPTION_TIMEOUT = 5.0
-"""Seconds in which the listener ran and no wire was adopted, until one without an owner is closed with 1011."""
-PULSE = 1.0
-"""Seconds between two looks at the clock while a deadline runs."""
-LATE = 1.0
-"""Seconds by which a timer is late if this process was stopped, or its loop was busy."""
+"""Seconds after the last adoption at which an orphaned wire is closed with 1011, while the listener runs."""
+TICK = 1.0
+"""Seconds between two checks of the clock while a deadline other than `pings` runs."""
+MAX_LATENESS = 1.0
+"""Seconds; a timer that is later than this shows that the process was stopped or its loop was busy."""
 BATCH = 200
-"""Wires that are looked at before others have a turn."""
+"""Overdue wires that are handled before other work gets a turn."""
 
 W = TypeVar("W")
 
 
-class Pinged(Protocol):
-    """A wire whose peer has to give signs of life."""
+class PingedWire(Protocol):
+    """A wire whose peer must answer pings."""
 
     def ping(self) -> bool:
-        """Ask for a sign of life; False if this is no time for it."""
+        """Send a ping. Returns False if the wire cannot be pinged now."""
         ...
 
     def pong_overdue(self) -> None:
-        """None has come in time."""
+        """Handle a peer that has not answered in time."""
         ...
 
 
-class Requested(Protocol):
-    """A wire whose peer has to send whole requests."""
+class HttpWire(Protocol):
+    """A wire whose peer must send complete requests."""
 
     def request_overdue(self) -> None:
-        """None has come in time."""
+        """Handle a peer that has not sent a complete request in time."""
         ...
 
 
-class Written(Protocol):
-    """A wire whose peer has to take what it is sent, and to end its side when we have ended ours."""
+class WrittenWire(Protocol):
+    """A wire whose peer must read what we send, and end its side after ours."""
 
-    def taking_overdue(self) -> None:
-        """It has taken nothing in time, as far as the wire was told."""
+    def stall_overdue(self) -> None:
+        """Handle a peer that may have acknowledged nothing in time."""
         ...
 
     def closing_overdue(self) -> None:
-        """It has not ended its side in time."""
+        """Handle a peer that has not ended its side in time."""
         ...
 
 
-class Owned(Protocol):
-    """A wire that has to have an owner."""
+class OwnedWire(Protocol):
+    """A wire that must have an owner."""
 
     def adoption_overdue(self) -> None:
-        """No process has adopted it in time."""
+        """Handle a wire that no process has adopted in time."""
         ...
 
 
 class Deadline(Generic[W]):
-    """What each wire has so much time for.
+    """A timeout, the same for each wire.
 
     Args:
-        seconds: how much; None for any time at all
-        overdue: called with a wire whose time is over, and which has been taken off; it may start it again
-        beat: called when a wire is due earlier than all others were
+        seconds: the timeout; None for no limit
+        overdue: called with each overdue wire after its removal; it may start the wire's deadline again
+        schedule: called with the time at which a wire is due, in seconds of the loop's clock, when its deadline starts
     """
 
-    def __init__(self, seconds: float | None, overdue: Callable[[W], None], beat: Callable[[float], None]) -> None:
+    def __init__(self, seconds: float | None, overdue: Callable[[W], None], schedule: Callable[[float], None]) -> None:
         self._seconds = seconds
         self._overdue = overdue
-        self._beat = beat
+        self._schedule = schedule
         self._due: dict[W, float] = {}  # soonest first
         self._not_before = float("-inf")
 
     def start(self, wire: W) -> None:
-        """Give a wire the whole time from now on."""
+        """Start the timeout of a wire, or restart it."""
         if self._seconds is not None:
             due = asyncio.get_running_loop().time() + self._seconds
             self._due.pop(wire, None)
             self._due[wire] = due
-            self._beat(due)
+            self._schedule(due)
 
     def stop(self, wire: W) -> None:
-        """The wire has done what it owed."""
+        """Stop the timeout of a wire. Does nothing if it does not run."""
         self._due.pop(wire, None)
 
     def postpone(self) -> None:
-        """Let no wire be overdue before the whole time has passed from now on."""
+        """Let no wire be overdue before a whole timeout has passed from now."""
         if self._seconds is not None:
             self._not_before = asyncio.get_running_loop().time() + self._seconds
 
-    def begin_anew(self, now: float) -> None:
-        """Give all wires that wait the whole time again."""
+    def restart_all(self, now: float) -> None:
+        """Restart the timeout of every wire at `now`."""
         if self._seconds is not None:
             self._due = dict.fromkeys(self._due, now + self._seconds)
 
-    def judge(self, now: float) -> None:
-        """Take off those whose time has come, at most a batch, and call `overdue` with each."""
+    def expire(self, now: float) -> None:
+        """Remove the wires that are due at `now`, at most `BATCH`, and call `overdue` with each."""
         if now < self._not_before:
             return
         due: list[W] = []
@@ -122,7 +122,7 @@ class Deadline(Generic[W]):
 
     @property
     def next_at(self) -> float | None:
-        """When the first wire is due, in seconds of the loop's clock; None if none waits."""
+        """When the first wire is due, in seconds of the loop's clock; None if no timeout runs."""
         return max(next(iter(self._due.values())), self._not_before) if self._due else None
 
     def __contains__(self, wire: object) -> bool:
@@ -136,29 +136,39 @@ class Deadlines:
     """The deadlines of one server.
 
     Attributes:
-        pings: until an open WebSocket is pinged again
-        pongs: for the answer to a ping, or any other sign of life
-        requests: for a whole request over HTTP
-        taking: for any progress, while the peer has bytes to take
-        closing: for the end of the peer's side, or the answer to our close frame
+        pings: until the next ping of an open WebSocket
+        pongs: for the answer to a ping, or any other bytes
+        requests: for a complete HTTP request
+        stalls: for any progress of a peer that has bytes to read
+        closing: for the end of the peer's side, or its answer to our close frame
         adoption: for an owner
     """
 
     def __init__(self, policy: Policy) -> None:
-        beat = self._wait
-        self.pings: Deadline[Pinged] = Deadline(policy.ping_interval, self._ping, beat)
-        self.pongs: Deadline[Pinged] = Deadline(policy.pong_timeout, lambda wire: wire.pong_overdue(), beat)
-        self.requests: Deadline[Requested] = Deadline(policy.request_timeout, lambda wire: wire.request_overdue(), beat)
-        self.taking: Deadline[Written] = Deadline(policy.stall_timeout, lambda wire: wire.taking_overdue(), beat)
-        self.closing: Deadline[Written] = Deadline(policy.close_timeout, lambda wire: wire.closing_overdue(), beat)
-        self.adoption: Deadline[Owned] = Deadline(ADOPTION_TIMEOUT, lambda wire: wire.adoption_overdue(), beat)
-        self._owed: tuple[Deadline[Any], ...] = (self.pongs, self.requests, self.taking, self.closing, self.adoption)
+        schedule = self._schedule
+        self.pings: Deadline[PingedWire] = Deadline(policy.ping_interval, self._ping, schedule)
+        self.pongs: Deadline[PingedWire] = Deadline(policy.pong_timeout, lambda wire: wire.pong_overdue(), schedule)
+        self.requests: Deadline[HttpWire] = Deadline(
+            policy.request_timeout, lambda wire: wire.request_overdue(), schedule
+        )
+        self.stalls: Deadline[WrittenWire] = Deadline(policy.stall_timeout, lambda wire: wire.stall_overdue(), schedule)
+        self.closing: Deadline[WrittenWire] = Deadline(
+            policy.close_timeout, lambda wire: wire.closing_overdue(), schedule
+        )
+        self.adoption: Deadline[OwnedWire] = Deadline(ADOPTION_TIMEOUT, lambda wire: wire.adoption_overdue(), schedule)
+        self._obligations: tuple[Deadline[Any], ...] = (
+            self.pongs,
+            self.requests,
+            self.stalls,
+            self.closing,
+            self.adoption,
+        )
         self._timer: asyncio.TimerHandle | None = None
-        self._at = 0.0
+        self._timer_at = 0.0
 
     def forget(self, wire: Any) -> None:
-        """A wire is gone."""
-        for deadline in (self.pings, *self._owed):
+        """Stop all timeouts of a wire that has ended."""
+        for deadline in (self.pings, *self._obligations):
             deadline.stop(wire)
         if self.is_idle and self._timer is not None:
             self._timer.cancel()
@@ -166,38 +176,38 @@ class Deadlines:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no deadline runs."""
-        return not self.pings and not any(self._owed)
+        """Whether no timeout runs."""
+        return not self.pings and not any(self._obligations)
 
-    def _ping(self, wire: Pinged) -> None:
+    def _ping(self, wire: PingedWire) -> None:
         self.pings.start(wire)
         if wire not in self.pongs and wire.ping():
             self.pongs.start(wire)
 
-    def _wait(self, due: float) -> None:
-        """Have the next beat when somebody is due, at the latest; if anything is owed, at the next pulse."""
+    def _schedule(self, due: float) -> None:
+        """Set the timer for `due`, or for the next tick while a peer owes something, unless it fires earlier."""
         loop = asyncio.get_running_loop()
-        at = max(loop.time(), min(due, loop.time() + PULSE) if any(self._owed) else due)
-        if self._timer is not None and self._at <= at:
+        at = max(loop.time(), min(due, loop.time() + TICK) if any(self._obligations) else due)
+        if self._timer is not None and self._timer_at <= at:
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._at = at
-        self._timer = loop.call_at(at, self._beat)
+        self._timer_at = at
+        self._timer = loop.call_at(at, self._on_timer)
 
-    def _beat(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
-        # What has arrived counts, but libuv serves timers and what was called soon before it looks at the sockets.
+        # Read first what has arrived in time: libuv runs timers and callbacks before it polls the sockets.
         loop = asyncio.get_running_loop()
-        loop.call_soon(loop.call_soon, self._judge, self._at)
+        loop.call_soon(loop.call_soon, self._check, self._timer_at)
 
-    def _judge(self, planned: float) -> None:
+    def _check(self, planned: float) -> None:
         now = asyncio.get_running_loop().time()
-        if now - planned > LATE:
-            for deadline in self._owed:
-                deadline.begin_anew(now)
-        for deadline in (*self._owed, self.pings):
-            deadline.judge(now)
-        due = [at for deadline in (*self._owed, self.pings) if (at := deadline.next_at) is not None]
+        if now - planned > MAX_LATENESS:
+            for deadline in self._obligations:
+                deadline.restart_all(now)
+        for deadline in (*self._obligations, self.pings):
+            deadline.expire(now)
+        due = [at for deadline in (*self._obligations, self.pings) if (at := deadline.next_at) is not None]
         if due:
-            self._wait(min(due))
+            self._schedule(min(due))

@@ -1,6 +1,6 @@
-"""One process per server: started last, so stopped first. Says goodbye to everybody when the application stops.
+"""One process per server: closes the connections when the application stops. It starts last, so it stops first.
 
-When it is only restarted, for a sibling's sake, it does nothing: `Sockets.is_draining` tells.
+When a supervisor only restarts it together with a sibling, it does nothing: then `Sockets.is_draining` is False.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ log = get_logger("canopy.server")
 
 @shown("_timeout")
 class Drainer(GenServer):
-    """Closes the WebSockets with 1001, waits for them to be gone, and closes what is left.
+    """Closes the WebSockets with 1001, waits for their end, and then closes the other connections.
 
     Args (of `init`):
-        sockets: whose wires
-        timeout: seconds to wait; who is left then is dropped
+        sockets: the sockets of the server
+        timeout: seconds to wait; connections that are left then are dropped
     """
 
     def init(self, sockets: Sockets, timeout: float) -> None:
@@ -31,7 +31,7 @@ class Drainer(GenServer):
         self._timeout = timeout
 
     async def terminate(self, reason: ExitReason) -> None:
-        """Drain, if the application stops."""
+        """Drain if the application stops."""
         sockets, loop = self._sockets, self.scheduler.loop
         if not sockets.is_draining:
             return
@@ -39,22 +39,22 @@ class Drainer(GenServer):
         deadline = loop.time() + self._timeout
         for connecting in list(sockets.connecting.values()):
             connecting.cancel()
-        await self._gone(await sockets.say_goodbye(), deadline)
-        rest = list(sockets.wires.values())
-        for wire in rest:
+        await self._wait_until_gone(await sockets.close_websockets(), deadline)
+        remaining = list(sockets.wires.values())
+        for wire in remaining:
             wire.close()
-        await self._gone(rest, deadline)
+        await self._wait_until_gone(remaining, deadline)
         for wire in list(sockets.wires.values()):
             wire.abort()
 
-    async def _gone(self, wires: list[Wire], deadline: float) -> None:
-        """Wait for the last of them to be gone, or for the deadline."""
+    async def _wait_until_gone(self, wires: list[Wire], deadline: float) -> None:
+        """Wait until all `wires` have ended, or until `deadline` in seconds of the loop's clock."""
         loop = self.scheduler.loop
         gone: asyncio.Future[None] = loop.create_future()
 
-        def all_gone() -> None:
+        def resolve() -> None:
             if not gone.done():
                 gone.set_result(None)
 
-        self._sockets.when_gone(wires, all_gone)
+        self._sockets.when_gone(wires, resolve)
         await asyncio.wait((gone,), timeout=deadline - loop.time())

@@ -1,4 +1,4 @@
-"""Pure. The application's side of a WebSocket, and the check that an object can be one."""
+"""Pure. The protocol of WebSocket handlers, and the check that an object implements it."""
 
 from __future__ import annotations
 
@@ -12,76 +12,76 @@ from protocol import Binary, Text
 
 CALLBACKS: Final = ("opened", "received", "drained", "informed", "closed")
 
-_checked: WeakSet[type] = WeakSet()
+_checked_classes: WeakSet[type] = WeakSet()
 
 
 class Handler(Protocol):
-    """The application's side of one WebSocket. Made anew for every incarnation of its connection actor.
+    """The application's side of one WebSocket; each incarnation of the connection actor makes a new one.
 
-    Its callbacks are plain functions: one that has to wait for an answer sends a message, and gets the answer in
-    `informed`. An exception in any of these crashes the connection actor, not the socket.
+    The callbacks are plain functions. To wait for an answer, send a message, and handle the answer in `informed`. An
+    exception in a callback crashes the connection actor, but not the socket.
     """
 
     def opened(self) -> None:
-        """The WebSocket is there, or is there again after a crash."""
+        """Handle the start of the WebSocket, or of a new incarnation after a crash."""
 
     def received(self, message: Text | Binary, /) -> None:
-        """Take a message of the peer."""
+        """Handle a message from the client."""
 
     def drained(self) -> None:
-        """All messages that came together have been received."""
+        """Handle the end of a run of messages that arrived together."""
 
     def informed(self, message: Any, /) -> None:
-        """Take a message that another actor sent to the connection."""
+        """Handle a message that another actor sent to the connection."""
 
     def closed(self, code: int, reason: str, /) -> None:
-        """The peer has ended its side; what it said, or 1006.
+        """Handle the end of the client's side, with its close code and reason, or 1006 without a close frame.
 
-        What is sent here still arrives, if the peer reads. When an answer is under way that comes later, the handler
-        calls `connection.hold_end()`, here or before, and `connection.release_end()` once it has sent the answer.
+        The client still gets what is sent here, if it reads. If an answer comes later, call `connection.hold_end()`
+        here or before, and `connection.release_end()` after the answer was sent.
         """
 
 
 def check_handler(handler: object) -> None:
-    """Check that `handler` has all callbacks, and that each is a plain function. Looks at each class once.
+    """Check that `handler` has all callbacks, and that each is a plain function. Checks each class once.
 
     Raises:
-        TypeError: if not; it names the class and the callback.
+        TypeError: if not; the text names the class and the callback.
     """
     kind = type(handler)
-    if kind in _checked:
+    if kind in _checked_classes:
         return
     for name in CALLBACKS:
         callback = getattr(handler, name, None)
         if not callable(callback):
             raise TypeError(f"a {class_name(kind)} is not a handler: it has no function {name!r}")
-        if _runs_later(callback):
+        if _is_deferred(callback):
             refuse_callback(handler, name)
-    _checked.add(kind)
+    _checked_classes.add(kind)
 
 
 def check_result(handler: object, name: str, result: object) -> None:
-    """Check that the callback `name` has run, now that it has returned `result`.
+    """Check that the callback `name` has run, given its `result`.
 
     Raises:
-        TypeError: if it returned a coroutine or the like, which nothing would run.
+        TypeError: if it returned a coroutine or generator, which would never run.
     """
     if isinstance(result, CoroutineType):
-        result.close()  # Python would warn that nothing has awaited it
+        result.close()  # or Python warns that it was never awaited
     if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
         refuse_callback(handler, name)
 
 
 def refuse_callback(handler: object, name: str) -> NoReturn:
-    """Raise the error for a callback that is no plain function."""
+    """Raise the error for a callback that is not a plain function."""
     raise TypeError(
-        f"{class_name(type(handler))}.{name} is not a plain function, as callbacks of a handler have to be: to wait "
-        "for an answer, send a message and take the answer in `informed`"
+        f"{class_name(type(handler))}.{name} is not a plain function, as the callbacks of a handler must be: to wait "
+        "for an answer, send a message and handle the answer in `informed`"
     )
 
 
-def _runs_later(function: object) -> bool:
-    """Tell whether a call of `function` only makes a coroutine or a generator."""
+def _is_deferred(function: object) -> bool:
+    """Whether a call of `function` only makes a coroutine or a generator."""
     return (
         inspect.iscoroutinefunction(function)
         or inspect.isgeneratorfunction(function)

@@ -1,4 +1,4 @@
-"""No process. What a wire asks of the server that it belongs to; `Sockets` is one."""
+"""No process. What a wire needs of the server that it belongs to. `Sockets` implements it."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from actors import Ref
 from supervision.server.admission import Admission, Refusal
 from supervision.server.deadlines import Deadlines
 from supervision.server.policy import Policy
-from supervision.server.unread import Unread
+from supervision.server.unread import UnreadLimiter
 
 W = TypeVar("W", contravariant=True)
 
 
 class WireHost(Protocol[W]):
-    """What is shared by the wires of one server, and what they tell it. See `Sockets` for the attributes."""
+    """What the wires of one server share, and how they report to it. `Sockets` documents the attributes."""
 
     policy: Policy
     admission: Admission
     deadlines: Deadlines
-    unread: Unread
+    unread: UnreadLimiter
     listener: Ref | None
     is_draining: bool
     cut_off: Counter[str]
     closings: Counter[int]
 
     def next_id(self) -> int:
-        """A number for a new wire."""
+        """Return the id of a new wire."""
         ...
 
     def date(self) -> str:
-        """The value of a Date header now."""
+        """Return the value of the Date header (RFC 9110 §6.6.1)."""
         ...
 
-    def welcome(self, wire: W) -> None:
-        """A wire has begun; it waits for an owner."""
+    def add(self, wire: W) -> None:
+        """Add a wire that is connected and has no owner yet."""
         ...
 
-    def forget(self, wire: W) -> None:
-        """A wire is gone."""
+    def remove(self, wire: W) -> None:
+        """Remove a wire that has ended."""
         ...
 
     def refuse(self, refusal: Refusal) -> None:
-        """Count somebody who is turned away."""
+        """Count a refusal."""
         ...

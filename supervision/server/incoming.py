@@ -1,4 +1,4 @@
-"""No process. What comes in on one connection: when to read, long reads in pieces, and the events for the owner."""
+"""No process. The incoming side of one connection: when to read, how to split long reads, and the owner's events."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from supervision.server.outgoing import MIN_RATE, Outgoing
 from supervision.server.unread import COUNTED_FROM
 
 LONG_READ = 64 * 1024
-"""Bytes of one read that are taken in at a time; then others have a turn."""
+"""Bytes of one read that are parsed at a time, before other connections get a turn."""
 COSTLY_READ = 16 * 1024
-"""The same for a peer that sends many tiny fragments or control frames (in the shortest ones they take 8 ms), or
-whose messages are compressed: they may be a thousand times as long."""
+"""The same for a peer that sends many tiny fragments or control frames (so many bytes of the shortest ones take 8 ms),
+or compresses its messages, which may be a thousand times as long."""
 MANY_FRAMES = 512
-"""Such frames in one piece of a read from which on the peer's reads are costly."""
+"""Number of tiny frames in one piece of a read that makes the peer's next reads costly."""
 MAX_EVENTS = 1_024
-"""Events that wait for the owner above which reading pauses."""
+"""Reading pauses above this number of events that wait for the owner."""
 MAX_INFLATED_EVENTS = 16
-"""The same where messages are compressed: a short read may hold many long ones."""
-MAX_UNTAKEN = 1024 * 1024
-"""Bytes that the events which wait for the owner may have come in above which reading pauses."""
+"""The same for compressed messages: a short read may hold many long ones."""
+MAX_UNCONSUMED = 1024 * 1024
+"""Reading pauses above this number of received bytes whose events wait for the owner."""
 
-_NUMBER = Struct("!d")
+_PING_DATA = Struct("!d")
 _OPEN, _CLOSING, _CLOSED = State.OPEN, State.CLOSING, State.CLOSED  # a member looked up on its class costs 40 ns
 
 
@@ -36,33 +36,47 @@ class _Readable:
 
 
 READABLE: Final = _Readable()
-"""The message to the owner: there are events to take."""
+"""The message to the owner: call `next_event`."""
 
 
 class Incoming(Outgoing):
-    """The way in of one connection. A base class of `Wire`.
+    """The incoming side of one connection. A base class of `Wire`.
 
     Attributes:
-        session: the protocol state, to be read by the owner
-        owner: the process that takes the events; None while there is none
-        events: what the peer sent and no owner has taken yet
-        bytes_in: bytes that were read
-        round_trip: seconds that the last ping took, or None
+        session: the protocol state; the owner may read it
+        owner: the process that handles the events, or None
+        events: received, and not handled by an owner yet
+        bytes_in: bytes read
+        round_trip: seconds from the last ping to its pong, or None
     """
 
+    # How bytes become events: the transport reads them (`bytes_in`), a long read waits in `_unparsed`, `_feed` passes
+    # one piece of at most `_stride` bytes to the session, and the events wait in `events` until the owner takes them.
+    # When it has taken all, `_consumed_bytes` catches up with `bytes_in`.
+    #
+    # - `_should_read` alone decides whether the peer is read. `_update_reading` carries the decision out and must be
+    #   called after each change of what it depends on.
+    # - `_is_reading`: the transport reads. False as well while `_unparsed` holds bytes.
+    # - `_is_feed_scheduled`: `_unparsed` holds bytes, and the event loop will feed the next piece.
+    # - `_is_eof_pending`: the peer has ended its stream, but the session is told only after the last unparsed byte.
+    # - `_is_notified`: the owner was sent READABLE, and `next_event` has not returned None since. So at most one
+    #   READABLE is under way, however many events there are.
+    # - `_pinged_at` is None unless a ping waits for its pong. `_is_ping_queued`: the peer has other bytes to read
+    #   first, so the stall timer decides whether it is alive; the pong timer only restarts.
+
     __slots__ = (
+        "_bytes_in_at_ping",
+        "_bytes_out_at_ping",
+        "_bytes_out_at_pong",
         "_consumed_bytes",
-        "_has_ended",
-        "_heard_at_ping",
-        "_is_hearing",
+        "_is_eof_pending",
+        "_is_feed_scheduled",
         "_is_notified",
+        "_is_ping_queued",
         "_is_reading",
-        "_ping_waits",
         "_pinged_at",
         "_stride",
         "_unparsed",
-        "_written_at_ping",
-        "_written_at_pong",
         "bytes_in",
         "events",
         "owner",
@@ -76,73 +90,73 @@ class Incoming(Outgoing):
         self.owner: Ref | None = None
         self.events: list[Event] = []  # an empty deque takes 700 bytes
         self.bytes_in = 0
-        self._consumed_bytes = 0  # of the bytes that came in, those whose events have been taken
-        self._unparsed = b""  # read, and not given to the session yet
-        self._has_ended = False  # the peer's stream, behind what is unheard
+        self._consumed_bytes = 0  # of `bytes_in`, those whose events the owner has taken
+        self._unparsed = b""
+        self._is_eof_pending = False
         self._stride = LONG_READ
         self._is_reading = True
-        self._is_hearing = False  # the next piece of what is unheard will be taken in by the event loop
+        self._is_feed_scheduled = False
         self._is_notified = False
         self._pinged_at: float | None = None
-        self._heard_at_ping = 0
-        self._written_at_ping = 0
-        self._written_at_pong = 0  # at the last ping that was answered: the peer has read so much
-        self._ping_waits = False  # behind something that the peer has not taken
+        self._bytes_in_at_ping = 0
+        self._bytes_out_at_ping = 0
+        self._bytes_out_at_pong = 0  # before the last ping that was answered: the peer has read these
+        self._is_ping_queued = False
         self.round_trip: float | None = None
 
     # What the event loop calls.
 
     def data_received(self, data: bytes) -> None:
-        """Turn bytes into events; answer what the protocol itself answers."""
+        """Parse bytes into events, and send the protocol's own answers (pongs, closes, errors)."""
         self.bytes_in += len(data)
         if self._is_reading and len(data) <= self._stride:
             self._feed(data)
-        else:  # libuv would read 32 times in a row, 256 kB each
+        else:  # libuv reads up to 32 times in a row, 256 kB each
             self._unparsed += data
-            self._read_on()
+            self._update_reading()
 
     def eof_received(self) -> bool:
-        """The peer will send no more: it may still be owed an answer."""
-        self._has_ended = True
-        self._hear_end()
-        if self.is_secure:  # TLS has no half of an end
-            self._write_all()
-        if self._ends_half is None:
-            return not (self.is_ending or self.is_secure)  # False has the transport closed
-        self._ends_half = False
+        """Handle the end of the peer's stream. Returns whether to keep our side open, for answers that are due."""
+        self._is_eof_pending = True
+        self._feed_eof()
+        if self.is_secure:  # TLS cannot be half-closed
+            self._hand_over_queue()
+        if self._pending_half_close is None:
+            return not (self.is_ending or self.is_secure)  # False closes the transport
+        self._pending_half_close = False
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The end of the transport, whichever side caused it; what has been read before is still heard."""
+        """Handle the end of the transport, whichever side caused it. What was read before is still parsed."""
         super().connection_lost(error)
-        self._has_ended = True
-        self._hear_end()
-        self._read_on()
-        self._notify()
+        self._is_eof_pending = True
+        self._feed_eof()
+        self._update_reading()
+        self._notify_owner()
 
     def _congest(self) -> None:
-        """The peer reads slower than we write: hear no more of it, for the answers would only wait, too."""
+        """Stop reading from a peer that does not read: the answers would only queue up."""
         super()._congest()
-        self._read_on()
+        self._update_reading()
 
-    def _drained(self) -> None:
-        """The peer has caught up, and is heard again."""
-        super()._drained()
+    def _decongest(self) -> None:
+        """Read again from a peer that has caught up."""
+        super()._decongest()
         if self.events:
-            self._notify()
-        self._read_on()
+            self._notify_owner()
+        self._update_reading()
 
     @property
     def unread(self) -> int:
-        """Bytes that wait for this peer, and for no other; those that it sent too, while it is not heard."""
+        """Bytes that wait for this peer alone; while reading is paused, also bytes it sent that wait for the owner."""
         return super().unread + (0 if self._is_reading else self.bytes_in - self._consumed_bytes)
 
     # What the owner does.
 
-    def take(self) -> Event | None:
-        """Take the oldest event, or None: then the next one brings a new `READABLE`.
+    def next_event(self) -> Event | None:
+        """Remove and return the oldest event, or None; after None, the next event sends a new `READABLE`.
 
-        There is none while the peer does not read what it was answered.
+        Returns None on a congested wire: the peer does not read our answers.
         """
         if self.events and not self.is_congested:
             return self.events.pop(0)
@@ -150,93 +164,94 @@ class Incoming(Outgoing):
         if not self.events:
             self._consumed_bytes = self.bytes_in
             if not self._is_reading:
-                self._read_on()
+                self._update_reading()
         return None
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether the connection has ended, and all that came has been taken."""
+        """Whether the connection has ended, and the owner has taken every event."""
         return self.is_closed and not self.events and not self._unparsed
 
     def end(self, *, half: bool) -> None:
-        """Flush and close, and throw away what the peer still sends. `half`: close our side first."""
+        """Flush and close, and discard what the peer still sends. With `half`, close our side only."""
         super().end(half=half)
         self._unparsed = b""
-        self._read_on()
+        self._update_reading()
 
     # When to read.
 
-    def _may_hear(self) -> bool:
-        """Whether the peer is heard. Nothing else decides it."""
+    def _should_read(self) -> bool:
+        """Whether to read from the peer, and to parse what has been read."""
         session = self.session
         if self.is_ending:
-            return True  # to throw away what it sends
+            return True  # to discard what it sends
         if self.is_congested or session.awaits_answer:
             return False
-        if self.owner is None and session.state is not _CLOSING:  # then it is the answer to our close frame
+        if self.owner is None and session.state is not _CLOSING:  # a closing peer sends only its close frame
             return False
-        if self.events and self.bytes_in - self._consumed_bytes > MAX_UNTAKEN:
+        if self.events and self.bytes_in - self._consumed_bytes > MAX_UNCONSUMED:
             return False
         return len(self.events) <= (MAX_INFLATED_EVENTS if session.is_compressed else MAX_EVENTS)
 
-    def _read_on(self) -> None:
-        """Hear what has been read, then read on; or pause. To be called when what `_may_hear` looks at has changed."""
-        may_hear = self._may_hear()
-        if may_hear and self._unparsed and not self._is_hearing:
-            self._is_hearing = True
-            asyncio.get_running_loop().call_soon(self._hear_more)
-        should_read = may_hear and not self._unparsed
+    def _update_reading(self) -> None:
+        """Carry out what `_should_read` says: pause reading, or feed what has been read and then resume reading."""
+        should_read = self._should_read()
+        if should_read and self._unparsed and not self._is_feed_scheduled:
+            self._is_feed_scheduled = True
+            asyncio.get_running_loop().call_soon(self._feed_next)
+        should_read = should_read and not self._unparsed
         if should_read is not self._is_reading and self._transport is not None and not self._transport.is_closing():
             self._is_reading = should_read
             if self.counted or self.bytes_in - self._consumed_bytes >= COUNTED_FROM:
                 self._count_unread()
             if should_read:
                 self._transport.resume_reading()
-                self._listen_for_pong()
+                self._restart_pong_timer()
             else:
                 self._transport.pause_reading()
 
-    def _hear_more(self) -> None:
-        """Take in some of a long read; the rest waits until others have had a turn."""
-        self._is_hearing = False
-        if self._may_hear():
+    def _feed_next(self) -> None:
+        """Feed one piece of a long read; the rest waits until other connections have had a turn."""
+        self._is_feed_scheduled = False
+        if self._should_read():
             data, self._unparsed = self._unparsed[: self._stride], self._unparsed[self._stride :]
             self._feed(data)
-            self._hear_end()
-            self._read_on()
+            self._feed_eof()
+            self._update_reading()
 
     def _feed(self, data: bytes) -> None:
-        """Take in a piece of what was read; what it cost decides how long the next one may be."""
-        if len(data) < COSTLY_READ:  # almost always, and cheap whatever it holds
-            self._absorb(self.session.receive(data))
+        """Parse one piece of a read. The kind of frames in it decides how long the next piece may be."""
+        if len(data) < COSTLY_READ:  # almost always, and cheap whatever it contains
+            self._deliver(self.session.receive(data))
             return
         before = self.session.slow_frames
-        self._absorb(self.session.receive(data))
+        self._deliver(self.session.receive(data))
         is_costly = self.session.slow_frames - before >= MANY_FRAMES
         self._stride = COSTLY_READ if is_costly or self.session.is_compressed else LONG_READ
 
-    def _hear_end(self) -> None:
-        """Take in the end of the peer's stream, if it has come, behind all that was read."""
-        if self._has_ended and not self._unparsed:
-            self._has_ended = False
-            self._absorb(self.session.receive_eof())
+    def _feed_eof(self) -> None:
+        """Tell the session of the end of the peer's stream, once all bytes before it are parsed."""
+        if self._is_eof_pending and not self._unparsed:
+            self._is_eof_pending = False
+            self._deliver(self.session.receive_eof())
 
-    def _absorb(self, events: list[Event]) -> None:
+    def _deliver(self, events: list[Event]) -> None:
+        """Write what the session answered, queue `events` for the owner, and end the wire if the session has ended."""
         output = self.session.output()
         if output:
             self.write(output)
         if events:
             self.events.extend(events)
             if self._pinged_at is not None:
-                self._note_pong(events)
-            self._notify()
-            much = len(self.events) > MAX_INFLATED_EVENTS or self.bytes_in - self._consumed_bytes > MAX_UNTAKEN
-            if much or type(events[-1]) is Request:  # else the answer is known: almost always
-                self._read_on()
+                self._match_pong(events)
+            self._notify_owner()
+            much = len(self.events) > MAX_INFLATED_EVENTS or self.bytes_in - self._consumed_bytes > MAX_UNCONSUMED
+            if much or type(events[-1]) is Request:  # otherwise `_should_read` has not changed
+                self._update_reading()
         if self.session.state is _CLOSED:
             self.end(half=self.session.may_receive_more)
 
-    def _notify(self) -> None:
+    def _notify_owner(self) -> None:
         if self.owner is not None and not self._is_notified:
             self._is_notified = True
             self.owner.tell(READABLE)
@@ -244,43 +259,43 @@ class Incoming(Outgoing):
     # Signs of life.
 
     def ping(self) -> bool:
-        """Ask for a sign of life; False if this is no time for it: the WebSocket is not open, or does not read."""
+        """Send a ping. Returns False if the WebSocket is not open, or is congested."""
         if self.session.state is not _OPEN or self.is_congested:
             return False
         now = asyncio.get_running_loop().time()
-        self._look_ahead_of_ping()
-        self._pinged_at, self._heard_at_ping, self._written_at_ping = now, self.bytes_in, self.bytes_out
-        self.write(self.session.ping(_NUMBER.pack(now)))
+        self._check_queue_before_ping()
+        self._pinged_at, self._bytes_in_at_ping, self._bytes_out_at_ping = now, self.bytes_in, self.bytes_out
+        self.write(self.session.ping(_PING_DATA.pack(now)))
         return True
 
     def pong_overdue(self) -> None:
-        """Drop a peer that has said nothing since the last ping, though it has had the time to read up to it."""
-        if self.bytes_in != self._heard_at_ping or self._pinged_at is None or self.session.state is not _OPEN:
-            return  # a peer that ends its side cannot answer, and has its own deadline
-        reads_until = self._pinged_at + (self._written_at_ping - self._written_at_pong) / MIN_RATE
-        if self._ping_waits or not self._is_reading or asyncio.get_running_loop().time() < reads_until:
-            self._look_ahead_of_ping()
+        """Drop a peer that has sent nothing since the last ping, although it had time to read up to that ping."""
+        if self.bytes_in != self._bytes_in_at_ping or self._pinged_at is None or self.session.state is not _OPEN:
+            return  # it has sent something, or closes and has another deadline
+        reads_until = self._pinged_at + (self._bytes_out_at_ping - self._bytes_out_at_pong) / MIN_RATE
+        if self._is_ping_queued or not self._is_reading or asyncio.get_running_loop().time() < reads_until:
+            self._check_queue_before_ping()
             self._host.deadlines.pongs.start(self)
         else:
             self.cut_off("no_pong")
 
-    def _look_ahead_of_ping(self) -> None:
-        """See whether the peer has something else to take before the ping; while it takes some, it is alive."""
-        self._ping_waits = self.unacknowledged > 0
-        if self._ping_waits:
-            self._expect_taking()
+    def _check_queue_before_ping(self) -> None:
+        """Note whether other bytes are queued before the ping. A peer that acknowledges some of them is alive."""
+        self._is_ping_queued = self.unacknowledged > 0
+        if self._is_ping_queued:
+            self._start_stall_timer()
 
-    def _listen_for_pong(self) -> None:
-        """Give the peer the whole time again: we have not listened for some of it."""
+    def _restart_pong_timer(self) -> None:
+        """Restart the timer of a pong: while reading was paused, we could not receive it."""
         if self in self._host.deadlines.pongs:
             self._host.deadlines.pongs.start(self)
 
-    def _note_pong(self, events: list[Event]) -> None:
-        """Look for the answer to the last ping."""
+    def _match_pong(self, events: list[Event]) -> None:
+        """Look for the pong to the last ping, and measure the round trip."""
         assert self._pinged_at is not None
-        expected = _NUMBER.pack(self._pinged_at)
+        expected = _PING_DATA.pack(self._pinged_at)
         if any(type(event) is Pong and event.data == expected for event in events):
             self.round_trip = asyncio.get_running_loop().time() - self._pinged_at
             self._pinged_at = None
-            self._written_at_pong = self._written_at_ping
+            self._bytes_out_at_pong = self._bytes_out_at_ping
             self._host.deadlines.pongs.stop(self)

@@ -1,7 +1,7 @@
-"""One process per server: accepts, and has every wire owned by a connection actor.
+"""One process per server: accepts connections, and starts a connection actor for every wire.
 
-The sockets are not its own: they outlive the listener, and the system keeps newcomers waiting meanwhile. When a
-listener starts, it has those wires adopted that nobody owns.
+The listening sockets outlive the listener; while it restarts, new connections wait in the operating system's queue. A
+listener that starts hands the wires without an owner to new connection actors.
 """
 
 from __future__ import annotations
@@ -27,30 +27,31 @@ from supervision.server.wire import Wire
 log = get_logger("canopy.server")
 
 ACCEPTS_PER_TURN = 64
-ACCEPTS_IN_A_CROWD = 4
-"""Where each newcomer drops a stranger: those who are there are heard before too many others come."""
+"""Connections accepted before other processes get a turn."""
+ACCEPTS_WHEN_CROWDED = 4
+"""The same while each new connection replaces an unrecognized one, which gets time to identify itself first."""
 BACK_OFF = 0.2
-"""Seconds to wait when the system has no file descriptor or memory left for another socket."""
+"""Seconds to wait when the system has no file descriptor or memory for another socket."""
 LINGER = 1.0
-"""Seconds a refused client has to send its request, and then to read why."""
+"""Seconds that a refused client has to send its request, and again to read the refusal."""
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-_GONE = {errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.EHOSTDOWN, errno.ENETUNREACH}
+_PEER_GONE = {errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.EHOSTDOWN, errno.ENETUNREACH}
 
 
 @dataclass(frozen=True, slots=True)
-class Acceptable:
-    """The message of the event loop: somebody knocks at `listening`."""
+class AcceptReady:
+    """The event loop's message: a connection waits at `listening`."""
 
     listening: socket.socket
 
 
 class Listener(GenServer):
-    """Accepts connections and starts an actor for each.
+    """Accepts connections and starts a connection actor for each.
 
     Args (of `init`):
-        sockets: what it listens on
-        connections: the dynamic supervisor whose children are started with a wire
+        sockets: the listening sockets and the wires
+        connections: the dynamic supervisor of the connection actors
     """
 
     async def init(self, sockets: Sockets, connections: Target) -> None:
@@ -58,25 +59,25 @@ class Listener(GenServer):
             raise RuntimeError("these Sockets are closed, because their application has ended: listen with new ones")
         self._sockets = sockets
         self._connections = connections
-        self._dismissed: set[asyncio.Task[None]] = set()
+        self._refusals: set[asyncio.Task[None]] = set()
         loop, listening = self.scheduler.loop, sockets.listening
 
         def stop_listening(_ref: Ref, _reason: ExitReason) -> None:
             if sockets.is_listening:
-                for door in listening:
-                    loop.remove_reader(door)
+                for each in listening:
+                    loop.remove_reader(each)
 
         watch(self.ref, stop_listening)
-        sockets.listener = self.ref  # from here on it hears of new wires; those before are orphans
+        sockets.listener = self.ref  # it is sent new wires from now on; the others are orphans
         sockets.deadlines.adoption.postpone()
         for wire in sockets.orphans():
             await self._hand_over(wire)
-        for door in listening:
-            self._listen(door)
+        for each in listening:
+            self._wait_for_clients(each)
 
     async def handle_info(self, message: Any) -> Any:
-        """Accept those who wait, or hand over a wire that has begun."""
-        if isinstance(message, Acceptable):
+        """Accept waiting connections, or hand over a wire that is connected."""
+        if isinstance(message, AcceptReady):
             self._accept_some(message)
         elif isinstance(message, Wire):
             await self._hand_over(message)
@@ -84,10 +85,10 @@ class Listener(GenServer):
             return super().handle_info(message)
         return None
 
-    def _accept_some(self, message: Acceptable) -> None:
-        """Accept a bounded number; the loop says so again for the rest."""
+    def _accept_some(self, message: AcceptReady) -> None:
+        """Accept a bounded number of connections; the event loop reports the rest again."""
         try:
-            for _ in range(ACCEPTS_IN_A_CROWD if self._sockets.is_crowded else ACCEPTS_PER_TURN):
+            for _ in range(ACCEPTS_WHEN_CROWDED if self._sockets.is_crowded else ACCEPTS_PER_TURN):
                 if not self._accept(message.listening):
                     break
         except OSError as error:
@@ -96,22 +97,22 @@ class Listener(GenServer):
             log.error("listener.exhausted", error=error, retry_in=BACK_OFF)
             send_after(BACK_OFF, self.ref, message)
         else:
-            self._listen(message.listening)
+            self._wait_for_clients(message.listening)
 
-    def _listen(self, listening: socket.socket) -> None:
-        """Wait for the next one; nothing while the application drains."""
+    def _wait_for_clients(self, listening: socket.socket) -> None:
+        """Wait for the next connection, unless the application drains."""
         if not self._sockets.is_draining:
-            self.scheduler.loop.add_reader(listening, self._knocked, listening)
+            self.scheduler.loop.add_reader(listening, self._on_acceptable, listening)
 
-    def _knocked(self, listening: socket.socket) -> None:
+    def _on_acceptable(self, listening: socket.socket) -> None:
         self.scheduler.loop.remove_reader(listening)
-        self.ref.tell(Acceptable(listening))
+        self.ref.tell(AcceptReady(listening))
 
     def _accept(self, listening: socket.socket) -> bool:
-        """Take one from the queue of the system; False if nobody waits, or whoever did is gone.
+        """Accept one connection. Returns False if none waits, or the peer has gone already.
 
         Raises:
-            OSError: if the machine has nothing left for another socket, or the error is unknown.
+            OSError: if the system has no resources for another socket, or the error is unknown.
         """
         if self._sockets.is_draining:
             return False
@@ -123,7 +124,7 @@ class Listener(GenServer):
         except (BlockingIOError, InterruptedError):
             return False
         except OSError as error:
-            if error.errno in _GONE:
+            if error.errno in _PEER_GONE:
                 return False
             raise
         address = plain_address(name[0]) if isinstance(name, tuple) else LOCAL
@@ -131,17 +132,17 @@ class Listener(GenServer):
         if refusal is None:
             self._sockets.connect(accepted, address)
         else:
-            self._dismiss(accepted, refusal)
+            self._send_refusal(accepted, refusal)
         return True
 
-    def _dismiss(self, accepted: socket.socket, refusal: Refusal) -> None:
-        """Tell somebody why not, if not too many are being told."""
-        if len(self._dismissed) >= self._sockets.policy.max_dismissals:
+    def _send_refusal(self, accepted: socket.socket, refusal: Refusal) -> None:
+        """Send a refusal, or only close the connection if too many refusals are pending."""
+        if len(self._refusals) >= self._sockets.policy.max_pending_refusals:
             accepted.close()
             return
-        task = self.scheduler.loop.create_task(_dismiss(accepted, refusal, self._sockets))
-        self._dismissed.add(task)
-        task.add_done_callback(self._dismissed.discard)
+        task = self.scheduler.loop.create_task(_send_refusal(accepted, refusal, self._sockets))
+        self._refusals.add(task)
+        task.add_done_callback(self._refusals.discard)
 
     async def _hand_over(self, wire: Wire) -> None:
         if wire.owner is not None:
@@ -153,46 +154,46 @@ class Listener(GenServer):
             wire.fail()
 
 
-async def _dismiss(accepted: socket.socket, refusal: Refusal, sockets: Sockets) -> None:
-    farewell = Farewell(refusal, sockets.policy)
+async def _send_refusal(accepted: socket.socket, refusal: Refusal, sockets: Sockets) -> None:
+    protocol = RefusalProtocol(refusal, sockets.policy)
     try:
-        await connect_accepted(lambda: farewell, accepted, sockets.policy)
-        await farewell.ended
-    except OSError:  # it did not want to know
+        await connect_accepted(lambda: protocol, accepted, sockets.policy)
+        await protocol.ended
+    except OSError:  # the peer has gone
         accepted.close()
 
 
-class Farewell(asyncio.Protocol):
-    """A connection that is not wanted: its first request gets the refusal for an answer, and it is dropped.
+class RefusalProtocol(asyncio.Protocol):
+    """Serves a refused connection: answers its first request with the refusal, and ends.
 
-    One that sends no whole request in time is told as well.
+    A client that sends no complete request within `LINGER` gets the same answer.
     """
 
     def __init__(self, refusal: Refusal, policy: Policy) -> None:
         self._refusal = refusal
         self._origins = policy.origins
         self._session = Session(policy.limits)
-        self._has_told = False
+        self._is_answered = False
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for its request, which shows whether a page has sent it."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
-        self._linger = asyncio.get_running_loop().call_later(LINGER, self._tell_unasked)
+        """Wait for the request: it shows whether a page sent it."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's only has the methods of one
+        self._linger_timer = asyncio.get_running_loop().call_later(LINGER, self._answer_silence)
 
     def data_received(self, data: bytes) -> None:
-        """Answer the first request; what follows is thrown away, since a closed socket would answer with a reset."""
-        if self._has_told:
+        """Answer the first request. Discard what follows: a socket closed with unread bytes would send a reset."""
+        if self._is_answered:
             return
         for event in self._session.receive(data):
             if isinstance(event, Request):
                 self._refuse(event)
         if self._session.should_close:
-            self._tell(self._session.output())
+            self._send_and_close(self._session.output())
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The client has read it, or is gone."""
-        self._linger.cancel()
+        """Resolve `ended`."""
+        self._linger_timer.cancel()
         if not self.ended.done():
             self.ended.set_result(None)
 
@@ -203,15 +204,15 @@ class Farewell(asyncio.Protocol):
             session.respond(error.response, close=True)
         else:
             session.accept(upgrade, subprotocol=first_subprotocol(upgrade))
-            self._tell(session.close(error.close_code, error.message))
+            self._send_and_close(session.close(error.close_code, error.message))
 
-    def _tell_unasked(self) -> None:
-        self._tell(encode_response(self._refusal.error.response, connection="close"))
+    def _answer_silence(self) -> None:
+        self._send_and_close(encode_response(self._refusal.error.response, connection="close"))
 
-    def _tell(self, said: bytes) -> None:
-        """Say why, end our side, and give it time to read."""
-        self._has_told = True
-        self._linger.cancel()
-        self._transport.write(said)
+    def _send_and_close(self, data: bytes) -> None:
+        """Send the answer, close our side, and give the client time to read."""
+        self._is_answered = True
+        self._linger_timer.cancel()
+        self._transport.write(data)
         end_half(self._transport)
-        self._linger = asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
+        self._linger_timer = asyncio.get_running_loop().call_later(LINGER, self._transport.abort)

@@ -1,4 +1,4 @@
-"""Pure. Which pages may open a WebSocket (RFC 6455 §10.2): a browser sends cookies along, whoever wrote the page."""
+"""Pure. Which origins may open a WebSocket (RFC 6455 §10.2): a browser sends cookies whatever page opens it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """The pages that may.
+    """The origins whose pages may open a WebSocket.
 
     Attributes:
-        allowed: their origins, in lower case, without a default port; None for all pages
-        same_host: pages of the host that the request names may, too
+        allowed: origins in lower case, without a default port; None for all
+        same_host: the host of the request is allowed, too
     """
 
     allowed: frozenset[str] | None = frozenset()
@@ -24,10 +24,10 @@ class Origins:
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> Origins:
-        """Read origins like `https://example.org`, `same` for the host itself, `*` for all.
+        """Parse origins such as `https://example.org`, `same` for the host itself, and `*` for all.
 
         Raises:
-            ValueError: if one of them is none.
+            ValueError: if a text is not an origin.
         """
         names = [text.lower() for text in texts]
         if "*" in names:
@@ -39,9 +39,9 @@ class Origins:
         return cls(frozenset(map(_plain, origins)), "same" in names)
 
     def permit(self, origin: str | None, host: str) -> bool:
-        """Tell whether a request with this Origin and this Host may open a WebSocket.
+        """Whether a request with this Origin and this Host may open a WebSocket.
 
-        One without an Origin may: no browser sent it.
+        A request without an Origin may: it does not come from a browser.
         """
         if origin is None or self.allowed is None:
             return True
@@ -60,5 +60,5 @@ ANY_ORIGIN = Origins(allowed=None)
 
 
 def _plain(origin: str) -> str:
-    """Without a port that its scheme implies."""
+    """Remove the default port of the scheme."""
     return origin.removesuffix(_DEFAULT_PORTS.get(origin.partition(":")[0], ""))

@@ -1,4 +1,4 @@
-"""Pure. What a server allows its peers: how many, how fast, from where, and for how long."""
+"""Pure. The limits, timeouts and rules of one server."""
 
 from __future__ import annotations
 
@@ -12,37 +12,36 @@ from supervision.server.origins import SAME_HOST, Origins
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One server's rules. Times in seconds; None switches a rule off.
+    """The limits, timeouts and rules of one server. Times are in seconds; None means no limit.
 
     Attributes:
-        max_connections: how many there may be at a time; the next one is refused with 503
-        max_dismissals: refused clients that are told why at a time; the next one is dropped without a word
-        max_per_address: how many WebSockets there may be of one address; the next one is refused with 429
-        max_strangers: connections that no route has recognized; the next one takes the place of the oldest of the
-            address that has most of them, and `max_connections` counts the others alone
-        max_per_holder: connections of one holder that is recognized; for more, `Sockets.recognize` says no
-        max_arrivals: new WebSockets of one address in a second; the next one is refused with 429
-        limits: what one peer may make us hold
-        compression: how messages are compressed with clients that offer it; None for not at all
-        tls: speaks TLS with everybody
-        proxies: whose word is taken for the address of a client
-        origins: which pages may open a WebSocket
-        request_timeout: for a whole request, after the client connected (TLS included) or took its answer
+        max_connections: connections at a time; the next one is refused with 503
+        max_pending_refusals: refused clients that are sent a reason at a time; the next one is closed without one
+        max_per_address: WebSockets of one client network; the next one is refused with 429
+        max_unrecognized: connections that no route has recognized. The next one replaces the oldest of the client
+            network with the most, and `max_connections` counts recognized connections only
+        max_per_holder: recognized connections of one holder; `Sockets.recognize` refuses more
+        max_arrivals: new WebSockets of one client network in a second; the next one is refused with 429
+        limits: sizes that one peer can make the server hold
+        compression: how to compress messages for clients that offer it; None for no compression
+        tls: the context for TLS on every connection; None for plain TCP
+        proxies: trusted proxies, whose X-Forwarded-For names the client
+        origins: origins whose pages may open a WebSocket
+        request_timeout: for a complete request, from the connection (TLS handshake included) or the previous answer
         ping_interval: between two pings of an open WebSocket
-        pong_timeout: for the answer, or any other sign of life, until the connection is dropped. It begins when the
-            peer has taken what was written before the ping, and has had the time to read it at 5 kB/s
-        close_timeout: for the answer to our close frame, or the end of the peer's side, after it took the rest
-        stall_timeout: after which a peer is cut off that takes nothing of what waits for it
-        max_backlog: bytes a peer may leave unread, beyond what it had when the wire became congested, before it is
-            cut off
-        max_unread: bytes that may wait for all peers, beside messages that are sent to many; for those of one address
-            a quarter of it. Beyond that, the connections of that address that read least are cut off
+        pong_timeout: for the pong, or any other bytes, before the connection is dropped. It starts once the peer has
+            acknowledged what was written before the ping and has had time to read that at 5 kB/s
+        close_timeout: for the answer to our close frame, or the end of the peer's side, after it has read the rest
+        stall_timeout: before a peer is dropped that reads nothing of what waits for it
+        max_backlog: unread bytes, beyond those at the start of the congestion, before a peer is dropped
+        max_unread: bytes that may wait for all peers, not counting shared messages; a client network may have a quarter
+            of it. Beyond a limit, the slowest readers of a client network are dropped
     """
 
     max_connections: int = 15_000
-    max_dismissals: int = 200
+    max_pending_refusals: int = 200
     max_per_address: int | None = None
-    max_strangers: int | None = None
+    max_unrecognized: int | None = None
     max_per_holder: int | None = None
     max_arrivals: int | None = None
     limits: Limits = Limits()  # noqa: RUF009  # immutable

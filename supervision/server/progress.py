@@ -1,7 +1,7 @@
-"""No process. How much of what was written to a socket the other side of TCP has taken, as the system knows it.
+"""No process. How many of the bytes written to a socket the peer has acknowledged, as the operating system knows it.
 
-A write to a socket succeeds as soon as the system has room for it, and it holds megabytes. Only what the peer has
-acknowledged tells that it is alive, and reads.
+A write to a socket succeeds as soon as the system's buffer, which holds megabytes, has room for it. Only
+acknowledgements show that the peer is alive and reads.
 """
 
 from __future__ import annotations
@@ -14,67 +14,67 @@ import sys
 import termios
 from typing import Protocol
 
-_TELLS = sys.platform == "linux"
+_IS_LINUX = sys.platform == "linux"
 _BYTES_ACKED = struct.Struct("@Q")
-_BYTES_ACKED_AT = 120
-"""Where `tcpi_bytes_acked` stands in `struct tcp_info` (tcp(7); Linux 4.1 and later)."""
+_BYTES_ACKED_OFFSET = 120
+"""Offset of `tcpi_bytes_acked` in `struct tcp_info` (tcp(7); Linux 4.1 and later)."""
 
 
 class Progress(Protocol):
-    """What the system knows of one socket."""
+    """What the operating system knows about one socket."""
 
     def held(self) -> int:
-        """Bytes that the system holds because the peer has not acknowledged them; 0 if it does not tell."""
+        """Return the bytes that the system holds because the peer has not acknowledged them; 0 if unknown."""
 
     def acknowledged(self, written: int) -> int:
-        """Bytes that the peer has acknowledged, of `written` that the system has been given. Only good to compare."""
+        """Return the bytes that the peer has acknowledged, of `written` bytes. Compare it with earlier values only."""
 
 
 class SystemProgress:
-    """What Linux tells by SIOCOUTQ and TCP_INFO. Elsewhere a byte counts as taken when the system has taken it.
+    """Asks Linux, by SIOCOUTQ and TCP_INFO. On other systems a byte counts as acknowledged once the system has it.
 
     Args:
-        sock: any object with the methods of a socket; asyncio's and uvloop's stand for the transport's own
+        sock: any object with the methods of a socket, such as the ones that asyncio's and uvloop's transports give
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
 
     def held(self) -> int:
-        """Ask for the length of the send queue (SIOCOUTQ, tcp(7)), which has what was sent and not acknowledged too."""
-        if not _TELLS:
+        """Return the length of the send queue (SIOCOUTQ, tcp(7)), which includes bytes sent and not acknowledged."""
+        if not _IS_LINUX:
             return 0
         try:
             return _int(fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, bytes(4)))
-        except (OSError, ValueError):  # it is closed
+        except (OSError, ValueError):  # the socket is closed
             return 0
 
     def acknowledged(self, written: int) -> int:
-        """Count it exactly where the system does; TLS writes more bytes than it is given."""
-        if _TELLS and self._socket.family != socket.AF_UNIX:
+        """Return the system's own count where there is one. It includes the overhead of TLS."""
+        if _IS_LINUX and self._socket.family != socket.AF_UNIX:
             try:
                 info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
             except (OSError, ValueError):
                 return written
-            if len(info) >= _BYTES_ACKED_AT + _BYTES_ACKED.size:
-                return int(_BYTES_ACKED.unpack_from(info, _BYTES_ACKED_AT)[0])
+            if len(info) >= _BYTES_ACKED_OFFSET + _BYTES_ACKED.size:
+                return int(_BYTES_ACKED.unpack_from(info, _BYTES_ACKED_OFFSET)[0])
         return written - self.held()
 
 
 class UnknownProgress:
-    """Of a transport without a socket nothing more is known."""
+    """Stands for a transport without a socket: written bytes count as acknowledged."""
 
     def held(self) -> int:
-        """Nothing."""
+        """Return 0."""
         return 0
 
     def acknowledged(self, written: int) -> int:
-        """All of it."""
+        """Return `written`."""
         return written
 
 
 def progress_of(transport: asyncio.BaseTransport) -> Progress:
-    """Say what is known of a transport. One of a simulation answers for itself, as the extra information `progress`."""
+    """Return the progress of a transport; a simulated one gives its own as the extra information `progress`."""
     own: Progress | None = transport.get_extra_info("progress")
     if own is not None:
         return own

@@ -1,6 +1,6 @@
-"""Pure. How often something may be done: by each user, and by all who have one address. Time is passed in.
+"""Pure. How often a user, and all users of one client network, may do something. Time is passed in.
 
-Connections are not asked: whoever comes back, in another window or after a crash, goes on with the same allowance.
+Allowances belong to users, not to connections: another window, or a reconnect after a crash, gets no fresh allowance.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from actors.shown import shown
 
 SHARE = 20
-"""How many users' allowances one address has: a client_network or a small office paints undisturbed."""
+"""The allowance of a client network is that of this many users: enough for a family or a small office."""
 MOST = 100_000
-"""Users, and likewise addresses, whose spending is remembered; then those who were quiet longest are forgotten."""
+"""Users whose spending is remembered, and as many client networks; beyond it, the least recent ones are forgotten."""
 
 
 @shown("user_id")
 @dataclass(frozen=True, slots=True)
 class Painter:
-    """Who spends: a user, and the address of their connection (a whole /64 of IPv6)."""
+    """Who spends an allowance: a user, and the client network of the connection."""
 
     user_id: str
     address: str
@@ -28,7 +28,7 @@ class Painter:
 @shown()
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """`per_second` messages on average, `burst` at once."""
+    """`per_second` on average, and `burst` at once."""
 
     per_second: float
     burst: int
@@ -38,22 +38,23 @@ class RateLimit:
 
 
 class Buckets:
-    """A token bucket for each of many, forgotten when it is full again.
+    """A token bucket for each key; full buckets are forgotten.
 
-    Time is in seconds of any clock that does not go back.
+    `now` is in seconds of any clock that does not go back.
     """
 
     def __init__(self, limit: RateLimit) -> None:
         self._limit = limit
-        self._spent: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens at a time; the last spender last
+        # Tokens left, and when they were counted; the most recent last.
+        self._spent: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._spent)
 
     def take(self, key: str, now: float, count: float = 1.0) -> float:
-        """Spend tokens, and return 0; or spend nothing, and return in how many seconds there are enough.
+        """Spend `count` tokens and return 0, or spend nothing and return the seconds until there are enough.
 
-        More than fit into the bucket count as a full one.
+        A count above the burst counts as the burst.
         """
         self._forget(now)
         limit = self._limit
@@ -65,7 +66,7 @@ class Buckets:
         return 0.0
 
     def give_back(self, key: str, now: float, count: float = 1.0) -> None:
-        """Undo that tokens were spent."""
+        """Return tokens that were spent."""
         if key in self._spent:
             self._spent[key] = min(self._tokens(key, now) + count, float(self._limit.burst)), now
 
@@ -81,7 +82,7 @@ class Buckets:
 
 
 class Allowance:
-    """What each user may do, and `SHARE` times that for all who have one address."""
+    """A rate limit for each user, and `SHARE` times that limit for each client network."""
 
     def __init__(self, limit: RateLimit) -> None:
         self.limit = limit
@@ -89,7 +90,7 @@ class Allowance:
         self._addresses = Buckets(limit * SHARE)
 
     def take(self, who: Painter, now: float, count: float = 1.0) -> float:
-        """Spend; returns 0, or, if nothing was spent, the seconds until the same may be allowed."""
+        """Spend `count` and return 0, or spend nothing and return the seconds until it may be allowed."""
         wait = self._users.take(who.user_id, now, count)
         if wait == 0.0:
             wait = self._addresses.take(who.address, now, count)
@@ -98,6 +99,6 @@ class Allowance:
         return wait
 
     def give_back(self, who: Painter, now: float, count: float = 1.0) -> None:
-        """Undo that something was spent."""
+        """Return what was spent."""
         self._users.give_back(who.user_id, now, count)
         self._addresses.give_back(who.address, now, count)

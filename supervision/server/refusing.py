@@ -1,7 +1,7 @@
-"""Pure. How a WebSocket handshake is refused so that a page learns why.
+"""Pure. How to refuse a WebSocket handshake so that a page learns the reason.
 
-A browser hides the status of a refused handshake from the page: a ban, a full server and an unplugged cable look the
-same. So a page's handshake is accepted and closed at once, with a close code that stands for the status.
+A browser hides the status of a failed handshake from the page, so a ban, a full server and an unplugged cable look the
+same. So the handshake of a page is accepted and closed at once, with a close code that stands for the status.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from protocol import HttpError, Request, Upgrade, validate
 from supervision.server.origins import Origins
 
 FIRST_CODE = 4000
-"""Plus the HTTP status: the close code of a refusal. RFC 6455 §7.4.2 leaves 4000 to 4999 to applications."""
+"""The close code of a refusal is this plus the HTTP status. 4000 to 4999 are for private use (RFC 6455 §7.4.2)."""
 
 
 class HandshakeRefused(HttpError):
-    """A WebSocket handshake gets `status` for an answer, or a page that sent it the close code 4000 + `status`."""
+    """Refuses a WebSocket handshake: with the HTTP `status`, or for a page with the close code 4000 + `status`."""
 
     @property
     def close_code(self) -> int:
-        """What a page is told."""
+        """The close code for a page."""
         return FIRST_CODE + self.status
 
 
 def page_handshake(request: Request, origins: Origins) -> Upgrade | None:
-    """Return the handshake of a page that may open WebSockets here; None for any other request.
+    """Return the handshake of a page with a permitted origin; None for any other request.
 
-    Browsers name the Origin of the page (RFC 6455 §4.1), and other clients see the status.
+    Browsers send the Origin of the page (RFC 6455 §4.1). Other clients see the HTTP status.
     """
     try:
         upgrade = validate(request)
@@ -36,5 +36,5 @@ def page_handshake(request: Request, origins: Origins) -> Upgrade | None:
 
 
 def first_subprotocol(upgrade: Upgrade) -> str | None:
-    """Choose a subprotocol for a WebSocket that carries nothing: a browser that offers some fails without one."""
+    """Choose the subprotocol of a refusal. A browser that offers subprotocols fails the connection without one."""
     return upgrade.subprotocols[0] if upgrade.subprotocols else None

@@ -1,4 +1,4 @@
-"""What of a server outlives its actors: the listening sockets, and the wires. No process, no application code."""
+"""No process. The part of a server that outlives its actors: the listening sockets and the wires."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from collections.abc import Callable, Iterable
 from actors import Ref
 from actors.log import get_logger
 from protocol import CloseCode, State, format_date
-from supervision.server.admission import Admission, Refusal, Strangers
+from supervision.server.admission import Admission, Refusal, Unrecognized
 from supervision.server.deadlines import Deadlines
 from supervision.server.policy import Policy
-from supervision.server.unread import Unread
+from supervision.server.unread import UnreadLimiter
 from supervision.server.wire import Wire
 
 log = get_logger("canopy.server")
 
-GOODBYE = "the server is going away"
+GOING_AWAY_TEXT = "the server is going away"
 NO_TIMEOUT = 1e6
-"""Seconds; the event loops take neither None nor infinity."""
-GOODBYES = 200
-"""WebSockets that are closed before others have a turn."""
+"""Seconds; event loops accept neither None nor infinity here."""
+CLOSES_PER_TURN = 200
+"""WebSockets that are closed before other work gets a turn."""
 
 
 class Sockets:
-    """The sockets of one server. Made before its tree is started; its `Application` closes them after the tree.
+    """The sockets of one server. Create them before its tree starts; its `Application` closes them after the tree.
 
     Args:
         listening: bound and listening; see `listen`, `listen_unix` and `inherited`
-        policy: what is allowed to its peers
+        policy: the limits, timeouts and rules
         wall_clock: seconds since the epoch, for the Date header
 
     Attributes:
-        wires: the open ones by their id
-        connecting: wires that have not begun yet, and what connects them; it outlives the listener that accepted them
-        listener: the process that hears of new wires
+        wires: open wires by id
+        connecting: wires whose connection is being set up, with the task that does so; they survive the listener
+        listener: the process that is sent each new wire
         is_listening: the listening sockets are open
-        is_draining: the application is about to stop; nobody new is let in
-        is_closed: the application has ended; nothing can be served with these sockets any more
-        accepted: connections so far
-        refused: connections and handshakes turned away, by `Refusal.name` in lower case
-        unread: bytes that wait because of clients, in all and by address
-        cut_off: connections that we dropped, by the reason: `request`, `no_pong`, `stalled`, `backlog`, `unread`,
+        is_draining: the application is stopping, and no client is admitted
+        is_closed: the application has ended, and no server can use these sockets again
+        accepted: number of connections admitted so far
+        refused: number of refused connections and handshakes, by `Refusal.name` in lower case
+        unread: limits the bytes that wait because of clients
+        cut_off: number of connections that we dropped, by reason: `request`, `no_pong`, `stalled`, `backlog`, `unread`,
             `close`, `tls`, `crowded`
-        closings: how WebSockets have ended, by close code
+        closings: number of WebSockets that ended, by close code
     """
 
     def __init__(
@@ -71,60 +71,63 @@ class Sockets:
         self.closings: Counter[int] = Counter()
         self.deadlines = Deadlines(policy)
         self.admission = Admission(policy)
-        self._strangers: Strangers[Wire] = Strangers()
-        self._holders: dict[Wire, tuple[str, int]] = {}  # with what was spared
-        self.unread = Unread(policy.max_unread, policy.proxies)
-        self._past_bytes_in = 0
-        self._past_bytes_out = 0
+        self._unrecognized: Unrecognized[Wire] = Unrecognized()
+        self._holders: dict[Wire, tuple[str, int]] = {}  # the holder and `spare` of each recognized wire
+        self.unread = UnreadLimiter(policy.max_unread, policy.proxies)
+        self._ended_bytes_in = 0
+        self._ended_bytes_out = 0
         self._ids = itertools.count(1)
         self._wall_clock = wall_clock
         self._date = (0, "")
         self._when_gone: list[tuple[set[Wire], Callable[[], object]]] = []
 
     def next_id(self) -> int:
-        """A number for a new wire."""
+        """Return the id of a new wire."""
         return next(self._ids)
 
     def date(self) -> str:
-        """The value of a Date header now."""
+        """Return the value of the Date header (RFC 9110 §6.6.1)."""
         now = int(self._wall_clock())
         if self._date[0] != now:
             self._date = (now, format_date(now))
         return self._date[1]
 
     def admit(self, address: str) -> Refusal | None:
-        """Let a connection from `address` in, or say why not. Who is let in is to be connected, or dismissed."""
+        """Admit a connection from `address`: returns None, or why it is refused. Call `connect` for an admitted one."""
         if self.is_draining:
             refusal: Refusal | None = Refusal.DRAINING
-        elif self.policy.max_strangers is None and self._count() >= self.policy.max_connections:
+        elif self.policy.max_unrecognized is None and self._count() >= self.policy.max_connections:
             refusal = Refusal.TOO_MANY
         else:
             refusal = self.admission.enter(address, asyncio.get_running_loop().time())
         if refusal is None:
             self.accepted += 1
-            self._make_room()
+            self._replace_unrecognized()
         else:
             self.refuse(refusal)
         return refusal
 
     def recognize(self, number: int, holder: str, *, spare: int = 0) -> Refusal | None:
-        """Say whose a connection is, or why it cannot be theirs as well: then it stays among the strangers.
+        """Assign a connection to its holder: returns None, or why the holder may have no more connections.
+
+        A refused connection stays unrecognized.
 
         Args:
-            number: of the connection, as requests have it
-            spare: of the `max_connections`, those that are for others alone: who spares none
+            number: `Request.connection`
+            holder: who the connection belongs to; for example, the holder of a token
+            spare: how many of the `max_connections` are reserved for connections that spare none
         """
         wire, policy = self.wires.get(number), self.policy
         if wire is None or self._holders.get(wire) == (holder, spare):
             return None
-        known = [spared for other, (_, spared) in self._holders.items() if other is not wire]
+        spares = [reserved for other, (_, reserved) in self._holders.items() if other is not wire]
         if policy.max_per_holder is not None and self._count_of(holder) >= policy.max_per_holder:
             refusal: Refusal | None = Refusal.TOO_MANY_OF_HOLDER
-        elif (known.count(spare) if spare else len(known)) >= policy.max_connections - spare:
+        elif (spares.count(spare) if spare else len(spares)) >= policy.max_connections - spare:
             refusal = Refusal.TOO_MANY
         else:
             refusal = None
-            self._strangers.discard(wire)
+            self._unrecognized.discard(wire)
             self._holders[wire] = holder, spare
         if refusal is not None:
             self.refuse(refusal)
@@ -138,15 +141,15 @@ class Sockets:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether there are so many strangers that one has to go when another comes."""
-        most = self.policy.max_strangers
-        return most is not None and len(self._strangers) >= most
+        """Whether a new connection must replace an unrecognized one."""
+        limit = self.policy.max_unrecognized
+        return limit is not None and len(self._unrecognized) >= limit
 
-    def _make_room(self) -> None:
-        """Drop a stranger for one that comes, if there are too many of them."""
+    def _replace_unrecognized(self) -> None:
+        """Drop an unrecognized connection if a new one must replace it."""
         if not self.is_crowded:
             return
-        oldest = self._strangers.pop()
+        oldest = self._unrecognized.pop()
         self.cut_off["crowded"] += 1
         if oldest in self.connecting:
             self.connecting[oldest].cancel()
@@ -154,14 +157,14 @@ class Sockets:
             oldest.abort()
 
     def refuse(self, refusal: Refusal) -> None:
-        """Count somebody who is turned away."""
+        """Count a refusal."""
         self.refused[refusal.name.lower()] += 1
 
     def connect(self, accepted: socket.socket, address: str) -> None:
-        """Make a wire of an accepted socket, after the TLS handshake if there is one. It is told to the listener."""
+        """Make a wire of an accepted socket, after the TLS handshake if there is one, and send it to the listener."""
         wire = Wire(self, address)
-        if self.policy.max_strangers is not None:
-            self._strangers.add(wire, address)
+        if self.policy.max_unrecognized is not None:
+            self._unrecognized.add(wire, address)
         task = asyncio.get_running_loop().create_task(self._connect(accepted, wire))
         self.connecting[wire] = task
         task.add_done_callback(lambda done: self._connected(accepted, wire, done))
@@ -169,70 +172,70 @@ class Sockets:
     async def _connect(self, accepted: socket.socket, wire: Wire) -> None:
         try:
             await connect_accepted(lambda: wire, accepted, self.policy)
-        except OSError as error:  # the peer's fault: TLS that fails, or takes too long
+        except OSError as error:  # the peer's fault: the TLS handshake failed or timed out
             log.debug("wire.not_connected", address=wire.address, error=error)
             self.cut_off["tls"] += 1
 
     def _connected(self, accepted: socket.socket, wire: Wire, done: asyncio.Task[None]) -> None:
-        """A wire has begun, or never will. One that was dropped before its turn is never connected at all."""
-        if self.connecting.pop(wire, None) is not None:  # it has not begun, so it will not end
-            self._strangers.discard(wire)
+        """Clean up after a wire that was not connected: its handshake failed, or it was dropped before."""
+        if self.connecting.pop(wire, None) is not None:  # `connection_made` never ran, so `connection_lost` will not
+            self._unrecognized.discard(wire)
             self.admission.leave(wire.address)
             if done.cancelled():
                 accepted.close()
 
-    def welcome(self, wire: Wire) -> None:
-        """A wire has begun; it waits for an owner."""
+    def add(self, wire: Wire) -> None:
+        """Add a wire that is connected and has no owner yet, and send it to the listener."""
         del self.connecting[wire]
         self.wires[wire.id] = wire
         if self.listener is not None:
             self.listener.tell(wire)
 
-    def forget(self, wire: Wire) -> None:
-        """A wire is gone."""
+    def remove(self, wire: Wire) -> None:
+        """Remove a wire that has ended."""
         if self.wires.pop(wire.id, None) is not None:
-            self._past_bytes_in += wire.bytes_in
-            self._past_bytes_out += wire.bytes_out
-        self._strangers.discard(wire)
+            self._ended_bytes_in += wire.bytes_in
+            self._ended_bytes_out += wire.bytes_out
+        self._unrecognized.discard(wire)
         self._holders.pop(wire, None)
         self.deadlines.forget(wire)
         self.unread.forget(wire)
-        for awaited, tell in tuple(self._when_gone):
+        for awaited, callback in tuple(self._when_gone):
             awaited.discard(wire)
             if not awaited:
-                self._when_gone.remove((awaited, tell))
-                tell()
+                self._when_gone.remove((awaited, callback))
+                callback()
 
-    def when_gone(self, wires: Iterable[Wire], tell: Callable[[], object]) -> None:
-        """Have `tell()` called when none of `wires` is left, which may be now."""
+    def when_gone(self, wires: Iterable[Wire], callback: Callable[[], object]) -> None:
+        """Call `callback()` once all `wires` have ended, or at once if they have."""
         awaited = {wire for wire in wires if wire.id in self.wires}
         if awaited:
-            self._when_gone.append((awaited, tell))
+            self._when_gone.append((awaited, callback))
         else:
-            tell()
+            callback()
 
     @property
     def bytes_in(self) -> int:
-        """Bytes that came from all clients so far."""
-        return self._past_bytes_in + sum(wire.bytes_in for wire in self.wires.values())
+        """Bytes received from all clients so far."""
+        return self._ended_bytes_in + sum(wire.bytes_in for wire in self.wires.values())
 
     @property
     def bytes_out(self) -> int:
-        """Bytes that went to all clients so far."""
-        return self._past_bytes_out + sum(wire.bytes_out for wire in self.wires.values())
+        """Bytes sent to all clients so far."""
+        return self._ended_bytes_out + sum(wire.bytes_out for wire in self.wires.values())
 
     def orphans(self) -> list[Wire]:
-        """The wires that nobody owns, oldest first."""
+        """Return the open wires without an owner, oldest first."""
         return [wire for wire in self.wires.values() if wire.owner is None and not wire.is_closed]
 
     @property
     def port(self) -> int:
-        """The TCP port it listens on, or 0 of a unix socket."""
+        """The TCP port of the first listening socket, or 0 for a Unix socket."""
         name = self.listening[0].getsockname()
         return int(name[1]) if isinstance(name, tuple) else 0
 
     def prepare_stop(self) -> None:
-        """Let nobody new in: the system refuses new connections from now on. The drainer says goodbye to the others."""
+        """Close the listening sockets, so that the system refuses new connections. The drainer ends the others."""
         self.is_draining = True
         if not self.is_listening:
             return
@@ -242,21 +245,21 @@ class Sockets:
             loop.remove_reader(listening)
             listening.close()
 
-    async def say_goodbye(self) -> list[Wire]:
-        """Close every WebSocket with 1001, and return them. Who asks over HTTP is still told that we are not ready.
+    async def close_websockets(self) -> list[Wire]:
+        """Close every WebSocket with 1001; returns them all. HTTP connections still get answers, such as "not ready".
 
-        One whose peer has ended its side ends by itself, when it has been answered.
+        A WebSocket whose peer has ended its side ends by itself once the peer has its answers.
         """
         websockets = [wire for wire in self.wires.values() if wire.session.state is not State.HTTP]
         for number, wire in enumerate(websockets, start=1):
             if wire.session.state is not State.FINISHING:
-                wire.close(CloseCode.GOING_AWAY, GOODBYE)
-            if number % GOODBYES == 0:
+                wire.close(CloseCode.GOING_AWAY, GOING_AWAY_TEXT)
+            if number % CLOSES_PER_TURN == 0:
                 await asyncio.sleep(0)
         return websockets
 
     def close(self) -> None:
-        """Close the listening sockets, and drop what is still connected: WebSockets with 1001, and no more waiting."""
+        """Close the listening sockets and drop the remaining connections, WebSockets with 1001, without waiting."""
         self.is_draining = self.is_closed = True
         self.is_listening = False
         for listening in self.listening:
@@ -264,7 +267,7 @@ class Sockets:
         for connecting in self.connecting.values():
             connecting.cancel()
         for wire in list(self.wires.values()):
-            wire.close(CloseCode.GOING_AWAY, GOODBYE)
+            wire.close(CloseCode.GOING_AWAY, GOING_AWAY_TEXT)
             wire.abort()
 
 
@@ -272,12 +275,12 @@ async def connect_accepted(factory: Callable[[], asyncio.Protocol], accepted: so
     """Make a transport of an accepted socket.
 
     Raises:
-        OSError: if the TLS handshake fails, or takes too long.
+        OSError: if the TLS handshake fails or times out.
     """
     loop = asyncio.get_running_loop()
     if policy.tls is None:
         await loop.connect_accepted_socket(factory, accepted)
     else:
-        # How long a peer may take for what was written before the end is for the deadlines, which look at its progress.
+        # No timeout for the shutdown: the deadlines limit it, and they know whether the peer still reads.
         timeouts = {"ssl_handshake_timeout": policy.request_timeout, "ssl_shutdown_timeout": NO_TIMEOUT}
         await loop.connect_accepted_socket(factory, accepted, ssl=policy.tls, **timeouts)

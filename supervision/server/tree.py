@@ -1,9 +1,9 @@
-"""The supervision tree of a server: one literal list. The start order says who needs whom."""
+"""The supervision tree of a server, as one list. Each child needs those before it."""
 
 from __future__ import annotations
 
 from supervision import INFINITY, ChildSpec, DynamicSupervisor, Limit, Restart, Strategy, child, supervisor
-from supervision.server.connection import Connection, Routes, give_up
+from supervision.server.connection import Connection, Routes, close_given_up
 from supervision.server.drainer import Drainer
 from supervision.server.listener import Listener
 from supervision.server.sockets import Sockets
@@ -23,15 +23,15 @@ def server(
 
     Args:
         name: unique among the servers of an application; its processes are registered under it
-        sockets: what it listens on, and whose wires outlive its actors; the `Application` closes them at its end
-        routes: the application
+        sockets: the listening sockets and wires, which outlive the actors; the `Application` closes them at its end
+        routes: answers the requests
         crash_budget: how often one connection may crash before it is closed with 1011
-        drain_timeout: seconds that clients have to go when the application stops
-        intensity, period: restarts of the listener and the drainer before the server gives up
+        drain_timeout: seconds that clients get to close their connections when the application stops
+        intensity, period: more restarts of the listener and the drainer within `period` seconds end the server
     """
     connections = f"{name}.connections"
     connection = child(
-        Connection, routes, restart=Restart.TRANSIENT, budget=crash_budget, given_up=give_up, label="connection"
+        Connection, routes, restart=Restart.TRANSIENT, budget=crash_budget, given_up=close_given_up, label="connection"
     )
     return supervisor(
         name,

@@ -1,7 +1,8 @@
-"""No process. Bytes that wait because clients do not read, or send faster than they are served: in all, and by address.
+"""No process. Limits the bytes that wait because clients do not read, or send faster than they are served.
 
-A wire is counted from `COUNTED_FROM` bytes on, so those that read cost nothing. Beyond a limit, the connections that
-read least are dropped, of that address alone. They get no close frame: it would wait behind what they do not read.
+There is a limit for all clients and one for each client network. A wire counts only from `COUNTED_FROM` bytes on, so a
+client that reads costs nothing. Beyond a limit, the slowest readers of the client network at fault are dropped, without
+a close frame: it would queue up behind what they do not read.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ from typing import Protocol
 from supervision.server.addresses import Proxies, client_network
 
 COUNTED_FROM = 64 * 1024
-"""Bytes that wait on one wire from which on they are counted, and by how much they change until they are again."""
+"""Bytes from which on a wire counts, and the change of its bytes from which on it is counted again."""
 SHARES = 4
-"""An address may have one part in so many of what all may have."""
+"""The limit of one client network is that of all clients divided by this."""
 GRACE = 5.0
-"""Seconds that a wire has been counted before it is judged by how fast it reads."""
+"""Seconds a wire must have counted before its reading rate means anything; until then others are dropped first."""
 
 
-class Counted(Protocol):
-    """A wire, as far as its bytes are counted.
+class CountedWire(Protocol):
+    """What the limiter needs of a wire.
 
     Attributes:
-        address: whose it is
-        bytes_out: bytes that were written
-        counted: bytes that count as unread for its address
+        address: of the client
+        bytes_out: bytes written
+        counted: bytes that count for its client network; the limiter sets it
     """
 
     address: str
@@ -36,7 +37,7 @@ class Counted(Protocol):
 
     @property
     def backlog(self) -> int:
-        """Bytes that the system has not taken yet."""
+        """Bytes that the operating system has not accepted yet."""
         ...
 
     def cut_off(self, reason: str) -> None:
@@ -45,34 +46,34 @@ class Counted(Protocol):
 
 
 @dataclass(slots=True)
-class _Account:
-    """What is known of one wire.
+class _Usage:
+    """What the limiter knows of one wire.
 
     Attributes:
-        address: whose it is
-        client_network: the same, as addresses are counted
+        address: of the client
+        client_network: of that address
         size: bytes that wait
-        since: when it was first counted, in seconds of the loop's clock
-        taken: bytes that the system had taken then
+        since: when the wire first counted, in seconds of the loop's clock
+        accepted: bytes that the operating system had accepted by then
     """
 
     address: str
     client_network: str
     size: int
     since: float
-    taken: int
+    accepted: int
 
 
-class Unread:
-    """The books of one server.
+class UnreadLimiter:
+    """Counts the unread bytes of one server's wires, and drops wires beyond the limits.
 
     Args:
-        most: bytes that may wait for all
-        proxies: whose own addresses stand for many
+        most: limit in bytes for all clients
+        proxies: their own addresses stand for many clients, and have no limit of their own
 
     Attributes:
-        most: the same
-        share: bytes that may wait for one address, beside one connection that may always have all of its answer
+        most: limit in bytes for all clients
+        share: limit in bytes for one client network; a network's only counted connection may exceed it
         total: bytes that wait
     """
 
@@ -81,67 +82,67 @@ class Unread:
         self.share = most // SHARES
         self.total = 0
         self._proxies = proxies
-        self._accounts: dict[Counted, _Account] = {}
-        self._sizes: Counter[str] = Counter()
-        self._wires: Counter[str] = Counter()
+        self._usages: dict[CountedWire, _Usage] = {}
+        self._bytes_of: Counter[str] = Counter()
+        self._wires_of: Counter[str] = Counter()
 
     @property
     def largest(self) -> int:
-        """Bytes that wait for the address for which most do."""
-        return max(self._sizes.values(), default=0)
+        """Bytes that wait for the client network with the most."""
+        return max(self._bytes_of.values(), default=0)
 
-    def count(self, wire: Counted, size: int) -> None:
-        """Note how much waits on a wire; may drop this wire, or others of its address or of the one with the most."""
-        account = self._accounts.get(wire)
-        if account is not None and (size == 0 or account.address != wire.address):
+    def count(self, wire: CountedWire, size: int) -> None:
+        """Count `size` bytes for a wire; may drop it, others of its network, or those of the largest network."""
+        usage = self._usages.get(wire)
+        if usage is not None and (size == 0 or usage.address != wire.address):
             self.forget(wire)
-            account = None
+            usage = None
         if size == 0:
             return
-        if account is None:
+        if usage is None:
             now = asyncio.get_running_loop().time()
-            account = _Account(wire.address, client_network(wire.address), 0, now, wire.bytes_out - wire.backlog)
-            self._accounts[wire] = account
-            self._wires[account.client_network] += 1
-        elif abs(size - account.size) < COUNTED_FROM:
+            usage = _Usage(wire.address, client_network(wire.address), 0, now, wire.bytes_out - wire.backlog)
+            self._usages[wire] = usage
+            self._wires_of[usage.client_network] += 1
+        elif abs(size - usage.size) < COUNTED_FROM:
             return
-        more = size - account.size
-        account.size = wire.counted = size
+        more = size - usage.size
+        usage.size = wire.counted = size
         self.total += more
-        self._sizes[account.client_network] += more
+        self._bytes_of[usage.client_network] += more
         if more > 0:
-            self._enforce(account)
+            self._enforce_limits(usage)
 
-    def forget(self, wire: Counted) -> None:
-        """Nothing waits on a wire any more."""
-        account = self._accounts.pop(wire, None)
-        if account is None:
+    def forget(self, wire: CountedWire) -> None:
+        """Stop counting a wire."""
+        usage = self._usages.pop(wire, None)
+        if usage is None:
             return
         wire.counted = 0
-        self.total -= account.size
-        self._sizes[account.client_network] -= account.size
-        self._wires[account.client_network] -= 1
-        if not self._wires[account.client_network]:
-            del self._wires[account.client_network], self._sizes[account.client_network]
+        self.total -= usage.size
+        self._bytes_of[usage.client_network] -= usage.size
+        self._wires_of[usage.client_network] -= 1
+        if not self._wires_of[usage.client_network]:
+            del self._wires_of[usage.client_network], self._bytes_of[usage.client_network]
 
-    def _enforce(self, account: _Account) -> None:
-        """Drop wires until the limits are kept."""
-        home = account.client_network
-        while self._sizes[home] > self.share and self._wires[home] > 1 and account.address not in self._proxies:
-            self._drop_slowest(home)
-        while self.total > self.most and len(self._accounts) > 1:
-            self._drop_slowest(max(self._sizes, key=self._sizes.__getitem__))
+    def _enforce_limits(self, usage: _Usage) -> None:
+        """Drop wires until both limits are kept."""
+        key = usage.client_network
+        while self._bytes_of[key] > self.share and self._wires_of[key] > 1 and usage.address not in self._proxies:
+            self._drop_slowest(key)
+        while self.total > self.most and len(self._usages) > 1:
+            self._drop_slowest(max(self._bytes_of, key=self._bytes_of.__getitem__))
 
-    def _drop_slowest(self, home: str) -> None:
-        """Drop the wire of an address that reads least."""
+    def _drop_slowest(self, key: str) -> None:
+        """Drop the slowest reader of a client network."""
         now = asyncio.get_running_loop().time()
 
-        def pace(wire: Counted) -> tuple[bool, float]:
-            account = self._accounts[wire]
-            seconds = now - account.since
-            taken = wire.bytes_out - wire.backlog - account.taken
-            return seconds < GRACE, taken / max(seconds, GRACE)
+        def rate_of(wire: CountedWire) -> tuple[bool, float]:
+            usage = self._usages[wire]
+            seconds = now - usage.since
+            accepted = wire.bytes_out - wire.backlog - usage.accepted
+            return seconds < GRACE, accepted / max(seconds, GRACE)
 
-        wire = min((wire for wire, account in self._accounts.items() if account.client_network == home), key=pace)
+        wire = min((wire for wire, usage in self._usages.items() if usage.client_network == key), key=rate_of)
         self.forget(wire)
         wire.cut_off("unread")

@@ -96,7 +96,7 @@ def test_any_bytes_harm_nobody(
             ann = await canvas.join()
             vandal: Any = RawVisitor() if before_handshake else await canvas.join()
             if before_handshake:
-                canvas.door.knock(vandal)
+                canvas.door.connect(vandal)
             send_in_pieces(vandal, data, cuts)
             await settle(0.1)
             ann.paint(0, 0, "#FF0000")

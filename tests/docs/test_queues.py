@@ -21,7 +21,7 @@ from supervision.console.api import principals
 from supervision.console.inspection import samples, tracing
 from supervision.console.inspection.snapshot import Snapshot
 from supervision.server import Policy, rate_limit
-from supervision.server.incoming import MAX_EVENTS, MAX_INFLATED_EVENTS, MAX_UNTAKEN
+from supervision.server.incoming import MAX_EVENTS, MAX_INFLATED_EVENTS, MAX_UNCONSUMED
 from supervision.server.outgoing import PIECE
 from supervision.server.unread import SHARES
 from tests.docs.pages import ROOT
@@ -86,8 +86,8 @@ def mib(size: int) -> str:
             [mib(POLICY.max_unread), mib(POLICY.max_backlog), mib(POLICY.max_unread // SHARES)],
         ),
         ("what the transport", [f"{PIECE // 1024} KiB"]),
-        ("what clients sent", [f"{MAX_EVENTS:,} events", mib(MAX_UNTAKEN), f"{MAX_INFLATED_EVENTS} events"]),
-        ("refused clients", [f"{POLICY.max_dismissals}"]),
+        ("what clients sent", [f"{MAX_EVENTS:,} events", mib(MAX_UNCONSUMED), f"{MAX_INFLATED_EVENTS} events"]),
+        ("refused clients", [f"{POLICY.max_pending_refusals}"]),
         ("mailboxes", [f"{HIGH_WATER:,}"]),
         (
             "states of the canvas",

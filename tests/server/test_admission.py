@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from actors.testing import settle
 from protocol import Request, Response
-from supervision.server import Policy, Proxies, Refusal, Sockets, WebSocket
+from supervision.server import Policy, Proxies, Sockets, WebSocket
 from supervision.server.addresses import client_network
-from supervision.server.admission import PAGE, RETRY_AFTER, Admission, Strangers
+from supervision.server.admission import PAGE_CONNECTIONS, RETRY_AFTER, Admission, Refusal, Unrecognized
 from tests.server.test_drainer import Listener
 from tests.support.instance import ServerSimulation, simulated_server
 from tests.support.scenarios import simulated
@@ -52,7 +52,9 @@ def test_connections_of_an_address_may_be_so_many_more_than_its_websockets() -> 
         (Policy(max_arrivals=2), Refusal.TOO_FAST),
     ):
         admission = Admission(policy)
-        assert [admission.enter(ANN, 0.0) for _ in range(2 + PAGE + 1)] == [None] * (2 + PAGE) + [refusal]
+        assert [admission.enter(ANN, 0.0) for _ in range(2 + PAGE_CONNECTIONS + 1)] == [None] * (
+            2 + PAGE_CONNECTIONS
+        ) + [refusal]
         assert admission.open(ANN, 0.0) is None
 
 
@@ -88,7 +90,7 @@ def test_rules_that_are_off_cost_no_memory() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from([ANN, BOB, "2001:db8::1", "2001:db8::2"]))))
 def test_stranger_that_makes_room_is_the_oldest_of_those_who_are_most(arrivals: list[tuple[int, str]]) -> None:
-    strangers, present = Strangers[int](), dict[int, str]()
+    strangers, present = Unrecognized[int](), dict[int, str]()
     for number, address in arrivals:
         if number in present:
             strangers.discard(number)
@@ -135,7 +137,7 @@ def say(server: ServerSimulation, holder: str, address: str = ANN) -> VirtualBro
 @simulated
 async def test_strangers_keep_nobody_out_however_many_they_are() -> None:
     host = Host()
-    async with simulated_server(host, max_connections=6, max_strangers=4, max_per_holder=2) as server:
+    async with simulated_server(host, max_connections=6, max_unrecognized=4, max_per_holder=2) as server:
         host.sockets = server.sockets
         known = say(server, "ann", BOB)
         await known.answer()
@@ -156,7 +158,7 @@ async def test_strangers_keep_nobody_out_however_many_they_are() -> None:
 @simulated
 async def test_holder_has_a_share_of_the_connections_and_some_are_spared() -> None:
     host = Host()
-    async with simulated_server(host, max_connections=6, max_strangers=9, max_per_holder=2) as server:
+    async with simulated_server(host, max_connections=6, max_unrecognized=9, max_per_holder=2) as server:
         host.sockets = server.sockets
         present = {holder: [say(server, holder) for _ in range(2)] for holder in ("ann", "bob")}
         for holder, browsers in present.items():
@@ -176,7 +178,7 @@ async def test_one_too_many_of_an_address_gets_429_and_others_are_let_in() -> No
     async with simulated_server(answer, max_per_address=1) as server:
         first = ask(server, ANN)
         assert (await first.answer()).endswith(ANN.encode())
-        for _ in range(PAGE):
+        for _ in range(PAGE_CONNECTIONS):
             assert (await ask(server, ANN).answer()).startswith(b"HTTP/1.1 200 ")
         refusal = await ask(server, ANN).answer()
         assert refusal.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
@@ -192,8 +194,8 @@ async def test_one_too_many_of_an_address_gets_429_and_others_are_let_in() -> No
 @simulated
 async def test_address_that_comes_too_often_gets_429_until_the_second_is_over() -> None:
     async with simulated_server(answer, max_arrivals=3) as server:
-        answers = [await ask(server, ANN).answer() for _ in range(3 + PAGE + 1)]
-        assert [each[9:12] for each in answers] == [b"200"] * (3 + PAGE) + [b"429"]
+        answers = [await ask(server, ANN).answer() for _ in range(3 + PAGE_CONNECTIONS + 1)]
+        assert [each[9:12] for each in answers] == [b"200"] * (3 + PAGE_CONNECTIONS) + [b"429"]
         await settle(1.0)
         assert (await ask(server, ANN).answer())[9:12] == b"200"
 
@@ -265,7 +267,7 @@ async def test_page_of_another_host_gets_403() -> None:
 
 @simulated
 async def test_so_many_are_told_why_at_a_time_and_the_others_are_dropped() -> None:
-    async with simulated_server(answer, max_connections=1, max_dismissals=2) as server:
+    async with simulated_server(answer, max_connections=1, max_pending_refusals=2) as server:
         crowd = [ask(server, ANN) for _ in range(6)]
         for client in crowd[1:]:
             await client.end()

@@ -13,7 +13,7 @@ from protocol import Binary, Compression, HttpError, Limits, Opcode, Request, Re
 from supervision import Limit, restart_child, terminate_child
 from supervision.server import Answer, Connection, Policy, Proxies, WebSocket
 from supervision.server.deadlines import ADOPTION_TIMEOUT
-from supervision.server.incoming import COSTLY_READ, MAX_EVENTS, MAX_INFLATED_EVENTS, MAX_UNTAKEN
+from supervision.server.incoming import COSTLY_READ, MAX_EVENTS, MAX_INFLATED_EVENTS, MAX_UNCONSUMED
 from tests.support.instance import simulated_server
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import EOF, MASK, RESET, VirtualBrowser, VirtualPeer
@@ -601,7 +601,7 @@ async def test_wire_stops_reading_when_too_much_waits_for_its_owner() -> None:
         taken: list[Any] = []
         while len(taken) < 2 * MAX_EVENTS:
             assert wire.events, "reading did not go on"
-            while (event := wire.take()) is not None:
+            while (event := wire.next_event()) is not None:
                 taken.append(event)
             await settle()
         assert taken == [Text(str(number)) for number in range(2 * MAX_EVENTS)]
@@ -619,11 +619,11 @@ async def test_wire_stops_reading_when_a_few_long_messages_wait_for_its_owner() 
         for _ in range(20):
             peer.send_bytes(long)
         await settle(0.001)
-        assert len(wire.events) <= MAX_UNTAKEN // 600_000 + 1
+        assert len(wire.events) <= MAX_UNCONSUMED // 600_000 + 1
         taken = 0
         while taken < 20:
             assert wire.events, "reading did not go on"
-            while wire.take() is not None:
+            while wire.next_event() is not None:
                 taken += 1
             await settle(0.001)
         await kill(probe.ref)
@@ -647,7 +647,7 @@ async def test_wire_stops_inflating_when_much_waits_for_its_owner() -> None:
         taken = 0
         while taken < 400:
             assert wire.events, "reading did not go on"
-            while wire.take() is not None:
+            while wire.next_event() is not None:
                 taken += 1
             await settle(0.001)
         await kill(probe.ref)

@@ -128,7 +128,7 @@ async def sip(peer: VirtualPeer | VirtualBrowser, size: int, seconds: float, *, 
     peer.stall()
     for _ in range(times):
         await settle(seconds)
-        peer.sip(size)
+        peer.read_some(size)
 
 
 @pytest.mark.parametrize(("size", "seconds"), [(5_000, 1.0), (95_000, 19.0), (20_000, 29.0)], ids=str)
@@ -238,7 +238,7 @@ async def test_websocket_that_takes_nothing_more_is_dropped(takes: int, ends: bo
         if ends:
             wire.close()
         await settle(0.9 * POLICY.stall_timeout)
-        peer.sip(takes)
+        peer.read_some(takes)
         began = loop.time()
         await peer.end()
         assert loop.time() - began <= PING + 3 * POLICY.stall_timeout + takes / MIN_RATE
@@ -293,7 +293,7 @@ async def test_peer_has_its_whole_time_after_it_was_not_heard(speaks: bool) -> N
         assert pings(peer) > 0
         assert len(wire.events) == MAX_EVENTS + 1
         while wire.events:
-            while wire.take() is not None:
+            while wire.next_event() is not None:
                 pass
             await settle()
         heard = loop.time()

@@ -151,7 +151,7 @@ async def test_little_is_encrypted_for_a_peer_that_does_not_read(authority: trus
         (wire,) = site.sockets.wires.values()
         assert wire._transport is not None
         progress = progress_of(wire._transport)
-        given = wire.bytes_out - wire._waiting
+        given = wire.bytes_out - wire._queued_bytes
         assert given - progress.acknowledged(given) - progress.held() < 6 * PIECE
         assert wire.unread > size // 3
         client.writer.transport.resume_reading()  # type: ignore[attr-defined]

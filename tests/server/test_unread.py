@@ -11,7 +11,7 @@ from actors.testing import run, settle
 from protocol import Opcode, Request, Response, encode_frame
 from supervision.server.addresses import Proxies, client_network
 from supervision.server.outgoing import Outgoing
-from supervision.server.unread import COUNTED_FROM, GRACE, Unread
+from supervision.server.unread import COUNTED_FROM, GRACE, UnreadLimiter
 from tests.server.test_connection import Aviary, get, greeted
 from tests.support.instance import ServerSimulation, simulated_server
 from tests.support.scenarios import simulated
@@ -40,7 +40,7 @@ class Peer:
         self.dropped = reason
 
 
-def count(books: Unread, peer: Peer, size: int) -> None:
+def count(books: UnreadLimiter, peer: Peer, size: int) -> None:
     peer.bytes_out += max(0, size - peer.backlog)
     peer.backlog = size
     books.count(cast(Outgoing, peer), size)
@@ -50,7 +50,7 @@ def count(books: Unread, peer: Peer, size: int) -> None:
 def test_limits_hold_and_nobody_is_dropped_for_another_address(seed: int) -> None:
     async def scenario() -> None:
         chance = random.Random(seed)
-        books = Unread(MOST, Proxies.parse([PROXY]))
+        books = UnreadLimiter(MOST, Proxies.parse([PROXY]))
         peers: list[Peer] = []
         for _ in range(400):
             peer = Peer(chance.choice(ADDRESSES)) if not peers or chance.random() < 0.3 else chance.choice(peers)
@@ -80,7 +80,7 @@ def test_limits_hold_and_nobody_is_dropped_for_another_address(seed: int) -> Non
                 assert now > SHARE or now >= max(sizes.values(), default=0)
         for peer in peers:
             books.forget(cast(Outgoing, peer))
-        assert (books.total, books.largest, books._accounts, books._sizes, books._wires) == (0, 0, {}, {}, {})
+        assert (books.total, books.largest, books._usages, books._bytes_of, books._wires_of) == (0, 0, {}, {}, {})
 
     run(scenario())
 
@@ -88,7 +88,7 @@ def test_limits_hold_and_nobody_is_dropped_for_another_address(seed: int) -> Non
 @pytest.mark.parametrize("slowest", range(4))
 def test_the_one_that_reads_least_is_dropped(slowest: int) -> None:
     async def scenario() -> None:
-        books = Unread(MOST, Proxies())
+        books = UnreadLimiter(MOST, Proxies())
         peers = [Peer("192.0.2.1") for _ in range(4)]
         for peer in peers:
             count(books, peer, SHARE // 4)
@@ -105,7 +105,7 @@ def test_the_one_that_reads_least_is_dropped(slowest: int) -> None:
 @pytest.mark.parametrize("change", [1 - COUNTED_FROM, -1, 1, COUNTED_FROM - 1, -COUNTED_FROM, COUNTED_FROM])
 def test_small_change_is_not_counted(change: int) -> None:
     async def scenario() -> None:
-        books = Unread(MOST, Proxies())
+        books = UnreadLimiter(MOST, Proxies())
         peer = Peer("192.0.2.1")
         count(books, peer, 300_000)
         count(books, peer, 300_000 + change)
@@ -195,7 +195,7 @@ async def test_message_that_is_kept_for_many_counts_for_nobody() -> None:
         assert 200_000 < wire.unread < 201_000
         for taken in range(0, 1_000_000, 50_000):
             assert 200_000 < wire.unread < 201_000, taken
-            peer.sip(50_000)
+            peer.read_some(50_000)
         await settle(0.01)
         assert server.sockets.unread.total > 100_000
         peer.catch_up()
@@ -219,7 +219,7 @@ async def test_what_is_written_in_pieces_arrives_in_order_and_before_the_end(cou
             if chance.random() < 0.2:
                 peer.stall()
             if chance.random() < 0.3:
-                peer.sip(chance.choice([1, 1_000, 200_000]))
+                peer.read_some(chance.choice([1, 1_000, 200_000]))
             if chance.random() < 0.1:
                 peer.catch_up()
                 await settle(0.001)
@@ -232,7 +232,7 @@ async def test_what_is_written_in_pieces_arrives_in_order_and_before_the_end(cou
         await settle(0.001)
         assert wire.backlog or not waited
         while wire.backlog:
-            peer.sip(chance.choice([1_000, 200_000]))
+            peer.read_some(chance.choice([1_000, 200_000]))
             await settle(0.001)
         peer.catch_up()
         assert await peer.end() == (1000, "that is all")

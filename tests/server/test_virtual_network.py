@@ -41,7 +41,7 @@ class Client(VirtualEndpoint):
 
 async def connect(network: VirtualNetwork) -> tuple[Client, Server, VirtualTransport]:
     door, client = network.listen(), Client()
-    door.knock(client)
+    door.connect(client)
     accepted, _ = door.accept()
     await network.loop.connect_accepted_socket(Server, accepted)
     transport = network.transports[-1]

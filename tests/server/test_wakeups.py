@@ -76,7 +76,7 @@ class Life:
             case "stall":
                 self.peer.stall()
             case "sip":
-                self.peer.sip(self.chance.choice([1, 1_000, 200_000]))
+                self.peer.read_some(self.chance.choice([1, 1_000, 200_000]))
             case "catch up":
                 self.peer.catch_up()
             case "crash":

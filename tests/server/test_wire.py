@@ -212,7 +212,7 @@ async def test_wire_without_an_owner_reads_nothing_and_its_next_owner_gets_all()
         assert (wire.bytes_in, len(wire.events)) == (before, 1)
         wire.adopt(second.ref)
         await quiet()
-        events = [wire.take() for _ in range(102)]
+        events = [wire.next_event() for _ in range(102)]
         assert events == [Text("one"), *(Text(str(number)) for number in range(100)), None]
         await kill(second.ref)
 
@@ -234,7 +234,7 @@ async def test_long_read_stops_where_its_owner_dies_and_goes_on_with_the_next() 
         wire.adopt(second.ref)
         await quiet()
         taken = 0
-        while wire.take() is not None:
+        while wire.next_event() is not None:
             taken += 1
         assert taken == 40
         await kill(second.ref)
@@ -344,13 +344,13 @@ class Model:
                 wire.adopt(self.owner.ref)
             case 5 | 6 if self.owner is not None:
                 for _ in range(chance.choice([1, 10, 2_000])):
-                    if not self.take():
+                    if not self.next_event():
                         break
         for _ in range(chance.randrange(4)):
             await asyncio.sleep(0)
 
-    def take(self) -> bool:
-        event = self.wire.take()
+    def next_event(self) -> bool:
+        event = self.wire.next_event()
         if event is None:
             return False
         assert not self.wire.is_congested
@@ -363,7 +363,7 @@ class Model:
         await settle(0.001)
         if self.owner is None or self.wire.is_congested:
             assert self.transport.is_paused
-        elif not self.take():
+        elif not self.next_event():
             await settle(0.001)
             assert self.wire.events or not self.transport.is_paused
         assert len(self.wire.events) <= 1_024 + 700
@@ -375,7 +375,7 @@ class Model:
             self.owner = await Probe.begin()
             self.wire.adopt(self.owner.ref)
         while self.taken < self.sent:
-            assert self.take() or self.wire.events or self.wire._unparsed, "something was lost"
+            assert self.next_event() or self.wire.events or self.wire._unparsed, "something was lost"
             await settle(0.001)
         await self.check()
         await kill(self.owner.ref)
@@ -395,10 +395,10 @@ async def open_websocket(wire: Wire) -> None:
     wire.adopt(owner.ref)
     lines = ["GET / HTTP/1.1", "Host: a", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
     wire.data_received("\r\n".join([*lines, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", ""]).encode())
-    event: Event | None = wire.take()
+    event: Event | None = wire.next_event()
     assert isinstance(event, Request)
     wire.accept(validate(event))
-    wire.take()
+    wire.next_event()
     await kill(owner.ref)
 
 
@@ -415,7 +415,7 @@ def test_peer_is_read_exactly_while_it_is_heard_and_nothing_is_lost(seed: int) -
         await model.finish()
         wire.connection_lost(None)
         assert not wire.is_exhausted
-        assert isinstance(wire.take(), Closed)
+        assert isinstance(wire.next_event(), Closed)
         assert wire.is_exhausted
 
     run(scenario())

@@ -219,5 +219,5 @@ class Unlike:
 )
 @pytest.mark.parametrize("wrap", [lambda key: key, lambda key: ("in", (key,))], ids=["alone", "inside"])
 def test_a_key_without_a_known_equality_is_refused_with_a_remedy(key: Any, wrap: Callable[[Any], Any]) -> None:
-    with pytest.raises(TypeError, match=r"a key of type \w+ has no partition: give what tells it from others"):
+    with pytest.raises(TypeError, match=r"a key of type \w+ has no partition: use a number, a string or a tuple"):
         partition_of(wrap(key), 8)

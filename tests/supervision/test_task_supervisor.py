@@ -97,7 +97,7 @@ async def test_a_linked_task_and_its_owner_fail_together() -> None:
 @simulated
 async def test_only_a_process_can_be_linked() -> None:
     await tasks()
-    with pytest.raises(RuntimeError, match="async_link is for callbacks"):
+    with pytest.raises(RuntimeError, match="async_link must be called in a process"):
         await async_link("tasks", double, 1)
     assert await alive() == 0
 

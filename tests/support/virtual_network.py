@@ -139,7 +139,7 @@ class VirtualBrowser(VirtualEndpoint, Client):
         VirtualEndpoint.__init__(self, address)
         Client.__init__(self)
         self.answers = b""
-        listening.knock(self)
+        listening.connect(self)
 
     def send_text(self, text: str) -> None:
         self.send_bytes(text.encode())

@@ -1,13 +1,13 @@
-"""A server without sockets, for tests: in virtual time clients connect to a real server tree, with no system call.
+"""A virtual network for tests: in virtual time, clients connect to a real server tree without system calls.
 
     network = VirtualNetwork(weather=Weather(kit))
-    door = network.listen()
-    sockets = Sockets([door.as_socket()])
+    listening = network.listen()
+    sockets = Sockets([listening.as_socket()])
     await kit.start_supervised(server("server", sockets, routes))
     client = VirtualWebSocket()
-    client.begin(door, "/ws")
+    client.begin(listening, "/ws")
 
-`kit` is that of `actors.testing`. Only tests import this package.
+`kit` is the fixture of `actors.testing`. Only tests import this package.
 """
 
 from supervision.server.testing.client import MASK, VirtualEndpoint, VirtualWebSocket

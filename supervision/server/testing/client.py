@@ -1,4 +1,4 @@
-"""Clients of a virtual network: one that sends bytes, and one that speaks WebSocket."""
+"""Clients of a virtual network: one sends bytes, one speaks WebSocket."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class VirtualEndpoint:
     """The client's end of one connection.
 
     Attributes:
-        is_stalled: takes nothing from the network
-        address: where it is, or None for a peer on the same machine
+        is_stalled: reads nothing
+        address: IP address, or None for a client on a Unix socket
     """
 
     def __init__(self, address: str | None = None) -> None:
@@ -27,61 +27,61 @@ class VirtualEndpoint:
         self._outbox: list[bytes | str] = []
 
     def send_bytes(self, data: bytes) -> None:
-        """Send bytes as they are; before the connection is there they wait."""
+        """Send bytes as they are. Before the connection is open, they wait."""
         self._send(data)
 
     def hang_up(self, how: str) -> None:
-        """End without a word: EOF or RESET."""
+        """End the connection without a close frame, by EOF or RESET."""
         self._send(how)
 
     def stall(self) -> None:
-        """Take nothing from the network any more."""
+        """Stop reading."""
         self.is_stalled = True
 
     def catch_up(self) -> None:
-        """Read again."""
+        """Read everything that waits, and go on reading."""
         self.is_stalled = False
         if self._transport is not None:
-            self._transport.drain()
+            self._transport.read_all()
 
-    def sip(self, size: int) -> None:
-        """Take so many bytes from the network, although it is stalled."""
+    def read_some(self, size: int) -> None:
+        """Read `size` bytes, although the client is stalled."""
         if self._transport is not None:
-            self._transport.give(size)
+            self._transport.read_some(size)
 
     @property
     def writes(self) -> list[bytes]:
-        """What the server wrote, call by call."""
+        """What the server wrote, one item per call of `write`."""
         assert self._transport is not None
         return self._transport.writes
 
-    def _send(self, what: bytes | str) -> None:
+    def _send(self, item: bytes | str) -> None:
         if self._transport is None:
-            self._outbox.append(what)
+            self._outbox.append(item)
         else:
-            self._transport.arrive(what)
+            self._transport.arrive(item)
 
-    # The transport's side.
+    # Called by the transport.
 
     def connected(self, transport: VirtualTransport) -> None:
-        """The connection is there."""
+        """Handle the start of the connection."""
         self._transport = transport
-        for what in self._outbox:
-            transport.arrive(what)
+        for item in self._outbox:
+            transport.arrive(item)
 
     def feed(self, data: bytes) -> None:
-        """Bytes of the server."""
+        """Handle bytes from the server."""
 
     def lost(self) -> None:
-        """The connection has ended."""
+        """Handle the end of the connection."""
 
 
 class VirtualWebSocket(VirtualEndpoint):
     """A WebSocket client. Override `on_open`, `on_data` and `on_end`.
 
     Attributes:
-        response: the head of the answer to the handshake
-        is_mute: answers neither a close frame nor a ping
+        response: the head of the response to the handshake
+        is_mute: answers neither close frames nor pings
     """
 
     def __init__(self, address: str | None = None) -> None:
@@ -93,8 +93,8 @@ class VirtualWebSocket(VirtualEndpoint):
         self._is_open = False
 
     def begin(self, listening: VirtualSocket, path: str = "/ws", headers: Iterable[str] = ()) -> None:
-        """Connect; `headers` are further lines of the request."""
-        listening.knock(self)
+        """Connect and send the handshake; `headers` are further lines of the request."""
+        listening.connect(self)
         key = base64.b64encode(b"sixteen bytes ok").decode()
         lines = [f"GET {path} HTTP/1.1", "Host: canopy", "Upgrade: websocket", "Connection: Upgrade"]
         lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", *headers, "\r\n"]
@@ -109,16 +109,16 @@ class VirtualWebSocket(VirtualEndpoint):
         self.send_bytes(encode_frame(Opcode.CLOSE, (1000).to_bytes(2, "big"), mask=MASK))
 
     def on_open(self) -> None:
-        """The handshake has been answered, see `response`."""
+        """Handle the response to the handshake, see `response`."""
 
     def on_data(self, payload: str | bytes) -> None:
-        """A message of the server."""
+        """Handle a message from the server."""
 
     def on_end(self, code: int, reason: str) -> None:
-        """TCP has ended; what the server's close frame said, or 1006."""
+        """Handle the end of TCP, with the code and reason of the server's close frame, or 1006."""
 
     def feed(self, data: bytes) -> None:
-        """Bytes of the server."""
+        """Parse bytes from the server."""
         self._inbox += data
         if not self._is_open:
             head, separator, rest = self._inbox.partition(b"\r\n\r\n")
@@ -132,7 +132,7 @@ class VirtualWebSocket(VirtualEndpoint):
         self._read_frames()
 
     def lost(self) -> None:
-        """The connection has ended."""
+        """Call `on_end`."""
         self.on_end(*self._close)
 
     def _read_frames(self) -> None:
@@ -143,8 +143,8 @@ class VirtualWebSocket(VirtualEndpoint):
                 break
             frame, position = parsed
             if frame.opcode is Opcode.CLOSE:
-                said = parse_close(frame.payload)
-                self._close = (said[0], said[1])
+                code_and_reason = parse_close(frame.payload)
+                self._close = (code_and_reason[0], code_and_reason[1])
                 if not self.is_mute:
                     self.send_bytes(encode_frame(Opcode.CLOSE, frame.payload, mask=MASK))
             elif frame.opcode is Opcode.PING:

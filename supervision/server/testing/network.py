@@ -1,8 +1,8 @@
-"""A network in virtual time, with weather, on which real server trees listen. It makes no system call.
+"""A network in virtual time, with simulated weather, for real server trees. It makes no system calls.
 
-Without weather bytes arrive one pass of the event loop after they were sent. With it they are cut into pieces, and each
-takes its time: in order on one connection, in any order between connections. A transport of the server behaves as
-asyncio's does. What its clients do is in `client`.
+Without weather, bytes arrive one pass of the event loop after they were sent. With it, they are cut into pieces that
+arrive after random delays: in order on one connection, in any order between connections. The server's transports behave
+as asyncio's do. The clients are in `client`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ EOF: Final = "eof"
 RESET: Final = "reset"
 HIGH_WATER = 64 * 1024
 GAP = 1e-6
-"""Seconds between two pieces on one connection: the loop's heap does not keep the order of equal times."""
+"""Seconds between two pieces on one connection: the loop's timer heap does not keep the order of equal times."""
 
 
 class Weather:
-    """What the seed of a kit does to bytes on their way.
+    """Cuts and delays bytes at random, from the seed of a kit.
 
     Args:
-        cuts, delays: the share of writes that are cut in two, or are late
-        longest: seconds that one takes at most
+        cuts: the share of writes that are cut in two
+        delays: the share of pieces that are late
+        longest: maximum delay in seconds
     """
 
     def __init__(self, kit: Kit, *, cuts: float = 0.1, delays: float = 0.2, longest: float = 0.05) -> None:
@@ -39,14 +40,14 @@ class Weather:
         self._longest = longest
 
     def pieces(self, data: bytes) -> list[bytes]:
-        """Cut what one side wrote, or do not."""
+        """Return `data` whole, or cut in two."""
         if len(data) < 2 or not self._cuts.happens(self._shares[0]):
             return [data]
         at = 1 + self._cuts.choose(len(data) - 1)
         return [data[:at], data[at:]]
 
     def delay(self) -> float:
-        """Seconds that a piece takes."""
+        """Draw the delay of a piece, in seconds."""
         return self._delays.between(0.0, self._longest) if self._delays.happens(self._shares[1]) else 0.0
 
 
@@ -54,33 +55,33 @@ class Endpoint(Protocol):
     """The client's end of a connection, as the network sees it.
 
     Attributes:
-        is_stalled: takes nothing from the network
-        address: where it is, or None for a peer on the same machine
+        is_stalled: reads nothing
+        address: IP address, or None for a client on a Unix socket
     """
 
     is_stalled: bool
     address: str | None
 
     def connected(self, transport: VirtualTransport) -> None:
-        """The connection is there."""
+        """Handle the start of the connection."""
         ...
 
     def feed(self, data: bytes) -> None:
-        """Bytes of the server."""
+        """Handle bytes from the server."""
         ...
 
     def lost(self) -> None:
-        """The connection has ended."""
+        """Handle the end of the connection."""
         ...
 
 
 class VirtualNetwork:
-    """The sockets of the running loop. `listen` puts a server on it.
+    """A network that replaces the socket functions of the running loop. `listen` makes a listening socket.
 
     Attributes:
-        passes: of the event loop, that an accepted socket takes to become a transport
-        system_buffer: bytes that the system holds for each client that does not take them
-        transports: the server's ends of all connections there were
+        passes: passes of the event loop before an accepted socket becomes a transport
+        system_buffer: bytes that the operating system buffers for a client that does not read
+        transports: the server's ends of all connections so far
     """
 
     def __init__(self, weather: Weather | None = None) -> None:
@@ -94,17 +95,17 @@ class VirtualNetwork:
         self.loop.connect_accepted_socket = self._connect_accepted_socket
 
     def listen(self, sockets: Sockets | None = None) -> VirtualSocket:
-        """A listening socket, in place of the real one of `sockets`."""
+        """Return a listening socket; it replaces the real ones of `sockets`, if given."""
         listening = VirtualSocket(self)
         if sockets is not None:
-            for door in sockets.listening:
-                door.close()
+            for each in sockets.listening:
+                each.close()
             sockets.listening = [listening.as_socket()]
         return listening
 
     def _add_reader(self, listening: VirtualSocket, callback: Callable[..., object], *args: object) -> None:
         listening.reader = partial(callback, *args)
-        listening.tell()
+        listening.notify_reader()
 
     def _remove_reader(self, listening: VirtualSocket) -> None:
         listening.reader = None
@@ -131,50 +132,50 @@ class VirtualSocket:
     """A listening socket.
 
     Attributes:
-        errors: what the next calls of `accept` fail with
+        errors: raised by the next calls of `accept`, in order
     """
 
     def __init__(self, network: VirtualNetwork) -> None:
         self.network = network
         self.reader: Callable[[], object] | None = None
         self.errors: deque[OSError] = deque()
-        self._knocking: deque[Endpoint] = deque()
+        self._waiting: deque[Endpoint] = deque()
 
     def as_socket(self) -> socket.socket:
-        """Itself: it does all that a server asks of a socket."""
+        """Return itself, typed as a socket: it has all the methods that a server uses."""
         return cast(socket.socket, self)
 
-    def knock(self, client: Endpoint) -> None:
-        """A client wants to connect."""
-        self._knocking.append(client)
-        self.tell()
+    def connect(self, client: Endpoint) -> None:
+        """Queue a client that connects."""
+        self._waiting.append(client)
+        self.notify_reader()
 
-    def tell(self) -> None:
-        """Call the reader in the next pass, if somebody waits and it is still there."""
-        if self._knocking and self.reader is not None:
+    def notify_reader(self) -> None:
+        """Call the reader in the next pass, if a client waits and the reader is still the same."""
+        if self._waiting and self.reader is not None:
             reader = self.reader
-            self.network.loop.call_soon(lambda: self._knocking and self.reader is reader and reader())
+            self.network.loop.call_soon(lambda: self._waiting and self.reader is reader and reader())
 
     def accept(self) -> tuple[Accepted, Any]:
-        """Take one who knocks, and where it is."""
-        if not self._knocking:
+        """Accept the first client in the queue; returns it with its address."""
+        if not self._waiting:
             raise BlockingIOError
         if self.errors:
             raise self.errors.popleft()
-        client = self._knocking.popleft()
+        client = self._waiting.popleft()
         return Accepted(client), (client.address, 1024) if client.address else "virtual"
 
     def getsockname(self) -> str:
-        """Its address."""
+        """Return the address of the socket."""
         return "virtual"
 
     def close(self) -> None:
-        """Forget who knocks."""
-        self._knocking.clear()
+        """Drop the clients in the queue."""
+        self._waiting.clear()
 
 
 class Accepted:
-    """What `accept` returns."""
+    """The connection that `accept` returns."""
 
     family = socket.AF_UNIX
 
@@ -182,10 +183,10 @@ class Accepted:
         self.client = client
 
     def setblocking(self, flag: bool) -> None:
-        """It never blocks."""
+        """Do nothing: it never blocks."""
 
     def close(self) -> None:
-        """Drop the client without a word."""
+        """Drop the client."""
         self.client.lost()
 
 
@@ -193,8 +194,8 @@ class VirtualTransport(asyncio.Transport):
     """The server's end of one connection.
 
     Attributes:
-        writes: what the server wrote, call by call
-        ends: how often the server was told of the end
+        writes: what the server wrote, one item per call of `write`
+        ends: number of calls of the server's `connection_lost`
     """
 
     def __init__(self, network: VirtualNetwork, protocol: asyncio.Protocol, client: Endpoint) -> None:
@@ -211,13 +212,13 @@ class VirtualTransport(asyncio.Transport):
         self._is_lost = False
         self._is_half_closed = False
         self._is_congested = False
-        self._taken = 0
+        self._bytes_read = 0
         self._last_in = self._last_out = 0.0
         self.writes: list[bytes] = []
         self.ends = 0
 
     def begin(self, connected: asyncio.Future[None]) -> None:
-        """The connection is there."""
+        """Start the connection."""
         if self._is_closing:
             return
         self._is_reading = True
@@ -228,38 +229,38 @@ class VirtualTransport(asyncio.Transport):
 
     # The client's side.
 
-    def arrive(self, what: bytes | str) -> None:
-        """Bytes, EOF or RESET come in, one pass later or when the weather says so, if the server reads."""
+    def arrive(self, item: bytes | str) -> None:
+        """Deliver bytes, EOF or RESET to the server once it reads, one pass later or when the weather says so."""
         if self._weather is None:
-            self._incoming.append(what)
+            self._incoming.append(item)
             self._loop.call_soon(self._deliver)
             return
-        for piece in self._weather.pieces(what) if isinstance(what, bytes) else [what]:
-            self._last_in = self._in_time(self._last_in)
+        for piece in self._weather.pieces(item) if isinstance(item, bytes) else [item]:
+            self._last_in = self._next_arrival(self._last_in)
             self._loop.call_at(self._last_in, self._arrived, piece)
 
-    def _arrived(self, what: bytes | str) -> None:
-        self._incoming.append(what)
+    def _arrived(self, item: bytes | str) -> None:
+        self._incoming.append(item)
         self._deliver()
 
-    def _in_time(self, last: float) -> float:
-        """When a piece arrives that follows one which arrives at `last`."""
+    def _next_arrival(self, last: float) -> float:
+        """Draw the arrival time of a piece whose predecessor arrives at `last`."""
         assert self._weather is not None
         return max(last + GAP, float(self._loop.time()) + self._weather.delay())
 
     def _send(self, function: Callable[..., object], *args: Any) -> None:
-        """Have something happen at the client's side, after what was sent before."""
-        self._last_out = self._in_time(self._last_out)
+        """Call `function` on the client's side, after everything that was sent before."""
+        self._last_out = self._next_arrival(self._last_out)
         self._loop.call_at(self._last_out, function, *args)
 
-    def drain(self) -> None:
-        """The client takes what waits for it."""
+    def read_all(self) -> None:
+        """Let the client read everything that waits."""
         while self._outgoing and not self._client.is_stalled:
             self._deliver_out(self._outgoing.popleft())
-        self._end_if_drained()
+        self._end_if_all_read()
 
-    def give(self, size: int) -> None:
-        """The client takes so many bytes of what waits for it."""
+    def read_some(self, size: int) -> None:
+        """Let the client read `size` bytes of what waits."""
         while self._outgoing and size:
             data = self._outgoing.popleft()
             if len(data) > size:
@@ -267,10 +268,10 @@ class VirtualTransport(asyncio.Transport):
                 data = data[:size]
             size -= len(data)
             self._deliver_out(data)
-        self._end_if_drained()
+        self._end_if_all_read()
 
     def _deliver_out(self, data: bytes) -> None:
-        self._taken += len(data)
+        self._bytes_read += len(data)
         if self._weather is None:
             self._client.feed(data)
         else:
@@ -278,20 +279,20 @@ class VirtualTransport(asyncio.Transport):
                 self._send(self._client.feed, piece)
         if self._is_congested and not self.get_write_buffer_size():
             self._is_congested = False
-            self._protocol.resume_writing()  # which may write more
+            self._protocol.resume_writing()  # which may write again
 
-    def _end_if_drained(self) -> None:
+    def _end_if_all_read(self) -> None:
         if self._is_half_closed and not self._outgoing and not self._client.is_stalled:
-            self.arrive(EOF)  # a client that is told no more has nothing to say either
+            self.arrive(EOF)  # a client that is sent no more ends its side, too
         if self._is_closing and not self._outgoing:
             self._lose(None)
 
     def _deliver(self) -> None:
         while self._incoming and self._is_reading and not self._is_lost and not self._is_closing:
-            what = self._incoming.popleft()
-            if isinstance(what, bytes):
-                self._protocol.data_received(what)
-            elif what == RESET:
+            item = self._incoming.popleft()
+            if isinstance(item, bytes):
+                self._protocol.data_received(item)
+            elif item == RESET:
                 self._lose(ConnectionResetError())
             elif not self._protocol.eof_received():
                 self.close()
@@ -313,32 +314,32 @@ class VirtualTransport(asyncio.Transport):
     # The server's side.
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Only `progress` is known."""
+        """Return itself as `progress` (see `progress_of`), and the default for any other name."""
         return self if name == "progress" else default
 
     def held(self) -> int:
-        """Bytes that the system holds, because the client has not taken them."""
+        """Return the bytes that the operating system buffers because the client has not read them."""
         return min(sum(map(len, self._outgoing)), self._network.system_buffer)
 
     def acknowledged(self, written: int) -> int:
-        """Bytes that the client has taken."""
-        return self._taken
+        """Return the number of bytes that the client has read."""
+        return self._bytes_read
 
     def is_closing(self) -> bool:
-        """Whether it has been closed."""
+        """Whether the transport was closed."""
         return self._is_closing
 
     def pause_reading(self) -> None:
-        """Let what comes wait."""
+        """Stop delivering; what arrives waits."""
         self._is_reading = False
 
     def resume_reading(self) -> None:
-        """Take what waits."""
+        """Deliver what waits."""
         self._is_reading = True
         self._loop.call_soon(self._deliver)
 
     def get_write_buffer_size(self) -> int:
-        """Bytes that the system has not taken."""
+        """Return the bytes that the operating system has not accepted."""
         return max(0, sum(map(len, self._outgoing)) - self._network.system_buffer)
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
@@ -352,24 +353,24 @@ class VirtualTransport(asyncio.Transport):
             return
         self.writes.append(bytes(data))
         self._outgoing.append(bytes(data))
-        self._loop.call_soon(self.drain)
+        self._loop.call_soon(self.read_all)
         if self._client.is_stalled and not self._is_congested and self.get_write_buffer_size() > HIGH_WATER:
             self._is_congested = True
             self._protocol.pause_writing()
 
     def can_write_eof(self) -> bool:
-        """It can be closed for writing alone."""
+        """Whether it can be half-closed: yes."""
         return True
 
     def write_eof(self) -> None:
-        """Send no more."""
+        """Close the server's side."""
         self._is_half_closed = True
-        self._loop.call_soon(self.drain)
+        self._loop.call_soon(self.read_all)
 
     def close(self) -> None:
-        """End when everything has been sent."""
+        """End once everything has been sent."""
         self._is_closing = True
-        self._loop.call_soon(self.drain)
+        self._loop.call_soon(self.read_all)
 
     def abort(self) -> None:
         """End now."""
