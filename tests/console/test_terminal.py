@@ -301,7 +301,7 @@ async def test_refusal_is_told_in_its_words(tmp_path: Path) -> None:
         await user.press("k", "y")
         await user.until(lambda: list(user.app._notifications))
         (note,) = user.app._notifications
-        assert note.message == "the root of the tree cannot be crashed: nobody would restart it"
+        assert note.message == "the root of the tree cannot be ended: no supervisor would restart it"
         assert application.top().is_alive()
 
 

@@ -133,7 +133,7 @@ class Gate:
         if len(origins) > 1 or (origins[0].lower() != ours.lower() and not self._origins.permit(origins[0], "")):
             raise HttpError(403, f"the Origin of this page is not {ours}; behind a proxy, --console-origin names it")
 
-    def visitor(self, request: Request) -> Principal | None:
+    def authenticate(self, request: Request) -> Principal | None:
         """Who asks; None if they have not said so.
 
         Raises:
@@ -154,8 +154,8 @@ class Gate:
         for id in self._ids(request):
             grant = self._sessions.find(id, self._clock())
             if grant is not None:
-                who = f"session of {grant.holder} ({grant.access.value}) from {request.remote}"
-                return Principal(grant.access, who, grant.holder, partial(self._is_session, id))
+                who = f"session of {grant.name} ({grant.access.value}) from {request.remote}"
+                return Principal(grant.access, who, grant.name, partial(self._is_session, id))
         return None
 
     def login(self, secret: str, request: Request) -> tuple[str, str]:
@@ -168,8 +168,8 @@ class Gate:
         grant = self._grant(secret)
         if grant is None:
             raise self._failed(request)
-        who = f"{grant.holder} ({grant.access.value}) from {request.remote}"
-        self._audit.count(who, "login", "done", kind=f"login of {grant.holder}")
+        who = f"{grant.name} ({grant.access.value}) from {request.remote}"
+        self._audit.count(who, "login", "done", kind=f"login of {grant.name}")
         return self._set_cookie(request, self._sessions.begin(grant, self._clock()))
 
     def logout(self, request: Request) -> tuple[str, str]:

@@ -76,24 +76,24 @@ class WebRoutes:
                 return _with_headers(self._pages.login(200))
             case "POST", "/logout":
                 return _with_headers(Response(303, (("Location", "./"), gate.logout(request))))
-        visitor = gate.visitor(request)
-        self._recognize(request, visitor)
-        if visitor is None:
+        principal = gate.authenticate(request)
+        self._recognize(request, principal)
+        if principal is None:
             return self._ask_who(request)
-        return _answered(self._router, request, visitor) if page is None else _with_headers(page)
+        return _answered(self._router, request, principal) if page is None else _with_headers(page)
 
-    def _recognize(self, request: Request, visitor: Principal | None) -> None:
-        """Count a connection among those of its visitor. Some are for those alone who administer.
+    def _recognize(self, request: Request, principal: Principal | None) -> None:
+        """Count a connection among those of its principal. Some are for those alone who administer.
 
         One too many stays among the strangers: a proxy opens many for one page. A WebSocket would stay for long.
 
         Raises:
-            HttpError: for a WebSocket, 429 if the visitor has too many, 503 if all together have.
+            HttpError: for a WebSocket, 429 if the principal has too many, 503 if all together have.
         """
-        if visitor is None:
+        if principal is None:
             return
-        spare = 0 if visitor.access is Access.ADMINISTER else self._sockets.policy.max_per_holder or 0
-        refusal = self._sockets.recognize(request.connection, visitor.holder, spare=spare)
+        spare = 0 if principal.access is Access.ADMINISTER else self._sockets.policy.max_per_holder or 0
+        refusal = self._sockets.recognize(request.connection, principal.name, spare=spare)
         if refusal is not None and "upgrade" in request.headers:
             raise refusal.error
 
@@ -118,10 +118,10 @@ async def _after_delay(answer: Answer) -> Answer:
     return answer
 
 
-def _answered(router: Router, request: Request, visitor: Principal) -> Answer | Awaitable[Answer]:
+def _answered(router: Router, request: Request, principal: Principal) -> Answer | Awaitable[Answer]:
     try:
         route, path = router.find(request)
-        value = router.ask(route, path, request, visitor)
+        value = router.ask(route, path, request, principal)
     except HttpError as error:
         return _refusal(error)
     return _awaited(value) if inspect.isawaitable(value) else _encoded(value)

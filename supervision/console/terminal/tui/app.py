@@ -28,7 +28,7 @@ from supervision.console.terminal.tui.tree import TreeView
 from supervision.console.terminal.tui.view import Act, Offer, OpenActor, OpenCrash, Stale, View
 
 INTERVAL = 1.0
-"""Seconds between two looks."""
+"""Seconds between two inspections."""
 VIEWS: tuple[type[View], ...] = (Overview, TreeView, Actors, Connections, Names, Crashes, Store, Pages)
 TITLES = ("Overview", "Tree", "Actors", "Connections", "Names", "Crashes", "Store", "Pages")
 
@@ -38,7 +38,7 @@ class ConsoleApp(App[int]):
 
     Args:
         data: its folder
-        interval: seconds between two looks
+        interval: seconds between two inspections
     """
 
     TITLE = "Canopy console"

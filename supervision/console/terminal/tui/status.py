@@ -28,5 +28,5 @@ class StatusLine(Static):
         return Text(" canopy  " + "  ".join([*draining, *facts]), no_wrap=True, overflow="ellipsis")
 
     def watch_trouble(self, trouble: str) -> None:
-        """Look like trouble, or not."""
+        """Inspection like trouble, or not."""
         self.set_class(bool(trouble), "trouble")
