@@ -176,12 +176,12 @@ async def test_page_without_a_session_asks_for_the_token_and_loads_once(
         page = await here.open("overview")
         loads: list[str] = []
         page.on("response", lambda response: loads.append(response.url))
-        refusal = {"error": "a token is needed"}
+        refusal = {"error": "a token is required"}
         await page.route(re.compile("/api/"), lambda route: route.fulfill(status=401, json=refusal))
         await page.reload()
         await expect(page.get_by_label("Token")).to_be_visible()
         assert loads.count(here.root) == 1
-        here.failures[:] = [each for each in here.failures if "401" not in each and each != "a token is needed"]
+        here.failures[:] = [each for each in here.failures if "401" not in each and each != "a token is required"]
 
 
 @live

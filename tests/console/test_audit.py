@@ -127,7 +127,7 @@ async def test_logins_are_noted_with_who_and_failed_ones_with_from_where(tmp_pat
         lines = [(line["who"], line["result"]) for line in await audit(ann.application) if line["action"] == "login"]
         assert lines == [
             ("console-token (administer) from 127.0.0.1", "done"),
-            ("somebody from 127.0.0.1", "refused: the token is wrong"),
+            ("anonymous from 127.0.0.1", "refused: the token is wrong"),
         ]
 
 
