@@ -305,12 +305,12 @@ def test_only_actors_reaches_into_the_kernel() -> None:
     ],
 )
 def test_the_check_finds_a_planted_look_into_the_kernel(source: str, found: str) -> None:
-    assert [use.partition(" ")[2] for use in kernel_uses("supervision.console.inspection.snapshot", source)] == [found]
+    assert [use.partition(" ")[2] for use in kernel_uses("supervision.console.inspection.inspector", source)] == [found]
 
 
 def test_the_check_lets_debug_and_other_names_pass() -> None:
     source = "from actors.debug import view\nself._cells = view(ref)\nprocess = _process\ncanvas.cell = 1"
-    assert kernel_uses("supervision.console.inspection.snapshot", source) == []
+    assert kernel_uses("supervision.console.inspection.inspector", source) == []
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ class Rollback:
 
     async def _undo(self, asked: ApiRequest) -> Undone:
         """Answer one question of a moderator at a time: the history and the images work for others meanwhile."""
-        async with self._turns.setdefault(asked.visitor.holder, asyncio.Lock()):
+        async with self._turns.setdefault(asked.principal.name, asyncio.Lock()):
             return await self._answer(asked)
 
     async def _answer(self, asked: ApiRequest) -> Undone:

@@ -1,7 +1,7 @@
-"""The console: what runs, as plain data, and what can be done about it. One API under every face.
+"""The console: inspect a running system as plain data, and act on it. Its front ends share one API.
 
-A name is loaded when it is asked for: the commands of a terminal need the client alone, and without the server they
-start in 0.4 s of processor time instead of 0.7.
+Names load lazily: CLI commands need only the client, and without the server they start in 0.4 s of processor time
+instead of 0.7 s.
 """
 
 from importlib import import_module
@@ -43,7 +43,7 @@ __all__ = [
     "Usage",
 ]
 
-_HOMES = {
+_MODULES = {
     "web.gate": ("Front",),
     "inspection.model.forms": ("Act", "Form", "FormField"),
     "inspection.model.overview": ("Usage",),
@@ -58,7 +58,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
+    for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(f"{__name__}.{home}"), name)
+            return getattr(import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

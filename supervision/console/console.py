@@ -1,4 +1,4 @@
-"""The supervision tree of the console, and what of it outlives its processes."""
+"""The console's supervision tree, and the state that outlives its processes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from supervision.console.api.principals import OWNER, Grant
 from supervision.console.api.routes import Api
 from supervision.console.api.routing import Route, Router
 from supervision.console.api.sampler import Sampler
-from supervision.console.api.tokens import BadToken, Tokens, keep_plain_tokens, list_tokens
+from supervision.console.api.tokens import BadToken, Tokens, create_plain_tokens, list_tokens
+from supervision.console.inspection.inspector import Inspector
 from supervision.console.inspection.samples import Samples
-from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tracing import Traces
 from supervision.console.terminal.client import SOCKET
@@ -33,13 +33,13 @@ from supervision.server import BasePath, Origins, Policy, Sockets, listen_unix, 
 
 LIMITS = Limits(body=65_536, message=65_536)
 DRAIN_TIMEOUT = 1.0
-"""Seconds that the console's clients have to go."""
+"""Seconds within which the console's clients must disconnect at shutdown."""
 MAX_STRANGERS = 100
-"""Connections to the port that have not shown a credential."""
+"""Connections to the port that have not presented a credential."""
 MAX_KNOWN = 200
-"""Those that have."""
-MAX_PER_HOLDER = 32
-"""Those of one token, with its sessions, or of one user."""
+"""Connections to the port that have presented a credential."""
+MAX_PER_PRINCIPAL = 32
+"""Connections of one token, its sessions included, or of one user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class ConsoleListener:
     """The port of the web console.
 
     Attributes:
-        listening: bound and listening
-        front: how it is reached, and whom a login in front of it lets in
-        tls: what it speaks TLS with; None for not at all
+        listening: bound sockets that listen
+        front: the public address, and the users that a login proxy lets in
+        tls: the TLS context; None for plain HTTP
     """
 
     listening: Sequence[socket.socket]
@@ -58,74 +58,83 @@ class ConsoleListener:
 
 
 class Console:
-    """The console of one application. Made before its tree is started; the `Application` closes its sockets after it.
+    """The console of one application. Created before its tree starts; the `Application` closes its sockets afterwards.
 
     Args:
-        sources: what it looks at
-        data: the folder of its socket, its tokens and its audit log
-        door: its port; None for the admin socket alone, and then nothing of it runs by itself
+        sources: the parts of the application to inspect
+        data: the folder of the admin socket, the tokens and the audit log
+        listener: the web console's port; None for the admin socket alone, without a sampler
         extensions: what the application adds; None for nothing
 
     Attributes:
-        sources, extensions: as given; may be changed while it runs
+        sources, extensions: as given; may change while the console runs
         admin: the admin socket
-        web: the port, if there is one
-        admin_routes: what the admin socket answers
+        web: the web console's port, if there is one
+        admin_routes: the routes of the admin socket
 
     Raises:
-        OSError: if one of the files cannot be, or is not safe.
-        BadToken: if the file of the tokens is damaged.
+        OSError: if a file cannot be created, or its permissions are not safe.
+        BadToken: if the token file is damaged.
     """
 
     def __init__(
-        self, sources: Sources, data: Path, door: ConsoleListener | None = None, extensions: Extensions | None = None
+        self,
+        sources: Sources,
+        data: Path,
+        listener: ConsoleListener | None = None,
+        extensions: Extensions | None = None,
     ) -> None:
         self.sources = sources
         self.extensions = extensions = extensions if extensions is not None else Extensions()
         try:
             self.admin = Sockets([listen_unix(data / SOCKET)], Policy(max_connections=100, limits=LIMITS))
         except OSError:
-            for listening in door.listening if door is not None else ():
+            for listening in listener.listening if listener is not None else ():
                 listening.close()
             raise
         self.web: Sockets | None = None
         sources.own["admin"] = self.admin
         self._history = Samples()
-        self._snapshot = Snapshot(sources, self._history, extensions.acts_on)
-        self._audience = Audience(self._snapshot)
+        self._inspector = Inspector(sources, self._history, extensions.acts_on)
+        self._audience = Audience(self._inspector)
         self._traces = Traces(self._audience.tell_trace)
         self._audit = Audit(data / FILE, sources.wall_clock)
-        actions = Actions(self._snapshot, extensions, self._audit, self._traces)
-        metrics = Metrics(self._snapshot)
-        api = Api(self._snapshot, self._history, self._audience, self._traces, actions, metrics, extensions, self.link)
+        actions = Actions(self._inspector, extensions, self._audit, self._traces)
+        metrics = Metrics(self._inspector)
+        api = Api(self._inspector, self._history, self._audience, self._traces, actions, metrics, extensions, self.link)
         self._router = Router(api.routes, self._audit)
         self.admin_routes = AdminRoutes(self._router)
         self._gate: Gate | None = None
-        self._door = door
-        self._base_path = door.front.base_path if door is not None else ""
-        if door is not None:
-            self._open(door, data, sources)
+        self._listener = listener
+        self._base_path = listener.front.base_path if listener is not None else ""
+        if listener is not None:
+            self._open(listener, data, sources)
 
-    def _open(self, door: ConsoleListener, data: Path, sources: Sources) -> None:
+    def _open(self, listener: ConsoleListener, data: Path, sources: Sources) -> None:
         try:
-            keep_plain_tokens(data)
+            create_plain_tokens(data)
             list_tokens(data)
         except (OSError, BadToken):
             self.close()
-            for listening in door.listening:
+            for listening in listener.listening:
                 listening.close()
             raise
-        front = door.front
+        front = listener.front
         policy = Policy(
             max_connections=MAX_KNOWN,
+<<<<<<< HEAD
             max_unrecognized=MAX_STRANGERS,
             max_per_holder=MAX_PER_HOLDER,
+=======
+            max_strangers=MAX_STRANGERS,
+            max_per_holder=MAX_PER_PRINCIPAL,
+>>>>>>> 1af874c299955abeb2d93a00d38f906471436301
             limits=LIMITS,
-            tls=door.tls,
+            tls=listener.tls,
             proxies=front.proxies,
             origins=Origins.parse(("same", *front.origins)),
         )
-        self.web = Sockets(door.listening, policy)
+        self.web = Sockets(listener.listening, policy)
         sources.own["web"] = self.web
         self._gate = Gate(
             Tokens(data, sources.wall_clock),
@@ -137,45 +146,45 @@ class Console:
         )
 
     def spec(self) -> ChildSpec:
-        """Specify its tree."""
+        """Return the child specification of the console's supervisor."""
         writer = child(AuditWriter, self._audit, id="audit", label="audit")
         children = [writer, server("admin", self.admin, self.admin_routes, drain_timeout=DRAIN_TIMEOUT)]
         if self.web is not None and self._gate is not None:
             routes = BasePath(self._base_path, WebRoutes(self._router, self._gate, StaticPages(), self.web))
             sampler = child(
-                Sampler, self._snapshot, self._history, self._audience, self._traces, id="sampler", label="sampler"
+                Sampler, self._inspector, self._history, self._audience, self._traces, id="sampler", label="sampler"
             )
             children = [sampler, *children, server("web", self.web, routes, drain_timeout=DRAIN_TIMEOUT)]
         return supervisor("console", children, intensity=100, period=10.0)
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """All that can be asked."""
+        """The routes of the API, those of the extensions included."""
         return self._router.routes
 
     @property
     def url(self) -> str | None:
-        """Where a browser opens the console; None without a port."""
-        if self.web is None or self._door is None:
+        """The URL of the web console; None without a port."""
+        if self.web is None or self._listener is None:
             return None
-        if self._door.front.origins:
-            return f"{self._door.front.origins[0]}{self._base_path}/"
-        host = self._door.listening[0].getsockname()[0]
+        if self._listener.front.origins:
+            return f"{self._listener.front.origins[0]}{self._base_path}/"
+        host = self._listener.listening[0].getsockname()[0]
         host = f"[{host}]" if ":" in host else host
-        scheme = "http" if self._door.tls is None else "https"
+        scheme = "http" if self._listener.tls is None else "https"
         return f"{scheme}://{host}:{self.web.port}{self._base_path}/"
 
     def link(self, grant: Grant = OWNER) -> str | None:
-        """Make a link that logs in to the console, once and within `CODE_LIFE`; None without a port.
+        """Create a link that logs in to the console once, within `CODE_LIFE` seconds; None without a port.
 
-        The code stands behind the hash, so that neither a server nor its log sees it.
+        The code is in the URL's fragment, which browsers send to no server and which no access log records.
         """
         if self._gate is None:
             return None
         return f"{self.url}#code={self._gate.make_code(grant)}"
 
     def close(self) -> None:
-        """Close its sockets; for a console that was never started."""
+        """Close the sockets of a console that was never started."""
         self.admin.close()
         if self.web is not None:
             self.web.close()

@@ -67,7 +67,7 @@ class Desk:
         page = await self.page()
         await page.goto(f"{self.root}login#/{view}")
         await page.get_by_label("Token").fill(token or self.ann.token or "")
-        await page.get_by_role("button", name="Open").click()
+        await page.get_by_role("button", name="Log in").click()
         await is_live(page)
         return page
 
@@ -127,7 +127,7 @@ async def test_login_by_the_form_leads_to_what_was_asked_for_and_logout_out_agai
     async with desk(tmp_path, chromium) as here:
         page = await here.page()
         await page.goto(f"{here.root}#/crashes")
-        token, enter = page.get_by_label("Token"), page.get_by_role("button", name="Open")
+        token, enter = page.get_by_label("Token"), page.get_by_role("button", name="Log in")
         await token.fill("wrong")
         await enter.click()
         await expect(page.get_by_role("alert")).to_have_text("the token is wrong")
@@ -176,12 +176,12 @@ async def test_page_without_a_session_asks_for_the_token_and_loads_once(
         page = await here.open("overview")
         loads: list[str] = []
         page.on("response", lambda response: loads.append(response.url))
-        refusal = {"error": "a token is needed"}
+        refusal = {"error": "a token is required"}
         await page.route(re.compile("/api/"), lambda route: route.fulfill(status=401, json=refusal))
         await page.reload()
         await expect(page.get_by_label("Token")).to_be_visible()
         assert loads.count(here.root) == 1
-        here.failures[:] = [each for each in here.failures if "401" not in each and each != "a token is needed"]
+        here.failures[:] = [each for each in here.failures if "401" not in each and each != "a token is required"]
 
 
 @live
@@ -190,8 +190,8 @@ async def test_session_that_may_only_look_has_no_hands(tmp_path: Path, chromium:
         await WebSocketClient.open(here.ann.application)
         page = await here.open("overview", here.ann.reader().token)
         await expect(page.get_by_test_id("access")).to_have_text("read-only")
-        await expect(page.get_by_test_id("try-card")).to_contain_text("takes the role administer")
-        verbs = re.compile("^(Crash|Kill|Restart|Drain|Disconnect|Ban|Get state|Trace|What to do .*)$")
+        await expect(page.get_by_test_id("try-card")).to_contain_text("requires the role administer")
+        verbs = re.compile("^(Crash|Kill|Restart|Drain|Disconnect|Ban|Get state|Trace|Actions for .*)$")
         hands = page.get_by_role("button", name=verbs).or_(page.get_by_role("link", name="…"))
         for view, shown in (("overview", "registry"), ("tree", "registry"), ("connections", "user1")):
             await page.goto(f"{here.root}#/{view}")
@@ -346,7 +346,7 @@ async def test_state_is_shown_when_asked_for_and_messages_are_traced(tmp_path: P
         assert await call(fragile, "hello") == "hello"
         await expect(page.get_by_test_id("trace").locator("li")).to_have_count(2)  # with the reply
         await page.get_by_role("button", name="Stop").click()
-        await expect(page.get_by_text("It is over")).to_be_visible()
+        await expect(page.get_by_text("The trace has ended")).to_be_visible()
         await here.ann.ask("POST", f"actors/{fragile.id}/exit", {"reason": "kill"})
 
 
@@ -383,11 +383,11 @@ async def test_client_is_disconnected_from_the_list(tmp_path: Path, chromium: di
         await WebSocketClient.open(here.ann.application)
         page = await here.open("connections")
         ended = down(connection_of(here.ann.application, "user1"))
-        await page.get_by_role("button", name="What to do about user1").click()
+        await page.get_by_role("button", name="Actions for user1").click()
         await page.get_by_test_id("confirm").get_by_role("button", name="Disconnect…").click()
         await confirm(page, "Disconnect")
         await ended
-        await expect(page.get_by_text("Nobody is connected.")).to_be_visible()
+        await expect(page.get_by_text("There are no connections.")).to_be_visible()
 
 
 @live
@@ -501,7 +501,7 @@ async def test_griefer_is_banned_and_the_damage_rolled_back_on_a_phone(
         await page.get_by_role("navigation").get_by_role("link", name="Canvas").tap()
         await expect(page.get_by_role("navigation").get_by_role("link", name="Canvas")).to_be_hidden()
         row = page.locator("tbody tr").filter(has_text="Eve")
-        await row.get_by_role("button", name="What to do about Eve, user2").tap()
+        await row.get_by_role("button", name="Actions for Eve, user2").tap()
         await page.get_by_test_id("confirm").get_by_role("link", name="Ban…").tap()
         await told.get_by_role("button", name="Ban", exact=True).tap()
         await expect(told).to_contain_text("is banned")
@@ -552,7 +552,7 @@ async def test_area_of_a_rollback_is_drawn_on_the_canvas(tmp_path: Path, chromiu
         await page.mouse.move(box["x"] + 1.5 * pixel, box["y"] + 1.5 * pixel)
         await page.mouse.up()
         await expect(page.get_by_label("Where")).to_have_value("1,1,2,3")
-        await page.get_by_role("button", name="Show what would happen").click()
+        await page.get_by_role("button", name="Preview").click()
         told = page.get_by_test_id("told")
         await expect(told).to_contain_text("2 pixels of 2 users will look as they did before.")
         await expect(told.locator("tbody tr")).to_have_count(2)

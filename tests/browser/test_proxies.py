@@ -120,7 +120,7 @@ async def test_console_is_logged_in_to_and_logged_out_of(
         page = await context.new_page()
         await page.goto(running.console)
         await page.get_by_label("Token").fill(ann.token or "")
-        await page.get_by_role("button", name="Open").click()
+        await page.get_by_role("button", name="Log in").click()
         await expect(page.get_by_test_id("status")).to_have_attribute("data-status", "live")
         assert page.url == running.console
         (cookie,) = await context.cookies()

@@ -280,7 +280,7 @@ def test_instance_is_shown_hurt_and_stopped(instance: Instance, command: Command
 
     refused = command("crash", top["ref"], "--data", data)
     assert (refused.code, refused.error) == (
-        1, "the root of the tree cannot be crashed: nobody would restart it"
+        1, "the root of the tree cannot be ended: no supervisor would restart it"
     )  # fmt: skip
     for ref in ("424242", "canvas", "no such actor", "ä/../ö", "?"):
         unknown = command("crash", ref, "--data", data)
@@ -385,7 +385,7 @@ def test_tokens_are_added_listed_and_revoked(command: Command, tmp_path: Path) -
 def test_token_that_cannot_be_is_refused_in_one_line(command: Command, tmp_path: Path) -> None:
     assert command("token", "revoke", "ann").error.endswith("canopy-data cannot be used: No such file or directory")
     command("token", "add", "ann")
-    assert command("token", "add", "ann").error == "there is a token ann already: revoke it, or take another name"
+    assert command("token", "add", "ann").error == "there is already a token ann: revoke it, or choose another name"
     assert command("token", "add", "bob", "--for", "ever").error == "--for must be a span like 30d or 12h, got 'ever'"
     assert command("token", "revoke", "eve").error == "there is no token eve"
     path = tmp_path / "canopy-data" / "tokens.json"
@@ -808,9 +808,9 @@ def test_actors_are_touched_and_the_answer_is_told(instance: Instance, command: 
     assert (gone.code, gone.error) == (1, f"there is no actor {images}")
     assert command("log-level", "debug", "--yes", "--data", data).output == "done: set log level debug\n"
     traced = command("trace", ref_of("images"), "--seconds", "0.01", "--data", data)
-    assert (traced.code, traced.errors) == (0, "the trace ended: its time is over\n")
+    assert (traced.code, traced.errors) == (0, "the trace ended: the time limit was reached\n")
     assert command("crashes", "--data", data).output == "nothing has crashed\n"
-    assert command("crashes", "1", "--data", data).error == "crash 1 is not remembered"
+    assert command("crashes", "1", "--data", data).error == "there is no crash 1, or it is no longer kept"
     assert command("drain", "--yes", "--data", data).output == "done: drain\n"
     assert json.loads(command("top", "--json", "--data", data).output)["overview"]["is_draining"] is True
 

@@ -107,7 +107,7 @@ async def test_actor_that_nobody_would_restart_is_not_ended_for_it(tmp_path: Pat
         assert temporary is not None
         for ref in (alone, temporary):
             refused = await ann.ask("POST", f"actors/{ref.id}/restart", status=409)
-            assert "nobody would start it again" in refused["error"]
+            assert "no supervisor would restart it" in refused["error"]
             assert ref.is_alive()
         for ref in (alone, supervisor):
             await end(ann, ref)
@@ -144,7 +144,7 @@ async def test_console_cannot_suspend_what_it_runs_under(tmp_path: Path) -> None
     async with console(tmp_path) as ann:
         path = (await ann.get("actors?q=web&limit=1"))["actors"][0]
         refused = await ann.ask("POST", f"actors/{path['ref']}/suspend", status=403)
-        assert "this console runs under it" in refused["error"]
+        assert "the console depends on this actor" in refused["error"]
         assert (await ann.get("overview"))["actors"] > 0
 
 
@@ -191,7 +191,7 @@ async def test_trace_sees_messages_and_replies_and_ends_itself(tmp_path: Path) -
         assert [(line["kind"], line["text"]) for line in traced["lines"]] == [
             ("cast", "str(5)"), ("message", "'second'"), ("call", "list(1)"), ("reply", "list(1)"),
         ]  # fmt: skip
-        assert traced["ended"] == "it has as many lines as were asked for"
+        assert traced["ended"] == "the line limit was reached"
         assert not (await ann.get(f"actors/{clerk.id}"))["is_traced"]
         await end(ann, clerk)
 

@@ -18,13 +18,13 @@ from protocol import HttpError
 from supervision.console.api import audit as module
 from supervision.console.api.audit import (
     BEGUN,
-    MOST_WAITING,
-    SINGLE,
+    MAX_SINGLE,
+    MAX_WAITING,
     WINDOW,
     Audit,
+    AuditLine,
     AuditWriter,
-    Floods,
-    Line,
+    FloodFilter,
     append,
 )
 from supervision.console.api.principals import FREE_FAILURES, Access
@@ -127,7 +127,7 @@ async def test_logins_are_noted_with_who_and_failed_ones_with_from_where(tmp_pat
         lines = [(line["who"], line["result"]) for line in await audit(ann.application) if line["action"] == "login"]
         assert lines == [
             ("console-token (administer) from 127.0.0.1", "done"),
-            ("somebody from 127.0.0.1", "refused: the token is wrong"),
+            ("anonymous from 127.0.0.1", "refused: the token is wrong"),
         ]
 
 
@@ -138,16 +138,16 @@ async def test_flood_of_failed_logins_and_refusals_is_a_bounded_number_of_lines(
     monkeypatch.setattr("supervision.console.web.routes.DELAY", 0.0)
     async with console(tmp_path) as ann:
         mallory, reader = Asker(ann.application, "x" * 43), ann.reader()
-        for _ in range(5 * SINGLE):
+        for _ in range(5 * MAX_SINGLE):
             assert (await mallory.send("GET", "/metrics")).status in (401, 429)
             await reader.ask("POST", "drain", status=403)
     lines = read_audit(tmp_path)
-    assert len([line for line in lines if line["action"] == "login"]) == FREE_FAILURES + SINGLE + 1
-    assert len([line for line in lines if "drain" in line["action"]]) == SINGLE + 1
+    assert len([line for line in lines if line["action"] == "login"]) == FREE_FAILURES + MAX_SINGLE + 1
+    assert len([line for line in lines if "drain" in line["action"]]) == MAX_SINGLE + 1
     sums = {line["action"]: line["result"].partition("; ")[2] for line in lines[-2:]}
     assert sums == {
-        "login": f"{5 * SINGLE - FREE_FAILURES - SINGLE} such attempts",
-        "POST /api/v1/drain": f"{4 * SINGLE} such attempts",
+        "login": f"{5 * MAX_SINGLE - FREE_FAILURES - MAX_SINGLE} such attempts",
+        "POST /api/v1/drain": f"{4 * MAX_SINGLE} such attempts",
     }
 
 
@@ -156,7 +156,7 @@ TEXTS = st.text() | st.sampled_from(["\x85", "\u2028", "\u202e", "\x9b31m", "\U0
 
 @given(st.tuples(TEXTS, TEXTS, TEXTS, TEXTS))
 def test_line_is_one_whatever_is_in_it_and_harmless_on_a_terminal(texts: tuple[str, str, str, str]) -> None:
-    line = Line(0.0, *texts).encode().decode()
+    line = AuditLine(0.0, *texts).encode().decode()
     assert line.endswith("\n")
     assert line[:-1].isprintable()
     assert tuple(orjson.loads(line).values())[1:] == texts
@@ -195,13 +195,13 @@ async def test_lines_that_nobody_sent_leave_as_much_room_for_those_that_wait(tmp
 
 @given(st.lists(st.sampled_from("abc"), max_size=100))
 def test_floods_count_what_they_do_not_let_through(kinds: list[str]) -> None:
-    floods = Floods()
-    line = Line(0.0, "somebody", "login", "", "refused")
+    floods = FloodFilter()
+    line = AuditLine(0.0, "somebody", "login", "", "refused")
     single = [kind for kind in kinds if floods.permits(kind, line)]
     summed = floods.end(1.0)
     for kind in "abc":
-        assert single.count(kind) == min(SINGLE, kinds.count(kind))
-    counts = sorted(kinds.count(kind) - SINGLE for kind in "abc" if kinds.count(kind) > SINGLE)
+        assert single.count(kind) == min(MAX_SINGLE, kinds.count(kind))
+    counts = sorted(kinds.count(kind) - MAX_SINGLE for kind in "abc" if kinds.count(kind) > MAX_SINGLE)
     assert sorted(int(each.result.split("; ")[1].split()[0]) if "; " in each.result else 1 for each in summed) == counts
     assert floods.is_over
     assert floods.end(2.0) == []
@@ -212,15 +212,15 @@ async def test_sum_of_a_flood_is_written_at_the_end_of_its_window(tmp_path: Path
     log = Audit(tmp_path / "audit.log", lambda: 0.0)
     writer = await start(AuditWriter, log)
     (tmp_path / "audit.log").unlink(missing_ok=True)
-    for _ in range(SINGLE + 3):
+    for _ in range(MAX_SINGLE + 3):
         log.count("somebody", "login", "refused")
     await asyncio.sleep(WINDOW / 2)
-    assert len(read_audit(tmp_path)) == SINGLE
+    assert len(read_audit(tmp_path)) == MAX_SINGLE
     await asyncio.sleep(WINDOW)
-    assert [line["result"] for line in read_audit(tmp_path)[SINGLE:]] == ["refused; 3 such attempts"]
+    assert [line["result"] for line in read_audit(tmp_path)[MAX_SINGLE:]] == ["refused; 3 such attempts"]
     log.count("somebody", "login", "refused")
     await asyncio.sleep(1.0)
-    assert len(read_audit(tmp_path)) == SINGLE + 2
+    assert len(read_audit(tmp_path)) == MAX_SINGLE + 2
     writer.stop(block=False)
 
 
@@ -228,11 +228,11 @@ async def test_sum_of_a_flood_is_written_at_the_end_of_its_window(tmp_path: Path
 async def test_action_whose_line_takes_too_long_is_not_done(tmp_path: Path) -> None:
     log = Audit(tmp_path / "audit.log", lambda: 0.0)
     log.writer = await start(Mute)
-    waiting = [asyncio.ensure_future(log.begin("ann", "drain", str(number))) for number in range(MOST_WAITING + 10)]
+    waiting = [asyncio.ensure_future(log.begin("ann", "drain", str(number))) for number in range(MAX_WAITING + 10)]
     for each in await asyncio.gather(*waiting, return_exceptions=True):
         assert isinstance(each, HttpError)
         assert each.status == 503
-    assert log._sent == MOST_WAITING, "what waits for a slow disk is bounded"
+    assert log._sent == MAX_WAITING, "what waits for a slow disk is bounded"
     log.writer.stop(block=False)
 
 
@@ -287,7 +287,7 @@ def test_action_is_not_done_while_the_log_cannot_be_trusted(tmp_path: Path, spoi
             path.unlink(missing_ok=True)
             spoil(path)
             refused = await ann.ask("POST", "drain", status=503)
-            assert refused["error"].startswith("nothing is done, for the audit log cannot be written: ")
+            assert refused["error"].startswith("nothing was done, because the audit log cannot be written: ")
             assert not ann.application.sockets.is_draining
             path.rename(tmp_path / "aside")
             await ann.ask("POST", "drain")
@@ -303,7 +303,7 @@ async def test_writer_that_crashes_comes_back_and_cannot_be_suspended(tmp_path: 
     async with console(tmp_path) as ann:
         writer = await writer_of(ann)
         refused = await ann.ask("POST", f"actors/{writer.id}/suspend", status=403)
-        assert "this console runs under it" in refused["error"]
+        assert "the console depends on this actor" in refused["error"]
         await ann.ask("POST", f"actors/{writer.id}/crash")
         await mended(ann.application)
         assert await writer_of(ann) is not writer

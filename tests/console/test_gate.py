@@ -8,7 +8,7 @@ from protocol import HttpError, Request
 from protocol.headers import Headers
 from supervision.console.api.audit import Audit
 from supervision.console.api.principals import FREE_FAILURES, PROXY_LIFE, SESSION_LIFE, Access
-from supervision.console.api.tokens import Tokens, keep_plain_tokens
+from supervision.console.api.tokens import Tokens, create_plain_tokens
 from supervision.console.web.gate import Front, Gate
 from supervision.server import Proxies
 from tests.support.console import plain_token
@@ -26,7 +26,7 @@ class Clock:
 
 
 def gate(data: Path, clock: Clock | None = None, **front: object) -> Gate:
-    keep_plain_tokens(data)
+    create_plain_tokens(data)
     clock = clock or Clock()
     audit = Audit(data / "audit.log", clock)
     front = {"names": ("console.example",), **front}
@@ -123,8 +123,8 @@ async def test_visitor_of_a_session_is_welcome_until_it_is_over_and_one_with_a_t
     guard = gate(tmp_path, clock)
     token = plain_token(tmp_path, "console-token")
     guard.login(token, request())
-    by_token = guard.visitor(request(Authorization=f"Bearer {token}"))
-    by_cookie = guard.visitor(request(Cookie=f"{COOKIE}=an-id"))
+    by_token = guard.authenticate(request(Authorization=f"Bearer {token}"))
+    by_cookie = guard.authenticate(request(Cookie=f"{COOKIE}=an-id"))
     assert by_token is not None
     assert by_cookie is not None
     assert by_cookie.is_welcome()
@@ -138,29 +138,29 @@ async def test_session_opens_until_it_is_over(tmp_path: Path) -> None:
     clock = Clock()
     guard = gate(tmp_path, clock)
     guard.login(plain_token(tmp_path, "console-token-read"), request())
-    visitor = guard.visitor(request(Cookie=f"{COOKIE}=an-id"))
+    visitor = guard.authenticate(request(Cookie=f"{COOKIE}=an-id"))
     assert visitor is not None
     assert (visitor.access, visitor.who) == (Access.LOOK, "session of console-token-read (look) from 10.0.0.1")
     clock.now = SESSION_LIFE
-    assert guard.visitor(request(Cookie=f"{COOKIE}=an-id")) is None
-    assert guard.visitor(request(Cookie=f"{COOKIE}=")) is None
+    assert guard.authenticate(request(Cookie=f"{COOKIE}=an-id")) is None
+    assert guard.authenticate(request(Cookie=f"{COOKIE}=")) is None
 
 
 def test_user_of_a_trusted_proxy_has_the_role_that_was_given_and_nobody_else(tmp_path: Path) -> None:
     roles = (("ann", Access.ADMINISTER), ("*", Access.LOOK))
     guard = gate(tmp_path, proxies=Proxies.parse(["10.0.0.1"]), user_header="X-Remote-User", roles=roles)
     for user, role in (("ann", Access.ADMINISTER), ("bob", Access.LOOK)):
-        visitor = guard.visitor(request(X_Remote_User=user, is_proxied=True, remote="192.0.2.1"))
+        visitor = guard.authenticate(request(X_Remote_User=user, is_proxied=True, remote="192.0.2.1"))
         assert visitor is not None
         assert (visitor.access, visitor.who) == (role, f"user {user} ({role.value}) from 192.0.2.1")
-    assert guard.visitor(request(X_Remote_User="ann")) is None, "no proxy says so"
-    assert guard.visitor(request(X_Remote_User="", is_proxied=True)) is None
+    assert guard.authenticate(request(X_Remote_User="ann")) is None, "no proxy says so"
+    assert guard.authenticate(request(X_Remote_User="", is_proxied=True)) is None
     twice = Headers([("Host", "console.example"), ("X-Remote-User", "bob"), ("X-Remote-User", "ann")])
-    assert guard.visitor(Request("GET", "/", (1, 1), twice, is_proxied=True)) is None
+    assert guard.authenticate(Request("GET", "/", (1, 1), twice, is_proxied=True)) is None
     with pytest.raises(HttpError, match="403"):  # a browser sends the proxy's cookie along, whoever wrote the page
         guard.check_origin(request(X_Remote_User="ann", is_proxied=True))
     closed = gate(tmp_path, proxies=Proxies.parse(["10.0.0.1"]), user_header="X-Remote-User", roles=roles[:1])
-    assert closed.visitor(request(X_Remote_User="bob", is_proxied=True)) is None
+    assert closed.authenticate(request(X_Remote_User="bob", is_proxied=True)) is None
 
 
 def test_user_of_a_trusted_proxy_is_welcome_for_a_while_and_then_has_to_come_through_it_again(tmp_path: Path) -> None:
@@ -168,10 +168,10 @@ def test_user_of_a_trusted_proxy_is_welcome_for_a_while_and_then_has_to_come_thr
     roles = (("*", Access.ADMINISTER),)
     guard = gate(tmp_path, clock, proxies=Proxies.parse(["10.0.0.1"]), user_header="X-Remote-User", roles=roles)
     asked = request(X_Remote_User="ann", is_proxied=True)
-    first = guard.visitor(asked)
+    first = guard.authenticate(asked)
     assert first is not None
     clock.now = PROXY_LIFE - 1
-    second = guard.visitor(asked)
+    second = guard.authenticate(asked)
     assert second is not None
     assert first.is_welcome()
     clock.now = PROXY_LIFE
@@ -180,4 +180,4 @@ def test_user_of_a_trusted_proxy_is_welcome_for_a_while_and_then_has_to_come_thr
 
 
 def test_header_of_a_user_means_nothing_by_default(tmp_path: Path) -> None:
-    assert gate(tmp_path).visitor(request(X_Remote_User="ann", is_proxied=True)) is None
+    assert gate(tmp_path).authenticate(request(X_Remote_User="ann", is_proxied=True)) is None

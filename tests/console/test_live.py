@@ -67,7 +67,7 @@ async def test_trace_is_told_to_those_who_may_trace_and_to_no_other(tmp_path: Pa
         await call(canvas, GetStatus())
         told = [await message(viewer, "trace") for _ in range(3)]
         assert [line["line"] and line["line"]["kind"] for line in told] == ["call", "reply", None]
-        assert told[-1]["ended"] == "it has as many lines as were asked for"
+        assert told[-1]["ended"] == "the line limit was reached"
         assert orjson.loads(await reader.recv())["type"] == "live"
 
 

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets.tree import TreeNode
 
-from supervision.console.terminal.tui.tree import FLASH, LiveTree
+from supervision.console.terminal.tui.tree import HIGHLIGHT, LiveTree
 from tests.support.scenarios import live
 
 Tree = tuple[LiveTree, Pilot[None]]
@@ -66,7 +66,7 @@ async def test_restarted_actors_are_lit_up_for_a_moment() -> None:
         assert lit(tree) == []
         tree.show(actor(1, "top", actor(4, "a", restarts=1), actor(3, "b", restarts=7), actor(5, "newcomer")))
         assert lit(tree) == ["4"]
-        for _ in range(FLASH - 1):
+        for _ in range(HIGHLIGHT - 1):
             tree.show(actor(1, "top", actor(4, "a", restarts=1), actor(3, "b", restarts=7)))
             assert lit(tree) == ["4"]
         tree.show(actor(1, "top", actor(4, "a", restarts=1), actor(3, "b", restarts=7)))

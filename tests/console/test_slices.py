@@ -9,7 +9,7 @@ import pytest
 from actors import KILL, GenServer, down, send_exit, start
 from actors.testing import Kit
 from supervision.console import PageQuery
-from supervision.console.inspection.paging import CHUNK, REST, SLICE, Looks
+from supervision.console.inspection.paging import CHUNK, PAUSE_RATIO, SLICE, Inspections
 
 EACH = SLICE / CHUNK / 2
 """Seconds of work for an item: two chunks fill a slice."""
@@ -32,14 +32,14 @@ class Work:
             yield number
 
 
-async def through(looks: Looks, work: Work, count: int, holder: str) -> list[int]:
+async def through(looks: Inspections, work: Work, count: int, holder: str) -> list[int]:
     """Look at so many things, for a page of the application."""
-    shown, total = await PageQuery(limit=count, looks=looks, holder=holder).select(work.items(count), str)
+    shown, total = await PageQuery(limit=count, inspections=looks, principal=holder).select(work.items(count), str)
     assert total == count
     return shown
 
 
-async def look(looks: Looks, work: Work, count: int, holder: str = "ann") -> list[int]:
+async def look(looks: Inspections, work: Work, count: int, holder: str = "ann") -> list[int]:
     """Look at so many things."""
     async with looks.turn(holder) as its:
         return [item async for chunk in its.chunks(work.items(count)) for item in chunk]
@@ -49,10 +49,10 @@ async def look(looks: Looks, work: Work, count: int, holder: str = "ann") -> lis
 @pytest.mark.parametrize("ways", [[look], [through], [look, through]])
 @pytest.mark.parametrize("counts", [[5_000], [2_000] * 4, [1] * 200, [10, 3_000, 1, 500]])
 async def test_any_number_of_looks_take_a_slice_at_a_time_and_a_third_of_the_time(
-    kit: Kit, counts: list[int], ways: list[Callable[[Looks, Work, int, str], Awaitable[list[int]]]], holders: int
+    kit: Kit, counts: list[int], ways: list[Callable[[Inspections, Work, int, str], Awaitable[list[int]]]], holders: int
 ) -> None:
     work = Work(kit)
-    looks = Looks(work)
+    looks = Inspections(work)
     longest = seen = 0.0
 
     async def beat() -> None:
@@ -70,13 +70,13 @@ async def test_any_number_of_looks_take_a_slice_at_a_time_and_a_third_of_the_tim
     beating.cancel()
     assert found == [list(range(count)) for count in counts]
     assert longest <= SLICE + 2 * CHUNK * EACH
-    assert kit.loop.time() - began >= REST * (work.done - 2 * SLICE)
+    assert kit.loop.time() - began >= PAUSE_RATIO * (work.done - 2 * SLICE)
 
 
 @pytest.mark.parametrize("many", [1, 8, 32])
 async def test_each_holder_has_the_same_share_however_many_looks_one_has(kit: Kit, many: int) -> None:
     work = Work(kit)
-    looks = Looks(work)
+    looks = Inspections(work)
     greedy = [asyncio.ensure_future(look(looks, work, 20_000, "greedy")) for _ in range(many)]
     await asyncio.sleep(SLICE)
     for count in (1, 1_000):
@@ -88,7 +88,7 @@ async def test_each_holder_has_the_same_share_however_many_looks_one_has(kit: Ki
 
 
 async def test_looks_of_one_holder_go_on_one_after_the_other(kit: Kit) -> None:
-    looks, ended = Looks(work := Work(kit)), list[int]()
+    looks, ended = Inspections(work := Work(kit)), list[int]()
 
     async def note(number: int) -> None:
         await look(looks, work, 500)
@@ -96,12 +96,12 @@ async def test_looks_of_one_holder_go_on_one_after_the_other(kit: Kit) -> None:
 
     await asyncio.gather(*(note(number) for number in range(5)))
     assert ended == [0, 1, 2, 3, 4]
-    assert not looks._lines
+    assert not looks._queues
 
 
 async def test_look_that_fails_or_is_given_up_makes_room_for_the_next(kit: Kit) -> None:
     work = Work(kit)
-    looks = Looks(work)
+    looks = Inspections(work)
     for holder in ("ann", "bob"):  # whoever waits in line, for a slice, or rests
         given_up = [asyncio.ensure_future(look(looks, work, 5_000, each)) for each in ("ann", holder, "eve")]
         for moment in (0.0, SLICE, 2 * SLICE):
@@ -121,7 +121,7 @@ class Looker(GenServer):
         holder: whose look it is
     """
 
-    def init(self, looks: Looks, work: Work, holder: str) -> None:
+    def init(self, looks: Inspections, work: Work, holder: str) -> None:
         self._looks, self._work, self._holder = looks, work, holder
 
     async def handle_info(self, count: int) -> None:
@@ -130,7 +130,7 @@ class Looker(GenServer):
 
 @pytest.mark.parametrize("after", range(12))
 async def test_look_of_a_process_that_is_killed_makes_room_for_the_next(kit: Kit, after: int) -> None:
-    looks = Looks(work := Work(kit))
+    looks = Inspections(work := Work(kit))
     lookers = [await start(Looker, looks, work, holder) for holder in ("ann", "ann", "bob", "eve")]
     for looker in lookers:
         looker.tell(5_000)
@@ -152,5 +152,5 @@ async def test_look_of_a_process_that_is_killed_makes_room_for_the_next(kit: Kit
 async def test_page_has_what_is_searched_for_in_order(
     kit: Kit, search: str, offset: int, limit: int, shown: list[str], total: int
 ) -> None:
-    query = PageQuery(search, offset, limit, Looks(kit.loop.time))
+    query = PageQuery(search, offset, limit, Inspections(kit.loop.time))
     assert await query.select(["Ann", "anna", "Bob", "HANNA", "Zoe"], str) == (shown, total)

@@ -21,10 +21,10 @@ from supervision.console.api.encoding import encode_tree, to_json
 from supervision.console.api.live import MAX_STARTED, Audience, LiveHandler
 from supervision.console.api.principals import Access, Principal
 from supervision.console.api.sampler import Sampler
+from supervision.console.inspection.inspector import Inspector
 from supervision.console.inspection.model.actors import Actor, Node
-from supervision.console.inspection.paging import CHUNK, SLICE, Look, Looks
-from supervision.console.inspection.samples import ATTENTION, BEAT, BEATS_PER_SAMPLE, KEPT, Samples
-from supervision.console.inspection.snapshot import Snapshot
+from supervision.console.inspection.paging import CHUNK, SLICE, Inspection, Inspections
+from supervision.console.inspection.samples import BEAT, BEATS_PER_SAMPLE, KEPT, VIEWER_TIMEOUT, Samples
 from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tracing import Traces
 from supervision.server import Connection
@@ -58,27 +58,27 @@ class Clock:
         return self.now
 
 
-async def pool(kit: Kit, count: int) -> tuple[Ref, Snapshot]:
+async def pool(kit: Kit, count: int) -> tuple[Ref, Inspector]:
     """A supervisor of so many workers, and a snapshot of it."""
     top: Ref = await kit.start_supervised(
         child(DynamicSupervisor, child(Worker, restart=Restart.PERMANENT), label="pool", kwargs={"intensity": 100})
     )
     for number in range(count):
         await start_dynamic_child(top, number)
-    return top, Snapshot(Sources("test", lambda: top, clock=Clock(), wall_clock=lambda: 1_700_000_000.0), Samples())
+    return top, Inspector(Sources("test", lambda: top, clock=Clock(), wall_clock=lambda: 1_700_000_000.0), Samples())
 
 
-def glance(snapshot: Snapshot) -> Look:
+def glance(snapshot: Inspector) -> Inspection:
     """A look for which nobody else has to wait."""
-    return snapshot.looks.turn("ann")
+    return snapshot.inspections.turn("ann")
 
 
-async def workers(snapshot: Snapshot, **options: Any) -> list[str]:
+async def workers(snapshot: Inspector, **options: Any) -> list[str]:
     page = await snapshot.actors(glance(snapshot), kind="Worker", **options)
     return [actor.label for actor in page.actors]
 
 
-async def worker(snapshot: Snapshot, number: int) -> Ref:
+async def worker(snapshot: Inspector, number: int) -> Ref:
     page = await snapshot.tree(glance(snapshot), search=f"worker {number:05}")
     assert page is not None
     ref = find(int(page.children[0].ref))
@@ -119,7 +119,7 @@ async def test_others_run_while_thousands_of_actors_are_looked_at(kit: Kit) -> N
         lambda look: snapshot.actors(look, sort="memory"), snapshot.tree, lambda look: snapshot.tree(look, search="29")
     ):  # fmt: skip
         turns = 0
-        async with snapshot.looks.turn("ann") as look:
+        async with snapshot.inspections.turn("ann") as look:
             await ask(look)
         assert turns >= MANY // CHUNK
     counting.cancel()
@@ -133,7 +133,7 @@ async def test_actors_may_end_while_they_are_looked_at(kit: Kit, moment: int) ->
         lambda look: snapshot.actors(look, sort="kind", search="worker", limit=1_000), snapshot.tree,
         lambda look: snapshot.tree(look, search="worker"), lambda look: snapshot.tree(look, only="waiting"),
     ):  # fmt: skip
-        async with snapshot.looks.turn("ann") as look:
+        async with snapshot.inspections.turn("ann") as look:
             asked = asyncio.ensure_future(ask(look))
             await asyncio.sleep(2 * moment * SLICE)
             for worker in (await which_children(top))[moment::20]:
@@ -189,13 +189,13 @@ def test_tree_is_encoded_in_slices_as_it_is_at_once(shape: list[Any], label: str
         return Node("1", label, "Worker", "idle", 0, 0, [tree(each) for each in below], len(below))
 
     at_once = to_json(tree(shape))
-    assert asyncio.run(encode_tree(Looks(lambda: 0.0).turn("ann"), tree(shape))) == at_once
+    assert asyncio.run(encode_tree(Inspections(lambda: 0.0).turn("ann"), tree(shape))) == at_once
 
 
 @pytest.mark.seeds(1)
 async def test_others_run_while_a_tree_is_encoded(kit: Kit) -> None:
     _, snapshot = await pool(kit, MANY)
-    async with snapshot.looks.turn("ann") as look:
+    async with snapshot.inspections.turn("ann") as look:
         top = await snapshot.tree(look)
         assert top is not None
         before = kit.loop.time()
@@ -236,7 +236,7 @@ async def test_others_run_between_any_two_values_of_the_registry(kit: Kit) -> No
         table.register(str(number), number, ref)
     snapshot.sources.tables = (table,)
     before = kit.loop.time()
-    async with snapshot.looks.turn("ann") as look:
+    async with snapshot.inspections.turn("ann") as look:
         page = await snapshot.names(look, table="jobs", limit=4 * CHUNK)
     assert len(page.entries) == 4 * CHUNK
     assert kit.loop.time() - before >= 4 * CHUNK * SLICE
@@ -284,7 +284,7 @@ async def test_value_beside_a_name_is_a_text_without_quotes_if_it_may_be_seen(
     snapshot.sources.tables = (table,)
     table.register("key", value, ref)
     for shows_values, shown in ((True, seen), (False, structure)):
-        async with snapshot.looks.turn("ann") as look:
+        async with snapshot.inspections.turn("ann") as look:
             (entry,) = (await snapshot.names(look, table="jobs", shows_values=shows_values)).entries
         assert entry.value == shown
 
@@ -314,7 +314,7 @@ async def test_crash_is_shown_with_why_and_how_to_repeat_it(kit: Kit) -> None:
 # What the sampler keeps up.
 
 
-async def sampled(kit: Kit) -> tuple[Ref, Snapshot, Audience]:
+async def sampled(kit: Kit) -> tuple[Ref, Inspector, Audience]:
     top, snapshot = await pool(kit, 3)
     audience = Audience(snapshot)
     traces = Traces(audience.tell_trace)
@@ -357,7 +357,7 @@ async def test_turns_are_timed_only_while_somebody_looks(kit: Kit) -> None:
     await call(busy, "unseen")
     await asyncio.sleep(2 * BEAT)
     assert snapshot.rows([busy])[0].used == 0
-    snapshot.history.look(asyncio.get_running_loop().time())
+    snapshot.history.note_viewer(asyncio.get_running_loop().time())
     await asyncio.sleep(2 * BEAT)
     for number in range(200):
         busy.tell(number)
@@ -366,7 +366,7 @@ async def test_turns_are_timed_only_while_somebody_looks(kit: Kit) -> None:
     assert row.used > 0
     assert row.recent == 201
     assert row.recently_used == pytest.approx(row.used)
-    await asyncio.sleep(ATTENTION + 2 * BEAT)
+    await asyncio.sleep(VIEWER_TIMEOUT + 2 * BEAT)
     assert snapshot.rows([busy])[0].used == 0
 
 
@@ -383,7 +383,7 @@ async def test_late_beat_shows_as_lag_of_the_loop(kit: Kit) -> None:
 async def test_window_begins_with_the_first_look(kit: Kit) -> None:
     _, snapshot, _ = await sampled(kit)
     assert (await snapshot.actors(glance(snapshot))).window == 0
-    snapshot.history.look(asyncio.get_running_loop().time())
+    snapshot.history.note_viewer(asyncio.get_running_loop().time())
     await asyncio.sleep(BEAT + 0.5)
     assert (await snapshot.actors(glance(snapshot))).window > 0
 

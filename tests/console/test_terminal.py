@@ -22,7 +22,7 @@ from supervision.console.terminal.tui.details import ActorScreen, CrashScreen
 from supervision.console.terminal.tui.dialogs import Choose, ChooseLevel, Confirm, Keys
 from supervision.console.terminal.tui.listing import PAGE, Actors, Connections, Crashes, Names
 from supervision.console.terminal.tui.pages import Pages, Store
-from supervision.console.terminal.tui.rows import ActorRows
+from supervision.console.terminal.tui.rows import RowTable
 from supervision.console.terminal.tui.search import Search
 from supervision.console.terminal.tui.status import StatusLine
 from supervision.console.terminal.tui.tree import LiveTree
@@ -135,7 +135,7 @@ def text_of(facts: Facts) -> str:
     return plain(facts.query_one(Static))
 
 
-def cells(rows: ActorRows, column: str) -> list[str]:
+def cells(rows: RowTable, column: str) -> list[str]:
     """What a column of a table shows: nothing before the table is loaded, when it has no columns either."""
     return [cell.plain for cell in rows.get_column(column)] if rows.row_count else []
 
@@ -178,14 +178,14 @@ async def test_every_view_shows_what_it_should(tmp_path: Path) -> None:
     async with canvas(tmp_path) as (application, user):
         ann = await WebSocketClient.open(application)
         await user.until(lambda: "connections 1" in user.status)
-        await user.until(lambda: "nothing has crashed" in user.text and "file descriptors" in user.text)
+        await user.until(lambda: "no actor has crashed" in user.text and "file descriptors" in user.text)
         expected: dict[str, Callable[[], object]] = {
             "2": lambda: any("visitor user1" in label for label in labels(user.app.query_one(LiveTree))),
             "3": lambda: "canvas" in cells(user.app.query_one(Actors).table, "label"),
             "4": lambda: "user1" in cells(user.app.query_one(Connections).table, "user"),
             "5": lambda: (
                 {"registry", "canvas"}
-                <= {key for rows in user.app.query_one(Names).query(ActorRows) for key in cells(rows, "key")}
+                <= {key for rows in user.app.query_one(Names).query(RowTable) for key in cells(rows, "key")}
             ),
             "6": lambda: user.app.query_one(Crashes).table.row_count == 0,
             "7": lambda: "epoch" in text_of(user.app.query_one(Store).query_one(Facts)),
@@ -234,7 +234,7 @@ async def test_actor_is_found_in_the_tree_crashed_and_followed(tmp_path: Path) -
         await user.until(lambda: isinstance(user.screen, Confirm))
         assert user.screen.question == f"Crash broadcaster <{old.id}>?"
         await user.press("y")
-        await user.until(lambda: f"in the place of <{old.id}>" in user.caption)
+        await user.until(lambda: f"restarted from <{old.id}>" in user.caption)
         new = find_child("canopy", "broadcaster")
         assert not old.is_alive()
         assert user.screen.ref == str(new.id)
@@ -277,7 +277,7 @@ async def test_actor_is_suspended_resumed_traced_read_and_killed(tmp_path: Path)
         await user.press("s", "y")
         await user.until(lambda: "self.wish" in user.text and "'peace'" in user.text)
         await user.press("t", "y")
-        await user.until(lambda: "the trace runs" in user.text)
+        await user.until(lambda: "the trace is running" in user.text)
         worker.tell(Shown("hello [b]you[/b]\x1b"))
         await user.until(lambda: r"'hello [b]you[/b]\x1b'" in user.text)
         await user.press("f")
@@ -301,7 +301,7 @@ async def test_refusal_is_told_in_its_words(tmp_path: Path) -> None:
         await user.press("k", "y")
         await user.until(lambda: list(user.app._notifications))
         (note,) = user.app._notifications
-        assert note.message == "the root of the tree cannot be crashed: nobody would restart it"
+        assert note.message == "the root of the tree cannot be ended: no supervisor would restart it"
         assert application.top().is_alive()
 
 
@@ -312,7 +312,7 @@ async def test_relatives_lead_from_actor_to_actor(tmp_path: Path) -> None:
         await user.until(lambda: len(labels(user.app.query_one(LiveTree))) > 5)
         await user.press("enter")
         await user.until(lambda: isinstance(user.screen, ActorScreen) and user.screen.seen is not None)
-        rows = user.screen.query_one(ActorRows)
+        rows = user.screen.query_one(RowTable)
         assert cells(rows, "how")[:2] == ["parent", "child"]
         await user.press("tab", "down", "enter")
         await user.until(lambda: user.caption.startswith("registry <"))
@@ -386,7 +386,7 @@ async def test_last_crash_is_explained_with_a_test_that_repeats_it(tmp_path: Pat
         await down(worker)
         await user.until(lambda: "ValueError" in user.text)
         await user.press("l")
-        await user.until(lambda: isinstance(user.screen, CrashScreen) and "A test that repeats it" in user.text)
+        await user.until(lambda: isinstance(user.screen, CrashScreen) and "A test that reproduces it" in user.text)
         for part in ("bad: luck", "Traceback", "def test_"):
             assert part in user.text
         await user.press("y")
@@ -509,7 +509,7 @@ async def test_names_of_visitors_are_text_everywhere(tmp_path: Path) -> None:
             "2": lambda: any(label in each for each in labels(user.app.query_one(LiveTree))),
             "3": lambda: label in cells(user.app.query_one(Actors).table, "label"),
             "4": lambda: EVE in cells(user.app.query_one(Connections).table, "user"),
-            "5": lambda: EVE in cells(user.app.query_one(Names).query(ActorRows).first(), "key"),
+            "5": lambda: EVE in cells(user.app.query_one(Names).query(RowTable).first(), "key"),
             "8": lambda: EVE in cells(user.app.query_one(Pages).table, "1"),
         }
         for key, is_shown in expected.items():
@@ -529,7 +529,7 @@ async def test_labels_of_actors_are_text_everywhere(tmp_path: Path) -> None:
         worker = await start(Worker, f"{EVIL} wish", name=EVIL)
         shown = clean(EVIL)
         await user.press("5")
-        await user.until(lambda: shown in cells(user.app.query_one(Names).query(ActorRows).first(), "key"))
+        await user.until(lambda: shown in cells(user.app.query_one(Names).query(RowTable).first(), "key"))
         await user.press("3", "slash", *"Mal", "enter")
         await user.until(lambda: cells(user.app.query_one(Actors).table, "label") == [shown])
         await user.press("enter")

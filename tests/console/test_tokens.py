@@ -20,8 +20,8 @@ from supervision.console.api.tokens import (
     BadToken,
     Tokens,
     add_token,
+    create_plain_tokens,
     hash_of,
-    keep_plain_tokens,
     list_tokens,
     read_tokens,
     revoke_token,
@@ -90,7 +90,7 @@ def test_secret_is_kept_nowhere(tmp_path: Path) -> None:
 
 def test_name_is_unique_and_harmless(tmp_path: Path) -> None:
     add_token(tmp_path, "ann", Access.LOOK, 0.0, 10.0)
-    with pytest.raises(BadToken, match="there is a token ann already"):
+    with pytest.raises(BadToken, match="there is already a token ann"):
         add_token(tmp_path, "ann", Access.LOOK, 9.0, None)
     for name in ("", "a b", "-a", "a\nb", "a" * 65, "ä", "console-token", "console-token-read"):
         with pytest.raises(BadToken, match="a token's name has"):
@@ -102,10 +102,10 @@ def test_name_is_unique_and_harmless(tmp_path: Path) -> None:
 
 
 def test_plain_tokens_are_made_once_and_one_that_is_deleted_opens_nothing(tmp_path: Path) -> None:
-    keep_plain_tokens(tmp_path)
+    create_plain_tokens(tmp_path)
     tokens = Tokens(tmp_path, Clock())
     secrets = {name: (tmp_path / name).read_text().strip() for name in PLAIN}
-    keep_plain_tokens(tmp_path)
+    create_plain_tokens(tmp_path)
     for name, access in PLAIN.items():
         found = tokens.find(secrets[name])
         assert found is not None
@@ -114,7 +114,7 @@ def test_plain_tokens_are_made_once_and_one_that_is_deleted_opens_nothing(tmp_pa
         revoke_token(tmp_path, name)
         assert tokens.find(secrets[name]) is None
     (tmp_path / "console-token").write_text("short")
-    keep_plain_tokens(tmp_path)
+    create_plain_tokens(tmp_path)
     assert len((tmp_path / "console-token").read_text().strip()) >= 43
 
 
@@ -163,7 +163,7 @@ def make_pipe(path: Path) -> None:
 @pytest.mark.parametrize("spoil", [write_by_others, give_away, link, make_pipe])
 @pytest.mark.parametrize("name", [FILE, *PLAIN])
 def test_file_that_cannot_be_trusted_opens_nothing(tmp_path: Path, name: str, spoil: object) -> None:
-    keep_plain_tokens(tmp_path)
+    create_plain_tokens(tmp_path)
     secret = add_token(tmp_path, "ann", Access.LOOK, 0.0, None)
     if name != FILE:
         secret = (tmp_path / name).read_text().strip()

@@ -19,7 +19,7 @@ from canvas.web import pixel_history
 from canvas.web.images import MAX_KEPT
 from supervision.console.api import principals
 from supervision.console.inspection import samples, tracing
-from supervision.console.inspection.snapshot import Snapshot
+from supervision.console.inspection.inspector import Inspector
 from supervision.server import Policy, rate_limit
 from supervision.server.incoming import MAX_EVENTS, MAX_INFLATED_EVENTS, MAX_UNCONSUMED
 from supervision.server.outgoing import PIECE
@@ -118,8 +118,8 @@ def test_limits_of_the_table_are_those_of_the_code(what: str, limits: list[str])
 @simulated
 async def test_limits_of_the_console_are_those_of_the_table(tmp_path: Path) -> None:
     async with simulation(tmp_path) as running:
-        snapshot: Snapshot = running.application.console._snapshot
-        shown = {re.sub(r" of (server|admin|web)$", " of …", usage.name) for usage in snapshot.overview().limits}
+        inspector: Inspector = running.application.console._inspector
+        shown = {re.sub(r" of (server|admin|web)$", " of …", usage.name) for usage in inspector.overview().limits}
     cells = [cell for row in rows() for cell in row[3].split(";") if cell.strip().startswith("Limits:")]
     named = {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
     assert shown - {"file descriptors"} == named

@@ -98,7 +98,7 @@ async def test_any_actor_of_the_tree_can_be_crashed_but_the_root(tmp_path: Path)
             all_nodes = await lasting()
             ref = [node["ref"] for node in all_nodes if node["label"] == label][labels[:position].count(label)]
             if position == 0:
-                with pytest.raises(AdminError, match="the root of the tree cannot be crashed"):
+                with pytest.raises(AdminError, match="the root of the tree cannot be ended"):
                     await crash(tmp_path, ref)
             else:
                 assert (await crash(tmp_path, ref))["label"] == label
@@ -121,7 +121,7 @@ def test_unknown_actor_cannot_be_crashed(tmp_path: Path, ref: str) -> None:
 @live
 async def test_process_above_the_root_cannot_be_crashed(tmp_path: Path) -> None:
     async with running(new_application(tmp_path)) as application:
-        with pytest.raises(AdminError, match="the root of the tree cannot be crashed"):
+        with pytest.raises(AdminError, match="the root of the tree cannot be ended"):
             await crash(tmp_path, 1)
         assert application.top().is_alive()
 

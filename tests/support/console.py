@@ -12,7 +12,7 @@ import orjson
 
 from actors import call
 from canvas.application import CanvasApplication
-from supervision.console.api.audit import BEGUN, Line
+from supervision.console.api.audit import BEGUN, AuditLine
 from supervision.console.api.principals import Access
 from supervision.console.api.tokens import add_token
 from tests.support.instance import new_application, running
@@ -97,7 +97,7 @@ async def audit(application: CanvasApplication) -> list[dict[str, str]]:
     """The lines of the audit log, with those that nobody has waited for."""
     writer = application.console._audit.writer
     assert writer is not None
-    assert await call(writer, Line(0.0, "a test", SETTLED, "", "")) is None
+    assert await call(writer, AuditLine(0.0, "a test", SETTLED, "", "")) is None
     return read_audit(application.config.data)
 
 

@@ -1,6 +1,6 @@
-"""The audit log: every attempt, who made it, and what came of it. JSON lines in a file that only its owner may read.
+"""The audit log: every attempt, its principal and its result, as JSON lines in a file that only its owner may read.
 
-A process with a thread of its own writes it, so that a slow disk holds up nobody but those who wait for their line.
+A process with its own thread writes the file, so a slow disk delays only the requests that wait for their line.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from supervision.secret_file import open_private
 log = get_logger("canopy.console")
 
 FILE = "audit.log"
-"""The audit log's name in the data folder."""
+"""The audit log's file name in the data folder."""
 BEGUN = "begun"
-"""The result of the line that is written before an action."""
+"""The result in the line that is written before an action runs."""
 DEADLINE = 5.0
-"""Seconds that a line may take; an action whose first line takes longer is not done."""
-MOST_WAITING = 200
-"""Lines that wait for a slow disk; then actions are refused at once."""
+"""Seconds within which a line must be written; otherwise its action does not run."""
+MAX_WAITING = 200
+"""Lines that may wait for a slow disk; beyond that, actions are refused at once."""
 WINDOW = 60.0
-"""Seconds in which lines of one kind are counted."""
-SINGLE = 10
-"""Lines of one kind that are written in a window, one by one; the others are summed up in one at its end."""
+"""Seconds over which lines of one kind are counted."""
+MAX_SINGLE = 10
+"""Lines of one kind that are written individually per window; one line at its end sums up the others."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line.
+class AuditLine:
+    """One line of the audit log.
 
     Attributes:
         at: seconds since 1970
@@ -53,7 +53,7 @@ class Line:
     result: str
 
     def encode(self) -> bytes:
-        """As it stands in the file: one line of JSON, in which nothing that others wrote controls a terminal."""
+        """Encode as one line of JSON. Unprintable characters are escaped, so the text cannot control a terminal."""
         at = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
         fields = {"at": at, "who": self.who, "action": self.action, "target": self.target, "result": self.result}
         text = to_json(fields).decode()
@@ -62,82 +62,86 @@ class Line:
         return text.encode() + b"\n"
 
 
-class Floods:
-    """Pure. Lets some lines of a kind through in a window, and counts the others."""
+class FloodFilter:
+    """Pure. Passes the first `MAX_SINGLE` lines of each kind in a window, and counts the others."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
-        self._held: dict[str, tuple[Line, int]] = {}
+        self._held: dict[str, tuple[AuditLine, int]] = {}
 
-    def permits(self, kind: str, line: Line) -> bool:
-        """Tell whether a line is to be written by itself."""
+    def permits(self, kind: str, line: AuditLine) -> bool:
+        """Count a line; returns whether to write it individually."""
         self._counts[kind] = count = self._counts.get(kind, 0) + 1
-        if count > SINGLE:
+        if count > MAX_SINGLE:
             _, held = self._held.get(kind, (line, 0))
             self._held[kind] = line, held + 1
-        return count <= SINGLE
+        return count <= MAX_SINGLE
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing has been counted in this window."""
+        """Whether no window is open: nothing has been counted since the last one ended."""
         return not self._counts
 
-    def end(self, at: float) -> list[Line]:
-        """End the window: the lines that sum up what was not written."""
+    def end(self, at: float) -> list[AuditLine]:
+        """End the window; returns one line per kind that sums up the lines held back."""
         held, self._counts, self._held = self._held, {}, {}
         return [
-            Line(at, last.who if count == 1 else f"{last.who} and others", last.action, last.target,
+            AuditLine(at, last.who if count == 1 else f"{last.who} and others", last.action, last.target,
                  last.result if count == 1 else f"{last.result}; {count} such attempts")
             for last, count in held.values()
         ]  # fmt: skip
 
 
 class Audit:
-    """Has the lines written. No process: it outlives the one that writes.
+    """The client side of the audit log: sends lines to the writer. Not a process: it outlives the writer.
+
+    `_sent` counts the lines sent to writers, `_handled` those that a writer has written or failed to write. Their
+    difference is the number of lines that wait; a new writer sets it to 0, since the mailbox of the last one is lost.
+    Lines that are sent while the writer is dead go to `_unsent`, and the next writer begins with them.
 
     Args:
-        path: the file, which is appended to
+        path: the file to append to
         wall_clock: seconds since 1970
 
     Attributes:
-        writer: the process that writes
+        writer: the process that writes the file
     """
 
     def __init__(self, path: Path, wall_clock: Callable[[], float]) -> None:
         self.path = path
         self.writer: Ref | None = None
         self._wall_clock = wall_clock
-        self._floods = Floods()
+        self._floods = FloodFilter()
         self._sent = self._handled = 0
-        self._unsent: deque[Line] = deque(maxlen=MOST_WAITING)
+        self._unsent: deque[AuditLine] = deque(maxlen=MAX_WAITING)
 
     async def begin(self, who: str, action: str, target: str) -> None:
-        """Note what is about to be done.
+        """Record an action before it runs.
 
         Raises:
-            HttpError: 503 if it cannot be noted; then it is not to be done.
+            HttpError: 503 if the line cannot be written; then the action must not run.
         """
         await self._must_write(self._line(who, action, target, BEGUN))
 
     async def show(self, who: str, action: str, target: str) -> None:
-        """Note what is about to be shown, in one line: nothing else comes of it.
+        """Record, in a single line, something that is about to be shown and has no other effect.
 
         Raises:
-            HttpError: 503 if it cannot be noted; then it is not to be shown.
+            HttpError: 503 if the line cannot be written; then it must not be shown.
         """
         line = self._line(who, action, target, "done")
         await self._must_write(line)
         _log(line)
 
     def end(self, who: str, action: str, target: str, result: str) -> None:
-        """Note what came of it, without waiting: it has been done, and may have ended who asked for it."""
+        """Record the result of an action, without waiting: the action has run, and may have ended the caller."""
         self._note(self._line(who, action, target, result))
 
     def count(self, who: str, action: str, result: str, target: str = "", *, kind: str | None = None) -> None:
-        """Note what may come in floods, without waiting: beyond `SINGLE` of a kind in a window, only their sum.
+        """Record something that may flood the log, without waiting: beyond `MAX_SINGLE` per window, only the sum.
 
         Args:
-            kind: what is counted together; the action with its result by default
+            kind: lines of one kind are counted together; by default the action and its result
         """
         line = self._line(who, action, target, result)
         if self._floods.is_over:
@@ -149,20 +153,20 @@ class Audit:
         for line in self._floods.end(self._wall_clock()):
             self._note(line)
 
-    def _note(self, line: Line) -> None:
+    def _note(self, line: AuditLine) -> None:
         _log(line)
         self._send(line)
 
-    def _line(self, who: str, action: str, target: str, result: str) -> Line:
-        return Line(self._wall_clock(), who, action, target, result)
+    def _line(self, who: str, action: str, target: str, result: str) -> AuditLine:
+        return AuditLine(self._wall_clock(), who, action, target, result)
 
-    async def _must_write(self, line: Line) -> None:
+    async def _must_write(self, line: AuditLine) -> None:
         error = await self._write(line)
         if error is not None:
-            raise HttpError(503, f"nothing is done, for the audit log cannot be written: {error}")
+            raise HttpError(503, f"nothing was done, because the audit log cannot be written: {error}")
 
-    async def _write(self, line: Line) -> str | None:
-        """Have a line written; returns why it could not be."""
+    async def _write(self, line: AuditLine) -> str | None:
+        """Write a line through the writer; returns the error, or None."""
         if self._is_slow or self.writer is None:
             return "the disk does not answer"
         self._sent += 1
@@ -173,7 +177,7 @@ class Audit:
             return slow if exit.reason == TIMEOUT else f"its process has ended ({exit.reason})"
         return error
 
-    def _send(self, line: Line) -> None:
+    def _send(self, line: AuditLine) -> None:
         if self._is_slow or self.writer is None:
             log.error("console.audit_failed", action=line.action, result=line.result, error="the disk does not answer")
         elif self.writer.is_alive():
@@ -184,35 +188,35 @@ class Audit:
 
     @property
     def _is_slow(self) -> bool:
-        return self._sent - self._handled >= MOST_WAITING
+        return self._sent - self._handled >= MAX_WAITING
 
-    # For the writer, on its thread.
+    # The writer calls these, on its thread.
 
-    def started(self, writer: Ref) -> list[Line]:
-        """A writer begins: what the last one left is lost, but for the lines that are returned."""
+    def started(self, writer: Ref) -> list[AuditLine]:
+        """Set the writer; returns the lines sent while it was dead. The mailbox of the last one is lost."""
         self._handled, lines = self._sent, list(self._unsent)
         self._unsent.clear()
         self.writer = writer
         return lines
 
     def handled(self) -> None:
-        """A line has been written, or could not be."""
+        """Count a line that has been written, or could not be."""
         self._handled += 1
 
-    def stopped(self) -> list[Line]:
-        """The writer ends: the sums that are still to be written."""
+    def stopped(self) -> list[AuditLine]:
+        """End the window when the writer ends; returns the lines that sum it up."""
         return self._floods.end(self._wall_clock())
 
 
-def _log(line: Line) -> None:
+def _log(line: AuditLine) -> None:
     log.warning("console.action", who=line.who, action=line.action, target=line.target, result=line.result)
 
 
 class AuditWriter(BlockingServer):
-    """Writes the audit log. The file is opened for each line, so it may be renamed at any time.
+    """Writes the audit log. It opens the file for each line, so the file may be rotated at any time.
 
     Args (of `init`):
-        audit: whose lines
+        audit: sends the lines
     """
 
     def init(self, audit: Audit) -> None:
@@ -222,28 +226,28 @@ class AuditWriter(BlockingServer):
             self._append(line)
 
     def handle_call(self, request: Any, from_: Any) -> str | None:
-        """Write a line; returns why it could not be."""
+        """Write a line; returns the error, or None."""
         return self._handle(request)
 
     def handle_cast(self, request: Any) -> None:
-        """Write a line."""
+        """Write a line, and log an error."""
         error = self._handle(request)
         if error is not None:
             log.error("console.audit_failed", action=request.action, result=request.result, error=error)
 
     def terminate(self, reason: ExitReason) -> None:
-        """Write what has been counted."""
+        """Write the sums of the current window."""
         for line in self._audit.stopped():
             self._append(line)
 
-    def _handle(self, line: Line) -> str | None:
-        """Write a line that was sent, and is waited for no more."""
+    def _handle(self, line: AuditLine) -> str | None:
+        """Write a line that was sent; it no longer counts as waiting, written or not."""
         try:
             return self._append(line)
         finally:
             self._audit.handled()
 
-    def _append(self, line: Line) -> str | None:
+    def _append(self, line: AuditLine) -> str | None:
         try:
             append(self._audit.path, line.encode())
         except OSError as error:
@@ -252,10 +256,12 @@ class AuditWriter(BlockingServer):
 
 
 def append(path: Path, line: bytes) -> None:
-    """Append a line to a file that only its owner may touch. What a full disk or a crash has cut off stays a line.
+    """Append a line to a file that only its owner may access.
+
+    A line that a full disk or a crash has truncated stays a line of its own.
 
     Raises:
-        OSError: if it cannot be written, or is not safe.
+        OSError: if the file cannot be written, or its permissions are not safe.
     """
     file = open_private(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
     try:
@@ -270,12 +276,12 @@ def append(path: Path, line: bytes) -> None:
 
 @dataclass(slots=True)
 class Attempt:
-    """One attempt to do something, from the request to its outcome.
+    """One attempt at an action, from the request to its result.
 
     Attributes:
-        who: makes it
-        action, target: what is done to whom
-        has_begun: the audit log has the first line
+        who: the principal, as the audit log names it
+        action, target: what is done, and to what
+        has_begun: whether the audit log has the first line
     """
 
     audit: Audit
@@ -285,26 +291,26 @@ class Attempt:
     has_begun: bool = field(default=False, init=False)
 
     def describe(self, action: str, target: str) -> None:
-        """Say what is attempted, before anything can refuse it."""
+        """Set the action and its target, before any check can refuse it."""
         self.action, self.target = action, target
 
     async def begin(self) -> None:
-        """Note that it is about to be done.
+        """Record the action before it runs.
 
         Raises:
-            HttpError: 503 if that cannot be noted; then it is not to be done.
+            HttpError: 503 if the line cannot be written; then the action must not run.
         """
         await self.audit.begin(self.who, self.action, self.target)
         self.has_begun = True
 
     async def show(self) -> None:
-        """Note that what was asked for is about to be shown.
+        """Record that the target is about to be shown.
 
         Raises:
-            HttpError: 503 if that cannot be noted; then it is not to be shown.
+            HttpError: 503 if the line cannot be written; then it must not be shown.
         """
         await self.audit.show(self.who, self.action, self.target)
 
     def end(self, result: str) -> None:
-        """Note what came of it."""
+        """Record the result."""
         self.audit.end(self.who, self.action, self.target, result)

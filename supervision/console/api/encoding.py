@@ -1,4 +1,4 @@
-"""Pure. The console's answers as JSON, and their shapes as JSON Schema."""
+"""Pure. The API's responses as JSON, and their types as JSON Schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import orjson
 
 from protocol import Response
 from supervision.console.inspection.model.actors import Node
-from supervision.console.inspection.paging import Look
+from supervision.console.inspection.paging import Inspection
 
 T = TypeVar("T")
 Schema = dict[str, Any]
@@ -27,38 +27,38 @@ _SIMPLE: dict[Any, Schema] = {
 
 
 class BadValue(ValueError):
-    """A value does not have the shape it should have; the text says where."""
+    """A request body does not match its type; the message names the field."""
 
 
 def to_json(value: Any) -> bytes:
-    """Encode dataclasses and what they are made of; of other things, the text."""
+    """Encode dataclasses and plain data as JSON; other objects as their `str`."""
     try:
         return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
-    except TypeError:  # a lone surrogate, which is no UTF-8, or an integer of more than 64 bits
+    except TypeError:  # a lone surrogate, which UTF-8 cannot encode, or an integer of more than 64 bits
         plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
         return json.dumps(plain, default=str, ensure_ascii=False).encode(errors="replace")
 
 
 def json_answer(value: Any) -> Response:
-    """Answer with JSON; what is an answer already stays as it is."""
+    """Return `value` as a JSON response; a `Response` is returned unchanged."""
     if isinstance(value, Response):
         return value
     return json_response(to_json(value) + b"\n")
 
 
 def json_response(text: bytes) -> Response:
-    """Answer with what is JSON already."""
+    """Return a response whose body is JSON already."""
     return Response(200, (("Content-Type", "application/json"),), text)
 
 
 def schema_of(kind: Any, definitions: dict[str, Schema]) -> Schema:
-    """The JSON Schema of a type; those of dataclasses are added to `definitions`, as OpenAPI has them."""
+    """Return the JSON Schema of a type. Adds the schemas of dataclasses to `definitions`, as OpenAPI components."""
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         return {"anyOf": [schema_of(each, definitions) for each in args]}
     if origin is Literal:
         return {"enum": list(args)}
-    if origin in (list, tuple):  # of a tuple: of any length, with items of one type
+    if origin in (list, tuple):  # a tuple has any length, and items of one type
         return {"type": "array", "items": schema_of(args[0], definitions)}
     if origin is dict:
         return {"type": "object", "additionalProperties": schema_of(args[1], definitions)}
@@ -71,29 +71,29 @@ def _reference(kind: Any, definitions: dict[str, Schema]) -> Schema:
     name = kind.__name__
     if name not in definitions:
         schema: Schema = {}
-        definitions[name] = schema  # before its fields: it may hold itself
+        definitions[name] = schema  # before its fields: the type may be recursive
         hints = get_type_hints(kind)
         fields = dataclasses.fields(kind)
-        needed = [field.name for field in fields if _is_needed(field)]
+        required = [field.name for field in fields if _is_required(field)]
         schema |= {
             "type": "object",
             "description": " ".join((kind.__doc__ or "").split("\n\n")[0].split()),
             "properties": {field.name: schema_of(hints[field.name], definitions) for field in fields},
-            "required": needed,
+            "required": required,
             "additionalProperties": False,
         }
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _is_needed(field: Any) -> bool:
+def _is_required(field: Any) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def read(kind: type[T], body: bytes) -> T:
-    """Make a dataclass of the JSON of a request; an empty body has no fields.
+    """Parse a request's JSON body into a dataclass; an empty body counts as `{}`.
 
     Raises:
-        BadValue: if it has another shape.
+        BadValue: if the body does not match the type.
     """
     try:
         given = orjson.loads(body or b"{}")
@@ -104,14 +104,14 @@ def read(kind: type[T], body: bytes) -> T:
     hints = get_type_hints(kind)
     unknown = given.keys() - hints.keys()
     if unknown:
-        raise BadValue(f"{sorted(unknown)[0]!r:.100} is not known here: {', '.join(hints)}")
+        raise BadValue(f"unknown field {sorted(unknown)[0]!r:.100}; the fields are: {', '.join(hints)}")
     for name, value in given.items():
         if not _fits(value, hints[name]):
-            raise BadValue(f"{name} must be {_called(hints[name])}, got {value!r:.100}")
+            raise BadValue(f"{name} must be {_type_name(hints[name])}, got {value!r:.100}")
     try:
         return kind(**given)
     except TypeError:
-        missing = [field.name for field in dataclasses.fields(kind) if _is_needed(field) and field.name not in given]  # type: ignore[arg-type]
+        missing = [field.name for field in dataclasses.fields(kind) if _is_required(field) and field.name not in given]  # type: ignore[arg-type]
         raise BadValue(f"{missing[0]} is missing") from None
 
 
@@ -123,22 +123,26 @@ def _fits(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
-def _called(kind: Any) -> str:
+def _type_name(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(map(repr, get_args(kind)))
-    return {int: "an integer", float: "a number", str: "a text"}.get(kind, str(kind))
+    return {int: "an integer", float: "a number", str: "a string"}.get(kind, str(kind))
 
 
-async def encode_tree(look: Look, top: Node) -> bytes:
-    """Encode a tree as JSON, the deepest nodes first, a slice at a time; afterwards the nodes have no children left."""
+async def encode_tree(inspection: Inspection, top: Node) -> bytes:
+    """Encode a tree as JSON in slices, the deepest nodes first. Replaces the nodes' children by their JSON."""
     above: list[Node] = []
     level = [top]
     while level:
         above += level
         level = [
-            child async for chunk in look.chunks(level) for node in chunk for child in node.children if child.children
+            child
+            async for chunk in inspection.chunks(level)
+            for node in chunk
+            for child in node.children
+            if child.children
         ]
     for node in reversed(above):
-        texts = [to_json(chunk)[1:-1] async for chunk in look.chunks(node.children)]
+        texts = [to_json(chunk)[1:-1] async for chunk in inspection.chunks(node.children)]
         node.children = cast(Any, orjson.Fragment(b"[" + b",".join(texts) + b"]"))
     return to_json(top)

@@ -1,4 +1,4 @@
-"""What an application adds to the console: pages, routes and forms, and what can be done to it."""
+"""What an application adds to the console: pages, routes, forms and actions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from supervision.console.api.routing import Route
 from supervision.console.inspection.model.forms import Act, Form
 from supervision.console.inspection.model.pages import PageContent
-from supervision.console.inspection.paging import Looks
+from supervision.console.inspection.paging import Inspections
 from supervision.server import Wire
 
 T = TypeVar("T")
@@ -18,31 +18,31 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
-    """Which rows of a page are asked for.
+    """The rows of a page that a client requests.
 
     Attributes:
-        search: only those that have this in them, in small letters
-        offset, limit: which of these
-        looks, holder: in which this holder takes a turn to go through many items
+        search: only rows that contain this text, in lower case
+        offset, limit: the slice of these rows
+        inspections, principal: the time that inspections share, and the name of the principal that `select` works for
     """
 
     search: str = ""
     offset: int = 0
     limit: int = 100
-    looks: Looks = field(default_factory=lambda: Looks(time.perf_counter))
-    holder: str = ""
+    inspections: Inspections = field(default_factory=lambda: Inspections(time.perf_counter))
+    principal: str = ""
 
     async def select(self, items: Iterable[T], text_of: Callable[[T], str]) -> tuple[list[T], int]:
-        """Return those of `items` that are on this page, and how many are found in all; others run in between.
+        """Return the matching items of this page, and the number of all matching items. Works in slices.
 
         Args:
-            items: no collection that they are taken from may change its size meanwhile
-            text_of: what an item is searched for in
+            items: a collection that they come from must not change its size while this runs
+            text_of: returns the text of an item that is searched
         """
-        async with self.looks.turn(self.holder) as look:
+        async with self.inspections.turn(self.principal) as inspection:
             found = [
                 item
-                async for chunk in look.chunks(items)
+                async for chunk in inspection.chunks(items)
                 for item in chunk
                 if not self.search or self.search in text_of(item).lower()
             ]
@@ -50,14 +50,14 @@ class PageQuery:
 
 
 class Page(Protocol):
-    """A page that an application adds to the console; every face shows it in its own way."""
+    """A page that an application adds to the console; the web and terminal front ends render it."""
 
     id: str
-    """What its address ends with: letters, digits and hyphens."""
+    """The last segment of its path: letters, digits and hyphens."""
     title: str
 
     def snapshot(self, query: PageQuery) -> PageContent | Awaitable[PageContent]:
-        """What it shows now."""
+        """Return the current content."""
         ...
 
 
@@ -71,12 +71,12 @@ class Extensions:
     """What an application adds to the console.
 
     Attributes:
-        pages: of its own
-        routes: of its own, in the API
-        forms: those of its routes that people use by a form
-        acts_on: the actions that it offers on a connection of its servers
-        drain: accept no more connections and close those that are open; None if the application cannot
-        set_log_level: set the lowest level that is logged; None if the application cannot
+        pages: the application's pages
+        routes: the application's routes in the API
+        forms: the forms through which users call these routes
+        acts_on: returns the actions that the application offers on a connection of its servers
+        drain: stops accepting connections and closes the open ones; None if the application cannot
+        set_log_level: sets the lowest level that is logged; None if the application cannot
     """
 
     pages: Sequence[Page] = ()

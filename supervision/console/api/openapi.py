@@ -20,7 +20,7 @@ _ERROR: Schema = {
 
 
 def document(application: str, routes: Iterable[Route]) -> dict[str, Any]:
-    """Describe `routes`."""
+    """Return the OpenAPI document of `routes`."""
     schemas: dict[str, Schema] = {"Error": _ERROR}
     for pushed in (Live, TraceUpdate):
         schema_of(pushed, schemas)
@@ -32,7 +32,7 @@ def document(application: str, routes: Iterable[Route]) -> dict[str, Any]:
         "info": {
             "title": f"Console of {application}",
             "version": "1",
-            "description": "Times are in seconds, sizes in bytes. A `ref` is the number of a process as text.",
+            "description": "Times are in seconds, sizes in bytes. A `ref` is the number of a process, as a string.",
         },
         "paths": paths,
         "components": {
@@ -47,13 +47,13 @@ def document(application: str, routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def _operation(route: Route, schemas: dict[str, Schema]) -> dict[str, Any]:
-    needs = "" if route.access is Access.LOOK else f" Needs the role {route.access.value}."
+    role = "" if route.access is Access.LOOK else f" Requires the role {route.access.value}."
     operation: dict[str, Any] = {
-        "summary": route.about + needs,
+        "summary": route.about + role,
         "parameters": [*map(_in_path, route.names), *map(_in_query, route.parameters)],
         "responses": {
             "200": _answer(route, schemas),
-            "default": {"description": "Refused.", "content": _json({"$ref": "#/components/schemas/Error"})},
+            "default": {"description": "An error.", "content": _json({"$ref": "#/components/schemas/Error"})},
         },
     }
     if route.body is not None:

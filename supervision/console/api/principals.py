@@ -1,4 +1,4 @@
-"""Pure. Who may do what: roles, sessions, one-time codes, and what a failed login costs."""
+"""Pure. Authorization: roles, sessions, one-time codes, and the throttling of failed logins."""
 
 from __future__ import annotations
 
@@ -8,83 +8,84 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 SESSION_LIFE = 12 * 3600.0
-"""Seconds after which a session is over."""
+"""Seconds after which a session expires."""
 PROXY_LIFE = 300.0
-"""Seconds after which the WebSocket of a user whom a proxy lets in ends; it may be opened again through the proxy."""
+"""Seconds after which the WebSocket of a user authenticated by a proxy closes; the client may reconnect through it."""
 MAX_SESSIONS = 1_000
-"""Of each holder."""
+"""Sessions per name of a grant."""
 CODE_LIFE = 600.0
-"""Seconds in which a one-time code can be used."""
+"""Seconds for which a one-time code is valid."""
 MAX_CODES = 100
-"""One-time codes that are remembered, the last ones."""
+"""Unused one-time codes that are kept; a new one displaces the oldest."""
 FREE_FAILURES = 5
-"""Failed logins of one address that cost nothing but the answer."""
+"""Failed logins per address that are answered without a delay."""
 RECOVERY = 10.0
-"""Seconds after which one of them is forgotten."""
+"""Seconds after which one failed login is forgotten."""
 DELAY = 1.0
-"""Seconds that the answer to one more takes. A right token never waits."""
+"""Seconds by which the answer to a further failed login is delayed. A valid token is never delayed."""
 MAX_ADDRESSES = 10_000
-"""Addresses whose failures are remembered, the last ones."""
+"""Addresses whose failed logins are kept; a new one displaces the oldest."""
 
 
 class Access(enum.Enum):
-    """The role of somebody; each may do what those before it may."""
+    """A role. Each includes the ones before it."""
 
     LOOK = "look"
-    """See what runs."""
+    """Inspect the system."""
     MODERATE = "moderate"
-    """Act on people: disconnect, ban, roll back."""
+    """Act on users: disconnect, ban, roll back."""
     ADMINISTER = "administer"
     """Act on the system, and see the state and the messages of actors."""
 
-    def covers(self, needed: Access) -> bool:
-        """Tell whether this is enough for what needs `needed`."""
+    def covers(self, required: Access) -> bool:
+        """Tell whether this role includes `required`."""
         levels = list(Access)
-        return levels.index(self) >= levels.index(needed)
+        return levels.index(self) >= levels.index(required)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a login has proved.
+    """The access that a credential gives.
 
     Attributes:
-        holder: the name of a token, or what else it was
-        is_good: whether it would still be granted
+        name: the name of the token, or "a one-time code"
+        is_good: tells whether the credential is still valid
     """
 
     access: Access
-    holder: str
+    name: str
     is_good: Callable[[], bool] = lambda: True
 
 
 OWNER = Grant(Access.ADMINISTER, "a one-time code")
-"""What the owner of the data folder grants by a code."""
+"""The access that a one-time code gives if the owner of the data folder creates it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks.
+    """An authenticated client of the console.
 
     Attributes:
-        access: what they may do
-        who: how they proved it, and from where, for the audit log
-        holder: whose connections are counted together
-        is_welcome: whether they still would be let in: a token may be revoked, a session ends
-        grant: what they can pass on by a code, which ends with it; None if they cannot
+        access: the role
+        who: the credential and the address, for the audit log
+        name: the name of the token or user; connections and inspections are limited per name
+        is_welcome: tells whether the credential is still valid: a token may be revoked, a session expires
+        grant: the access that a one-time code created by this principal gives, and whose end ends it; None if the
+            principal may not create codes
     """
 
     access: Access
     who: str
-    holder: str = ""
+    name: str = ""
     is_welcome: Callable[[], bool] = lambda: True
     grant: Grant | None = None
 
 
 class Sessions:
-    """The sessions that have begun. They last as long as the process.
+    """The open sessions. They end with the OS process.
 
     Args:
-        new_id: makes an id that nobody can guess
+        new_id: returns an unguessable id
     """
 
     def __init__(self, new_id: Callable[[], str]) -> None:
@@ -92,16 +93,16 @@ class Sessions:
         self._sessions: dict[str, tuple[Grant, float]] = {}
 
     def begin(self, grant: Grant, now: float) -> str:
-        """Begin a session; returns its id. With too many the oldest of this holder ends, and nobody else's."""
+        """Begin a session; returns its id. Beyond `MAX_SESSIONS`, the oldest session of the same name ends."""
         id = self._new_id()
-        alike = [other for other, (its, _) in self._sessions.items() if its.holder == grant.holder]
-        if len(alike) >= MAX_SESSIONS:
-            del self._sessions[alike[0]]
+        same_name = [other for other, (its, _) in self._sessions.items() if its.name == grant.name]
+        if len(same_name) >= MAX_SESSIONS:
+            del self._sessions[same_name[0]]
         self._sessions[id] = (grant, now + SESSION_LIFE)
         return id
 
     def find(self, id: str, now: float) -> Grant | None:
-        """What the session may do; None if it is over, or what it began with is no longer good."""
+        """Return the access of a session; None if it has ended, or its credential is no longer valid."""
         grant, end = self._sessions.get(id, (None, 0.0))
         if grant is not None and now < end and grant.is_good():
             return grant
@@ -114,10 +115,10 @@ class Sessions:
 
 
 class Codes:
-    """Codes that begin one session each, within `CODE_LIFE`.
+    """One-time codes: each begins one session, within `CODE_LIFE` seconds.
 
     Args:
-        new_id: makes a code that nobody can guess
+        new_id: returns an unguessable code
     """
 
     def __init__(self, new_id: Callable[[], str]) -> None:
@@ -125,7 +126,7 @@ class Codes:
         self._codes: OrderedDict[str, tuple[Grant, float]] = OrderedDict()
 
     def make(self, grant: Grant, now: float) -> str:
-        """Make a code for a session that may do what `grant` says, and ends with it."""
+        """Create a code for a session with the access of `grant`, which ends with it."""
         code = self._new_id()
         self._codes[code] = (grant, now + CODE_LIFE)
         while len(self._codes) > MAX_CODES:
@@ -133,7 +134,7 @@ class Codes:
         return code
 
     def take(self, code: str, now: float) -> Grant | None:
-        """Use a code up; None if it is none, was used, is too old, or what it was made with is no longer good."""
+        """Consume a code; None if it is unknown, used or expired, or the grant behind it is no longer valid."""
         grant, end = self._codes.pop(code, (None, 0.0))
         return grant if grant is not None and now < end and grant.is_good() else None
 
@@ -145,11 +146,11 @@ class Throttle:
         self._failures: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, address: str, now: float) -> float:
-        """Seconds until a failure of this address is looked at again; 0 if it is now."""
+        """Return the seconds for which failed logins of this address are throttled; 0 if they are not."""
         return max(0.0, (self._level(address, now) - FREE_FAILURES + 1) * RECOVERY)
 
     def fail(self, address: str, now: float) -> None:
-        """Note a failure."""
+        """Count a failed login."""
         self._failures[address] = (self._level(address, now) + 1, now)
         self._failures.move_to_end(address)
         while len(self._failures) > MAX_ADDRESSES:

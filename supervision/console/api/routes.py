@@ -1,4 +1,4 @@
-"""The API: one table of all that can be asked. The OpenAPI document is made of it, so it leaves nothing out."""
+"""The table of the API's routes. The OpenAPI document is generated from it, so it is complete."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from supervision.console.api.metrics import CONTENT_TYPE, Metrics
 from supervision.console.api.openapi import document
 from supervision.console.api.principals import CODE_LIFE, Access, Grant
 from supervision.console.api.routing import ApiRequest, Handler, Parameter, Route
+from supervision.console.inspection.inspector import Inspector
 from supervision.console.inspection.model.actors import Actor, ActorDetails, ActorPage, Crashed, Node, StateText
 from supervision.console.inspection.model.connections import ConnectionPage, ConnectionRow
 from supervision.console.inspection.model.crashes import CrashDetails, CrashPage
@@ -29,40 +30,41 @@ from supervision.console.inspection.model.overview import HistoryPage, Overview
 from supervision.console.inspection.model.pages import PageContent, PageLink, PageLinks, StoreState
 from supervision.console.inspection.model.session import ActionOutcome, Link, Session
 from supervision.console.inspection.model.traces import TraceState
-from supervision.console.inspection.paging import Look
+from supervision.console.inspection.paging import Inspection
 from supervision.console.inspection.samples import BEAT, BEATS_PER_SAMPLE, Samples
-from supervision.console.inspection.snapshot import Snapshot
 from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tracing import Trace, Traces
 from supervision.console.inspection.tree import FILTERS
 from supervision.server import WebSocket, Wire
 
 MAX_PAGE = 1_000
-"""Rows of one answer."""
+"""Rows of one response."""
 
 _NUMBERS = range(10**9)
-_SEARCH = Parameter("q", "Only what has this in its label, kind, user, name, address or key, or this as its number.")
-_OFFSET = Parameter("offset", "Rows to leave out.", 0, _NUMBERS)
-_LIMIT = Parameter("limit", "Rows to show at most.", 100, range(1, MAX_PAGE + 1))
+_SEARCH = Parameter(
+    "q", "Only rows whose label, kind, user, name, address or key contains this, or whose number is this."
+)
+_OFFSET = Parameter("offset", "Rows to skip.", 0, _NUMBERS)
+_LIMIT = Parameter("limit", "Maximum number of rows.", 100, range(1, MAX_PAGE + 1))
 _PAGING = (_SEARCH, _OFFSET, _LIMIT)
-_ORDER = Parameter("order", "Whether the smallest or the largest comes first.", "asc", ("asc", "desc"))
+_ORDER = Parameter("order", "Sort order.", "asc", ("asc", "desc"))
 
 
-def _sort(kind: Any, default: str, *but: str) -> Parameter:
-    names = tuple(field.name for field in dataclasses.fields(kind) if field.name not in but)
+def _sort(kind: Any, default: str, *excluded: str) -> Parameter:
+    names = tuple(field.name for field in dataclasses.fields(kind) if field.name not in excluded)
     return Parameter("sort", "The attribute to sort by.", default, names)
 
 
 @dataclass(frozen=True, slots=True)
 class ExitBody:
-    """How an actor shall end: as if it had crashed, by an order to shut down, or killed."""
+    """How to end an actor: with a crash, an exit signal `shutdown`, or `kill`."""
 
     reason: Reason = "crash"
 
 
 @dataclass(frozen=True, slots=True)
 class TraceBody:
-    """How long a trace may be: lines, and seconds."""
+    """The lines and seconds after which a trace ends."""
 
     lines: int = 100
     seconds: float = 10.0
@@ -70,14 +72,14 @@ class TraceBody:
 
 @dataclass(frozen=True, slots=True)
 class LinkBody:
-    """Which role a session has that begins with the link."""
+    """The role of the session that the link begins."""
 
     role: Literal["look", "moderate", "administer"] = "administer"
 
 
 @dataclass(frozen=True, slots=True)
 class LogLevelBody:
-    """From which level on is logged."""
+    """Lowest level that is logged."""
 
     level: Literal["debug", "info", "warning", "error"]
 
@@ -87,21 +89,21 @@ ACTIONS = {
     "disconnect": Access.MODERATE,
     **dict.fromkeys(("drain", "log-level"), Access.ADMINISTER),
 }
-"""What a session may be allowed to do, and the role that it takes."""
+"""The actions that a session may offer, and the role that each requires."""
 
 
 class Api:
-    """Answers what can be asked.
+    """The handlers of the routes.
 
     Args:
-        snapshot, history, audience, traces, actions, metrics: what it is made of
+        inspector, history, audience, traces, actions, metrics: the parts of the console that serve the requests
         extensions: what the application adds
-        link: makes a link that logs in once, if there is a port
+        link: creates a link that logs in once; None without a port
     """
 
     def __init__(
         self,
-        snapshot: Snapshot,
+        inspector: Inspector,
         history: Samples,
         audience: Audience,
         traces: Traces,
@@ -110,8 +112,8 @@ class Api:
         extensions: Extensions,
         link: Callable[[Grant], str | None],
     ) -> None:
-        self._snapshot = snapshot
-        self._sources: Sources = snapshot.sources
+        self._inspector = inspector
+        self._sources: Sources = inspector.sources
         self._history = history
         self._audience = audience
         self._traces = traces
@@ -130,65 +132,70 @@ class Api:
         v1 = "/api/v1"
         actor, connection = f"{v1}/actors/{{ref}}", f"{v1}/connections/{{id}}"
         yield get(f"{v1}/openapi.json", "This document.", self._openapi, None)
-        yield get(f"{v1}/session", "Who asks, and what may be done.", self._session, Session)
+        yield get(f"{v1}/session", "The caller's role, actions and forms.", self._session, Session)
         yield get(f"{v1}/overview", "The system at a glance.", sliced(self._overview), Overview)
         yield get(f"{v1}/history", "The last hour, for charts.", self._history_page, HistoryPage)
-        yield get(f"{v1}/live", "A WebSocket: `Live` and `TraceUpdate` as they come.", self._live, None)
+        yield get(f"{v1}/live", "A WebSocket that streams `Live` and `TraceUpdate` messages.", self._live, None)
         tree = (
-            Parameter("ref", "The actor to begin with; the top supervisor by default."),
-            Parameter("depth", "Levels below it that are shown; all by default.", None, range(100)),
-            Parameter("limit", "Children of one actor that are shown; all by default.", None, range(10**6)),
+            Parameter("ref", "The root of the tree; the top supervisor by default."),
+            Parameter("depth", "Levels below the root; all by default.", None, range(100)),
+            Parameter("limit", "Maximum number of children of one actor; all by default.", None, range(10**6)),
             _SEARCH,
-            Parameter("only", "Only these, and those above them.", "", ("", *FILTERS)),
+            Parameter("only", "Only these actors and their ancestors.", "", ("", *FILTERS)),
         )
         yield get(f"{v1}/tree", "The living actors, as a tree.", sliced(self._tree), Node, parameters=tree)
         rows = (
             _sort(Actor, "ref"),
             _ORDER,
-            Parameter("state", "Only those in this state."),
-            Parameter("kind", "Only those that run this class."),
+            Parameter("state", "Only actors in this state."),
+            Parameter("kind", "Only actors of this class."),
             *_PAGING,
         )
         yield get(f"{v1}/actors", "The living actors, as a table.", sliced(self._actors), ActorPage, parameters=rows)
         yield get(actor, "One actor.", self._actor, ActorDetails)
-        yield post(f"{actor}/state", "Its attributes; audited, so no GET.", self._state, StateText)
+        yield post(
+            f"{actor}/state", "The attributes of an actor. The read is audited, hence POST.", self._state, StateText
+        )
         yield post(f"{actor}/exit", "End an actor.", self._exit, ActionOutcome, body=ExitBody)
-        yield post(f"{actor}/crash", "End an actor as if it had crashed.", self._crash, Crashed)
-        yield post(f"{actor}/restart", "Have its supervisor start it anew.", self._restart, ActionOutcome)
-        yield post(f"{actor}/suspend", "Let it handle nothing until it is resumed.", self._suspend, ActionOutcome)
-        yield post(f"{actor}/resume", "Let it go on.", self._resume, ActionOutcome)
+        yield post(f"{actor}/crash", "Crash an actor.", self._crash, Crashed)
+        yield post(f"{actor}/restart", "Restart an actor.", self._restart, ActionOutcome)
+        yield post(f"{actor}/suspend", "Suspend an actor until it is resumed.", self._suspend, ActionOutcome)
+        yield post(f"{actor}/resume", "Resume an actor.", self._resume, ActionOutcome)
         trace = f"{actor}/trace"
         yield get(trace, "The last trace of an actor.", self._trace, TraceState, access=Access.ADMINISTER)
-        yield post(trace, "Trace its messages and replies.", self._begin_trace, TraceState, body=TraceBody)
+        yield post(trace, "Trace the messages and replies of an actor.", self._begin_trace, TraceState, body=TraceBody)
         yield delete(trace, "End the trace.", self._end_trace, TraceState)
         wires = (
             _sort(ConnectionRow, "age", "id"),
             _ORDER,
-            Parameter("server", "Only those of this server."),
+            Parameter("server", "Only connections of this server."),
             *_PAGING,
         )
         yield get(f"{v1}/connections", "The connections.", sliced(self._connections), ConnectionPage, parameters=wires)
         yield get(connection, "One connection.", self._connection, ConnectionRow)
-        yield moderate(f"{connection}/disconnect", "Say goodbye to a client.", self._disconnect, ActionOutcome)
-        table = Parameter("table", "Only those of this table of the registry; `.` for the kernel's own names.", None)
-        yield get(f"{v1}/names", "Who holds which name.", sliced(self._names), EntryPage, parameters=(table, *_PAGING))
-        yield get(f"{v1}/topics", "How many are in which topic.", sliced(self._topics), TopicPage, parameters=_PAGING)
-        yield get(f"{v1}/crashes", "The last crashes.", self._crashes, CrashPage)
-        yield get(f"{v1}/crashes/{{number}}", "One crash, with a test that repeats it.", self._one_crash, CrashDetails)
-        yield get(f"{v1}/store", "What is kept, and how.", self._store, StoreState)
+        yield moderate(f"{connection}/disconnect", "Close a client's connection.", self._disconnect, ActionOutcome)
+        table = Parameter("table", "Only entries of this registry table; `.` for the kernel's names.", None)
+        names = (table, *_PAGING)
+        yield get(f"{v1}/names", "Names, topics and their actors.", sliced(self._names), EntryPage, parameters=names)
+        yield get(f"{v1}/topics", "Topics and their sizes.", sliced(self._topics), TopicPage, parameters=_PAGING)
+        yield get(f"{v1}/crashes", "The latest crashes.", self._crashes, CrashPage)
+        yield get(
+            f"{v1}/crashes/{{number}}", "One crash, with a test that reproduces it.", self._one_crash, CrashDetails
+        )
+        yield get(f"{v1}/store", "Facts about the application's store.", self._store, StoreState)
         yield get(f"{v1}/pages", "The pages of the application.", self._pages, PageLinks)
-        yield get(f"{v1}/pages/{{id}}", "One of them.", self._page, PageContent, parameters=_PAGING)
-        yield post(f"{v1}/drain", "Say goodbye to everybody.", self._drain, ActionOutcome)
-        yield post(f"{v1}/links", "Make a link that logs in once.", self._make_link, Link, body=LinkBody)
-        yield post(f"{v1}/log-level", "Log from this level on.", self._set_log_level, ActionOutcome, body=LogLevelBody)
-        yield get("/metrics", "For Prometheus.", sliced(self._scrape), None)
+        yield get(f"{v1}/pages/{{id}}", "One page.", self._page, PageContent, parameters=_PAGING)
+        yield post(f"{v1}/drain", "Stop accepting connections and close the open ones.", self._drain, ActionOutcome)
+        yield post(f"{v1}/links", "Create a link that logs in once.", self._make_link, Link, body=LinkBody)
+        yield post(f"{v1}/log-level", "Set the log level.", self._set_log_level, ActionOutcome, body=LogLevelBody)
+        yield get("/metrics", "Metrics for Prometheus.", sliced(self._scrape), None)
 
-    def _sliced(self, handler: Callable[[ApiRequest, Look], Any]) -> Handler:
-        """Answer in slices of the time that who asks has; to encode the answer is a part of it."""
+    def _sliced(self, handler: Callable[[ApiRequest, Inspection], Any]) -> Handler:
+        """Run a handler as an inspection of the principal; encoding the response is part of it."""
 
-        async def answer(asked: ApiRequest) -> Response:
-            async with self._snapshot.looks.turn(asked.visitor.holder) as look:
-                value = handler(asked, look)
+        async def answer(request: ApiRequest) -> Response:
+            async with self._inspector.inspections.turn(request.principal.name) as inspection:
+                value = handler(request, inspection)
                 return json_answer(await value if inspect.isawaitable(value) else value)
 
         return answer
@@ -198,57 +205,59 @@ class Api:
     def _openapi(self, _: ApiRequest) -> Response:
         return json_response(self._document)
 
-    def _session(self, asked: ApiRequest) -> Session:
-        extensions, access = self._extensions, asked.visitor.access
+    def _session(self, request: ApiRequest) -> Session:
+        extensions, access = self._extensions, request.principal.access
         optional = {"drain": extensions.drain, "log-level": extensions.set_log_level}
         return Session(
-            access=asked.visitor.access.value,
-            who=asked.visitor.who,
+            access=request.principal.access.value,
+            who=request.principal.who,
             application=self._sources.application,
             servers=list(self._sources.servers),
             actions=[
                 name
-                for name, needed in ACTIONS.items()
-                if access.covers(needed) and optional.get(name, name) is not None
+                for name, required in ACTIONS.items()
+                if access.covers(required) and optional.get(name, name) is not None
             ],
-            forms=[form for form in extensions.forms if access.covers(self._needed(form))],
+            forms=[form for form in extensions.forms if access.covers(self._required(form))],
         )
 
-    def _needed(self, form: Form) -> Access:
-        """The role that a form needs: that of its route."""
-        wanted = form.method, f"/api/v1/{form.path}"
-        return next(route.access for route in self.routes if (route.method, route.path) == wanted)
+    def _required(self, form: Form) -> Access:
+        """The role that a form requires, which is that of its route."""
+        target = form.method, f"/api/v1/{form.path}"
+        return next(route.access for route in self.routes if (route.method, route.path) == target)
 
-    def _overview(self, _: ApiRequest, __: Look) -> Overview:
-        return self._snapshot.overview()
+    def _overview(self, _: ApiRequest, __: Inspection) -> Overview:
+        return self._inspector.overview()
 
     def _history_page(self, _: ApiRequest) -> HistoryPage:
         return HistoryPage(BEAT * BEATS_PER_SAMPLE, list(self._history.samples))
 
-    def _live(self, asked: ApiRequest) -> WebSocket:
-        self._look()
-        return WebSocket(partial(LiveHandler, audience=self._audience, visitor=asked.visitor), label="console viewer")
+    def _live(self, request: ApiRequest) -> WebSocket:
+        self._note_viewer()
+        return WebSocket(
+            partial(LiveHandler, audience=self._audience, principal=request.principal), label="console viewer"
+        )
 
-    def _scrape(self, _: ApiRequest, __: Look) -> Response:
+    def _scrape(self, _: ApiRequest, __: Inspection) -> Response:
         return Response(200, (("Content-Type", CONTENT_TYPE),), self._metrics.text())
 
     # Actors.
 
-    async def _tree(self, asked: ApiRequest, look: Look) -> Response:
-        query = asked.query
+    async def _tree(self, request: ApiRequest, inspection: Inspection) -> Response:
+        query = request.query
         root = _find(query["ref"]) if query["ref"] else None
-        top = await self._snapshot.tree(
-            look, root, depth=query["depth"], limit=query["limit"], search=query["q"], only=query["only"]
+        top = await self._inspector.tree(
+            inspection, root, depth=query["depth"], limit=query["limit"], search=query["q"], only=query["only"]
         )
         if top is None:
-            raise HttpError(503, "the application is stopping, or the actor has ended meanwhile")
-        return json_response(await encode_tree(look, top))
+            raise HttpError(503, "the application is stopping, or the actor has ended in the meantime")
+        return json_response(await encode_tree(inspection, top))
 
-    async def _actors(self, asked: ApiRequest, look: Look) -> ActorPage:
-        self._look()
-        query = asked.query
-        return await self._snapshot.actors(
-            look,
+    async def _actors(self, request: ApiRequest, inspection: Inspection) -> ActorPage:
+        self._note_viewer()
+        query = request.query
+        return await self._inspector.actors(
+            inspection,
             sort=query["sort"],
             descending=query["order"] == "desc",
             search=query["q"],
@@ -258,54 +267,54 @@ class Api:
             limit=query["limit"],
         )
 
-    def _actor(self, asked: ApiRequest) -> ActorDetails:
-        self._look()
-        found = self._snapshot.actor(_actor_of(asked), shows_values=asked.shows_values)
-        assert found is not None, "it was alive a moment ago, and nobody ran since"
+    def _actor(self, request: ApiRequest) -> ActorDetails:
+        self._note_viewer()
+        found = self._inspector.actor(_actor_of(request), shows_values=request.shows_values)
+        assert found is not None, "no other actor has run since it was alive"
         return found
 
-    async def _state(self, asked: ApiRequest) -> StateText:
-        return await self._actions.state(asked.attempt, _actor_of(asked))
+    async def _state(self, request: ApiRequest) -> StateText:
+        return await self._actions.state(request.attempt, _actor_of(request))
 
-    async def _exit(self, asked: ApiRequest) -> ActionOutcome:
-        return await self._actions.exit(asked.attempt, _actor_of(asked), asked.body(ExitBody).reason)
+    async def _exit(self, request: ApiRequest) -> ActionOutcome:
+        return await self._actions.exit(request.attempt, _actor_of(request), request.body(ExitBody).reason)
 
-    async def _crash(self, asked: ApiRequest) -> Crashed:
-        ref = _actor_of(asked)
-        await self._actions.exit(asked.attempt, ref, "crash")
+    async def _crash(self, request: ApiRequest) -> Crashed:
+        ref = _actor_of(request)
+        await self._actions.exit(request.attempt, ref, "crash")
         return Crashed(str(ref.id), ref.label)
 
-    async def _restart(self, asked: ApiRequest) -> ActionOutcome:
-        return await self._actions.restart(asked.attempt, _actor_of(asked))
+    async def _restart(self, request: ApiRequest) -> ActionOutcome:
+        return await self._actions.restart(request.attempt, _actor_of(request))
 
-    async def _suspend(self, asked: ApiRequest) -> ActionOutcome:
-        return await self._actions.suspend(asked.attempt, _actor_of(asked))
+    async def _suspend(self, request: ApiRequest) -> ActionOutcome:
+        return await self._actions.suspend(request.attempt, _actor_of(request))
 
-    async def _resume(self, asked: ApiRequest) -> ActionOutcome:
-        return await self._actions.resume(asked.attempt, _actor_of(asked))
+    async def _resume(self, request: ApiRequest) -> ActionOutcome:
+        return await self._actions.resume(request.attempt, _actor_of(request))
 
-    async def _trace(self, asked: ApiRequest) -> TraceState:
-        return await self._actions.read_trace(asked.attempt, self._traced(asked))
+    async def _trace(self, request: ApiRequest) -> TraceState:
+        return await self._actions.read_trace(request.attempt, self._traced(request))
 
-    def _traced(self, asked: ApiRequest) -> Trace:
-        found = self._traces.find(asked.path["ref"])
+    def _traced(self, request: ApiRequest) -> Trace:
+        found = self._traces.find(request.path["ref"])
         if found is None:
-            raise HttpError(404, f"actor {asked.path['ref']} has not been traced lately")
+            raise HttpError(404, f"there is no recent trace of actor {request.path['ref']}")
         return found
 
-    async def _begin_trace(self, asked: ApiRequest) -> TraceState:
-        body = asked.body(TraceBody)
-        return await self._actions.trace(asked.attempt, _actor_of(asked), body.lines, body.seconds)
+    async def _begin_trace(self, request: ApiRequest) -> TraceState:
+        body = request.body(TraceBody)
+        return await self._actions.trace(request.attempt, _actor_of(request), body.lines, body.seconds)
 
-    async def _end_trace(self, asked: ApiRequest) -> TraceState:
-        return await self._actions.end_trace(asked.attempt, self._traced(asked))
+    async def _end_trace(self, request: ApiRequest) -> TraceState:
+        return await self._actions.end_trace(request.attempt, self._traced(request))
 
     # Connections.
 
-    async def _connections(self, asked: ApiRequest, look: Look) -> ConnectionPage:
-        query = asked.query
-        return await self._snapshot.wires.page(
-            look,
+    async def _connections(self, request: ApiRequest, inspection: Inspection) -> ConnectionPage:
+        query = request.query
+        return await self._inspector.wires.page(
+            inspection,
             sort=query["sort"],
             descending=query["order"] == "desc",
             search=query["q"],
@@ -314,46 +323,46 @@ class Api:
             limit=query["limit"],
         )
 
-    def _connection(self, asked: ApiRequest) -> ConnectionRow:
-        id = asked.path["id"]
-        return self._snapshot.wires.row(id.rpartition("-")[0], self._wire(id))
+    def _connection(self, request: ApiRequest) -> ConnectionRow:
+        id = request.path["id"]
+        return self._inspector.wires.row(id.rpartition("-")[0], self._wire(id))
 
-    async def _disconnect(self, asked: ApiRequest) -> ActionOutcome:
-        id = asked.path["id"]
-        return await self._actions.disconnect(asked.attempt, id, self._wire(id))
+    async def _disconnect(self, request: ApiRequest) -> ActionOutcome:
+        id = request.path["id"]
+        return await self._actions.disconnect(request.attempt, id, self._wire(id))
 
     def _wire(self, id: str) -> Wire:
-        wire = self._snapshot.wires.find(id)
+        wire = self._inspector.wires.find(id)
         if wire is None:
             raise HttpError(404, f"there is no connection {id}")
         return wire
 
     # Names, crashes, pages.
 
-    async def _names(self, asked: ApiRequest, look: Look) -> EntryPage:
-        query = asked.query
+    async def _names(self, request: ApiRequest, inspection: Inspection) -> EntryPage:
+        query = request.query
         table = "" if query["table"] == "." else query["table"]
-        return await self._snapshot.names(
-            look,
+        return await self._inspector.names(
+            inspection,
             search=query["q"],
             table=table,
             offset=query["offset"],
             limit=query["limit"],
-            shows_values=asked.shows_values,
+            shows_values=request.shows_values,
         )
 
-    async def _topics(self, asked: ApiRequest, look: Look) -> TopicPage:
-        query = asked.query
-        return await self._snapshot.topics(look, search=query["q"], offset=query["offset"], limit=query["limit"])
+    async def _topics(self, request: ApiRequest, inspection: Inspection) -> TopicPage:
+        query = request.query
+        return await self._inspector.topics(inspection, search=query["q"], offset=query["offset"], limit=query["limit"])
 
-    def _crashes(self, asked: ApiRequest) -> CrashPage:
-        return self._snapshot.crashes(shows_values=asked.shows_values)
+    def _crashes(self, request: ApiRequest) -> CrashPage:
+        return self._inspector.crashes(shows_values=request.shows_values)
 
-    def _one_crash(self, asked: ApiRequest) -> CrashDetails:
-        text = asked.path["number"]
-        found = self._snapshot.crash(int(text), shows_values=asked.shows_values) if _is_number(text) else None
+    def _one_crash(self, request: ApiRequest) -> CrashDetails:
+        text = request.path["number"]
+        found = self._inspector.crash(int(text), shows_values=request.shows_values) if _is_number(text) else None
         if found is None:
-            raise HttpError(404, f"crash {text} is not remembered")
+            raise HttpError(404, f"there is no crash {text}, or it is no longer kept")
         return found
 
     async def _store(self, _: ApiRequest) -> StoreState:
@@ -363,39 +372,39 @@ class Api:
     def _pages(self, _: ApiRequest) -> PageLinks:
         return PageLinks([PageLink(page.id, page.title) for page in self._extensions.pages])
 
-    async def _page(self, asked: ApiRequest) -> PageContent:
-        page = next((page for page in self._extensions.pages if page.id == asked.path["id"]), None)
+    async def _page(self, request: ApiRequest) -> PageContent:
+        page = next((page for page in self._extensions.pages if page.id == request.path["id"]), None)
         if page is None:
-            raise HttpError(404, f"there is no page {asked.path['id']}")
-        query = asked.query
-        looks, holder = self._snapshot.looks, asked.visitor.holder
-        content = page.snapshot(PageQuery(query["q"].lower(), query["offset"], query["limit"], looks, holder))
+            raise HttpError(404, f"there is no page {request.path['id']}")
+        query = request.query
+        inspections, principal = self._inspector.inspections, request.principal.name
+        content = page.snapshot(PageQuery(query["q"].lower(), query["offset"], query["limit"], inspections, principal))
         return await content if inspect.isawaitable(content) else content
 
     # The application.
 
-    async def _drain(self, asked: ApiRequest) -> ActionOutcome:
-        return await self._actions.drain(asked.attempt)
+    async def _drain(self, request: ApiRequest) -> ActionOutcome:
+        return await self._actions.drain(request.attempt)
 
-    async def _make_link(self, asked: ApiRequest) -> Link:
-        role, grant = asked.body(LinkBody).role, asked.visitor.grant
+    async def _make_link(self, request: ApiRequest) -> Link:
+        role, grant = request.body(LinkBody).role, request.principal.grant
         if grant is None:
-            raise HttpError(403, "a session makes no links, or it would have no end: ask with a token")
-        await asked.note("make a link", f"role {role}")
+            raise HttpError(403, "a session cannot create links, since it could renew itself with them: use a token")
+        await request.note("make a link", f"role {role}")
         url = self._link(dataclasses.replace(grant, access=Access(role)))
         if url is None:
             raise HttpError(501, "there is no web console: --console-port is off")
         return Link(url, CODE_LIFE)
 
-    async def _set_log_level(self, asked: ApiRequest) -> ActionOutcome:
-        return await self._actions.set_log_level(asked.attempt, asked.body(LogLevelBody).level)
+    async def _set_log_level(self, request: ApiRequest) -> ActionOutcome:
+        return await self._actions.set_log_level(request.attempt, request.body(LogLevelBody).level)
 
-    def _look(self) -> None:
-        self._history.look(Scheduler.current().loop.time())
+    def _note_viewer(self) -> None:
+        self._history.note_viewer(Scheduler.current().loop.time())
 
 
-def _actor_of(asked: ApiRequest) -> Ref:
-    return _find(asked.path["ref"])
+def _actor_of(request: ApiRequest) -> Ref:
+    return _find(request.path["ref"])
 
 
 def _find(text: str) -> Ref:

@@ -1,4 +1,4 @@
-"""Pure. A table of routes: how a request finds its function, and what the function is given."""
+"""Pure. Routing: from a request to its route, and to the `ApiRequest` that the route's handler receives."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Handler: TypeAlias = "Callable[[ApiRequest], Any | Awaitable[Any]]"
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of the query.
+    """A query parameter.
 
     Attributes:
-        allowed: the texts it may be; or a range of numbers; or None for any text
+        allowed: the allowed strings, or a range of integers; None for any string
     """
 
     name: str
@@ -31,10 +31,10 @@ class Parameter:
     allowed: tuple[str, ...] | range | None = None
 
     def read(self, text: str) -> str | int:
-        """Its value.
+        """Parse the value.
 
         Raises:
-            HttpError: 400 if it is not allowed.
+            HttpError: 400 if the value is not allowed.
         """
         if isinstance(self.allowed, range):
             number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
@@ -48,13 +48,14 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One thing that can be asked.
+    """A route of the API.
 
     Attributes:
-        path: with names in braces, which match one segment
-        answer: the shape of the answer; None if it is not JSON
-        access: what who asks must be allowed to
-        body: the shape of the body; None if it has none
+        path: a template; a name in braces matches one segment
+        about: the summary in the OpenAPI document
+        answer: the type of the response; None if it is not JSON
+        access: the role that the route requires
+        body: the type of the request's body; None if it has none
     """
 
     method: str
@@ -74,40 +75,40 @@ class Route:
 
     @property
     def names(self) -> list[str]:
-        """The names in the path."""
+        """The names in the path template."""
         return list(self.pattern.groupindex)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """A request that has found its route."""
+    """A request that matched a route, and its principal."""
 
     request: Request
-    visitor: Principal
+    principal: Principal
     route: Route
     path: dict[str, str]
     query: dict[str, Any]
     attempt: Attempt
 
     async def note(self, action: str, target: str) -> None:
-        """Write down in the audit log what is about to be done. What came of it is written when the route has answered.
+        """Record an action in the audit log before it runs. The router records the result when the handler returns.
 
         Raises:
-            HttpError: 503 if it cannot be; then it is not to be done.
+            HttpError: 503 if the line cannot be written; then the action must not run.
         """
         self.attempt.describe(action, target)
         await self.attempt.begin()
 
     @property
     def shows_values(self) -> bool:
-        """Whether contents that may be seen are shown to who asks, and not the structure of values alone."""
-        return self.visitor.access.covers(Access.ADMINISTER)
+        """Whether the principal sees values that are not secret, or only the structure of values."""
+        return self.principal.access.covers(Access.ADMINISTER)
 
     def body(self, kind: type) -> Any:
-        """The body as a dataclass.
+        """Parse the body into a dataclass.
 
         Raises:
-            HttpError: 400 if it has another shape.
+            HttpError: 400 if the body does not match the type.
         """
         try:
             return read(kind, self.request.body)
@@ -116,11 +117,11 @@ class ApiRequest:
 
 
 class Router:
-    """Finds the route of a request.
+    """Finds the route of a request, and calls its handler.
 
     Args:
-        routes: all there are
-        audit: where what they do is written down
+        routes: the routes of the API
+        audit: records refused attempts, and the results of actions
     """
 
     def __init__(self, routes: Sequence[Route], audit: Audit) -> None:
@@ -128,10 +129,10 @@ class Router:
         self._audit = audit
 
     def find(self, request: Request) -> tuple[Route, dict[str, str]]:
-        """The route, and the segments of the path that it names.
+        """Return the route, and the path segments that match its names.
 
         Raises:
-            HttpError: 404 or 405.
+            HttpError: 404 if no route matches the path, 405 if none matches the method.
         """
         method = "GET" if request.method == "HEAD" else request.method
         matches = [(route, match) for route in self.routes if (match := route.pattern.fullmatch(request.path))]
@@ -143,39 +144,39 @@ class Router:
         methods = ", ".join(sorted({route.method for route, _ in matches}))
         raise HttpError(405, f"only {methods} is allowed here", (("Allow", methods),))
 
-    def ask(self, route: Route, path: dict[str, str], request: Request, visitor: Principal) -> Any:
-        """Call the function of a route; what it returns may have to be awaited.
+    def ask(self, route: Route, path: dict[str, str], request: Request, principal: Principal) -> Any:
+        """Call the handler of a route; the result may be awaitable.
 
         Raises:
-            HttpError: 403 if the visitor may not, or what the function raises.
+            HttpError: 403 if the principal lacks the role, or any error that the handler raises.
         """
-        attempt = Attempt(self._audit, visitor.who, f"{request.method} {request.path[:200]}")
+        attempt = Attempt(self._audit, principal.who, f"{request.method} {request.path[:200]}")
         try:
-            if not visitor.access.covers(route.access):
-                raise HttpError(403, f"this needs the role {route.access.value}, and you have {visitor.access.value}")
-            asked = ApiRequest(request, visitor, route, path, _query(route, request), attempt)
+            if not principal.access.covers(route.access):
+                raise HttpError(403, f"this requires the role {route.access.value}; you have {principal.access.value}")
+            api_request = ApiRequest(request, principal, route, path, _query(route, request), attempt)
         except HttpError as error:
             if route.access is not Access.LOOK:
-                _note_refusal(attempt, visitor, error)
+                _note_refusal(attempt, principal, error)
             raise
-        return route.handler(asked) if route.method == "GET" else _noted(asked)
+        return route.handler(api_request) if route.method == "GET" else _audited(api_request)
 
 
-async def _noted(asked: ApiRequest) -> Any:
-    """Call the function of a route that has an effect, and write down what came of it."""
-    attempt = asked.attempt
+async def _audited(request: ApiRequest) -> Any:
+    """Call the handler of a route that has an effect, and record the result."""
+    attempt = request.attempt
     try:
-        answer = asked.route.handler(asked)
+        answer = request.route.handler(request)
         if inspect.isawaitable(answer):
             answer = await answer
     except HttpError as error:
         if attempt.has_begun:
             attempt.end(f"{'failed' if error.status >= 500 else 'refused'}: {error.message}")
         else:
-            _note_refusal(attempt, asked.visitor, error)
+            _note_refusal(attempt, request.principal, error)
         raise
     except BaseException as error:
-        if attempt.has_begun:  # it has crashed, or what it did has ended this process as well
+        if attempt.has_begun:  # the handler has crashed, or its action has ended this process as well
             attempt.end(f"ended by {type(error).__name__}")
         raise
     if attempt.has_begun:
@@ -183,9 +184,9 @@ async def _noted(asked: ApiRequest) -> Any:
     return answer
 
 
-def _note_refusal(attempt: Attempt, visitor: Principal, error: HttpError) -> None:
+def _note_refusal(attempt: Attempt, principal: Principal, error: HttpError) -> None:
     result = f"{'failed' if error.status >= 500 else 'refused'}: {error.message}"
-    attempt.audit.count(attempt.who, attempt.action, result, attempt.target, kind=f"refused {visitor.holder}")
+    attempt.audit.count(attempt.who, attempt.action, result, attempt.target, kind=f"refused {principal.name}")
 
 
 def _query(route: Route, request: Request) -> dict[str, Any]:
@@ -196,8 +197,8 @@ def _query(route: Route, request: Request) -> dict[str, Any]:
     known = {parameter.name: parameter for parameter in route.parameters}
     unknown = given.keys() - known.keys()
     if unknown:
-        there = ", ".join(known) or "there are none"
-        raise HttpError(400, f"{sorted(unknown)[0]!r:.100} is no parameter here: {there}")
+        names = f"the parameters are: {', '.join(known)}" if known else "there are no parameters"
+        raise HttpError(400, f"unknown parameter {sorted(unknown)[0]!r:.100}; {names}")
     return {
         name: parameter.read(given[name][-1]) if name in given else parameter.default
         for name, parameter in known.items()

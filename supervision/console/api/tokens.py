@@ -1,6 +1,6 @@
-"""The tokens of a data folder: named ones, of which only the hashes are kept, and two that its owner can read.
+"""The tokens of a data folder: named tokens, stored as hashes, and two plain tokens that the folder's owner can read.
 
-The files are looked at whenever a token is judged, so what is added or revoked counts at once.
+Each check of a token first reads the files that have changed, so an added or revoked token takes effect at once.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from supervision.secret_file import UnsafeFile, read_private, write_private
 log = get_logger("canopy.console")
 
 FILE = "tokens.json"
-"""The hashes of the named tokens, in the data folder."""
+"""The file in the data folder with the hashes of the named tokens."""
 PLAIN = {"console-token": Access.ADMINISTER, "console-token-read": Access.LOOK}
-"""The files with one token each, which are named as the files."""
+"""The files with one plain token each, and its role. The token has the name of its file."""
 
-_SHORTEST = 32  # characters of a token in a file
+_MIN_LENGTH = 32  # characters of a plain token
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
@@ -38,9 +38,9 @@ class Token:
 
     Attributes:
         name: unique in a data folder
-        access: the role of who holds it
+        access: the role that it gives
         digest: the SHA-256 of the secret
-        made, expires: seconds since 1970; `expires` is None for a token that stays good
+        made, expires: seconds since 1970; `expires` is None for a token that does not expire
     """
 
     name: str
@@ -51,11 +51,11 @@ class Token:
 
 
 class BadToken(Exception):
-    """A token cannot be added or revoked, or the file of the tokens is damaged; the text says why."""
+    """A token cannot be added or revoked, or the token file is damaged; the message gives the reason."""
 
 
 class Tokens:
-    """The tokens that open a console.
+    """The tokens that authenticate clients of a console.
 
     Args:
         folder: the data folder
@@ -69,14 +69,14 @@ class Tokens:
         self._read: dict[str, dict[str, Token]] = {}
 
     def find(self, secret: str) -> Token | None:
-        """The token with this secret; None if there is none, or it has expired."""
+        """Return the token with this secret; None if there is none, or it has expired."""
         digest = hash_of(secret)
         self._refresh()
         token = next((tokens[digest] for tokens in self._read.values() if digest in tokens), None)
         return token if token is not None and self._is_good(token) else None
 
     def holds(self, token: Token) -> bool:
-        """Tell whether a token that was found is still good: it is there, with the same role, and has not expired."""
+        """Tell whether a token is still valid: it exists with the same role, and has not expired."""
         self._refresh()
         return any(tokens.get(token.digest) == token for tokens in self._read.values()) and self._is_good(token)
 
@@ -84,10 +84,10 @@ class Tokens:
         return token.expires is None or self._wall_clock() < token.expires
 
     def _refresh(self) -> None:
-        """Read the files again that have changed. A file that cannot be read or trusted has no tokens."""
+        """Read the files that have changed. A file that cannot be read, or has unsafe permissions, has no tokens."""
         for name in (FILE, *PLAIN):
             path, before = self._folder / name, self._seen.get(name, "")
-            seen = _look(path)
+            seen = _fingerprint(path)
             if seen == before:
                 continue
             try:
@@ -95,7 +95,7 @@ class Tokens:
             except (OSError, BadToken) as error:
                 found = []
                 if not isinstance(error, UnsafeFile | BadToken):
-                    seen = str(error)  # such as too many open files: next time it may be read as it is
+                    seen = str(error)  # such as too many open files: the next attempt may succeed on the same file
                 if seen != before:
                     log.error("console.tokens_refused", file=str(path), error=str(error))
             self._seen[name] = seen
@@ -103,15 +103,15 @@ class Tokens:
 
 
 def hash_of(secret: str) -> str:
-    """The SHA-256 of a secret. A secret of 256 random bits needs no slower hash, and no comparison in constant time."""
+    """Return the SHA-256 of a secret. With 256 random bits, neither a slow hash nor a constant-time check is needed."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
-def keep_plain_tokens(folder: Path) -> None:
-    """Make the files with one token each that are missing or damaged.
+def create_plain_tokens(folder: Path) -> None:
+    """Create the plain token files that are missing or damaged.
 
     Raises:
-        OSError: if one cannot be made, or trusted.
+        OSError: if a file cannot be created, or has unsafe permissions.
     """
     for name in PLAIN:
         path = folder / name
@@ -126,22 +126,26 @@ def read_tokens(path: Path) -> list[Token]:
 
     Raises:
         BadToken: if the file is damaged.
-        OSError: if it cannot be read, or trusted.
+        OSError: if the file cannot be read, or has unsafe permissions.
     """
     try:
         return [_parse(each) for each in orjson.loads(read_private(path))]
     except FileNotFoundError:
         return []
     except (ValueError, TypeError, KeyError) as error:
-        raise BadToken(f"{path} is damaged ({error}): mend it, or delete it and add the tokens anew") from None
+        raise BadToken(f"{path} is damaged ({error}): repair it, or delete it and add the tokens again") from None
 
 
 def add_token(folder: Path, name: str, access: Access, now: float, seconds: float | None) -> str:
-    """Add a token; returns its secret, which is kept nowhere.
+    """Add a token; returns its secret, which is not stored.
+
+    Args:
+        now: seconds since 1970
+        seconds: until the token expires; None if it does not
 
     Raises:
-        BadToken: if the name is taken or is none, or the file is damaged.
-        OSError: if the file cannot be read, trusted or written.
+        BadToken: if the name is taken or invalid, or the file is damaged.
+        OSError: if the file cannot be read or written, or has unsafe permissions.
     """
     if _NAME.fullmatch(name) is None or name in PLAIN:
         raise BadToken(f"a token's name has up to 64 letters, digits or any of . _ @ -, got {name!r}")
@@ -149,18 +153,18 @@ def add_token(folder: Path, name: str, access: Access, now: float, seconds: floa
     with _locked(folder):
         kept = [each for each in read_tokens(folder / FILE) if each.expires is None or now < each.expires]
         if any(each.name == name for each in kept):
-            raise BadToken(f"there is a token {name} already: revoke it, or take another name")
+            raise BadToken(f"there is already a token {name}: revoke it, or choose another name")
         expires = None if seconds is None else now + seconds
         _write(folder, [*kept, Token(name, access, hash_of(secret), now, expires)])
     return secret
 
 
 def revoke_token(folder: Path, name: str) -> None:
-    """Revoke a token; the sessions that began with it end.
+    """Revoke a token, and end the sessions that began with it.
 
     Raises:
-        BadToken: if there is none of this name, or the file is damaged.
-        OSError: if the file cannot be read, trusted or written.
+        BadToken: if there is no token of this name, or the file is damaged.
+        OSError: if the file cannot be read or written, or has unsafe permissions.
     """
     with _locked(folder):
         kept = read_tokens(folder / FILE)
@@ -173,11 +177,11 @@ def revoke_token(folder: Path, name: str) -> None:
 
 
 def list_tokens(folder: Path) -> list[Token]:
-    """All tokens of a data folder, with those that have expired.
+    """Return all tokens of a data folder, expired ones included.
 
     Raises:
         BadToken: if a file is damaged.
-        OSError: if a file cannot be read, or trusted.
+        OSError: if a file cannot be read, or has unsafe permissions.
     """
     plain = [_read_plain(folder / name) for name in PLAIN if (folder / name).exists()]
     return [*plain, *read_tokens(folder / FILE)]
@@ -210,13 +214,13 @@ def _parse(kept: dict[str, object]) -> Token:
 
 def _read_plain(path: Path) -> Token:
     secret = read_private(path).decode(errors="replace").strip()
-    if len(secret) < _SHORTEST or not secret.isascii():
-        raise BadToken(f"{path} has no token of {_SHORTEST} characters or more: delete it to have a new one")
+    if len(secret) < _MIN_LENGTH or not secret.isascii():
+        raise BadToken(f"{path} has no token of at least {_MIN_LENGTH} characters: delete it to get a new one")
     return Token(path.name, PLAIN[path.name], hash_of(secret))
 
 
-def _look(path: Path) -> object:
-    """What tells that a file has changed; None if there is none."""
+def _fingerprint(path: Path) -> object:
+    """Return a value that changes when the file does; None if there is no file."""
     try:
         status = path.lstat()
     except OSError:
@@ -226,7 +230,7 @@ def _look(path: Path) -> object:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time change the tokens of a folder."""
+    """Hold the lock under which one OS process at a time changes the tokens of a folder."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

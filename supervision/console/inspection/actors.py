@@ -1,4 +1,4 @@
-"""The rows of the table of actors, and what they are sorted by."""
+"""The rows of the actor table, and their sort keys."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from supervision.console.inspection.samples import Samples
 
 
 class ActorRows:
-    """Makes rows of the table of actors, and what they are sorted by."""
+    """Builds the rows of the actor table.
+
+    Attributes:
+        window: seconds that `recent` and `recently_used` cover; 0 before the first mark
+        keys: column -> sort key of a process
+    """
 
     def __init__(self, scheduler: Scheduler, history: Samples) -> None:
         now, mark = scheduler.loop.time(), history.mark
         self.window = 0.0 if mark is None else now - mark.at
         work: dict[int, tuple[int, float]] = {} if mark is None else mark.work
         used, nothing = run_times(), (0, 0.0)
-        # A process that is not in the mark came after it: all it did is recent. Without a mark nothing is.
+        # A process that is not in the mark started after it: all its work is recent. Without a mark none is.
         self.keys: dict[str, Callable[[ProcessView], Any]] = {
             "ref": lambda process: process.ref.id,
             "label": lambda process: process.ref.label,

@@ -9,17 +9,17 @@ from actors import Ref, Scheduler
 from actors.debug import actor_of, view
 from supervision.console.inspection.model.connections import ConnectionPage, ConnectionRow
 from supervision.console.inspection.model.forms import Act
-from supervision.console.inspection.paging import Look, page_of
+from supervision.console.inspection.paging import Inspection, page_of
 from supervision.console.inspection.sources import Sources
 from supervision.server import Connection, Sockets, Wire
 
 
 class Wires:
-    """Looks at connections.
+    """Reads the connections.
 
     Args:
-        sources: where to look
-        acts_on: what can be done about a wire of the application's own servers
+        sources: the parts of the application to inspect
+        acts_on: returns the actions that the application offers on a wire of its servers
     """
 
     def __init__(self, sources: Sources, acts_on: Callable[[Wire], list[Act]]) -> None:
@@ -28,7 +28,7 @@ class Wires:
 
     async def page(
         self,
-        look: Look,
+        inspection: Inspection,
         *,
         sort: str = "age",
         descending: bool = False,
@@ -37,15 +37,15 @@ class Wires:
         offset: int = 0,
         limit: int = 100,
     ) -> ConnectionPage:
-        """Some of the connections.
+        """Return one page of the connections.
 
         Args:
-            look: in whose slices it works
+            inspection: the work runs in its slices
             sort: an attribute of `ConnectionRow`
-            descending: the largest first
-            search: only those whose label, user, name or address has this in it
-            server: only those of this server
-            offset, limit: which of them
+            descending: whether the largest comes first
+            search: only connections whose label, user, name or address contains this
+            server: only connections of this server
+            offset, limit: the rows of the page
         """
         wires = [
             (name, wire)
@@ -56,16 +56,16 @@ class Wires:
         needle = search.lower()
         found = [
             (self._wire_key(sort, pair), pair)
-            async for chunk in look.chunks(wires)
+            async for chunk in inspection.chunks(wires)
             for pair in chunk
-            if not needle or needle in self._searched(pair[1])
+            if not needle or needle in self._search_text(pair[1])
         ]
         shown = page_of(found, descending, offset, limit)
-        rows = [self.row(name, wire) async for chunk in look.chunks(shown) for name, wire in chunk]
+        rows = [self.row(name, wire) async for chunk in inspection.chunks(shown) for name, wire in chunk]
         return ConnectionPage(len(found), offset, rows)
 
     def row(self, server: str, wire: Wire) -> ConnectionRow:
-        """One connection."""
+        """Return the row of one connection."""
         owner, client = wire.owner, self._sources.client_of(wire)
         return ConnectionRow(
             id=f"{server}-{wire.id}",
@@ -90,13 +90,13 @@ class Wires:
         )
 
     def find(self, id: str) -> Wire | None:
-        """The wire of a connection, by the `id` of its row."""
+        """Return the wire of a connection by the `id` of its row; None if it is gone."""
         name, _, number = id.rpartition("-")
         sockets: Sockets | None = self._sources.all_servers().get(name)
         is_number = number.isascii() and number.isdigit() and len(number) < 19
         return sockets.wires.get(int(number)) if sockets is not None and is_number else None
 
-    def _searched(self, wire: Wire) -> str:
+    def _search_text(self, wire: Wire) -> str:
         label = "" if wire.owner is None else wire.owner.label
         client = self._sources.client_of(wire)
         who = "" if client is None else f"{client.user_id} {client.name}"
@@ -110,7 +110,7 @@ class Wires:
         return (key is not None, key) if sort in _OPTIONAL else key
 
     def of(self, ref: Ref) -> str | None:
-        """The `id` of the connection that an actor owns, if it does."""
+        """Return the `id` of the connection that an actor owns; None if it owns none."""
         connection = actor_of(ref, Connection)
         if connection is None:
             return None
@@ -120,7 +120,7 @@ class Wires:
 
 
 def _waiting(wire: Wire) -> int:
-    """Messages that wait for the actor of a connection."""
+    """Return the mailbox length of a connection's actor."""
     process = None if wire.owner is None else view(wire.owner)
     return 0 if process is None else len(process.mailbox)
 
@@ -139,4 +139,4 @@ _WIRE_KEYS: dict[str, Callable[[Wire], Any]] = {
     "mailbox": _waiting,
     "peak": _peak,
 }
-"""What connections are sorted by without making a row of each."""
+"""Sort keys that need no row."""

@@ -1,4 +1,4 @@
-"""What the operating system tells of this process: memory, processor time, file descriptors."""
+"""Statistics of the operating system about this OS process: memory, CPU time, file descriptors."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _PAGE = resource.getpagesize()
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """One look.
+class OsStats:
+    """The statistics at one time.
 
     Attributes:
-        memory: resident bytes; where the system does not tell, the most there ever were
-        cpu: seconds of processor time so far
-        fds: open file descriptors; None where the system does not tell
-        fd_limit: how many there may be; None for any number
+        memory: resident bytes; their maximum so far where the system does not report the current number
+        cpu: seconds of CPU time so far
+        fds: open file descriptors; None where the system does not report them
+        fd_limit: the limit of open file descriptors; None for no limit
     """
 
     memory: int
@@ -30,11 +30,11 @@ class Machine:
     fd_limit: int | None
 
 
-def look() -> Machine:
-    """Ask the system. Takes some 30 us."""
+def read_os_stats() -> OsStats:
+    """Read the statistics. Takes about 30 us."""
     times = os.times()
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return Machine(_memory(), times.user + times.system, _fds(), None if limit == resource.RLIM_INFINITY else limit)
+    return OsStats(_memory(), times.user + times.system, _fds(), None if limit == resource.RLIM_INFINITY else limit)
 
 
 def _memory() -> int:
@@ -47,7 +47,7 @@ def _memory() -> int:
 
 def _fds() -> int | None:
     try:
-        # Linux tells the number as the size of the folder since 6.2; to list it takes 3 ms at 10,000.
+        # Since 6.2 Linux reports the number as the directory's size; listing the directory takes 3 ms at 10,000.
         return os.stat(_FDS).st_size or len(os.listdir(_FDS)) - 1
     except OSError:
         return None

@@ -1,4 +1,4 @@
-"""What the console looks at: given by the application, once."""
+"""The parts of the application that the console inspects, as the application provides them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Clock: TypeAlias = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who is at the other end of a connection.
+    """The user at the other end of a connection.
 
     Attributes:
         name: the display name; empty for none
@@ -31,20 +31,20 @@ class Client:
 
 @dataclass(slots=True)
 class Sources:
-    """What the console looks at.
+    """The parts of the application that the console inspects.
 
     Attributes:
-        application: its name
-        root: tells the top supervisor
+        application: the application's name
+        root: returns the top supervisor
         servers: the application's servers by name
-        own: those of the console itself
-        tables: of the registry
-        client_of: who is at the other end of a wire
-        store: what is known of the store: name -> value
-        metrics: what the application adds for Prometheus
-        limits: what can run out in the application
-        clock: measures, in seconds
-        wall_clock: seconds since 1970
+        own: the console's own servers by name
+        tables: the registry's tables
+        client_of: returns the user at the other end of a wire; None if unknown
+        store: returns facts about the store: name -> value
+        metrics: returns the application's metrics for Prometheus
+        limits: returns the application's limits, and how full they are
+        clock: returns seconds of a monotonic clock
+        wall_clock: returns seconds since 1970
     """
 
     application: str

@@ -1,7 +1,6 @@
-"""Traces: the messages that an actor takes, and its replies, for a short time. Nothing can make one go on for ever.
+"""Traces: the messages that an actor receives, and its replies, for a limited time.
 
-A trace ends by itself after so many lines or seconds, and at once when messages come faster than `MAX_RATE`
-(recon_trace).
+A trace ends after a number of lines or seconds, and at once if messages arrive faster than `MAX_RATE` (recon_trace).
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from supervision.console.inspection.model.traces import TraceLine, TraceState
 MAX_LINES = 1_000
 MAX_SECONDS = 60.0
 MAX_RATE = 200
-"""Messages in one second above which a trace ends: it would cost the actor too much."""
+"""Messages per second above which a trace ends, because it would slow down the actor."""
 KEPT = 20
-"""Traces that are remembered, the last ones; as many may run at a time."""
+"""Traces that are kept, running or ended; a new one displaces the oldest."""
 
 Tell = Callable[["Trace", TraceLine | None], object]
 
@@ -31,14 +30,14 @@ class Trace:
     """One trace.
 
     Args:
-        ref: whose messages
-        lines: after so many it ends
-        seconds: after so long it ends
-        reader: who has begun it, as the audit log names them
+        ref: the actor to trace
+        lines: lines after which the trace ends
+        seconds: seconds after which the trace ends
+        reader: the principal who started it, as the audit log names them
         tell: called with each line, and with None at the end
 
     Attributes:
-        readers: who may see its lines, each with a line in the audit log
+        readers: the principals whose reading of this trace is in the audit log; they receive its lines
     """
 
     def __init__(self, ref: Ref, lines: int, seconds: float, reader: str, tell: Tell) -> None:
@@ -51,16 +50,16 @@ class Trace:
         self._loop = Scheduler.current().loop
         self._began = self._loop.time()
         self._second = (0, 0)
-        self._timer = self._loop.call_later(seconds, self.end, "its time is over")
+        self._timer = self._loop.call_later(seconds, self.end, "the time limit was reached")
         self._unwatch = watch(ref, self._target_ended)
-        trace(ref, self._took)
+        trace(ref, self._received)
 
     def state(self) -> TraceState:
-        """The trace so far."""
+        """Return the trace so far."""
         return TraceState(str(self.ref.id), self.ref.label, self.ended, self.lines)
 
     def end(self, why: str) -> None:
-        """End it, unless it has ended."""
+        """End the trace, unless it has ended."""
         if self.ended is not None:
             return
         self.ended = why
@@ -73,7 +72,7 @@ class Trace:
     def _target_ended(self, _ref: Ref, reason: ExitReason) -> None:
         self.end(f"the actor ended: {describe_reason(reason)}")
 
-    def _took(self, message: Any) -> None:
+    def _received(self, message: Any) -> None:
         second, count = self._second
         now = int(self._loop.time() - self._began)
         self._second = (now, count + 1 if now == second else 1)
@@ -98,7 +97,7 @@ class Trace:
         self._tell(self, line)
         self._left -= 1
         if self._left <= 0:
-            self.end("it has as many lines as were asked for")
+            self.end("the line limit was reached")
 
     def _describe(self, value: Any) -> str:
         seen = inspect(self.ref, value)
@@ -108,10 +107,10 @@ class Trace:
 
 
 class Traces:
-    """The last traces.
+    """The latest traces, running or ended.
 
     Args:
-        tell: called with each line of any of them, and with None at its end
+        tell: called with each line of any trace, and with None at its end
     """
 
     def __init__(self, tell: Tell) -> None:
@@ -119,7 +118,7 @@ class Traces:
         self._traces: OrderedDict[Ref, Trace] = OrderedDict()
 
     def begin(self, ref: Ref, lines: int, seconds: float, reader: str) -> Trace:
-        """Trace `ref`, in place of a trace of it that runs."""
+        """Start a trace of `ref`. Ends a running trace of it."""
         self.stop(ref)
         self._traces[ref] = begun = Trace(ref, lines, seconds, reader, self._tell)
         self._traces.move_to_end(ref)
@@ -135,10 +134,10 @@ class Traces:
         return found
 
     def find(self, number: str) -> Trace | None:
-        """The last trace of the process with this number, which may be dead."""
+        """Return the latest trace of the process with this number, which may be dead; None if there is none."""
         return next((found for ref, found in self._traces.items() if str(ref.id) == number), None)
 
     def stop_all(self) -> None:
-        """End all of them."""
+        """End all traces."""
         for found in self._traces.values():
             found.end("the console is stopping")

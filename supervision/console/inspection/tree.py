@@ -1,4 +1,4 @@
-"""The tree: which actors are shown of it, and those above and below them."""
+"""Selects the actors of the tree: by a filter or a search, with their ancestors, and down to a depth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from actors import Ref
 from actors.debug import ProcessView, view
 from supervision.base import BaseSupervisor
 from supervision.console.inspection.model.actors import Node
-from supervision.console.inspection.paging import Look
+from supervision.console.inspection.paging import Inspection
 
 FILTERS: dict[str, Callable[[ProcessView], bool]] = {
     "supervisors": lambda process: issubclass(process.ref.actor_class, BaseSupervisor),
@@ -17,11 +17,11 @@ FILTERS: dict[str, Callable[[ProcessView], bool]] = {
     "waiting": lambda process: len(process.mailbox) > 0,
     "suspended": lambda process: process.status.value == "suspended",
 }
-"""What the tree can be narrowed down to; `waiting`: messages wait for it."""
+"""The filters of the tree; `waiting`: the actor's mailbox is not empty."""
 
 
 async def grow(
-    look: Look,
+    inspection: Inspection,
     processes: list[ProcessView],
     top: ProcessView,
     *,
@@ -30,21 +30,21 @@ async def grow(
     search: str,
     only: str,
 ) -> Node | None:
-    """Make the tree under `top` of those of `processes` that are wanted: see `Snapshot.tree`. None if it has ended."""
+    """Build the tree under `top` from `processes`, see `Inspector.tree`; None if `top` has ended."""
     if search or only:
-        is_wanted = FILTERS[only] if only else _any
+        passes = FILTERS[only] if only else _any
         processes = await _with_parents(
-            look, processes, lambda process: matches(process, search) and is_wanted(process)
+            inspection, processes, lambda process: matches(process, search) and passes(process)
         )
     below: defaultdict[Ref | None, list[ProcessView]] = defaultdict(list)
-    async for chunk in look.chunks(processes):
+    async for chunk in inspection.chunks(processes):
         for process in chunk:
             below[process.parent].append(process)
-    return await _grow(look, top, below, depth, limit) if top.ref.is_alive() else None
+    return await _grow(inspection, top, below, depth, limit) if top.ref.is_alive() else None
 
 
 def matches(process: ProcessView, search: str) -> bool:
-    """Tell whether its label or kind has `search` in it, or its number is that."""
+    """Tell whether a process's label or kind contains `search`, or its number is `search`."""
     if not search:
         return True
     needle, ref = search.lower(), process.ref
@@ -52,7 +52,7 @@ def matches(process: ProcessView, search: str) -> bool:
 
 
 def parents(ref: Ref) -> Iterator[Ref]:
-    """Who started it, who started that one, and so on."""
+    """Yield the ancestors of an actor, its parent first."""
     process = view(ref)
     while process is not None and process.parent is not None:
         yield process.parent
@@ -60,13 +60,13 @@ def parents(ref: Ref) -> Iterator[Ref]:
 
 
 async def _with_parents(
-    look: Look, processes: list[ProcessView], is_wanted: Callable[[ProcessView], bool]
+    inspection: Inspection, processes: list[ProcessView], passes: Callable[[ProcessView], bool]
 ) -> list[ProcessView]:
-    """The processes that match, and those above them."""
+    """Return the processes that match, and their ancestors."""
     kept: set[Ref] = set()
-    async for chunk in look.chunks(processes):
+    async for chunk in inspection.chunks(processes):
         for process in chunk:
-            if not (process.ref.is_alive() and is_wanted(process)):
+            if not (process.ref.is_alive() and passes(process)):
                 continue
             kept.add(process.ref)
             for parent in parents(process.ref):
@@ -77,18 +77,22 @@ async def _with_parents(
 
 
 async def _grow(
-    look: Look, top: ProcessView, below: dict[Ref | None, list[ProcessView]], depth: int | None, limit: int | None
+    inspection: Inspection,
+    top: ProcessView,
+    below: dict[Ref | None, list[ProcessView]],
+    depth: int | None,
+    limit: int | None,
 ) -> Node:
-    """Make the nodes, level by level."""
+    """Build the nodes level by level."""
     root = _node(top, below)
     level = [(root, top.ref)]
     while level and (depth is None or depth > 0):
         depth = None if depth is None else depth - 1
         following: list[tuple[Node, Ref]] = []
         for node, ref in level:
-            async for chunk in look.chunks(below.get(ref, [])[:limit]):
+            async for chunk in inspection.chunks(below.get(ref, [])[:limit]):
                 for process in chunk:
-                    if not process.ref.is_alive():  # it has ended since the look began
+                    if not process.ref.is_alive():  # it has ended since the inspection began
                         continue
                     child = _node(process, below)
                     node.children.append(child)
@@ -112,7 +116,7 @@ def _node(process: ProcessView, below: dict[Ref | None, list[ProcessView]]) -> N
 
 
 def _unicode(text: str) -> str:
-    """Replace lone surrogates, which JSON cannot hold."""
+    """Replace lone surrogates, which UTF-8 cannot encode."""
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 

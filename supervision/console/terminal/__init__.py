@@ -1,4 +1,4 @@
-"""The console in a terminal: the client of the admin socket, the text of the answers, and the full-screen console.
+"""The console in a terminal: the client of the admin socket, the formatting of responses, and the full-screen console.
 
-It runs in the command line's own process, and knows the server by the API alone.
+It runs in the command's own OS process, and depends on the server only through the API.
 """

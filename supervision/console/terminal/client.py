@@ -1,4 +1,4 @@
-"""The command line's side of the admin socket. Blocking."""
+"""The client of the admin socket. Blocking."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 SOCKET = "admin.sock"
-"""The admin socket's name in the data folder."""
+"""The admin socket's file name in the data folder."""
 
 
 class AdminError(Exception):
-    """No instance answers, or it refuses; the text is for the user.
+    """No instance answers, or it refuses the request; the message is for the user.
 
     Attributes:
-        status: of the answer; None if there was none
+        status: the status of the response; None if there was none
     """
 
     def __init__(self, text: str, status: int | None = None) -> None:
@@ -36,13 +36,14 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def ask_admin(data: Path, method: str, path: str, body: Any = None, *, timeout: float = 10.0) -> Any:
-    """Send a request to the instance whose data folder is `data`; returns the JSON of its answer.
+    """Send a request to the instance whose data folder is `data`; returns the decoded JSON of its response.
 
     Args:
-        body: what is sent as JSON, if anything is
+        body: sent as JSON; None for no body
+        timeout: seconds
 
     Raises:
-        AdminError: if nobody listens there, or the answer is an error.
+        AdminError: if no instance answers in time, or the response is an error.
     """
     connection = _UnixConnection(data / SOCKET, timeout)
     try:
@@ -50,7 +51,7 @@ def ask_admin(data: Path, method: str, path: str, body: Any = None, *, timeout: 
         response = connection.getresponse()
         answer = response.read()
     except (OSError, http.client.HTTPException) as error:
-        raise AdminError(f"no canopy answers at {data / SOCKET} ({error}): is it running, with this --data?") from None
+        raise AdminError(f"no canopy answers at {data / SOCKET} ({error}): is it running with this --data?") from None
     finally:
         connection.close()
     if response.status != 200:
@@ -59,7 +60,7 @@ def ask_admin(data: Path, method: str, path: str, body: Any = None, *, timeout: 
 
 
 def _explain(answer: bytes) -> str:
-    """Why a request was refused: JSON from the API, a line of text from the server before it got there."""
+    """Return the message of an error response: JSON from the API, or plain text from the server below it."""
     text = answer.decode(errors="replace").strip()
     try:
         return str(json.loads(text)["error"])

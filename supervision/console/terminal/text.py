@@ -1,4 +1,4 @@
-"""Pure. What the API answers as plain text, for terminals: nothing that somebody named can be more than text there."""
+"""Pure. Formats the API's responses as plain text for terminals. Escapes control characters in all names."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from actors.oneline import visible
 Json: TypeAlias = dict[str, Any]
 
 MAX_CELL = 60
-"""Characters of one cell of a table."""
+"""Maximum number of characters in a table cell."""
 BRANCHES = {"": "", "├─ ": "│  ", "└─ ": "   "}
 
 
 def clean(text: object) -> str:
-    """A text without what a terminal obeys, breaks a line at or draws backwards; that is shown as its escape."""
+    """Escape the characters that control a terminal, break a line or change the writing direction."""
     return visible(str(text))
 
 
 def block(text: str) -> list[str]:
-    """The lines of a longer text, such as a traceback."""
+    """Split a longer text, such as a traceback, into clean lines."""
     return [clean(line.expandtabs(4)) for line in text.split("\n")]
 
 
@@ -30,7 +30,7 @@ def block(text: str) -> list[str]:
 
 
 def amount(value: object) -> str:
-    """Any value of the API."""
+    """Format any value of the API."""
     match value:
         case None:
             return "-"
@@ -51,7 +51,7 @@ def amount(value: object) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes."""
+    """Format a number of bytes."""
     for unit in ("B", "KiB", "MiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
@@ -60,7 +60,7 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds, in the unit that suits them."""
+    """Format seconds, in the unit that fits."""
     if not seconds:
         return "-" if seconds is None else "0 s"
     for limit, unit, count in ((1e-3, "us", 1e6), (1.0, "ms", 1e3), (60.0, "s", 1.0)):
@@ -73,7 +73,7 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(at: float) -> str:
-    """A moment with its day, in local time."""
+    """Format a time with its date, in local time."""
     return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -82,32 +82,32 @@ _UNITS: dict[str, Callable[[Any], str]] = {
     "seconds": duration,
     "moment": moment,
 }
-"""Units of the quantities of pages, and how they are written."""
+"""Unit of a page's quantity -> its format."""
 
 
 def usage(limit: Json) -> str:
-    """A limit, and how full it is."""
+    """Format a limit and its usage."""
     show = _UNITS.get(limit["unit"], amount)
     return f"{share(limit['share'])} ({show(limit['used'])} of {show(limit['limit'])})"
 
 
 def rate(per_second: float | None) -> str:
-    """How often something happens."""
+    """Format a rate per second."""
     return "-" if per_second is None else f"{per_second:,.0f}/s"
 
 
 def share(part: float | None) -> str:
-    """A part of a whole."""
+    """Format a share as a percentage."""
     return "-" if part is None else f"{part:.0%}"
 
 
 def clock(at: float) -> str:
-    """A moment, in local time."""
+    """Format a time of day, in local time."""
     return datetime.fromtimestamp(at).strftime("%H:%M:%S")
 
 
 def bar(part: float, width: int) -> str:
-    """A part of a whole, drawn."""
+    """Draw a share as a bar."""
     full = round(min(1.0, max(0.0, part)) * width)
     return "█" * full + "░" * (width - full)
 
@@ -117,13 +117,13 @@ def bar(part: float, width: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table.
+    """A column of a table.
 
     Attributes:
-        name: the attribute that it shows, and that the API sorts by
-        title: above it
-        show: makes a text of the attribute
-        is_number: stands at the right
+        name: the attribute that it shows, and by which the API sorts
+        title: its heading
+        show: formats the attribute
+        is_number: whether to align it to the right
     """
 
     name: str
@@ -132,7 +132,7 @@ class Column:
     is_number: bool = False
 
     def cell(self, row: Json) -> str:
-        """What it shows of a row."""
+        """Return the text of this column's cell in a row."""
         text = self.show(row[self.name])
         return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"
 
@@ -190,7 +190,7 @@ CRASHES = (
 
 
 def table(columns: Sequence[Column], rows: Iterable[Json]) -> list[str]:
-    """Rows as lines, below a line of titles."""
+    """Format rows as lines, below a line of headings."""
     cells = [[column.cell(row) for column in columns] for row in rows]
     titles = [column.title for column in columns]
     widths = [max(map(len, texts)) for texts in zip(titles, *cells, strict=True)]
@@ -205,12 +205,12 @@ def _aligned(column: Column, text: str, width: int) -> str:
 
 
 def actor_name(row: Json) -> str:
-    """How an actor is called everywhere."""
+    """Return the name under which all views show an actor."""
     return f"{clean(row['label'])} <{row['ref']}>"
 
 
 def overview_facts(seen: Json) -> list[tuple[str, str]]:
-    """The system at a glance, as names and texts."""
+    """Return the overview as (name, text) pairs."""
     return [
         ("up", duration(seen["uptime"])),
         ("actors", amount(seen["actors"])),
@@ -231,14 +231,14 @@ def overview_facts(seen: Json) -> list[tuple[str, str]]:
 
 
 def actor_facts(seen: Json) -> list[tuple[str, str]]:
-    """One actor, as names and texts, without those it has to do with."""
+    """Return the details of one actor as (name, text) pairs, without its links and monitors."""
     row, spec = seen["actor"], seen["spec"]
     facts = [
         ("path", " / ".join(map(clean, seen["path"]))),
         ("kind", f"{clean(row['kind'])}, {row['state']}{', traced' if seen['is_traced'] else ''}"),
         ("mailbox", f"{amount(row['mailbox'])} waiting, {amount(row['peak'])} at most"),
-        ("messages", f"{amount(row['handled'])}, {amount(row['recent'])} lately"),
-        ("time", f"{duration(row['used'])}, {duration(row['recently_used'])} lately"),
+        ("messages", f"{amount(row['handled'])}, {amount(row['recent'])} recently"),
+        ("time", f"{duration(row['used'])}, {duration(row['recently_used'])} recently"),
         ("memory", size(row["memory"])),
         ("restarts", amount(row["restarts"])),
         ("handles now", amount(seen["message"])),
@@ -255,14 +255,14 @@ def actor_facts(seen: Json) -> list[tuple[str, str]]:
 
 
 def relations(seen: Json) -> Iterator[tuple[str, Json]]:
-    """Those whom an actor has to do with, and how."""
+    """Yield the links and monitors of an actor, each with its kind."""
     for name, title in (("links", "link"), ("monitors", "monitors"), ("monitored_by", "monitored by")):
         for peer in seen[name]:
             yield title, peer
 
 
 def crash_facts(seen: Json) -> list[tuple[str, str]]:
-    """One crash, as names and texts, without its traceback and its test."""
+    """Return one crash as (name, text) pairs, without its traceback and its test."""
     row = seen["crash"]
     return [
         ("path", " / ".join(map(clean, seen["path"]))),
@@ -277,19 +277,19 @@ def crash_facts(seen: Json) -> list[tuple[str, str]]:
 
 
 def trace_line(line: Json) -> str:
-    """A message that a traced actor took, or its reply."""
+    """Format a line of a trace: a message that the actor received, or its reply."""
     caller = f" from {clean(line['caller'])}" if line["caller"] else ""
     return f"{line['after']:10.6f}  {line['kind']:7}  {clean(line['text'])}{caller}"
 
 
 def aligned(facts: Sequence[tuple[str, str]]) -> list[str]:
-    """Names and texts as lines."""
+    """Format (name, text) pairs as aligned lines."""
     width = max((len(name) for name, _ in facts), default=0)
     return [f"{name:{width}}  {text}".rstrip() for name, text in facts]
 
 
 def tree(node: Json, prefix: str = "", branch: str = "") -> list[str]:
-    """The tree as lines."""
+    """Format the tree as lines."""
     lines = [f"{prefix}{branch}{actor_name(node)}  {node_facts(node)}"]
     inner = prefix + BRANCHES[branch]
     for number, below in enumerate(node["children"], start=1):
@@ -298,5 +298,5 @@ def tree(node: Json, prefix: str = "", branch: str = "") -> list[str]:
 
 
 def node_facts(node: Json) -> str:
-    """What is shown of an actor beside its name in the tree."""
+    """Return the text that follows an actor's name in the tree."""
     return f"{clean(node['kind'])}, {node['state']}, {node['restarts']} restarts, {node['mailbox']} waiting"

@@ -1,4 +1,4 @@
-"""The web console: its port's front door, its routes, and in `static/` its page.
+"""The web console: its port's gate and routes, and its pages in `static/`.
 
-They run in the processes of the console's connections.
+It runs in the processes of the console's connections.
 """

@@ -1,8 +1,11 @@
-"""Who is let in to the console's port. Pure but for what it remembers of sessions, codes and failures.
+"""Authentication at the console's port. Pure, except for the sessions, codes and failed logins that it keeps.
 
-In this order: the Host must be ours (no DNS rebinding); what a page of another origin had the browser send is refused
-(`Sec-Fetch-Site`, and the Origin of all that is not GET or HEAD, and of a WebSocket); then a Bearer token, the cookie
-of a session, or the header of a proxy that is trusted says who it is.
+The checks run in this order:
+
+1. The Host must be ours, against DNS rebinding.
+2. Requests that a page of another origin made the browser send are refused: by `Sec-Fetch-Site`, and by the Origin of
+   every WebSocket and of every request that is not GET or HEAD.
+3. A bearer token, a session cookie or the header of a trusted proxy identifies the principal.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from supervision.server import Origins, Proxies, cookie_prefix
 from supervision.server.addresses import client_network
 
 COOKIE = "canopy_console"
-"""The cookie's name begins so, and ends with the port: cookies know no ports."""
+"""Prefix of the cookie's name. The port follows, since browsers share cookies between the ports of a host."""
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 SECURITY_HEADERS = (
     (
@@ -33,25 +36,25 @@ SECURITY_HEADERS = (
         "require-trusted-types-for 'script'; trusted-types 'none'",
     ),
     ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "same-origin"),  # with no-referrer the Origin of a form is null
+    ("Referrer-Policy", "same-origin"),  # with no-referrer, browsers send a form with the Origin null
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cache-Control", "no-store"),
 )
-"""On every answer."""
+"""The headers of every response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """How the console is reached, and whom a login in front of it lets in.
+    """The console's public address, and the users that a login proxy in front of it lets in.
 
     Attributes:
-        names: hosts that it is reached under, beside those of loopback
-        base_path: under which a proxy serves it, like /console; "" for the root
-        origins: of its page, where a proxy in front makes them others than the Host says, like `https://example.org`
-        proxies: whose word is taken for the address of a client, TLS, and `user_header`
-        user_header: in which such a proxy names who has logged in there; None for no such login
-        roles: of those users; `*` stands for all others
+        names: host names of the console, in addition to those of loopback
+        base_path: the path under which a proxy serves it, such as /console; "" for the root
+        origins: the page's origins if a proxy makes them differ from the Host, such as `https://example.org`
+        proxies: trusted to report a client's address, TLS and `user_header`
+        user_header: the header in which such a proxy names the user who has logged in to it; None for no such login
+        roles: user -> role; `*` stands for all other users
     """
 
     names: tuple[str, ...] = ()
@@ -63,23 +66,23 @@ class Front:
 
 
 class Throttled(HttpError):
-    """A wrong token, after too many of them: whoever sent it has to wait for this answer."""
+    """Too many wrong tokens from one network; the response is delayed by `DELAY` seconds."""
 
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s]+)(?::(\d{1,5}))?")
-_FOREIGN = ("same-site", "cross-site")  # another port of this host is the same site
+_FOREIGN = ("same-site", "cross-site")  # another port of this host is same-site, but not same-origin
 
 
 class Gate:
-    """Judges requests to one port.
+    """Checks and authenticates the requests to one port.
 
     Args:
-        tokens: what opens it
-        front: how it is reached
-        port: where it listens
-        audit: where logins are written down
-        new_id: makes the ids of sessions, and one-time codes
-        clock: tells the time, in seconds
+        tokens: the valid tokens
+        front: the public address, and the users of a login proxy
+        port: the port that it listens on
+        audit: records logins
+        new_id: returns unguessable ids for sessions, and one-time codes
+        clock: returns seconds of a monotonic clock
     """
 
     def __init__(
@@ -100,26 +103,26 @@ class Gate:
         self._throttle = Throttle()
 
     def check_host(self, request: Request) -> None:
-        """Refuse a request for a name that is not ours. An address cannot be rebound, so any will do.
+        """Refuse a request for a host name that is not ours. Any IP address passes, since it cannot be rebound.
 
         Raises:
             HttpError: 403.
         """
         match = _HOST.fullmatch(request.host)
         if match is None or not (match[1].lower() in self._hosts or _is_address(match[1])):
-            raise HttpError(403, "this console is not reached under that name")
+            raise HttpError(403, "this console does not serve that host name")
 
     def check_site(self, request: Request) -> None:
-        """Refuse what a page of another origin had the browser send, whatever it asks for.
+        """Refuse any request that a page of another origin made the browser send.
 
         Raises:
             HttpError: 403.
         """
         if any(site.lower() in _FOREIGN for site in request.headers.get_all("sec-fetch-site")):
-            raise HttpError(403, "requests of other sites are refused")
+            raise HttpError(403, "requests from other sites are refused")
 
     def check_origin(self, request: Request) -> None:
-        """Refuse what may have an effect, unless our own page or no browser has sent it.
+        """Refuse a request that may have an effect, unless our own page or a client other than a browser sent it.
 
         Raises:
             HttpError: 403.
@@ -127,22 +130,22 @@ class Gate:
         origins = request.headers.get_all("origin")
         if not origins:
             if not _bearer(request) and (any(self._ids(request)) or self._named_user(request) is not None):
-                raise HttpError(403, "a request with a cookie needs an Origin")
+                raise HttpError(403, "a request with a cookie requires an Origin")
             return
         ours = f"{'https' if request.is_secure else 'http'}://{request.host}"
         if len(origins) > 1 or (origins[0].lower() != ours.lower() and not self._origins.permit(origins[0], "")):
             raise HttpError(403, f"the Origin of this page is not {ours}; behind a proxy, --console-origin names it")
 
-    def visitor(self, request: Request) -> Principal | None:
-        """Who asks; None if they have not said so.
+    def authenticate(self, request: Request) -> Principal | None:
+        """Return the principal of a request; None if it carries no credential.
 
         Raises:
             HttpError: 401 for a wrong token.
-            Throttled: 429 after too many of them.
+            Throttled: 429 after too many wrong tokens.
         """
         secret = _bearer(request)
         if not secret:
-            return self.session(request) or self._let_in_by_proxy(request)
+            return self.session(request) or self._user_of_proxy(request)
         token = self._tokens.find(secret)
         if token is None:
             raise self._failed(request)
@@ -150,37 +153,37 @@ class Gate:
         return Principal(token.access, who, token.name, grant.is_good, grant)
 
     def session(self, request: Request) -> Principal | None:
-        """Who asks by the cookie of a session. All cookies of its name are tried: other ports can set some as well."""
+        """Return the principal of a session cookie. Tries all cookies of the name, since other ports can set some."""
         for id in self._ids(request):
             grant = self._sessions.find(id, self._clock())
             if grant is not None:
-                who = f"session of {grant.holder} ({grant.access.value}) from {request.remote}"
-                return Principal(grant.access, who, grant.holder, partial(self._is_session, id))
+                who = f"session of {grant.name} ({grant.access.value}) from {request.remote}"
+                return Principal(grant.access, who, grant.name, partial(self._is_session, id))
         return None
 
     def login(self, secret: str, request: Request) -> tuple[str, str]:
-        """Begin a session with a token or a one-time code; returns the header that gives its cookie to the browser.
+        """Begin a session with a token or a one-time code; returns the header that sets its cookie.
 
         Raises:
-            HttpError: 401 if it is wrong.
-            Throttled: 429 after too many of them.
+            HttpError: 401 if the token or code is wrong.
+            Throttled: 429 after too many wrong ones.
         """
         grant = self._grant(secret)
         if grant is None:
             raise self._failed(request)
-        who = f"{grant.holder} ({grant.access.value}) from {request.remote}"
-        self._audit.count(who, "login", "done", kind=f"login of {grant.holder}")
+        who = f"{grant.name} ({grant.access.value}) from {request.remote}"
+        self._audit.count(who, "login", "done", kind=f"login of {grant.name}")
         return self._set_cookie(request, self._sessions.begin(grant, self._clock()))
 
     def logout(self, request: Request) -> tuple[str, str]:
-        """End the sessions of a request; returns the header that takes the cookie away."""
+        """End the sessions of a request; returns the header that deletes the cookie."""
         for id in self._ids(request):
             self._sessions.end(id)
         name, value = self._set_cookie(request, "")
         return name, f"{value}; Max-Age=0"
 
     def make_code(self, grant: Grant) -> str:
-        """Make a code that begins one session."""
+        """Create a code that begins one session."""
         return self._codes.make(grant, self._clock())
 
     def _grant(self, secret: str) -> Grant | None:
@@ -191,20 +194,20 @@ class Gate:
         return Grant(token.access, token.name, partial(self._tokens.holds, token))
 
     def _failed(self, request: Request) -> HttpError:
-        """Count a wrong token. Who has the right one never comes here, from whatever address."""
+        """Count a wrong token, and return its error. Valid tokens never get here, so no address is locked out."""
         now, peer = self._clock(), client_network(request.remote)
         wait = self._throttle.wait(peer, now)
         if wait > 0:
-            self._audit.count("somebody", "login", "refused: too many failed logins")
+            self._audit.count("anonymous", "login", "refused: too many failed logins")
             return Throttled(429, "too many failed logins, try again later", (("Retry-After", str(int(wait) + 1)),))
         self._throttle.fail(peer, now)
-        self._audit.count(f"somebody from {request.remote}", "login", "refused: the token is wrong")
+        self._audit.count(f"anonymous from {request.remote}", "login", "refused: the token is wrong")
         return HttpError(401, "the token is wrong", (("WWW-Authenticate", 'Bearer realm="canopy"'),))
 
     def _is_session(self, id: str) -> bool:
         return self._sessions.find(id, self._clock()) is not None
 
-    def _let_in_by_proxy(self, request: Request) -> Principal | None:
+    def _user_of_proxy(self, request: Request) -> Principal | None:
         user = self._named_user(request)
         access = None if user is None else self._roles.get(user, self._roles.get("*"))
         if access is None:
@@ -214,14 +217,17 @@ class Gate:
         return Principal(access, who, f"user {user}", lambda: clock() < end)
 
     def _named_user(self, request: Request) -> str | None:
-        """Who has logged in to a proxy that is trusted."""
+        """Return the user who has logged in to a trusted proxy; None without one."""
         if self._front.user_header is None or not request.is_proxied:
             return None
         users = request.headers.get_all(self._front.user_header)
         return users[0] if len(users) == 1 and users[0] else None
 
     def _ids(self, request: Request) -> Iterator[str]:
-        """The ids of sessions in its cookies. Under TLS none without a prefix counts: any page could set that one."""
+        """Return the session ids in a request's cookies.
+
+        Under TLS a cookie without a prefix does not count, since pages of other origins could have set it.
+        """
         pairs = [pair.strip().partition("=") for line in request.headers.get_all("cookie") for pair in line.split(";")]
         names = self._cookies[:1] if request.is_secure else self._cookies
         return (value for name in names for its, _, value in pairs if its == name and value)
@@ -234,7 +240,7 @@ class Gate:
 
 
 def token_of_form(body: bytes) -> str:
-    """What the login page's form sends; empty if it is another form."""
+    """Return the token that the login page's form sends; empty if the form has none."""
     try:
         fields = parse_qs(body.decode("latin-1"), max_num_fields=10)
     except ValueError:

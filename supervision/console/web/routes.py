@@ -1,4 +1,4 @@
-"""What the console answers: the API to all that may, and on its own port the pages of the web console."""
+"""The routes of the console's two servers: the API, and on the console's port also the web pages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SAFE = ("GET", "HEAD")
 
 
 class AdminRoutes:
-    """Answers the API on the admin socket: whoever may open that file may do everything.
+    """Serves the API on the admin socket. A client that may open the socket file may do everything.
 
     Args:
         router: the API
@@ -35,13 +35,13 @@ class AdminRoutes:
 
 
 class WebRoutes:
-    """Answers on the port of the console, to those whom the gate lets in.
+    """Serves the web console and the API on the console's port, to the principals that the gate authenticates.
 
     Args:
         router: the API
-        gate: who is let in
-        pages: the web console
-        sockets: the port's
+        gate: authenticates the requests
+        pages: the files of the web console
+        sockets: the connections of the port
     """
 
     def __init__(self, router: Router, gate: Gate, pages: StaticPages, sockets: Sockets) -> None:
@@ -64,7 +64,7 @@ class WebRoutes:
         gate.check_host(request)
         page = self._pages.find(request) if request.method in _SAFE else None
         if page is not None and request.path != "/":
-            return _with_headers(page)  # the page that asks for the token needs some of them
+            return _with_headers(page)  # the login page needs some of these files
         if page is None and (request.method, request.path) != ("GET", "/login"):
             gate.check_site(request)
         if request.method not in _SAFE or "upgrade" in request.headers:
@@ -76,24 +76,26 @@ class WebRoutes:
                 return _with_headers(self._pages.login(200))
             case "POST", "/logout":
                 return _with_headers(Response(303, (("Location", "./"), gate.logout(request))))
-        visitor = gate.visitor(request)
-        self._recognize(request, visitor)
-        if visitor is None:
-            return self._ask_who(request)
-        return _answered(self._router, request, visitor) if page is None else _with_headers(page)
+        principal = gate.authenticate(request)
+        self._recognize(request, principal)
+        if principal is None:
+            return self._require_login(request)
+        return _answered(self._router, request, principal) if page is None else _with_headers(page)
 
-    def _recognize(self, request: Request, visitor: Principal | None) -> None:
-        """Count a connection among those of its visitor. Some are for those alone who administer.
+    def _recognize(self, request: Request, principal: Principal | None) -> None:
+        """Count a connection as one of its principal. Some connections are reserved for administrators.
 
-        One too many stays among the strangers: a proxy opens many for one page. A WebSocket would stay for long.
+        Beyond the limit, a connection still counts as one without a credential, since a proxy may open many for one
+        page. A WebSocket is refused, since it would stay for long.
 
         Raises:
-            HttpError: for a WebSocket, 429 if the visitor has too many, 503 if all together have.
+            HttpError: for a WebSocket, 429 if its principal has too many connections, 503 if all principals together
+                have.
         """
-        if visitor is None:
+        if principal is None:
             return
-        spare = 0 if visitor.access is Access.ADMINISTER else self._sockets.policy.max_per_holder or 0
-        refusal = self._sockets.recognize(request.connection, visitor.holder, spare=spare)
+        spare = 0 if principal.access is Access.ADMINISTER else self._sockets.policy.max_per_holder or 0
+        refusal = self._sockets.recognize(request.connection, principal.name, spare=spare)
         if refusal is not None and "upgrade" in request.headers:
             raise refusal.error
 
@@ -106,22 +108,22 @@ class WebRoutes:
             return _after_delay(page) if isinstance(error, Throttled) else page
         return _with_headers(Response(303, (("Location", "./"), cookie)))
 
-    def _ask_who(self, request: Request) -> Response:
+    def _require_login(self, request: Request) -> Response:
         if request.path == "/" and request.method in _SAFE:
             return _with_headers(self._pages.login(401))
-        raise HttpError(401, "a token is needed", (("WWW-Authenticate", 'Bearer realm="canopy"'),))
+        raise HttpError(401, "a token is required", (("WWW-Authenticate", 'Bearer realm="canopy"'),))
 
 
 async def _after_delay(answer: Answer) -> Answer:
-    """Let a guess wait for its answer. It waits on a connection of its own, which makes room for others if need be."""
+    """Delay the response to a wrong token. Meanwhile its connection may still be closed in favour of a new one."""
     await asyncio.sleep(DELAY)
     return answer
 
 
-def _answered(router: Router, request: Request, visitor: Principal) -> Answer | Awaitable[Answer]:
+def _answered(router: Router, request: Request, principal: Principal) -> Answer | Awaitable[Answer]:
     try:
         route, path = router.find(request)
-        value = router.ask(route, path, request, visitor)
+        value = router.ask(route, path, request, principal)
     except HttpError as error:
         return _refusal(error)
     return _awaited(value) if inspect.isawaitable(value) else _encoded(value)

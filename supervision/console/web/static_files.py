@@ -1,4 +1,4 @@
-"""The files of the web console: read once, so that no request can reach any other."""
+"""The files of the web console, read once at the start, so that no request can reach another file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ FOLDER = Path(__file__).parent / "static"
 
 
 class StaticPages:
-    """Answers requests for files.
+    """Serves the files.
 
     Args:
-        folder: its `index.html` is `/`, its `login.html` asks for the token, all others are under `/static/`
+        folder: `index.html` is served as `/`, `login.html` as the login page, all other files under `/static/`
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
@@ -28,11 +28,11 @@ class StaticPages:
         self._login = self._files.pop("/static/login.html")
 
     def find(self, request: Request) -> Response | None:
-        """The file that is asked for, if there is one."""
+        """Return the file at the request's path; None if there is none."""
         return self._files.get(request.path)
 
     def login(self, status: int, headers: tuple[tuple[str, str], ...] = (), refusal: str = "") -> Response:
-        """The page that asks for the token, and says why the last one was refused."""
+        """Return the login page, with the reason why the last token was refused."""
         page = self._login
         return Response(status, (*page.headers, *headers), page.body.replace(b"{refusal}", escape(refusal).encode()))
 

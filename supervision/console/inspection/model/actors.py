@@ -1,4 +1,4 @@
-"""Pure. Actors: the tree, the table, and all of one."""
+"""Pure. Actors: the tree, the table, and the details of one."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Node:
-    """One actor of the tree, and those it started, in start order.
+    """An actor of the tree, with its children in start order.
 
     Attributes:
-        ref: its number, as text
-        kind: the class it runs
+        ref: its number, as a string
+        kind: its class
         state: `idle`, `queued`, `running`, `waiting` or `suspended`
-        restarts: how often it was started again in its place
-        mailbox: messages that wait
-        children: those that are shown
-        count: those that there are; more than `children` where the answer was limited
+        restarts: how often its supervisor has restarted it
+        mailbox: messages in its mailbox
+        children: the children that are shown
+        count: the number of all children, which may exceed `children` if the request limits them
     """
 
     ref: str
@@ -31,16 +31,16 @@ class Node:
 
 @dataclass
 class Actor:
-    """A row of the table of actors.
+    """A row of the actor table.
 
     Attributes:
-        parent: who started it
-        peak: the longest its mailbox was at the beginning of a turn
-        handled: messages it has taken
-        recent: of these in the window of the page
-        used: seconds that it ran since somebody began to look
-        recently_used: of these in the window
-        memory: an estimate: the process, its attributes (not what these hold on to), its mailbox
+        parent: the actor that started it
+        peak: the longest its mailbox has been at the beginning of a turn
+        handled: messages it has handled
+        recent: messages it has handled in the page's window
+        used: seconds it has run since measuring began, which needs a viewer
+        recently_used: seconds it has run in the page's window
+        memory: an estimate in bytes: the process, its attributes (not the objects they refer to), its mailbox
     """
 
     ref: str
@@ -60,10 +60,10 @@ class Actor:
 
 @dataclass(slots=True)
 class ActorPage:
-    """Some of the actors.
+    """One page of the actors.
 
     Attributes:
-        window: seconds that `recent` and `recently_used` are about; 0 before the first mark
+        window: seconds that `recent` and `recently_used` cover; 0 while nothing has been measured
     """
 
     total: int
@@ -74,7 +74,7 @@ class ActorPage:
 
 @dataclass(slots=True)
 class Peer:
-    """Another actor that this one has to do with."""
+    """An actor that another is linked to, monitors, or is monitored by."""
 
     ref: str
     label: str
@@ -83,11 +83,11 @@ class Peer:
 
 @dataclass(slots=True)
 class Spec:
-    """How the supervisor of an actor starts it and what it does at its end.
+    """The child specification of an actor.
 
     Attributes:
         shutdown: seconds, `infinity` or `brutal_kill`
-        budget, backoff: as text
+        budget, backoff: the restart budget and backoff, as text
     """
 
     id: str
@@ -102,16 +102,17 @@ class Spec:
 
 @dataclass(slots=True)
 class ActorDetails:
-    """One actor.
+    """The details of one actor.
 
     Attributes:
-        name: under which it is registered
+        name: the name it is registered under
         path: labels from the top of the tree down to it
-        keys: what it holds in the tables of the registry, as `table: key`
-        message: what it handles now
-        monitored_by: those that are told of its end
-        spec: None if it was not started by a supervisor
-        is_root: the root, or above it: it cannot be touched
+        keys: its keys in the registry's tables, as `table: key`
+        message: the message it is handling
+        monitored_by: the actors that monitor it
+        spec: None if no supervisor started it
+        connection: the `id` of the connection it owns
+        is_root: whether it is the root or its ancestor, which cannot be ended
     """
 
     actor: Actor
@@ -132,7 +133,7 @@ class ActorDetails:
 
 @dataclass(slots=True)
 class StateText:
-    """The attributes of an actor, as text, as far as they may be seen; what is long is cut."""
+    """The attributes of an actor as text, without secrets. `is_cut` tells whether long values were truncated."""
 
     ref: str
     label: str
@@ -142,7 +143,7 @@ class StateText:
 
 @dataclass(slots=True)
 class Crashed:
-    """An actor was made to crash."""
+    """The actor that was crashed."""
 
     crashed: str
     label: str

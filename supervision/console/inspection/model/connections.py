@@ -1,4 +1,4 @@
-"""Pure. Connections of all servers."""
+"""Pure. The connections of all servers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ class ConnectionRow:
 
     Attributes:
         id: unique among all servers
-        actor: who owns it now; None of an orphan
-        user, name: the id and the display name of the client, if the application knows them
+        actor: the actor that owns it; None for an orphaned wire
+        user, name: the user's id and display name, if the application knows them
         state: `http`, `open`, `closing`, `finishing` or `closed`
-        age: since it came
-        round_trip: of the last ping; None if there was none
-        backlog: what it has not taken yet
-        mailbox: messages that wait for its actor
-        peak: the longest that mailbox was at the beginning of a turn
-        congested: it reads slower than we write
-        acts: what the application offers to do about it
+        age: seconds since it was accepted
+        round_trip: seconds that the last ping took; None before the first
+        backlog: bytes that the client has not read yet
+        mailbox: messages in the mailbox of its actor
+        peak: the longest that mailbox has been at the beginning of a turn
+        congested: whether the client reads more slowly than the server writes
+        acts: the actions that the application offers on it
     """
 
     id: str
@@ -48,7 +48,7 @@ class ConnectionRow:
 
 @dataclass(slots=True)
 class ConnectionPage:
-    """Some of the connections."""
+    """One page of the connections."""
 
     total: int
     offset: int

@@ -1,4 +1,4 @@
-"""Pure. Crashes, and how to repeat one."""
+"""Pure. Crashes, and the tests that reproduce them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ class CrashRow:
     Attributes:
         number: counts from 1
         at: seconds since 1970
-        asked_by: who had it crash, as in the audit log; None if nobody did, or that is forgotten
+        asked_by: the principal who crashed it, as in the audit log; None if it crashed by itself, or if that is no
+            longer known
     """
 
     number: int
@@ -27,7 +28,7 @@ class CrashRow:
 
 @dataclass(slots=True)
 class CrashPage:
-    """The last crashes, the last one first. `total` counts those that were forgotten as well."""
+    """The latest crashes, newest first. `total` includes those that are no longer kept."""
 
     total: int
     crashes: list[CrashRow]
@@ -35,14 +36,14 @@ class CrashPage:
 
 @dataclass(slots=True)
 class CrashDetails:
-    """One crash.
+    """The details of one crash.
 
     Attributes:
         path: labels from the top of the tree down to the actor
-        message: what it was handling
-        recent: messages before that, if a record of them was kept
-        state: its attributes then
-        case: a test for pytest that makes it crash the same way, as text
+        message: the message that the actor was handling
+        recent: the messages before that one, if they were recorded
+        state: the actor's attributes at the crash
+        case: the source of a pytest test that reproduces the crash
     """
 
     crash: CrashRow

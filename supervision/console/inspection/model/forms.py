@@ -1,4 +1,4 @@
-"""Pure. What the application lets people do: forms, and the offers to fill one in."""
+"""Pure. The application's forms, and the actions that open a form with values filled in."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Literal
 
 @dataclass(slots=True)
 class Act:
-    """Something that can be done: a form, and how it is filled in.
+    """An action: a form, and values to fill in.
 
     Attributes:
         form: the id of the form
-        values: of its fields; those that are not named are left as they are
+        values: field -> value; other fields keep their initial value
     """
 
     form: str
@@ -26,12 +26,11 @@ class FormField:
 
     Attributes:
         name: the parameter of the route
-        kind: `text`; `choice`; a moment, `since` or `until`, sent in seconds since 1970; `area`, sent as
-            X,Y,WIDTH,HEIGHT
-        value: what it is at first
+        kind: `text`; `choice`; `since` or `until`, a time sent in seconds since 1970; `area`, sent as X,Y,WIDTH,HEIGHT
+        value: the initial value
         choices: value -> label
-        picture: of an `area`, the path below `/api/v1/` of the picture on which it can be drawn
-        width, height: what that picture shows, in the units of the area
+        picture: for an `area`, the path below `/api/v1/` of the picture on which the user can draw it
+        width, height: the size of that picture, in the units of the area
     """
 
     name: str
@@ -47,13 +46,14 @@ class FormField:
 
 @dataclass(slots=True)
 class Form:
-    """Something that the application lets people do, and what they have to say for it.
+    """A form through which a user calls a route of the application.
 
-    A face sends the fields that are not empty: with `apply=0` to be told what would happen, with `apply=1` to do it.
+    A front end sends the fields that are not empty: with `apply=0` to preview the result, with `apply=1` to apply it.
 
     Attributes:
-        verb: on the button
-        method, path: of the route, below `/api/v1/`; its answer has the attribute `told`
+        about: what the form does
+        verb: the label of its button
+        method, path: the route, below `/api/v1/`; its response has the attribute `told`, an `ActionResult`
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Pure. What the WebSocket tells those who look."""
+"""Pure. The message that the WebSocket sends to the console's viewers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from supervision.console.inspection.model.overview import Overview
 
 @dataclass(slots=True)
 class Live:
-    """What a WebSocket at `/api/v1/live` is told about once a second.
+    """The message that `/api/v1/live` sends about once a second.
 
     Attributes:
         type: `live`
-        started: actors that came since the last time, oldest first, at most 200, with their parents
-        ended: references of those that went, at most 500
-        restarted: those of `started` that came in the place of another
-        is_cut: more came or went than is shown, or was told while the viewer did not read: fetch the tree again
+        started: actors that have started since the last message, oldest first, at most 200, with their parents
+        ended: references of the actors that have ended since, at most 500
+        restarted: references of those in `started` that replace a crashed or ended one
+        is_cut: whether changes are missing, because there were too many or the viewer read too slowly; the viewer
+            should fetch the tree again
     """
 
     type: str

@@ -1,4 +1,4 @@
-"""Pure. Names and topics: who holds a key of the registry."""
+"""Pure. Names and topics: the keys of the registry, and the actors that hold them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass
 class Entry:
-    """Somebody who holds a name or is in a topic.
+    """An actor that holds a name or is in a topic.
 
     Attributes:
-        table: where; empty for the names of the kernel
-        value: what goes with it, as text; None for nothing
+        table: the table; empty for names of the kernel
+        value: the value of the entry, as text; None for no value
     """
 
     table: str
@@ -23,7 +23,7 @@ class Entry:
 
 @dataclass(slots=True)
 class EntryPage:
-    """Some of the names and topics."""
+    """One page of the names and topics."""
 
     total: int
     offset: int
@@ -32,7 +32,7 @@ class EntryPage:
 
 @dataclass
 class Topic:
-    """A key, and how many hold it."""
+    """A topic, and the number of its members."""
 
     table: str
     key: str
@@ -41,7 +41,7 @@ class Topic:
 
 @dataclass(slots=True)
 class TopicPage:
-    """Some of the topics: the keys of tables in which any number of actors may hold one."""
+    """One page of the topics: the keys of tables in which several actors may hold the same key."""
 
     total: int
     offset: int

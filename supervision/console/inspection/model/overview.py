@@ -1,4 +1,4 @@
-"""Pure. The system at a glance, and the last hour of it."""
+"""Pure. The system at a glance, and its last hour."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class Usage:
     """A limit, and how full it is.
 
     Attributes:
-        share: from 0 to 1, beyond that if the limit is soft
-        unit: `bytes`, or nothing
+        share: from 0 to 1; a soft limit can be exceeded
+        unit: `bytes`, or empty for a count
     """
 
     name: str
@@ -22,7 +22,7 @@ class Usage:
 
     @classmethod
     def of(cls, name: str, used: int, limit: int, unit: str = "") -> Usage:
-        """Calculate the share."""
+        """Create a usage, and compute its share."""
         return cls(name, used, limit, used / limit if limit else 1.0, unit)
 
 
@@ -32,15 +32,15 @@ class Overview:
 
     Attributes:
         at: seconds since 1970
-        connections: open ones of all servers but the console's own
-        messages, turns, started, restarts, crashes, accepted, bytes_in, bytes_out: since the beginning
-        messages_per_second, turns_per_second: lately; None before there are two samples
-        loop_lag: the longest that the event loop was late in the last seconds
-        cpu: share of one core, lately
+        connections: open connections of all servers, without the console's own
+        messages, turns, started, restarts, crashes, accepted, bytes_in, bytes_out: totals since the start
+        messages_per_second, turns_per_second: over the last seconds; None before there are two readings
+        loop_lag: the longest lag of the event loop in the last seconds
+        cpu: used share of one core in the last seconds
         waiting: messages in all mailboxes
-        longest_mailbox: the actor with most of them, if any has one
-        limits: what can run out, the fullest first
-        refused, cut_off: connections, by reason
+        longest_mailbox: the actor with the longest mailbox; None if all are empty
+        limits: the limits, the fullest first
+        refused, cut_off: number of connections by reason, since the start
     """
 
     at: float

@@ -1,4 +1,4 @@
-"""Pure. Pages of the application, and what it says of its store."""
+"""Pure. The application's pages, and the facts about its store."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from supervision.console.inspection.model.forms import Act
 
 @dataclass(slots=True)
 class Quantity:
-    """A number that has a unit, or that somebody should look at.
+    """A number with a unit or a severity.
 
     Attributes:
-        amount: None if it is not known
-        unit: `bytes`, `seconds`, `moment` (seconds since 1970), or nothing
-        level: `warning` or `bad` if somebody should look at it, or nothing
+        amount: None if unknown
+        unit: `bytes`, `seconds`, `moment` (seconds since 1970), or empty
+        level: `warning` or `bad` if an operator should act on it; otherwise empty
     """
 
     amount: float | None
@@ -25,13 +25,13 @@ class Quantity:
 
 @dataclass(slots=True)
 class PageTable:
-    """A table of a page of the application.
+    """A table on a page of the application.
 
     Attributes:
-        rows: those from `offset` on; a column called `actor` has numbers of actors
-        total: how many rows there are in all
-        empty: what to say if there are none
-        acts: of each row, what the application offers to do about it
+        rows: the rows from `offset` on; a column named `actor` holds numbers of actors
+        total: the number of all rows
+        empty: the text to show if there are no rows
+        acts: for each row, the actions that the application offers on it
     """
 
     title: str
@@ -45,12 +45,12 @@ class PageTable:
 
 @dataclass(slots=True)
 class PageContent:
-    """A page of the application, which every face shows in its own way.
+    """The content of an application's page, which the front ends render.
 
     Attributes:
         values: name -> value, which may be a `Quantity`
-        search: what its table can be searched for, as a hint; empty if it cannot be searched
-        acts: what the application offers to do
+        search: a hint for the table's search field; empty if the table cannot be searched
+        acts: the actions that the application offers
     """
 
     id: str
@@ -63,7 +63,7 @@ class PageContent:
 
 @dataclass(slots=True)
 class PageLink:
-    """That there is a page."""
+    """An entry in the list of pages."""
 
     id: str
     title: str
@@ -78,10 +78,10 @@ class PageLinks:
 
 @dataclass(slots=True)
 class StoreState:
-    """What is kept where.
+    """The state of the store.
 
     Attributes:
-        values: what the application says of its store: name -> value
+        values: facts about the store: name -> value
     """
 
     values: dict[str, Any]

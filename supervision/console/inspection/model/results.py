@@ -1,4 +1,4 @@
-"""Pure. What a form would do, or has done."""
+"""Pure. The preview or the result of a form."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from supervision.console.inspection.model.pages import PageTable
 
 @dataclass(slots=True)
 class ResultPicture:
-    """A picture.
+    """A picture in a result.
 
     Attributes:
-        source: a PNG as `data:` URL
+        source: a PNG, as a `data:` URL
     """
 
     title: str
@@ -25,15 +25,15 @@ class ResultPicture:
 
 @dataclass(slots=True)
 class ActionResult:
-    """What a form would do, or has done, as every face shows it.
+    """The preview or the result of a form, which the front ends render.
 
     Attributes:
-        text: a sentence
-        warnings: what somebody should know before they do it
+        text: a sentence that sums it up
+        warnings: what the user should know before they apply the form
         values: name -> value
-        confirm: a parameter that has to be `1` as well, and what is agreed to by that
-        is_possible: there is something to do
-        acts: what may be done next, such as to undo it
+        confirm: parameter -> what the user agrees to; the parameter must be `1` when the form is applied
+        is_possible: whether there is anything to apply
+        acts: follow-up actions, such as undoing it
     """
 
     text: str

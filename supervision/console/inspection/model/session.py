@@ -1,4 +1,4 @@
-"""Pure. Who asks, what they may do, and what they have done."""
+"""Pure. The caller's session, and the outcome of their actions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from supervision.console.inspection.model.forms import Form
 
 @dataclass(slots=True)
 class Session:
-    """Who asks.
+    """The caller, and what their role allows.
 
     Attributes:
         access: the role: `look`, `moderate` or `administer`
-        actions: what this application can do and the role allows, by name
-        forms: what else the application lets them do, and the role allows
-        servers: the application's; the console's own have other names
+        who: the credential and the address, as in the audit log
+        servers: names of the application's servers, without the console's own
+        actions: names of the actions that the application supports and the role allows
+        forms: the application's forms that the role allows
     """
 
     access: str
@@ -28,10 +29,10 @@ class Session:
 
 @dataclass(slots=True)
 class Link:
-    """Where a browser logs in, once.
+    """A link with which a browser logs in once.
 
     Attributes:
-        seconds: in which it can be used
+        seconds: for which it is valid
     """
 
     url: str
@@ -40,10 +41,10 @@ class Link:
 
 @dataclass(slots=True)
 class ActionOutcome:
-    """An action was done.
+    """An action that has been done.
 
     Attributes:
-        ref, label: on whom, if on an actor
+        ref, label: the actor that it acted on; None if it acted on none
     """
 
     action: str

@@ -1,4 +1,4 @@
-"""Pure. Traces: the messages that an actor takes."""
+"""Pure. Traces of the messages that an actor receives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class TraceLine:
-    """A message that an actor took, or its reply.
+    """A message that an actor received, or its reply.
 
     Attributes:
         after: seconds since the trace began
@@ -25,7 +25,7 @@ class TraceState:
     """A trace of one actor.
 
     Attributes:
-        ended: why it is over; None while it runs
+        ended: why the trace ended; None while it runs
     """
 
     ref: str

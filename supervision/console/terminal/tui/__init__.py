@@ -1,4 +1,4 @@
-"""The console in a terminal. Imported by its command alone: textual takes longer to import than a canopy to start."""
+"""The full-screen console. Only its command imports it: importing Textual takes longer than starting a canopy."""
 
 from supervision.console.terminal.tui.app import ConsoleApp
 

@@ -1,4 +1,4 @@
-"""The console in a terminal: the views, what is looked at now, and what is done."""
+"""The full-screen console's app: its views, their updates, and the actions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from supervision.console.terminal.tui.tree import TreeView
 from supervision.console.terminal.tui.view import Act, Offer, OpenActor, OpenCrash, Stale, View
 
 INTERVAL = 1.0
-"""Seconds between two looks."""
+"""Seconds between two updates."""
 VIEWS: tuple[type[View], ...] = (Overview, TreeView, Actors, Connections, Names, Crashes, Store, Pages)
 TITLES = ("Overview", "Tree", "Actors", "Connections", "Names", "Crashes", "Store", "Pages")
 
@@ -37,8 +37,8 @@ class ConsoleApp(App[int]):
     """The console of one instance.
 
     Args:
-        data: its folder
-        interval: seconds between two looks
+        data: the instance's data folder
+        interval: seconds between two updates
     """
 
     TITLE = "Canopy console"
@@ -55,10 +55,10 @@ class ConsoleApp(App[int]):
 
     def __init__(self, data: Path, interval: float = INTERVAL) -> None:
         super().__init__()
-        self.animation_level = "none"  # over ssh each of its frames is a packet
+        self.animation_level = "none"  # over SSH each frame of an animation is a packet
         self.link = Link(data)
         self.loaded = asyncio.Condition()
-        """Notified after every look, whether the instance answered or not."""
+        """Notified after every update, whether the instance answered or not."""
         self._interval = interval
         self._stale = asyncio.Event()
         self._overview: Json | None = None
@@ -73,21 +73,21 @@ class ConsoleApp(App[int]):
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
-        """Begin to look."""
+        """Start the updates."""
         self._view().focus_main()
         self._follow()
 
-    # Looking.
+    # Updates.
 
     @work
     async def _follow(self) -> None:
-        """Load what is looked at, again and again; one request at a time, so that a slow instance has peace."""
+        """Load the visible view repeatedly, one request at a time so as not to overload a slow instance."""
         while True:
             self._stale.clear()
             try:
                 await self._load()
             except ScreenStackError:
-                return  # the console was closed meanwhile
+                return  # the console was closed during the load
             async with self.loaded:
                 self.loaded.notify_all()
             with contextlib.suppress(TimeoutError):
@@ -97,19 +97,19 @@ class ConsoleApp(App[int]):
     async def _load(self) -> None:
         try:
             self._overview = await self.link.get("overview")
-            looked_at = self._looked_at()
-            if looked_at is not None:
-                await looked_at.load(self.link)
+            visible = self._visible()
+            if visible is not None:
+                await visible.load(self.link)
         except AdminError as error:
-            gone = f"no answer at {self.link.data}: it is asked again and again"
+            gone = f"no answer at {self.link.data}; retrying"
             self._trouble = text.clean(gone if error.status is None else error)
         else:
             self._trouble = ""
         for line in self.screen.query(StatusLine):
             line.seen, line.trouble = self._overview, self._trouble
 
-    def _looked_at(self) -> View | Details | None:
-        """The view or screen that is to be loaded; None while a dialog is open."""
+    def _visible(self) -> View | Details | None:
+        """Return the view or screen to load; None while a dialog is open."""
         if isinstance(self.screen, Details):
             return self.screen
         return self._view() if len(self.screen_stack) == 1 else None
@@ -121,7 +121,7 @@ class ConsoleApp(App[int]):
 
     @on(Stale)
     @on(TabbedContent.TabActivated)
-    def _look_again(self) -> None:
+    def _update_now(self) -> None:
         self._stale.set()
 
     # Keys.
@@ -134,17 +134,17 @@ class ConsoleApp(App[int]):
         self.call_after_refresh(lambda: self._view().focus_main())
 
     def action_keys(self) -> None:
-        """Tell what the keys do."""
+        """Show the keys and what they do."""
         active = [each.binding for each in self.screen.active_bindings.values() if _is_ours(each)]
         self.push_screen(Keys((self.get_key_display(binding), binding.description) for binding in active))
 
     def action_drain(self) -> None:
-        """Say goodbye to everybody, once the user has said yes."""
-        self.post_message(Act("Let nobody in any more, and say goodbye to everybody?", lambda link: link.post("drain")))
+        """Drain the application, after the user confirms."""
+        self.post_message(Act("Stop accepting connections and close the open ones?", lambda link: link.post("drain")))
 
     @work
     async def action_log_level(self) -> None:
-        """Change what is logged; to choose a level is to say yes."""
+        """Set the log level. Choosing a level counts as the confirmation."""
         level = await self.push_screen_wait(ChooseLevel())
         if level is not None:
             await self._do(lambda link: link.post("log-level", body={"level": level}))
@@ -177,15 +177,15 @@ class ConsoleApp(App[int]):
         self._stale.set()
 
     async def _use(self, form: Json, values: dict[str, str]) -> None:
-        """Tell what a form would do, and have it done once the user has said yes."""
+        """Show the preview of a form, and apply the form after the user confirms."""
         given = {field["name"]: field["value"] for field in form["fields"]} | values
-        told = (await self.link.send(form, **given, apply="0"))["told"]
-        lines = [told["text"], *told["warnings"], *told["confirm"].values()]
+        preview = (await self.link.send(form, **given, apply="0"))["told"]
+        lines = [preview["text"], *preview["warnings"], *preview["confirm"].values()]
         question = "\n".join(map(text.clean, lines))
-        if not told["is_possible"]:
+        if not preview["is_possible"]:
             self.notify(question, markup=False)
         elif await self.push_screen_wait(Confirm(question)):
-            agreed = dict.fromkeys(told["confirm"], "1")
+            agreed = dict.fromkeys(preview["confirm"], "1")
             done = await self.link.send(form, **given, **agreed, apply="1")
             self.notify(text.clean(done["told"]["text"]), markup=False)
 
@@ -202,7 +202,7 @@ class ConsoleApp(App[int]):
 
 
 def _is_ours(active: ActiveBinding) -> bool:
-    """Tell a key of the console from those of textual's widgets, which do what one expects of them."""
+    """Tell whether a key is one of the console's own; those of Textual's widgets need no explanation."""
     ours = [each for each in type(active.node).__mro__ if each.__module__.startswith(__package__ or "")]
     actions = [binding.action for each in ours for binding in vars(each).get("BINDINGS", ())]
     return active.binding.action in actions

@@ -1,4 +1,4 @@
-"""The screens that are about one thing: an actor, or a crash."""
+"""The detail screens: of one actor, or of one crash."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ QUESTIONS = {
     "shutdown": "Shut {} down?",
     "kill": "Kill {}?",
     "restart": "Restart {}?",
-    "suspend": "Suspend {}? It handles nothing until it is resumed.",
+    "suspend": "Suspend {}? It handles no messages until it is resumed.",
     "resume": "Resume {}?",
-    "state": "Read the state of {}? That is written to the audit log.",
-    "trace": "Trace {}? Its messages and replies are shown, for half a minute at most.",
+    "state": "Read the state of {}? The audit log records this.",
+    "trace": "Trace the messages and replies of {}, for half a minute at most? The audit log records this.",
 }
-RELATED = (Column("how", "To it"), Column("label", "Label"), Column("ref", "Ref"), Column("is_alive", "Alive"))
+RELATED = (Column("how", "Relation"), Column("label", "Label"), Column("ref", "Ref"), Column("is_alive", "Alive"))
 
 
 class Details(Screen[None]):
-    """Lies over the views; Escape leads back."""
+    """A screen on top of the views; Escape closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.pop_screen", "Back"),
@@ -50,27 +50,27 @@ class Details(Screen[None]):
         self._facts = Facts()
 
     async def load(self, link: Link) -> None:
-        """Fetch what is shown, and show it. Raises `AdminError`."""
+        """Fetch the content and show it. Raises `AdminError`."""
         raise NotImplementedError
 
     def title_with(self, title: str) -> None:
-        """Say what it is about."""
+        """Set the title."""
         self._caption.update(Text(title, "bold", no_wrap=True))
 
     def on_mount(self) -> None:
-        """Have it loaded at once."""
+        """Load this screen at once."""
         self.post_message(Stale())
 
     def on_unmount(self) -> None:
-        """Have what lay below it loaded at once."""
+        """Load the screen below at once."""
         self.app.post_message(Stale())
 
 
 class ActorScreen(Details):
-    """One actor, followed through its restarts.
+    """One actor. After a restart it shows the successor.
 
     Args:
-        ref: its number
+        ref: the actor's number
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -102,13 +102,13 @@ class ActorScreen(Details):
         yield Footer(compact=True)
 
     async def load(self, link: Link) -> None:
-        """Show it as it is now; if it has ended, whoever came in its place."""
+        """Show the current details; if the actor has ended, those of its successor."""
         try:
             seen = await link.get("actors", self.ref)
         except AdminError as error:
             if error.status != 404:
                 raise
-            await self._look_for_successor(link)
+            await self._find_successor(link)
             return
         family = await link.get("tree", ref=self.ref, depth=1, limit=MAX_CHILDREN)
         self.seen = seen
@@ -117,7 +117,7 @@ class ActorScreen(Details):
         self.refresh_bindings()
         await self._show_panel(link, seen)
 
-    async def _look_for_successor(self, link: Link) -> None:
+    async def _find_successor(self, link: Link) -> None:
         if self.seen is None:
             self.title_with(f"There is no actor {self.ref}")
             return
@@ -128,7 +128,7 @@ class ActorScreen(Details):
         if len(same) != 1:
             self.title_with(f"{name} has ended")
             return
-        self._note = f", in the place of <{self.ref}>"
+        self._note = f", restarted from <{self.ref}>"
         self.ref, self.panel = same[0]["ref"], "facts"
         self.post_message(Stale())
 
@@ -147,7 +147,7 @@ class ActorScreen(Details):
     # Keys.
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Show only what makes sense now."""
+        """Hide the keys that do not apply now."""
         is_suspended = self.seen is not None and self.seen["actor"]["state"] == "suspended"
         match action, parameters:
             case "act", ("suspend", *_):
@@ -159,16 +159,16 @@ class ActorScreen(Details):
         return True
 
     def action_act(self, action: str, reason: str = "") -> None:
-        """Do something to it, once the user has said yes."""
+        """Act on the actor, after the user confirms."""
         ref, body = self.ref, {"reason": reason} if reason else None
         self._ask(reason or action, lambda link: link.post("actors", ref, action, body=body))
 
     def action_state(self) -> None:
-        """Read its attributes, once the user has said yes."""
+        """Read the actor's attributes, after the user confirms."""
         self._ask("state", self._read_state)
 
     def action_trace(self) -> None:
-        """Trace it, once the user has said yes."""
+        """Trace the actor, after the user confirms."""
         self._ask("trace", self._begin_trace)
 
     def action_facts(self) -> None:
@@ -201,7 +201,7 @@ class CrashScreen(Details):
     """One crash.
 
     Args:
-        number: which
+        number: the crash's number
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -221,7 +221,7 @@ class CrashScreen(Details):
         yield Footer(compact=True)
 
     async def load(self, link: Link) -> None:
-        """Show it, once: a crash does not change."""
+        """Show the crash, once, since it does not change."""
         if self._seen is not None:
             return
         self._seen = seen = await link.get("crashes", str(self._number))
@@ -229,11 +229,11 @@ class CrashScreen(Details):
         self._facts.show(_crash(seen))
 
     def action_copy(self) -> None:
-        """Hand the test to the terminal's clipboard, where it has one (OSC 52)."""
+        """Copy the test to the clipboard, if the terminal supports it (OSC 52)."""
         if self._seen is not None:
             self.app.copy_to_clipboard(self._seen["case"])
-            hint = f"`canopy crashes {self._number} --case` prints it as well"
-            self.notify(f"Sent to the clipboard of the terminal; {hint}.", markup=False)
+            hint = f"`canopy crashes {self._number} --case` also prints it"
+            self.notify(f"Copied to the terminal's clipboard; {hint}.", markup=False)
 
     def action_open(self) -> None:
         """Show the actor."""
@@ -246,7 +246,7 @@ def _is_successor(new: Json, old: Json) -> bool:
 
 
 def _related(seen: Json, family: Json) -> dict[str, Json]:
-    """Rows for those whom the actor has to do with: who started it, whom it started, links and monitors."""
+    """Return rows for the actor's parent, children, links and monitors."""
     parent = seen["actor"]["parent"]
     rows = [] if parent is None else [{"how": "parent", "label": seen["path"][-2], "ref": parent, "is_alive": True}]
     rows += [{"how": "child", "label": child["label"], "ref": child["ref"], "is_alive": True}
@@ -257,17 +257,17 @@ def _related(seen: Json, family: Json) -> dict[str, Json]:
 
 def _state(seen: Json) -> RenderableType:
     facts = [(f"self.{text.clean(name)}", text.clean(value)) for name, value in seen["state"].items()]
-    more = [Text("… and more: it is cut", "dim")] if seen["is_cut"] else []
+    more = [Text("… truncated", "dim")] if seen["is_cut"] else []
     return Group(heading("State"), grid(facts) if facts else Text("no attributes"), *more)
 
 
 def _trace(seen: Json) -> RenderableType:
     lines: list[Any] = [Text(text.trace_line(line), no_wrap=True) for line in seen["lines"]]
-    end = "the trace runs" if seen["ended"] is None else f"the trace ended: {text.clean(seen['ended'])}"
+    end = "the trace is running" if seen["ended"] is None else f"the trace ended: {text.clean(seen['ended'])}"
     return Group(heading("Trace"), *lines, Text(end, "dim"))
 
 
 def _crash(seen: Json) -> RenderableType:
     traceback, case = (Text("\n".join(text.block(seen[name]))) for name in ("traceback", "case"))
     return Group(grid(text.crash_facts(seen)), Text(), heading("Traceback"), traceback, Text(),
-                 heading("A test that repeats it"), case)  # fmt: skip
+                 heading("A test that reproduces it"), case)  # fmt: skip

@@ -1,4 +1,4 @@
-"""What stands in front of everything else until it is answered."""
+"""The modal dialogs."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 
 
 class Confirm(ModalScreen[bool]):
-    """Asks whether something is to be done. `No` is what Enter means at first.
+    """Asks for confirmation. `No` has the focus at first.
 
     Args:
-        question: what is asked
+        question: the text of the dialog
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -49,18 +49,18 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(event.button.id == "yes")
 
     def action_answer(self, answer: bool) -> None:
-        """Answer."""
+        """Close the dialog with an answer."""
         self.dismiss(answer)
 
 
 class ChooseLevel(ModalScreen[Level | None]):
-    """Asks from which level on is logged."""
+    """Asks for the log level."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static("Log from this level on:", markup=False)
+            yield Static("Lowest level to log:", markup=False)
             yield OptionList(*(Option(level) for level in LEVELS))
 
     @on(OptionList.OptionSelected)
@@ -69,11 +69,11 @@ class ChooseLevel(ModalScreen[Level | None]):
 
 
 class Choose(ModalScreen[int | None]):
-    """Asks for one of several things; the answer is its number.
+    """Asks for one of several options; the answer is its index.
 
     Args:
-        title: what it is about
-        labels: the things
+        title: the title of the dialog
+        labels: the options
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
@@ -94,10 +94,10 @@ class Choose(ModalScreen[int | None]):
 
 
 class Keys(ModalScreen[None]):
-    """Tells what the keys do.
+    """Shows the keys and what they do.
 
     Args:
-        keys: and what they do
+        keys: (key, description) pairs
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,enter", "dismiss", "Back")]

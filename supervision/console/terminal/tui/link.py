@@ -1,4 +1,4 @@
-"""The console's way to the instance it shows: requests that wait in threads, never on the loop that draws."""
+"""The full-screen console's API client. Requests block in threads, never on the event loop that draws."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from supervision.console.terminal.client import ask_admin
 from supervision.console.terminal.text import Json
 
 TIMEOUT = 5.0
-"""Seconds until an instance counts as gone that has taken a request and not answered it."""
+"""Seconds after which an instance that does not answer a request counts as gone."""
 
 
 class Link:
-    """Asks the API of one instance. Its methods raise `AdminError`.
+    """Calls the API of one instance. Its methods raise `AdminError`.
 
     Args:
-        data: the instance's folder
+        data: the instance's data folder
     """
 
     def __init__(self, data: Path) -> None:
         self.data = data
 
     async def get(self, *path: str, **query: Any) -> Any:
-        """Ask for something; a parameter that is None or empty is left out."""
+        """Send a GET request; omits parameters that are None or empty."""
         given = {name: value for name, value in query.items() if value not in (None, "")}
         return await self._ask("GET", path, f"?{urlencode(given)}" if given else "")
 
     async def post(self, *path: str, body: Any = None) -> Any:
-        """Have something done."""
+        """Send a POST request."""
         return await self._ask("POST", path, body=body)
 
     async def send(self, form: Json, **values: str) -> Any:
-        """Send a form of the application; a value that is empty is left out."""
+        """Send a form of the application; omits empty values."""
         given = {name: value for name, value in values.items() if value}
         return await self._ask(form["method"], tuple(form["path"].split("/")), f"?{urlencode(given)}")
 
     async def delete(self, *path: str) -> Any:
-        """Have something ended."""
+        """Send a DELETE request."""
         return await self._ask("DELETE", path)
 
     async def _ask(self, method: str, path: tuple[str, ...], query: str = "", body: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""The views that are tables: sorted, searched and paged on the server, so that they may be of any length."""
+"""The table views. The server sorts, searches and pages them, so they may have any length."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from supervision.console.terminal.text import Column, Json
 from supervision.console.terminal.tui.link import Link
 from supervision.console.terminal.tui.rows import RowTable
 from supervision.console.terminal.tui.search import Search
-from supervision.console.terminal.tui.view import Act, ActionDone, Offer, OpenActor, OpenCrash, Stale, View
+from supervision.console.terminal.tui.view import Act, Offer, OpenActor, OpenCrash, SearchDone, Stale, View
 
 PAGE = 100
-"""Rows of a page."""
+"""Rows per page."""
 
 
 class Paged(View):
-    """Shows a table of which the server searches out some rows, and of these one page.
+    """Shows one page of the rows that match a search.
 
     Attributes:
-        table: the table itself
-        first: rows before this page
-        total: of all pages
+        table: the widget that shows the rows
+        first: number of rows before this page
+        total: number of rows on all pages
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -48,39 +48,39 @@ class Paged(View):
 
     @property
     def paging(self) -> Json:
-        """Which rows to ask for."""
+        """The query parameters of the page to request."""
         search = self._search.value
         if search != self._searched:
             self._searched, self.first = search, 0
         return {"q": search, "offset": self.first, "limit": PAGE}
 
-    def entitle(self, title: str, count: int) -> None:
-        """Say above the table what it is, and which rows of how many it shows."""
+    def set_caption(self, title: str, count: int) -> None:
+        """Show the title above the table, the range of its rows, and their total number."""
         found = f" with {self._searched!r}" if self._searched else ""
         which = f"{self.first + 1:,} to {self.first + count:,} of " if count < self.total else ""
         self._caption.update(Text(f"{title}: {which}{self.total:,}{found}", no_wrap=True))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide what this table cannot do."""
+        """Hide the keys that do not apply to this table."""
         return self.total > PAGE if action == "turn" else True
 
     def focus_main(self) -> None:
-        """Put the keyboard on the table."""
+        """Focus the table."""
         self.table.focus()
 
     # Keys.
 
     def action_search(self) -> None:
-        """Ask for what to search."""
+        """Open the search field."""
         self._search.begin()
 
-    @on(ActionDone)
-    def _search_ended(self, event: ActionDone) -> None:
+    @on(SearchDone)
+    def _search_ended(self, event: SearchDone) -> None:
         event.stop()
         self.focus_main()
 
     def action_turn(self, pages: int) -> None:
-        """Show the next page, or the one before."""
+        """Show the next or the previous page."""
         first = self.first + pages * PAGE
         if 0 <= first < self.total:
             self.first = first
@@ -93,7 +93,7 @@ class Paged(View):
             self.open(row)
 
     def open(self, row: Json) -> None:
-        """Show what a row is about."""
+        """Open the actor of a row."""
         if row.get("ref") is not None:
             self.post_message(OpenActor(row["ref"]))
 
@@ -102,15 +102,16 @@ class Listing(Paged):
     """A table of the API.
 
     Args:
-        path: its path, and the name of the rows in the answer
-        columns: what is shown of a row
-        key: tells rows apart
-        sort: what it is sorted by at first, the largest first; None if it cannot be sorted
-        pages: whether it can be searched and has pages
+        path: the path of the table in the API
+        rows: the field of the response with the rows
+        columns: the columns to show
+        key: returns a unique key of a row
+        sort: the initial sort column, largest first; None if the table cannot be sorted
+        pages: whether the table can be searched and has pages
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("less_than_sign", "sort(-1)", "Sort by the column before", show=False, key_display="<"),
+        Binding("less_than_sign", "sort(-1)", "Sort by the previous column", show=False, key_display="<"),
         Binding("greater_than_sign", "sort(1)", "Sort by", key_display="< >"),
         Binding("r", "reverse", "Reverse"),
     ]
@@ -141,16 +142,16 @@ class Listing(Paged):
         yield self._search
 
     async def load(self, link: Link) -> None:
-        """Show the rows as they are now."""
+        """Show the current rows."""
         order = {} if self._sort is None else {"sort": self._sort, "order": "desc" if self._descending else "asc"}
         seen = await link.get(self._path, **order, **(self.paging if self._pages else {}))
         rows = {self._key(row): row for row in seen[self._rows]}
         self.total = seen["total"]
         self.table.show(rows, self._sort or "", self._descending)
-        self.entitle(self._path, len(rows))
+        self.set_caption(self._path, len(rows))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide what this table cannot do."""
+        """Hide the keys that do not apply to this table."""
         if action in ("sort", "reverse"):
             return self._sort is not None
         return super().check_action(action, parameters) if self._pages or action not in ("search", "turn") else False
@@ -158,10 +159,10 @@ class Listing(Paged):
     # Keys.
 
     def action_sort(self, step: int) -> None:
-        """Sort by the next column, or the one before."""
+        """Sort by the next or the previous column."""
         names = [column.name for column in self._columns if column.name != "id"]
         self._sort = names[(names.index(str(self._sort)) + step) % len(names)]
-        self._begin_anew()
+        self._reload()
 
     @on(DataTable.HeaderSelected)
     def _sort_by(self, event: DataTable.HeaderSelected) -> None:
@@ -170,14 +171,14 @@ class Listing(Paged):
             return
         self._descending = not self._descending if name == self._sort else True
         self._sort = name
-        self._begin_anew()
+        self._reload()
 
     def action_reverse(self) -> None:
-        """The smallest first, or the largest again."""
+        """Reverse the sort order."""
         self._descending = not self._descending
-        self._begin_anew()
+        self._reload()
 
-    def _begin_anew(self) -> None:
+    def _reload(self) -> None:
         self.first = 0
         self.post_message(Stale())
 
@@ -201,16 +202,16 @@ class Connections(Listing):
         super().__init__("connections", "connections", text.CONNECTIONS, lambda row: str(row["id"]), sort="backlog")
 
     def open(self, row: Json) -> None:
-        """Show the actor that owns it."""
+        """Open the actor that owns the connection."""
         if row["actor"] is not None:
             self.post_message(OpenActor(row["actor"]))
 
     def action_disconnect(self) -> None:
-        """Say goodbye to the client under the cursor."""
+        """Disconnect the client under the cursor, after the user confirms."""
         self._act("Disconnect {}?", "disconnect")
 
     def action_offer(self) -> None:
-        """Show what else can be done about the client under the cursor."""
+        """Offer further actions on the client under the cursor."""
         row = self.table.current
         if row is not None and row["acts"]:
             self.post_message(Offer(row["acts"], text.clean(f"{_client(row)} at {row['peer']}")))
@@ -223,18 +224,18 @@ class Connections(Listing):
 
 
 def _client(row: Json) -> str:
-    """Who is at the other end of a connection."""
+    """Return the name of the client at the other end of a connection."""
     return f"{row['name']} ({row['user']})" if row["name"] else str(row["user"] or row["id"])
 
 
 class Crashes(Listing):
-    """The last crashes."""
+    """The latest crashes."""
 
     def __init__(self) -> None:
         super().__init__("crashes", "crashes", text.CRASHES, lambda row: str(row["number"]), pages=False)
 
     def open(self, row: Json) -> None:
-        """Show all that is known of it."""
+        """Open the details of the crash."""
         self.post_message(OpenCrash(row["number"]))
 
 
@@ -252,10 +253,10 @@ class Names(View):
         yield from self._listings
 
     async def load(self, link: Link) -> None:
-        """Show both as they are now."""
+        """Show the current names and topics."""
         for listing in self._listings:
             await listing.load(link)
 
     def focus_main(self) -> None:
-        """Put the keyboard on the names; Tab leads to the topics."""
+        """Focus the names; Tab moves on to the topics."""
         self._listings[0].focus_main()

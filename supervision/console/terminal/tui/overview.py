@@ -1,4 +1,4 @@
-"""The first view: how it goes, what fills up, and where to look closer."""
+"""The first view: the system at a glance, its limits, and links to the longest mailbox and the last crash."""
 
 from __future__ import annotations
 
@@ -49,23 +49,23 @@ class Overview(View):
                 yield Vertical(title, chart)
 
     async def load(self, link: Link) -> None:
-        """Show it as it is now."""
+        """Show the current overview."""
         seen = await link.get("overview")
         longest = await link.get("actors", sort="mailbox" if seen["waiting"] else "peak", order="desc", limit=1)
         crashes = await link.get("crashes")
         self._longest = next(iter(longest["actors"]), None)
         self._crash = next(iter(crashes["crashes"]), None)
         self._facts.show(
-            Group(grid(text.overview_facts(seen), 3), Text(), grid(self._leads(seen)), Text(), grid(_limits(seen)))
+            Group(grid(text.overview_facts(seen), 3), Text(), grid(self._hints(seen)), Text(), grid(_limits(seen)))
         )
         if seen["at"] >= self._next_sample:
             history = await link.get("history")
             self._draw(history["samples"])
             self._next_sample = seen["at"] + history["interval"] / 2
 
-    def _leads(self, seen: Json) -> list[tuple[str, str]]:
-        """Where to look closer."""
-        longest, crash = "nothing waits", "nothing has crashed"
+    def _hints(self, seen: Json) -> list[tuple[str, str]]:
+        """Return the longest mailbox, the last crash, and the keys that open them."""
+        longest, crash = "no messages are waiting", "no actor has crashed"
         if self._longest is not None:
             row = self._longest
             waiting = f"{row['mailbox']:,} waiting" if row["mailbox"] else f"empty now, {row['peak']:,} at most"
@@ -74,8 +74,8 @@ class Overview(View):
             when = text.duration(max(0.0, seen["at"] - self._crash["at"]))
             reason = text.clean(self._crash["reason"])
             crash = f"{text.actor_name(self._crash)}, {when} ago: {reason}  (l opens it)"
-        touch = "2 shows the tree: Enter opens an actor, and then c crashes it"
-        return [("longest mailbox", longest), ("last crash", crash), ("to touch one", touch)]
+        act = "2 shows the tree: Enter opens an actor, and then c crashes it"
+        return [("longest mailbox", longest), ("last crash", crash), ("to act on an actor", act)]
 
     def _draw(self, samples: list[Json]) -> None:
         for (name, title, show), (above, chart) in zip(CHARTS, self._charts, strict=True):
@@ -84,16 +84,16 @@ class Overview(View):
             chart.data = values
 
     def focus_main(self) -> None:
-        """Put the keyboard on the text, so that it scrolls."""
+        """Focus the text, so that the keys scroll it."""
         self._facts.focus()
 
     def action_open_longest(self) -> None:
-        """Show the actor with the longest mailbox."""
+        """Open the actor with the longest mailbox."""
         if self._longest is not None:
             self.post_message(OpenActor(self._longest["ref"]))
 
     def action_open_crash(self) -> None:
-        """Show the last crash."""
+        """Open the last crash."""
         if self._crash is not None:
             self.post_message(OpenCrash(self._crash["number"]))
 

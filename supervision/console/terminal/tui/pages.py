@@ -1,4 +1,4 @@
-"""The views of what the application tells: its store and its own pages."""
+"""The views of the application's store and pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from supervision.console.terminal.tui.view import Facts, Offer, OpenActor, Stale
 
 
 class Store(View):
-    """What is kept, and how."""
+    """Facts about the store."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,20 +28,22 @@ class Store(View):
         yield self.facts
 
     def focus_main(self) -> None:
-        """Put the keyboard on the text, so that it scrolls."""
+        """Focus the text, so that the keys scroll it."""
         self.facts.focus()
 
     async def load(self, link: Link) -> None:
-        """Show it as it is now."""
+        """Show the current facts."""
         seen = await link.get("store")
-        self.facts.show(_values(seen["values"]) if seen["values"] else Text("nothing is told of it"))
+        self.facts.show(
+            _values(seen["values"]) if seen["values"] else Text("the application reports nothing about its store")
+        )
 
 
 class Pages(Paged):
-    """The pages of the application, one at a time: named values, and a table."""
+    """The application's pages, one at a time: named values, and a table."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("less_than_sign", "choose(-1)", "The page before", show=False, key_display="<"),
+        Binding("less_than_sign", "choose(-1)", "Previous page of the application", show=False, key_display="<"),
         Binding("greater_than_sign", "choose(1)", "Other page", key_display="< >"),
         Binding("m", "offer", "More"),
     ]
@@ -59,7 +61,7 @@ class Pages(Paged):
         yield self._search
 
     async def load(self, link: Link) -> None:
-        """Show the chosen page as it is now."""
+        """Show the current content of the chosen page."""
         self._links = (await link.get("pages"))["pages"]
         if not self._links:
             self.facts.show(Text("the application has no pages"))
@@ -70,20 +72,20 @@ class Pages(Paged):
             self._show(seen)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide what this page cannot do."""
+        """Hide the keys that do not apply to this page."""
         if action == "choose":
             return len(self._links) > 1
         return super().check_action(action, parameters)
 
     def open(self, row: Json) -> None:
-        """Show the actor that it names."""
+        """Open the actor that the row names."""
         if row["actor"]:
             self.post_message(OpenActor(row["actor"]))
 
     # Keys.
 
     def action_choose(self, step: int) -> None:
-        """Show the next page of the application, or the one before."""
+        """Show the next or the previous page of the application."""
         if self._links:
             self._chosen = (self._chosen + step) % len(self._links)
             self._search.action_give_up()
@@ -91,7 +93,7 @@ class Pages(Paged):
             self.post_message(Stale())
 
     def action_offer(self) -> None:
-        """Show what can be done about the row under the cursor."""
+        """Offer the actions on the row under the cursor."""
         row = self.table.current
         if row is not None and row["acts"]:
             self.post_message(Offer(row["acts"], text.clean(row["about"])))
@@ -110,7 +112,7 @@ class Pages(Paged):
         self.table.reshape([_column(title, index, table["rows"]) for index, title in enumerate(table["columns"])])
         self.total = table["total"]
         self.table.show(rows)
-        self.entitle(text.clean(table["title"] if rows or self._searched else table["empty"]), len(rows))
+        self.set_caption(text.clean(table["title"] if rows or self._searched else table["empty"]), len(rows))
         if self.is_attached:
             self.refresh_bindings()
 
@@ -123,7 +125,7 @@ def _values(values: dict[str, Any]) -> Table:
 
 
 def _row(table: Json, index: int) -> Json:
-    """A row of a table by the numbers of its columns, with what is offered and whom it is about."""
+    """Return a row as column number -> cell, with its actions, their target and its actor."""
     cells = table["rows"][index]
     acts = table["acts"][index] if index < len(table["acts"]) else []
     about = ", ".join(cell for cell in cells[:2] if isinstance(cell, str) and cell)

@@ -1,4 +1,4 @@
-"""A table whose rows come and go, under a cursor that stays with its row."""
+"""A table whose cursor stays on its row while other rows come and go."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RowTable(DataTable[Text]):
     """Shows rows of the API.
 
     Args:
-        columns: what is shown of each
+        columns: the columns to show
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", "Open")]
@@ -34,14 +34,15 @@ class RowTable(DataTable[Text]):
         return self._records.get(self._keys()[self.cursor_row]) if self.is_valid_row_index(self.cursor_row) else None
 
     def reshape(self, columns: Sequence[Column]) -> None:
-        """Show these columns from the next rows on."""
+        """Set the columns; they appear with the next rows."""
         self._shown = columns
 
     def show(self, rows: dict[str, Json], sort: str = "", descending: bool = False) -> None:
-        """Show rows by their keys, in this order.
+        """Show rows in this order.
 
         Args:
-            sort, descending: what they are sorted by, for the titles
+            rows: key -> row
+            sort, descending: the column that they are sorted by, and the order; shown in the column's title
         """
         with self.app.batch_update():
             titles = [_title(column, sort, descending) for column in self._shown]
@@ -50,7 +51,7 @@ class RowTable(DataTable[Text]):
             else:
                 self._update(rows)
             self._records = rows
-        # Textual measures the columns when it has nothing else to do, and may have drawn before that.
+        # Textual measures the columns when it is idle, and may have drawn them before.
         self.call_after_refresh(self.notify_style_update)
 
     def _keys(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""The line in which one types what to search for."""
+"""The search field."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from supervision.console.terminal.tui.view import ActionDone, Stale
+from supervision.console.terminal.tui.view import SearchDone, Stale
 
 
 class Search(Input):
-    """Hidden until it is asked for, and while it is empty."""
+    """A search field, which is hidden while it is empty and not in use."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "give_up", "End the search"),
+        Binding("escape", "give_up", "Clear the search"),
         Binding("down", "leave", "To the results", show=False),
     ]
 
@@ -23,7 +23,7 @@ class Search(Input):
         super().__init__(placeholder="Search", classes="search")
 
     def begin(self) -> None:
-        """Ask for what to search."""
+        """Show and focus the field."""
         self.display = True
         self.focus()
 
@@ -38,11 +38,11 @@ class Search(Input):
         self.action_leave()
 
     def action_leave(self) -> None:
-        """Go to what was found."""
+        """Leave the field for the results."""
         self.display = bool(self.value)
-        self.post_message(ActionDone())
+        self.post_message(SearchDone())
 
     def action_give_up(self) -> None:
-        """Search for nothing."""
+        """Clear the search."""
         self.value = ""
         self.action_leave()

@@ -1,4 +1,4 @@
-"""The first line of every screen: how it goes, or what is wrong."""
+"""The first line of every screen: a summary of the instance, or an error."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from supervision.console.terminal.text import Json
 
 
 class StatusLine(Static):
-    """Shows what the app has last heard of the instance."""
+    """Shows the latest overview of the instance, or the error of the last request."""
 
     seen: reactive[Json | None] = reactive(None)
     trouble: reactive[str] = reactive("")
 
     def render(self) -> Text:
-        """The line."""
+        """Return the text of the line."""
         if self.trouble:
             return Text(f" {self.trouble}", "bold", no_wrap=True, overflow="ellipsis")
         if self.seen is None:
@@ -28,5 +28,5 @@ class StatusLine(Static):
         return Text(" canopy  " + "  ".join([*draining, *facts]), no_wrap=True, overflow="ellipsis")
 
     def watch_trouble(self, trouble: str) -> None:
-        """Look like trouble, or not."""
+        """Set the style for an error, or clear it."""
         self.set_class(bool(trouble), "trouble")

@@ -1,4 +1,4 @@
-"""The living tree: it changes under the cursor, and what was restarted is lit up for a moment."""
+"""The live tree. The cursor stays on its actor, and restarted actors are highlighted for a moment."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from supervision.console.terminal import text
 from supervision.console.terminal.text import Json
 from supervision.console.terminal.tui.link import Link
 from supervision.console.terminal.tui.search import Search
-from supervision.console.terminal.tui.view import ActionDone, OpenActor, View
+from supervision.console.terminal.tui.view import OpenActor, SearchDone, View
 
 MAX_CHILDREN = 200
-"""Children of one actor that are shown; more are found by a search."""
-FLASH = 3
-"""Loads for which a restarted actor is lit up."""
+"""Maximum number of children shown of one actor; a search finds the others."""
+HIGHLIGHT = 3
+"""Updates for which a restarted actor is highlighted."""
 
 
 class LiveTree(Tree[Json]):
-    """The tree itself. A node's data is a node of the API, or nothing where more are left out."""
+    """The tree widget. A node's data is a node of the API; None on the node that stands for omitted children."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open"),
@@ -38,11 +38,11 @@ class LiveTree(Tree[Json]):
         super().__init__("")
         self.auto_expand = False
         self._known: set[str] | None = None
-        self._lit: dict[str, int] = {}
+        self._highlighted: dict[str, int] = {}
 
     def show(self, top: Json) -> None:
-        """Show the tree as it is now."""
-        self._light(top)
+        """Show the current tree."""
+        self._highlight(top)
         selected = self.cursor_node
         path = [] if selected is None else _path(selected)
         self._fill(self.root, top)
@@ -50,13 +50,13 @@ class LiveTree(Tree[Json]):
         if selected is not None and self._is_gone(selected):
             self.call_after_refresh(self._follow, path)
 
-    def _light(self, top: Json) -> None:
-        """Light up those that came in the place of others since the last time."""
+    def _highlight(self, top: Json) -> None:
+        """Highlight the actors that were restarted since the last update."""
         nodes = {node["ref"]: node for node in _all(top)}
-        self._lit = {ref: left - 1 for ref, left in self._lit.items() if left > 1}
+        self._highlighted = {ref: left - 1 for ref, left in self._highlighted.items() if left > 1}
         if self._known is not None:
             new = nodes.keys() - self._known
-            self._lit |= {ref: FLASH for ref in new if nodes[ref]["restarts"]}
+            self._highlighted |= {ref: HIGHLIGHT for ref in new if nodes[ref]["restarts"]}
         self._known = set(nodes)
 
     def _fill(self, node: TreeNode[Json], seen: Json) -> None:
@@ -64,21 +64,21 @@ class LiveTree(Tree[Json]):
         node.set_label(self._label(seen))
         node.allow_expand = bool(seen["children"])
         below = {child.data["ref"]: child for child in node.children if child.data is not None}
-        folded = {_place(child.data): not child.is_expanded for child in below.values() if child.data is not None}
+        folded = {_label(child.data): not child.is_expanded for child in below.values() if child.data is not None}
         refs = [child["ref"] for child in seen["children"]]
         for child in list(node.children):
             if child.data is None or child.data["ref"] not in refs:
                 child.remove()
         for number, child in enumerate(seen["children"]):
-            its = below.get(child["ref"]) or node.add("", before=number, expand=not folded.get(_place(child), False))
+            its = below.get(child["ref"]) or node.add("", before=number, expand=not folded.get(_label(child), False))
             self._fill(its, child)
         if seen["count"] > len(refs):
             node.add_leaf(Text(f"… {seen['count'] - len(refs):,} more: / searches", "dim"))
 
     def _label(self, seen: Json) -> Text:
-        lit = seen["ref"] in self._lit
-        label = Text(text.actor_name(seen), "bold reverse" if lit else "bold" if seen["children"] else "")
-        return label.append(f"  {text.node_facts(seen)}", "reverse" if lit else "dim")
+        highlighted = seen["ref"] in self._highlighted
+        label = Text(text.actor_name(seen), "bold reverse" if highlighted else "bold" if seen["children"] else "")
+        return label.append(f"  {text.node_facts(seen)}", "reverse" if highlighted else "dim")
 
     def _is_gone(self, node: TreeNode[Json]) -> bool:
         above: TreeNode[Json] | None = node
@@ -89,7 +89,7 @@ class LiveTree(Tree[Json]):
         return False
 
     def _follow(self, path: list[tuple[str, int]]) -> None:
-        """Put the cursor on who came in the place of whom it was on, or on the one above."""
+        """Move the cursor to the successor of the actor it was on, or else to a neighbour or ancestor."""
         node = self.root
         for label, number in path:
             children = list(node.children)
@@ -102,13 +102,13 @@ class LiveTree(Tree[Json]):
         self.move_cursor(node)
 
     def action_open(self) -> None:
-        """Show the actor under the cursor."""
+        """Open the actor under the cursor."""
         node = self.cursor_node
         if node is not None and node.data is not None:
             self.post_message(OpenActor(node.data["ref"]))
 
     def action_fold(self) -> None:
-        """Fold the node, or go up."""
+        """Fold the node, or move to its parent."""
         node = self.cursor_node
         if node is None:
             return
@@ -118,7 +118,7 @@ class LiveTree(Tree[Json]):
             self.move_cursor(node.parent)
 
     def action_unfold(self) -> None:
-        """Unfold the node, or go down."""
+        """Unfold the node, or move to its first child."""
         node = self.cursor_node
         if node is None or not node.children:
             return
@@ -129,7 +129,7 @@ class LiveTree(Tree[Json]):
 
 
 class TreeView(View):
-    """The tree, and what of it is searched."""
+    """The tree, and its search field."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("slash", "search", "Search", key_display="/")]
 
@@ -143,19 +143,19 @@ class TreeView(View):
         yield self._search
 
     async def load(self, link: Link) -> None:
-        """Show the tree as it is now."""
+        """Show the current tree."""
         self._tree.show(await link.get("tree", q=self._search.value, limit=MAX_CHILDREN))
 
     def focus_main(self) -> None:
-        """Put the keyboard on the tree."""
+        """Focus the tree."""
         self._tree.focus()
 
     def action_search(self) -> None:
-        """Ask for what to search."""
+        """Open the search field."""
         self._search.begin()
 
-    @on(ActionDone)
-    def _searched(self, event: ActionDone) -> None:
+    @on(SearchDone)
+    def _searched(self, event: SearchDone) -> None:
         event.stop()
         self.focus_main()
 
@@ -166,14 +166,14 @@ def _all(node: Json) -> Iterable[Json]:
         yield from _all(child)
 
 
-def _place(seen: Json) -> str:
+def _label(seen: Json) -> str:
     return str(seen["label"])
 
 
 def _path(node: TreeNode[Json]) -> list[tuple[str, int]]:
-    """Labels and positions from below the root down to a node."""
+    """Return the labels and positions from below the root down to a node."""
     path: list[tuple[str, int]] = []
     while node.parent is not None and node.data is not None:
-        path.insert(0, (_place(node.data), list(node.parent.children).index(node)))
+        path.insert(0, (_label(node.data), list(node.parent.children).index(node)))
         node = node.parent
     return path

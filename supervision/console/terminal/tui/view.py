@@ -1,4 +1,4 @@
-"""What all views have in common."""
+"""The base class of the views, and the messages they post to the app."""
 
 from __future__ import annotations
 
@@ -17,49 +17,50 @@ from supervision.console.terminal.tui.link import Link
 
 
 class View(Vertical):
-    """One of the app's views: it is loaded when one begins to look at it, and then every second.
+    """A view of the app. It is loaded when it becomes visible, and then every second.
 
-    It keeps its widgets as attributes: when a load is answered, it may have been closed, and then it has no children.
+    It keeps its widgets as attributes: when the response to a load arrives, the view may have been closed, and then it
+    has no children.
     """
 
     async def load(self, link: Link) -> None:
-        """Fetch what is shown, and show it. Raises `AdminError`."""
+        """Fetch the content and show it. Raises `AdminError`."""
         raise NotImplementedError
 
     def focus_main(self) -> None:
-        """Put the keyboard where it is needed most."""
+        """Focus the main widget."""
         raise NotImplementedError
 
 
 class Stale(Message):
-    """Something else is to be shown than what was loaded: load again at once."""
+    """The content is out of date: load again at once."""
 
 
-class ActionDone(Message):
-    """Nothing more is typed: the keyboard belongs to the view again."""
+class SearchDone(Message):
+    """The search field is done: focus the view again."""
 
 
 @dataclass
 class OpenActor(Message):
-    """Show an actor."""
+    """Open an actor."""
 
     ref: str
 
 
 @dataclass
 class OpenCrash(Message):
-    """Show a crash."""
+    """Open a crash."""
 
     number: int
 
 
 @dataclass
 class Act(Message):
-    """Do something, once the user has said yes.
+    """Run an action after the user confirms.
 
     Attributes:
-        question: what the user is asked
-        do: does it; returns what the API answers
+        question: the text of the confirmation
+        do: runs the action; returns the API's response
     """
 
     question: str
@@ -68,11 +69,11 @@ class Act(Message):
 
 @dataclass
 class Offer(Message):
-    """Let the user choose one of the acts that the application offers, and do it.
+    """Let the user choose one of the application's actions, and run it.
 
     Attributes:
-        acts: as the API has them
-        about: whom they are about
+        acts: the actions, as in the API
+        about: their target
     """
 
     acts: list[Json]
@@ -80,7 +81,7 @@ class Offer(Message):
 
 
 class Facts(VerticalScroll):
-    """Text that one can scroll."""
+    """Scrollable text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,12 +91,12 @@ class Facts(VerticalScroll):
         yield self._text
 
     def show(self, content: Any) -> None:
-        """Show this, as rich renders it; it must hold no markup."""
+        """Show a Rich renderable, which must contain no markup."""
         self._text.update(content)
 
 
 def grid(facts: Sequence[tuple[str, str]], columns: int = 1) -> Table:
-    """Names and texts, side by side in as many columns."""
+    """Lay out (name, text) pairs in columns."""
     shown = Table.grid(padding=(0, 2, 0, 0))
     for _ in range(columns):
         shown.add_column(style="dim", no_wrap=True)
@@ -108,5 +109,5 @@ def grid(facts: Sequence[tuple[str, str]], columns: int = 1) -> Table:
 
 
 def heading(title: str) -> Text:
-    """A line above something."""
+    """Format a heading."""
     return Text(clean(title), "bold underline")

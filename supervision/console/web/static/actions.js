@@ -1,11 +1,11 @@
 /**
- * What can be done to the system. Each is asked about first, and says afterwards what became of it.
+ * The actions on the system. Each asks for confirmation first, and reports its result.
  */
 import { h } from "./dom.js";
 import { plural } from "./format.js";
 
 /**
- * What can be done to an actor: its name here -> which right it takes, what is sent, and how it is asked about.
+ * The actions on an actor: name -> the right it requires, its request, and its confirmation.
  * @type {Record<string, {right: string, path: string, body?: object, verb: string, text: string, danger?: boolean}>}
  */
 export const ON_ACTOR = {
@@ -14,21 +14,21 @@ export const ON_ACTOR = {
     path: "exit",
     body: { reason: "crash" },
     verb: "Crash",
-    text: "It ends as if an exception had struck it, and is among the crashes. Its supervisor decides whether it comes back.",
+    text: "It ends as if it had raised an exception, and appears among the crashes. Its supervisor decides whether to restart it.",
     danger: true,
   },
   restart: {
     right: "restart",
     path: "restart",
     verb: "Restart",
-    text: "It ends, and its supervisor starts another in its place.",
+    text: "It ends, and its supervisor restarts it.",
   },
   shutdown: {
     right: "exit",
     path: "exit",
     body: { reason: "shutdown" },
     verb: "Shut down",
-    text: "It is told to stop, and may tidy up. Only a permanent actor comes back.",
+    text: "It receives the exit signal shutdown, and may clean up. Only a permanent actor is restarted.",
     danger: true,
   },
   kill: {
@@ -36,16 +36,16 @@ export const ON_ACTOR = {
     path: "exit",
     body: { reason: "kill" },
     verb: "Kill",
-    text: "It ends at once, and cannot tidy up.",
+    text: "It ends at once, and cannot clean up.",
     danger: true,
   },
   suspend: {
     right: "suspend",
     path: "suspend",
     verb: "Suspend",
-    text: "It handles nothing until it is resumed; its mailbox fills up meanwhile.",
+    text: "It handles no messages until it is resumed; meanwhile its mailbox fills up.",
   },
-  resume: { right: "resume", path: "resume", verb: "Resume", text: "It handles what has come meanwhile." },
+  resume: { right: "resume", path: "resume", verb: "Resume", text: "It handles the messages that have arrived in the meantime." },
 };
 
 export class Actions {
@@ -71,9 +71,9 @@ export class Actions {
   }
 
   /**
-   * A button for something to be done to an actor; null if it may not be done.
+   * Create a button for an action on an actor; null if this session may not use the action.
    * @param {string} name of `ON_ACTOR`
-   * @param {() => {ref: string, label: string}} actor which one, when it is pressed
+   * @param {() => {ref: string, label: string}} actor returns the actor when the button is pressed
    * @param {(done: boolean) => void} [then]
    */
   button(name, actor, then = () => {}) {
@@ -100,28 +100,28 @@ export class Actions {
     const who = name || (user ?? peer);
     const question = {
       title: `Disconnect ${who}?`,
-      text: "Its client is told to go, with the close code 1008. It may come again.",
+      text: "The server closes the connection with the code 1008. The client may reconnect.",
       verb: "Disconnect",
       danger: true,
     };
     return this.#do(question, () => this.#api.post(`connections/${encodeURIComponent(id)}/disconnect`), `Disconnected ${who}`);
   }
 
-  /** @param {number} connections how many there are */
+  /** @param {number} connections number of open connections */
   drain(connections) {
     const question = {
       title: "Drain the server?",
-      text: `Nobody new is let in, and ${plural(connections, "client is", "clients are")} told to go. Only a restart of the server lets people in again.`,
+      text: `The server accepts no new connections, and closes ${plural(connections, "connection")}. Only a restart of the server ends this.`,
       verb: "Drain",
       danger: true,
     };
-    return this.#do(question, () => this.#api.post("drain"), "The server drains");
+    return this.#do(question, () => this.#api.post("drain"), "The server is draining");
   }
 
   /** @param {string} level */
   setLogLevel(level) {
-    const question = { title: `Log from "${level}" on?`, text: "Until the server restarts.", verb: "Set level" };
-    return this.#do(question, () => this.#api.post("log-level", { level }), `Logs from ${level} on`);
+    const question = { title: `Set the log level to ${level}?`, text: "It applies until the server restarts.", verb: "Set level" };
+    return this.#do(question, () => this.#api.post("log-level", { level }), `The log level is ${level}`);
   }
 
   async #do(question, send, success) {

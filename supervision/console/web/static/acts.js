@@ -1,5 +1,5 @@
 /**
- * What the application offers to do about something: links to its forms, filled in.
+ * The actions that the application offers on something: links to its forms, with values filled in.
  *
  * @typedef {{form: string, label: string, values: Record<string, string>}} Act
  * @typedef {{label: string, href?: string, press?: () => void}} Offer a link, or a button
@@ -7,11 +7,11 @@
 import { h, reconcile } from "./dom.js";
 import { href } from "./router.js";
 
-/** More than that would take the room of the other columns. */
+/** Maximum number of offers side by side in a row; more would crowd out the other columns. */
 const MANY = 2;
 
 /**
- * Those that this session may use.
+ * Return the offers that this session may use.
  * @param {import("./app.js").Context} context
  * @param {Act[] | undefined} acts
  * @returns {Offer[]}
@@ -33,10 +33,10 @@ export function showOffers(parent, offers) {
 }
 
 /**
- * Show offers in a cell of a table: side by side; on a phone, or if there are many, behind one button.
+ * Show offers in a table cell: side by side, or behind one button on a phone or if there are many.
  * @param {HTMLElement} cell
  * @param {Offer[]} offers
- * @param {string} title what they are about
+ * @param {string} title the target of the offers
  * @param {import("./dialog.js").Dialog} dialog
  */
 export function showOffersOfRow(cell, offers, title, dialog) {
@@ -48,7 +48,7 @@ export function showOffersOfRow(cell, offers, title, dialog) {
   const [side, more] = cell.children;
   Object.assign(cell, { offers, about: title });
   cell.classList.toggle("many", offers.length > MANY);
-  more.setAttribute("aria-label", `What to do about ${title}`);
+  more.setAttribute("aria-label", `Actions for ${title}`);
   more.hidden = offers.length === 0;
   showOffers(side, offers);
 }

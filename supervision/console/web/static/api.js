@@ -1,13 +1,13 @@
 /**
- * Questions to the server, and what it answers.
+ * The client of the server's API.
  */
 
-/** Below the address of the page. */
+/** Relative to the page's address. */
 export const ROOT = "api/v1/";
 
-/** The server said no, and why; or could not be asked. */
+/** The server refused a request, or could not be reached; the message gives the reason. */
 export class Refused extends Error {
-  /** @param {number} status of HTTP; 0 if there was no answer @param {string} message */
+  /** @param {number} status the HTTP status; 0 without a response @param {string} message */
   constructor(status, message) {
     super(message);
     this.status = status;
@@ -15,12 +15,12 @@ export class Refused extends Error {
 }
 
 export class Api {
-  /** There is no session any more. */
+  /** Called when the session has ended. */
   onlogout = () => {};
 
   /**
    * @param {string} path
-   * @param {Record<string, string | number>} [query] without what is empty
+   * @param {Record<string, string | number>} [query] empty values are omitted
    * @returns {Promise<any>}
    */
   get(path, query = {}) {
@@ -41,7 +41,7 @@ export class Api {
   /**
    * Send a form.
    * @param {{method: string, path: string}} form
-   * @param {Record<string, string>} query without what is empty
+   * @param {Record<string, string>} query empty values are omitted
    * @returns {Promise<any>}
    */
   send({ method, path }, query) {

@@ -1,5 +1,5 @@
 /**
- * The console: who looks, where, and what they see of it.
+ * The app: the session, the route, and the current view.
  */
 import { Actions } from "./actions.js";
 import { Api, Refused } from "./api.js";
@@ -26,10 +26,10 @@ import { StoreView } from "./views/store.js";
 import { TopicsView } from "./views/topics.js";
 import { TreeView } from "./views/tree.js";
 
-/** Milliseconds between two looks at most. */
+/** Minimum milliseconds between two periodic refreshes. */
 const INTERVAL = 2000;
 
-/** Name in the address -> title, view of all, view of one. */
+/** First segment of the route -> title, view of the list, view of one item. */
 const VIEWS = {
   overview: ["Overview", OverviewView],
   tree: ["Tree", TreeView],
@@ -42,13 +42,14 @@ const VIEWS = {
 };
 
 /**
- * What every view is given. `servers` are those of the application, `forms` what it lets this session do, `overview` is the last one that the server told, `refresh` looks again at once,
- * `hurry` as soon as that does not cost the server much; `follow` says that the view has moved on by itself.
+ * The parts that every view receives. `servers` are the application's servers, `forms` the forms that this session may use,
+ * and `overview` is the latest one that the server sent. `refresh` refreshes the view at once, `hurry` as soon as the
+ * server's load allows; `follow` reports that the view now shows something else.
  * @typedef {{api: Api, actions: Actions, dialog: Dialog, forms: Map<string, any>, router: Router, toasts: Toasts, overview: any, refresh: () => void,
  *   servers: string[], hurry: () => void, follow: (path: string[]) => void}} Context
  *
- * A view. `query` is what the address says, `changed` hears what the server tells by itself, `key` says whether a key was
- * one of its own.
+ * A view. `query` is the query of the route, `changed` receives the messages of the WebSocket, `key` handles a key and
+ * returns whether it did.
  * @typedef {{element: HTMLElement, title: string, refresh: () => Promise<void>, query?: Record<string, string>,
  *   changed?: (message: any) => void, key?: (event: KeyboardEvent) => boolean, focusSearch?: () => void}} View
  */
@@ -56,7 +57,7 @@ const VIEWS = {
 class App {
   #main = /** @type {HTMLElement} */ (document.getElementById("view"));
   #notice = /** @type {HTMLElement} */ (document.getElementById("notice"));
-  /** Addresses and links of the views. @type {Map<string, HTMLElement>} */
+  /** Address -> link of a view. @type {Map<string, HTMLElement>} */
   #links = new Map();
   #live;
   #status;
@@ -67,11 +68,11 @@ class App {
   /** @type {Pace | null} */
   #pace = null;
   #place = "";
-  /** What is shown first: moderators come for the pages of the application. */
+  /** The view to open first: for moderators, a page of the application. */
   #home = ["overview"];
   #paused = false;
   #wasLost = false;
-  /** Views that were shown: before the first one lies what is not ours. */
+  /** Number of views shown. Going back from the first one would leave the console. */
   #mounted = 0;
 
   /**
@@ -104,7 +105,7 @@ class App {
     if (session.access === "moderate" && pages.length) this.#home = ["pages", pages[0].id];
     router.onroute = (route) => this.#show(route);
     this.#show(router.route);
-    this.#live.onmessage = (message) => this.#heard(message);
+    this.#live.onmessage = (message) => this.#receive(message);
     this.#live.onstate = (state) => this.#changed(state);
     this.#live.start();
   }
@@ -131,14 +132,14 @@ class App {
     menu.addEventListener("click", () => this.#unfold(menu.getAttribute("aria-expanded") !== "true"));
   }
 
-  /** On a phone the list of views is behind a button. */
+  /** Open or close the list of views, which a button hides on phones. */
   #unfold(isOpen) {
     document.getElementById("menu").setAttribute("aria-expanded", String(isOpen));
     document.getElementById("nav").classList.toggle("open", isOpen);
   }
 
-  #show({ path: asked, query }) {
-    const path = asked.length ? asked : this.#home;
+  #show({ path: requested, query }) {
+    const path = requested.length ? requested : this.#home;
     const [name, id] = path;
     const place = path.join("/");
     if (this.#view && place === this.#place) {
@@ -194,7 +195,7 @@ class App {
     this.#unfold(false);
   }
 
-  #heard(message) {
+  #receive(message) {
     if (message.type === "live") this.#context.overview = message.overview;
     this.#view?.changed?.(message);
     this.#pace?.tick();
@@ -206,7 +207,7 @@ class App {
     this.#status.show(state);
   }
 
-  /** What the server refuses is said where one looks; that it cannot be reached, the banner says. */
+  /** Show the server's refusals here; the banner reports that it cannot be reached. */
   #failed(error) {
     if (!(error instanceof Refused)) throw error;
     if (error.status > 0 || this.#live.state.status === "live") this.#say(error.message);
@@ -227,7 +228,7 @@ class App {
 
 async function start() {
   const api = new Api();
-  // Not a reload: this page may be let in where its questions are not. What comes after the hash stays.
+  // Not a reload: the server may serve this page and still refuse its API requests. The fragment is kept.
   api.onlogout = () => location.replace(`login${location.hash}`);
   if (location.hash.startsWith("#code=")) return api.onlogout();
   const [session, { pages }] = await Promise.all([api.get("session"), api.get("pages")]);

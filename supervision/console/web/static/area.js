@@ -1,5 +1,5 @@
 /**
- * A rectangle as a text, X,Y,WIDTH,HEIGHT, which can also be drawn on a picture.
+ * A field for a rectangle: typed as X,Y,WIDTH,HEIGHT, or drawn on a picture.
  */
 import { ROOT } from "./api.js";
 import { h, setText } from "./dom.js";
@@ -12,7 +12,7 @@ export class AreaField {
   #picture = h("div", { className: "area", hidden: true });
   #box = h("i");
   #toggle = h("button", { type: "button", className: "button" }, "Draw it");
-  /** Where a drag began, in pixels of what the picture shows; null if there is none. @type {[number, number] | null} */
+  /** Where the current drag began, in the units of the area; null without a drag. @type {[number, number] | null} */
   #from = null;
 
   /** @param {{picture: string, width: number, height: number}} field @param {HTMLInputElement} input */

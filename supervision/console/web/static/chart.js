@@ -1,5 +1,5 @@
 /**
- * One line over time, drawn as SVG; pointing at it tells the value there.
+ * A line chart over time, drawn as SVG; hovering shows the value at that time.
  *
  * @typedef {{at: number, value: number}} Point at: seconds since 1970
  */
@@ -9,9 +9,9 @@ import { time } from "./format.js";
 const WIDTH = 300;
 const HEIGHT = 60;
 const HOUR = 3600;
-/** Seconds that the axis is long at least. */
+/** Minimum length of the axis, in seconds. */
 const SHORTEST = 300;
-/** Nobody was there to take samples: the line is broken. */
+/** Seconds between two samples from which the line is broken, because none were taken. */
 const GAP = 30;
 
 export class Chart {
@@ -31,13 +31,13 @@ export class Chart {
   #hair = s("line", { class: "hair", y1: 0, y2: HEIGHT, visibility: "hidden" });
   #plot = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" }, this.#area, this.#line, this.#hair);
   #label;
-  /** What is pointed at, in the width of the plot; null if nothing is. @type {number | null} */
+  /** The hovered position, as a share of the plot's width; null if none. @type {number | null} */
   #pointed = null;
 
   /**
    * @param {string} label
    * @param {(value: number) => string} format
-   * @param {number} least what the axis reaches at least, so that next to nothing does not look like much
+   * @param {number} least minimum top of the axis, so that small values look small
    */
   constructor(label, format, least) {
     this.#label = label;
@@ -82,7 +82,7 @@ export class Chart {
     this.#read();
   }
 
-  /** Tell the last value, or the one that is pointed at. */
+  /** Show the last value, or the hovered one. */
   #read() {
     const last = this.#points.at(-1);
     if (!last) return;

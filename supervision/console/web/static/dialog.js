@@ -1,7 +1,7 @@
 /**
- * Questions that must be answered: nothing is done to the system without one.
+ * Modal questions: every action on the system requires an answer.
  *
- * @typedef {{name: string, label: string, value: number, min: number, max: number}} Field a number to be given
+ * @typedef {{name: string, label: string, value: number, min: number, max: number}} Field a number to enter
  * @typedef {{title: string, text: string, verb: string, danger?: boolean, fields?: Field[]}} Question
  */
 import { showOffers } from "./acts.js";
@@ -16,7 +16,7 @@ export class Dialog {
   }
 
   /**
-   * Ask; null means no.
+   * Ask a question; null means no.
    * @param {Question} question
    * @returns {Promise<Record<string, number> | null>}
    */
@@ -48,7 +48,7 @@ export class Dialog {
   }
 
   /**
-   * Let people choose what to do about something.
+   * Let the user choose an action.
    * @param {string} title
    * @param {import("./acts.js").Offer[]} offers
    */
@@ -62,7 +62,7 @@ export class Dialog {
     this.#dialog.showModal();
   }
 
-  /** Close, and then go on: what comes next may be a question. @param {() => void} then */
+  /** Close the dialog, then continue: the next step may open it again. @param {() => void} then */
   #closed(then) {
     this.#dialog.addEventListener("close", then, { once: true });
     this.#dialog.close();

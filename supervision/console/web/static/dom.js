@@ -1,6 +1,6 @@
 /**
- * Elements without markup: every text is a text node, so a label can never become an element; and no character of it can
- * hide, or draw over its neighbours.
+ * Builds elements without markup: every text becomes a text node, so a label can never become an element, and none of its
+ * characters can hide or draw over its neighbours.
  */
 
 import { visible } from "./visible.js";
@@ -8,12 +8,12 @@ import { visible } from "./visible.js";
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * @typedef {Record<string, any>} Props `on…` is a listener, a name with a hyphen and `role` an attribute, `dataset` data,
- *   anything else a property
+ * @typedef {Record<string, any>} Props `on…` is a listener, `role` and names with a hyphen are attributes, `dataset` is
+ *   data, all others are properties
  */
 
 /**
- * Make an element.
+ * Create an element.
  * @param {string} tag
  * @param {Props | null} [props]
  * @param {...(Node | string | null)} children
@@ -28,7 +28,7 @@ export function h(tag, props, ...children) {
 }
 
 /**
- * Make an SVG element; all of `attributes` are attributes.
+ * Create an SVG element.
  * @param {string} tag
  * @param {Record<string, string | number>} [attributes]
  * @param {...Node} children
@@ -42,7 +42,7 @@ export function s(tag, attributes = {}, ...children) {
 }
 
 /**
- * Change a text, if it is another one: what is selected or read aloud stays.
+ * Set a text, unless it is the same: this keeps the selection, and a screen reader's place.
  * @param {Element} element
  * @param {string} text
  */
@@ -52,7 +52,7 @@ export function setText(element, text) {
 }
 
 /**
- * Fill an element with one link, and keep the link that is there.
+ * Fill an element with one link. Updates an existing link in place.
  * @param {HTMLElement} element
  * @param {string} href
  * @param {string} text
@@ -68,7 +68,7 @@ export function setLink(element, href, text) {
 }
 
 /**
- * Make the children of an element those of a list, and keep the elements of items that stay, with their focus.
+ * Render a list as the children of an element. Elements of items that stay are kept, with their focus.
  * @template T
  * @param {Element} parent
  * @param {T[]} items
@@ -96,7 +96,7 @@ export function reconcile(parent, items, keyOf, make, update = () => {}) {
   if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
 }
 
-/** Whether an element shows lines as lines. */
+/** Whether an element preserves line breaks. */
 function isBlock(element) {
   return element.tagName === "PRE";
 }

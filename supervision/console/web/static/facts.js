@@ -1,5 +1,5 @@
 /**
- * Names and values, one below the other; a value may be a link.
+ * Lists of names and values; a value may be a link.
  */
 import { h, reconcile, setLink, setText } from "./dom.js";
 import { anything, isQuantity, title } from "./format.js";
@@ -17,16 +17,16 @@ export function facts(list, rows) {
 }
 
 /**
- * What the application tells, as facts.
+ * Turn the values of an application's page into rows of `facts`.
  * @param {Record<string, any>} values
  * @returns {[string, string, string, string][]}
  */
-export function told(values) {
+export function valueRows(values) {
   return Object.entries(values).map(([name, value]) => [title(name), anything(value), "", isQuantity(value) ? value.level : ""]);
 }
 
 /**
- * Links to actors, one after the other.
+ * Show links to actors.
  * @param {HTMLElement} list
  * @param {{ref: string, label: string, is_alive?: boolean}[]} peers
  * @param {(ref: string) => string} hrefOf

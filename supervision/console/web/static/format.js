@@ -1,5 +1,5 @@
 /**
- * Pure. Numbers for people: few digits, and always a unit.
+ * Pure. Formats numbers for display: few digits, and always a unit.
  */
 
 const INTEGER = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -15,16 +15,16 @@ export function count(value) {
   return value === null ? UNKNOWN : INTEGER.format(value);
 }
 
-/** @param {any} value of a page of the application @returns {boolean} whether it is a number with a unit, or a warning */
+/** @param {any} value of an application's page @returns {boolean} whether it is a number with a unit or a severity */
 export function isQuantity(value) {
   return typeof value === "object" && value !== null && "amount" in value;
 }
 
-/** From which value on a number is a warning, and from which it is bad. */
+/** Number -> the thresholds of a warning, and of "bad". */
 const LEVELS = { loop_lag: [0.05, 0.25], cpu: [0.8, 0.95], share: [0.8, 0.95] };
 
 /**
- * Whether somebody should look at a number.
+ * Return the severity of a number.
  * @param {keyof typeof LEVELS} name
  * @param {number | null} value
  * @returns {"" | "warning" | "bad"}
@@ -34,12 +34,12 @@ export function level(name, value) {
   return value === null || value < warning ? "" : value < bad ? "warning" : "bad";
 }
 
-/** @param {string} name of a value @returns {string} the same as a title */
+/** @param {string} name of a value @returns {string} the name as a title */
 export function title(name) {
   return name.charAt(0).toUpperCase() + name.slice(1);
 }
 
-/** @param {number | null} value something in a second */
+/** @param {number | null} value per second */
 export function rate(value) {
   if (value === null) return UNKNOWN;
   return value >= 10_000 ? SHORT.format(value) : value < 10 && value > 0 ? DIGITS.format(value) : INTEGER.format(value);
@@ -93,7 +93,7 @@ export function plural(number, noun, many = `${noun}s`) {
 
 /** @param {{reason: string, asked_by: string | null}} crash */
 export function why({ reason, asked_by }) {
-  return asked_by === null ? reason : `${reason}: ${asked_by} asked for it`;
+  return asked_by === null ? reason : `${reason}: requested by ${asked_by}`;
 }
 
 /** @param {number} used @param {number} limit @param {string} unit */
@@ -102,10 +102,10 @@ export function usage(used, limit, unit) {
   return `${text(used)} of ${text(limit)}`;
 }
 
-/** Units of quantities, which the application tells -> how they are written. */
+/** Unit of a quantity -> its format. */
 const UNITS = { bytes, seconds, moment: (at) => moment(at) };
 
-/** @param {any} value of any kind, of a page of the application */
+/** @param {any} value of any type, of an application's page */
 export function anything(value) {
   if (value === null || value === undefined) return UNKNOWN;
   if (isQuantity(value)) return (UNITS[value.unit] ?? anything)(value.amount);

@@ -1,18 +1,18 @@
 /**
- * Pure. What was restarted lately: marked for a while from when that is first shown, however late the server's answer comes.
+ * Pure. Recently restarted actors: each is marked for a while after it is first shown, however late the server responds.
  */
 
-/** Milliseconds for which a restart is shown. */
+/** Milliseconds for which a restart is marked. */
 const SHOWN = 4000;
-/** Milliseconds after which a restart that was not shown is no news. */
+/** Milliseconds after which a restart that was not shown is forgotten. */
 const AWAITED = 60_000;
 
 export class Fresh {
-  /** Numbers of those that were restarted -> until when that is news. @type {Map<string, {until: number, isShown: boolean}>} */
+  /** Number of a restarted actor -> until when it is marked, or waits to be shown. @type {Map<string, {until: number, isShown: boolean}>} */
   #restarts = new Map();
 
   /**
-   * @param {string[]} refs that were started in the place of others
+   * @param {string[]} refs actors that were restarted
    * @param {number} now
    */
   add(refs, now) {
@@ -21,7 +21,7 @@ export class Fresh {
   }
 
   /**
-   * Whether to mark an actor that is being shown.
+   * Tell whether to mark an actor that is being shown.
    * @param {string} ref
    * @param {number} now
    */

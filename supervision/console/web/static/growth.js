@@ -1,30 +1,30 @@
 /**
- * Pure. The tree as rows: what is folded, what has just been started anew, and in which order siblings stand.
+ * Pure. The tree as rows: which nodes are folded, which were just restarted, and the order of siblings.
  *
- * A path of labels is what stays of an actor that is restarted; its number does not.
+ * Nodes are identified by a path of labels, which survives a restart; the number of an actor does not.
  *
  * @typedef {{ref: string, label: string, kind: string, state: string, restarts: number, mailbox: number, count: number,
  *   children: Node[]}} Node of the API
  * @typedef {{key: string, path: string, node: Node, level: number, isOpen: boolean, isFresh: boolean, position: number,
- *   size: number, hidden: number}} Row hidden: children that the server did not tell
+ *   size: number, hidden: number}} Row hidden: number of children that the server omitted
  */
 import { Fresh } from "./fresh.js";
 
-/** Children that are shown of a node which nobody has unfolded. */
+/** Maximum number of children of a node that is unfolded by default. */
 const FEW = 12;
-/** Levels that are unfolded, unless somebody says otherwise. */
+/** Levels that are unfolded by default. */
 const DEEP = 3;
 const MAX_ROWS = 400;
 
 export class Growth {
-  /** What was folded or unfolded by hand, by path. @type {Map<string, boolean>} */
+  /** Path -> whether the user unfolded it. @type {Map<string, boolean>} */
   #folds = new Map();
-  /** The place among its siblings that each path was first seen at. @type {Map<string, number>} */
+  /** Path -> its sort key among its siblings, from when it was first seen. @type {Map<string, number>} */
   #places = new Map();
   #fresh = new Fresh();
 
   /**
-   * @param {string[]} refs that were started in the place of others
+   * @param {string[]} refs actors that were restarted
    * @param {number} now
    */
   restarted(refs, now) {
@@ -37,10 +37,10 @@ export class Growth {
   }
 
   /**
-   * The rows to be shown.
+   * Return the rows to show.
    * @param {Node} top
    * @param {number} now
-   * @param {boolean} isSearch whatever was found is shown
+   * @param {boolean} isSearch unfold every node, so that all matches are visible
    * @returns {{rows: Row[], isCut: boolean}}
    */
   rows(top, now, isSearch = false) {
@@ -66,7 +66,7 @@ export class Growth {
     return this.#folds.get(path) ?? (isSearch || level === 1 || (level <= DEEP && node.count <= FEW));
   }
 
-  /** Its children and their paths, those that were restarted where they were before. */
+  /** Return the children with their paths, in order; a restarted actor keeps its position. */
   #ordered(node, path, places) {
     const seen = new Map();
     const children = node.children.map((child) => {

@@ -1,5 +1,5 @@
 /**
- * Everything by keyboard: views by number, rows by arrow, and a list of all keys at `?`.
+ * Keyboard navigation: numbers open views, arrows move between rows, and `?` lists all keys.
  */
 import { h } from "./dom.js";
 
@@ -7,8 +7,8 @@ const KEYS = [
   ["Everywhere", [
     ["1 … 9", "The views, in the order of the list"],
     ["/", "Search"],
-    ["p", "Pause the updates, or go on"],
-    ["Esc", "Leave the search; back"],
+    ["p", "Pause or resume the updates"],
+    ["Esc", "Leave the search; go back"],
     ["?", "This help"],
   ]],
   ["Lists", [
@@ -17,14 +17,14 @@ const KEYS = [
     ["[ ]", "Previous, next page"],
   ]],
   ["Tree", [
-    ["→ ←", "Unfold, fold; to the parent"],
+    ["→ ←", "Unfold, fold; go to the parent"],
     ["Home End", "First, last"],
     ["c", "Crash it (asks first)"],
   ]],
   ["Actor", [
     ["c r", "Crash, restart (both ask first)"],
-    ["s t", "Show its state; trace it"],
-    ["u", "Up to its supervisor"],
+    ["s t", "Show the state; start a trace"],
+    ["u", "Go to the supervisor"],
   ]],
 ];
 
@@ -68,7 +68,7 @@ export class Keyboard {
   }
 }
 
-/** Go to the first link of the next or previous row. */
+/** Focus the first link of the next or previous row. */
 function step(target, by) {
   const links = [...document.querySelectorAll("main tbody tr, main li.row")].map((row) => row.querySelector("a")).filter(Boolean);
   if (links.length === 0) return false;

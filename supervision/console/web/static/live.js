@@ -1,5 +1,5 @@
 /**
- * What the server tells by itself: a WebSocket that comes back, with exponential back-off and full jitter.
+ * The live updates: a WebSocket that reconnects, with exponential back-off and full jitter.
  *
  * @typedef {{status: "connecting" | "live" | "lost", retryAt: number}} State retryAt in performance.now()
  *   milliseconds, 0 while an attempt is being made
@@ -7,7 +7,7 @@
 
 const BASE_DELAY = 500;
 const MAX_DELAY = 10_000;
-/** It speaks once a second: after such a silence it is dead, whatever the socket says. */
+/** Milliseconds of silence after which the connection counts as dead; the server sends a message every second. */
 const SILENCE = 10_000;
 
 export class Live {
@@ -36,14 +36,14 @@ export class Live {
     this.#open();
   }
 
-  /** Connect now, whatever the timer says. */
+  /** Connect now, without waiting for the timer. */
   retry() {
     this.#discard();
     this.#become("lost");
     this.#probe();
   }
 
-  /** A WebSocket does not say why it is refused, so ask first: the session may be over. */
+  /** Check the session first, since a WebSocket does not tell why it was refused. */
   async #probe() {
     try {
       await this.#api.get("session");
@@ -60,11 +60,11 @@ export class Live {
     const socket = new WebSocket(url);
     this.#socket = socket;
     this.#expect();
-    socket.onmessage = (event) => this.#heard(JSON.parse(event.data));
+    socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
     socket.onclose = () => this.#lost();
   }
 
-  #heard(message) {
+  #receive(message) {
     this.#expect();
     this.#attempt = 0;
     if (this.state.status !== "live") this.#become("live");

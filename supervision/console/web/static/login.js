@@ -1,6 +1,6 @@
 /**
- * After the login one comes to where one wanted to go: a redirect keeps the hash of what was asked for.
- * A link that logs in once has its code behind the hash, which leaves the address before it is sent.
+ * After the login the browser returns to the requested view, since a redirect keeps the fragment of the form's action.
+ * A link that logs in once has its code in the fragment; the code is removed from the address before it is sent.
  */
 const CODE = "#code=";
 const form = /** @type {HTMLFormElement} */ (document.querySelector("form"));

@@ -1,8 +1,8 @@
 /**
- * Work that is repeated, and costs the server little: never twice at a time, and the slower it is the more rarely.
+ * Repeats work without overloading the server: never twice at a time, and the slower it is, the less often.
  */
 
-/** The part of the time that may go into the work. */
+/** Maximum share of the time for the work. */
 const SHARE = 0.1;
 
 export class Pace {
@@ -15,13 +15,13 @@ export class Pace {
   #running = false;
   #again = false;
   #closed = false;
-  /** When it may be done again at the earliest, and when it is due. */
+  /** The earliest time at which the work may run again, and the time at which it is due. */
   #earliest = 0;
   #due = 0;
 
   /**
    * @param {() => Promise<void>} work
-   * @param {number} interval milliseconds at least
+   * @param {number} interval minimum milliseconds between two runs
    */
   constructor(work, interval) {
     this.#work = work;
@@ -29,8 +29,8 @@ export class Pace {
   }
 
   /**
-   * Work, if it is time to and somebody sees it.
-   * @param {boolean} [early] there is something to see: as soon as it does not cost too much
+   * Run the work if it is due and the page is visible.
+   * @param {boolean} [early] there is something new: run as soon as `SHARE` allows
    */
   tick(early = false) {
     const due = early ? this.#earliest : this.#due;
@@ -38,7 +38,7 @@ export class Pace {
   }
 
   /**
-   * Work now; if it is being done, once more afterwards.
+   * Run the work now; if it is already running, run it again afterwards.
    * @param {boolean} [again]
    */
   async now(again = true) {
@@ -61,7 +61,7 @@ export class Pace {
     if (this.#again) await this.now();
   }
 
-  /** Nothing comes of it any more. */
+  /** Stop: the work no longer runs, and its errors are ignored. */
   close() {
     this.#closed = true;
   }

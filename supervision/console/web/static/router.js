@@ -1,5 +1,5 @@
 /**
- * Where we are is in the address, after the hash: `#/actors/12`, `#/actors?sort=mailbox&order=desc`.
+ * The route is in the address's fragment: `#/actors/12`, `#/actors?sort=mailbox&order=desc`.
  *
  * @typedef {{path: string[], query: Record<string, string>}} Route
  */
@@ -19,7 +19,7 @@ export function parse(hash) {
 /**
  * The address of a route, for links.
  * @param {string[]} path
- * @param {Record<string, string | number>} [query] without what is empty
+ * @param {Record<string, string | number>} [query] empty values are omitted
  * @returns {string}
  */
 export function href(path, query = {}) {
@@ -51,7 +51,7 @@ export class Router {
   }
 
   /**
-   * Go on here, with another query.
+   * Change the query of the current route.
    * @param {Record<string, string | number>} changes
    */
   refine(changes) {
@@ -59,7 +59,7 @@ export class Router {
     this.replace(href(path, { ...query, ...changes }));
   }
 
-  /** Go where "back" will not lead to here. @param {string} address */
+  /** Go to an address without adding to the history. @param {string} address */
   replace(address) {
     history.replaceState(null, "", address);
     this.onroute(this.route);

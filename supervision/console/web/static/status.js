@@ -1,5 +1,5 @@
 /**
- * Whether what is shown is live: a dot in the header, and a banner when the server cannot be reached.
+ * The status of the connection: a dot in the header, and a banner when the server cannot be reached.
  */
 import { h, setText } from "./dom.js";
 
@@ -28,7 +28,7 @@ export class Status {
     this.#render();
   }
 
-  /** @param {boolean} paused the reader has stopped the updates */
+  /** @param {boolean} paused whether the user has paused the updates */
   pause(paused) {
     this.#paused = paused;
     this.#render();

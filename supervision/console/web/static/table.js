@@ -1,11 +1,11 @@
 /**
- * A table whose rows the server sorts, searches and pages; what is asked for is in the address.
+ * A table whose rows the server sorts, searches and pages; the query is in the address.
  *
  * @template R
  * @typedef {{name: string, label: string, show: (row: R, cell: HTMLElement) => void, sorts?: boolean, number?: boolean,
  *   wide?: boolean, hint?: string, acts?: boolean}} Column
- *   number: aligned to the right, and sorted from the largest on at first; wide: gets the room that is left;
- *   acts: stays in sight when the others scroll
+ *   number: aligned to the right, and first sorted in descending order; wide: takes the remaining width; acts: stays
+ *   visible when the other columns scroll
  */
 import { h, reconcile, setText } from "./dom.js";
 import { count } from "./format.js";
@@ -15,7 +15,7 @@ const TYPING = 200;
 
 export class Table {
   element;
-  /** @type {(changes: Record<string, string | number>) => void} something else is asked for */
+  /** @type {(changes: Record<string, string | number>) => void} called when the query changes */
   onquery = () => {};
 
   #columns;
@@ -37,7 +37,7 @@ export class Table {
   /**
    * @param {{columns: Column<any>[], keyOf: (row: any) => string, isLink?: boolean, search?: string,
    *   filters?: HTMLElement[], empty: string, caption: string}} parts isLink: a click anywhere in a row opens
-   *   its first link; search: what the search box says; none without it; caption: the heading
+   *   its first link; search: placeholder of the search box, which is hidden without it; caption: the heading
    */
   constructor({ columns, keyOf, isLink, search, filters = [], empty, caption }) {
     this.#columns = columns;
@@ -61,7 +61,7 @@ export class Table {
     );
   }
 
-  /** Ask for what the address says. @param {Record<string, string>} query */
+  /** Show the query of the address. @param {Record<string, string>} query */
   set query(query) {
     this.#query = query;
     if (document.activeElement !== this.#search) this.#search.value = query.q ?? "";
@@ -77,7 +77,7 @@ export class Table {
 
   /**
    * @param {any[]} rows
-   * @param {number} total how many there are in all
+   * @param {number} total number of rows on all pages
    */
   show(rows, total) {
     this.#total = total;
@@ -91,7 +91,7 @@ export class Table {
     this.#next.disabled = last >= total;
   }
 
-  /** Show the pages before or after. @param {number} pages */
+  /** Move by a number of pages. @param {number} pages */
   turn(pages) {
     const offset = this.offset + pages * PAGE;
     if (offset < 0 || offset >= this.#total) return;
@@ -106,13 +106,13 @@ export class Table {
     return true;
   }
 
-  /** Let people type what they look for. */
+  /** Focus the search box. */
   focusSearch() {
     this.#search.focus();
     this.#search.select();
   }
 
-  /** A name for a column that says more than when the table was made. @param {string} name @param {string} label */
+  /** Change the label of a column. @param {string} name @param {string} label */
   rename(name, label) {
     setText(this.#heads.get(name).firstElementChild, label);
   }
@@ -154,7 +154,7 @@ export class Table {
 }
 
 /**
- * A column that shows a text.
+ * Create a column that shows a text.
  * @param {string} name
  * @param {string} label
  * @param {(row: any) => string} text

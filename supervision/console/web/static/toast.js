@@ -1,5 +1,5 @@
 /**
- * Short messages that go away by themselves. A message that is already there is not said twice.
+ * Short messages that disappear after a while. A message that is already visible is not repeated.
  */
 
 import { setText } from "./dom.js";
@@ -9,7 +9,7 @@ const MAX_TOASTS = 3;
 
 export class Toasts {
   #shelf;
-  /** Text -> the timer that takes it away. @type {Map<string, {element: HTMLElement, timer: number}>} */
+  /** Text -> element, and the timer that removes it. @type {Map<string, {element: HTMLElement, timer: number}>} */
   #shown = new Map();
 
   /** @param {HTMLElement} shelf a live region */

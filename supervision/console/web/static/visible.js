@@ -1,16 +1,16 @@
 /**
- * Pure. Texts that others wrote, so that all of them can be seen: what cannot be seen or turns the direction of what follows
- * is shown as its escape, as terminals show it.
+ * Pure. Makes untrusted text visible: characters that are invisible, or change the writing direction of what follows, are
+ * shown as escapes, as in the terminal.
  */
 
-/** Controls, formats, what is no character, separators but the space, and letters that are drawn as nothing. */
+/** Controls, formats, surrogates, unassigned code points, separators but the space, and letters that are drawn as nothing. */
 const HIDDEN = /[\p{C}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc]|(?! )\p{Zs}/gu;
-/** They stay between characters that are not ASCII, where scripts and emoji need them. */
+/** Kept between non-ASCII characters, where scripts and emoji need them. */
 const JOINERS = "\u200c\u200d";
 
 /**
  * @param {string} text
- * @param {boolean} [isBlock] its line breaks and tabs are those of the text
+ * @param {boolean} [isBlock] keep line breaks and tabs
  * @returns {string}
  */
 export function visible(text, isBlock = false) {
@@ -26,7 +26,7 @@ function joins(text, at) {
   return [before, after].every((each) => each > "\x7f" && (isHalf(each) || !each.match(HIDDEN)));
 }
 
-/** Half of a character beyond U+FFFF, as emoji are. */
+/** Whether this is a surrogate: half of a character beyond U+FFFF, such as an emoji. */
 function isHalf(unit) {
   return unit >= "\ud800" && unit <= "\udfff";
 }

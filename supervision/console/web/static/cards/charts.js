@@ -1,5 +1,5 @@
 /**
- * The last hour as lines; the last point of each is now.
+ * Line charts of the last hour; the last point of each is the current value.
  */
 import { Chart } from "../chart.js";
 import { h } from "../dom.js";
@@ -7,7 +7,7 @@ import * as format from "../format.js";
 
 const HOUR = 3600;
 const MIB = 1024 ** 2;
-/** @type {[string, string, (value: number) => string, number][]} of a sample: label, attribute, format, least top */
+/** @type {[string, string, (value: number) => string, number][]} label, attribute of a sample, format, minimum top of the axis */
 const LINES = [
   ["Messages/s", "messages_per_second", format.rate, 10],
   ["Connections", "connections", format.count, 5],
@@ -36,7 +36,7 @@ export class ChartsCard {
     this.element = h("div", { className: "charts", "aria-label": "The last hour", role: "group" }, ...this.#charts.map(({ element }) => element));
   }
 
-  /** The samples are fetched once; what we are told from then on makes more of them, unless we were away. */
+  /** Fetch the samples once; afterwards the live updates extend them, unless there was a gap. */
   async refresh() {
     const last = this.#samples.at(-1);
     if (last && this.#now && this.#now.at - last.at < 3 * this.#interval) return;

@@ -1,5 +1,5 @@
 /**
- * Why something crashed last.
+ * The last crash and its reason.
  */
 import { h, setText } from "../dom.js";
 import * as format from "../format.js";
@@ -13,7 +13,7 @@ export class LastCrashCard {
   #at = 0;
   #label = h("strong");
   #when = h("span", { className: "soft" });
-  #reason = h("p", { className: "reason" }, "Nothing has crashed yet.");
+  #reason = h("p", { className: "reason" }, "No actor has crashed yet.");
   #why = h("a", { className: "button", hidden: true }, "Traceback and state");
 
   /** @param {import("../app.js").Context} context */
@@ -22,7 +22,7 @@ export class LastCrashCard {
     this.element = h(
       "section",
       { className: "card panel", dataset: { testid: "crash-card" } },
-      h("h3", null, "Why was the last crash?"),
+      h("h3", null, "Last crash"),
       h("p", null, this.#label, " ", this.#when),
       this.#reason,
       h("footer", null, this.#why, h("a", { href: href(["crashes"]) }, "All crashes")),
@@ -47,7 +47,7 @@ export class LastCrashCard {
     this.#age(at);
   }
 
-  /** @param {number} [now] by the clock of the server */
+  /** @param {number} [now] by the server's clock */
   #age(now) {
     if (this.#at) setText(this.#when, format.ago(this.#at, now));
   }

@@ -1,5 +1,5 @@
 /**
- * What can run out, and how full it is.
+ * The limits, and how full they are.
  */
 import { h, reconcile, setText } from "../dom.js";
 import * as format from "../format.js";

@@ -1,12 +1,12 @@
 /**
- * Which mailbox is the longest: of all actors, and of the connections.
+ * The longest mailboxes: of all actors, and of the connections.
  */
 import { h, reconcile, setLink, setText } from "../dom.js";
 import { count } from "../format.js";
 import { href, toActor } from "../router.js";
 
 const ROWS = 3;
-const QUIET = "No messages wait. The longest there have been:";
+const QUIET = "No messages are waiting. The longest mailboxes so far:";
 const NOTHING = "No messages have waited yet.";
 const CONNECTIONS = "Of the connections";
 const ACTORS = "Of all actors";
@@ -29,7 +29,7 @@ export class MailboxCard {
     this.element = h(
       "section",
       { className: "card panel", dataset: { testid: "mailbox-card" } },
-      h("h3", null, "Who has the longest mailbox?"),
+      h("h3", null, "Longest mailboxes"),
       ...of,
     );
   }
@@ -41,7 +41,7 @@ export class MailboxCard {
     ]);
   }
 
-  /** When nothing waits anywhere, the longest there has been is what one can tell. */
+  /** Show the longest mailboxes; when no messages are waiting, the longest so far. */
   async #fill(title, ask, hrefOf) {
     const isQuiet = this.#context.overview?.waiting === 0;
     const waiting = isQuiet ? [] : (await ask("mailbox")).filter(({ mailbox }) => mailbox > 0);
@@ -55,7 +55,7 @@ export class MailboxCard {
     });
   }
 
-  /** Those of the application: to look at the console's own would be to look at the looking. */
+  /** Only the application's connections: the console's own would show the effect of viewing them. */
   async #connections(sort) {
     const { api, servers } = this.#context;
     const query = { sort, order: "desc", limit: ROWS };

@@ -1,5 +1,5 @@
 /**
- * The server itself: its traffic, and what can be done to the whole of it.
+ * The server: its traffic, and the actions on the whole application.
  */
 import { h } from "../dom.js";
 import { facts } from "../facts.js";
@@ -16,12 +16,12 @@ export class ServerCard {
   /** @param {import("../app.js").Context} context */
   constructor(context) {
     this.#context = context;
-    this.element = h("section", { className: "card panel" }, h("h3", null, "Server"), this.#facts, h("div", { className: "buttons" }, ...this.#hands()));
+    this.element = h("section", { className: "card panel" }, h("h3", null, "Server"), this.#facts, h("div", { className: "buttons" }, ...this.#buttons()));
   }
 
   show(overview) {
     facts(this.#facts, [
-      ["Uptime", `${format.seconds(Math.floor(overview.uptime))}${overview.is_draining ? ", drains now" : ""}`],
+      ["Uptime", `${format.seconds(Math.floor(overview.uptime))}${overview.is_draining ? ", draining" : ""}`],
       ["Accepted", format.plural(overview.accepted, "connection")],
       ["Refused", reasons(overview.refused)],
       ["Cut off", reasons(overview.cut_off)],
@@ -30,7 +30,7 @@ export class ServerCard {
     ]);
   }
 
-  #hands() {
+  #buttons() {
     const { actions } = this.#context;
     return [
       actions.may("log-level") ? this.#levels() : null,
@@ -38,7 +38,7 @@ export class ServerCard {
     ];
   }
 
-  /** What level there is now nobody tells, so the list is a menu. */
+  /** A menu rather than a field, since the API does not report the current level. */
   #levels() {
     const options = LEVELS.map((level) => h("option", { value: level }, level));
     const select = /** @type {HTMLSelectElement} */ (h("select", { "aria-label": "Log level" }, h("option", { value: "" }, "Log level…"), ...options));

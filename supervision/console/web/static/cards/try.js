@@ -1,12 +1,12 @@
 /**
- * Crash something, and see it come back.
+ * Actors to crash, so that the user sees them restart.
  */
 import { h, reconcile, setLink, setText } from "../dom.js";
 import { count } from "../format.js";
 import { Fresh } from "../fresh.js";
 import { href, toActor } from "../router.js";
 
-/** Actors that are offered. */
+/** Maximum number of actors in the list. */
 const OFFERED = 5;
 
 export class TryCard {
@@ -14,7 +14,7 @@ export class TryCard {
 
   #context;
   #list = h("ul");
-  /** What runs right below the top supervisor, but for supervisors. @type {any[]} */
+  /** The children of the top supervisor that are not supervisors. @type {any[]} */
   #actors = [];
   #fresh = new Fresh();
 
@@ -23,12 +23,12 @@ export class TryCard {
     this.#context = context;
     const mayCrash = context.actions.may("exit");
     const about = mayCrash
-      ? "Its supervisor starts another in its place, and nobody is disconnected."
-      : "This session may not do it: that takes the role administer.";
+      ? "Its supervisor restarts it, and no client is disconnected."
+      : "Crashing an actor requires the role administer.";
     this.element = h(
       "section",
       { className: "card panel", dataset: { testid: "try-card" } },
-      h("h3", null, mayCrash ? "Crash an actor, see it come back" : "What is restarted"),
+      h("h3", null, mayCrash ? "Crash an actor and see it restart" : "Restarted actors"),
       h("p", { className: "soft" }, about),
       this.#list,
       h("footer", null, h("a", { href: href(["tree"]) }, "The whole tree")),

@@ -1,5 +1,5 @@
 /**
- * One actor: all that is known of it, and what can be done to it. When it is restarted, the page goes on with its successor.
+ * One actor: its details and actions. After a restart the page shows its successor.
  */
 import { ON_ACTOR } from "../actions.js";
 import { h, reconcile, setText } from "../dom.js";
@@ -9,7 +9,7 @@ import { href, toActor } from "../router.js";
 import { StatePanel } from "./state.js";
 import { TracePanel } from "./trace.js";
 
-/** Children that are listed. */
+/** Maximum number of children in the list. */
 const CHILDREN = 50;
 const KEYS = { c: "crash", r: "restart" };
 
@@ -47,7 +47,7 @@ export class ActorView {
       { className: "stack" },
       this.#note,
       h("section", { className: "panel padded" }, this.#path, h("header", null, this.#heading, this.#pills), this.#buttons, this.#facts),
-      h("div", { className: "pair" }, this.#titled("How it is started", this.#spec), ...this.#lists()),
+      h("div", { className: "pair" }, this.#titled("Child specification", this.#spec), ...this.#lists()),
       ...[this.#state, this.#trace].filter((panel) => panel !== null).map(({ element }) => element),
     );
   }
@@ -68,7 +68,7 @@ export class ActorView {
   }
 
   changed(message) {
-    if (message.type === "trace") this.#trace?.heard(message);
+    if (message.type === "trace") this.#trace?.receive(message);
     if (message.type !== "live") return;
     if (message.ended.includes(this.#ref)) this.#end();
     const successor = this.#actor && message.started.find((row) => this.#isSuccessor(row));
@@ -85,26 +85,26 @@ export class ActorView {
     return true;
   }
 
-  /** It may have ended before we were told so. */
+  /** The actor may have ended before the WebSocket reported it. */
   #missed(error, ref) {
     if (error.status !== 404 || !this.#actor) throw error;
     if (ref === this.#ref) this.#end();
     return [];
   }
 
-  /** That it has ended we are told. */
+  /** Refresh after an action, unless it ends the actor: the WebSocket reports that. */
   #acted(name) {
     if (name === "suspend" || name === "resume") this.#context.refresh();
   }
 
   #end() {
     this.#ended = true;
-    this.#say(`${this.#actor?.label ?? "This actor"} (${this.#ref}) has ended. What is below is the last that was seen of it.`, false);
+    this.#say(`${this.#actor?.label ?? "This actor"} (${this.#ref}) has ended. Its last known details follow.`, false);
     this.element.classList.add("ended");
     this.#buttons.hidden = true;
   }
 
-  /** Its supervisor may have been restarted with it, and has another number then. */
+  /** Compares no parents: the supervisor may have been restarted too, under another number. */
   #isSuccessor({ label, kind, restarts }) {
     const it = this.#actor;
     return this.#ended && label === it.label && kind === it.kind && restarts > it.restarts;
@@ -144,7 +144,7 @@ export class ActorView {
       else button.disabled = details.is_root;
     }
     facts(this.#facts, rows(details));
-    facts(this.#spec, spec ? specified(spec) : [["By hand", "no supervisor has started it"]]);
+    facts(this.#spec, spec ? specified(spec) : [["None", "no supervisor started this actor"]]);
   }
 
   #showPeers(details, children) {
@@ -178,10 +178,10 @@ function rows({ actor, path, name, keys, trap_exit, message, connection }) {
     ["Connection", connection ?? "", connection ? href(["connections", connection]) : ""],
     ["Holds", keys.join(", ")],
     ["Mailbox", `${format.count(actor.mailbox)} waiting, at most ${format.count(actor.peak)}`],
-    ["Handled", `${format.count(actor.handled)}, lately ${format.count(actor.recent)}`],
-    ["Time used", `${format.seconds(actor.used)} while it was watched, lately ${format.seconds(actor.recently_used)}`],
+    ["Handled", `${format.count(actor.handled)}, ${format.count(actor.recent)} recently`],
+    ["Time used", `${format.seconds(actor.used)} since measuring began, ${format.seconds(actor.recently_used)} recently`],
     ["Memory", `about ${format.bytes(actor.memory)}`],
-    ["Handles now", message ?? ""],
+    ["Handling", message ?? ""],
     ["Traps exits", trap_exit ? "yes" : "no"],
   ];
   return all.filter(([, value]) => value !== "");

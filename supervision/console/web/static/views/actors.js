@@ -30,14 +30,14 @@ export class ActorsView {
     columns: [
       { name: "label", label: "Label", wide: true, show: ({ ref, label }, cell) => setLink(cell, toActor(ref), label) },
       column("ref", "Number", ({ ref }) => ref, { ...NUMBER }),
-      column("kind", "Kind", ({ kind }) => kind, { hint: "The class that it runs" }),
+      column("kind", "Kind", ({ kind }) => kind, { hint: "The actor's class" }),
       { name: "state", label: "State", show: ({ state }, cell) => setState(cell, state) },
-      column("mailbox", "Mailbox", ({ mailbox }) => format.count(mailbox), { ...NUMBER, hint: "Messages that wait for it now" }),
-      column("peak", "Peak", ({ peak }) => format.count(peak), { ...NUMBER, hint: "The longest its mailbox was at the beginning of a turn" }),
-      column("handled", "Handled", ({ handled }) => format.count(handled), { ...NUMBER, hint: "Messages it has taken since it was started" }),
-      column("recent", "Recent", ({ recent }) => format.count(recent), { ...NUMBER, hint: "Messages it has taken lately" }),
-      column("used", "Time", ({ used }) => format.seconds(used), { ...NUMBER, hint: "How long it ran while a console was watching" }),
-      column("recently_used", "Recent time", ({ recently_used }) => format.seconds(recently_used), { ...NUMBER, hint: "How long it ran lately" }),
+      column("mailbox", "Mailbox", ({ mailbox }) => format.count(mailbox), { ...NUMBER, hint: "Messages in its mailbox now" }),
+      column("peak", "Peak", ({ peak }) => format.count(peak), { ...NUMBER, hint: "The longest its mailbox has been at the beginning of a turn" }),
+      column("handled", "Handled", ({ handled }) => format.count(handled), { ...NUMBER, hint: "Messages it has handled since it started" }),
+      column("recent", "Recent", ({ recent }) => format.count(recent), { ...NUMBER, hint: "Messages it has handled recently" }),
+      column("used", "Time", ({ used }) => format.seconds(used), { ...NUMBER, hint: "How long it has run since measuring began, while a console was open" }),
+      column("recently_used", "Recent time", ({ recently_used }) => format.seconds(recently_used), { ...NUMBER, hint: "How long it has run recently" }),
       column("restarts", "Restarts", ({ restarts }) => format.count(restarts), { ...NUMBER }),
       column("memory", "Memory", ({ memory }) => format.bytes(memory), { ...NUMBER, hint: "An estimate: itself, its attributes, its mailbox" }),
     ],
@@ -64,7 +64,7 @@ export class ActorsView {
   async refresh() {
     const { sort, order, q = "", state = "", kind = "", offset = 0 } = this.#query;
     const page = await this.#context.api.get("actors", { sort, order, q, state, kind, offset, limit: PAGE });
-    const window = page.window ? `${Math.round(page.window)} s` : "lately";
+    const window = page.window ? `${Math.round(page.window)} s` : "recent";
     this.#table.rename("recent", `Messages, ${window}`);
     this.#table.rename("recently_used", `Time, ${window}`);
     this.#table.show(page.actors, page.total);

@@ -31,7 +31,7 @@ export class ConnectionView {
     showOffers(this.#buttons, offersOfConnection(this.#context, row));
     setText(this.#heading, this.title);
     facts(this.#facts, [
-      ["Actor", row.actor === null ? "none: it waits for one" : row.label, row.actor === null ? "" : toActor(row.actor)],
+      ["Actor", row.actor === null ? "none: it waits to be adopted" : row.label, row.actor === null ? "" : toActor(row.actor)],
       ["Name", row.name || "none"],
       ["User", row.user ?? "none"],
       ["Address", row.peer],
@@ -41,7 +41,7 @@ export class ConnectionView {
       ["Mailbox", `${format.count(row.mailbox)}, at most ${format.count(row.peak)}`],
       ["Received", format.bytes(row.bytes_in)],
       ["Sent", format.bytes(row.bytes_out)],
-      ["Backlog", `${format.bytes(row.backlog)}${row.congested ? ", it reads slower than we write" : ""}`],
+      ["Backlog", `${format.bytes(row.backlog)}${row.congested ? ", congested: the client reads too slowly" : ""}`],
       ["Round trip", format.seconds(row.round_trip)],
       ["Compression", row.compressed ? "yes" : "no"],
     ]);

@@ -8,7 +8,7 @@ import { href } from "../router.js";
 import { column, PAGE, Table } from "../table.js";
 
 const DEFAULTS = { sort: "age", order: "asc" };
-/** No name of a server. */
+/** Not the name of a server. */
 const ALL = "*";
 const NUMBER = { number: true };
 const COLUMNS = [
@@ -18,12 +18,12 @@ const COLUMNS = [
   column("server", "Server", ({ server }) => server),
   column("state", "State", ({ state, congested }) => (congested ? `${state}, congested` : state)),
   column("age", "Age", ({ age }) => format.seconds(Math.floor(age)), { ...NUMBER }),
-  column("mailbox", "Mailbox", ({ mailbox }) => format.count(mailbox), { ...NUMBER, hint: "Messages that wait for its actor now" }),
-  column("peak", "Peak", ({ peak }) => format.count(peak), { ...NUMBER, hint: "The longest that mailbox was at the beginning of a turn" }),
-  column("backlog", "Backlog", ({ backlog }) => format.bytes(backlog), { ...NUMBER, hint: "What it has not taken yet" }),
+  column("mailbox", "Mailbox", ({ mailbox }) => format.count(mailbox), { ...NUMBER, hint: "Messages in its actor's mailbox now" }),
+  column("peak", "Peak", ({ peak }) => format.count(peak), { ...NUMBER, hint: "The longest that mailbox has been at the beginning of a turn" }),
+  column("backlog", "Backlog", ({ backlog }) => format.bytes(backlog), { ...NUMBER, hint: "Bytes that the client has not read yet" }),
   column("bytes_in", "In", ({ bytes_in }) => format.bytes(bytes_in), { ...NUMBER }),
   column("bytes_out", "Out", ({ bytes_out }) => format.bytes(bytes_out), { ...NUMBER }),
-  column("round_trip", "Round trip", ({ round_trip }) => format.seconds(round_trip), { ...NUMBER, hint: "Measured by pings; the first one comes some 20 seconds after the client" }),
+  column("round_trip", "Round trip", ({ round_trip }) => format.seconds(round_trip), { ...NUMBER, hint: "Measured by pings; the first is sent about 20 seconds after the client connects" }),
   column("compressed", "Compressed", ({ compressed }) => (compressed ? "yes" : "no")),
 ];
 
@@ -41,13 +41,13 @@ export class ConnectionsView {
     this.#context = context;
     const servers = context.servers.map((name) => h("option", { value: name }, `Clients of ${name}`));
     this.#server = /** @type {HTMLSelectElement} */ (
-      h("select", { "aria-label": "Server" }, ...servers, h("option", { value: ALL }, "All, with those of consoles"))
+      h("select", { "aria-label": "Server" }, ...servers, h("option", { value: ALL }, "All, including the console's"))
     );
     this.#server.addEventListener("change", () => context.router.refine({ server: this.#server.value, offset: 0 }));
     this.#table = new Table({
       caption: "Connections",
       search: "Name, id, address or label",
-      empty: "Nobody is connected.",
+      empty: "There are no connections.",
       keyOf: ({ id }) => id,
       isLink: true,
       filters: [this.#server],
@@ -85,13 +85,13 @@ export class ConnectionsView {
   }
 }
 
-/** @param {any} row of a connection @returns {string} who that is */
+/** @param {any} row of a connection @returns {string} the client's name */
 export function titleOf({ name, user, peer }) {
   return name ? `${name} (${user})` : (user ?? peer);
 }
 
 /**
- * What can be done to a connection.
+ * The actions on a connection.
  * @param {import("../app.js").Context} context
  * @param {any} row
  * @returns {import("../acts.js").Offer[]}

@@ -1,5 +1,5 @@
 /**
- * Why something crashed, and a test that makes it happen again.
+ * One crash: its reason, and a test that reproduces it.
  */
 import { h, setText } from "../dom.js";
 import { facts } from "../facts.js";
@@ -13,7 +13,7 @@ export class CrashView {
   #context;
   #number;
   #loaded = false;
-  /** The test as it is: what is shown has escapes in it. */
+  /** The test's source; the page shows it with escapes. */
   #test = "";
   #heading = h("h2");
   #reason = h("p", { className: "reason", dataset: { testid: "reason" } });
@@ -33,13 +33,13 @@ export class CrashView {
       { className: "stack" },
       h("section", { className: "panel padded" }, h("header", null, this.#heading, this.#copy), this.#reason, this.#facts),
       part("Traceback", this.#traceback),
-      part("Its state then", this.#state),
-      part("Messages before", this.#recent),
+      part("State at the crash", this.#state),
+      part("Previous messages", this.#recent),
       part("As a test", this.#case),
     );
   }
 
-  /** A crash does not change. */
+  /** Load once: a crash does not change. */
   async refresh() {
     if (this.#loaded) return;
     const details = await this.#context.api.get(`crashes/${encodeURIComponent(this.#number)}`);
@@ -53,14 +53,14 @@ export class CrashView {
     setText(this.#reason, format.why(crash));
     facts(this.#facts, [
       ["When", `${format.moment(crash.at)}, ${format.ago(crash.at, this.#context.overview?.at)}`],
-      ["It handled", message === "None" ? "nothing" : message],
+      ["Message", message === "None" ? "none" : message],
       ["Kind", crash.kind],
       ["Where", path.join(" › ")],
       ["Number", `${crash.ref}, after ${format.plural(crash.restarts, "restart")}`],
-      ["What runs now", `actors called ${crash.label}`, href(["tree"], { q: crash.label })],
+      ["Running now", `actors labelled ${crash.label}`, href(["tree"], { q: crash.label })],
     ]);
     facts(this.#state, Object.entries(state));
-    fill(this.#traceback, traceback || "There is none: no exception ended it.");
+    fill(this.#traceback, traceback || "None: no exception ended the actor.");
     fill(this.#recent, recent.join("\n"));
     fill(this.#case, test);
     this.#test = test;
@@ -71,11 +71,11 @@ export class CrashView {
     const text = this.#test;
     try {
       await navigator.clipboard.writeText(text);
-      this.#context.toasts.say("Copied. Put it into a file test_….py.");
+      this.#context.toasts.say("Copied. Save it as test_….py.");
     } catch {
-      getSelection().selectAllChildren(this.#case); // without TLS there is no clipboard, but the keys still work
+      getSelection().selectAllChildren(this.#case); // without TLS the clipboard API is missing, but Ctrl C works
       this.#case.focus();
-      this.#context.toasts.say("Press Ctrl C to copy what is selected.", "warning");
+      this.#context.toasts.say("Press Ctrl C to copy the selection.", "warning");
     }
   }
 }

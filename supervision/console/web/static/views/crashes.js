@@ -1,12 +1,12 @@
 /**
- * The last crashes, the last one first.
+ * The latest crashes, newest first.
  */
 import { setLink } from "../dom.js";
 import * as format from "../format.js";
 import { href } from "../router.js";
 import { column, Table } from "../table.js";
 
-/** The server does not sort them. */
+/** The server does not sort crashes. */
 const FIXED = { sorts: false };
 
 export class CrashesView {

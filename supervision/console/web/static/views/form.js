@@ -1,13 +1,13 @@
 /**
- * Something that the application lets people do: they fill in a form, are told what would happen, and have it done.
+ * A form of the application: the user fills it in, sees a preview of the result, and applies it.
  */
 import { offersOf, showOffers } from "../acts.js";
 import { AreaField } from "../area.js";
 import { h } from "../dom.js";
-import { facts, told as toldFacts } from "../facts.js";
+import { facts, valueRows } from "../facts.js";
 import { showTable, tableOf } from "./page.js";
 
-/** Seconds -> how long ago that is. */
+/** Seconds -> label of the shortcut. */
 const AGO = { 600: "10 min ago", 3600: "1 h ago", 86400: "1 day ago" };
 
 export class FormView {
@@ -21,12 +21,12 @@ export class FormView {
   #fields = h("form", { className: "form", noValidate: true });
   #entry;
   #result = h("section", { className: "panel padded told", hidden: true, "aria-live": "polite", dataset: { testid: "told" } });
-  /** What the address says is still to be asked. */
-  #isWanted = false;
-  /** Counts what was asked: only the last answer is shown. */
-  #asked = 0;
-  /** The values that were asked about last, and what one agrees to; each as JSON. */
-  #shown = { values: "", told: "" };
+  /** Whether the values in the route are still to be previewed. */
+  #isPending = false;
+  /** Counts the requests: only the response to the last one is shown. */
+  #requests = 0;
+  /** The values of the last preview, and what the user agrees to; each as JSON. */
+  #shown = { values: "", agreement: "" };
 
   /** @param {import("../app.js").Context} context @param {any} form */
   constructor(context, form) {
@@ -35,7 +35,7 @@ export class FormView {
     this.title = form.title;
     this.#fields.append(
       ...form.fields.map((field) => this.#row(field)),
-      h("footer", null, h("button", { className: "button primary" }, "Show what would happen")),
+      h("footer", null, h("button", { className: "button primary" }, "Preview")),
     );
     this.#fields.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -49,17 +49,17 @@ export class FormView {
   /** @param {Record<string, string>} query values of the fields */
   set query(query) {
     for (const { name, kind, value } of this.#form.fields) fill(this.#inputs.get(name), kind, query[name] ?? value);
-    this.#asked += 1;
-    this.#shown = { values: "", told: "" };
+    this.#requests += 1;
+    this.#shown = { values: "", agreement: "" };
     this.#entry.hidden = false;
     this.#result.hidden = true;
-    this.#isWanted = Object.keys(query).length > 0;
+    this.#isPending = Object.keys(query).length > 0;
   }
 
-  /** It changes when somebody does something, not by itself. */
+  /** Preview once: a form changes only by the user's input. */
   async refresh() {
-    if (!this.#isWanted) return;
-    this.#isWanted = false;
+    if (!this.#isPending) return;
+    this.#isPending = false;
     await this.#preview();
   }
 
@@ -67,47 +67,47 @@ export class FormView {
     return Object.fromEntries(this.#form.fields.map(({ name, kind }) => [name, read(this.#inputs.get(name), kind)]));
   }
 
-  /** What has not changed stays as it is: somebody may be about to press its button. */
+  /** Show a preview. An unchanged one stays as it is, since the user may be about to press its button. */
   async #preview() {
     const values = this.#values;
-    await this.#send(values, "0", ({ told }) => {
-      const before = this.#shown.told;
-      this.#shown = { values: JSON.stringify(values), told: JSON.stringify(agreement(told)) };
-      if (this.#shown.told !== before) this.#propose(told);
+    await this.#send(values, "0", ({ told: result }) => {
+      const before = this.#shown.agreement;
+      this.#shown = { values: JSON.stringify(values), agreement: JSON.stringify(agreement(result)) };
+      if (this.#shown.agreement !== before) this.#propose(result);
     });
   }
 
-  /** What is done is what was told: if a field has changed since, that is told first, and done if it is still the same. */
+  /** Apply exactly what the preview showed. If a field has changed since, preview again, and apply if the result is the same. */
   async #agree(agreed) {
-    const before = this.#shown.told;
+    const before = this.#shown.agreement;
     if (JSON.stringify(this.#values) !== this.#shown.values) await this.#preview();
-    if (before === this.#shown.told && JSON.stringify(this.#values) === this.#shown.values) await this.#do({ ...this.#values, ...agreed });
+    if (before === this.#shown.agreement && JSON.stringify(this.#values) === this.#shown.values) await this.#do({ ...this.#values, ...agreed });
   }
 
   async #do(values) {
     for (const button of this.#result.querySelectorAll("button")) button.disabled = true;
-    await this.#send(values, "1", ({ told }) => {
+    await this.#send(values, "1", ({ told: result }) => {
       this.#entry.hidden = true;
       const another = { label: `${this.#form.title}…`, press: () => this.#context.router.replace(`#/forms/${this.#form.id}`) };
-      this.#say(h("p", { className: "banner good" }, told.text), this.#details(told), this.#offers([...offersOf(this.#context, told.acts), another]));
+      this.#say(h("p", { className: "banner good" }, result.text), this.#details(result), this.#offers([...offersOf(this.#context, result.acts), another]));
     });
   }
 
   async #send(values, apply, then) {
-    this.#asked += 1;
-    const asked = this.#asked;
+    this.#requests += 1;
+    const request = this.#requests;
     try {
       const answer = await this.#context.api.send(this.#form, { ...values, apply });
-      if (asked === this.#asked) then(answer);
+      if (request === this.#requests) then(answer);
     } catch (error) {
-      if (asked !== this.#asked) return;
-      this.#shown = { values: "", told: "" };
+      if (request !== this.#requests) return;
+      this.#shown = { values: "", agreement: "" };
       this.#say(h("p", { className: "banner", role: "alert" }, error.message));
     }
   }
 
-  #propose(told) {
-    const [confirm, text] = Object.entries(told.confirm)[0] ?? [];
+  #propose(result) {
+    const [confirm, text] = Object.entries(result.confirm)[0] ?? [];
     const button = h("button", { type: "button", className: "button primary danger" }, this.#form.verb);
     button.addEventListener("click", () => this.#agree(confirm ? { [confirm]: "1" } : {}));
     const box = h("input", { type: "checkbox" });
@@ -117,11 +117,11 @@ export class FormView {
     });
     button.disabled = Boolean(confirm);
     this.#say(
-      h("p", { className: "sentence" }, told.text),
-      ...told.warnings.map((warning) => h("p", { className: "banner" }, warning)),
-      this.#details(told),
+      h("p", { className: "sentence" }, result.text),
+      ...result.warnings.map((warning) => h("p", { className: "banner" }, warning)),
+      this.#details(result),
       confirm ? h("label", { className: "check" }, box, h("span", null, text)) : null,
-      told.is_possible ? h("footer", null, button) : null,
+      result.is_possible ? h("footer", null, button) : null,
     );
   }
 
@@ -133,14 +133,14 @@ export class FormView {
 
   #details({ values, pictures, table }) {
     const list = h("dl", { className: "facts" });
-    facts(list, toldFacts(values));
+    facts(list, valueRows(values));
     return h("div", { className: "stack" }, list, pictures.length ? h("div", { className: "pictures" }, ...pictures.map(picture)) : null, table && this.#table(table));
   }
 
-  #table(told) {
-    const table = tableOf(this.#context, told, "");
+  #table(content) {
+    const table = tableOf(this.#context, content, "");
     table.query = {};
-    showTable(table, told);
+    showTable(table, content);
     return table.element;
   }
 
@@ -167,7 +167,7 @@ export class FormView {
   }
 }
 
-/** What somebody agrees to; the values, such as when a ban ends, may change by the second. */
+/** The part of a preview that the user agrees to. Its values may change by the second, such as the end of a ban. */
 function agreement({ text, warnings, confirm, is_possible }) {
   return [text, warnings, confirm, is_possible];
 }
@@ -186,7 +186,7 @@ function isMoment(kind) {
   return kind === "since" || kind === "until";
 }
 
-/** A moment is kept as exactly as it was given until somebody changes it. */
+/** Fill in a field. A time keeps its exact value until the user changes it. */
 function fill(input, kind, value) {
   if (kind === "choice" && ![...input.options].some((option) => option.value === value)) input.append(h("option", { value }, value));
   input.value = isMoment(kind) ? local(value) : value;
@@ -200,7 +200,7 @@ function read(input, kind) {
   return shown === input.value ? exact : String(new Date(input.value).getTime() / 1000);
 }
 
-/** Seconds since 1970 as such a field has them: in local time. */
+/** Format seconds since 1970 in local time, for a `datetime-local` field. */
 function local(value) {
   if (value === "") return "";
   const date = new Date(Number(value) * 1000);

@@ -1,5 +1,5 @@
 /**
- * Who holds which name, and who is in which topic.
+ * The names and topics, and the actors that hold them.
  */
 import { h, setLink, setText } from "../dom.js";
 import { toActor } from "../router.js";
@@ -17,7 +17,7 @@ export class NamesView {
   #names = new Table({
     caption: "Names",
     search: "Name, topic or label",
-    empty: "Nobody holds a name.",
+    empty: "There are no names.",
     keyOf: ({ table, key, ref }) => `${table}\n${key}\n${ref}`,
     isLink: true,
     filters: [this.#clear],

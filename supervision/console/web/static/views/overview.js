@@ -1,5 +1,5 @@
 /**
- * The system at a glance, and the three questions that one comes with.
+ * The system at a glance: its numbers, charts and limits, the longest mailboxes, the last crash, and an actor to crash.
  */
 import { ChartsCard } from "../cards/charts.js";
 import { LastCrashCard } from "../cards/last_crash.js";
@@ -12,7 +12,7 @@ import * as format from "../format.js";
 import { href } from "../router.js";
 
 /**
- * Title -> text, and where one sees more of it.
+ * Title -> text, and the address of the view with details.
  * @type {Record<string, [(overview: any) => string, string]>}
  */
 const NUMBERS = {
@@ -26,7 +26,7 @@ const NUMBERS = {
   Crashes: [({ crashes }) => format.count(crashes), href(["crashes"])],
 };
 
-/** Those that have a colour when somebody should look -> the attribute. */
+/** Title -> attribute of the numbers that are coloured from a threshold on. */
 const WATCHED = /** @type {const} */ ({ "Loop lag": "loop_lag", Processor: "cpu" });
 
 export class OverviewView {
@@ -56,7 +56,7 @@ export class OverviewView {
   }
 
   async refresh() {
-    await Promise.all([this.#look(), ...this.#cards.map((card) => card.refresh?.())]);
+    await Promise.all([this.#fetchFirst(), ...this.#cards.map((card) => card.refresh?.())]);
   }
 
   changed(message) {
@@ -65,8 +65,8 @@ export class OverviewView {
     for (const card of this.#cards) card.changed?.(message);
   }
 
-  /** Until we are told for the first time. */
-  async #look() {
+  /** Fetch the overview, unless the WebSocket has already sent one. */
+  async #fetchFirst() {
     if (!this.#context.overview) this.#show(await this.#context.api.get("overview"));
   }
 

@@ -3,7 +3,7 @@
  */
 import { offersOf, showOffers, showOffersOfRow } from "../acts.js";
 import { h, setLink, setText } from "../dom.js";
-import { facts, told } from "../facts.js";
+import { facts, valueRows } from "../facts.js";
 import { anything, isQuantity, title } from "../format.js";
 import { toActor } from "../router.js";
 import { PAGE, Table } from "../table.js";
@@ -19,7 +19,7 @@ export class PageView {
   #offers = h("div", { className: "buttons" });
   #facts = h("dl", { className: "facts wide" });
   #place = h("div");
-  /** What the columns of the table are called. */
+  /** The title and columns of the current table; a new table is built when they change. */
   #shape = "";
   /** @type {Table | null} */
   #table = null;
@@ -44,7 +44,7 @@ export class PageView {
     this.title = content.title;
     setText(this.#heading, content.title);
     showOffers(this.#offers, offersOf(this.#context, content.acts));
-    facts(this.#facts, told(content.values));
+    facts(this.#facts, valueRows(content.values));
     this.#place.hidden = content.table === null;
     if (content.table) this.#show(content.table, content.search);
   }
@@ -71,10 +71,10 @@ export class PageView {
 }
 
 /**
- * A table that the application tells.
+ * Build a table of the application.
  * @param {import("../app.js").Context} context
  * @param {{title: string, columns: string[], empty: string, rows: any[][]}} table
- * @param {string} search what the search box says; none without it
+ * @param {string} search placeholder of the search box; empty for no search box
  */
 export function tableOf(context, { title: caption, columns, empty, rows }, search) {
   const acts = { name: "acts", label: "", sorts: false, acts: true, show: (row, cell) => offer(context, row, cell) };
@@ -91,13 +91,13 @@ export function tableOf(context, { title: caption, columns, empty, rows }, searc
 
 /**
  * @param {Table} table
- * @param {{rows: any[][], total: number, acts: import("../acts.js").Act[][]}} told
+ * @param {{rows: any[][], total: number, acts: import("../acts.js").Act[][]}} content
  */
 export function showTable(table, { rows, total, acts }) {
   table.show(rows.map((cells, index) => ({ cells, acts: acts[index] ?? [], key: String(index) })), total);
 }
 
-/** A column that is called `actor` holds numbers of actors. */
+/** Build a column. One that is named `actor` holds numbers of actors. */
 function columnOf(name, index, rows) {
   const isNumber = rows.some((cells) => typeof cells[index] === "number" || isQuantity(cells[index]));
   const show = ({ cells }, cell) => {

@@ -1,5 +1,5 @@
 /**
- * The attributes of an actor, when one asks for them: to look is written into the audit log.
+ * The attributes of an actor, on request: the audit log records each read.
  */
 import { h, setText } from "../dom.js";
 import { facts } from "../facts.js";
@@ -21,7 +21,7 @@ export class StatePanel {
     this.element = h("section", { className: "panel padded" }, h("header", null, h("h3", null, "State"), button, this.#note), this.#facts);
   }
 
-  /** Another has taken its place. @param {string} ref */
+  /** Switch to the actor's successor. @param {string} ref */
   follow(ref) {
     this.#ref = ref;
     setText(this.#note, "");
@@ -32,7 +32,7 @@ export class StatePanel {
     try {
       const { state, is_cut } = await this.#context.api.post(`actors/${this.#ref}/state`);
       facts(this.#facts, Object.entries(state));
-      const left = is_cut ? ", not all of it: it is too much" : "";
+      const left = is_cut ? ", truncated" : "";
       setText(this.#note, Object.keys(state).length ? `as it was at ${time(Date.now() / 1000)}${left}` : "It has no attributes.");
     } catch (error) {
       setText(this.#note, error.message);

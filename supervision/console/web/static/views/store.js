@@ -1,8 +1,8 @@
 /**
- * What is kept, and how, in the application's own words.
+ * The application's facts about its store.
  */
 import { h } from "../dom.js";
-import { facts, told } from "../facts.js";
+import { facts, valueRows } from "../facts.js";
 
 export class StoreView {
   element;
@@ -19,7 +19,7 @@ export class StoreView {
 
   async refresh() {
     const { values } = await this.#context.api.get("store");
-    const rows = told(values);
-    facts(this.#facts, rows.length ? rows : [["Store", "The application tells nothing of one."]]);
+    const rows = valueRows(values);
+    facts(this.#facts, rows.length ? rows : [["Store", "The application reports nothing about its store."]]);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * How many are in which topic, the fullest first.
+ * The topics and their sizes, the largest first.
  */
 import { setLink } from "../dom.js";
 import * as format from "../format.js";
@@ -21,7 +21,7 @@ export class TopicsView {
     keyOf: ({ table, key }) => `${table}\n${key}`,
     isLink: true,
     columns: [
-      // A topic leads to those who are in it.
+      // A topic links to its members.
       { name: "key", label: "Topic", wide: true, ...FIXED, show: ({ table, key }, cell) => setLink(cell, href(["names"], { table, q: key }), key) },
       column("table", "Table", ({ table }) => table, FIXED),
       column("members", "Members", ({ members }) => format.count(members), { ...FIXED, number: true }),

@@ -1,5 +1,5 @@
 /**
- * The messages that an actor takes, and its replies, as they come. A trace ends by itself.
+ * A trace: the messages that an actor receives, and its replies, as they arrive. It ends after a number of lines or seconds.
  */
 import { h, setText } from "../dom.js";
 
@@ -25,7 +25,7 @@ export class TracePanel {
     this.element = h("section", { className: "panel padded" }, header, this.#list);
   }
 
-  /** Another has taken its place. @param {string} ref */
+  /** Switch to the actor's successor. @param {string} ref */
   follow(ref) {
     this.#ref = ref;
   }
@@ -42,7 +42,7 @@ export class TracePanel {
   }
 
   /** @param {any} update of a trace, of this actor or of another */
-  heard({ ref, line, ended }) {
+  receive({ ref, line, ended }) {
     if (ref !== this.#ref) return;
     if (line) this.#add(line);
     this.#show(ended);
@@ -59,7 +59,8 @@ export class TracePanel {
   #show(ended) {
     this.#stop.hidden = ended !== null;
     const count = this.#list.children.length;
-    setText(this.#note, ended === null ? "running: messages appear as they come" : count ? `It is over: ${ended}.` : `No message came. It is over: ${ended}.`);
+    const over = `The trace has ended: ${ended}.`;
+    setText(this.#note, ended === null ? "running: messages appear as they arrive" : count ? over : `No messages. ${over}`);
   }
 
   #add({ after, kind, text, caller }) {

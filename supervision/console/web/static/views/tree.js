@@ -1,12 +1,12 @@
 /**
- * The living tree. What is restarted flashes where it stands, or on what it is folded into.
+ * The live tree. A restarted actor flashes, or the folded ancestor that hides it.
  */
 import { h, reconcile, setLink, setText } from "../dom.js";
 import { count, plural } from "../format.js";
 import { Growth } from "../growth.js";
 import { toActor } from "../router.js";
 
-/** Children of one actor that are asked for at first, and each time that more are. */
+/** Children of one actor to request at first; each "Show more" adds twice as many. */
 const CHILDREN = 50;
 const MAX_CHILDREN = 300;
 const DEPTH = 12;
@@ -25,7 +25,7 @@ export class TreeView {
   #top = null;
   /** @type {import("../growth.js").Row[]} */
   #rows = [];
-  /** The path of the row that the keyboard is at. */
+  /** The path of the row that has the keyboard focus. */
   #current = "";
   #timer = 0;
   #search = /** @type {HTMLInputElement} */ (
@@ -45,7 +45,7 @@ export class TreeView {
     this.#filter.addEventListener("change", () => context.router.refine({ only: this.#filter.value }));
     this.#more.addEventListener("click", () => this.#ask(this.#limit + 2 * CHILDREN));
     this.#tree.addEventListener("focusin", (event) => this.#focused(event.target.closest("[role=treeitem]")));
-    const hint = h("span", { className: "soft extra" }, "Restarts flash where they happen.");
+    const hint = h("span", { className: "soft extra" }, "Restarted actors flash.");
     const bar = h("div", { className: "bar" }, h("h2", null, "Tree"), this.#search, this.#filter, h("span", { className: "space" }), hint);
     this.element = h("section", { className: "panel" }, bar, this.#tree, this.#note, h("footer", null, this.#more));
   }

@@ -1,7 +1,7 @@
-"""What can be seen of a running system, as plain data. Looking costs nothing while nobody looks.
+"""Reads a running system as plain data. Costs nothing while the console has no viewers.
 
-Everything here runs on the thread of the event loop. What goes through all actors or all connections lets others run
-in between, so that 10,000 of them hold nobody up.
+Everything here runs on the event loop's thread. A method that visits all actors or all connections works in slices, so
+that 10,000 of them do not delay other actors.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from supervision.console.inspection.model.crashes import CrashDetails, CrashPage
 from supervision.console.inspection.model.forms import Act
 from supervision.console.inspection.model.names import Entry, EntryPage, Topic, TopicPage
 from supervision.console.inspection.model.overview import Overview, Sample, Usage
-from supervision.console.inspection.os_stats import Machine, look
-from supervision.console.inspection.paging import Look, Looks, page_of
+from supervision.console.inspection.os_stats import OsStats, read_os_stats
+from supervision.console.inspection.paging import Inspection, Inspections, page_of
 from supervision.console.inspection.samples import Samples, reading
 from supervision.console.inspection.sources import Sources
 from supervision.console.inspection.tree import grow, matches, parents
 from supervision.server import Wire
 
 PEERS = 200
-"""Links and monitors of one actor that are shown."""
+"""Maximum number of links, and of monitors, that are shown of one actor."""
 
 
-class Snapshot:
-    """Looks at a running system.
+class Inspector:
+    """Reads a running system.
 
     Args:
-        sources: where to look
-        history: what rates and windows are counted from
-        acts_on: the actions that the application offers on a connection
+        sources: the parts of the application to inspect
+        history: the readings and marks from which rates and windows are computed
+        acts_on: returns the actions that the application offers on a connection
 
     Attributes:
-        wires: the connections
-        looks: gives slices to those who look at many things
-        crashed_by: who had which actor crash, by the number of the actor; the last ones
+        wires: reads the connections
+        inspections: grants slices to methods that visit many items
+        crashed_by: actor number -> the principal who crashed the actor, of the latest ones
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Snapshot:
     ) -> None:
         self.sources = sources
         self.history = history
-        self.looks = Looks(sources.clock)
+        self.inspections = Inspections(sources.clock)
         self.wires = Wires(sources, acts_on)
         self.crashed_by: dict[int, str] = {}
         self._began = sources.clock()
@@ -62,9 +62,9 @@ class Snapshot:
     # The system.
 
     def overview(self) -> Overview:
-        """The system at a glance. Takes 2 ms with 10,000 actors."""
-        scheduler, machine = Scheduler.current(), look()
-        now = reading(scheduler, machine)
+        """Return the system at a glance. Takes 2 ms with 10,000 actors."""
+        scheduler, stats = Scheduler.current(), read_os_stats()
+        now = reading(scheduler, stats)
         rates = self.history.rates(now)
         waiting, longest = mailboxes()
         servers = self.sources.servers.values()
@@ -79,14 +79,14 @@ class Snapshot:
             turns=now.turns,
             turns_per_second=None if rates is None else rates.turns,
             loop_lag=self.history.loop_lag,
-            memory=machine.memory,
+            memory=stats.memory,
             cpu=None if rates is None else rates.cpu,
             started=scheduler.started,
             restarts=scheduler.restarts,
             crashes=scheduler.crashed,
             waiting=waiting,
             longest_mailbox=None if longest is None else str(longest.ref.id),
-            limits=self._limits(machine, longest),
+            limits=self._limits(stats, longest),
             accepted=sum(sockets.accepted for sockets in servers),
             refused=dict(sum((sockets.refused for sockets in servers), Counter())),
             cut_off=dict(sum((sockets.cut_off for sockets in servers), Counter())),
@@ -95,7 +95,7 @@ class Snapshot:
         )
 
     def sample(self) -> Sample:
-        """The point of the charts that is now."""
+        """Return the current point of the charts."""
         seen = self.overview()
         return Sample(
             at=seen.at,
@@ -111,7 +111,7 @@ class Snapshot:
             waiting=seen.waiting,
         )
 
-    def _limits(self, machine: Machine, longest: ProcessView | None) -> list[Usage]:
+    def _limits(self, stats: OsStats, longest: ProcessView | None) -> list[Usage]:
         limits = list(self.sources.limits())
         for name, sockets in self.sources.all_servers().items():
             unread = sockets.unread
@@ -121,15 +121,15 @@ class Snapshot:
             limits.append(Usage.of(of_one, unread.largest, unread.share, "bytes"))
         limits.append(Usage.of("longest mailbox", 0 if longest is None else len(longest.mailbox), HIGH_WATER))
         limits.append(Usage.of("log", stderr_lines.waiting, MAX_WAITING, "bytes"))
-        if machine.fds is not None and machine.fd_limit is not None:
-            limits.append(Usage.of("file descriptors", machine.fds, machine.fd_limit))
+        if stats.fds is not None and stats.fd_limit is not None:
+            limits.append(Usage.of("file descriptors", stats.fds, stats.fd_limit))
         return sorted(limits, key=lambda usage: usage.share, reverse=True)
 
     # The tree.
 
     async def tree(
         self,
-        look: Look,
+        inspection: Inspection,
         root: Ref | None = None,
         *,
         depth: int | None = None,
@@ -137,27 +137,27 @@ class Snapshot:
         search: str = "",
         only: str = "",
     ) -> Node | None:
-        """The living actors under `root`, by default the top supervisor; None if it is dead.
+        """Return the tree of living actors; None if its root is dead.
 
         Args:
-            look: in whose slices it works
-            root: where to begin
-            depth: levels below it that are shown
-            limit: children of one actor that are shown
-            search: only those whose label, kind or number has this in it, and those above them
-            only: one of `FILTERS`: only those that it is true of, and those above them
+            inspection: the work runs in its slices
+            root: the root of the tree; the top supervisor by default
+            depth: levels below the root
+            limit: maximum number of children of one actor
+            search: only actors whose label or kind contains this, or whose number is this, and their ancestors
+            only: one of `FILTERS`: only the actors that pass it, and their ancestors
         """
         top = view(root or self.sources.root())
         if top is None:
             return None
         processes = list(process_table().values())
-        return await grow(look, processes, top, depth=depth, limit=limit, search=search, only=only)
+        return await grow(inspection, processes, top, depth=depth, limit=limit, search=search, only=only)
 
     # Actors.
 
     async def actors(
         self,
-        look: Look,
+        inspection: Inspection,
         *,
         sort: str = "ref",
         descending: bool = False,
@@ -167,22 +167,22 @@ class Snapshot:
         offset: int = 0,
         limit: int = 100,
     ) -> ActorPage:
-        """Some of the actors.
+        """Return one page of the actors.
 
         Args:
-            look: in whose slices it works
+            inspection: the work runs in its slices
             sort: an attribute of `Actor`
-            descending: the largest first
-            search: only those whose label, kind or number has this in it
-            state, kind: only those that have exactly this
-            offset, limit: which of them
+            descending: whether the largest comes first
+            search: only actors whose label or kind contains this, or whose number is this
+            state, kind: only actors with exactly this state or kind
+            offset, limit: the rows of the page
         """
         scheduler = Scheduler.current()
         row = ActorRows(scheduler, self.history)
         key = row.keys[sort]
         found = [
             (key(process), process)
-            async for chunk in look.chunks(list(process_table().values()))
+            async for chunk in inspection.chunks(list(process_table().values()))
             for process in chunk
             if process.ref.is_alive()
             and (not state or process.status.value == state)
@@ -190,15 +190,15 @@ class Snapshot:
             and matches(process, search)
         ]
         shown = page_of(found, descending, offset, limit)
-        rows = [row(each) async for chunk in look.chunks(shown) for each in chunk if each.ref.is_alive()]
+        rows = [row(each) async for chunk in inspection.chunks(shown) for each in chunk if each.ref.is_alive()]
         return ActorPage(len(found), offset, row.window, rows)
 
     def actor(self, ref: Ref, *, shows_values: bool = False) -> ActorDetails | None:
-        """One actor; None if it is dead.
+        """Return the details of one actor; None if it is dead.
 
         Args:
             ref: the actor
-            shows_values: show of its message what may be seen, and not the structure alone
+            shows_values: whether to show the values in its message that are not secret, or only the structure
         """
         process, seen = info(ref), inspect(ref, size=0)
         if process is None or seen is None:
@@ -221,12 +221,12 @@ class Snapshot:
         )
 
     def is_root(self, ref: Ref) -> bool:
-        """Tell whether it is the top supervisor, or above it: nobody would restart it."""
+        """Tell whether an actor is the top supervisor or its ancestor, which no supervisor would restart."""
         top = self.sources.root()
         return ref is top or ref in parents(top)
 
     def rows(self, refs: Iterable[Ref]) -> list[Actor]:
-        """The rows of some actors, without the dead."""
+        """Return the rows of these actors, without the dead ones."""
         row = ActorRows(Scheduler.current(), self.history)
         return [row(process) for process in map(view, refs) if process is not None]
 
@@ -234,7 +234,7 @@ class Snapshot:
 
     async def names(
         self,
-        look: Look,
+        inspection: Inspection,
         *,
         search: str = "",
         table: str | None = None,
@@ -242,17 +242,17 @@ class Snapshot:
         limit: int = 100,
         shows_values: bool = False,
     ) -> EntryPage:
-        """Who holds which name, and who is in which topic; of one table, or those of the kernel (`""`), or all."""
+        """Return one page of the names and topics: of one table, of the kernel (`""`), or of all (None)."""
         needle = search.lower()
         found = [
             entry
-            async for chunk in look.chunks(self._entries(table))
+            async for chunk in inspection.chunks(self._entries(table))
             for entry in chunk
             if not needle or needle in f"{name_of(entry[1])} {entry[2].label}".lower()
         ]
         page = found[offset : offset + limit]
-        # A value may take a millisecond: 0.5 ms the viewers of a canvas.
-        rows = [_entry(*each, shows_values) async for [each] in look.chunks(page, 1)]
+        # Describing a value may take a millisecond; a canvas's viewers take 0.5 ms.
+        rows = [_entry(*each, shows_values) async for [each] in inspection.chunks(page, 1)]
         return EntryPage(len(found), offset, rows)
 
     def _entries(self, table: str | None) -> Iterator[tuple[str, Any, Ref, Any]]:
@@ -264,17 +264,20 @@ class Snapshot:
                 for key, ref, value in each:
                     yield each.name, key, ref, value
 
-    async def topics(self, look: Look, *, search: str = "", offset: int = 0, limit: int = 100) -> TopicPage:
-        """How many are in which topic, the fullest first."""
+    async def topics(self, inspection: Inspection, *, search: str = "", offset: int = 0, limit: int = 100) -> TopicPage:
+        """Return one page of the topics, the largest first."""
         members: Counter[tuple[str, str]] = Counter()
         for table in self.sources.tables:
             if table.kind is Keys.DUPLICATE:
-                async for chunk in look.chunks(table):
+                async for chunk in inspection.chunks(table):
                     members.update((table.name, name_of(key)) for key, _, _ in chunk)
         needle = search.lower()
         counted = list(members.items())
         found = [
-            (item[1], item) async for chunk in look.chunks(counted) for item in chunk if needle in item[0][1].lower()
+            (item[1], item)
+            async for chunk in inspection.chunks(counted)
+            for item in chunk
+            if needle in item[0][1].lower()
         ]
         fullest = page_of(found, True, offset, limit)
         return TopicPage(len(found), offset, [Topic(name, key, count) for (name, key), count in fullest])
@@ -282,17 +285,17 @@ class Snapshot:
     # Crashes.
 
     def crashes(self, *, shows_values: bool = False) -> CrashPage:
-        """The last crashes, the last one first; see `crash`."""
+        """Return the latest crashes, newest first; see `crash`."""
         scheduler = Scheduler.current()
         rows = [self._crash_row(_seen(report, shows_values)) for report in reversed(scheduler.crashes)]
         return CrashPage(scheduler.crashed, rows)
 
     def crash(self, number: int, *, shows_values: bool = False) -> CrashDetails | None:
-        """One crash; None if it is forgotten, or has not been.
+        """Return one crash; None if there was none, or it is no longer kept.
 
         Args:
-            number: of the crash
-            shows_values: show what may be seen, and the text of the exception, and not the structure alone
+            number: the number of the crash
+            shows_values: whether to show the exception's text and the values that are not secret, or only the structure
         """
         report = next((report for report in Scheduler.current().crashes if report.number == number), None)
         if report is None:
@@ -335,7 +338,7 @@ def _entry(table: str, key: Any, ref: Ref, value: Any, shows_values: bool) -> En
 
 
 def _value(value: Any, shows_values: bool) -> str:
-    """What goes with a name; a text that may be seen is shown as it is."""
+    """Describe the value of a registry entry; a string that is not secret is shown without quotes."""
     found = examine(value)
     if not shows_values:
         return found.structure
