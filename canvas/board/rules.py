@@ -14,14 +14,14 @@ from supervision.server.rate_limit import MOST, SHARE, Painter, RateLimit
 @shown()
 @dataclass(frozen=True, slots=True)
 class Cooldown:
-    """Seconds that somebody waits between two pixels: `shortest` alone, `longest` among `CROWD` people or more."""
+    """Seconds that somebody waits between two pixels: `shortest` alone, `longest` among `CROWD` user_count or more."""
 
     shortest: float
     longest: float
 
-    def seconds(self, people: int) -> float:
+    def seconds(self, user_count: int) -> float:
         """The wait while so many are there."""
-        return self.shortest + (self.longest - self.shortest) * min(1.0, max(0, people - 1) / (CROWD - 1))
+        return self.shortest + (self.longest - self.shortest) * min(1.0, max(0, user_count - 1) / (CROWD - 1))
 
 
 CROWD = 1_000
@@ -81,26 +81,26 @@ class Cooldowns:
     def __len__(self) -> int:
         return len(self._users) + len(self._addresses)
 
-    def check(self, who: Painter, people: int, now: float) -> None:
+    def check(self, who: Painter, user_count: int, now: float) -> None:
         """Judge whether somebody may paint a pixel now.
 
         Raises:
             BadMessage: `cooldown`, if the last wait is not over.
         """
-        seconds = self._cooldown.seconds(people)
+        seconds = self._cooldown.seconds(user_count)
         spare = seconds * (SHARE - 1) / SHARE
         wait = max(self._users.get(who.user_id, now), self._addresses.get(who.address, now) - spare) - now
         if wait > 1e-6:  # a sum of parts may be off by that much
             raise BadMessage("cooldown", f"wait {wait:.1f} s before the next pixel", retry_after=wait)
 
-    def begin(self, who: Painter, people: int, now: float) -> float:
+    def begin(self, who: Painter, user_count: int, now: float) -> float:
         """Let somebody paint a pixel, and wait from now on; returns for how long.
 
         Raises:
             BadMessage: `cooldown`, if the last wait is not over.
         """
-        self.check(who, people, now)
-        seconds = self._cooldown.seconds(people)
+        self.check(who, user_count, now)
+        seconds = self._cooldown.seconds(user_count)
         _extend(self._users, who.user_id, now, seconds)
         _extend(self._addresses, who.address, now, seconds / SHARE)
         return seconds

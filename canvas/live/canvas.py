@@ -110,7 +110,7 @@ class CanvasStatus:
 
 @shown("seq", "waits", "paint")
 @dataclass(slots=True)
-class Settling:
+class PendingPaint:
     """What becomes of a message.
 
     Attributes:
@@ -139,7 +139,7 @@ class _Commit:
     """
 
     changes: Sequence[Change]
-    settling: list[Settling]
+    settling: list[PendingPaint]
     restores: list[tuple[Call, int]]
     slow: Timer | None = None
 
@@ -153,7 +153,7 @@ class _Order(enum.Enum):
 
 @shown("commit")
 @dataclass(frozen=True, slots=True)
-class _Slow:
+class _SlowCommit:
     """The store has had this batch for `SLOW_WRITE` seconds."""
 
     commit: _Commit
@@ -206,7 +206,7 @@ class Canvas(GenServer):
             self._paint(request)
         elif type(request) is NeedSnapshots:
             if self._grid is not None:  # otherwise `Began` will come, and the broadcaster asks again
-                cast(self._encoder, Encode(self._grid.copy(), self._epoch, request.wants, self._broadcaster))
+                cast(self._encoder, Encode(self._grid.copy(), self._epoch, request.keys, self._broadcaster))
         else:
             return super().handle_cast(request)
         return None
@@ -226,7 +226,7 @@ class Canvas(GenServer):
             if not self._is_refusing:
                 log.error("canvas.not_committed", changes=len(message.changes), error=message.error)
             self._end_commit(message.error)
-        elif type(message) is _Slow:
+        elif type(message) is _SlowCommit:
             if message.commit is self._commit:
                 log.warning("canvas.commit_slow", changes=len(message.commit.changes), seconds=SLOW_WRITE)
         else:
@@ -254,7 +254,7 @@ class Canvas(GenServer):
             self._epoch, self._grid = loaded.epoch, loaded.grid
             self._room.accepted.begin(loaded.epoch, loaded.grid.seq)
             cast(self._broadcaster, Began(loaded.epoch, loaded.grid.seq, loaded.recent))
-            self._take_kept()
+            self._replay_kept()
             return
         self._load_error = loaded
         log.error("canvas.not_loaded", error=str(loaded), retry_in=LOAD_AGAIN)
@@ -268,12 +268,12 @@ class Canvas(GenServer):
         is_known = paint.key in self._room.accepted
         if self._grid is None:
             if is_known or (paint.is_last and self._painted):
-                self._keep(paint)
+                self._keep_repeat(paint)
             else:
                 self._answer([self._refuse(paint, paint.changes, 0, self._load_error.public)])
         elif paint.repeated is not None and not is_known:
             return  # it was lost in a crash: the client sends it once more
-        elif self._is_too_much(paint):
+        elif self._exceeds_limit(paint):
             if is_known:
                 return  # it may still be refused, or painted: the client sends it once more
             reason = f"{self._waiting.used} pixels wait for the store"
@@ -281,25 +281,25 @@ class Canvas(GenServer):
         elif not (paint.changes or paint.is_last or is_known):  # its visitor refused all of it
             self._answer([None if paint.viewer is None else Answer(paint.viewer, paint.id, self._grid.seq)])
         else:
-            self._take(paint, is_known=is_known)
+            self._queue(paint, is_known=is_known)
 
-    def _keep(self, paint: Paint) -> None:
+    def _keep_repeat(self, paint: Paint) -> None:
         """Keep a repeat until the canvas has been read, and it is known what became of the message.
 
         If too much is kept, the client has to send it once more.
         """
-        if not self._is_too_much(paint):
+        if not self._exceeds_limit(paint):
             self._painted.append(paint)
             self._waiting.used += _weight(paint)
 
-    def _take_kept(self) -> None:
+    def _replay_kept(self) -> None:
         """Answer the repeats that came before the canvas had been read."""
         kept, self._painted = self._painted, []
         self._waiting.used, self._shares = 0, None
         for paint in kept:
             self._paint(paint)
 
-    def _is_too_much(self, paint: Paint) -> bool:
+    def _exceeds_limit(self, paint: Paint) -> bool:
         """Whether too much waits, in all or of the painter's address. What waits is looked through when it is much."""
         weight = _weight(paint)
         if self._waiting.used + weight > MAX_WAITING:
@@ -317,7 +317,7 @@ class Canvas(GenServer):
         self._shares[address] += weight
         return False
 
-    def _take(self, paint: Paint, *, is_known: bool = False) -> None:
+    def _queue(self, paint: Paint, *, is_known: bool = False) -> None:
         key, accepted = paint.key, self._room.accepted
         if is_known:
             paint.repeated = paint.repeated or {(change.x, change.y) for change in paint.changes}
@@ -344,7 +344,7 @@ class Canvas(GenServer):
         if not changes:
             return 0
         self._restores.append((from_, len(changes)))
-        self._take(Paint(changes))
+        self._queue(Paint(changes))
         return NO_REPLY
 
     def _flush(self, grid: Grid) -> None:
@@ -354,11 +354,11 @@ class Canvas(GenServer):
         restores, self._restores = self._restores, []
         colors: dict[tuple[int, int], int] = {}
         changes: list[Change] = []
-        waiting: list[Settling] = []
+        waiting: list[PendingPaint] = []
         answers: list[Answer] = []
         for paint in paints:
-            settling = Settling(paint, grid.seq, paint.is_last or paint.repeated is not None)
-            self._choose(settling, grid, colors, changes)
+            settling = PendingPaint(paint, grid.seq, paint.is_last or paint.repeated is not None)
+            self._select_changes(settling, grid, colors, changes)
             if settling.refused is not None and paint.key is not None:
                 self._room.accepted.refuse(paint.key, settling.refused)
             if settling.is_open:
@@ -367,7 +367,7 @@ class Canvas(GenServer):
                 if paint.key is not None:
                     self._room.accepted.send(paint.key, settling.seq)
             else:
-                self._note(paint, None)
+                self._record_outcome(paint, None)
             if paint.viewer is not None and (settling.refused is not None or not settling.is_open):
                 id_ = None if settling.is_open else paint.id
                 answers.append(Answer(paint.viewer, id_, grid.seq, settling.refused))
@@ -377,11 +377,11 @@ class Canvas(GenServer):
             self._settle(commit, None)
             return
         self._commit = commit
-        commit.slow = send_after(SLOW_WRITE, self.ref, _Slow(commit))
+        commit.slow = send_after(SLOW_WRITE, self.ref, _SlowCommit(commit))
         cast(self._store, Append(changes, self._wall_clock(), self.ref))
 
-    def _choose(
-        self, settling: Settling, grid: Grid, colors: dict[tuple[int, int], int], changes: list[Change]
+    def _select_changes(
+        self, settling: PendingPaint, grid: Grid, colors: dict[tuple[int, int], int], changes: list[Change]
     ) -> None:
         """Add the pixels of a message that become changes: not those that have their colour, or come too early."""
         early: list[tuple[int, int]] = []
@@ -391,7 +391,7 @@ class Canvas(GenServer):
             color = colors.get(place)
             if change.color == (grid.color(*place) if color is None else color):
                 settling.is_open |= color is not None
-            elif (error := self._charge(settling)) is not None:
+            elif (error := self._start_cooldown(settling)) is not None:
                 early.append(place)
                 why = why or error
             else:
@@ -402,13 +402,13 @@ class Canvas(GenServer):
         if why is not None:
             settling.refused = why.about(settling.paint.id, early)
 
-    def _charge(self, settling: Settling) -> BadMessage | None:
+    def _start_cooldown(self, settling: PendingPaint) -> BadMessage | None:
         """Have a painter wait for a pixel that becomes a change; returns why it comes too early, if it does."""
         cooldowns, viewer = self._room.allowances.cooldowns, settling.paint.viewer
         if cooldowns is None or viewer is None:
             return None
         try:
-            wait = cooldowns.begin(viewer.painter, self._room.people, self._now())
+            wait = cooldowns.begin(viewer.painter, self._room.user_count, self._now())
         except BadMessage as error:
             return error
         settling.waits.append(wait)
@@ -421,7 +421,7 @@ class Canvas(GenServer):
         if commit.slow is not None:
             commit.slow.cancel()
         if self._is_refusing and error is None:
-            log.info("canvas.committed_again", seq=self._loaded().seq)
+            log.info("canvas.commits_resumed", seq=self._loaded().seq)
         self._is_refusing = error is not None
         self._settle(commit, error)
         if self._painted:
@@ -438,9 +438,9 @@ class Canvas(GenServer):
             if paint.repeated is not None:
                 answers += self._repeat(paint, grid.seq)
             elif error is not None:
-                answers.append(self._take_back(settling, grid, error))
+                answers.append(self._refuse_uncommitted(settling, grid, error))
             elif paint.viewer is not None and (paint.id is not None or paint.is_last):
-                self._note(paint, None)
+                self._record_outcome(paint, None)
                 answers.append(Answer(paint.viewer, paint.id, settling.seq, is_last=paint.is_last))
         self._answer(answers)
 
@@ -458,14 +458,14 @@ class Canvas(GenServer):
                 answers.append(Answer(viewer, None, seq, refused.about(paint.id, pixels)))
         return [*answers, Answer(viewer, paint.id, seq)]
 
-    def _note(self, paint: Paint, refused: BadMessage | None) -> None:
+    def _record_outcome(self, paint: Paint, refused: BadMessage | None) -> None:
         """Remember what became of a message, in case that it comes again; `refused` is what has not been noted yet."""
         if paint.key is not None:
             self._room.accepted.settle(paint.key)
             if refused is not None:
                 self._room.accepted.refuse(paint.key, refused)
 
-    def _take_back(self, settling: Settling, grid: Grid, error: StoreError) -> Answer | None:
+    def _refuse_uncommitted(self, settling: PendingPaint, grid: Grid, error: StoreError) -> Answer | None:
         """Refuse what is not on the canvas because a commit failed, but for what was refused before."""
         paint = settling.paint
         early = () if settling.refused is None else settling.refused.pixels
@@ -475,7 +475,7 @@ class Canvas(GenServer):
             for wait in settling.waits:
                 cooldowns.undo(paint.viewer.painter, wait, self._now())
         answer = self._refuse(paint, lost, grid.seq, error.public)
-        self._note(paint, None if answer is None else answer.refused)
+        self._record_outcome(paint, None if answer is None else answer.refused)
         return answer
 
     def _refuse(self, paint: Paint, changes: Sequence[Change], seq: int, reason: str) -> Answer | None:

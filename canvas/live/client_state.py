@@ -30,12 +30,12 @@ class ClientState:
 def visits(sockets: Sockets) -> Iterator[tuple[Wire, ClientState]]:
     """All that there are, those included that wait for their first state or for the next incarnation of their actor."""
     for wire in list(sockets.wires.values()):
-        visit = client_state_of(wire)
-        if visit is not None:
-            yield wire, visit
+        state = client_state_of(wire)
+        if state is not None:
+            yield wire, state
 
 
 def client_state_of(wire: Wire) -> ClientState | None:
-    """The visit that a wire is for; None if it is for none."""
+    """The state that a wire is for; None if it is for none."""
     handler = wire.upgrade.handler if isinstance(wire.upgrade, WebSocket) else None
     return handler if isinstance(handler, ClientState) else None

@@ -98,11 +98,11 @@ class CanvasHandler:
         if isinstance(message, Answered):
             self._connection.release_end()
         else:
-            log.warning("visitor.unexpected_message", user_id=self._user_id, message=describe(message))
+            log.warning("client.unexpected_message", user_id=self._user_id, message=describe(message))
 
     def closed(self, code: int, reason: str) -> None:
         """The visitor has gone, but may still read what becomes of what they painted."""
-        log.debug("visitor.gone", user_id=self._user_id, code=code, reason=reason)
+        log.debug("client.gone", user_id=self._user_id, code=code, reason=reason)
         if self._viewer.view.has_painted:
             self._connection.hold_end()
             cast(self._room.canvas, Paint([], self._viewer, is_last=True))
@@ -146,7 +146,7 @@ class CanvasHandler:
         if self._check is not None:
             self._check(pixel.x, pixel.y, pixel.color)
         if self._allowances.cooldowns is not None:  # which the canvas begins, if the pixel becomes a change
-            self._allowances.cooldowns.check(self._painter, room.people, self._clock())
+            self._allowances.cooldowns.check(self._painter, room.user_count, self._clock())
         self._spend(self._allowances.pixels, "pixel updates", 1)
 
     def _spend(self, allowance: Allowance | None, what: str, count: float, id_: int | None = None) -> None:

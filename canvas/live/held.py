@@ -38,7 +38,7 @@ class Held:
     """
 
     pixels: Meter
-    states: Meter
+    snapshots: Meter
     tiles: Meter
     pictures: Meter
 

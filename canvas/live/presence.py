@@ -26,14 +26,14 @@ class PresenceDiff:
     """What has happened since everybody was told.
 
     Attributes:
-        comings: who has come and who has gone, in order
+        changes: who has join and who has gone, in order
         known: how many of these a newcomer knows from its welcome
         promoted: those who have been there before others were told of them
         cursors: where pointers are, by whose they are
         user_count: how many people there are now, if not all of them are named and that has changed
     """
 
-    comings: list[PresenceChange] = field(default_factory=list)
+    changes: list[PresenceChange] = field(default_factory=list)
     known: dict[Viewer, int] = field(default_factory=dict)
     promoted: set[str] = field(default_factory=set)
     cursors: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -46,8 +46,8 @@ class PresenceDiff:
         own = viewer.user_id if viewer.user_id in self.promoted else None
         key = codec, variant, known, own, cursors
         if key not in self._frames:
-            comings = [coming for coming in self.comings[known:] if coming.person.user_id != own]
-            messages = [codec.presence(comings)] if comings else []
+            changes = [change for change in self.changes[known:] if change.user.user_id != own]
+            messages = [codec.presence(changes)] if changes else []
             if self.user_count is not None:
                 messages.append(codec.user_count(self.user_count))
             if cursors and self.cursors:
@@ -75,9 +75,9 @@ class Presence:
     def __len__(self) -> int:
         return len(self._present)
 
-    def come(self, viewer: Viewer) -> list[User]:
+    def join(self, viewer: Viewer) -> list[User]:
         """Somebody comes, or comes again; returns those who are told of by name, the newcomer first."""
-        user_id, news = viewer.user_id, self._diff
+        user_id, diff = viewer.user_id, self._diff
         viewers = self._present.get(user_id, [])
         self._present[user_id] = [*(other for other in viewers if other.wire is not viewer.wire), viewer]
         if not viewers:
@@ -85,31 +85,31 @@ class Presence:
             self._count_id(user_id, 1)
         self._rename(user_id, viewer.name)
         self._name_more()
-        news.known[viewer] = len(news.comings)
-        return [self._person(user_id), *(other for other in self._named.values() if other.user_id != user_id)]
+        diff.known[viewer] = len(diff.changes)
+        return [self._user(user_id), *(other for other in self._named.values() if other.user_id != user_id)]
 
     def leave(self, viewer: Viewer) -> bool:
-        """Note a departure, unless another incarnation of the same WebSocket is there; tell whether it is news."""
-        user_id, news = viewer.user_id, self._diff
+        """Note a departure, unless another incarnation of the same WebSocket is there; tell whether it is diff."""
+        user_id, diff = viewer.user_id, self._diff
         viewers = self._present.get(user_id, [])
         if viewer not in viewers:
             return False
-        news.known.pop(viewer, None)
+        diff.known.pop(viewer, None)
         viewers.remove(viewer)
         if viewers:
             return False
         del self._present[user_id]
         self._others.pop(user_id, None)
-        person = self._named.pop(user_id, None)
-        if person is not None:
-            news.cursors.pop(user_id, None)
-            news.comings.append(PresenceChange(person, False))
+        user = self._named.pop(user_id, None)
+        if user is not None:
+            diff.cursors.pop(user_id, None)
+            diff.changes.append(PresenceChange(user, False))
         self._rename(user_id, "")
         self._count_id(user_id, -1)
-        news.promoted.update(self._name_more())
+        diff.promoted.update(self._name_more())
         return True
 
-    def point(self, user_id: str, x: int, y: int) -> bool:
+    def move_cursor(self, user_id: str, x: int, y: int) -> bool:
         """Note where somebody's pointer is, if people know whose it is."""
         if user_id not in self._named:
             return False
@@ -118,19 +118,19 @@ class Presence:
 
     def take_diff(self) -> PresenceDiff:
         """Take what everybody has still to be told."""
-        news, self._diff = self._diff, PresenceDiff()
+        diff, self._diff = self._diff, PresenceDiff()
         if len(self) != self._told_count and max(len(self), self._told_count) > NAMED:
-            news.user_count = len(self)
+            diff.user_count = len(self)
         self._told_count = len(self)
-        return news
+        return diff
 
     def _name_more(self) -> list[str]:
         """Name as many as may be; returns who they are."""
         chosen = list(islice(self._others, NAMED - len(self._named)))
         for user_id in chosen:
             del self._others[user_id]
-            self._named[user_id] = self._person(user_id)
-            self._diff.comings.append(PresenceChange(self._named[user_id], True))
+            self._named[user_id] = self._user(user_id)
+            self._diff.changes.append(PresenceChange(self._named[user_id], True))
         return chosen
 
     def _rename(self, user_id: str, name: str) -> None:
@@ -157,11 +157,11 @@ class Presence:
 
     def _retell(self, user_id: str) -> None:
         """Tell what somebody is called now, if people know of them and that has changed."""
-        person = self._person(user_id)
-        if self._named.get(user_id, person) != person:
-            self._named[user_id] = person
-            self._diff.comings.append(PresenceChange(person, True))
+        user = self._user(user_id)
+        if self._named.get(user_id, user) != user:
+            self._named[user_id] = user
+            self._diff.changes.append(PresenceChange(user, True))
 
-    def _person(self, user_id: str) -> User:
+    def _user(self, user_id: str) -> User:
         name = self._names.get(user_id, "")
         return User(user_id, "" if self._ids[beginning(name)] else name)

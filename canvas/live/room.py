@@ -101,6 +101,6 @@ class Room:
         return Area(0, 0, self.width, self.height)
 
     @property
-    def people(self) -> int:
+    def user_count(self) -> int:
         """How many users are there, however many windows they have open."""
         return self.users.count_keys()

@@ -17,14 +17,14 @@ from canvas.board.area import Area
 from canvas.live.delivery import is_there, snapshot_key_of
 from canvas.live.held import Meter
 from canvas.live.room import Viewer
-from canvas.live.snapshot_encoder import MAX_STATE, SnapshotKey
+from canvas.live.snapshot_encoder import MAX_SNAPSHOT, SnapshotKey
 from canvas.messages.binary_codec import BINARY
 from supervision.server import Wire
 from supervision.server.addresses import client_network
 
 log = get_logger("canopy.canvas")
 
-MAX_BYTES = 2 * MAX_STATE
+MAX_BYTES = 2 * MAX_SNAPSHOT
 """Bytes that all states in memory may take."""
 SHARES = 2
 """Clients of an address that take more than one part in so many of these are dropped when others need the memory."""
@@ -32,11 +32,11 @@ KEPT_BYTES = 64 * 1024 * 1024
 """Bytes that those may take which are only kept for the next who need them."""
 KEPT_FOR = 30.0
 """Seconds for which a state is kept that no client needs."""
-LARGE_STATE = 1024 * 1024
+LARGE_SNAPSHOT = 1024 * 1024
 """Bytes of a state from which on a client may be given an older one, and the changes since."""
 BYTES_PER_CHANGE = 4_096
 """Bytes of such a state for each change that it may be old: they cost it 2 % more."""
-TAKING_TIME = 30.0
+DELIVERY_TIMEOUT = 30.0
 """Seconds in which a client has to take its state if others wait for the memory."""
 BYTES_PER_PIXEL, BYTES_PER_TILE = 40, 3 * 256 * 256 + 1024
 """The most that JSON and binary take of a state."""
@@ -66,7 +66,7 @@ class CachedSnapshot:
 
     def may_be_old(self, changes: int) -> bool:
         """Whether a client may still be given it when so many changes have followed."""
-        return changes == 0 or (self.size >= LARGE_STATE and changes <= self.size // BYTES_PER_CHANGE)
+        return changes == 0 or (self.size >= LARGE_SNAPSHOT and changes <= self.size // BYTES_PER_CHANGE)
 
 
 class SnapshotCache:
@@ -139,28 +139,28 @@ class SnapshotCache:
         if not self._waiting:
             return ()
         self.release(now)
-        wants: dict[SnapshotKey, None] = {}
+        keys: dict[SnapshotKey, None] = {}
         room = MAX_BYTES - self.size
         for viewer in self._by_share():
-            want = snapshot_key_of(viewer, self._whole)
-            if want in wants:
+            key = snapshot_key_of(viewer, self._whole)
+            if key in keys:
                 continue
-            needed = most_bytes(want, self._whole)
-            if needed > room and not wants:
-                room = self._make_room(needed, now, client_network(viewer.wire.address))
+            needed = max_bytes(key, self._whole)
+            if needed > room and not keys:
+                room = self._free_memory(needed, now, client_network(viewer.wire.address))
             if needed > room:
                 break
-            wants[want] = None
+            keys[key] = None
             room -= needed
-        self._is_encoding = bool(wants)
-        return tuple(wants)
+        self._is_encoding = bool(keys)
+        return tuple(keys)
 
     def keep(self, seq: int, frames: Mapping[SnapshotKey, bytes | None], now: float) -> None:
         """Keep the states that were to be made, after change `seq`."""
         self._is_encoding = False
-        for want, data in frames.items():
-            self._kept[want] = CachedSnapshot(seq, data, now)
-        self._kept = {want: state for want, state in self._kept.items() if state.may_be_old(seq - state.seq)}
+        for key, data in frames.items():
+            self._kept[key] = CachedSnapshot(seq, data, now)
+        self._kept = {key: state for key, state in self._kept.items() if state.may_be_old(seq - state.seq)}
         self._meter.used = self.size
 
     def forget(self) -> None:
@@ -177,26 +177,26 @@ class SnapshotCache:
             if not state.readers:
                 self._read.remove(state)
         size = 0
-        for want, state in sorted(self._kept.items(), key=lambda item: item[1].used_at, reverse=True):
+        for key, state in sorted(self._kept.items(), key=lambda item: item[1].used_at, reverse=True):
             if state not in self._read:
                 size += state.size
                 if size > KEPT_BYTES or now - state.used_at >= KEPT_FOR:
-                    del self._kept[want]
+                    del self._kept[key]
         self._meter.used = self.size
 
-    def _make_room(self, needed: int, now: float, home: str) -> int:
+    def _free_memory(self, needed: int, now: float, network: str) -> int:
         """Forget states until there is room for so many bytes for an address, as far as may be; returns how many."""
         room = MAX_BYTES - self.size
         for state in sorted({*self._kept.values(), *self._read}, key=lambda state: state.used_at):
             if room >= needed:
                 break
-            if state.readers and now - state.used_at < TAKING_TIME and not self._is_beyond_share(state, home):
+            if state.readers and now - state.used_at < DELIVERY_TIMEOUT and not self._is_beyond_share(state, network):
                 continue
             for wire, _ in state.readers:
-                log.info("state.not_taken", wire=wire.id, peer=wire.peer, backlog=wire.backlog)
+                log.info("snapshot.not_taken", wire=wire.id, peer=wire.peer, backlog=wire.backlog)
                 wire.abort()
             self._read.discard(state)
-            self._kept = {want: kept for want, kept in self._kept.items() if kept is not state}
+            self._kept = {key: kept for key, kept in self._kept.items() if kept is not state}
             room += state.size
         return room
 
@@ -209,24 +209,24 @@ class SnapshotCache:
         """Bytes that each address takes."""
         shares: Counter[str] = Counter()
         for state in self._read:
-            shares.update(dict.fromkeys(_homes(state), state.size))
+            shares.update(dict.fromkeys(_client_networks(state), state.size))
         return shares
 
-    def _is_beyond_share(self, state: CachedSnapshot, home: str) -> bool:
+    def _is_beyond_share(self, state: CachedSnapshot, network: str) -> bool:
         """Whether all who have to take a state are of addresses that take too much, and not of the one that waits."""
-        shares, homes = self._shares(), _homes(state)
-        return home not in homes and all(shares[other] > MAX_BYTES // SHARES for other in homes)
+        shares, networks = self._shares(), _client_networks(state)
+        return network not in networks and all(shares[other] > MAX_BYTES // SHARES for other in networks)
 
 
-def most_bytes(want: SnapshotKey, whole: Area) -> int:
+def max_bytes(key: SnapshotKey, whole: Area) -> int:
     """The most that a state may take, however the canvas is painted."""
-    area = want.area or whole
-    if want.codec is BINARY:
-        return min(MAX_STATE, BYTES_PER_TILE * area.count_tiles())
-    return min(MAX_STATE, BYTES_PER_PIXEL * area.width * area.height + 1024)
+    area = key.area or whole
+    if key.codec is BINARY:
+        return min(MAX_SNAPSHOT, BYTES_PER_TILE * area.count_tiles())
+    return min(MAX_SNAPSHOT, BYTES_PER_PIXEL * area.width * area.height + 1024)
 
 
-def _homes(state: CachedSnapshot) -> set[str]:
+def _client_networks(state: CachedSnapshot) -> set[str]:
     """The addresses of those who have to take a state."""
     return {client_network(address) for address in {wire.address for wire, _ in state.readers}}
 

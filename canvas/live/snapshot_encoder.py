@@ -16,13 +16,13 @@ from canvas.board.grid import Grid, Tile, rgb
 from canvas.live.held import Meter
 from canvas.messages.binary_codec import BINARY, encode_snapshot
 from canvas.messages.codec import Codec
-from canvas.messages.json_codec import encode_state
+from canvas.messages.json_codec import encode_canvas_state
 from canvas.messages.json_pixels import pixels_json
 from protocol import SharedMessage, Variant
 
-MAX_STATE = 128 * 1024 * 1024
-"""Bytes above which a state is not sent: whoever wants one has to subscribe to a part."""
-MAX_TILES = MAX_STATE
+MAX_SNAPSHOT = 128 * 1024 * 1024
+"""Bytes above which a state is not sent: whoever keys one has to subscribe to a part."""
+MAX_TILES = MAX_SNAPSHOT
 """Bytes of compressed tiles that are kept: a state of all of them can be sent."""
 
 
@@ -49,17 +49,17 @@ class SnapshotKey:
 class NeedSnapshots:
     """Cast to the canvas: have the encoder encode these states of the canvas as it is."""
 
-    wants: tuple[SnapshotKey, ...]
+    keys: tuple[SnapshotKey, ...]
 
 
-@shown("epoch", "grid", "wants")
+@shown("epoch", "grid", "keys")
 @dataclass(frozen=True, slots=True)
 class Encode:
     """Cast: encode these states of `grid`, and cast `Encoded` to `reply_to`. The grid is nobody else's."""
 
     grid: Grid
     epoch: str
-    wants: tuple[SnapshotKey, ...]
+    keys: tuple[SnapshotKey, ...]
     reply_to: Target
 
 
@@ -74,7 +74,7 @@ class Encoded:
 
 
 class TooLarge(Exception):
-    """A state has more than `MAX_STATE` bytes."""
+    """A state has more than `MAX_SNAPSHOT` bytes."""
 
 
 class Tiles:
@@ -116,27 +116,27 @@ class SnapshotEncoder(BlockingServer):
         """Encode states."""
         if not isinstance(request, Encode):
             return super().handle_cast(request)
-        frames = {want: self._frames(request, want) for want in request.wants}
+        frames = {key: self._frames(request, key) for key in request.keys}
         cast(request.reply_to, Encoded(request.epoch, request.grid.seq, frames))
         return None
 
-    def _frames(self, request: Encode, want: SnapshotKey) -> bytes | None:
+    def _frames(self, request: Encode, key: SnapshotKey) -> bytes | None:
         try:
-            if want.codec is BINARY:
-                return SharedMessage.binary(self._binary(request.grid, want)).plain
-            return SharedMessage.text(_json(request.grid, request.epoch, want)).encoded(want.variant)
+            if key.codec is BINARY:
+                return SharedMessage.binary(self._binary(request.grid, key)).plain
+            return SharedMessage.text(_json(request.grid, request.epoch, key)).encoded(key.variant)
         except TooLarge:
             return None
 
-    def _binary(self, grid: Grid, want: SnapshotKey) -> bytes:
-        area, known = want.area or grid.whole, want.known
+    def _binary(self, grid: Grid, key: SnapshotKey) -> bytes:
+        area, known = key.area or grid.whole, key.known
         tiles, size = [], 0
         for number in area.tiles(grid.columns):
             if known is not None and known.covers(tile_area(number, grid.width, grid.height)):
                 continue
             deflated = self._deflated(grid, number)
             size += len(deflated)
-            if size > MAX_STATE:
+            if size > MAX_SNAPSHOT:
                 raise TooLarge
             if deflated or known is not None:
                 tiles.append((number, deflated))
@@ -147,8 +147,8 @@ class SnapshotEncoder(BlockingServer):
         return b"" if tile is None else self._tiles.deflated(number, tile)
 
 
-def _json(grid: Grid, epoch: str, want: SnapshotKey) -> bytes:
-    area = want.area or grid.whole
+def _json(grid: Grid, epoch: str, key: SnapshotKey) -> bytes:
+    area = key.area or grid.whole
     parts, size = [], 0
     for number in area.tiles(grid.columns):
         if grid.tile(number) is None:
@@ -156,9 +156,9 @@ def _json(grid: Grid, epoch: str, want: SnapshotKey) -> bytes:
         part = _common(tile_area(number, grid.width, grid.height), area)
         parts.append(pixels_json(grid.colors_in(part), grid.background, part.x, part.y))
         size += len(parts[-1])
-        if size > MAX_STATE:
+        if size > MAX_SNAPSHOT:
             raise TooLarge
-    return encode_state(b",".join(filter(None, parts)), epoch, grid.seq, want.area)
+    return encode_canvas_state(b",".join(filter(None, parts)), epoch, grid.seq, key.area)
 
 
 def _common(one: Area, other: Area) -> Area:

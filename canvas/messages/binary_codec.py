@@ -106,7 +106,7 @@ class BinaryCodec:
             0 if limit is None else limit.burst,
             welcome.user_count,
         )
-        users = b"".join(_short(person.user_id) for person in welcome.users)
+        users = b"".join(_short(user.user_id) for user in welcome.users)
         about = (_short(welcome.epoch), _short(welcome.user_id), _TEXT_LENGTH.pack(len(welcome.users)), users)
         return SharedMessage.binary(b"".join((head, *about, orjson.dumps(details(welcome)))))
 
@@ -123,10 +123,10 @@ class BinaryCodec:
         """See `Codec`."""
         return SharedMessage.binary(_CHANGES.pack(ServerKind.CHANGES, after, upto, 0))
 
-    def presence(self, comings: Sequence[PresenceChange]) -> SharedMessage:
+    def presence(self, changes: Sequence[PresenceChange]) -> SharedMessage:
         """See `Codec`."""
         told = [
-            bytes((coming.has_come,)) + _short(coming.person.user_id) + _short(coming.person.name) for coming in comings
+            bytes((change.is_present,)) + _short(change.user.user_id) + _short(change.user.name) for change in changes
         ]
         return SharedMessage.binary(_PRESENCE.pack(ServerKind.PRESENCE, len(told)) + b"".join(told))
 

@@ -34,7 +34,7 @@ class Codec(Protocol):
         """Tell a client that was told of all up to change `after` that up to `upto` nothing concerns it."""
         ...
 
-    def presence(self, comings: Sequence[PresenceChange]) -> SharedMessage:
+    def presence(self, changes: Sequence[PresenceChange]) -> SharedMessage:
         """Tell who has come and who has gone, in order."""
         ...
 

@@ -14,7 +14,7 @@ _RECORD: Final = np.frombuffer(b'{"x":0000,"y":0000,"color":"#000000"},', dtype=
 _X, _Y, _COLOR = 5, 14, 29
 """Where in a record the digits begin."""
 _HEX = np.frombuffer(b"0123456789ABCDEF", dtype=np.uint8)
-_AT_A_TIME = 1 << 15
+_PORTION = 1 << 15
 """Pixels that are written at a time: more would take memory, and leave the caches."""
 
 
@@ -26,8 +26,8 @@ def pixels_json(colors: NDArray[np.uint32], background: int, left: int = 0, top:
     ys, xs = np.nonzero(colors != background)
     chosen = colors[ys, xs]
     parts = []
-    for begin in range(0, len(xs), _AT_A_TIME):
-        part = slice(begin, begin + _AT_A_TIME)
+    for begin in range(0, len(xs), _PORTION):
+        part = slice(begin, begin + _PORTION)
         parts.append(_records(xs[part] + left, ys[part] + top, chosen[part]))
     return b"".join(parts)[:-1]
 

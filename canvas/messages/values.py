@@ -86,13 +86,13 @@ class User:
     name: str = ""
 
 
-@shown("person")
+@shown("user")
 @dataclass(frozen=True, slots=True)
 class PresenceChange:
     """Somebody has come, or has another name, or has left."""
 
-    person: User
-    has_come: bool
+    user: User
+    is_present: bool
 
 
 def details(welcome: Welcome) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def details(welcome: Welcome) -> dict[str, Any]:
     rules = welcome.rules
     cooldown, palette = rules.cooldown, rules.palette
     return {
-        "names": {person.user_id: person.name for person in welcome.users if person.name},
+        "names": {user.user_id: user.name for user in welcome.users if user.name},
         "read_only": rules.is_read_only,
         "palette": None if palette is None else [f"#{color:06X}" for color in palette],
         "cooldown": None if cooldown is None else {"shortest": cooldown.shortest, "longest": cooldown.longest},

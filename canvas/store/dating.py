@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MOST_BACK = 60.0
+MAX_STEP_BACK = 60.0
 """Seconds that a clock may go back: until it has come up to the last change again, all have the time of that one."""
 NOT_BEFORE = 1_577_836_800.0
 """2020-01-01: no change was made earlier. A clock that says so has lost its battery."""
@@ -15,4 +15,4 @@ def was_ahead(at: float, last: float) -> bool:
         at: what the clock says now, in seconds since 1970
         last: when the last change was made
     """
-    return NOT_BEFORE <= at < last - MOST_BACK
+    return NOT_BEFORE <= at < last - MAX_STEP_BACK

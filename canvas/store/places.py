@@ -45,8 +45,8 @@ def last(connection: sqlite3.Connection) -> int:
 def insert(connection: sqlite3.Connection, chunk: Chunk, columns: int) -> None:
     """Index changes that follow on the last indexed one, on a canvas of `columns` tiles in a row."""
     for tile, local in chunk.by_tile(columns).items():
-        painters, users = _coded(local.users)
-        palette, colors = _coded(local.colors)
+        painters, users = _factorize(local.users)
+        palette, colors = _factorize(local.colors)
         gaps = local.gaps.astype(np.min_scalar_type(local.gaps.max()))
         connection.execute(
             f"INSERT INTO places (tile, first_seq, last_seq, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -54,7 +54,7 @@ def insert(connection: sqlite3.Connection, chunk: Chunk, columns: int) -> None:
                 tile,
                 chunk.first,
                 chunk.last,
-                *[_sealed(part) for part in (painters, local.cells, gaps, palette, colors, users)],
+                *[_with_checksum(part) for part in (painters, local.cells, gaps, palette, colors, users)],
             ),
         )
 
@@ -69,11 +69,11 @@ def seqs(connection: sqlite3.Connection, tile: int, cell: int, until: int, limit
     query = "SELECT rowid, first_seq, cells FROM places WHERE tile = ? AND last_seq <= ? ORDER BY first_seq DESC"
     with closing(connection.execute(query, (tile, until))) as cursor:
         for rowid, first, sealed in cursor:
-            cells = np.frombuffer(_opened(sealed, first), "<u2")
+            cells = np.frombuffer(_checked(sealed, first), "<u2")
             (indices,) = np.nonzero(cells == cell)
             if len(indices):
                 (gaps,) = connection.execute("SELECT gaps FROM places WHERE rowid = ?", (rowid,)).fetchone()
-                numbers = first + np.cumsum(_codes(_opened(gaps, first), len(cells)), dtype=np.int64)
+                numbers = first + np.cumsum(_unpack_codes(_checked(gaps, first), len(cells)), dtype=np.int64)
                 found += numbers[indices[::-1]].tolist()
                 if len(found) >= limit:
                     break
@@ -90,12 +90,12 @@ def painted_by(connection: sqlite3.Connection, user: int, tile: int, until: int)
     query = "SELECT rowid, first_seq, painters FROM places WHERE tile = ? AND last_seq <= ?"
     with closing(connection.execute(query, (tile, until))) as cursor:
         for rowid, first, sealed in cursor:
-            painters = np.frombuffer(_opened(sealed, first), "<u4")
+            painters = np.frombuffer(_checked(sealed, first), "<u4")
             (code,) = np.nonzero(painters == user)
             if len(code):
                 row = connection.execute("SELECT cells, users FROM places WHERE rowid = ?", (rowid,)).fetchone()
-                cells, users = (_opened(each, first) for each in row)
-                found[np.frombuffer(cells, "<u2")[_codes(users, len(cells) // 2) == code]] = True
+                cells, users = (_checked(each, first) for each in row)
+                found[np.frombuffer(cells, "<u2")[_unpack_codes(users, len(cells) // 2) == code]] = True
     return found
 
 
@@ -112,7 +112,7 @@ def read(connection: sqlite3.Connection, tile: int, wanted: Cells | None, until:
     first = 0
     while rows := connection.execute(query, (tile, first, until)).fetchall():
         for first, last_seq, *sealed in rows:
-            painters, places, gaps, palette, colors, users = (_opened(each, first) for each in sealed)
+            painters, places, gaps, palette, colors, users = (_checked(each, first) for each in sealed)
             cells = np.frombuffer(places, "<u2")
             count = len(cells)
             which: Any = slice(None)
@@ -123,11 +123,11 @@ def read(connection: sqlite3.Connection, tile: int, wanted: Cells | None, until:
             yield Local(
                 first,
                 last_seq,
-                _codes(gaps, count),
+                _unpack_codes(gaps, count),
                 None if wanted is None else which,
                 cells[which],
-                np.frombuffer(palette, "<u4")[_codes(colors, count)[which]],
-                np.frombuffer(painters, "<u4")[_codes(users, count)[which]],
+                np.frombuffer(palette, "<u4")[_unpack_codes(colors, count)[which]],
+                np.frombuffer(painters, "<u4")[_unpack_codes(users, count)[which]],
             )
 
 
@@ -142,24 +142,24 @@ def verify(connection: sqlite3.Connection) -> None:
             pass
 
 
-def _coded(values: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[Any]]:
+def _factorize(values: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[Any]]:
     """The different values, and which of them comes where, in as few bytes as that takes."""
     different, places = np.unique(values, return_inverse=True)
     return different, places.astype(np.min_scalar_type(len(different) - 1))
 
 
-def _codes(content: memoryview, count: int) -> NDArray[Any]:
+def _unpack_codes(content: memoryview, count: int) -> NDArray[Any]:
     """`count` numbers, of as many bytes each as there are."""
     return np.frombuffer(content, f"<u{len(content) // count}")
 
 
-def _sealed(values: NDArray[Any]) -> bytes:
+def _with_checksum(values: NDArray[Any]) -> bytes:
     """As they are kept: after their checksum."""
     content = values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
     return _CHECKSUM.pack(zlib.crc32(content)) + content
 
 
-def _opened(sealed: bytes, first: int) -> memoryview:
+def _checked(sealed: bytes, first: int) -> memoryview:
     content = memoryview(sealed)[_CHECKSUM.size :]
     if sealed[: _CHECKSUM.size] != _CHECKSUM.pack(zlib.crc32(content)):
         raise StoreError(f"the index of change {first} is not what was written")

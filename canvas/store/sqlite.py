@@ -28,11 +28,11 @@ KNOWN_USERS = 100_000
 """Numbers of painters that are kept at hand."""
 
 
-Identity = tuple[int, int]
+FileIdentity = tuple[int, int]
 """Device and inode: tells one file from another, whatever their names."""
 
 
-def identify(path: Path) -> Identity | None:
+def identify(path: Path) -> FileIdentity | None:
     """Which file a path leads to; None if it leads to none.
 
     Raises:
@@ -54,11 +54,11 @@ class _File:
     path: Path
     about: About
     durability: Durability
-    identity: Identity | None
+    identity: FileIdentity | None
     checked: Grid | None = None  # the canvas as it was found, for the first who loads it
     turn: Turn = field(default_factory=Turn)
     owner: SqliteStore | None = None
-    is_doubtful: bool = False  # a write has failed, and some of it may be in the log, or in the database
+    is_in_doubt: bool = False  # a write has failed, and some of it may be in the log, or in the database
     acknowledged: int | None = None  # the last change that was not refused; None before the first write
 
     @property
@@ -89,7 +89,7 @@ class SqliteStore:
     def __init__(self, file: _File) -> None:
         self._file = file
         self._connection: sqlite3.Connection | None = None
-        self._log: Identity | None = None  # the log that the connection writes to
+        self._log: FileIdentity | None = None  # the log that the connection writes to
         # What is known of the file while it is connected: painters' numbers; the seq and the time of the last commit.
         self._users: dict[str, int] = {}
         self._last: tuple[int, float] | None = None
@@ -164,8 +164,8 @@ class SqliteStore:
             if self._file.owner is not self:
                 raise StoreError("the store has another owner")
             try:
-                self._verify()
-                if self._file.is_doubtful:
+                self._verify_files()
+                if self._file.is_in_doubt:
                     self._reopen()
                 self._commit(changes, at)
             except sqlite3.Error as error:
@@ -173,7 +173,7 @@ class SqliteStore:
                 if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InternalError)):
                     raise
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
-                    self._file.is_doubtful = True
+                    self._file.is_in_doubt = True
                     with contextlib.suppress(sqlite3.Error):  # then before the next commit
                         self._reopen()
                 raise StoreError(str(error)) from error
@@ -199,7 +199,7 @@ class SqliteStore:
             if self._file.owner is not None:
                 self._file.owner._disconnect()
 
-    def _verify(self) -> None:
+    def _verify_files(self) -> None:
         """Check the files. All that is in a lost log is written to the database, and the next commit has a new log.
 
         Raises:
@@ -228,7 +228,7 @@ class SqliteStore:
             connection.execute(f"PRAGMA user_version = {len(schema.VERSIONS)}")
             if self._file.acknowledged is not None:
                 rows.remove(connection, self._file.acknowledged + 1)
-        self._file.is_doubtful = False
+        self._file.is_in_doubt = False
 
     def _commit(self, changes: Sequence[Change], at: float) -> None:
         connection = self._connected()
@@ -250,7 +250,7 @@ class SqliteStore:
             log.warning("store.redated", batches=batches, to=datetime.fromtimestamp(at, UTC).isoformat("T", "seconds"))
         self._last = (seq + len(changes), at)
         try:
-            self._verify()
+            self._verify_files()
         except (StoreError, sqlite3.Error):
             # They will be refused, so they must not be there when the file is found again.
             self._last = None
@@ -265,7 +265,7 @@ class SqliteStore:
         Raises:
             StoreError: if what a failed write has left cannot be removed.
         """
-        if self._file.is_doubtful:
+        if self._file.is_in_doubt:
             try:
                 self._reopen()
             except sqlite3.Error as error:

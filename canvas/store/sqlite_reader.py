@@ -22,7 +22,7 @@ from canvas.store.rows import Row
 from canvas.store.schema import CHECKED_WHOLE, connected, damaged, explained, transaction
 
 KEPT_SNAPSHOTS = 8
-MOST_SEGMENTS = 3
+MAX_UNINDEXED_SEGMENTS = 3
 """Of changes that are not indexed yet and are searched nevertheless: so many may come while one is written."""
 _LAST = chr(0x10FFFF)
 """Behind all that may follow in a text."""
@@ -75,7 +75,7 @@ class SqliteReader:
 
     def seq(self) -> int:
         """See `Reader.seq`."""
-        with _told():
+        with _store_errors():
             return rows.last(self._connection)[0]
 
     def oldest(self) -> int:
@@ -105,7 +105,7 @@ class SqliteReader:
         found: list[int] = (recent.first + indices[::-1][:limit]).tolist()
         if len(found) < limit:
             tile, cell = (y >> SHIFT) * columns_of(self.width) + (x >> SHIFT), (y & TILE - 1) << SHIFT | x & TILE - 1
-            with _told():
+            with _store_errors():
                 found += places.seqs(self._connection, tile, cell, recent.first - 1, limit - len(found))
         return found
 
@@ -141,7 +141,7 @@ class SqliteReader:
         low, high = 0, self.seq()
         while low < high:
             middle = (low + high + 1) // 2
-            row = self._one(
+            row = self._fetch_one(
                 "SELECT first_seq, at, length(records) FROM batches WHERE first_seq <= ?"
                 " ORDER BY first_seq DESC LIMIT 1",
                 middle,
@@ -164,7 +164,7 @@ class SqliteReader:
         """See `Reader.names`."""
         names: dict[int, str] = {}
         for user in users:
-            row = self._one("SELECT name FROM users WHERE id = ?", user)
+            row = self._fetch_one("SELECT name FROM users WHERE id = ?", user)
             if row is None:
                 raise StoreError(f"painter {user} is missing")
             names[user] = row[0]
@@ -172,18 +172,18 @@ class SqliteReader:
 
     def number(self, user_id: str) -> int | None:
         """See `Reader.number`."""
-        row = self._one("SELECT id FROM users WHERE name = ?", user_id)
+        row = self._fetch_one("SELECT id FROM users WHERE name = ?", user_id)
         return None if row is None else row[0]
 
     def painters(self, beginning: str, limit: int) -> list[str]:
         """See `Reader.painters`."""
         query = "SELECT name FROM users WHERE name >= ? AND name < ? ORDER BY name LIMIT ?"
-        with _told():
+        with _store_errors():
             return [name for (name,) in self._connection.execute(query, (beginning, beginning + _LAST, limit))]
 
     def since_snapshot(self) -> int:
         """See `Reader.since_snapshot`."""
-        (last,) = self._one("SELECT max(seq) FROM snapshots")
+        (last,) = self._fetch_one("SELECT max(seq) FROM snapshots")
         return self.seq() - (last or 0)
 
     def take_snapshot(self) -> None:
@@ -192,7 +192,7 @@ class SqliteReader:
         The lock is held for the writes of one band after the other, which do not wait for the disk.
         """
         grid = self.grid()
-        with _told(), connected(self._path, writes=True) as connection:
+        with _store_errors(), connected(self._path, writes=True) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
             if connection.execute("SELECT 1 FROM snapshots WHERE seq = ?", (grid.seq,)).fetchone():
                 return
@@ -221,20 +221,20 @@ class SqliteReader:
 
     def fold(self) -> None:
         """See `Reader.fold`. The lock is held for some thousand changes at a time."""
-        with _told(), connected(self._path, writes=True) as connection:
+        with _store_errors(), connected(self._path, writes=True) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
             rows.fold(connection, self._turn)
 
     def index(self) -> bool:
         """See `Reader.index`. The lock is held while some dozen rows are written."""
-        with _told():
+        with _store_errors():
             after = places.last(self._connection)
         until = after + self._segment
         last = self.seq()
         if last < until:
             return False
         chunk = join(after, self.chunks(after, until))
-        with _told(), connected(self._path, writes=True) as connection:
+        with _store_errors(), connected(self._path, writes=True) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
             with self._turn, transaction(connection):
                 if places.last(connection) != after:
@@ -248,12 +248,12 @@ class SqliteReader:
         """See `Reader.close`."""
         self._connection.close()
 
-    def _one(self, query: str, *parameters: object) -> Any:
-        with _told():
+    def _fetch_one(self, query: str, *parameters: object) -> Any:
+        with _store_errors():
             return self._connection.execute(query, parameters).fetchone()
 
     def _read(self, condition: str, *parameters: object) -> list[Row]:
-        with _told():
+        with _store_errors():
             return rows.read(self._connection, condition, *parameters)
 
     def _not_indexed(self) -> Chunk:
@@ -262,19 +262,19 @@ class SqliteReader:
         Raises:
             StoreError: if they are many, in a file of an earlier version.
         """
-        with _told():
+        with _store_errors():
             indexed = places.last(self._connection)
         last = self.seq()
-        if last - indexed > MOST_SEGMENTS * self._segment:
+        if last - indexed > MAX_UNINDEXED_SEGMENTS * self._segment:
             raise NotIndexed(f"the history is being indexed, {last - indexed} changes are left: ask again in a minute")
         return join(indexed, self.chunks(indexed, last))
 
     def _painted_by(self, user: int, tile: int, until: int) -> Cells:
-        with _told():
+        with _store_errors():
             return places.painted_by(self._connection, user, tile, until)
 
     def _on_tile(self, tile: int, wanted: Cells | None, indexed: int, recent: Local | None) -> Iterator[Local]:
-        with _told():
+        with _store_errors():
             yield from places.read(self._connection, tile, wanted, indexed)
         if recent is not None:
             yield recent if wanted is None else recent.on(wanted)
@@ -284,7 +284,7 @@ class SqliteReader:
         query = (
             "SELECT seq, colors FROM bands WHERE seq = (SELECT max(seq) FROM snapshots WHERE seq <= ?) ORDER BY number"
         )
-        with _told(), closing(self._connection.execute(query, (until,))) as cursor:
+        with _store_errors(), closing(self._connection.execute(query, (until,))) as cursor:
             first = cursor.fetchone()
             if first is None:
                 return Grid(self.width, self.height, self.background)
@@ -315,7 +315,7 @@ def _unpacked(packed: Iterable[bytes], width: int) -> Iterator[NDArray[np.uint32
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _store_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:

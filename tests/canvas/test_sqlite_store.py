@@ -51,7 +51,7 @@ class TestSqliteStore(StoreContract):
     def _take_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(places, "SEGMENT", 5)
         monkeypatch.setattr(places, "READ_ROWS", 2)
-        monkeypatch.setattr(sqlite_reader, "MOST_SEGMENTS", 99)
+        monkeypatch.setattr(sqlite_reader, "MAX_UNINDEXED_SEGMENTS", 99)
         self._numbers = itertools.count(1)
         self._folder = tmp_path
         self._stores: list[SqliteStore] = []
@@ -413,7 +413,7 @@ def test_history_that_two_fold_at_once_loses_nothing(small_batches: SqliteStore)
 def test_folded_changes_are_dated_anew_as_others_are(
     tmp_path: Path, small_batches: SqliteStore, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dating, "MOST_BACK", 0.5)
+    monkeypatch.setattr(dating, "MAX_STEP_BACK", 0.5)
     others = SqliteStore.open(tmp_path / "others.db", "none", new=ABOUT)
     for number, size in enumerate(SIZES):
         others.append(changes(size, after=sum(SIZES[:number]), color=number), AT + number)
@@ -434,7 +434,7 @@ def test_folded_changes_are_dated_anew_as_others_are(
 def test_changes_that_are_dated_anew_while_they_are_folded_keep_the_new_time(
     small_batches: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dating, "MOST_BACK", 0.5)
+    monkeypatch.setattr(dating, "MAX_STEP_BACK", 0.5)
 
     class ClockIsMendedFirst(contextlib.AbstractContextManager[None]):
         def __exit__(self, *_: object) -> None:
