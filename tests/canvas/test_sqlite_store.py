@@ -222,7 +222,7 @@ def test_snapshot_has_all_colours_and_nothing_else(path: Path, width: int, heigh
         more = zlib.compress(zlib.decompress(last) + bytes(4 * width))
         for damaged in (b"", last[:-1], last[: len(last) // 2], more, zlib.compress(b""), zlib.compress(bytes(3))):
             connection.execute("UPDATE bands SET colors = ? WHERE number = ?", (damaged, number))
-            with pytest.raises(StoreError, match="the snapshot of change 500 is not whole"):
+            with pytest.raises(StoreError, match="the snapshot of change 500 is damaged"):
                 reader.grid()
     store.close()
 
@@ -403,7 +403,7 @@ def test_history_that_two_fold_at_once_loses_nothing(small_batches: SqliteStore)
                 other.fold()
 
         reader._turn = OtherIsFirst()
-        with pytest.raises(StoreError, match="change 1 was folded by somebody else"):
+        with pytest.raises(StoreError, match="change 1 was folded by another process"):
             reader.fold()
         assert past(reader) == before
         assert count_rows(small_batches) == 8
@@ -916,7 +916,7 @@ def test_database_of_somebody_else_is_refused_and_left_as_it_is(path: Path) -> N
         connection.execute("CREATE TABLE canvas (epoch, width, height, background)")
         connection.execute("PRAGMA user_version = 2")
     before = path.read_bytes()
-    with pytest.raises(UnusableStore, match="is no canvas of canopy: it was left as it is"):
+    with pytest.raises(UnusableStore, match="is not a canopy canvas: it was left as it is"):
         SqliteStore.open(path, new=ABOUT)
     assert path.read_bytes() == before
 
