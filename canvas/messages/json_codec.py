@@ -1,4 +1,4 @@
-"""Pure. The messages of the canvas in JSON, as `docs/wire-protocol.md` has them: one object per text frame."""
+"""Pure. The messages of the canvas in JSON (docs/wire-protocol.md): one object per text frame."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class JsonCodec:
         return SharedMessage.text(orjson.dumps(fields))
 
     def changes(self, changes: Sequence[Change], after: int) -> SharedMessage:
-        """See `Codec`. Each change is a message."""
+        """See `Codec`. One message per change."""
         ids: dict[str, bytes] = {}
         texts = []
         for change in changes:
@@ -77,11 +77,11 @@ class JsonCodec:
         return SharedMessage.text(*texts)
 
     def progress(self, after: int, upto: int) -> SharedMessage | None:
-        """JSON has no word for it: the next change says how many were left out."""
+        """Return None: in JSON, the next change says how many were skipped."""
         return None
 
     def presence(self, changes: Sequence[PresenceChange]) -> SharedMessage:
-        """See `Codec`. Each of them is a message."""
+        """See `Codec`. One message per user."""
         return SharedMessage.text(*map(_presence_change, changes))
 
     def user_count(self, count: int) -> SharedMessage:
@@ -89,7 +89,7 @@ class JsonCodec:
         return SharedMessage.text(orjson.dumps({"type": "user_count", "count": count}))
 
     def cursors(self, cursors: Sequence[tuple[str, int, int]]) -> SharedMessage:
-        """See `Codec`. Each cursor is a message."""
+        """See `Codec`. One message per cursor."""
         moved = [{"type": "cursor_moved", "x": x, "y": y, "user_id": user_id} for user_id, x, y in cursors]
         return SharedMessage.text(*map(orjson.dumps, moved))
 
@@ -98,7 +98,7 @@ class JsonCodec:
         return SharedMessage.text(b'{"type":"heartbeat"}')
 
     def error(self, error: BadMessage) -> SharedMessage:
-        """See `Codec`: a message for each pixel that was refused, or else one."""
+        """See `Codec`. One message per refused pixel; a single one if no pixels are named."""
         fields: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message}
         if error.field is not None:
             fields["field"] = error.field
@@ -111,7 +111,7 @@ class JsonCodec:
         return SharedMessage.text(*[orjson.dumps({**fields, "x": x, "y": y}) for x, y in error.pixels])
 
     def ack(self, *acks: tuple[int, int]) -> SharedMessage:
-        """See `Codec`. Each acknowledgement is a message."""
+        """See `Codec`. One message per acknowledgement."""
         return SharedMessage.text(*[b'{"type":"ack","id":%d,"seq":%d}' % ack for ack in acks])
 
 
@@ -119,7 +119,7 @@ JSON: Final = JsonCodec()
 
 
 def encode_canvas_state(pixels_json: bytes, epoch: str, seq: int, area: Area | None = None) -> bytes:
-    """Encode the canvas, or an area of it: all pixels that are not background, as `json_pixels` encodes them."""
+    """Encode a snapshot of the canvas or of an area; `pixels_json` holds its painted pixels (see `json_pixels`)."""
     head = b'{"type":"canvas_state","epoch":%s,"seq":%d' % (orjson.dumps(epoch), seq)
     if area is not None:
         place = (area.x, area.y, area.width, area.height)
@@ -135,7 +135,7 @@ def _presence_change(change: PresenceChange) -> bytes:
 
 
 def decode(data: str | bytes, width: int, height: int) -> ClientMessage:
-    """Read the text of a message; see `JsonCodec.decode`."""
+    """Decode the text of a message; see `JsonCodec.decode`."""
     try:
         message = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -158,7 +158,7 @@ def _decode(message: dict[str, Any], id_: int | None, width: int, height: int) -
     kind = message.get("type")
     if kind == "pixel_update":
         x, y, color = message.get("x"), message.get("y"), message.get("color")
-        if not (type(x) is type(y) is int and 0 <= x < width and 0 <= y < height):  # as of almost every message
+        if not (type(x) is type(y) is int and 0 <= x < width and 0 <= y < height):  # rare: find out what is wrong
             x, y = _integer(message, "x", 0, width - 1), _integer(message, "y", 0, height - 1)
         if not (type(color) is str and _is_color(color)):
             raise _bad_color(message)
@@ -202,7 +202,7 @@ def _integer(message: dict[str, Any], field: str, low: int, high: int) -> int:
 
 
 def _bad_color(message: dict[str, Any]) -> BadMessage:
-    """What is wrong with a colour that is none."""
+    """Return the error for an invalid colour."""
     value = message.get("color")
     if type(value) is str:
         return BadMessage("invalid_color", f"color must be like #FF0000, got {_shorten(value)}", "color")
@@ -212,7 +212,7 @@ def _bad_color(message: dict[str, Any]) -> BadMessage:
 
 
 def _type_name(value: object) -> str:
-    """What a JSON value is called."""
+    """Return what a JSON value is called in an error message."""
     match value:
         case None:
             return "null"
