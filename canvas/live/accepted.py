@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -128,6 +128,13 @@ class Accepted:
     def refusals(self, key: Key) -> Sequence[BadMessage]:
         """Return why pixels of a message were refused; empty if all were painted."""
         return self._refusals.get(key, ())
+
+    def refusals_on(self, key: Key, id_: int | None, pixels: Set[tuple[int, int]]) -> Iterator[BadMessage]:
+        """Yield the refusals of a message as far as they concern `pixels`, for a repeat of it with id `id_`."""
+        for refused in self.refusals(key):
+            common = [pixel for pixel in refused.pixels if pixel in pixels]
+            if common:
+                yield refused.about(id_, common)
 
     def begin(self, epoch: str, seq: int) -> None:
         """The canvas has begun, or begun again, after change `seq`: find out what was lost."""
