@@ -1,4 +1,4 @@
-"""One process with a thread of its own: encodes states of the canvas for those who need one whole."""
+"""One process with its own thread: encodes snapshots of the canvas."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from canvas.messages.json_pixels import pixels_json
 from protocol import SharedMessage, Variant
 
 MAX_SNAPSHOT = 128 * 1024 * 1024
-"""Bytes above which a state is not sent: whoever keys one has to subscribe to a part."""
+"""Maximum size of a snapshot in bytes. If the canvas has a larger one, clients must subscribe to a part."""
 MAX_TILES = MAX_SNAPSHOT
-"""Bytes of compressed tiles that are kept: a state of all of them can be sent."""
+"""Bytes of compressed tiles that are cached: enough for the largest snapshot."""
 
 
 @shown("area", "known")
 @dataclass(frozen=True, slots=True)
 class SnapshotKey:
-    """A state that somebody needs.
+    """Identifies a snapshot that viewers need: those with the same key share one encoding.
 
     Attributes:
-        codec: in which way
-        area: of which part; None for all
-        known: the part that the client knows already
-        variant: how it is compressed; binary states are so by themselves
+        codec: the codec of the client
+        area: the area to show; None for the whole canvas
+        known: the area that a binary client knows already, whose tiles are left out; None for a whole snapshot
+        variant: the compression of the frames; None in binary, whose tiles are compressed already
     """
 
     codec: Codec
@@ -47,7 +47,7 @@ class SnapshotKey:
 @shown()
 @dataclass(frozen=True, slots=True)
 class NeedSnapshots:
-    """Cast to the canvas: have the encoder encode these states of the canvas as it is."""
+    """Cast to the canvas: request these snapshots of the current canvas from the encoder."""
 
     keys: tuple[SnapshotKey, ...]
 
@@ -55,7 +55,7 @@ class NeedSnapshots:
 @shown("epoch", "grid", "keys")
 @dataclass(frozen=True, slots=True)
 class Encode:
-    """Cast: encode these states of `grid`, and cast `Encoded` to `reply_to`. The grid is nobody else's."""
+    """Cast: encode these snapshots of `grid`, and cast `Encoded` to `reply_to`. The encoder owns `grid`."""
 
     grid: Grid
     epoch: str
@@ -66,7 +66,7 @@ class Encode:
 @shown("epoch", "seq")
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Cast: the frames of the states after change `seq`; None for one that would be too large."""
+    """Cast to the broadcaster: the frames of snapshots at `seq`; None for a snapshot that would be too large."""
 
     epoch: str
     seq: int
@@ -74,23 +74,23 @@ class Encoded:
 
 
 class TooLarge(Exception):
-    """A state has more than `MAX_SNAPSHOT` bytes."""
+    """A snapshot exceeds `MAX_SNAPSHOT` bytes."""
 
 
 class Tiles:
-    """The tiles that were compressed last: those that have not changed are not compressed again.
+    """A cache of compressed tiles, so that unchanged tiles are not compressed again.
 
     Args:
-        meter: how many bytes may be kept; it is told how many are
+        meter: limits the bytes in the cache, and shows them
     """
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self._meter.used = 0
-        self._kept: OrderedDict[int, tuple[ref[Tile], bytes]] = OrderedDict()  # the last one that was needed last
+        self._kept: OrderedDict[int, tuple[ref[Tile], bytes]] = OrderedDict()  # the most recently used comes last
 
     def deflated(self, number: int, tile: Tile) -> bytes:
-        """A tile, compressed; `number` is its place."""
+        """Return a tile compressed; `number` is its position on the canvas."""
         kept = self._kept.pop(number, None)
         if kept is None or kept[0]() is not tile:
             self._meter.used -= 0 if kept is None else len(kept[1])
@@ -103,17 +103,17 @@ class Tiles:
 
 
 class SnapshotEncoder(BlockingServer):
-    """Encodes states.
+    """Encodes snapshots.
 
     Args (of `init`):
-        meter: of the compressed tiles that it keeps
+        meter: for its cache of compressed tiles
     """
 
     def init(self, meter: Meter) -> None:
         self._tiles = Tiles(meter)
 
     def handle_cast(self, request: Any) -> Any:
-        """Encode states."""
+        """Encode snapshots."""
         if not isinstance(request, Encode):
             return super().handle_cast(request)
         frames = {key: self._frames(request, key) for key in request.keys}
@@ -162,7 +162,7 @@ def _json(grid: Grid, epoch: str, key: SnapshotKey) -> bytes:
 
 
 def _common(one: Area, other: Area) -> Area:
-    """What two areas that touch have in common."""
+    """Return the intersection of two areas that touch."""
     x, y = max(one.x, other.x), max(one.y, other.y)
     right, bottom = min(one.x + one.width, other.x + other.width), min(one.y + one.height, other.y + other.height)
     return Area(x, y, right - x, bottom - y)
