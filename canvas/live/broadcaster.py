@@ -187,9 +187,8 @@ class Broadcaster(GenServer):
                 self._advance(viewer)
             case Unregistered(value=viewer) if _may_return(viewer):
                 send_after(RETURN_TIMEOUT, self.ref, CheckReturn(viewer))
-            case CheckReturn(viewer) if viewer.wire.owner is None and _may_return(
-                viewer
-            ):  # thousands may await adoption
+            case CheckReturn(viewer) if viewer.wire.owner is None and _may_return(viewer):
+                # After a crash of many actors, thousands of wires await adoption.
                 send_after(RETURN_TIMEOUT, self.ref, CheckReturn(viewer))
             case Unregistered(value=viewer) | CheckReturn(viewer):
                 self._left(viewer)

@@ -431,7 +431,7 @@ class Canvas(GenServer):
             return None
         error = None
         if changes:
-            error = BadMessage("store_unavailable", f"the pixel could not be kept: {reason}")
+            error = BadMessage("store_unavailable", f"the pixel could not be saved: {reason}")
             error.id, error.pixels = paint.id, tuple((change.x, change.y) for change in changes)
             if self._room.allowances.pixels is not None:
                 self._room.allowances.pixels.give_back(viewer.painter, self._now(), len(changes))

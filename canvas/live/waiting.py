@@ -47,9 +47,9 @@ class Waiting:
         """
         asker = client_network(address)
         if self._askers.get(asker, 0) >= self._share:
-            raise HttpError(429, "too many questions at once from one address", LATER)
+            raise HttpError(429, "too many requests at once from one address", LATER)
         if len(self) >= self.most:
-            raise HttpError(503, "too many questions at once", LATER)
+            raise HttpError(503, "too many requests at once", LATER)
         self._askers[asker] += 1
         try:
             yield

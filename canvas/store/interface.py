@@ -28,7 +28,7 @@ class StoreError(Exception):
 class NotIndexed(StoreError):
     """The query needs the index of the history, which is still being built."""
 
-    public = "the history is being indexed: ask again in a minute"
+    public = "the history is being indexed: try again in a minute"
 
 
 class UnusableStore(StoreError):

@@ -266,7 +266,7 @@ class SqliteReader:
             indexed = places.last(self._connection)
         last = self.seq()
         if last - indexed > MAX_UNINDEXED_SEGMENTS * self._segment:
-            raise NotIndexed(f"the history is being indexed, {last - indexed} changes are left: ask again in a minute")
+            raise NotIndexed(f"the history is being indexed, {last - indexed} changes are left: try again in a minute")
         return join(indexed, self.chunks(indexed, last))
 
     def _painted_by(self, user: int, tile: int, until: int) -> Cells:

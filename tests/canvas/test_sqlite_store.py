@@ -530,7 +530,7 @@ async def test_history_of_an_earlier_version_is_indexed_between_the_questions(
         history = await start(Historian, store)
         answer = await call(history, AskPixelHistory(0, 0, 1))
         assert isinstance(answer, StoreError)
-        assert str(answer) == "the history is being indexed, 110 changes are left: ask again in a minute"
+        assert str(answer) == "the history is being indexed, 110 changes are left: try again in a minute"
         for _ in range(20):
             answer = await call(history, AskPixelHistory(0, 0, 1))
         assert [placed.seq for placed in answer.changes] == [97]
