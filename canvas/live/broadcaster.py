@@ -88,7 +88,7 @@ class Changed:
 @shown()
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Cast: answer messages that painted."""
+    """Cast: send the answers to messages that painted."""
 
     answers: Sequence[Answer]
 

@@ -75,9 +75,9 @@ class CanvasHandler:
             return
         try:
             self._spend(self._allowances.bytes, "bytes of messages", len(message.data))  # before it is decoded
-            self._obey(self._decode(message, self._room.width, self._room.height))
+            self._dispatch(self._decode(message, self._room.width, self._room.height))
         except BadMessage as error:
-            self._complain(error)
+            self._send_error(error)
             if error.paints and error.id is not None:
                 self._paint_for(error.id)  # an empty message, so that it is acknowledged
 
@@ -107,7 +107,7 @@ class CanvasHandler:
             self._connection.hold_end()
             cast(self._room.canvas, Paint([], self._viewer, is_last=True))
 
-    def _obey(self, message: ClientMessage) -> None:
+    def _dispatch(self, message: ClientMessage) -> None:
         if type(message) is ClientPixelUpdate:
             self._paint((message,), message.id)
         elif isinstance(message, ClientPixels):
@@ -128,10 +128,10 @@ class CanvasHandler:
             return
         for number, pixel in enumerate(pixels):
             try:
-                self._permit(pixel)
+                self._check_pixel(pixel)
             except BadMessage as error:
                 paint.refused = error.about(id_, ((refused.x, refused.y) for refused in pixels[number:]))
-                self._complain(paint.refused)
+                self._send_error(paint.refused)
                 return
             paint.changes.append(Change(pixel.x, pixel.y, pixel.color, self._user_id))
 
@@ -141,7 +141,7 @@ class CanvasHandler:
             self._paints.append(Paint([], self._viewer, id_))
         return self._paints[-1]
 
-    def _permit(self, pixel: ClientPixelUpdate) -> None:
+    def _check_pixel(self, pixel: ClientPixelUpdate) -> None:
         room = self._room
         if self._check is not None:
             self._check(pixel.x, pixel.y, pixel.color)
@@ -160,7 +160,7 @@ class CanvasHandler:
             error.id = id_
             raise error
 
-    def _complain(self, error: BadMessage) -> None:
+    def _send_error(self, error: BadMessage) -> None:
         if self._allowances.patience.take(self._painter, self._clock()) == 0.0:
             self._connection.wire.send(self._codec.error(error))
             return

@@ -145,7 +145,7 @@ class Presence:
         if name:
             self._names[user_id] = name
             self._namesakes[beginning(name)].add(user_id)
-        self._retell(user_id)
+        self._announce_name(user_id)
 
     def _count_id(self, user_id: str, change: int) -> None:
         """Count an id that joins (1) or leaves (-1), and withhold or show the names that start like it."""
@@ -154,9 +154,9 @@ class Presence:
         if not self._ids[start]:
             del self._ids[start]
         for namesake in self._namesakes.get(start, ()):
-            self._retell(namesake)
+            self._announce_name(namesake)
 
-    def _retell(self, user_id: str) -> None:
+    def _announce_name(self, user_id: str) -> None:
         """Add a change if a named user's visible name has changed."""
         user = self._user(user_id)
         if self._named.get(user_id, user) != user:

@@ -25,10 +25,10 @@ class RecentUsers:
     def __init__(self) -> None:
         self._guests: OrderedDict[str, RecentUser] = OrderedDict()
 
-    def saw(self, guest: RecentUser) -> None:
+    def saw(self, user: RecentUser) -> None:
         """Note that a user has connected."""
-        self._guests[guest.user_id] = guest
-        self._guests.move_to_end(guest.user_id)
+        self._guests[user.user_id] = user
+        self._guests.move_to_end(user.user_id)
         if len(self._guests) > REMEMBERED:
             self._guests.popitem(last=False)
 

@@ -141,18 +141,18 @@ class SnapshotCache:
             return ()
         self.release(now)
         keys: dict[SnapshotKey, None] = {}
-        room = MAX_BYTES - self.size
+        free = MAX_BYTES - self.size
         for viewer in self._by_share():
             key = snapshot_key_of(viewer, self._whole)
             if key in keys:
                 continue
             needed = max_bytes(key, self._whole)
-            if needed > room and not keys:
-                room = self._free_memory(needed, now, client_network(viewer.wire.address))
-            if needed > room:
+            if needed > free and not keys:
+                free = self._free_memory(needed, now, client_network(viewer.wire.address))
+            if needed > free:
                 break
             keys[key] = None
-            room -= needed
+            free -= needed
         self._is_encoding = bool(keys)
         return tuple(keys)
 
@@ -187,9 +187,9 @@ class SnapshotCache:
 
     def _free_memory(self, needed: int, now: float, network: str) -> int:
         """Drop snapshots, as far as allowed, until `needed` bytes are free for a network; return the free bytes."""
-        room = MAX_BYTES - self.size
+        free = MAX_BYTES - self.size
         for snapshot in sorted({*self._kept.values(), *self._read}, key=lambda snapshot: snapshot.used_at):
-            if room >= needed:
+            if free >= needed:
                 break
             has_time = snapshot.readers and now - snapshot.used_at < DELIVERY_TIMEOUT
             if has_time and not self._is_beyond_share(snapshot, network):
@@ -199,8 +199,8 @@ class SnapshotCache:
                 wire.abort()
             self._read.discard(snapshot)
             self._kept = {key: kept for key, kept in self._kept.items() if kept is not snapshot}
-            room += snapshot.size
-        return room
+            free += snapshot.size
+        return free
 
     def _by_share(self) -> list[Viewer]:
         """Return the waiting viewers: first those of networks that use less memory, then by arrival."""

@@ -143,7 +143,7 @@ class StoreServer(GenServer):
         began = self._clock()
         try:
             self._store.append(request.changes, request.at)
-        except StoreError as error:  # the disk's fault, not ours: the painters get an error
+        except StoreError as error:  # the disk's fault, not ours: the clients get an error
             self._error = str(error)
             request.reply_to.tell(Rejected(request.changes, error))
         else:
