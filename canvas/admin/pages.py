@@ -43,7 +43,7 @@ class CanvasPage:
             "size": f"{room.width} x {room.height} pixels",
             "background": f"#{room.background:06X}",
             "rate limit": "off" if room.rules.rate_limit is None else f"{room.rules.rate_limit.per_second:g} pixels/s",
-            "users here": room.people,
+            "users here": room.user_count,
         }
         status, lately = await asyncio.gather(ask(room.canvas, GetStatus()), ask("history", AskActivity(LATELY)))
         if isinstance(status, CanvasStatus):

@@ -1,4 +1,4 @@
-"""The board: what is painted, and what may be painted, where and by whom. No process runs here; all of it is pure.
+"""The board: the colours of a canvas, and the rules of who may paint what, where and when.
 
-Everything else of the canvas builds on it, and it imports nothing of them.
+No process runs here; all of it is pure. The rest of `canvas` builds on it, and it imports none of that.
 """

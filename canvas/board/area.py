@@ -1,4 +1,4 @@
-"""Pure. Rectangles of a canvas, and the tiles that it is cut into."""
+"""Pure. Rectangles of a canvas, and the tiles that divide it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from actors.shown import shown
 
 SHIFT = 8
 TILE = 1 << SHIFT
-"""Pixels on each side of a tile."""
+"""Width and height of a tile in pixels."""
 
 
 @shown()
@@ -24,14 +24,14 @@ class Area:
 
     @classmethod
     def parse(cls, text: str) -> Area:
-        """Read `X,Y,WIDTH,HEIGHT`.
+        """Parse `X,Y,WIDTH,HEIGHT`.
 
         Raises:
-            ValueError: if it is none.
+            ValueError: if `text` is not a valid area.
         """
         x, y, width, height = map(int, text.split(","))
         if x < 0 or y < 0 or width < 1 or height < 1:
-            raise ValueError(f"{text!r} is no area of a canvas")
+            raise ValueError(f"{text!r} is not an area of a canvas")
         return cls(x, y, width, height)
 
     def __contains__(self, point: tuple[int, int]) -> bool:
@@ -39,13 +39,13 @@ class Area:
         return self.x <= x < self.x + self.width and self.y <= y < self.y + self.height
 
     def tiles(self, columns: int) -> Iterator[int]:
-        """The numbers of the tiles that it touches, row by row, on a canvas of `columns` tiles in a row."""
+        """Yield the numbers of the tiles that it touches, row by row, on a canvas with `columns` tiles in a row."""
         for row in range(self.y >> SHIFT, (self.y + self.height - 1 >> SHIFT) + 1):
             for column in range(self.x >> SHIFT, (self.x + self.width - 1 >> SHIFT) + 1):
                 yield row * columns + column
 
     def touches(self, other: Area) -> bool:
-        """Whether they have a pixel in common."""
+        """Return whether the two areas have a pixel in common."""
         return (
             self.x < other.x + other.width
             and other.x < self.x + self.width
@@ -54,12 +54,12 @@ class Area:
         )
 
     def count_tiles(self) -> int:
-        """How many tiles it touches."""
+        """Return how many tiles it touches."""
         columns = (self.x + self.width - 1 >> SHIFT) - (self.x >> SHIFT) + 1
         return columns * ((self.y + self.height - 1 >> SHIFT) - (self.y >> SHIFT) + 1)
 
     def covers(self, tile: Area) -> bool:
-        """Whether all of `tile` is in it."""
+        """Return whether it contains all of `tile`."""
         return (
             self.x <= tile.x
             and self.y <= tile.y
@@ -69,19 +69,19 @@ class Area:
 
 
 def tile_area(number: int, width: int, height: int) -> Area:
-    """The pixels of a tile of a canvas of `width` x `height`."""
+    """Return the area of a tile on a canvas of `width` x `height`, clipped to the canvas."""
     row, column = divmod(number, columns_of(width))
     x, y = column << SHIFT, row << SHIFT
     return Area(x, y, min(TILE, width - x), min(TILE, height - y))
 
 
 def columns_of(size: int) -> int:
-    """How many tiles `size` pixels need."""
+    """Return how many tiles `size` pixels in a row take."""
     return (size + TILE - 1) >> SHIFT
 
 
 def bits(numbers: Iterable[int]) -> int:
-    """A set of small numbers as one integer."""
+    """Return a set of small numbers as a bit set."""
     joined = 0
     for number in numbers:
         joined |= 1 << number

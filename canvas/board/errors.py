@@ -1,4 +1,4 @@
-"""Pure. What is wrong with a message of a client."""
+"""Pure. The error for an invalid message of a client."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Iterable
 
 
 class BadMessage(Exception):
-    """A message, or a part of one, that breaks a rule. The peer gets it as an `error`, and the connection stays.
+    """A message, or a part of one, breaks a rule. The client gets an `error`, and the connection stays open.
 
     Attributes:
-        code: one of `docs/wire-protocol.md`
-        field: the culprit, if it is one
-        retry_after: seconds until the same may be allowed; None if time changes nothing
-        id: what the client calls the message; None if it says nothing, or was not read that far
-        paints: the message is one that paints
-        pixels: which pixels are refused; none if it is the message as a whole
+        code: one of the codes in `docs/wire-protocol.md`
+        message: the text for the client
+        field: the invalid field, if the error is about one
+        retry_after: seconds after which the same message may be accepted; None if waiting does not help
+        id: the client's id of the message; None if the message has none, or was not decoded that far
+        paints: whether the message paints
+        pixels: the refused pixels, as (x, y); empty if the whole message is refused
     """
 
     def __init__(self, code: str, message: str, field: str | None = None, retry_after: float | None = None) -> None:
@@ -31,7 +32,7 @@ class BadMessage(Exception):
         return self.message
 
     def about(self, id_: int | None, pixels: Iterable[tuple[int, int]]) -> BadMessage:
-        """The same about some pixels of a message, to be kept: without the traceback, which keeps whole frames."""
+        """Return a copy about some pixels of a message. It has no traceback, which would keep whole frames alive."""
         kept = BadMessage(self.code, self.message, self.field, self.retry_after)
         kept.id, kept.pixels = id_, tuple(pixels)
         return kept

@@ -1,4 +1,4 @@
-"""Pure. The colours of a canvas, in tiles that copies share until they differ."""
+"""Pure. The colours of a canvas, in tiles that copies share until one of them changes (copy-on-write)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from actors.shown import shown
 from canvas.board.area import SHIFT, TILE, Area, columns_of, tile_area
 
 Tile = NDArray[np.uint32]
-"""`TILE` x `TILE` colours. Beyond the edge of the canvas they are background."""
+"""`TILE` x `TILE` colours, 0xRRGGBB. Pixels beyond the edge of the canvas have the background colour."""
 
 MAX_SIDE = 10_000
-"""The most pixels that a canvas may have in a row or a column."""
+"""Maximum width and height of a canvas in pixels."""
 
 _MASK = TILE - 1
 
@@ -24,9 +24,9 @@ _MASK = TILE - 1
 @shown()
 @dataclass(slots=True)
 class Change:
-    """One pixel that got a colour. Numbered without gaps by `seq` once it has been committed.
+    """One pixel that got a colour. Committed changes are numbered by `seq` without gaps.
 
-    Built for every painted pixel, so a plain slotted dataclass; treat it as a value.
+    One is built for every painted pixel, so this is a plain slotted dataclass; treat it as a value.
     """
 
     x: int
@@ -41,8 +41,8 @@ class Change:
 class Grid:
     """`height` rows of `width` colours, 0xRRGGBB, and the `seq` of the last change in it.
 
-    It takes memory for the tiles that were painted on, and copying it takes none: a tile is copied by whichever grid
-    changes it next. So a copy may be read by another thread while the original goes on.
+    Only painted tiles take memory. A copy takes none: copies share tiles, and the first grid to change one copies it.
+    So another thread can read a copy while the original changes.
     """
 
     def __init__(self, width: int, height: int, background: int = 0xFFFFFF) -> None:
@@ -53,14 +53,14 @@ class Grid:
         self.columns = columns_of(width)
         count = self.columns * columns_of(height)
         self._tiles: list[Tile | None] = [None] * count
-        self._own: list[memoryview | None] = [None] * count  # the cells of those that no other grid has
+        self._own: list[memoryview | None] = [None] * count  # the pixels of unshared tiles
 
     def __repr__(self) -> str:
         return f"<grid of {self.width} x {self.height} after {self.seq}>"
 
     @classmethod
     def restored(cls, width: int, height: int, background: int, seq: int, bands: Iterable[NDArray[np.uint32]]) -> Grid:
-        """A grid with the colours in `bands`: `TILE` rows each, and those that are left in the last one."""
+        """Return a grid with the colours in `bands`: each has `TILE` rows, the last one the remaining rows."""
         grid = cls(width, height, background)
         grid.seq = seq
         for first, band in zip(range(0, len(grid._tiles), grid.columns), bands, strict=True):
@@ -73,7 +73,7 @@ class Grid:
         return grid
 
     def copy(self) -> Grid:
-        """Another grid with the same colours."""
+        """Return another grid with the same colours and `seq`, which shares all tiles until one of the two changes."""
         grid = Grid(self.width, self.height, self.background)
         grid.seq = self.seq
         grid._tiles = list(self._tiles)
@@ -81,10 +81,10 @@ class Grid:
         return grid
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Take changes in, all or none; their `seq` follow on the grid's own.
+        """Apply changes, all or none. Their `seq` must follow the grid's without gaps.
 
         Raises:
-            ValueError: if one of them does not.
+            ValueError: if they do not.
         """
         if [change.seq for change in changes] != list(range(self.seq + 1, self.seq + 1 + len(changes))):
             raise ValueError(f"changes {changes[0].seq} to {changes[-1].seq} cannot follow {self.seq}")
@@ -99,9 +99,9 @@ class Grid:
         self.seq += len(changes)
 
     def apply_columns(self, xs: NDArray[Any], ys: NDArray[Any], colors: NDArray[Any]) -> None:
-        """Take many changes in at once that follow on the grid's own: their columns, oldest first."""
+        """Apply many changes that follow the grid's `seq`, given as parallel arrays, oldest first."""
         numbers = (ys >> SHIFT).astype(np.int64) * self.columns + (xs >> SHIFT)
-        # A stable sort keeps the changes of a pixel in order; of integers of 16 bits it takes linear time.
+        # A stable sort keeps the changes of a pixel in order, and takes linear time for integers of 16 bits.
         order = np.argsort(numbers.astype(np.min_scalar_type(len(self._tiles) - 1)), kind="stable")
         numbers, colors = numbers[order], colors[order]
         cells = ((ys & _MASK).astype(np.int64) << SHIFT | (xs & _MASK))[order]
@@ -109,53 +109,53 @@ class Grid:
         start = 0
         for number, end in zip(numbers[ends - 1].tolist(), ends.tolist(), strict=True):
             self._make_own(number)
-            # Of a pixel that comes twice, NumPy leaves the last.
+            # If an index occurs twice, NumPy keeps the last value.
             self._tiles[number].reshape(-1)[cells[start:end]] = colors[start:end]
             start = end
         self.seq += len(xs)
 
     def color(self, x: int, y: int) -> int:
-        """The colour of one pixel."""
+        """Return the colour of one pixel."""
         tile = self._tiles[(y >> SHIFT) * self.columns + (x >> SHIFT)]
         return self.background if tile is None else int(tile[y & _MASK, x & _MASK])
 
     def tile(self, number: int) -> Tile | None:
-        """A tile, to be read only; None if nobody has painted there.
+        """Return a tile, which the caller must not change; None if it was never painted.
 
-        It is another array after a change, once this grid has been copied: the same array has the same colours.
+        Once the grid has been copied, a change to the tile replaces the array: the same array has the same colours.
         """
         return self._tiles[number]
 
     def painted_tiles(self) -> Iterator[int]:
-        """The numbers of the tiles that somebody has painted on."""
+        """Yield the numbers of the painted tiles."""
         return (number for number, tile in enumerate(self._tiles) if tile is not None)
 
     @property
     def whole(self) -> Area:
-        """All of the canvas."""
+        """The area of the whole canvas."""
         return Area(0, 0, self.width, self.height)
 
     @property
     def colors(self) -> NDArray[np.uint32]:
-        """All colours, row by row; a copy."""
+        """All colours, row by row, as a copy."""
         return self.colors_in(self.whole)
 
     def colors_in(self, area: Area) -> NDArray[np.uint32]:
-        """The colours of an area, row by row; a copy."""
+        """Return the colours of an area, row by row, as a copy."""
         colors: NDArray[np.uint32] = np.full((area.height, area.width), self.background, dtype=np.uint32)
         for number in area.tiles(self.columns):
             tile = self._tiles[number]
             if tile is None:
                 continue
             row, column = divmod(number, self.columns)
-            x, y = (column << SHIFT) - area.x, (row << SHIFT) - area.y  # of the tile in the area
+            x, y = (column << SHIFT) - area.x, (row << SHIFT) - area.y  # position of the tile within the area
             left, top = max(0, x), max(0, y)
             part = tile[top - y : area.height - y, left - x : area.width - x]
             colors[top : top + part.shape[0], left : left + part.shape[1]] = part
         return colors
 
     def bands(self, step: int = 1) -> Iterator[NDArray[np.uint32]]:
-        """Every `step`-th colour of every `step`-th row, some rows at a time: the canvas seen from afar."""
+        """Yield every `step`-th pixel of every `step`-th row, a row of tiles at a time: the canvas scaled down."""
         for first in range(0, len(self._tiles), self.columns):
             top = tile_area(first, self.width, self.height)
             rows = range(-top.y % step, top.height, step)
@@ -169,7 +169,7 @@ class Grid:
             yield colors
 
     def rgb(self) -> bytes:
-        """The colours as bytes, three for each pixel, row by row."""
+        """Return the colours as bytes, three per pixel (red, green, blue), row by row."""
         return rgb(self.colors)
 
     def _make_own(self, number: int) -> memoryview:
@@ -183,7 +183,7 @@ class Grid:
 
 
 def rgb(colors: NDArray[np.uint32]) -> bytes:
-    """Colours as bytes, three for each pixel, row by row."""
+    """Return colours as bytes, three per pixel (red, green, blue), row by row."""
     height, width = colors.shape
     big_endian = colors.astype(">u4").view(np.uint8).reshape(height, width, 4)
     return big_endian[:, :, 1:].tobytes()

@@ -1,9 +1,9 @@
-"""Pure. What somebody may be called: text that people can see and read, in any script.
+"""Pure. Valid names of users: visible, readable text in any script.
 
-`clean_name` has one rule. What cannot be seen, or draws over its neighbours, is left out: controls, directions,
-fillers, marks without a letter, piles of marks. A joiner stays where a script or an emoji needs it. What is left is
-the name; if nothing can be seen of it, or it passes for somebody else, there is none. `beginning` is for those who know
-which ids there are: a name may not pass for one of them either.
+`clean_name` removes whatever is invisible or draws over its neighbours: control and direction characters, fillers,
+marks without a letter, stacks of marks. A joiner stays where a script or an emoji needs it. The rest is the name; if
+nothing visible is left, or if the name imitates another user, the user has none. A name must not imitate an id, either:
+callers that know the ids in use check that with `beginning`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import re
 import unicodedata
 
 MAX_NAME = 32
-"""Characters of a name; what follows is cut off."""
+"""Maximum number of characters in a name; the rest is cut off."""
 MAX_MARKS = 6
-"""Different marks on one letter: as many as the scripts of South East Asia need."""
+"""Maximum number of different marks on one letter: the scripts of South East Asia need as many."""
 MAX_FREE_MARKS = 2
-"""Of these, marks that belong to no script, such as accents."""
+"""Maximum number among these of marks that belong to no script, such as accents."""
 SHOWN_OF_ID = 6
-"""Characters of a user's id that the page shows in place of a name, and that are enough to name them to a moderator."""
+"""Characters of a user id that the page shows in place of a name. They are enough to report a user to a moderator."""
 RESERVED = frozenset({"you", "rollback"})
-"""What the page itself says in place of a name."""
+"""Words that the page shows in place of a name."""
 
 ZWNJ, ZWJ = "\u200c", "\u200d"
 _JOINERS = ZWNJ + ZWJ
@@ -39,7 +39,7 @@ _UNSEEN = frozenset(
     "\u115f\u1160\u3164\uffa0"  # fillers of Hangul
     "\u17b4\u17b5"  # inherent vowels of Khmer
     "\u2800"  # BRAILLE PATTERN BLANK
-    "\ufffc\ufffd"  # what stands for an object, or for bytes that are no text
+    "\ufffc\ufffd"  # OBJECT REPLACEMENT CHARACTER, REPLACEMENT CHARACTER
     "\U00013441\U00013442"  # blanks of hieroglyphs
     "\U00016fe4"  # KHITAN SMALL SCRIPT FILLER
     "\U0001d159"  # MUSICAL SYMBOL NULL NOTEHEAD
@@ -47,26 +47,26 @@ _UNSEEN = frozenset(
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _CURSIVE = frozenset({"ARABIC", "SYRIAC", "NKO", "MANDAIC", "MONGOLIAN"})
 _UNJOINED = frozenset("ءآأؤإاةدذرزوٱڈڑژۀەۇۈۋ")
-"""Letters of Arabic that never join the next one: a ZWNJ behind them changes nothing."""
+"""Arabic letters that never join the next one: a ZWNJ after them has no effect."""
 _LOOKALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK"})
-"""Scripts that share the look of letters: no word needs two of them."""
+"""Scripts whose letters look alike: no word needs two of them."""
 
 
 def clean_name(text: str) -> str:
-    """Return the name that `text` gives somebody, as others see it; empty for none."""
+    """Return `text` as a valid name; "" if none is left."""
     name = text
-    while (cleaned := _clean_once(name)) != name:  # what was left out may have stood between what belongs together
+    while (cleaned := _clean_once(name)) != name:  # a removal can make characters neighbours that affect each other
         name = cleaned
     return "" if name.casefold() in RESERVED or _imitates(name) else name
 
 
 def beginning(text: str) -> str:
-    """Return what people see first of an id or a name: a name that begins as an id does passes for it."""
+    """Return the visible start of an id or a name, normalised: a name that starts like an id could pass for it."""
     return unicodedata.normalize("NFKC", text).casefold()[:SHOWN_OF_ID]
 
 
 def titled(user_id: str, name: str) -> str:
-    """A user by name and id."""
+    """Return a user's name and id as text; the id alone if there is no name."""
     return f"{name} ({user_id})" if name else user_id
 
 
@@ -93,7 +93,7 @@ def _is_never_seen(char: str) -> bool:
 
 
 def _may_follow(kept: list[str], char: str, following: str) -> bool:
-    """Tell whether a character may stand behind what was kept, and before `following`."""
+    """Return whether a character may stand between the kept ones and `following`."""
     category = unicodedata.category(char)
     if char.isspace():
         return bool(kept) and kept[-1] != " "
@@ -107,7 +107,7 @@ def _may_follow(kept: list[str], char: str, following: str) -> bool:
 
 
 def _joins(kept: list[str], joiner: str, following: str) -> bool:
-    """Tell whether a joiner changes how its neighbours look (as in IDNA, RFC 5892 A.1 and A.2)."""
+    """Return whether a joiner changes how its neighbours look (as in IDNA, RFC 5892 A.1 and A.2)."""
     if not kept:
         return False
     if unicodedata.combining(kept[-1][-1]) == _VIRAMA:
@@ -119,7 +119,7 @@ def _joins(kept: list[str], joiner: str, following: str) -> bool:
 
 
 def _is_carried(kept: list[str], mark: str) -> bool:
-    """Tell whether the letter before a mark can carry it as well."""
+    """Return whether the letter before a mark can carry it in addition to the marks that it has."""
     marks: list[str] = []
     for part in reversed(kept):
         if not _is_mark(part):
@@ -137,12 +137,12 @@ def _is_carried(kept: list[str], mark: str) -> bool:
 
 
 def _imitates(name: str) -> bool:
-    """Tell whether letters of one script pass for those of another."""
+    """Return whether a word mixes scripts whose letters look alike."""
     return any(len({_script(char) for char in word} & _LOOKALIKE) > 1 for word in name.split(" "))
 
 
 def _script(char: str) -> str:
-    """The first word of a character's name, which is a script for letters and for most marks."""
+    """Return the first word of a character's Unicode name: the script, for letters and most marks."""
     return unicodedata.name(char, "").partition(" ")[0] if len(char) == 1 else ""
 
 
@@ -155,7 +155,7 @@ def _is_mark(char: str) -> bool:
 
 
 def _is_emoji(part: str) -> bool:
-    """A symbol, its skin, or a sequence."""
+    """Return whether `part` is a symbol, a skin tone, or a sequence."""
     return len(part) > 1 or unicodedata.category(part) in ("So", "Sm", "Sk")
 
 

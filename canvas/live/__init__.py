@@ -1,5 +1,5 @@
-"""The way of a pixel: the handler of a WebSocket, the canvas that accepts and numbers, the broadcaster that shows.
+"""The path of a pixel: a WebSocket's handler, the canvas that accepts and numbers it, the broadcaster that shows it.
 
-One process runs for each connection, and one each as canvas, broadcaster and snapshot encoder; what they share and keep
-is pure. A message class stands in the module of the process that handles it.
+There is one process per connection, and one each for the canvas, the broadcaster and the snapshot encoder. The rest is
+pure. A message class is defined in the module of the process that handles it.
 """

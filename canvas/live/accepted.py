@@ -1,9 +1,9 @@
-"""Pure. Which messages of a client the canvas has accepted, so that one that is sent again is not painted again."""
+"""Pure. The messages that the canvas has accepted, so that a repeated message is not painted twice."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,18 +11,18 @@ from canvas.board.errors import BadMessage
 from canvas.messages.values import MAX_ID
 
 MAX_CLIENTS = 10_000
-"""Clients that are remembered; then those that painted least recently are forgotten."""
+"""Maximum number of clients; beyond it, the one that painted least recently is forgotten."""
 SHARE = MAX_CLIENTS // 2
-"""Of these, so many of one address."""
+"""Maximum number of these per client network."""
 WINDOW = 4_096
-"""Ids that are remembered of one client, counted back from its latest."""
+"""Number of ids remembered per client, back from its latest."""
 MAX_REFUSED = 100_000
-"""Refused pixels that are remembered, of all clients; then the messages of the oldest ones are forgotten."""
+"""Maximum number of refused pixels of all clients; beyond it, the messages with the oldest ones are forgotten."""
 _IDS = MAX_ID + 1
 
 
 class Key(NamedTuple):
-    """The client's name for itself, and its id of a message."""
+    """A client's token, and its id of a message."""
 
     client: str
     id: int
@@ -30,12 +30,12 @@ class Key(NamedTuple):
 
 @dataclass(slots=True)
 class _Client:
-    """What is remembered of one client.
+    """The accepted ids of one client: a sliding window.
 
     Attributes:
-        address: whence it painted last
-        latest: the latest id; ids count up, and after the largest comes 0
-        seen: a bit for each accepted id, the lowest for the latest
+        address: the client network from which it last painted
+        latest: the latest id; ids count up, and wrap to 0 after `MAX_ID`
+        seen: a bit set of accepted ids; bit n is the id n before `latest`
     """
 
     address: str
@@ -46,7 +46,7 @@ class _Client:
         return bool(self.seen >> self._behind(id_) & 1)
 
     def add(self, id_: int) -> None:
-        """Remember an id; one that is far behind the latest cannot be."""
+        """Remember an id, unless it is `WINDOW` or more behind the latest."""
         ahead = (id_ - self.latest) % _IDS
         if 0 < ahead < _IDS // 2:
             self.seen = self.seen << min(ahead, WINDOW) & (1 << WINDOW) - 1
@@ -65,11 +65,11 @@ class _Client:
 
 @dataclass(slots=True)
 class _Waiting:
-    """A message that is not settled.
+    """A message without an outcome yet.
 
     Attributes:
-        address: whence it came
-        seq: the last change of one that is with the store; None for others
+        address: the client network from which it came
+        seq: the change that settles it, once it is with the store; else None
     """
 
     address: str
@@ -79,15 +79,15 @@ class _Waiting:
 class Accepted:
     """The messages that the canvas has accepted.
 
-    It outlives the canvas, but not what is lost with it: messages that wait for their turn, and those that the store
-    had not committed. What it forgets is taken like new.
+    It outlives the canvas process. What a crash of that process loses (queued messages, and those that the store had
+    not committed) is forgotten, too. A message that is forgotten counts as new when it is repeated.
     """
 
     def __init__(self) -> None:
         self._epoch = ""
         self._waiting: dict[Key, _Waiting] = {}
-        self._clients: OrderedDict[str, _Client] = OrderedDict()  # the one that painted last is last
-        self._addresses: dict[str, OrderedDict[str, None]] = {}  # the clients of each, likewise
+        self._clients: OrderedDict[str, _Client] = OrderedDict()  # the last to paint comes last
+        self._addresses: dict[str, OrderedDict[str, None]] = {}  # the clients of each network, in the same order
         self._refusals: OrderedDict[Key, list[BadMessage]] = OrderedDict()
         self._refused = 0  # pixels in these
 
@@ -98,17 +98,17 @@ class Accepted:
         return key in self._waiting or (client is not None and key.id in client)
 
     def add(self, key: Key, address: str) -> None:
-        """Remember a message that is not there yet, and whence it came."""
-        self._forget_refusals(key)  # it may have been there, and been forgotten
+        """Remember a new message, and the client network from which it came."""
+        self._forget_refusals(key)  # left over if the message was accepted before, and forgotten
         self._waiting[key] = _Waiting(address)
 
     def send(self, key: Key, seq: int) -> None:
-        """A message is with the store: all of it is on the canvas if change `seq` of this epoch is."""
+        """Note that a message is with the store: it is on the canvas if change `seq` of this epoch is."""
         if key in self._waiting:
             self._waiting[key].seq = seq
 
     def settle(self, key: Key) -> None:
-        """A message is on the canvas, but for the pixels that were refused."""
+        """Note that a message is on the canvas, except for its refused pixels."""
         waiting = self._waiting.pop(key, None)
         if waiting is not None:
             self._remember(key, waiting.address)
@@ -118,7 +118,7 @@ class Accepted:
         self._refusals.setdefault(key, []).append(refused)
         self._refused += _size(refused)
         while self._refused > MAX_REFUSED:
-            # The message is forgotten with its refusals: it would be acknowledged as if all of it had been painted.
+            # Forget the message as well: without its refusals, a repeat would be acknowledged as painted completely.
             oldest = next(iter(self._refusals))
             self._forget_refusals(oldest)
             self._waiting.pop(oldest, None)
@@ -129,8 +129,15 @@ class Accepted:
         """Return why pixels of a message were refused; empty if all were painted."""
         return self._refusals.get(key, ())
 
+    def refusals_on(self, key: Key, id_: int | None, pixels: Set[tuple[int, int]]) -> Iterator[BadMessage]:
+        """Yield the refusals of a message as far as they concern `pixels`, for a repeat of it with id `id_`."""
+        for refused in self.refusals(key):
+            common = [pixel for pixel in refused.pixels if pixel in pixels]
+            if common:
+                yield refused.about(id_, common)
+
     def begin(self, epoch: str, seq: int) -> None:
-        """The canvas has begun, or begun again, after change `seq`: find out what was lost."""
+        """Note that the canvas has started or restarted after change `seq`, and forget the messages that were lost."""
         if epoch != self._epoch:
             for memory in (self._clients, self._addresses, self._refusals):
                 memory.clear()

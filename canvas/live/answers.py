@@ -1,4 +1,4 @@
-"""Pure. What became of the messages that painted: who is told what."""
+"""Pure. The answers to messages that painted."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from canvas.live.room import Viewer
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is known of one message of `viewer`.
+    """An answer to one message of `viewer`.
 
     Attributes:
-        id: what the client calls the message, of which no pixel waits any more; None if it is not to be acknowledged
-        seq: the change after which the canvas shows what was not refused
-        refused: why some pixels were refused; None if none was
-        is_last: the connection of the viewer is to be told that it has been given its last answer
+        id: the client's id of the message, if it is complete and to be acknowledged; else None
+        seq: the change after which the canvas shows all of the message that was not refused
+        refused: why pixels were refused; None if none were
+        is_last: whether to tell the viewer's connection that this is its last answer
     """
 
     viewer: Viewer
@@ -29,11 +29,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """To a connection: the client has been told what became of all that it painted."""
+    """To a connection actor: everything that the client painted has been answered."""
 
 
 def send_answers(answers: Iterable[Answer]) -> None:
-    """Tell painters what became of their messages, in order: first what was refused, then that it is done."""
+    """Send answers in order, the refusals of a message before its acknowledgement."""
     acks: dict[Viewer, list[tuple[int, int]]] = {}
     answered: list[Viewer] = []
     for answer in answers:

@@ -1,8 +1,8 @@
-"""One process: encodes once, and writes the same bytes to every viewer's wire.
+"""One process: encodes each batch once, and writes the same bytes to every viewer's wire.
 
-It writes to wires itself, without a message to each connection: one write per viewer and batch. A viewer whose wire is
-congested is left alone until its peer has read what waits; then it catches up from the recent changes, or is given a
-state if these do not reach back so far.
+It writes to the wires directly, without a message to each connection actor: one write per viewer and batch. It skips a
+viewer whose wire is congested until the peer has read the backlog. Then the viewer catches up from the recent changes,
+or gets a snapshot if these do not reach back far enough. `canvas.live.view` explains the phases of a viewer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from canvas.board.area import columns_of
 from canvas.board.errors import BadMessage
 from canvas.board.grid import Change
 from canvas.live.answers import Answer, send_answers
-from canvas.live.delivery import is_there, send, show, tell_progress, told_of, within
+from canvas.live.delivery import is_there, last_told, send, show, tell_progress, within
 from canvas.live.presence import Presence
 from canvas.live.recent_changes import Batch, RecentChanges, latest
 from canvas.live.room import TOPIC, Room, Viewer
@@ -35,33 +35,34 @@ from protocol import SharedMessage, State
 from registry import Registered, Unregistered
 
 PRESENCE_INTERVAL = 0.05
-"""Seconds between two broadcasts of cursors, arrivals and departures: 20 a second look smooth."""
+"""Minimum seconds between two broadcasts of cursors, arrivals and departures: 20 a second look smooth."""
 PRESENCE_PAUSE = 50e-6
-"""Seconds for each viewer that are at least between them: to write to one takes 5 us, so that is a tenth of a core."""
+"""The same per viewer: one write takes 5 us, so these broadcasts use at most a tenth of a core."""
 SILENCE = 20.0
 """Seconds without a message after which a viewer is sent a heartbeat."""
 BEAT = 1.0
-"""Seconds between two looks at who is due."""
+"""Seconds between two checks of which viewers need a heartbeat."""
 MESSAGES_KEPT_FOR = 30.0
-"""Seconds for which the messages of old changes are kept for the next client that resumes: in JSON they take 8 MB."""
+"""Seconds for which encoded old changes are kept for the next client that resumes: in JSON they take 8 MB."""
 RETURN_TIMEOUT = 6.0
-"""Seconds after which somebody whose connection crashed has left, unless the wire still waits for its next owner."""
+"""Seconds after the crash of a connection actor until its user has left, unless the wire still awaits adoption."""
 PORTION = 5_000
-"""Changes that a viewer that left too much unread is shown at a time; then others have a turn."""
+"""Maximum number of changes sent at a time to a viewer that left too much unread; then other viewers get a turn."""
 MAX_BEHIND = 20_000
-"""Changes that such a viewer, or one that moves to another part, may catch up on: beyond, a state costs less."""
+"""Maximum number of changes that such a viewer, or one that moves to another part, catches up on: beyond this, a
+snapshot costs less."""
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Cast: show the canvas to `viewer`, and every change from then on."""
+    """Cast: show the canvas to `viewer`, and every later change."""
 
     viewer: Viewer
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Cast: `viewer` has subscribed to a part of the canvas, which its view names: show it that one, and no other."""
+    """Cast: `viewer` has subscribed to the part in `view.subscribed`: show it that part only."""
 
     viewer: Viewer
 
@@ -69,7 +70,7 @@ class Subscribe:
 @shown()
 @dataclass(frozen=True, slots=True)
 class Began:
-    """Cast: the canvas has begun, or begun again, after change `seq`; `recent` are the last changes."""
+    """Cast: the canvas has started, or restarted, after change `seq`; `recent` holds the last changes."""
 
     epoch: str
     seq: int
@@ -79,7 +80,7 @@ class Began:
 @shown()
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Cast: show committed changes to everybody."""
+    """Cast: show committed changes to all viewers."""
 
     changes: Sequence[Change]
 
@@ -87,7 +88,7 @@ class Changed:
 @shown()
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Cast: tell painters what became of their messages."""
+    """Cast: send the answers to messages that painted."""
 
     answers: Sequence[Answer]
 
@@ -95,7 +96,7 @@ class Answers:
 @shown()
 @dataclass(slots=True)
 class CursorMoved:
-    """Cast: somebody's pointer is at (x, y). Of several in one interval the last one counts."""
+    """Cast: the pointer of `user_id` is at (x, y). Only the last position in an interval is broadcast."""
 
     user_id: str
     x: int
@@ -104,37 +105,37 @@ class CursorMoved:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """Give `viewer` what it is to be given next."""
+    """Internal: send `viewer` what it needs next."""
 
     viewer: Viewer
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReturn:
-    """Somebody's connection crashed a while ago: has the next incarnation come?"""
+    """Internal: check whether the connection actor of `viewer`, which crashed `RETURN_TIMEOUT` ago, was replaced."""
 
     viewer: Viewer
 
 
 class _Order(enum.Enum):
-    """What the broadcaster tells itself."""
+    """A message from the broadcaster to itself."""
 
     SHOW_PRESENCE = enum.auto()
     BEAT = enum.auto()
 
 
-_LIVE = Phase.LIVE  # a member looked up on its class costs 40 ns
+_LIVE = Phase.LIVE  # looking up an enum member on its class costs 40 ns
 Part = tuple[SharedMessage, int] | None
-"""What viewers of an area are told of a batch, and the last change in it."""
+"""The message about a batch to viewers of one area, and the last change in it; None if no change concerns them."""
 
 
 @shown("_columns", "_epoch", "_resumed_at", "_shown_at", "_silence")
 class Broadcaster(GenServer):
-    """Shows everything to everybody.
+    """Shows committed changes, presence and answers to viewers.
 
     Args (of `init`):
-        room: whose viewers
-        silence: seconds without a message after which a viewer is sent a heartbeat; `inf` for none
+        room: the room whose viewers it serves
+        silence: seconds without a message after which a viewer is sent a heartbeat; `inf` disables heartbeats
     """
 
     def init(self, room: Room, silence: float) -> None:
@@ -142,29 +143,29 @@ class Broadcaster(GenServer):
         self._silence = silence
         self._columns = columns_of(room.width)
         self._loop = Scheduler.current().loop
-        self._epoch = ""  # until the canvas has begun
+        self._epoch = ""  # "" until the canvas has started
         self._recent = RecentChanges(0)
         self._presence = Presence()
         self._tick = Tick(self.ref, PRESENCE_INTERVAL, _Order.SHOW_PRESENCE)
         self._beat = Tick(self.ref, BEAT, _Order.BEAT)
-        self._shown_at = -inf  # when the last batch was
-        self._resumed_at = -inf  # when a client was last shown old changes
-        self._states = SnapshotCache(room.whole, room.held.states)
+        self._shown_at = -inf  # loop time of the last batch
+        self._resumed_at = -inf  # loop time at which a client was last sent old changes
+        self._snapshots = SnapshotCache(room.whole, room.held.snapshots)
 
     def handle_cast(self, request: Any) -> Any:
-        """Show something to somebody or to everybody."""
+        """Show changes, answers, snapshots and presence to the viewers concerned."""
         kind = type(request)
         if kind is Changed:
             self._show(self._recent.append(request.changes))
         elif kind is CursorMoved:
-            if self._presence.point(request.user_id, request.x, request.y):
+            if self._presence.move_cursor(request.user_id, request.x, request.y):
                 self._tick.request()
         elif kind is Join:
             self._enter(request.viewer, Phase.JOINING)
         elif kind is Subscribe:
-            self._enter(request.viewer, Phase.NEEDS_STATE)
+            self._enter(request.viewer, Phase.NEEDS_SNAPSHOT)
         elif kind is Encoded:
-            self._hand_out(request)
+            self._keep_encoded(request)
         elif kind is Answers:
             send_answers(request.answers)
         elif kind is Began:
@@ -174,19 +175,20 @@ class Broadcaster(GenServer):
         return None
 
     def handle_info(self, message: Any) -> Any:
-        """Show who is there, notice who has gone, and go on with who is behind."""
+        """Broadcast presence, send heartbeats, note departures, and advance viewers that are behind."""
         match message:
             case _Order.SHOW_PRESENCE:
                 self._tick.begin()
                 self._show_presence()
             case _Order.BEAT:
                 self._beat.begin()
-                self._look_after_all()
+                self._send_heartbeats()
             case Advance(viewer):
                 self._advance(viewer)
             case Unregistered(value=viewer) if _may_return(viewer):
                 send_after(RETURN_TIMEOUT, self.ref, CheckReturn(viewer))
-            case CheckReturn(viewer) if viewer.wire.owner is None and _may_return(viewer):  # thousands wait their turn
+            case CheckReturn(viewer) if viewer.wire.owner is None and _may_return(viewer):
+                # After a crash of many actors, thousands of wires await adoption.
                 send_after(RETURN_TIMEOUT, self.ref, CheckReturn(viewer))
             case Unregistered(value=viewer) | CheckReturn(viewer):
                 self._left(viewer)
@@ -196,18 +198,18 @@ class Broadcaster(GenServer):
                 return super().handle_info(message)
         return None
 
-    # Private: everybody.
+    # Private: all viewers.
 
     def _begin(self, request: Began) -> None:
         self._epoch = request.epoch
         self._recent = RecentChanges(request.seq, request.recent)
-        self._states.forget()
-        for viewer in [*self._room.viewers.values(TOPIC), *self._states.waiting]:
+        self._snapshots.forget()
+        for viewer in [*self._room.viewers.values(TOPIC), *self._snapshots.waiting]:
             view = viewer.view
             if view.epoch != request.epoch:
                 self._enter(viewer, Phase.JOINING)
             elif view.phase is Phase.LIVE:
-                self._enter(viewer, Phase.RESUMING)  # some changes may have been committed that it was not shown
+                self._enter(viewer, Phase.RESUMING)  # it may have missed changes that were committed
             else:
                 self._advance(viewer)
 
@@ -219,7 +221,7 @@ class Broadcaster(GenServer):
         for viewer in self._room.viewers.values(TOPIC):
             view, wire = viewer.view, viewer.wire
             if view.phase is not _LIVE or wire.owner is not viewer.ref:
-                continue  # it is behind; or its actor has crashed, and the next one goes on from `view.seq`
+                continue  # it is behind, or its actor has crashed and the next one resumes from `view.seq`
             if wire.is_congested:
                 view.phase = Phase.SKIPPING
                 self._advance(viewer)
@@ -238,7 +240,7 @@ class Broadcaster(GenServer):
             wire.send_frames(frames)
 
     def _show_part(self, batch: Batch, viewer: Viewer, parts: dict[Any, Part]) -> None:
-        """Show the changes in a viewer's part, and its own; encoded once for all who have the same part."""
+        """Send a viewer the changes in its part, and its own. Viewers with the same part and `told` share a message."""
         view = viewer.view
         own = viewer.user_id if viewer.user_id in batch.painters else None
         if own is None and not batch.tiles(self._columns) & view.tiles:
@@ -254,22 +256,22 @@ class Broadcaster(GenServer):
             viewer.wire.send_frames(message.encoded(viewer.wire.session.variant))
 
     def _show_presence(self) -> None:
-        now, news = self._loop.time(), self._presence.take_diff()
+        now, diff = self._loop.time(), self._presence.take_diff()
         self._tick.interval = max(PRESENCE_INTERVAL, PRESENCE_PAUSE * len(self._room.viewers))
         for viewer in self._room.viewers.values(TOPIC):
             wire = viewer.wire
             if wire.owner is not viewer.ref:
                 continue  # its actor has crashed: the next incarnation is welcomed anew
             codec, variant = viewer.view.codec, wire.session.variant
-            data = news.frames(viewer, codec, variant, cursors=not wire.is_congested)
+            data = diff.frames(viewer, codec, variant, cursors=not wire.is_congested)
             if data:
                 viewer.view.sent_at = now
                 wire.send_frames(data)
 
-    def _look_after_all(self) -> None:
-        """Send a heartbeat to those who have not been sent anything for long, and forget what nobody needs any more."""
-        now, states, viewers = self._loop.time(), self._states, self._room.viewers
-        for viewer in [*viewers.values(TOPIC), *states.waiting]:
+    def _send_heartbeats(self) -> None:
+        """Send heartbeats to viewers that have been sent nothing for `silence` seconds, and free what is not needed."""
+        now, snapshots, viewers = self._loop.time(), self._snapshots, self._room.viewers
+        for viewer in [*viewers.values(TOPIC), *snapshots.waiting]:
             view, wire = viewer.view, viewer.wire
             is_sent_all = view.phase is _LIVE and not view.tiles
             sent_at = max(view.sent_at, self._shown_at) if is_sent_all else view.sent_at
@@ -278,9 +280,9 @@ class Broadcaster(GenServer):
                 send(viewer, view.codec.heartbeat())
         if now - self._resumed_at >= MESSAGES_KEPT_FOR:
             self._recent.forget_messages()
-        states.release(now)
-        self._ask_for_states()
-        if (len(viewers) and self._silence < inf) or states.is_in_use:
+        snapshots.release(now)
+        self._request_snapshots()
+        if (len(viewers) and self._silence < inf) or snapshots.is_in_use:
             self._beat.request()
 
     def _left(self, viewer: Viewer) -> None:
@@ -290,33 +292,34 @@ class Broadcaster(GenServer):
     # Private: one viewer.
 
     def _enter(self, viewer: Viewer, phase: Phase) -> None:
-        """Begin a phase that is not due by itself; a viewer that waits for its welcome gets what it needs with it."""
+        """Put a viewer into a phase because of an event. One in JOINING stays: its welcome brings all that it needs."""
         if is_there(viewer):
             if viewer.view.phase is not Phase.JOINING:
                 viewer.view.phase = phase
             self._advance(viewer)
 
     def _advance(self, viewer: Viewer) -> None:
-        """Give a viewer what it is to be given next, or have it wait for its wire or its state.
+        """Send a viewer what its phase needs next, or let it wait for its wire or its snapshot.
 
-        All that happens to one viewer comes by here: so there is always something that brings it on, and only one.
+        Every step of a viewer passes through here. So exactly one thing is pending that will advance it: a message to
+        ourselves, a writable wire, a snapshot, or (in LIVE and TOO_LARGE) an event from outside.
         """
         view, wire, recent = viewer.view, viewer.wire, self._recent
         if not is_there(viewer):
             return
         if wire.is_congested:
-            self._states.leave(viewer)
+            self._snapshots.leave(viewer)
             wire.when_writable(partial(self.ref.tell, Advance(viewer)))
             return
         match view.phase:
             case Phase.LIVE | Phase.TOO_LARGE:
-                return  # until something happens
+                return  # until an event from outside
             case Phase.JOINING if self._may_resume(view):
-                self._states.leave(viewer)  # it may have come before the canvas could be read
-                self._welcome(viewer, told_of(view), resumed=True)
-                view.phase = Phase.RESUMING if view.shown is view.subscribed else Phase.NEEDS_STATE
-            case Phase.JOINING | Phase.NEEDS_STATE:
-                if not self._give_state(viewer):
+                self._snapshots.leave(viewer)  # it may have joined before the canvas could be read
+                self._welcome(viewer, last_told(view), resumed=True)
+                view.phase = Phase.RESUMING if view.shown is view.subscribed else Phase.NEEDS_SNAPSHOT
+            case Phase.JOINING | Phase.NEEDS_SNAPSHOT:
+                if not self._give_snapshot(viewer):
                     return
             case Phase.RESUMING | Phase.SKIPPING if view.seq == recent.seq:
                 tell_progress(viewer)
@@ -328,9 +331,9 @@ class Broadcaster(GenServer):
                 self._show_latest(viewer)
             case _:
                 view.shown = None
-                view.phase = Phase.NEEDS_STATE
+                view.phase = Phase.NEEDS_SNAPSHOT
         view.sent_at = self._loop.time()
-        self.ref.tell(Advance(viewer))  # others have a turn
+        self.ref.tell(Advance(viewer))  # let other viewers have a turn
 
     def _may_resume(self, view: View) -> bool:
         is_known = view.may_resume and view.shown is not None and view.epoch == self._epoch != ""
@@ -339,7 +342,7 @@ class Broadcaster(GenServer):
     def _welcome(self, viewer: Viewer, seq: int, *, resumed: bool) -> None:
         room = self._room
         room.viewers.register(TOPIC, viewer, viewer.ref)
-        users = self._presence.come(viewer)
+        users = self._presence.join(viewer)
         self._tick.request()
         self._beat.request()
         welcome = Welcome(
@@ -358,10 +361,10 @@ class Broadcaster(GenServer):
         send(viewer, viewer.view.codec.welcome(welcome))
 
     def _show_missing(self, viewer: Viewer) -> None:
-        """Show the next changes that a viewer missed: all of a few, in the batches of then, or the rest of a run."""
+        """Send the next changes that a viewer missed: if few, all of them in their batches; else the rest of a run."""
         view, recent = viewer.view, self._recent
         batches = None if view.tiles else recent.batches(view.seq)
-        if batches is None:  # otherwise the messages are there, or will be needed again
+        if batches is None:  # original batches are encoded already, or other viewers will need them, too
             batches = [recent.following(view.seq)]
             self._resumed_at = self._loop.time()
         for batch in batches:
@@ -372,7 +375,7 @@ class Broadcaster(GenServer):
             view.seq = batch.last
 
     def _show_latest(self, viewer: Viewer) -> None:
-        """Show some of what a viewer missed, but nothing that was painted over."""
+        """Send a portion of what a viewer missed, without changes that were painted over."""
         view, recent = viewer.view, self._recent
         changes = recent.since(view.seq)
         if view.tiles:
@@ -380,56 +383,56 @@ class Broadcaster(GenServer):
         changes = latest(changes, viewer.user_id)
         show(viewer, changes[:PORTION], recent.seq if len(changes) <= PORTION else changes[PORTION - 1].seq)
 
-    # Private: states.
+    # Private: snapshots.
 
-    def _give_state(self, viewer: Viewer) -> bool:
-        """Give a viewer the state that it needs, if it is there; else have it wait, and return False."""
+    def _give_snapshot(self, viewer: Viewer) -> bool:
+        """Send a viewer the snapshot that it needs; if it is not cached, let the viewer wait, and return False."""
         view, recent = viewer.view, self._recent
         if self._epoch:
-            look_back(view, self._epoch, recent)
-        state = self._states.find(viewer, recent.seq)
-        if state is None or not recent.covers(state.seq):
-            self._states.wait(viewer, recent.seq)
-            self._ask_for_states()
+            forget_stale_view(view, self._epoch, recent)
+        snapshot = self._snapshots.find(viewer, recent.seq)
+        if snapshot is None or not recent.covers(snapshot.seq):
+            self._snapshots.wait(viewer, recent.seq)
+            self._request_snapshots()
             return False
-        self._states.leave(viewer)
+        self._snapshots.leave(viewer)
         if view.phase is Phase.JOINING:
-            self._welcome(viewer, state.seq, resumed=False)
+            self._welcome(viewer, snapshot.seq, resumed=False)
         elif recent.covers(view.seq):
             area = view.subscribed if view.shown is not None and view.codec is BINARY else None
-            changes = [change for change in recent.since(view.seq) if change.seq <= state.seq]
-            show(viewer, within(changes, area, viewer.user_id), state.seq)
-        view.epoch, view.seq, view.told = self._epoch, state.seq, state.seq
+            changes = [change for change in recent.since(view.seq) if change.seq <= snapshot.seq]
+            show(viewer, within(changes, area, viewer.user_id), snapshot.seq)
+        view.epoch, view.seq, view.told = self._epoch, snapshot.seq, snapshot.seq
         view.tiles = tiles_of(view.subscribed, self._room.width, self._room.height)
-        if state.frames is None:
+        if snapshot.frames is None:
             view.shown, view.phase = None, Phase.TOO_LARGE
             send(viewer, view.codec.error(BadMessage("canvas_too_large", "subscribe to a part of the canvas")))
         else:
             view.shown, view.phase = view.subscribed, Phase.RESUMING
-            viewer.wire.send_shared(state.frames)
-            self._states.use(state, viewer.wire, self._loop.time())
+            viewer.wire.send_shared(snapshot.frames)
+            self._snapshots.use(snapshot, viewer.wire, self._loop.time())
         return True
 
-    def _ask_for_states(self) -> None:
-        wants = self._states.take_keys(self._loop.time())
-        if wants:
-            cast(self._room.canvas, NeedSnapshots(wants))
+    def _request_snapshots(self) -> None:
+        keys = self._snapshots.take_keys(self._loop.time())
+        if keys:
+            cast(self._room.canvas, NeedSnapshots(keys))
 
-    def _hand_out(self, request: Encoded) -> None:
-        """Give states to those who wait for them, but for those who have changed their mind meanwhile."""
+    def _keep_encoded(self, request: Encoded) -> None:
+        """Cache new snapshots, and advance the viewers that wait; some may need a different one by now."""
         if request.epoch != self._epoch:
-            return  # the canvas has begun again, and has been asked again
-        self._states.keep(request.seq, request.frames, self._loop.time())
+            return  # the canvas has restarted, and `_begin` has asked it again
+        self._snapshots.keep(request.seq, request.frames, self._loop.time())
         self._beat.request()
-        for viewer in self._states.waiting:
+        for viewer in self._snapshots.waiting:
             self._advance(viewer)
-        self._ask_for_states()
+        self._request_snapshots()
 
 
-def look_back(view: View, epoch: str, recent: RecentChanges) -> None:
-    """Forget what a client has seen if it was of another canvas, or if too much has changed since.
+def forget_stale_view(view: View, epoch: str, recent: RecentChanges) -> None:
+    """Forget what a client has seen if that was another epoch, or if too much has changed since.
 
-    No state could be made for a client that claims to have seen more than there is.
+    A `seq` beyond the last change is forgotten, too: no snapshot could ever satisfy a client that claims it.
     """
     if view.epoch != epoch or view.seq > recent.seq:
         view.seq = -1
@@ -438,5 +441,5 @@ def look_back(view: View, epoch: str, recent: RecentChanges) -> None:
 
 
 def _may_return(viewer: Viewer) -> bool:
-    """Whether a viewer whose connection actor has ended may have another one."""
+    """Return whether a viewer whose connection actor has ended may get another one."""
     return viewer.wire.session.state is State.OPEN and not viewer.wire.is_closed

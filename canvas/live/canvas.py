@@ -1,7 +1,7 @@
 """One process: the single writer of the grid.
 
-A pixel's way: `Paint` -> the batch of this tick -> the store -> `Committed` -> grid -> broadcaster. Nothing is shown
-before it is committed, and everybody sees the same order.
+The path of a pixel: `Paint` -> the batch of this tick -> the store -> `Committed` -> grid -> broadcaster. Nothing is
+shown before it is committed, and all viewers see the same order.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from actors import NO_REPLY, Call, GenServer, Scheduler, Target, Timer, call, cast, reply, send_after
@@ -19,6 +19,7 @@ from canvas.board.errors import BadMessage
 from canvas.board.grid import Change, Grid
 from canvas.live.accepted import Key
 from canvas.live.answers import Answer
+from canvas.live.batch import BatchBuilder, Selection, select_unchanged
 from canvas.live.broadcaster import Answers, Began, Changed
 from canvas.live.recent_changes import REMEMBERED
 from canvas.live.room import Room, Viewer
@@ -32,15 +33,15 @@ log = get_logger("canopy.canvas")
 @shown("changes", "id")
 @dataclass(slots=True)
 class Paint:
-    """Cast: paint these pixels, in this order. One that has its colour already is left alone.
+    """Cast: paint these pixels, in this order. A pixel that already has its colour is skipped.
 
     Attributes:
-        viewer: who is told which of them are refused; None if nobody is
-        id: what the viewer calls its message, which is acknowledged; None for messages without
-        refused: why the other pixels of the message were refused, which the viewer has been told; None if none was
-        repeated: the pixels of a message that was accepted before, which is answered again as far as it names them, and
-            paints nothing; None of any other
-        is_last: the viewer's connection is told when this, and all that it painted before, has been answered
+        viewer: gets the refusals and the acknowledgement; None for none
+        id: the client's id of the message, to acknowledge; None if it has none
+        refused: why the message's other pixels were refused, which the viewer has been told; None if none were
+        repeated: the pixels of a message that was accepted before: it paints nothing, and gets the answers about these
+            pixels again; None for a new message
+        is_last: tell the viewer's connection when this and everything that it painted before has been answered
     """
 
     changes: list[Change]
@@ -52,7 +53,7 @@ class Paint:
 
     @property
     def key(self) -> Key | None:
-        """The client's name for itself and for the message; None if one of them has none."""
+        """The client's token and its id of the message; None if either is missing."""
         if self.viewer is None or self.id is None or not self.viewer.view.client:
             return None
         return Key(self.viewer.view.client, self.id)
@@ -60,13 +61,13 @@ class Paint:
 
 @dataclass(frozen=True, slots=True)
 class GetPicture:
-    """Call: all colours. Answered with `Picture`, or with a `StoreError` while the canvas cannot be read."""
+    """Call: return all colours as `Picture`, or a `StoreError` while the canvas cannot be read."""
 
 
 @shown("epoch", "grid")
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The canvas after the last change in `grid`, which is nobody else's."""
+    """The canvas after change `grid.seq`. The receiver owns `grid`."""
 
     epoch: str
     grid: Grid
@@ -75,11 +76,10 @@ class Picture:
 @shown()
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """Call: paint these pixels, but only those that still have the colour in `seen`, in the same order.
+    """Call: paint these pixels, except those that no longer have the colour in `seen` (in the same order).
 
-    A pixel for which a newer change waits to be committed is left alone as well.
-
-    Answered when they are committed, with how many they were, or with the `StoreError` that came instead.
+    A pixel with a newer change that waits to be committed is skipped, too. Answered after the commit with the number of
+    painted pixels, or with the `StoreError` that prevented it.
     """
 
     changes: list[Change]
@@ -88,17 +88,17 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class GetStatus:
-    """Call: how far the canvas has come. Answered with `CanvasStatus`."""
+    """Call: return the `CanvasStatus`."""
 
 
 @shown()
 @dataclass(frozen=True, slots=True)
 class CanvasStatus:
-    """How far the canvas has come.
+    """The progress of the canvas.
 
     Attributes:
-        epoch, seq: of the last committed change; "" and 0 while the canvas cannot be read
-        waiting: how many pixels wait for their turn
+        epoch, seq: the last committed change; "" and 0 while the canvas cannot be read
+        waiting: number of queued pixels
         error: why the canvas cannot be read; None if it can
     """
 
@@ -108,44 +108,40 @@ class CanvasStatus:
     error: str | None
 
 
-@shown("seq", "waits", "paint")
+@shown("seq", "selection", "paint")
 @dataclass(slots=True)
-class Settling:
-    """What becomes of a message.
+class PendingPaint:
+    """A message that is answered after a commit.
 
     Attributes:
-        seq: the change after which the canvas shows what was not refused
-        is_open: some of it depends on the commit
-        refused: pixels that come too early, and why
-        waits: seconds that the painter has begun to wait for the pixels that are kept
+        seq: the change after which the canvas shows all of it that was not refused
+        selection: what the batch has done with its pixels
     """
 
     paint: Paint
     seq: int
-    is_open: bool
-    refused: BadMessage | None = None
-    waits: list[float] = field(default_factory=list)
+    selection: Selection
 
 
-@shown("changes", "settling")
+@shown("changes", "pending")
 @dataclass(slots=True)
 class _Commit:
     """A batch on its way through the store.
 
     Attributes:
-        settling: the messages that wait for it, or for which somebody waits
-        restores: calls that painted some of it, and how many changes
-        slow: says so when it takes long
+        pending: the messages to answer afterwards
+        restores: the calls that painted part of it, and how many changes each
+        slow: the timer that reports a slow commit
     """
 
     changes: Sequence[Change]
-    settling: list[Settling]
+    pending: list[PendingPaint]
     restores: list[tuple[Call, int]]
     slow: Timer | None = None
 
 
 class _Order(enum.Enum):
-    """What the canvas tells itself."""
+    """A message from the canvas to itself."""
 
     FLUSH = enum.auto()
     LOAD = enum.auto()
@@ -153,30 +149,30 @@ class _Order(enum.Enum):
 
 @shown("commit")
 @dataclass(frozen=True, slots=True)
-class _Slow:
-    """The store has had this batch for `SLOW_WRITE` seconds."""
+class _SlowCommit:
+    """Internal: the store received this batch `SLOW_WRITE` seconds ago."""
 
     commit: _Commit
 
 
 MAX_WAITING = 100_000
-"""Painted pixels that wait for their turn, and messages that paint none; more are refused at once."""
+"""Maximum number of queued pixels, where a message that paints none counts as one. Beyond it, pixels are refused."""
 SHARE = MAX_WAITING // 2
-"""Of these, so many of one address."""
+"""Maximum number of these per client network."""
 LOAD_AGAIN = 1.0
-"""Seconds after which a canvas that could not be read is read again."""
+"""Seconds until a canvas that could not be read is read again."""
 
 
 @shown("_epoch", "_grid", "_painted", "_waiting", "_commit")
 class Canvas(GenServer):
-    """The writer of the grid.
+    """The writer of the grid. At most one batch is with the store at a time.
 
     Args (of `init`):
-        room: whose pixels; its broadcaster shows them
+        room: the room of the canvas; its broadcaster shows the changes
         store: the process that commits
-        encoder: the process that encodes states
+        encoder: the process that encodes snapshots
         tick: seconds between two batches of a busy canvas; an idle one commits at once
-        wall_clock: seconds since 1970, when a change was made
+        wall_clock: returns the time of a change, in seconds since 1970
     """
 
     async def init(
@@ -190,29 +186,30 @@ class Canvas(GenServer):
         self._epoch = ""
         self._grid: Grid | None = None
         self._load_error = StoreError("the canvas has not been read yet")
-        self._painted: list[Paint] = []  # what waits for its turn, or as a repeat for the canvas to be read
-        self._waiting = room.held.pixels  # in these, and the messages without any
+        self._painted: list[Paint] = []  # the queue of the next batch; until the canvas is read, the repeats
+        self._waiting = room.held.pixels  # total weight of `_painted`
         self._waiting.used = 0
-        self._shares: Counter[str] | None = None  # of these by address, once they are many
-        self._restores: list[tuple[Call, int]] = []  # who asked for some of these, and for how many
-        self._commit: _Commit | None = None  # what the store has not answered yet
-        self._is_refusing = False  # the store has refused the last batch
+        self._shares: Counter[str] | None = None  # the same by client network, computed only if there is much
+        self._restores: list[tuple[Call, int]] = []  # the calls whose pixels are in `_painted`, and how many
+        self._commit: _Commit | None = None  # the batch that the store has not answered yet
+        self._is_refusing = False  # the store refused the last batch
+        self._now = Scheduler.current().loop.time
         self._tick = Tick(self.ref, tick, _Order.FLUSH)
         await self._load()
 
     def handle_cast(self, request: Any) -> Any:
-        """Collect what is painted, or have states of the canvas encoded."""
+        """Queue painted pixels, or request snapshots from the encoder."""
         if type(request) is Paint:
             self._paint(request)
         elif type(request) is NeedSnapshots:
-            if self._grid is not None:  # otherwise `Began` will come, and the broadcaster asks again
-                cast(self._encoder, Encode(self._grid.copy(), self._epoch, request.wants, self._broadcaster))
+            if self._grid is not None:  # otherwise the broadcaster asks again after `Began`
+                cast(self._encoder, Encode(self._grid.copy(), self._epoch, request.keys, self._broadcaster))
         else:
             return super().handle_cast(request)
         return None
 
     def handle_info(self, message: Any) -> Any:
-        """Commit a batch, or show what has been committed."""
+        """Send a batch to the store, or apply and show what it has committed."""
         if message is _Order.FLUSH:
             self._tick.begin()
             self._flush(self._loaded())
@@ -226,7 +223,7 @@ class Canvas(GenServer):
             if not self._is_refusing:
                 log.error("canvas.not_committed", changes=len(message.changes), error=message.error)
             self._end_commit(message.error)
-        elif type(message) is _Slow:
+        elif type(message) is _SlowCommit:
             if message.commit is self._commit:
                 log.warning("canvas.commit_slow", changes=len(message.commit.changes), seconds=SLOW_WRITE)
         else:
@@ -234,7 +231,7 @@ class Canvas(GenServer):
         return None
 
     def handle_call(self, request: Any, from_: Call) -> Any:
-        """Hand out the picture, tell what waits, or paint with an answer."""
+        """Return the picture or the status, or paint a restore."""
         grid = self._grid
         if isinstance(request, GetStatus):
             if grid is None:
@@ -247,14 +244,14 @@ class Canvas(GenServer):
         return Picture(self._epoch, grid.copy()) if isinstance(request, GetPicture) else self._restore(request, from_)
 
     async def _load(self) -> None:
-        """Read the canvas; one that cannot be read is read again later, and refuses changes meanwhile."""
-        request = Load(recent=REMEMBERED)  # it takes longer the larger the canvas is
+        """Load the canvas. If that fails, try again later, and refuse pixels until then."""
+        request = Load(recent=REMEMBERED)  # no timeout: the time grows with the canvas
         loaded: Loaded | StoreError = await call(self._store, request, timeout=None)
         if isinstance(loaded, Loaded):
             self._epoch, self._grid = loaded.epoch, loaded.grid
             self._room.accepted.begin(loaded.epoch, loaded.grid.seq)
             cast(self._broadcaster, Began(loaded.epoch, loaded.grid.seq, loaded.recent))
-            self._take_kept()
+            self._replay_kept()
             return
         self._load_error = loaded
         log.error("canvas.not_loaded", error=str(loaded), retry_in=LOAD_AGAIN)
@@ -268,39 +265,36 @@ class Canvas(GenServer):
         is_known = paint.key in self._room.accepted
         if self._grid is None:
             if is_known or (paint.is_last and self._painted):
-                self._keep(paint)
+                self._keep_repeat(paint)
             else:
                 self._answer([self._refuse(paint, paint.changes, 0, self._load_error.public)])
         elif paint.repeated is not None and not is_known:
-            return  # it was lost in a crash: the client sends it once more
-        elif self._is_too_much(paint):
+            return  # the original was lost in a crash: the client sends it again
+        elif self._exceeds_limit(paint):
             if is_known:
-                return  # it may still be refused, or painted: the client sends it once more
+                return  # the original is not answered yet: the client sends it again
             reason = f"{self._waiting.used} pixels wait for the store"
             self._answer([self._refuse(paint, paint.changes, self._grid.seq, reason)])
-        elif not (paint.changes or paint.is_last or is_known):  # its visitor refused all of it
+        elif not (paint.changes or paint.is_last or is_known):  # the handler refused all of it
             self._answer([None if paint.viewer is None else Answer(paint.viewer, paint.id, self._grid.seq)])
         else:
-            self._take(paint, is_known=is_known)
+            self._queue(paint, is_known=is_known)
 
-    def _keep(self, paint: Paint) -> None:
-        """Keep a repeat until the canvas has been read, and it is known what became of the message.
-
-        If too much is kept, the client has to send it once more.
-        """
-        if not self._is_too_much(paint):
+    def _keep_repeat(self, paint: Paint) -> None:
+        """Keep a repeat until the canvas is loaded. If too much is kept, drop it: the client sends it again."""
+        if not self._exceeds_limit(paint):
             self._painted.append(paint)
             self._waiting.used += _weight(paint)
 
-    def _take_kept(self) -> None:
-        """Answer the repeats that came before the canvas had been read."""
+    def _replay_kept(self) -> None:
+        """Handle the repeats that arrived before the canvas was loaded."""
         kept, self._painted = self._painted, []
         self._waiting.used, self._shares = 0, None
         for paint in kept:
             self._paint(paint)
 
-    def _is_too_much(self, paint: Paint) -> bool:
-        """Whether too much waits, in all or of the painter's address. What waits is looked through when it is much."""
+    def _exceeds_limit(self, paint: Paint) -> bool:
+        """Return whether a message exceeds a limit of the queue; if not, count it towards its network's share."""
         weight = _weight(paint)
         if self._waiting.used + weight > MAX_WAITING:
             return True
@@ -317,7 +311,7 @@ class Canvas(GenServer):
         self._shares[address] += weight
         return False
 
-    def _take(self, paint: Paint, *, is_known: bool = False) -> None:
+    def _queue(self, paint: Paint, *, is_known: bool = False) -> None:
         key, accepted = paint.key, self._room.accepted
         if is_known:
             paint.repeated = paint.repeated or {(change.x, change.y) for change in paint.changes}
@@ -326,173 +320,122 @@ class Canvas(GenServer):
             accepted.add(key, paint.viewer.painter.address)
             if paint.refused is not None:
                 accepted.refuse(key, paint.refused)
-        paint.refused = None  # it may name thousands of pixels, which count for nothing while the message waits
+        paint.refused = None  # free it: it may name thousands of pixels, which `_weight` does not count
         self._painted.append(paint)
         self._waiting.used += _weight(paint)
         if self._commit is None:
             self._tick.request()
 
     def _restore(self, request: Restore, from_: Call) -> Any:
-        color = self._loaded().color
-        newer = set() if self._commit is None else {(change.x, change.y) for change in self._commit.changes}
-        for paint in self._painted:
-            newer.update((c.x, c.y) for c in paint.changes if c.color != color(c.x, c.y))
-        pairs = zip(request.changes, request.seen, strict=True)
-        changes = [
-            change for change, seen in pairs if color(change.x, change.y) == seen and (change.x, change.y) not in newer
-        ]
+        committing = () if self._commit is None else self._commit.changes
+        queued = (change for paint in self._painted for change in paint.changes)
+        changes = select_unchanged(request.changes, request.seen, self._loaded(), committing, queued)
         if not changes:
             return 0
         self._restores.append((from_, len(changes)))
-        self._take(Paint(changes))
+        self._queue(Paint(changes))
         return NO_REPLY
 
     def _flush(self, grid: Grid) -> None:
-        """Send what was painted to the store, and tell what is known of it by now."""
+        """Send the queued pixels to the store, and answer the messages whose outcome does not depend on it."""
         paints, self._painted = self._painted, []
         self._waiting.used, self._shares = 0, None
         restores, self._restores = self._restores, []
-        colors: dict[tuple[int, int], int] = {}
-        changes: list[Change] = []
-        waiting: list[Settling] = []
+        batch = BatchBuilder(grid, self._room, self._now)
+        pending: list[PendingPaint] = []
         answers: list[Answer] = []
         for paint in paints:
-            settling = Settling(paint, grid.seq, paint.is_last or paint.repeated is not None)
-            self._choose(settling, grid, colors, changes)
-            if settling.refused is not None and paint.key is not None:
-                self._room.accepted.refuse(paint.key, settling.refused)
-            if settling.is_open:
-                settling.seq += len(changes)
-                waiting.append(settling)
+            is_open = paint.is_last or paint.repeated is not None
+            selection = batch.add(paint.changes, paint.viewer, paint.id, is_open=is_open)
+            refused = selection.refused
+            if refused is not None and paint.key is not None:
+                self._room.accepted.refuse(paint.key, refused)
+            if selection.is_open:
+                pending.append(PendingPaint(paint, grid.seq + len(batch.changes), selection))
                 if paint.key is not None:
-                    self._room.accepted.send(paint.key, settling.seq)
+                    self._room.accepted.send(paint.key, pending[-1].seq)
             else:
-                self._note(paint, None)
-            if paint.viewer is not None and (settling.refused is not None or not settling.is_open):
-                id_ = None if settling.is_open else paint.id
-                answers.append(Answer(paint.viewer, id_, grid.seq, settling.refused))
+                self._record_outcome(paint, None)
+            if paint.viewer is not None and (refused is not None or not selection.is_open):
+                id_ = None if selection.is_open else paint.id
+                answers.append(Answer(paint.viewer, id_, grid.seq, refused))
         self._answer(answers)
-        commit = _Commit(changes, waiting, restores)
-        if not changes:
+        commit = _Commit(batch.changes, pending, restores)
+        if not batch.changes:
             self._settle(commit, None)
             return
         self._commit = commit
-        commit.slow = send_after(SLOW_WRITE, self.ref, _Slow(commit))
-        cast(self._store, Append(changes, self._wall_clock(), self.ref))
-
-    def _choose(
-        self, settling: Settling, grid: Grid, colors: dict[tuple[int, int], int], changes: list[Change]
-    ) -> None:
-        """Add the pixels of a message that become changes: not those that have their colour, or come too early."""
-        early: list[tuple[int, int]] = []
-        why: BadMessage | None = None
-        for change in settling.paint.changes:
-            place = change.x, change.y
-            color = colors.get(place)
-            if change.color == (grid.color(*place) if color is None else color):
-                settling.is_open |= color is not None
-            elif (error := self._charge(settling)) is not None:
-                early.append(place)
-                why = why or error
-            else:
-                settling.is_open = True
-                colors[place] = change.color
-                changes.append(change)
-                change.seq = grid.seq + len(changes)
-        if why is not None:
-            settling.refused = why.about(settling.paint.id, early)
-
-    def _charge(self, settling: Settling) -> BadMessage | None:
-        """Have a painter wait for a pixel that becomes a change; returns why it comes too early, if it does."""
-        cooldowns, viewer = self._room.allowances.cooldowns, settling.paint.viewer
-        if cooldowns is None or viewer is None:
-            return None
-        try:
-            wait = cooldowns.begin(viewer.painter, self._room.people, self._now())
-        except BadMessage as error:
-            return error
-        settling.waits.append(wait)
-        return None
+        commit.slow = send_after(SLOW_WRITE, self.ref, _SlowCommit(commit))
+        cast(self._store, Append(batch.changes, self._wall_clock(), self.ref))
 
     def _end_commit(self, error: StoreError | None) -> None:
-        """The store has committed a batch, or has not: settle it, and go on with the next one."""
+        """Answer the messages of a batch that the store has committed or rejected, and start the next one."""
         commit, self._commit = self._commit, None
         assert commit is not None, "the store answers each batch once"
         if commit.slow is not None:
             commit.slow.cancel()
         if self._is_refusing and error is None:
-            log.info("canvas.committed_again", seq=self._loaded().seq)
+            log.info("canvas.commits_resumed", seq=self._loaded().seq)
         self._is_refusing = error is not None
         self._settle(commit, error)
         if self._painted:
             self._tick.request()
 
     def _settle(self, commit: _Commit, error: StoreError | None) -> None:
-        """Answer those whose pixels were in a batch."""
+        """Answer the messages and calls of a batch; `error` is None if it was committed."""
         for from_, count in commit.restores:
             reply(from_, count if error is None else error)
         grid = self._loaded()
         answers: list[Answer | None] = []
-        for settling in commit.settling:
-            paint = settling.paint
+        for pending in commit.pending:
+            paint = pending.paint
             if paint.repeated is not None:
                 answers += self._repeat(paint, grid.seq)
             elif error is not None:
-                answers.append(self._take_back(settling, grid, error))
+                answers.append(self._refuse_uncommitted(pending, grid, error))
             elif paint.viewer is not None and (paint.id is not None or paint.is_last):
-                self._note(paint, None)
-                answers.append(Answer(paint.viewer, paint.id, settling.seq, is_last=paint.is_last))
+                self._record_outcome(paint, None)
+                answers.append(Answer(paint.viewer, paint.id, pending.seq, is_last=paint.is_last))
         self._answer(answers)
 
     def _repeat(self, paint: Paint, seq: int) -> list[Answer]:
-        """Answer a message as it was answered when it came first, as far as it names the same pixels."""
+        """Answer a repeat like the original message, as far as it names the same pixels."""
         viewer, key, repeated = paint.viewer, paint.key, paint.repeated or frozenset()
         assert viewer is not None, "only messages with a viewer and an id are known to repeat others"
         assert key is not None
         if key not in self._room.accepted:
-            return []  # it was forgotten meanwhile: the client sends it once more
-        answers = []
-        for refused in self._room.accepted.refusals(key):
-            pixels = [place for place in refused.pixels if place in repeated]
-            if pixels:
-                answers.append(Answer(viewer, None, seq, refused.about(paint.id, pixels)))
-        return [*answers, Answer(viewer, paint.id, seq)]
+            return []  # forgotten in the meantime: the client sends it again
+        refusals = self._room.accepted.refusals_on(key, paint.id, repeated)
+        return [*(Answer(viewer, None, seq, refused) for refused in refusals), Answer(viewer, paint.id, seq)]
 
-    def _note(self, paint: Paint, refused: BadMessage | None) -> None:
-        """Remember what became of a message, in case that it comes again; `refused` is what has not been noted yet."""
+    def _record_outcome(self, paint: Paint, refused: BadMessage | None) -> None:
+        """Remember the outcome of a message for a repeat; `refused` is a refusal that is not yet recorded."""
         if paint.key is not None:
             self._room.accepted.settle(paint.key)
             if refused is not None:
                 self._room.accepted.refuse(paint.key, refused)
 
-    def _take_back(self, settling: Settling, grid: Grid, error: StoreError) -> Answer | None:
-        """Refuse what is not on the canvas because a commit failed, but for what was refused before."""
-        paint = settling.paint
-        early = () if settling.refused is None else settling.refused.pixels
+    def _refuse_uncommitted(self, pending: PendingPaint, grid: Grid, error: StoreError) -> Answer | None:
+        """Refuse the pixels that a failed commit has lost, except those that were refused before."""
+        paint, early = pending.paint, pending.selection.early
         lost = [c for c in paint.changes if grid.color(c.x, c.y) != c.color and (c.x, c.y) not in early]
-        cooldowns = self._room.allowances.cooldowns
-        if cooldowns is not None and paint.viewer is not None:
-            for wait in settling.waits:
-                cooldowns.undo(paint.viewer.painter, wait, self._now())
+        pending.selection.cancel_waits(self._room.allowances, paint.viewer, self._now())
         answer = self._refuse(paint, lost, grid.seq, error.public)
-        self._note(paint, None if answer is None else answer.refused)
+        self._record_outcome(paint, None if answer is None else answer.refused)
         return answer
 
     def _refuse(self, paint: Paint, changes: Sequence[Change], seq: int, reason: str) -> Answer | None:
-        """Refuse pixels of a message, which cost nothing, and answer the message."""
+        """Return the answer to a message whose pixels `changes` are refused, and give back their allowance."""
         viewer = paint.viewer
         if viewer is None:
             return None
         error = None
         if changes:
-            error = BadMessage("store_unavailable", f"the pixel could not be kept: {reason}")
+            error = BadMessage("store_unavailable", f"the pixel could not be saved: {reason}")
             error.id, error.pixels = paint.id, tuple((change.x, change.y) for change in changes)
             if self._room.allowances.pixels is not None:
                 self._room.allowances.pixels.give_back(viewer.painter, self._now(), len(changes))
         return Answer(viewer, paint.id, seq, error, paint.is_last)
-
-    def _now(self) -> float:
-        return Scheduler.current().loop.time()
 
     def _answer(self, answers: Sequence[Answer | None]) -> None:
         given = [answer for answer in answers if answer is not None]
@@ -501,5 +444,5 @@ class Canvas(GenServer):
 
 
 def _weight(paint: Paint) -> int:
-    """What a message counts as: one that paints nothing waits for its acknowledgement, too."""
+    """Return how many pixels a message counts as; one without pixels still waits for its acknowledgement."""
     return len(paint.changes) or len(paint.repeated or ()) or 1

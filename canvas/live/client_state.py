@@ -1,4 +1,4 @@
-"""Pure. What one WebSocket of the canvas keeps from its handshake to its end, whatever crashes meanwhile."""
+"""Pure. What belongs to one WebSocket of the canvas, and outlives crashes of its connection actor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from supervision.server import Connection, Sockets, WebSocket, Wire
 @shown("user_id", "view")
 @dataclass(frozen=True, slots=True, eq=False)
 class ClientState:
-    """Whose WebSocket it is, and what it shows. Makes the handler of each incarnation of its connection actor."""
+    """A WebSocket's user and view. It makes the handler for each incarnation of the connection actor."""
 
     room: Room
     user_id: str
@@ -28,14 +28,14 @@ class ClientState:
 
 
 def visits(sockets: Sockets) -> Iterator[tuple[Wire, ClientState]]:
-    """All that there are, those included that wait for their first state or for the next incarnation of their actor."""
+    """Yield every wire of the canvas and its state, also while it awaits its first snapshot or its next actor."""
     for wire in list(sockets.wires.values()):
-        visit = client_state_of(wire)
-        if visit is not None:
-            yield wire, visit
+        state = client_state_of(wire)
+        if state is not None:
+            yield wire, state
 
 
 def client_state_of(wire: Wire) -> ClientState | None:
-    """The visit that a wire is for; None if it is for none."""
+    """Return the client state of a wire; None if the wire does not show the canvas."""
     handler = wire.upgrade.handler if isinstance(wire.upgrade, WebSocket) else None
     return handler if isinstance(handler, ClientState) else None

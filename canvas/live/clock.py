@@ -1,4 +1,4 @@
-"""The time of day, from a clock that may be set at any moment."""
+"""The time of day, from a clock that may be set at any time."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from actors.log import get_logger
 log = get_logger("canopy")
 
 SAME = 1.0
-"""Seconds by which two readings may differ from the time between them: small corrections are followed at once."""
+"""Maximum correction of the clock, in seconds, that is followed at once."""
 HELD = 60.0
-"""Seconds after which a clock that was set is followed."""
+"""Seconds after which a larger correction is followed."""
 
-_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # it runs on while the machine sleeps
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # CLOCK_BOOTTIME includes sleep
 
 
 def elapsed() -> float:
-    """Seconds since some moment, by a clock that nobody can set."""
+    """Return seconds from a monotonic clock that cannot be set, and that counts sleep where the system supports it."""
     return time.clock_gettime(_STEADY)
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """The clock was set: from `since` on, in elapsed seconds, it has been `offset` ahead of these."""
+    """A correction of the clock: since elapsed time `since`, it has been `offset` seconds ahead of elapsed time."""
 
     since: float
     offset: float
 
 
 class WallClock:
-    """Seconds since 1970. One wrong reading does not change it: it goes on with the seconds that have elapsed.
+    """Seconds since 1970. A single wrong reading has no effect: time goes on with the elapsed seconds.
 
-    When somebody sets the clock, right or wrong, it follows as soon as the clock has kept to that for `HELD` seconds.
+    When the system clock is set, rightly or wrongly, this one follows once that has lasted for `HELD` seconds.
 
     Args:
-        read: the clock of the machine, in seconds since 1970
-        elapsed: measures, in seconds
+        read: the system clock, in seconds since 1970
+        elapsed: a monotonic clock, in seconds
     """
 
     def __init__(self, read: Callable[[], float] = time.time, elapsed: Callable[[], float] = elapsed) -> None:
@@ -48,7 +48,7 @@ class WallClock:
         self._step: _Step | None = None
 
     def __call__(self) -> float:
-        """The time of day."""
+        """Return the time of day in seconds since 1970."""
         now = self._elapsed()
         offset = self._read() - now
         step, seconds = self._step, round(offset - self._offset, 1)

@@ -1,4 +1,4 @@
-"""Pure. What is shown to one viewer, and what it needs."""
+"""Pure. Send one viewer what it needs, and keep its `View` up to date (see `canvas.live.view`)."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from protocol import SharedMessage
 
 
 def send(viewer: Viewer, message: SharedMessage) -> None:
-    """Send a message that others may be sent, too."""
+    """Send a message whose encoding is shared with other viewers."""
     viewer.wire.send_frames(message.encoded(viewer.wire.session.variant))
 
 
 def show(viewer: Viewer, changes: Sequence[Change], upto: int) -> None:
-    """Show a viewer these changes, which are all that it has to see up to number `upto`."""
+    """Send a viewer these changes, which are all that concern it up to `upto`."""
     view = viewer.view
     if changes:
-        send(viewer, view.codec.changes(changes, told_of(view)))
+        send(viewer, view.codec.changes(changes, last_told(view)))
         view.told = changes[-1].seq
     view.seq = upto
 
 
-def told_of(view: View) -> int:
-    """The last change that a client was told of."""
+def last_told(view: View) -> int:
+    """Return the last `seq` that the client knows of."""
     return view.told if view.tiles else view.seq
 
 
 def tell_progress(viewer: Viewer) -> None:
-    """Tell a viewer of a part how far it is, when the last changes did not concern it."""
+    """Tell a viewer of a part its `seq`, if the last changes did not concern it."""
     view = viewer.view
-    if told_of(view) < view.seq:
+    if last_told(view) < view.seq:
         message = view.codec.progress(view.told, view.seq)
         if message is not None:
             send(viewer, message)
@@ -43,7 +43,7 @@ def tell_progress(viewer: Viewer) -> None:
 
 
 def within(changes: Sequence[Change], area: Area | None, user_id: str | None) -> list[Change]:
-    """The changes in an area, None for none, and somebody's own wherever they are."""
+    """Return the changes in an area (None: nowhere), and those of `user_id` wherever they are."""
     if area is None:
         return [change for change in changes if change.user_id == user_id]
     x, y, right, bottom = area.x, area.y, area.x + area.width, area.y + area.height
@@ -51,7 +51,7 @@ def within(changes: Sequence[Change], area: Area | None, user_id: str | None) ->
 
 
 def snapshot_key_of(viewer: Viewer, whole: Area) -> SnapshotKey:
-    """The state that a viewer needs, of a canvas whose area is `whole`."""
+    """Return the key of the snapshot that a viewer needs, of a canvas whose area is `whole`."""
     view = viewer.view
     area = None if view.subscribed == whole else view.subscribed
     if view.codec is BINARY:
@@ -60,5 +60,5 @@ def snapshot_key_of(viewer: Viewer, whole: Area) -> SnapshotKey:
 
 
 def is_there(viewer: Viewer) -> bool:
-    """Whether a viewer has not gone, nor been followed by another incarnation."""
+    """Return whether the viewer's connection is open and still owned by the same actor."""
     return viewer.ref.is_alive() and viewer.wire.owner is viewer.ref and not viewer.wire.is_closed

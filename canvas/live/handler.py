@@ -1,7 +1,7 @@
-"""The handler of one visitor's WebSocket: reads messages, keeps the limits, passes on what is good.
+"""The handler of one client's WebSocket: decodes messages, enforces limits, and forwards valid messages.
 
-Runs in the connection actor. After a crash of that actor the next incarnation begins anew with the same `user_id`:
-the visitor keeps its WebSocket and sees the canvas again.
+It runs in the connection actor. After a crash of that actor the next incarnation starts over with the same `user_id`:
+the client keeps its WebSocket, and is shown the canvas again.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from supervision.server.rate_limit import Allowance
 log = get_logger("canopy.canvas")
 
 TILES_PER_MOVE = 16
-"""Tiles of an area that count as one cursor move: to encode them takes the server some milliseconds."""
+"""Subscribed tiles that cost as much allowance as one cursor move: the server encodes them in a few milliseconds."""
 
 
 @shown("_cursor", "_paints", "_user_id")
 class CanvasHandler:
-    """One visitor. Its view outlives it."""
+    """Handles one WebSocket of the canvas. Its view outlives it."""
 
     __slots__ = (
         "_allowances",
@@ -70,19 +70,19 @@ class CanvasHandler:
         cast(self._room.broadcaster, Join(self._viewer))
 
     def received(self, message: Text | Binary) -> None:
-        """Take one message."""
+        """Handle one message."""
         if self._viewer.view.is_dismissed:
             return
         try:
             self._spend(self._allowances.bytes, "bytes of messages", len(message.data))  # before it is decoded
-            self._obey(self._decode(message, self._room.width, self._room.height))
+            self._dispatch(self._decode(message, self._room.width, self._room.height))
         except BadMessage as error:
-            self._complain(error)
+            self._send_error(error)
             if error.paints and error.id is not None:
-                self._paint_for(error.id)  # it paints nothing, but the message is acknowledged
+                self._paint_for(error.id)  # an empty message, so that it is acknowledged
 
     def drained(self) -> None:
-        """Pass on what came together."""
+        """Forward the messages that arrived together."""
         if self._paints:
             for paint in self._paints:
                 if paint.changes or paint.id is not None:
@@ -94,20 +94,20 @@ class CanvasHandler:
             self._cursor = None
 
     def informed(self, message: Any) -> None:
-        """All that it painted has been answered: the connection may end."""
+        """Let the connection end once everything that the client painted has been answered."""
         if isinstance(message, Answered):
             self._connection.release_end()
         else:
-            log.warning("visitor.unexpected_message", user_id=self._user_id, message=describe(message))
+            log.warning("client.unexpected_message", user_id=self._user_id, message=describe(message))
 
     def closed(self, code: int, reason: str) -> None:
-        """The visitor has gone, but may still read what becomes of what they painted."""
-        log.debug("visitor.gone", user_id=self._user_id, code=code, reason=reason)
+        """Hold the end of the connection until what the client painted is answered: it may still read the answers."""
+        log.debug("client.gone", user_id=self._user_id, code=code, reason=reason)
         if self._viewer.view.has_painted:
             self._connection.hold_end()
             cast(self._room.canvas, Paint([], self._viewer, is_last=True))
 
-    def _obey(self, message: ClientMessage) -> None:
+    def _dispatch(self, message: ClientMessage) -> None:
         if type(message) is ClientPixelUpdate:
             self._paint((message,), message.id)
         elif isinstance(message, ClientPixels):
@@ -123,30 +123,30 @@ class CanvasHandler:
 
     def _paint(self, pixels: Sequence[ClientPixelUpdate], id_: int | None) -> None:
         paint = self._paint_for(id_)
-        if paint.key in self._room.accepted:  # it costs nothing to send it again
+        if paint.key in self._room.accepted:  # a repeat costs no allowance
             paint.repeated = frozenset((pixel.x, pixel.y) for pixel in pixels)
             return
         for number, pixel in enumerate(pixels):
             try:
-                self._permit(pixel)
+                self._check_pixel(pixel)
             except BadMessage as error:
                 paint.refused = error.about(id_, ((refused.x, refused.y) for refused in pixels[number:]))
-                self._complain(paint.refused)
+                self._send_error(paint.refused)
                 return
             paint.changes.append(Change(pixel.x, pixel.y, pixel.color, self._user_id))
 
     def _paint_for(self, id_: int | None) -> Paint:
-        """What a message paints goes here. Messages without an id that come in a row share one `Paint`."""
+        """Return the `Paint` for a message. Consecutive messages without an id share one."""
         if id_ is not None or not self._paints or self._paints[-1].id is not None:
             self._paints.append(Paint([], self._viewer, id_))
         return self._paints[-1]
 
-    def _permit(self, pixel: ClientPixelUpdate) -> None:
+    def _check_pixel(self, pixel: ClientPixelUpdate) -> None:
         room = self._room
         if self._check is not None:
             self._check(pixel.x, pixel.y, pixel.color)
-        if self._allowances.cooldowns is not None:  # which the canvas begins, if the pixel becomes a change
-            self._allowances.cooldowns.check(self._painter, room.people, self._clock())
+        if self._allowances.cooldowns is not None:  # the canvas starts it if the pixel becomes a change
+            self._allowances.cooldowns.check(self._painter, room.user_count, self._clock())
         self._spend(self._allowances.pixels, "pixel updates", 1)
 
     def _spend(self, allowance: Allowance | None, what: str, count: float, id_: int | None = None) -> None:
@@ -160,7 +160,7 @@ class CanvasHandler:
             error.id = id_
             raise error
 
-    def _complain(self, error: BadMessage) -> None:
+    def _send_error(self, error: BadMessage) -> None:
         if self._allowances.patience.take(self._painter, self._clock()) == 0.0:
             self._connection.wire.send(self._codec.error(error))
             return

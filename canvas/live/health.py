@@ -1,4 +1,4 @@
-"""How the canvas and its store are: asked for `/healthz` and for the console."""
+"""The health of the canvas and its store, for `/healthz` and for the console."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from canvas.live.canvas import CanvasStatus, GetStatus
 from canvas.store import GetHealth, Health
 
 PATIENCE: Final = 1.0
-"""Seconds that a process has to answer."""
+"""Seconds within which a process must answer."""
 
 
 async def what_is_wrong(server: Target, canvas: Target) -> str | None:
-    """Tell why the canvas can be neither painted nor shown until an operator repairs it; None if it can.
+    """Return why the canvas cannot be used until an operator repairs it; None if it can be used.
 
-    A full or slow disk does not count: viewing goes on. Anybody may read the text; the log and the console tell more.
+    A full or slow disk is no such fault, because the canvas can still be viewed. The text is public, and so it contains
+    no details; these are in the log and the console.
     """
     health, status = await asyncio.gather(ask(server, GetHealth()), ask(canvas, GetStatus()))
     if isinstance(health, Health) and health.lost is not None:
@@ -25,9 +26,9 @@ async def what_is_wrong(server: Target, canvas: Target) -> str | None:
 
 
 async def ask(target: Target, question: object) -> Any:
-    """Ask a process for `PATIENCE` seconds; returns its answer, or a text that says why there is none.
+    """Call a process with a timeout of `PATIENCE`; return its answer, or a text that says why there is none.
 
-    A process that waits for a full disk must not delay those who ask how it is.
+    A process that waits for a full disk must not delay its health check.
     """
     try:
         return await call(target, question, timeout=PATIENCE)

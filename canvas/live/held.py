@@ -1,4 +1,4 @@
-"""What the processes of the canvas hold for all clients together, for the console. One process writes each number."""
+"""Meters of what the processes of the canvas hold for all clients, for the console. One process writes each meter."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from actors.shown import shown
 @shown("used")
 @dataclass(slots=True)
 class Meter:
-    """How much there is of something, and how much there may be.
+    """The usage and the limit of a queue or cache.
 
     Attributes:
-        name: what the console calls it
+        name: its name in the console
         most: the limit
-        used: how much there is
-        unit: `bytes`, or nothing
+        used: the usage
+        unit: `bytes`, or "" for a count
     """
 
     name: str
@@ -31,14 +31,14 @@ class Held:
     """The queues and caches that all clients share.
 
     Attributes:
-        pixels: painted ones that wait for the store
-        states: bytes of states that are being sent, or kept
+        pixels: painted pixels that wait for the store
+        snapshots: bytes of encoded snapshots, being sent or cached
         tiles: bytes of compressed tiles
-        pictures: bytes of pictures
+        pictures: bytes of renders
     """
 
     pixels: Meter
-    states: Meter
+    snapshots: Meter
     tiles: Meter
     pictures: Meter
 

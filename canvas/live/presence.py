@@ -1,7 +1,7 @@
-"""Pure. Who is in the room, and what of it everybody has still to be told.
+"""Pure. Who is in the room, and which changes of that viewers have not been told of yet.
 
-Everybody is told of everybody while they are few. To name a crowd to itself would take the square of its size: so at
-most `NAMED` people are told of by name, the same ones to all, and of the others only how many they are.
+In a small room, every viewer is told of every user. In a crowd that would take a number of messages that grows with the
+square of its size. So at most `NAMED` users are named, the same ones to all viewers, and the others are only counted.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from canvas.messages.values import PresenceChange, User
 from protocol import Variant
 
 NAMED = 200
-"""People who are told of by name."""
+"""Maximum number of users who are named."""
 
 
 @dataclass(slots=True)
 class PresenceDiff:
-    """What has happened since everybody was told.
+    """What has happened since the last broadcast.
 
     Attributes:
-        comings: who has come and who has gone, in order
-        known: how many of these a newcomer knows from its welcome
-        promoted: those who have been there before others were told of them
-        cursors: where pointers are, by whose they are
-        user_count: how many people there are now, if not all of them are named and that has changed
+        changes: users who joined, were renamed or left, in order
+        known: how many of these changes a new viewer knows from its welcome
+        promoted: users who were only counted before, and are named now; they know that they are present
+        cursors: user id -> position of the pointer
+        user_count: the number of users present, if it has changed and not all of them are named; else None
     """
 
-    comings: list[PresenceChange] = field(default_factory=list)
+    changes: list[PresenceChange] = field(default_factory=list)
     known: dict[Viewer, int] = field(default_factory=dict)
     promoted: set[str] = field(default_factory=set)
     cursors: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -41,13 +41,13 @@ class PresenceDiff:
     _frames: dict[Any, bytes] = field(default_factory=dict)
 
     def frames(self, viewer: Viewer, codec: Codec, variant: Variant | None, *, cursors: bool) -> bytes:
-        """What to tell somebody, encoded once for all who are told the same."""
+        """Return the frames for one viewer, encoded once for all viewers that get the same."""
         known = self.known.get(viewer, 0)
         own = viewer.user_id if viewer.user_id in self.promoted else None
         key = codec, variant, known, own, cursors
         if key not in self._frames:
-            comings = [coming for coming in self.comings[known:] if coming.person.user_id != own]
-            messages = [codec.presence(comings)] if comings else []
+            changes = [change for change in self.changes[known:] if change.user.user_id != own]
+            messages = [codec.presence(changes)] if changes else []
             if self.user_count is not None:
                 messages.append(codec.user_count(self.user_count))
             if cursors and self.cursors:
@@ -57,27 +57,28 @@ class PresenceDiff:
 
 
 class Presence:
-    """Who is there: of each user the open WebSockets, each with its newest incarnation.
+    """The users present: for each, the open WebSockets, each with its newest incarnation.
 
-    A name that begins like the id of somebody present is not told while they are there: it would pass for them.
+    A name that starts like the id of a user who is present is withheld for that time, because it could pass for that
+    user.
     """
 
     def __init__(self) -> None:
         self._present: dict[str, list[Viewer]] = {}
-        self._names: dict[str, str] = {}  # of those who have one
-        self._ids: Counter[str] = Counter()  # how many ids of those present begin so
-        self._namesakes: defaultdict[str, set[str]] = defaultdict(set)  # whose names begin so
+        self._names: dict[str, str] = {}  # user id -> name, if any
+        self._ids: Counter[str] = Counter()  # `beginning` of an id -> number of such ids present
+        self._namesakes: defaultdict[str, set[str]] = defaultdict(set)  # `beginning` of a name -> user ids
         self._named: dict[str, User] = {}
-        self._others: OrderedDict[str, None] = OrderedDict()  # those who came when enough were named
+        self._others: OrderedDict[str, None] = OrderedDict()  # users who are only counted, longest present first
         self._told_count = 0
         self._diff = PresenceDiff()
 
     def __len__(self) -> int:
         return len(self._present)
 
-    def come(self, viewer: Viewer) -> list[User]:
-        """Somebody comes, or comes again; returns those who are told of by name, the newcomer first."""
-        user_id, news = viewer.user_id, self._diff
+    def join(self, viewer: Viewer) -> list[User]:
+        """Note that a viewer has joined, or rejoined; return the named users, the viewer's own first."""
+        user_id, diff = viewer.user_id, self._diff
         viewers = self._present.get(user_id, [])
         self._present[user_id] = [*(other for other in viewers if other.wire is not viewer.wire), viewer]
         if not viewers:
@@ -85,56 +86,56 @@ class Presence:
             self._count_id(user_id, 1)
         self._rename(user_id, viewer.name)
         self._name_more()
-        news.known[viewer] = len(news.comings)
-        return [self._person(user_id), *(other for other in self._named.values() if other.user_id != user_id)]
+        diff.known[viewer] = len(diff.changes)
+        return [self._user(user_id), *(other for other in self._named.values() if other.user_id != user_id)]
 
     def leave(self, viewer: Viewer) -> bool:
-        """Note a departure, unless another incarnation of the same WebSocket is there; tell whether it is news."""
-        user_id, news = viewer.user_id, self._diff
+        """Note that a viewer has left, unless a newer incarnation has replaced it; return whether its user has left."""
+        user_id, diff = viewer.user_id, self._diff
         viewers = self._present.get(user_id, [])
         if viewer not in viewers:
             return False
-        news.known.pop(viewer, None)
+        diff.known.pop(viewer, None)
         viewers.remove(viewer)
         if viewers:
             return False
         del self._present[user_id]
         self._others.pop(user_id, None)
-        person = self._named.pop(user_id, None)
-        if person is not None:
-            news.cursors.pop(user_id, None)
-            news.comings.append(PresenceChange(person, False))
+        user = self._named.pop(user_id, None)
+        if user is not None:
+            diff.cursors.pop(user_id, None)
+            diff.changes.append(PresenceChange(user, False))
         self._rename(user_id, "")
         self._count_id(user_id, -1)
-        news.promoted.update(self._name_more())
+        diff.promoted.update(self._name_more())
         return True
 
-    def point(self, user_id: str, x: int, y: int) -> bool:
-        """Note where somebody's pointer is, if people know whose it is."""
+    def move_cursor(self, user_id: str, x: int, y: int) -> bool:
+        """Note the position of a pointer, if its user is named; return whether it is."""
         if user_id not in self._named:
             return False
         self._diff.cursors[user_id] = x, y
         return True
 
     def take_diff(self) -> PresenceDiff:
-        """Take what everybody has still to be told."""
-        news, self._diff = self._diff, PresenceDiff()
+        """Return what has happened since the last call."""
+        diff, self._diff = self._diff, PresenceDiff()
         if len(self) != self._told_count and max(len(self), self._told_count) > NAMED:
-            news.user_count = len(self)
+            diff.user_count = len(self)
         self._told_count = len(self)
-        return news
+        return diff
 
     def _name_more(self) -> list[str]:
-        """Name as many as may be; returns who they are."""
+        """Name more users, up to `NAMED`; return their ids."""
         chosen = list(islice(self._others, NAMED - len(self._named)))
         for user_id in chosen:
             del self._others[user_id]
-            self._named[user_id] = self._person(user_id)
-            self._diff.comings.append(PresenceChange(self._named[user_id], True))
+            self._named[user_id] = self._user(user_id)
+            self._diff.changes.append(PresenceChange(self._named[user_id], True))
         return chosen
 
     def _rename(self, user_id: str, name: str) -> None:
-        """Take a user's newest name."""
+        """Set a user's name; "" removes it."""
         before = self._names.pop(user_id, "")
         if before:
             namesakes = self._namesakes[beginning(before)]
@@ -144,24 +145,24 @@ class Presence:
         if name:
             self._names[user_id] = name
             self._namesakes[beginning(name)].add(user_id)
-        self._retell(user_id)
+        self._announce_name(user_id)
 
     def _count_id(self, user_id: str, change: int) -> None:
-        """Note an id that comes or goes, and what that means for names."""
+        """Count an id that joins (1) or leaves (-1), and withhold or show the names that start like it."""
         start = beginning(user_id)
         self._ids[start] += change
         if not self._ids[start]:
             del self._ids[start]
         for namesake in self._namesakes.get(start, ()):
-            self._retell(namesake)
+            self._announce_name(namesake)
 
-    def _retell(self, user_id: str) -> None:
-        """Tell what somebody is called now, if people know of them and that has changed."""
-        person = self._person(user_id)
-        if self._named.get(user_id, person) != person:
-            self._named[user_id] = person
-            self._diff.comings.append(PresenceChange(person, True))
+    def _announce_name(self, user_id: str) -> None:
+        """Add a change if a named user's visible name has changed."""
+        user = self._user(user_id)
+        if self._named.get(user_id, user) != user:
+            self._named[user_id] = user
+            self._diff.changes.append(PresenceChange(user, True))
 
-    def _person(self, user_id: str) -> User:
+    def _user(self, user_id: str) -> User:
         name = self._names.get(user_id, "")
         return User(user_id, "" if self._ids[beginning(name)] else name)

@@ -1,4 +1,4 @@
-"""Pure. The last changes of a canvas, and their messages."""
+"""Pure. The last changes of a canvas, and their encoded messages."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from canvas.messages.codec import Codec
 from protocol import SharedMessage
 
 REMEMBERED = 100_000
-"""Changes that can be shown again one by one."""
+"""Number of changes that can be sent again one by one."""
 RUN = 1_000
-"""Changes that a client that resumes is sent at a time, in messages that are encoded once for all who do."""
+"""Changes per run. A client that resumes is sent a run at a time, encoded once for all clients that resume."""
 ENCODED = 2_000
-"""Changes whose messages are kept, for those who are a little behind."""
+"""Number of changes whose original batches are kept, for clients that are a little behind."""
 
 
 class Batch:
-    """Changes that follow each other, and their messages: each is encoded when it is first needed."""
+    """Consecutive changes, and their messages, which are encoded on first use."""
 
     __slots__ = ("_messages", "_painters", "_tiles", "changes", "first", "last")
 
@@ -32,7 +32,7 @@ class Batch:
         self._tiles = -1
 
     def message(self, codec: Codec) -> SharedMessage:
-        """All of it, for those who know what was before."""
+        """Return the message about all changes, for clients that know everything before them."""
         message = self._messages.get(codec)
         if message is None:
             message = self._messages[codec] = codec.changes(self.changes, self.first - 1)
@@ -40,39 +40,39 @@ class Batch:
 
     @property
     def painters(self) -> frozenset[str]:
-        """Whose changes they are."""
+        """The ids of the users who painted."""
         if self._painters is None:
             self._painters = frozenset(change.user_id for change in self.changes)
         return self._painters
 
     def tiles(self, columns: int) -> int:
-        """The tiles that changed, a bit each, on a canvas of `columns` tiles in a row."""
+        """Return the tiles that changed, as a bit set, on a canvas with `columns` tiles in a row."""
         if self._tiles < 0:
             numbers = {(change.y >> SHIFT) * columns + (change.x >> SHIFT) for change in self.changes}
             self._tiles = bits(numbers)
         return self._tiles
 
     def forget_messages(self) -> None:
-        """Keep the changes alone."""
+        """Drop the encoded messages."""
         self._messages.clear()
 
 
 class RecentChanges:
-    """The last changes up to number `seq`: `REMEMBERED` of them, or all since the broadcaster began.
+    """The last changes up to `seq`: at least `REMEMBERED` of them, or all that it was given.
 
-    They are kept in runs of `RUN`: clients that resume share the messages of those that they miss as a whole.
+    They are kept in runs of `RUN` changes: clients that resume share the messages of the runs that they miss entirely.
     """
 
     def __init__(self, seq: int, changes: Sequence[Change] = ()) -> None:
         self.seq = seq
         self._runs: deque[Batch] = deque()
-        self._rest: list[Change] = []  # after the runs, fewer than one has
+        self._rest: list[Change] = []  # after the last run, fewer than `RUN`
         self._encoded: deque[Batch] = deque()
         self._encoded_size = 0
         self._collect(changes)
 
     def append(self, changes: Sequence[Change]) -> Batch:
-        """Take in a batch that follows."""
+        """Append changes that follow `seq`, and return them as a batch."""
         batch = Batch(changes)
         self._encoded.append(batch)
         self.seq = batch.last
@@ -83,12 +83,12 @@ class RecentChanges:
         return batch
 
     def covers(self, seq: int) -> bool:
-        """Whether all changes after number `seq` are there."""
+        """Return whether all changes after `seq` are available, at most `REMEMBERED`."""
         kept = len(self._runs) * RUN + len(self._rest)
         return self.seq - min(kept, REMEMBERED) <= seq <= self.seq
 
     def batches(self, seq: int) -> list[Batch] | None:
-        """The batches after change `seq`, if it is the last of one and few have followed."""
+        """Return the original batches after `seq`; None if they are not kept, or if `seq` is not the end of a batch."""
         found: list[Batch] = []
         for batch in reversed(self._encoded):
             if batch.last <= seq:
@@ -97,7 +97,7 @@ class RecentChanges:
         return found if found and found[0].first == seq + 1 else None
 
     def following(self, seq: int) -> Batch:
-        """The next changes after number `seq`, which is covered and not the last: those to the end of its run."""
+        """Return the changes after `seq` to the end of their run. `seq` must be covered, and not the last."""
         begin = self.seq - len(self._rest)
         if seq >= begin:
             return Batch(self._rest[seq - begin :])
@@ -106,7 +106,7 @@ class RecentChanges:
         return Batch(run.changes[position:]) if position else run
 
     def since(self, seq: int) -> list[Change]:
-        """The changes after number `seq`, which is covered."""
+        """Return all changes after `seq`, which must be covered."""
         parts: list[Sequence[Change]] = [self._rest[max(0, seq - self.seq + len(self._rest)) :]]
         for run in reversed(self._runs):
             if run.last <= seq:
@@ -115,7 +115,7 @@ class RecentChanges:
         return [change for part in reversed(parts) for change in part]
 
     def forget_messages(self) -> None:
-        """Keep the changes of the runs alone."""
+        """Drop the encoded messages of the runs."""
         for run in self._runs:
             run.forget_messages()
 
@@ -130,6 +130,6 @@ class RecentChanges:
 
 
 def latest(changes: Sequence[Change], user_id: str) -> list[Change]:
-    """Leave out what was painted over by a later one; but a painter is told of all its own."""
+    """Return the changes without those that were painted over, but with all changes of `user_id`."""
     last = {(change.x, change.y): change.seq for change in changes}
     return [change for change in changes if last[change.x, change.y] == change.seq or change.user_id == user_id]

@@ -1,4 +1,4 @@
-"""Pure. Who has been here lately: by which name and from which address. A moderator may mean somebody who has left."""
+"""Pure. Recent users with their names and addresses, so that a moderator can act on a user who has left."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 REMEMBERED = 10_000
-"""Guests; of more, those are forgotten who have not come again for the longest time."""
+"""Maximum number of users; beyond it, the one who connected least recently is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecentUser:
-    """A user as they came last."""
+    """A user's name and address at the last connection."""
 
     user_id: str
     name: str
@@ -20,22 +20,22 @@ class RecentUser:
 
 
 class RecentUsers:
-    """The last guests."""
+    """The users who connected most recently."""
 
     def __init__(self) -> None:
         self._guests: OrderedDict[str, RecentUser] = OrderedDict()
 
-    def saw(self, guest: RecentUser) -> None:
-        """Note that somebody has come."""
-        self._guests[guest.user_id] = guest
-        self._guests.move_to_end(guest.user_id)
+    def saw(self, user: RecentUser) -> None:
+        """Note that a user has connected."""
+        self._guests[user.user_id] = user
+        self._guests.move_to_end(user.user_id)
         if len(self._guests) > REMEMBERED:
             self._guests.popitem(last=False)
 
     def get(self, user_id: str) -> RecentUser | None:
-        """Return what is remembered of a user."""
+        """Return a user; None if unknown or forgotten."""
         return self._guests.get(user_id)
 
     def all(self) -> Iterable[RecentUser]:
-        """All that are remembered."""
+        """Return all remembered users, the most recent last."""
         return self._guests.values()

@@ -1,4 +1,4 @@
-"""Pure. What everybody in the room shares, and who they are."""
+"""Pure. What the processes of the canvas share: the room and its viewers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from supervision.server.addresses import client_network
 from supervision.server.rate_limit import Allowance, Painter, RateLimit
 
 TOPIC = "canvas"
-"""The key under which viewers stand in the table of viewers."""
+"""The key of all viewers in `Room.viewers`."""
 
 
 @shown()
 class Peer(str):
-    """The address of a user, with the port, which administrators may see."""
+    """The address of a user with its port. Only administrators may see it."""
 
     __slots__ = ()
 
@@ -30,7 +30,13 @@ class Peer(str):
 @shown("user_id")
 @dataclass(frozen=True, slots=True, eq=False)
 class Viewer:
-    """One open WebSocket: whose it is, which connection actor owns it now, where to write, and what it sees."""
+    """One open WebSocket and one incarnation of its connection actor.
+
+    Attributes:
+        ref: the connection actor
+        wire: where to write to the client
+        view: what the client has been shown
+    """
 
     user_id: str
     name: str
@@ -40,23 +46,23 @@ class Viewer:
 
     @property
     def painter(self) -> Painter:
-        """Whose allowance is spent."""
+        """The user and the client network whose allowances its messages spend."""
         return Painter(self.user_id, client_network(self.wire.address))
 
 
 PATIENCE = RateLimit(per_second=5, burst=100)
-"""Offences (bad messages, messages over a limit) that are answered with an `error`; one more closes with 1008."""
+"""How many offences (invalid messages, messages over a limit) get an `error`; one more closes with 1008."""
 BYTES_PER_PIXEL = 1_024
-"""Bytes of messages, uncompressed, that may be sent for each pixel that may be painted: ten times what it takes."""
+"""Bytes of uncompressed messages that a client may send per pixel of its rate limit: ten times what a pixel takes."""
 
 
 class Allowances:
-    """What users and addresses may still do. It outlives connections, tabs, and crashes of their actors.
+    """What each user and client network may still do. It outlives connections, tabs, and crashes of their actors.
 
     Attributes:
-        pixels, cursors, bytes: by the rate limit; None if there is none
-        patience: offences
-        cooldowns: when each may paint again; None if there is no wait
+        pixels, cursors, bytes: allowances of the rate limit; None if there is no limit
+        patience: the allowance of offences
+        cooldowns: when each may paint again; None if there is no cooldown
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -71,16 +77,16 @@ class Allowances:
 @shown("canvas", "broadcaster", "width", "height", "background", "rules")
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a visitor needs to know.
+    """What the processes of one canvas share.
 
     Attributes:
         canvas, broadcaster: the processes to send to
-        users: user id -> connections; a user may have several
-        viewers: `TOPIC` -> everybody who sees the canvas; broadcasts go there
-        rules: of painting
-        allowances: what users and addresses may still do
-        accepted: the messages that the canvas has accepted; the canvas alone changes it
-        held: what the canvas holds for all of them
+        users: user id -> connections, of which a user may have several
+        viewers: `TOPIC` -> the viewers that have been welcomed; broadcasts go to them
+        rules: the rules of painting
+        allowances: what each user and client network may still do
+        accepted: the messages that the canvas has accepted; only the canvas changes it
+        held: meters of what is held for all clients
     """
 
     canvas: Target
@@ -97,10 +103,10 @@ class Room:
 
     @property
     def whole(self) -> Area:
-        """All of the canvas."""
+        """The area of the whole canvas."""
         return Area(0, 0, self.width, self.height)
 
     @property
-    def people(self) -> int:
-        """How many users are there, however many windows they have open."""
+    def user_count(self) -> int:
+        """The number of users connected, each counted once."""
         return self.users.count_keys()

@@ -1,8 +1,8 @@
-"""No process. SnapshotCache of the canvas: those in memory, who is being sent them, and who waits for one.
+"""No process. The snapshots in memory, the clients that are being sent them, and the viewers that wait for one.
 
-A state is kept for the next who need the same, and as long as a client has not taken all of it. The memory of all of
-them is bounded: while `MAX_BYTES` are in use, clients wait for their state, and those who are slow to take theirs are
-dropped; at once if their address takes more than its share, and those of another wait.
+A snapshot stays in memory for viewers that need the same one, and until every client has taken what it was sent. Their
+total memory is bounded: while `MAX_BYTES` are in use, viewers wait for their snapshots, and clients that are slow to
+take theirs are dropped; at once if their network uses more than its share, and viewers of another one wait.
 """
 
 from __future__ import annotations
@@ -17,41 +17,41 @@ from canvas.board.area import Area
 from canvas.live.delivery import is_there, snapshot_key_of
 from canvas.live.held import Meter
 from canvas.live.room import Viewer
-from canvas.live.snapshot_encoder import MAX_STATE, SnapshotKey
+from canvas.live.snapshot_encoder import MAX_SNAPSHOT, SnapshotKey
 from canvas.messages.binary_codec import BINARY
 from supervision.server import Wire
 from supervision.server.addresses import client_network
 
 log = get_logger("canopy.canvas")
 
-MAX_BYTES = 2 * MAX_STATE
-"""Bytes that all states in memory may take."""
+MAX_BYTES = 2 * MAX_SNAPSHOT
+"""Maximum total size of all snapshots in memory, in bytes."""
 SHARES = 2
-"""Clients of an address that take more than one part in so many of these are dropped when others need the memory."""
+"""A network that uses more than `MAX_BYTES / SHARES` loses its slow clients as soon as others need the memory."""
 KEPT_BYTES = 64 * 1024 * 1024
-"""Bytes that those may take which are only kept for the next who need them."""
+"""Maximum total size of snapshots that no client is being sent, in bytes."""
 KEPT_FOR = 30.0
-"""Seconds for which a state is kept that no client needs."""
-LARGE_STATE = 1024 * 1024
-"""Bytes of a state from which on a client may be given an older one, and the changes since."""
+"""Seconds for which a snapshot is kept that no client needs."""
+LARGE_SNAPSHOT = 1024 * 1024
+"""Minimum snapshot size in bytes at which a cached snapshot plus later changes is sent instead of a fresh one."""
 BYTES_PER_CHANGE = 4_096
-"""Bytes of such a state for each change that it may be old: they cost it 2 % more."""
-TAKING_TIME = 30.0
-"""Seconds in which a client has to take its state if others wait for the memory."""
+"""Such a snapshot may be one change old per so many bytes of its size: the changes add 2 % to it."""
+DELIVERY_TIMEOUT = 30.0
+"""Seconds within which a client must take its snapshot if others wait for the memory."""
 BYTES_PER_PIXEL, BYTES_PER_TILE = 40, 3 * 256 * 256 + 1024
-"""The most that JSON and binary take of a state."""
+"""Maximum size of a pixel in a JSON snapshot, and of a tile in a binary one, in bytes."""
 
 
 @shown("seq", "used_at")
 @dataclass(slots=True, eq=False)
 class CachedSnapshot:
-    """A state that has been encoded.
+    """An encoded snapshot.
 
     Attributes:
-        seq: the change after which the canvas was so
-        frames: None if they are too large to be sent
-        used_at: when a client was last given it, or when it was made
-        readers: the wires that it was written to, and how many bytes they have sent when all of it is taken
+        seq: the last change in it
+        frames: None if the snapshot is too large to send
+        used_at: loop time at which it was last sent, or at which it arrived
+        readers: the wires that it was written to, each with the `bytes_out` at which its peer has taken all of it
     """
 
     seq: int
@@ -61,20 +61,20 @@ class CachedSnapshot:
 
     @property
     def size(self) -> int:
-        """Bytes in memory."""
+        """Size in memory in bytes."""
         return len(self.frames or b"")
 
     def may_be_old(self, changes: int) -> bool:
-        """Whether a client may still be given it when so many changes have followed."""
-        return changes == 0 or (self.size >= LARGE_STATE and changes <= self.size // BYTES_PER_CHANGE)
+        """Return whether it may still be sent after so many later changes."""
+        return changes == 0 or (self.size >= LARGE_SNAPSHOT and changes <= self.size // BYTES_PER_CHANGE)
 
 
 class SnapshotCache:
-    """The states of a canvas.
+    """The snapshots of a canvas.
 
     Args:
-        whole: all of the canvas
-        meter: is told how many bytes they take
+        whole: the area of the whole canvas
+        meter: shows the bytes in use
     """
 
     def __init__(self, whole: Area, meter: Meter) -> None:
@@ -88,149 +88,151 @@ class SnapshotCache:
 
     @property
     def waiting(self) -> list[Viewer]:
-        """Those who wait for their state, who came first before the others."""
+        """The viewers that wait for a snapshot, in order of arrival."""
         return list(self._waiting)
 
     @property
     def is_in_use(self) -> bool:
-        """Whether there are any in memory."""
+        """Whether there are snapshots in memory."""
         return bool(self._kept or self._read)
 
     @property
     def size(self) -> int:
-        """Bytes that all states in memory take."""
-        return sum(state.size for state in {*self._kept.values(), *self._read})
+        """Total size of all snapshots in memory in bytes."""
+        return sum(snapshot.size for snapshot in {*self._kept.values(), *self._read})
 
-    # Who needs one.
+    # Viewers.
 
     def find(self, viewer: Viewer, head: int) -> CachedSnapshot | None:
-        """A state that a viewer may be given when `head` is the last change there is.
+        """Return a snapshot that a viewer may be sent when `head` is the last change; None if there is none.
 
-        It is not older than what the viewer has seen, and recent: made since it waits, or large and not too old.
+        It is not older than what the viewer has seen. It is recent: made since the viewer waits, or large and not too
+        old.
         """
-        state = self._kept.get(snapshot_key_of(viewer, self._whole))
-        if state is None or not viewer.view.seq <= state.seq <= head:
+        snapshot = self._kept.get(snapshot_key_of(viewer, self._whole))
+        if snapshot is None or not viewer.view.seq <= snapshot.seq <= head:
             return None
-        is_recent = state.seq >= self._waiting.get(viewer, head) or state.may_be_old(head - state.seq)
-        return state if is_recent else None
+        is_recent = snapshot.seq >= self._waiting.get(viewer, head) or snapshot.may_be_old(head - snapshot.seq)
+        return snapshot if is_recent else None
 
     def wait(self, viewer: Viewer, head: int) -> None:
-        """Note that a viewer waits for a state that is not older than change `head`."""
+        """Note that a viewer waits for a snapshot that is not older than change `head`."""
         self._waiting.setdefault(viewer, head)
 
     def leave(self, viewer: Viewer) -> None:
-        """Note that a viewer waits no longer."""
+        """Note that a viewer no longer waits."""
         self._waiting.pop(viewer, None)
 
-    def use(self, state: CachedSnapshot, wire: Wire, now: float) -> None:
-        """Note that a state has just been written to a wire."""
-        state.used_at = now
+    def use(self, snapshot: CachedSnapshot, wire: Wire, now: float) -> None:
+        """Note that a snapshot has just been written to a wire."""
+        snapshot.used_at = now
         if wire.backlog:
-            state.readers.append((wire, wire.bytes_out))
-            self._read.add(state)
+            snapshot.readers.append((wire, wire.bytes_out))
+            self._read.add(snapshot)
 
-    # Making them.
+    # Encoding.
 
     def take_keys(self, now: float) -> tuple[SnapshotKey, ...]:
-        """The states to make now, each once, and as many as there is memory for; none while others are being made."""
+        """Return the keys to encode now, as far as memory allows; none while other snapshots are being encoded."""
         if self._is_encoding:
             return ()
         self._waiting = {viewer: since for viewer, since in self._waiting.items() if is_there(viewer)}
         if not self._waiting:
             return ()
         self.release(now)
-        wants: dict[SnapshotKey, None] = {}
-        room = MAX_BYTES - self.size
+        keys: dict[SnapshotKey, None] = {}
+        free = MAX_BYTES - self.size
         for viewer in self._by_share():
-            want = snapshot_key_of(viewer, self._whole)
-            if want in wants:
+            key = snapshot_key_of(viewer, self._whole)
+            if key in keys:
                 continue
-            needed = most_bytes(want, self._whole)
-            if needed > room and not wants:
-                room = self._make_room(needed, now, client_network(viewer.wire.address))
-            if needed > room:
+            needed = max_bytes(key, self._whole)
+            if needed > free and not keys:
+                free = self._free_memory(needed, now, client_network(viewer.wire.address))
+            if needed > free:
                 break
-            wants[want] = None
-            room -= needed
-        self._is_encoding = bool(wants)
-        return tuple(wants)
+            keys[key] = None
+            free -= needed
+        self._is_encoding = bool(keys)
+        return tuple(keys)
 
     def keep(self, seq: int, frames: Mapping[SnapshotKey, bytes | None], now: float) -> None:
-        """Keep the states that were to be made, after change `seq`."""
+        """Cache the requested snapshots, which are at `seq`."""
         self._is_encoding = False
-        for want, data in frames.items():
-            self._kept[want] = CachedSnapshot(seq, data, now)
-        self._kept = {want: state for want, state in self._kept.items() if state.may_be_old(seq - state.seq)}
+        for key, data in frames.items():
+            self._kept[key] = CachedSnapshot(seq, data, now)
+        self._kept = {key: snapshot for key, snapshot in self._kept.items() if snapshot.may_be_old(seq - snapshot.seq)}
         self._meter.used = self.size
 
     def forget(self) -> None:
-        """Keep none, and expect none to come: who waited for one waits for another."""
+        """Drop all cached snapshots, and expect none from earlier requests. Viewers that wait go on waiting."""
         self._kept.clear()
         self._is_encoding = False
 
     # Memory.
 
     def release(self, now: float) -> None:
-        """Forget the states that no client needs any more."""
-        for state in list(self._read):
-            state.readers = [reader for reader in state.readers if _is_reading(*reader)]
-            if not state.readers:
-                self._read.remove(state)
+        """Drop the snapshots that no client needs any more."""
+        for snapshot in list(self._read):
+            snapshot.readers = [reader for reader in snapshot.readers if _is_reading(*reader)]
+            if not snapshot.readers:
+                self._read.remove(snapshot)
         size = 0
-        for want, state in sorted(self._kept.items(), key=lambda item: item[1].used_at, reverse=True):
-            if state not in self._read:
-                size += state.size
-                if size > KEPT_BYTES or now - state.used_at >= KEPT_FOR:
-                    del self._kept[want]
+        for key, snapshot in sorted(self._kept.items(), key=lambda item: item[1].used_at, reverse=True):
+            if snapshot not in self._read:
+                size += snapshot.size
+                if size > KEPT_BYTES or now - snapshot.used_at >= KEPT_FOR:
+                    del self._kept[key]
         self._meter.used = self.size
 
-    def _make_room(self, needed: int, now: float, home: str) -> int:
-        """Forget states until there is room for so many bytes for an address, as far as may be; returns how many."""
-        room = MAX_BYTES - self.size
-        for state in sorted({*self._kept.values(), *self._read}, key=lambda state: state.used_at):
-            if room >= needed:
+    def _free_memory(self, needed: int, now: float, network: str) -> int:
+        """Drop snapshots, as far as allowed, until `needed` bytes are free for a network; return the free bytes."""
+        free = MAX_BYTES - self.size
+        for snapshot in sorted({*self._kept.values(), *self._read}, key=lambda snapshot: snapshot.used_at):
+            if free >= needed:
                 break
-            if state.readers and now - state.used_at < TAKING_TIME and not self._is_beyond_share(state, home):
+            has_time = snapshot.readers and now - snapshot.used_at < DELIVERY_TIMEOUT
+            if has_time and not self._is_beyond_share(snapshot, network):
                 continue
-            for wire, _ in state.readers:
-                log.info("state.not_taken", wire=wire.id, peer=wire.peer, backlog=wire.backlog)
+            for wire, _ in snapshot.readers:
+                log.info("snapshot.not_taken", wire=wire.id, peer=wire.peer, backlog=wire.backlog)
                 wire.abort()
-            self._read.discard(state)
-            self._kept = {want: kept for want, kept in self._kept.items() if kept is not state}
-            room += state.size
-        return room
+            self._read.discard(snapshot)
+            self._kept = {key: kept for key, kept in self._kept.items() if kept is not snapshot}
+            free += snapshot.size
+        return free
 
     def _by_share(self) -> list[Viewer]:
-        """Those who wait: from addresses that take less of the memory before the others, then who came first."""
+        """Return the waiting viewers: first those of networks that use less memory, then by arrival."""
         shares = self._shares()
         return sorted(self._waiting, key=lambda viewer: shares[client_network(viewer.wire.address)])
 
     def _shares(self) -> Counter[str]:
-        """Bytes that each address takes."""
+        """Return the bytes that each client network uses."""
         shares: Counter[str] = Counter()
-        for state in self._read:
-            shares.update(dict.fromkeys(_homes(state), state.size))
+        for snapshot in self._read:
+            shares.update(dict.fromkeys(_client_networks(snapshot), snapshot.size))
         return shares
 
-    def _is_beyond_share(self, state: CachedSnapshot, home: str) -> bool:
-        """Whether all who have to take a state are of addresses that take too much, and not of the one that waits."""
-        shares, homes = self._shares(), _homes(state)
-        return home not in homes and all(shares[other] > MAX_BYTES // SHARES for other in homes)
+    def _is_beyond_share(self, snapshot: CachedSnapshot, network: str) -> bool:
+        """Return whether all readers of a snapshot are in networks over their share, and none is in the waiting one."""
+        shares, networks = self._shares(), _client_networks(snapshot)
+        return network not in networks and all(shares[other] > MAX_BYTES // SHARES for other in networks)
 
 
-def most_bytes(want: SnapshotKey, whole: Area) -> int:
-    """The most that a state may take, however the canvas is painted."""
-    area = want.area or whole
-    if want.codec is BINARY:
-        return min(MAX_STATE, BYTES_PER_TILE * area.count_tiles())
-    return min(MAX_STATE, BYTES_PER_PIXEL * area.width * area.height + 1024)
+def max_bytes(key: SnapshotKey, whole: Area) -> int:
+    """Return the maximum size of a snapshot in bytes, whatever is painted."""
+    area = key.area or whole
+    if key.codec is BINARY:
+        return min(MAX_SNAPSHOT, BYTES_PER_TILE * area.count_tiles())
+    return min(MAX_SNAPSHOT, BYTES_PER_PIXEL * area.width * area.height + 1024)
 
 
-def _homes(state: CachedSnapshot) -> set[str]:
-    """The addresses of those who have to take a state."""
-    return {client_network(address) for address in {wire.address for wire, _ in state.readers}}
+def _client_networks(snapshot: CachedSnapshot) -> set[str]:
+    """Return the client networks of the readers of a snapshot."""
+    return {client_network(address) for address in {wire.address for wire, _ in snapshot.readers}}
 
 
 def _is_reading(wire: Wire, end: int) -> bool:
-    """Whether a peer has still to take some of the bytes up to number `end`."""
+    """Return whether a peer has not yet taken all bytes up to offset `end`."""
     return not wire.is_closed and wire.bytes_out - wire.backlog < end

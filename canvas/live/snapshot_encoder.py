@@ -1,4 +1,4 @@
-"""One process with a thread of its own: encodes states of the canvas for those who need one whole."""
+"""One process with its own thread: encodes snapshots of the canvas."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from canvas.board.grid import Grid, Tile, rgb
 from canvas.live.held import Meter
 from canvas.messages.binary_codec import BINARY, encode_snapshot
 from canvas.messages.codec import Codec
-from canvas.messages.json_codec import encode_state
+from canvas.messages.json_codec import encode_canvas_state
 from canvas.messages.json_pixels import pixels_json
 from protocol import SharedMessage, Variant
 
-MAX_STATE = 128 * 1024 * 1024
-"""Bytes above which a state is not sent: whoever wants one has to subscribe to a part."""
-MAX_TILES = MAX_STATE
-"""Bytes of compressed tiles that are kept: a state of all of them can be sent."""
+MAX_SNAPSHOT = 128 * 1024 * 1024
+"""Maximum size of a snapshot in bytes. If the canvas has a larger one, clients must subscribe to a part."""
+MAX_TILES = MAX_SNAPSHOT
+"""Bytes of compressed tiles that are cached: enough for the largest snapshot."""
 
 
 @shown("area", "known")
 @dataclass(frozen=True, slots=True)
 class SnapshotKey:
-    """A state that somebody needs.
+    """Identifies a snapshot that viewers need: those with the same key share one encoding.
 
     Attributes:
-        codec: in which way
-        area: of which part; None for all
-        known: the part that the client knows already
-        variant: how it is compressed; binary states are so by themselves
+        codec: the codec of the client
+        area: the area to show; None for the whole canvas
+        known: the area that a binary client knows already, whose tiles are left out; None for a whole snapshot
+        variant: the compression of the frames; None in binary, whose tiles are compressed already
     """
 
     codec: Codec
@@ -47,26 +47,26 @@ class SnapshotKey:
 @shown()
 @dataclass(frozen=True, slots=True)
 class NeedSnapshots:
-    """Cast to the canvas: have the encoder encode these states of the canvas as it is."""
+    """Cast to the canvas: request these snapshots of the current canvas from the encoder."""
 
-    wants: tuple[SnapshotKey, ...]
+    keys: tuple[SnapshotKey, ...]
 
 
-@shown("epoch", "grid", "wants")
+@shown("epoch", "grid", "keys")
 @dataclass(frozen=True, slots=True)
 class Encode:
-    """Cast: encode these states of `grid`, and cast `Encoded` to `reply_to`. The grid is nobody else's."""
+    """Cast: encode these snapshots of `grid`, and cast `Encoded` to `reply_to`. The encoder owns `grid`."""
 
     grid: Grid
     epoch: str
-    wants: tuple[SnapshotKey, ...]
+    keys: tuple[SnapshotKey, ...]
     reply_to: Target
 
 
 @shown("epoch", "seq")
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Cast: the frames of the states after change `seq`; None for one that would be too large."""
+    """Cast to the broadcaster: the frames of snapshots at `seq`; None for a snapshot that would be too large."""
 
     epoch: str
     seq: int
@@ -74,23 +74,23 @@ class Encoded:
 
 
 class TooLarge(Exception):
-    """A state has more than `MAX_STATE` bytes."""
+    """A snapshot exceeds `MAX_SNAPSHOT` bytes."""
 
 
 class Tiles:
-    """The tiles that were compressed last: those that have not changed are not compressed again.
+    """A cache of compressed tiles, so that unchanged tiles are not compressed again.
 
     Args:
-        meter: how many bytes may be kept; it is told how many are
+        meter: limits the bytes in the cache, and shows them
     """
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self._meter.used = 0
-        self._kept: OrderedDict[int, tuple[ref[Tile], bytes]] = OrderedDict()  # the last one that was needed last
+        self._kept: OrderedDict[int, tuple[ref[Tile], bytes]] = OrderedDict()  # the most recently used comes last
 
     def deflated(self, number: int, tile: Tile) -> bytes:
-        """A tile, compressed; `number` is its place."""
+        """Return a tile compressed; `number` is its position on the canvas."""
         kept = self._kept.pop(number, None)
         if kept is None or kept[0]() is not tile:
             self._meter.used -= 0 if kept is None else len(kept[1])
@@ -103,40 +103,40 @@ class Tiles:
 
 
 class SnapshotEncoder(BlockingServer):
-    """Encodes states.
+    """Encodes snapshots.
 
     Args (of `init`):
-        meter: of the compressed tiles that it keeps
+        meter: for its cache of compressed tiles
     """
 
     def init(self, meter: Meter) -> None:
         self._tiles = Tiles(meter)
 
     def handle_cast(self, request: Any) -> Any:
-        """Encode states."""
+        """Encode snapshots."""
         if not isinstance(request, Encode):
             return super().handle_cast(request)
-        frames = {want: self._frames(request, want) for want in request.wants}
+        frames = {key: self._frames(request, key) for key in request.keys}
         cast(request.reply_to, Encoded(request.epoch, request.grid.seq, frames))
         return None
 
-    def _frames(self, request: Encode, want: SnapshotKey) -> bytes | None:
+    def _frames(self, request: Encode, key: SnapshotKey) -> bytes | None:
         try:
-            if want.codec is BINARY:
-                return SharedMessage.binary(self._binary(request.grid, want)).plain
-            return SharedMessage.text(_json(request.grid, request.epoch, want)).encoded(want.variant)
+            if key.codec is BINARY:
+                return SharedMessage.binary(self._binary(request.grid, key)).plain
+            return SharedMessage.text(_json(request.grid, request.epoch, key)).encoded(key.variant)
         except TooLarge:
             return None
 
-    def _binary(self, grid: Grid, want: SnapshotKey) -> bytes:
-        area, known = want.area or grid.whole, want.known
+    def _binary(self, grid: Grid, key: SnapshotKey) -> bytes:
+        area, known = key.area or grid.whole, key.known
         tiles, size = [], 0
         for number in area.tiles(grid.columns):
             if known is not None and known.covers(tile_area(number, grid.width, grid.height)):
                 continue
             deflated = self._deflated(grid, number)
             size += len(deflated)
-            if size > MAX_STATE:
+            if size > MAX_SNAPSHOT:
                 raise TooLarge
             if deflated or known is not None:
                 tiles.append((number, deflated))
@@ -147,8 +147,8 @@ class SnapshotEncoder(BlockingServer):
         return b"" if tile is None else self._tiles.deflated(number, tile)
 
 
-def _json(grid: Grid, epoch: str, want: SnapshotKey) -> bytes:
-    area = want.area or grid.whole
+def _json(grid: Grid, epoch: str, key: SnapshotKey) -> bytes:
+    area = key.area or grid.whole
     parts, size = [], 0
     for number in area.tiles(grid.columns):
         if grid.tile(number) is None:
@@ -156,13 +156,13 @@ def _json(grid: Grid, epoch: str, want: SnapshotKey) -> bytes:
         part = _common(tile_area(number, grid.width, grid.height), area)
         parts.append(pixels_json(grid.colors_in(part), grid.background, part.x, part.y))
         size += len(parts[-1])
-        if size > MAX_STATE:
+        if size > MAX_SNAPSHOT:
             raise TooLarge
-    return encode_state(b",".join(filter(None, parts)), epoch, grid.seq, want.area)
+    return encode_canvas_state(b",".join(filter(None, parts)), epoch, grid.seq, key.area)
 
 
 def _common(one: Area, other: Area) -> Area:
-    """What two areas that touch have in common."""
+    """Return the intersection of two areas that touch."""
     x, y = max(one.x, other.x), max(one.y, other.y)
     right, bottom = min(one.x + one.width, other.x + other.width), min(one.y + one.height, other.y + other.height)
     return Area(x, y, right - x, bottom - y)

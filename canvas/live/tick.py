@@ -8,9 +8,10 @@ from actors import Ref, Scheduler, send_after
 
 
 class Tick:
-    """Sends `message` to a process when it is asked to, but at most once per `interval` seconds.
+    """Sends `message` to a process on request, but at most once per `interval` seconds.
 
-    Even at once means after the messages that wait already, so that what came together is served together.
+    An immediate message is queued behind those already in the mailbox, so that requests that arrive together are served
+    together.
     """
 
     __slots__ = ("_is_due", "_last", "_message", "_ref", "interval")
@@ -23,7 +24,7 @@ class Tick:
         self._last = float("-inf")
 
     def request(self) -> None:
-        """Have the message sent in time; further requests until then change nothing."""
+        """Request the message; further requests before it arrives have no effect."""
         if self._is_due:
             return
         self._is_due = True
@@ -34,6 +35,6 @@ class Tick:
             send_after(wait, self._ref, self._message)
 
     def begin(self) -> None:
-        """The message has come: from now on the interval runs, and another may be requested."""
+        """Start the next interval; call this when the message arrives."""
         self._is_due = False
         self._last = Scheduler.current().loop.time()

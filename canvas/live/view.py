@@ -1,4 +1,30 @@
-"""Pure. What one client sees of the canvas."""
+"""Pure. How much of the canvas one client has been shown.
+
+Four fields of a `View` depend on each other. `seq` is how far the client is: it has been sent every change up to `seq`
+that concerns it, and goes on with `seq + 1`. `told` is the last `seq` that a message to it named. They differ only for
+a client of a part: a change elsewhere moves `seq` without a message, so `told` falls behind. A message of changes says
+which change it follows, and that has to be one that the client knows: `told`, or `seq` on the whole canvas.
+
+`subscribed` is the area that the client asked for, `shown` the area that it can draw as of `seq`. While they are the
+same object, the client needs changes only. Otherwise it needs a snapshot of `subscribed`. A binary client that can draw
+some of it gets only the tiles that `shown` does not cover (`SnapshotKey.known`); one that can draw nothing (`shown` is
+None) gets them all. `tiles` follows from `shown`: it makes it cheap to tell whether a batch concerns the client.
+
+`phase` says what the viewer needs next:
+
+    JOINING            -> RESUMING        welcomed: the recent changes reach back to `seq`
+                       -> NEEDS_SNAPSHOT  the same, but `shown` is not `subscribed`
+                       -> RESUMING        welcomed with a snapshot, or
+                       -> TOO_LARGE       without one, because it is too large to send
+    NEEDS_SNAPSHOT     -> RESUMING        sent a snapshot, or
+                       -> TOO_LARGE       none, because it is too large to send
+    RESUMING, SKIPPING -> LIVE            `seq` is the last change
+                       -> NEEDS_SNAPSHOT  the recent changes do not reach back to `seq`, or SKIPPING has too many left
+    LIVE               -> SKIPPING        the wire is congested when a batch is shown
+                       -> RESUMING        the canvas restarts: some changes may have been missed
+    any but JOINING    -> NEEDS_SNAPSHOT  the client subscribes to a part
+    any                -> JOINING         the connection actor is replaced, or the epoch changes
+"""
 
 from __future__ import annotations
 
@@ -15,24 +41,24 @@ from canvas.messages.codec import Codec
 from protocol import HttpError
 
 CLIENT = re.compile(r"[A-Za-z0-9_-]{16,64}")
-"""What a client may call itself: long enough to be a secret, for who knows it may send in its name."""
+"""A valid client token. It is long enough to be a secret, because anyone who knows it can send as that client."""
 
 
 class Phase(enum.Enum):
-    """What a viewer is to be given next."""
+    """What a viewer needs next."""
 
     JOINING = enum.auto()
-    """A welcome: its connection actor is new, and perhaps the client is."""
-    NEEDS_STATE = enum.auto()
-    """A state: it subscribed to another part, or is too far behind."""
+    """A welcome: the connection actor is new, and the client may be, too."""
+    NEEDS_SNAPSHOT = enum.auto()
+    """A snapshot: the client subscribed to another part, or is too far behind."""
     TOO_LARGE = enum.auto()
-    """Nothing: the state would be too large. It has been told to subscribe to a part."""
+    """Nothing: the snapshot is too large to send, and the client was told to subscribe to a part."""
     RESUMING = enum.auto()
     """All changes after `seq`."""
     SKIPPING = enum.auto()
-    """Of the changes after `seq` the last one of each pixel, and its own: it left too much unread."""
+    """The latest change of each pixel after `seq`, and all of the user's own: the client left too much unread."""
     LIVE = enum.auto()
-    """Every change as it is committed: it has been given all the others."""
+    """Each batch as it is committed: the client has been sent everything before it."""
 
 
 @shown("subscribed", "shown", "tiles", "epoch", "seq", "told", "sent_at")
@@ -40,22 +66,24 @@ class Phase(enum.Enum):
 class View:
     """What one client has been shown. It outlives the connection actor.
 
-    The broadcaster alone changes it, except for `subscribed`, `is_dismissed` and `has_painted`.
+    Only the broadcaster changes it, except for `subscribed`, `is_dismissed` and `has_painted`, which belong to the
+    connection actor. The module's docstring explains how the fields depend on each other.
 
     Attributes:
-        codec: how to speak to the client
-        may_resume: the client understands a welcome without a state
-        subscribed: the part that the client asked for last; its connection actor sets it, so that no crash forgets it
-        shown: the part that the client's picture shows as of `seq`, the same object as `subscribed` unless the client
-            has asked for another since; None: it has no picture to go on from
-        tiles: those that `shown` touches, a bit each; 0 if that is all of the canvas
-        epoch, seq: all that concerns the client up to this change has been shown
-        told: the last change that was shown, of a client with a part; for others that is `seq`
-        phase: what it is to be given next
-        sent_at: when the broadcaster last sent it a message, as far as the view knows; infinite until it is welcomed
-        client: what the client calls itself across its connections; "" if it does not say
-        is_dismissed: nothing is heard of the client any more, whose connection is being closed for what it has done
-        has_painted: something that it painted may not have been answered yet
+        codec: encodes and decodes the client's messages
+        may_resume: the client understands a welcome without a snapshot
+        subscribed: the area that the client last asked for; its connection actor sets it, so a crash cannot lose it
+        shown: the area that the client can draw as of `seq`, the same object as `subscribed` unless the client has
+            asked for another since; None if the client has nothing to start from
+        tiles: the tiles that `shown` touches, as a bit set; 0 if `shown` is the whole canvas
+        epoch, seq: the client has been shown every change that concerns it up to this one
+        told: the last change that was sent to a client of a part; unused for a client of the whole canvas
+        phase: what the viewer needs next
+        sent_at: loop time at which the broadcaster last sent it a message, as far as the view knows; infinite before
+            the welcome
+        client: the token by which the client identifies itself across connections; "" if it sends none
+        is_dismissed: the server is closing the connection for misconduct, and ignores further messages
+        has_painted: some of what the client painted may not have been answered yet
     """
 
     codec: Codec
@@ -74,14 +102,13 @@ class View:
 
 
 def open_view(codec: Codec, query: str, width: int, height: int) -> View:
-    """The view of a client that asks for `/ws?query`, of a canvas of `width` x `height`.
+    """Return the view of a client that requests `/ws?query` on a canvas of `width` x `height`.
 
-    `epoch` and `seq` say what it has seen already, and `x`, `y`, `width` and `height` which part it wants to see; what
-    reaches beyond the canvas is cut off. Values that make no sense count as not given. `client` is what the client
-    calls itself.
+    `epoch` and `seq` say what the client has already seen. `x`, `y`, `width` and `height` select a part, which is
+    clipped to the canvas. Invalid values are ignored. `client` is the client's token.
 
     Raises:
-        HttpError: 400 if `client` is not a name that a client may have, for it would rely on it.
+        HttpError: 400 if `client` is not a valid token. It is not ignored, because the client relies on it.
     """
     values = {name: given[-1] for name, given in parse_qs(query).items()}
     may_resume = codec is BINARY or "epoch" in values or "seq" in values
@@ -96,7 +123,7 @@ def open_view(codec: Codec, query: str, width: int, height: int) -> View:
 
 
 def tiles_of(area: Area, width: int, height: int) -> int:
-    """The tiles that an area of a canvas of `width` x `height` touches, a bit each; 0 if it is all of the canvas."""
+    """Return the tiles that an area of a `width` x `height` canvas touches, as a bit set; 0 for the whole canvas."""
     return 0 if area == Area(0, 0, width, height) else bits(area.tiles(columns_of(width)))
 
 

@@ -1,4 +1,4 @@
-"""Pure. How many questions may wait for their answers at once: in all, and of one address."""
+"""Pure. A limit of requests that wait for an answer at the same time: in all, and per client network."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from protocol import HttpError
 from supervision.server.addresses import client_network
 
 LATER = (("Retry-After", "1"),)
-"""Headers of a refusal: it is worth another try soon."""
+"""Headers of a refusal that is worth retrying after a second."""
 
 
 def unavailable(error: StoreError) -> HttpError:
-    """The refusal of a question that a store cannot answer now; it shows nothing of the files behind it."""
+    """Return the 503 for a query that the store cannot answer now, without details of the store's files."""
     return HttpError(503, error.public, LATER)
 
 
 class Waiting:
-    """The questions that wait.
+    """The requests that wait.
 
     Args:
-        most: so many may wait
-        share: so many of one address, or one /64 of IPv6
+        most: maximum number of waiting requests
+        share: the same per client network
 
     Attributes:
-        most: the same
+        most: maximum number of waiting requests
     """
 
     def __init__(self, most: int, share: int) -> None:
@@ -40,16 +40,16 @@ class Waiting:
 
     @contextmanager
     def place(self, address: str) -> Iterator[None]:
-        """Let a question from `address` wait during a block.
+        """Count a request from `address` as waiting for the duration of a block.
 
         Raises:
-            HttpError: 429 if too many of this address wait, 503 if too many do.
+            HttpError: 429 if too many requests from its client network wait, 503 if too many wait in all.
         """
         asker = client_network(address)
         if self._askers.get(asker, 0) >= self._share:
-            raise HttpError(429, "too many questions at once from one address", LATER)
+            raise HttpError(429, "too many requests at once from one address", LATER)
         if len(self) >= self.most:
-            raise HttpError(503, "too many questions at once", LATER)
+            raise HttpError(503, "too many requests at once", LATER)
         self._askers[asker] += 1
         try:
             yield

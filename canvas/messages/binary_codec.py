@@ -1,6 +1,7 @@
 """Pure. The messages of the canvas in binary: subprotocol `canopy.v1.bin`.
 
-`docs/wire-protocol.md` has them byte by byte. All numbers are little-endian. The first byte of a message is its kind.
+`docs/wire-protocol.md` describes them byte by byte. All numbers are little-endian. The first byte of a message is its
+kind.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from protocol import Binary, SharedMessage, Text
 
 SUBPROTOCOL: Final = "canopy.v1.bin"
 MAX_CHANGES: Final = 0xFFFF
-"""Pixels in one `changes`; so many painters it can name."""
+"""Maximum number of pixels in one CHANGES, which can name as many users."""
 
 
 class ClientKind(IntEnum):
@@ -106,29 +107,29 @@ class BinaryCodec:
             0 if limit is None else limit.burst,
             welcome.user_count,
         )
-        users = b"".join(_short(person.user_id) for person in welcome.users)
-        about = (_short(welcome.epoch), _short(welcome.user_id), _TEXT_LENGTH.pack(len(welcome.users)), users)
-        return SharedMessage.binary(b"".join((head, *about, orjson.dumps(details(welcome)))))
+        users = b"".join(_short(user.user_id) for user in welcome.users)
+        names = (_short(welcome.epoch), _short(welcome.user_id), _TEXT_LENGTH.pack(len(welcome.users)), users)
+        return SharedMessage.binary(b"".join((head, *names, orjson.dumps(details(welcome)))))
 
     def changes(self, changes: Sequence[Change], after: int) -> SharedMessage:
-        """See `Codec`. They are told in as few messages as can be."""
-        told = []
+        """See `Codec`. As few messages as possible."""
+        messages = []
         for begin in range(0, len(changes), MAX_CHANGES):
             part = changes[begin : begin + MAX_CHANGES]
-            told.append(_changes(part, after))
+            messages.append(_changes(part, after))
             after = part[-1].seq
-        return SharedMessage.binary(*told)
+        return SharedMessage.binary(*messages)
 
     def progress(self, after: int, upto: int) -> SharedMessage | None:
         """See `Codec`."""
         return SharedMessage.binary(_CHANGES.pack(ServerKind.CHANGES, after, upto, 0))
 
-    def presence(self, comings: Sequence[PresenceChange]) -> SharedMessage:
+    def presence(self, changes: Sequence[PresenceChange]) -> SharedMessage:
         """See `Codec`."""
-        told = [
-            bytes((coming.has_come,)) + _short(coming.person.user_id) + _short(coming.person.name) for coming in comings
+        records = [
+            bytes((change.is_present,)) + _short(change.user.user_id) + _short(change.user.name) for change in changes
         ]
-        return SharedMessage.binary(_PRESENCE.pack(ServerKind.PRESENCE, len(told)) + b"".join(told))
+        return SharedMessage.binary(_PRESENCE.pack(ServerKind.PRESENCE, len(records)) + b"".join(records))
 
     def user_count(self, count: int) -> SharedMessage:
         """See `Codec`."""
@@ -136,19 +137,19 @@ class BinaryCodec:
 
     def cursors(self, cursors: Sequence[tuple[str, int, int]]) -> SharedMessage:
         """See `Codec`."""
-        told = [_PLACE.pack(x, y) + _short(user_id) for user_id, x, y in cursors]
-        return SharedMessage.binary(_PRESENCE.pack(ServerKind.CURSORS, len(told)) + b"".join(told))
+        records = [_PLACE.pack(x, y) + _short(user_id) for user_id, x, y in cursors]
+        return SharedMessage.binary(_PRESENCE.pack(ServerKind.CURSORS, len(records)) + b"".join(records))
 
     def heartbeat(self) -> SharedMessage:
         """See `Codec`."""
         return SharedMessage.binary(bytes((ServerKind.HEARTBEAT,)))
 
     def error(self, error: BadMessage) -> SharedMessage:
-        """See `Codec`: a message, or as many as it takes to name all pixels."""
+        """See `Codec`. One message, or as many as it takes to name all refused pixels."""
         if error.id is None:
             kind = bytes((ServerKind.ERROR,))
-            told = b"".join((kind, _short(error.code), _short(error.field or ""), _long(error.message)))
-            return SharedMessage.binary(told)
+            data = b"".join((kind, _short(error.code), _short(error.field or ""), _long(error.message)))
+            return SharedMessage.binary(data)
         wait = 0 if error.retry_after is None else min(milliseconds(error.retry_after), MAX_ID)
         text = _short(error.code) + _long(error.message)
         parts = []
@@ -159,7 +160,7 @@ class BinaryCodec:
         return SharedMessage.binary(*parts)
 
     def ack(self, *acks: tuple[int, int]) -> SharedMessage:
-        """See `Codec`. Each acknowledgement is a message."""
+        """See `Codec`. One message per acknowledgement."""
         return SharedMessage.binary(*[_ACK.pack(ServerKind.ACK, *ack) for ack in acks])
 
 
@@ -167,7 +168,7 @@ BINARY: Final = BinaryCodec()
 
 
 def decode(data: bytes, width: int, height: int) -> ClientMessage:
-    """Read the bytes of a message; see `BinaryCodec.decode`. One bad pixel, and none of them counts."""
+    """Decode the bytes of a message; see `BinaryCodec.decode`. One invalid pixel makes the whole message invalid."""
     kind = data[0] if data else None
     if kind == ClientKind.PIXELS:
         return _pixels(data, 1, None, width, height)
@@ -224,9 +225,9 @@ def _check_range(field: str, value: int, low: int, high: int) -> None:
 
 
 def encode_snapshot(seq: int, area: Area, tiles: Sequence[tuple[int, bytes]], *, is_whole: bool) -> bytes:
-    """Encode an area, tile by tile: number and deflated RGB, empty for a tile that is all background.
+    """Encode a snapshot of an area tile by tile: the number and the deflated RGB, empty for an unpainted tile.
 
-    If it is whole, the tiles that are not listed are background; if not, they are as the client knows them.
+    If `is_whole`, tiles that are not listed are background; otherwise the client keeps what it knows of them.
     """
     head = _SNAPSHOT.pack(
         ServerKind.SNAPSHOT, _WHOLE * is_whole, seq, area.x, area.y, area.width, area.height, len(tiles)
@@ -249,13 +250,17 @@ def _changes(changes: Sequence[Change], after: int) -> bytes:
 
 
 def _long(text: str) -> bytes:
-    """A text behind its length, cut off after 65,535 bytes."""
+    """Encode a text after its length in two bytes; it is truncated to 65,535 bytes."""
     data = text.encode()[:0xFFFF].decode(errors="ignore").encode()
     return _TEXT_LENGTH.pack(len(data)) + data
 
 
 def _short(text: str) -> bytes:
-    """A text of at most 255 bytes, behind its length."""
+    """Encode a text of at most 255 bytes after its length in one byte.
+
+    Raises:
+        ValueError: if it is longer.
+    """
     data = text.encode()
     if len(data) > 0xFF:
         raise ValueError(f"{text!r} has more than 255 bytes")

@@ -1,4 +1,4 @@
-"""Pure. What a codec of the messages does. There are two: `json_codec` and `binary_codec`."""
+"""Pure. The interface of a codec. There are two: `json_codec` and `binary_codec`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from protocol import Binary, SharedMessage, Text
 
 
 class Codec(Protocol):
-    """One way to say it. What it returns is encoded once for all who are to be told."""
+    """Encodes and decodes messages. The result is a `SharedMessage`, encoded once for all its recipients."""
 
     def decode(self, message: Text | Binary, width: int, height: int) -> ClientMessage:
-        """Read a message to a canvas of `width` x `height` pixels.
+        """Decode a message to a canvas of `width` x `height` pixels.
 
         Raises:
-            BadMessage: if the message is invalid. It has the `id` of the message, if that was read.
+            BadMessage: if the message is invalid. It carries the `id` of the message if that was decoded.
         """
         ...
 
@@ -27,27 +27,30 @@ class Codec(Protocol):
         ...
 
     def changes(self, changes: Sequence[Change], after: int) -> SharedMessage:
-        """Tell a client that was told of all up to change `after` of some that follow, at least one."""
+        """Tell a client that knows everything up to change `after` of at least one later change."""
         ...
 
     def progress(self, after: int, upto: int) -> SharedMessage | None:
-        """Tell a client that was told of all up to change `after` that up to `upto` nothing concerns it."""
+        """Tell a client that knows everything up to `after` that no change up to `upto` concerns it.
+
+        Return None if the codec has no such message.
+        """
         ...
 
-    def presence(self, comings: Sequence[PresenceChange]) -> SharedMessage:
-        """Tell who has come and who has gone, in order."""
+    def presence(self, changes: Sequence[PresenceChange]) -> SharedMessage:
+        """Tell who has joined, been renamed or left, in order."""
         ...
 
     def user_count(self, count: int) -> SharedMessage:
-        """Tell how many people there are."""
+        """Tell how many users are present."""
         ...
 
     def cursors(self, cursors: Sequence[tuple[str, int, int]]) -> SharedMessage:
-        """Tell where pointers are: user id, x and y of each."""
+        """Tell the positions of pointers: user id, x and y of each."""
         ...
 
     def heartbeat(self) -> SharedMessage:
-        """Tell a client that the connection is alive."""
+        """Show a client that the connection is alive."""
         ...
 
     def error(self, error: BadMessage) -> SharedMessage:
@@ -55,5 +58,5 @@ class Codec(Protocol):
         ...
 
     def ack(self, *acks: tuple[int, int]) -> SharedMessage:
-        """Tell a painter which of its messages have been dealt with: the id of each, and after which change."""
+        """Acknowledge messages that painted: the id of each, and the `seq` after which it has taken effect."""
         ...

@@ -1,4 +1,4 @@
-"""Pure. The messages of the canvas in JSON, as `docs/wire-protocol.md` has them: one object per text frame."""
+"""Pure. The messages of the canvas in JSON (docs/wire-protocol.md): one object per text frame."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class JsonCodec:
     def welcome(self, welcome: Welcome) -> SharedMessage:
         """See `Codec`."""
         limit = welcome.rules.rate_limit
-        told = {
+        fields = {
             "type": "welcome",
             "user_id": welcome.user_id,
             "width": welcome.width,
@@ -53,15 +53,15 @@ class JsonCodec:
             "seq": welcome.seq,
             "head": welcome.head,
             "resumed": welcome.resumed,
-            "users": [person.user_id for person in welcome.users],
+            "users": [user.user_id for user in welcome.users],
             "user_count": welcome.user_count,
             "rate_limit": None if limit is None else {"per_second": limit.per_second, "burst": limit.burst},
             **details(welcome),
         }
-        return SharedMessage.text(orjson.dumps(told))
+        return SharedMessage.text(orjson.dumps(fields))
 
     def changes(self, changes: Sequence[Change], after: int) -> SharedMessage:
-        """See `Codec`. Each change is a message."""
+        """See `Codec`. One message per change."""
         ids: dict[str, bytes] = {}
         texts = []
         for change in changes:
@@ -77,19 +77,19 @@ class JsonCodec:
         return SharedMessage.text(*texts)
 
     def progress(self, after: int, upto: int) -> SharedMessage | None:
-        """JSON has no word for it: the next change says how many were left out."""
+        """Return None: in JSON, the next change says how many were skipped."""
         return None
 
-    def presence(self, comings: Sequence[PresenceChange]) -> SharedMessage:
-        """See `Codec`. Each of them is a message."""
-        return SharedMessage.text(*map(_coming, comings))
+    def presence(self, changes: Sequence[PresenceChange]) -> SharedMessage:
+        """See `Codec`. One message per user."""
+        return SharedMessage.text(*map(_presence_change, changes))
 
     def user_count(self, count: int) -> SharedMessage:
         """See `Codec`."""
         return SharedMessage.text(orjson.dumps({"type": "user_count", "count": count}))
 
     def cursors(self, cursors: Sequence[tuple[str, int, int]]) -> SharedMessage:
-        """See `Codec`. Each cursor is a message."""
+        """See `Codec`. One message per cursor."""
         moved = [{"type": "cursor_moved", "x": x, "y": y, "user_id": user_id} for user_id, x, y in cursors]
         return SharedMessage.text(*map(orjson.dumps, moved))
 
@@ -98,28 +98,28 @@ class JsonCodec:
         return SharedMessage.text(b'{"type":"heartbeat"}')
 
     def error(self, error: BadMessage) -> SharedMessage:
-        """See `Codec`: a message for each pixel that was refused, or else one."""
-        told: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message}
+        """See `Codec`. One message per refused pixel; a single one if no pixels are named."""
+        fields: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message}
         if error.field is not None:
-            told["field"] = error.field
+            fields["field"] = error.field
         if error.id is not None:
-            told["id"] = error.id
+            fields["id"] = error.id
         if error.retry_after is not None:
-            told["retry_after"] = milliseconds(error.retry_after) / 1000
+            fields["retry_after"] = milliseconds(error.retry_after) / 1000
         if not error.pixels:
-            return SharedMessage.text(orjson.dumps(told))
-        return SharedMessage.text(*[orjson.dumps({**told, "x": x, "y": y}) for x, y in error.pixels])
+            return SharedMessage.text(orjson.dumps(fields))
+        return SharedMessage.text(*[orjson.dumps({**fields, "x": x, "y": y}) for x, y in error.pixels])
 
     def ack(self, *acks: tuple[int, int]) -> SharedMessage:
-        """See `Codec`. Each acknowledgement is a message."""
+        """See `Codec`. One message per acknowledgement."""
         return SharedMessage.text(*[b'{"type":"ack","id":%d,"seq":%d}' % ack for ack in acks])
 
 
 JSON: Final = JsonCodec()
 
 
-def encode_state(pixels_json: bytes, epoch: str, seq: int, area: Area | None = None) -> bytes:
-    """Encode the canvas, or an area of it: all pixels that are not background, as `json_pixels` encodes them."""
+def encode_canvas_state(pixels_json: bytes, epoch: str, seq: int, area: Area | None = None) -> bytes:
+    """Encode a snapshot of the canvas or of an area; `pixels_json` holds its painted pixels (see `json_pixels`)."""
     head = b'{"type":"canvas_state","epoch":%s,"seq":%d' % (orjson.dumps(epoch), seq)
     if area is not None:
         place = (area.x, area.y, area.width, area.height)
@@ -127,21 +127,21 @@ def encode_state(pixels_json: bytes, epoch: str, seq: int, area: Area | None = N
     return b'%s,"pixels":[%s]}' % (head, pixels_json)
 
 
-def _coming(coming: PresenceChange) -> bytes:
-    told = {"type": "user_joined" if coming.has_come else "user_left", "user_id": coming.person.user_id}
-    if coming.has_come and coming.person.name:
-        told["name"] = coming.person.name
-    return orjson.dumps(told)
+def _presence_change(change: PresenceChange) -> bytes:
+    fields = {"type": "user_joined" if change.is_present else "user_left", "user_id": change.user.user_id}
+    if change.is_present and change.user.name:
+        fields["name"] = change.user.name
+    return orjson.dumps(fields)
 
 
 def decode(data: str | bytes, width: int, height: int) -> ClientMessage:
-    """Read the text of a message; see `JsonCodec.decode`."""
+    """Decode the text of a message; see `JsonCodec.decode`."""
     try:
         message = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise BadMessage("invalid_json", f"not JSON: {error}") from None
     if type(message) is not dict:
-        raise BadMessage("invalid_message", f"a message is a JSON object, got {_kind(message)}")
+        raise BadMessage("invalid_message", f"a message is a JSON object, got {_type_name(message)}")
     id_ = _id(message["id"]) if "id" in message else None
     try:
         return _decode(message, id_, width, height)
@@ -158,7 +158,7 @@ def _decode(message: dict[str, Any], id_: int | None, width: int, height: int) -
     kind = message.get("type")
     if kind == "pixel_update":
         x, y, color = message.get("x"), message.get("y"), message.get("color")
-        if not (type(x) is type(y) is int and 0 <= x < width and 0 <= y < height):  # as of almost every message
+        if not (type(x) is type(y) is int and 0 <= x < width and 0 <= y < height):  # rare: find out what is wrong
             x, y = _integer(message, "x", 0, width - 1), _integer(message, "y", 0, height - 1)
         if not (type(color) is str and _is_color(color)):
             raise _bad_color(message)
@@ -170,7 +170,7 @@ def _decode(message: dict[str, Any], id_: int | None, width: int, height: int) -
     if "type" not in message:
         raise BadMessage("missing_field", "type is missing", "type")
     if type(kind) is not str:
-        raise BadMessage("invalid_field", f"type must be a string, got {_kind(kind)}", "type")
+        raise BadMessage("invalid_field", f"type must be a string, got {_type_name(kind)}", "type")
     raise BadMessage(
         "unknown_type", f"type must be pixel_update, cursor_move or subscribe, got {_shorten(kind)}", "type"
     )
@@ -179,7 +179,7 @@ def _decode(message: dict[str, Any], id_: int | None, width: int, height: int) -
 def _id(value: object) -> int:
     if type(value) is int and 0 <= value <= MAX_ID:
         return value
-    got = value if type(value) is int or type(value) is float else _kind(value)
+    got = value if type(value) is int or type(value) is float else _type_name(value)
     raise BadMessage("invalid_field", f"id must be an integer within 0..{MAX_ID}, got {got}", "id")
 
 
@@ -198,21 +198,21 @@ def _integer(message: dict[str, Any], field: str, low: int, high: int) -> int:
         raise BadMessage("out_of_bounds", f"{field} must be within {low}..{high}, got {value:g}", field)
     if field not in message:
         raise BadMessage("missing_field", f"{field} is missing", field)
-    raise BadMessage("invalid_field", f"{field} must be an integer, got {_kind(value)}", field)
+    raise BadMessage("invalid_field", f"{field} must be an integer, got {_type_name(value)}", field)
 
 
 def _bad_color(message: dict[str, Any]) -> BadMessage:
-    """What is wrong with a colour that is none."""
+    """Return the error for an invalid colour."""
     value = message.get("color")
     if type(value) is str:
         return BadMessage("invalid_color", f"color must be like #FF0000, got {_shorten(value)}", "color")
     if "color" not in message:
         return BadMessage("missing_field", "color is missing", "color")
-    return BadMessage("invalid_field", f"color must be a string, got {_kind(value)}", "color")
+    return BadMessage("invalid_field", f"color must be a string, got {_type_name(value)}", "color")
 
 
-def _kind(value: object) -> str:
-    """What a JSON value is called."""
+def _type_name(value: object) -> str:
+    """Return what a JSON value is called in an error message."""
     match value:
         case None:
             return "null"

@@ -1,4 +1,4 @@
-"""Pure. The messages of the canvas as values: what clients ask for, and what they are told, whatever the codec."""
+"""Pure. The messages of the canvas as values, independent of the codec."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from canvas.board.rules import Rules
 @shown()
 @dataclass(slots=True)
 class ClientPixelUpdate:
-    """Give a pixel a colour (0xRRGGBB). `id` is what the client calls the message, if it does."""
+    """Give a pixel a colour (0xRRGGBB). `id` is the client's id of the message, if it has one."""
 
     x: int
     y: int
@@ -35,7 +35,7 @@ class ClientPixels:
 @shown()
 @dataclass(slots=True)
 class ClientCursorMove:
-    """The pointer is here."""
+    """The pointer has moved to (x, y)."""
 
     x: int
     y: int
@@ -45,7 +45,7 @@ class ClientCursorMove:
 @shown()
 @dataclass(slots=True)
 class ClientSubscribe:
-    """From now on show only this part of the canvas."""
+    """Show only this area of the canvas from now on."""
 
     area: Area
     id: int | None = None
@@ -59,9 +59,15 @@ ClientMessage: TypeAlias = ClientPixelUpdate | ClientPixels | ClientCursorMove |
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """Who a client is, what the canvas is, who else is there: some of them, and how many.
+    """The first message to a client: its user, the canvas, and who is present.
 
-    `seq` is the change after which the client goes on, `head` the last one there is.
+    Attributes:
+        seq: the change after which the client continues
+        head: the last change of the canvas
+        resumed: whether the client keeps what it has seen, and needs no snapshot
+        users: the users who are named, the client's own first
+        user_count: how many users are present, named or not
+        rules: the rules of painting
     """
 
     user_id: str
@@ -80,27 +86,27 @@ class Welcome:
 @shown("user_id")
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user, and the name that they have given themselves, if any."""
+    """A user, and the name that the user has chosen; "" for none."""
 
     user_id: str
     name: str = ""
 
 
-@shown("person")
+@shown("user")
 @dataclass(frozen=True, slots=True)
 class PresenceChange:
-    """Somebody has come, or has another name, or has left."""
+    """A user has joined or been renamed (`is_present`), or has left."""
 
-    person: User
-    has_come: bool
+    user: User
+    is_present: bool
 
 
 def details(welcome: Welcome) -> dict[str, Any]:
-    """What a welcome says of names and rules, as JSON."""
+    """Return the names and rules in a welcome, as a JSON object; both codecs use it."""
     rules = welcome.rules
     cooldown, palette = rules.cooldown, rules.palette
     return {
-        "names": {person.user_id: person.name for person in welcome.users if person.name},
+        "names": {user.user_id: user.name for user in welcome.users if user.name},
         "read_only": rules.is_read_only,
         "palette": None if palette is None else [f"#{color:06X}" for color in palette],
         "cooldown": None if cooldown is None else {"shortest": cooldown.shortest, "longest": cooldown.longest},
@@ -109,5 +115,5 @@ def details(welcome: Welcome) -> dict[str, Any]:
 
 
 def milliseconds(seconds: float) -> int:
-    """Seconds to wait in whole milliseconds: enough, and at least one."""
+    """Return a wait in whole milliseconds, rounded up, at least 1."""
     return max(1, ceil(seconds * 1000))

@@ -1,7 +1,7 @@
-"""Where committed changes live: one interface, `Store`, and its implementations, SQLite and memory.
+"""Committed changes: one interface, `Store`, and its implementations, SQLite and memory.
 
-One process runs here, the store server: it alone appends, one transaction per batch. Everybody else reads by a `Reader`
-of their own.
+One process runs here, the store server. Only it appends, one transaction per batch; every other process reads through
+its own `Reader`.
 """
 
 from canvas.store.chunk import Chunk

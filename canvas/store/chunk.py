@@ -1,4 +1,4 @@
-"""Pure. Consecutive changes column by column, as NumPy reads them and as a file holds them."""
+"""Pure. Consecutive changes as arrays, in the layout of the file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from canvas.board.area import SHIFT, TILE
 from canvas.board.grid import Change
 
 RECORD = np.dtype([("x", "<u2"), ("y", "<u2"), ("color", "<u4"), ("user", "<u4")])
-"""One change: 12 bytes. Whom the number of a user means, the store knows."""
+"""One change: 12 bytes. The store maps the number of a user to the user id."""
 
 RUN = np.dtype([("count", "<u4"), ("at", "<f8")])
-"""So many changes that were made at the same time."""
+"""A run of changes with the same time."""
 
 
 Cells = NDArray[np.bool_]
-"""Which pixels of a tile are meant: one truth for each, row by row."""
+"""A mask of the pixels of a tile, row by row."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,12 +29,12 @@ class Local:
     """Changes in one tile, oldest first.
 
     Attributes:
-        first, last: the numbers between which they are
-        gaps: how far apart the changes in the tile are, from the one to the next; the first one from `first`
-        chosen: which of these changes are meant; None for all
-        cells: the pixels, numbered row by row in the tile
-        colors: 0xRRGGBB
-        users: the numbers of those who painted
+        first, last: the range of `seq` in which they lie
+        gaps: for each change in the tile its distance in `seq` from the previous one, for the first one from `first`
+        chosen: the indices in `gaps` of the changes that are included; None for all
+        cells: the pixel of each included change, numbered row by row in the tile
+        colors: the colour of each, 0xRRGGBB
+        users: the number of the user of each
     """
 
     first: int
@@ -47,25 +47,25 @@ class Local:
 
     @property
     def seqs(self) -> NDArray[np.int64]:
-        """The numbers of the changes."""
+        """The `seq` of each included change."""
         seqs = self.first + np.cumsum(self.gaps, dtype=np.int64)
         return seqs if self.chosen is None else seqs[self.chosen]
 
     def painted_by(self, user: int) -> Cells:
-        """The pixels on which a painter has painted."""
+        """Return the pixels that a user has painted."""
         painted = np.zeros(TILE * TILE, bool)
         painted[self.cells[self.users == user]] = True
         return painted
 
     def on(self, cells: Cells) -> Local:
-        """Those of all changes in the tile that are on some pixels."""
+        """Return the changes on some pixels. Valid only if all changes in the tile are included."""
         (chosen,) = np.nonzero(cells[self.cells])
         columns = self.cells[chosen], self.colors[chosen], self.users[chosen]
         return Local(self.first, self.last, self.gaps, chosen, *columns)
 
 
 def chosen(one: Cells | None, other: Cells | None) -> Cells | None:
-    """The pixels in both; None means all."""
+    """Return the pixels in both masks; None means all."""
     if one is None or other is None:
         return other if one is None else one
     return one & other
@@ -76,9 +76,9 @@ class Chunk:
     """Consecutive changes.
 
     Attributes:
-        first: the number of the first one
-        at: when each was made, in seconds since 1970; it never goes back
-        records: of `RECORD`
+        first: the `seq` of the first one
+        at: the time of each in seconds since 1970; it never goes back
+        records: an array of `RECORD`
     """
 
     first: int
@@ -90,23 +90,23 @@ class Chunk:
 
     @property
     def last(self) -> int:
-        """The number of the last change."""
+        """The `seq` of the last change."""
         return self.first + len(self.records) - 1
 
     def between(self, after: int, until: int) -> Chunk:
-        """The part of it after change `after`, up to and with `until`."""
+        """Return the changes after `after`, up to and including `until`."""
         part = slice(max(0, after + 1 - self.first), max(0, until + 1 - self.first))
         return Chunk(self.first + part.start, self.at[part], self.records[part])
 
     def users(self) -> set[int]:
-        """The numbers of those who painted."""
+        """Return the numbers of the users who painted."""
         return set(np.unique(self.records["user"]).tolist())
 
     def by_tile(self, columns: int) -> dict[int, Local]:
-        """The same tile by tile, for a canvas of `columns` tiles in a row."""
+        """Group the changes by tile, for a canvas with `columns` tiles in a row."""
         xs, ys = self.records["x"], self.records["y"]
         tiles = ((ys >> SHIFT) * np.uint16(columns) + (xs >> SHIFT)).astype(np.uint16)
-        order = np.argsort(tiles, kind="stable")  # of integers of 16 bits it takes linear time
+        order = np.argsort(tiles, kind="stable")  # linear time, because the keys have 16 bits
         tiles, records = tiles[order], self.records[order]
         cells = ((records["y"] & TILE - 1) << SHIFT | records["x"] & TILE - 1).astype(np.uint16)
         ends = (np.flatnonzero(np.diff(tiles)) + 1).tolist()
@@ -120,18 +120,18 @@ class Chunk:
         return Local(self.first, self.last, gaps, None, cells, records["color"], records["user"])
 
     def changes(self, names: dict[int, str]) -> list[Change]:
-        """The same one by one."""
+        """Return the changes as objects; `names` maps the numbers of users to their ids."""
         records = enumerate(self.records.tolist(), self.first)
         return [Change(x, y, color, names[user], seq) for seq, (x, y, color, user) in records]
 
 
 def pack(changes: Sequence[Change], number: Callable[[str], int]) -> NDArray[np.void]:
-    """The records of changes; `number` tells that of a painter."""
+    """Return changes as records; `number` returns the number of a user id."""
     return np.array([(c.x, c.y, c.color, number(c.user_id)) for c in changes], dtype=RECORD)
 
 
 def join(after: int, chunks: Iterable[Chunk]) -> Chunk:
-    """One chunk of those that follow on change `after`, and on each other."""
+    """Join chunks that follow change `after` and each other without gaps."""
     parts = list(chunks)
     return Chunk(
         after + 1,

@@ -1,18 +1,18 @@
-"""Pure. When a change was made, if the clock says that it was before the last one."""
+"""Pure. How to date a change when the clock has gone back."""
 
 from __future__ import annotations
 
-MOST_BACK = 60.0
-"""Seconds that a clock may go back: until it has come up to the last change again, all have the time of that one."""
+MAX_STEP_BACK = 60.0
+"""Seconds that the clock may go back. Until it has passed the last change again, new changes get its time."""
 NOT_BEFORE = 1_577_836_800.0
-"""2020-01-01: no change was made earlier. A clock that says so has lost its battery."""
+"""2020-01-01. No change is older: a clock that reads less has lost its battery."""
 
 
 def was_ahead(at: float, last: float) -> bool:
-    """Tell whether the clock was ahead at the last change, so that those later than `at` have to be dated anew.
+    """Return whether the clock was ahead at the last change, so that changes later than `at` must be redated.
 
     Args:
-        at: what the clock says now, in seconds since 1970
-        last: when the last change was made
+        at: what the clock reads now, in seconds since 1970
+        last: the time of the last change
     """
-    return NOT_BEFORE <= at < last - MOST_BACK
+    return NOT_BEFORE <= at < last - MAX_STEP_BACK

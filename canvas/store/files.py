@@ -1,4 +1,4 @@
-"""Files that are complete under their name, or not there."""
+"""Atomic files: under its name a file is complete, or absent."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from pathlib import Path
 from typing import IO
 
 STREAM = Path("-")
-"""Means the standard input or output."""
+"""Stands for standard input or output."""
 
 
 @contextmanager
 def writing(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
-    """Open a file that gets its name when the block has ended and all of it is on the disk.
+    """Open a file for writing that gets its name after the block, once its content is on the disk.
 
-    If anything fails before, the file that has this name already stays as it is. `STREAM`, devices and pipes are
-    written to directly.
+    If anything fails before that, an existing file of that name is unchanged. `STREAM`, devices and pipes are written
+    directly.
 
     Args:
+        path: the final name
         mode: the permissions of a new file, before the umask
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if the file cannot be written.
     """
     if path == STREAM:
         yield sys.stdout.buffer
@@ -40,7 +41,7 @@ def writing(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Sync a file, or the directory entries of a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -50,7 +51,7 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def _replacing(path: Path, mode: int) -> Iterator[IO[bytes]]:
-    target = Path(os.path.realpath(path))  # a link stays, and the file that it names is replaced
+    target = Path(os.path.realpath(path))  # keep a symbolic link, and replace its target
     draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     try:
         with _create(draft, path, mode) as file:
@@ -64,10 +65,10 @@ def _replacing(path: Path, mode: int) -> Iterator[IO[bytes]]:
 
 
 def _create(draft: Path, path: Path, mode: int) -> IO[bytes]:
-    """Open `draft` with the permissions of `path`, whose name is in what goes wrong."""
+    """Create `draft` with the permissions of `path`; an `OSError` names `path`."""
     try:
         if path.exists():
-            path.open("ab").close()  # may it be written to?
+            path.open("ab").close()  # raises if we may not write to it
         file = os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb")
         if path.exists():
             os.chmod(draft, stat.S_IMODE(path.stat().st_mode))

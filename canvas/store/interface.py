@@ -1,4 +1,4 @@
-"""Pure. What a store can do."""
+"""Pure. The interface of a store."""
 
 from __future__ import annotations
 
@@ -10,63 +10,65 @@ from canvas.store.chunk import Cells, Chunk, Local
 from canvas.store.turn import CommitPace
 
 Durability = Literal["full", "none"]
-"""What a commit survives: `full` a loss of power, `none` nothing for certain."""
+"""What a commit survives: `full` survives a loss of power, `none` guarantees nothing."""
 
 
 class StoreError(Exception):
-    """The store cannot do what it was asked to, and changed nothing. All errors of a store are of this class.
+    """The store cannot do what it was asked to, and has changed nothing. Every error of a store derives from it.
+
+    The text is for the operator: it may contain file names and messages of the system.
 
     Attributes:
-        public: what anybody may read of it. Its text is for the operator: it may name files, and what the system says
+        public: a text without such details, for clients
     """
 
     public: ClassVar[str] = "the store cannot be used now"
 
 
 class NotIndexed(StoreError):
-    """The index of the history is being made, and is needed for an answer."""
+    """The query needs the index of the history, which is still being built."""
 
-    public = "the history is being indexed: ask again in a minute"
+    public = "the history is being indexed: try again in a minute"
 
 
 class UnusableStore(StoreError):
-    """The store cannot be used at all, and was left as it is; the text is for the user."""
+    """The store cannot be used at all, and was left as it is. The text is for the operator."""
 
 
 class Store(Protocol):
-    """The committed changes of one canvas, numbered from 1 without gaps.
+    """The committed changes of one canvas, numbered from 1 without gaps (`seq`).
 
-    It outlives the process that uses it, and is used by one process at a time.
+    A store outlives the process that uses it. Only one process uses it at a time.
     """
 
     kind: str
-    """The name by which it is configured."""
+    """The name that configures it."""
     blocks: bool
-    """Whether it waits for a disk or a network: then it belongs on a thread of its own."""
+    """Whether it waits for a disk or a network, and so needs its own thread."""
     epoch: str
-    """Names this canvas. Another canvas, another epoch: their numbers cannot be compared."""
+    """Identifies one life of the canvas. A `seq` means nothing in another epoch."""
     width: int
     height: int
     background: int
     durability: Durability
 
     def take_over(self) -> Store:
-        """This store for another owner. What its predecessor still tries to commit is refused, wherever it stands.
+        """Return this store for a new owner. From then on the store refuses every commit of the previous owner.
 
-        Returns when a commit that is under way has ended.
+        Waits for a commit that is under way.
         """
         ...
 
     def reader(self) -> Reader:
-        """Open a look at the past. It belongs to the caller, and never holds up commits.
+        """Open a reader of the history. It belongs to the caller, and does not delay commits by reading.
 
         Raises:
-            StoreError: if it cannot be opened. Each method of the reader raises it too, if the history cannot be read.
+            StoreError: if it cannot be opened. Every method of the reader raises it if the history cannot be read.
         """
         ...
 
     def load(self) -> Grid:
-        """The canvas with all committed changes; a copy of the caller's own.
+        """Return the canvas with all committed changes, as a copy that the caller owns.
 
         Raises:
             StoreError: if it cannot be read.
@@ -74,7 +76,7 @@ class Store(Protocol):
         ...
 
     def since(self, seq: int) -> list[Change] | None:
-        """All committed changes after number `seq`, in order; None if it does not remember that far.
+        """Return all committed changes after `seq`, in order; None if the store no longer has all of them.
 
         Raises:
             StoreError: if they cannot be read.
@@ -84,39 +86,39 @@ class Store(Protocol):
     def append(self, changes: Sequence[Change], at: float) -> None:
         """Commit changes that were made at `at` (seconds since 1970): all of them or none.
 
-        When this returns they are as durable as this store can make them. Time never goes back in a store: an `at`
-        up to a minute before the last one counts as that, and so does one before 2020. Any other says that the clock
-        was ahead: changes that are later get this time.
+        When this returns, they are as durable as the store can make them. Time never goes back in a store. An `at` up
+        to a minute before the last commit is replaced by the time of that commit, and so is one before 2020. An `at`
+        that is further back means that the clock was ahead: all later changes are redated to `at`.
 
         Raises:
-            StoreError: if they cannot be kept.
-            ValueError: if their numbers do not follow on the last committed one.
+            StoreError: if they cannot be committed.
+            ValueError: if their `seq` do not follow the last committed one.
         """
         ...
 
     def verify(self) -> None:
-        """Check that what is committed now would be found by the next start.
+        """Check that the next start would find what is committed now.
 
         Raises:
-            StoreError: if its files were deleted, moved or replaced; the text says which.
+            StoreError: if a file was deleted, moved or replaced; the text says which.
         """
         ...
 
     def pace(self) -> CommitPace:
-        """How long the write under way has taken, and how many were slow. Any thread may ask."""
+        """Return how long the write under way has taken, and how many writes were slow. Thread-safe."""
         ...
 
     def size(self) -> int:
-        """The bytes it takes on disk."""
+        """Return its size on disk in bytes."""
         ...
 
     def close(self) -> None:
-        """Let go of what is open; the store can still be taken over."""
+        """Close files and connections; a new owner can still take the store over."""
         ...
 
 
 class Reader(Protocol):
-    """What a store remembers of its past."""
+    """The history of a store."""
 
     epoch: str
     width: int
@@ -124,37 +126,38 @@ class Reader(Protocol):
     background: int
 
     def seq(self) -> int:
-        """The number of the last committed change."""
+        """Return the `seq` of the last committed change; 0 if there is none."""
         ...
 
     def oldest(self) -> int:
-        """The number of the oldest change it remembers, or would if there were one."""
+        """Return the lowest `seq` that this store can still return."""
         ...
 
     def chunks(self, after: int = 0, until: int | None = None) -> Iterator[Chunk]:
-        """The changes after number `after`, up to and with `until`, oldest first.
+        """Yield the changes after `after` up to and including `until` (default: the last one), oldest first.
 
         Raises:
-            StoreError: if they cannot be read, or are forgotten.
+            StoreError: if they cannot be read, or are no longer stored.
         """
         ...
 
     def seqs_of(self, x: int, y: int, limit: int) -> list[int]:
-        """The numbers of the last `limit` changes of a pixel that it remembers, the newest first.
+        """Return the `seq` of the last `limit` stored changes of a pixel, newest first.
 
         Raises:
-            StoreError: if they cannot be read, or too many changes are not indexed yet.
+            StoreError: if they cannot be read.
+            NotIndexed: if too many changes are not indexed yet.
         """
         ...
 
     def by_tile(
         self, tiles: Iterable[tuple[int, Cells | None]], user: int | None = None
     ) -> Iterator[tuple[int, Iterable[Local]]]:
-        """The changes it remembers, tile after tile, those of a tile oldest first.
+        """Yield the stored changes tile by tile, oldest first within a tile.
 
         Args:
-            tiles: which tiles, and which of their pixels; None for all
-            user: only the pixels on which this painter has painted; changes of others on them come too
+            tiles: the numbers of the tiles, each with the pixels to include (None: all)
+            user: include only pixels that this user has painted, with the changes of all users on them
 
         Raises:
             StoreError: if they cannot be read, or too many changes are not indexed yet.
@@ -162,27 +165,27 @@ class Reader(Protocol):
         ...
 
     def grid(self, seq: int | None = None) -> Grid:
-        """The canvas after change `seq`, or after the last one.
+        """Return the canvas after change `seq`, or after the last change.
 
         Raises:
-            StoreError: if it cannot be read, or is forgotten.
+            StoreError: if it cannot be read, or is no longer stored.
         """
         ...
 
     def seq_at(self, time: float) -> int:
-        """The number of the last change made at `time` (seconds since 1970) or before."""
+        """Return the `seq` of the last change made at or before `time` (seconds since 1970)."""
         ...
 
     def names(self, users: Iterable[int]) -> dict[int, str]:
-        """Whom the numbers in chunks mean."""
+        """Return the user ids for the numbers of users in chunks."""
         ...
 
     def number(self, user_id: str) -> int | None:
-        """The number of a painter in chunks; None if it has never painted."""
+        """Return the number of a user in chunks; None if the user has never painted."""
         ...
 
     def painters(self, beginning: str, limit: int) -> list[str]:
-        """The first `limit` ids of painters that begin so, in order.
+        """Return the first `limit` ids, in order, of users who have painted and whose id starts with `beginning`.
 
         Raises:
             StoreError: if they cannot be read.
@@ -190,33 +193,33 @@ class Reader(Protocol):
         ...
 
     def since_snapshot(self) -> int:
-        """How many changes would be read again, one after the other, to load the canvas."""
+        """Return how many changes a load would have to replay on top of the last snapshot."""
         ...
 
     def fold(self) -> None:
-        """Rewrite what was committed in small batches so that it can be read as fast as if it had come in large ones.
+        """Merge small old batches into large ones, so that they are faster to read.
 
         Raises:
-            StoreError: if that cannot be read or written.
+            StoreError: if they cannot be read or written.
         """
         ...
 
     def index(self) -> bool:
-        """Index the next changes by place, if so many have come; tells whether there are more.
+        """Index the next segment of changes by place, if there are enough; return whether another is full.
 
         Raises:
-            StoreError: if that cannot be read or written.
+            StoreError: if they cannot be read or written.
         """
         ...
 
     def take_snapshot(self) -> None:
-        """Note the whole canvas, so that it can be loaded without its history.
+        """Store a snapshot of the canvas, so that a load need not replay all of the history.
 
         Raises:
-            StoreError: if that cannot be written.
+            StoreError: if it cannot be written.
         """
         ...
 
     def close(self) -> None:
-        """End it."""
+        """Close the reader."""
         ...

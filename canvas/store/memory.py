@@ -1,4 +1,4 @@
-"""A store that forgets everything with the Python process. For play and for tests."""
+"""A store in memory, which ends with the OS process. For demos and tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from canvas.store.interface import Durability, StoreError
 from canvas.store.turn import CommitPace
 
 REMEMBERED = 100_000
-"""Changes that can be read again one by one: the older ones are in the picture and nowhere else."""
+"""Changes that can be read one by one. Older ones survive only as colours of the canvas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,10 @@ class _Batch:
 
 
 class MemoryStore:
-    """Two grids that outlive the actor that uses them, as an ETS table goes to its heir, and what lies between them."""
+    """Two grids and the batches between them. The store outlives its process, as an ETS table passes to its heir.
+
+    `_oldest` is the canvas before the first stored change, `_grid` the canvas after the last one.
+    """
 
     kind: str = "memory"
     blocks: bool = False
@@ -39,23 +42,23 @@ class MemoryStore:
         self.height = height
         self.background = background
         self._grid = Grid(width, height, background)
-        self._oldest = Grid(width, height, background)  # before the first change that is remembered
+        self._oldest = Grid(width, height, background)
         self._batches: deque[_Batch] = deque()
 
     def take_over(self) -> MemoryStore:
-        """This store: who never waits in the middle of a commit need not be fenced."""
+        """Return this store. A commit never yields, so a killed owner cannot be in the middle of one."""
         return self
 
     def reader(self) -> MemoryReader:
-        """A look at what is remembered; see `Store.reader`."""
+        """See `Store.reader`."""
         return MemoryReader(self)
 
     def load(self) -> Grid:
-        """The canvas with all committed changes; see `Store.load`."""
+        """See `Store.load`."""
         return self._grid.copy()
 
     def since(self, seq: int) -> list[Change] | None:
-        """The changes after number `seq`; see `Store.since`."""
+        """See `Store.since`."""
         if not self._oldest.seq <= seq <= self._grid.seq:
             return None
         missing: deque[Change] = deque()
@@ -66,7 +69,7 @@ class MemoryStore:
         return list(islice(missing, max(0, len(missing) - (self._grid.seq - seq)), None))
 
     def append(self, changes: Sequence[Change], at: float) -> None:
-        """Commit changes; see `Store.append`."""
+        """See `Store.append`."""
         self._grid.apply(changes)
         if not changes:
             return
@@ -78,22 +81,22 @@ class MemoryStore:
             self._oldest.apply(batches.popleft().changes)
 
     def verify(self) -> None:
-        """There are no files."""
+        """Do nothing: there are no files."""
 
     def pace(self) -> CommitPace:
-        """Nothing is written anywhere."""
+        """Return zeros: nothing is written to a disk."""
         return CommitPace(0.0, 0)
 
     def size(self) -> int:
-        """Nothing is on disk."""
+        """Return 0: nothing is on disk."""
         return 0
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
 
 class MemoryReader:
-    """Looks at a memory store, on the thread of the store."""
+    """A `Reader` of a memory store, for the thread of that store."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -168,18 +171,18 @@ class MemoryReader:
         return sorted(user_id for user_id in found if user_id.startswith(beginning))[:limit]
 
     def since_snapshot(self) -> int:
-        """None: the canvas is at hand."""
+        """Return 0: a load replays nothing."""
         return 0
 
     def fold(self) -> None:
-        """Nothing is read from a disk."""
+        """Do nothing: batches in memory are fast to read."""
 
     def index(self) -> bool:
-        """All changes are at hand."""
+        """Return False: changes in memory need no index."""
         return False
 
     def take_snapshot(self) -> None:
-        """The canvas is at hand."""
+        """Do nothing: the store already holds the canvas."""
 
     def close(self) -> None:
         """See `Reader.close`."""

@@ -1,7 +1,6 @@
-"""The index of an SQLite file by place: the changes of each tile, a row for each `SEGMENT` changes of the canvas.
+"""The index of an SQLite file by place: the changes of each tile, with one row per tile and segment of the history.
 
-It holds nothing that the history does not, and is made from it afterwards: a change is indexed when so many have
-followed that they make a segment.
+It holds nothing that is not in the history, and is built from it later: a change is indexed when its segment is full.
 """
 
 from __future__ import annotations
@@ -21,32 +20,32 @@ from canvas.store.chunk import Cells, Chunk, Local
 from canvas.store.interface import StoreError
 
 SEGMENT = 100_000
-"""Changes that are indexed together. Those that are not indexed yet are searched one by one, which takes 10 ms."""
+"""Minimum number of changes in a segment. Changes that are not indexed yet are scanned, which takes 10 ms."""
 PIXELS_PER_CHANGE = 200
-"""A large canvas has longer segments, of one change for so many pixels: a segment makes a row for each tile."""
+"""A large canvas has longer segments, of a change per so many pixels, because each segment has a row per tile."""
 READ_ROWS = 50
-"""Rows that are read at once: each read is a transaction of its own, see `canvas.store.rows`."""
+"""Rows per read. Each read is a transaction of its own; see `canvas.store.rows`."""
 
 _CHECKSUM = struct.Struct("<I")
 _COLUMNS = "painters, cells, gaps, palette, colors, users"
 
 
 def segment_of(width: int, height: int) -> int:
-    """How many changes are indexed together."""
+    """Return the number of changes in a segment."""
     return max(SEGMENT, width * height // PIXELS_PER_CHANGE)
 
 
 def last(connection: sqlite3.Connection) -> int:
-    """The number of the last indexed change."""
+    """Return the `seq` of the last indexed change; 0 if there is none."""
     row = connection.execute("SELECT last_seq FROM places ORDER BY rowid DESC LIMIT 1").fetchone()
     return 0 if row is None else int(row[0])
 
 
 def insert(connection: sqlite3.Connection, chunk: Chunk, columns: int) -> None:
-    """Index changes that follow on the last indexed one, on a canvas of `columns` tiles in a row."""
+    """Index the changes after the last indexed one, for a canvas with `columns` tiles in a row."""
     for tile, local in chunk.by_tile(columns).items():
-        painters, users = _coded(local.users)
-        palette, colors = _coded(local.colors)
+        painters, users = _factorize(local.users)
+        palette, colors = _factorize(local.colors)
         gaps = local.gaps.astype(np.min_scalar_type(local.gaps.max()))
         connection.execute(
             f"INSERT INTO places (tile, first_seq, last_seq, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -54,26 +53,26 @@ def insert(connection: sqlite3.Connection, chunk: Chunk, columns: int) -> None:
                 tile,
                 chunk.first,
                 chunk.last,
-                *[_sealed(part) for part in (painters, local.cells, gaps, palette, colors, users)],
+                *[_with_checksum(part) for part in (painters, local.cells, gaps, palette, colors, users)],
             ),
         )
 
 
 def seqs(connection: sqlite3.Connection, tile: int, cell: int, until: int, limit: int) -> list[int]:
-    """The numbers of the last indexed changes of a pixel up to change `until`, the newest first.
+    """Return the `seq` of the last `limit` indexed changes of a pixel up to `until`, newest first.
 
     Raises:
-        StoreError: if they are not what was written.
+        StoreError: if the index is damaged.
     """
     found: list[int] = []
     query = "SELECT rowid, first_seq, cells FROM places WHERE tile = ? AND last_seq <= ? ORDER BY first_seq DESC"
     with closing(connection.execute(query, (tile, until))) as cursor:
-        for rowid, first, sealed in cursor:
-            cells = np.frombuffer(_opened(sealed, first), "<u2")
+        for rowid, first, stored in cursor:
+            cells = np.frombuffer(_checked(stored, first), "<u2")
             (indices,) = np.nonzero(cells == cell)
             if len(indices):
                 (gaps,) = connection.execute("SELECT gaps FROM places WHERE rowid = ?", (rowid,)).fetchone()
-                numbers = first + np.cumsum(_codes(_opened(gaps, first), len(cells)), dtype=np.int64)
+                numbers = first + np.cumsum(_unpack_codes(_checked(gaps, first), len(cells)), dtype=np.int64)
                 found += numbers[indices[::-1]].tolist()
                 if len(found) >= limit:
                     break
@@ -81,29 +80,29 @@ def seqs(connection: sqlite3.Connection, tile: int, cell: int, until: int, limit
 
 
 def painted_by(connection: sqlite3.Connection, user: int, tile: int, until: int) -> Cells:
-    """The pixels of a tile on which one of the indexed changes up to change `until` is a painter's.
+    """Return the pixels of a tile that a user has painted, according to the indexed changes up to `until`.
 
     Raises:
-        StoreError: if they are not what was written.
+        StoreError: if the index is damaged.
     """
     found = np.zeros(TILE * TILE, bool)
     query = "SELECT rowid, first_seq, painters FROM places WHERE tile = ? AND last_seq <= ?"
     with closing(connection.execute(query, (tile, until))) as cursor:
-        for rowid, first, sealed in cursor:
-            painters = np.frombuffer(_opened(sealed, first), "<u4")
+        for rowid, first, stored in cursor:
+            painters = np.frombuffer(_checked(stored, first), "<u4")
             (code,) = np.nonzero(painters == user)
             if len(code):
                 row = connection.execute("SELECT cells, users FROM places WHERE rowid = ?", (rowid,)).fetchone()
-                cells, users = (_opened(each, first) for each in row)
-                found[np.frombuffer(cells, "<u2")[_codes(users, len(cells) // 2) == code]] = True
+                cells, users = (_checked(each, first) for each in row)
+                found[np.frombuffer(cells, "<u2")[_unpack_codes(users, len(cells) // 2) == code]] = True
     return found
 
 
 def read(connection: sqlite3.Connection, tile: int, wanted: Cells | None, until: int) -> Iterator[Local]:
-    """The indexed changes on some pixels of a tile, or on all of them, up to change `until`, oldest first.
+    """Yield the indexed changes up to `until` on the `wanted` pixels of a tile (None: all), oldest first.
 
     Raises:
-        StoreError: if they are not what was written.
+        StoreError: if the index is damaged.
     """
     query = (
         f"SELECT first_seq, last_seq, {_COLUMNS} FROM places WHERE tile = ? AND first_seq > ? AND last_seq <= ?"
@@ -111,8 +110,8 @@ def read(connection: sqlite3.Connection, tile: int, wanted: Cells | None, until:
     )
     first = 0
     while rows := connection.execute(query, (tile, first, until)).fetchall():
-        for first, last_seq, *sealed in rows:
-            painters, places, gaps, palette, colors, users = (_opened(each, first) for each in sealed)
+        for first, last_seq, *stored in rows:
+            painters, places, gaps, palette, colors, users = (_checked(each, first) for each in stored)
             cells = np.frombuffer(places, "<u2")
             count = len(cells)
             which: Any = slice(None)
@@ -123,44 +122,49 @@ def read(connection: sqlite3.Connection, tile: int, wanted: Cells | None, until:
             yield Local(
                 first,
                 last_seq,
-                _codes(gaps, count),
+                _unpack_codes(gaps, count),
                 None if wanted is None else which,
                 cells[which],
-                np.frombuffer(palette, "<u4")[_codes(colors, count)[which]],
-                np.frombuffer(painters, "<u4")[_codes(users, count)[which]],
+                np.frombuffer(palette, "<u4")[_unpack_codes(colors, count)[which]],
+                np.frombuffer(painters, "<u4")[_unpack_codes(users, count)[which]],
             )
 
 
 def verify(connection: sqlite3.Connection) -> None:
-    """Read all of it.
+    """Read the whole index.
 
     Raises:
-        StoreError: if it is not what was written.
+        StoreError: if the index is damaged.
     """
     for (tile,) in connection.execute("SELECT DISTINCT tile FROM places").fetchall():
         for _ in read(connection, tile, None, last(connection)):
             pass
 
 
-def _coded(values: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[Any]]:
-    """The different values, and which of them comes where, in as few bytes as that takes."""
+def _factorize(values: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[Any]]:
+    """Return the distinct values, and for each value its index among them, in the smallest integer type that fits."""
     different, places = np.unique(values, return_inverse=True)
     return different, places.astype(np.min_scalar_type(len(different) - 1))
 
 
-def _codes(content: memoryview, count: int) -> NDArray[Any]:
-    """`count` numbers, of as many bytes each as there are."""
+def _unpack_codes(content: memoryview, count: int) -> NDArray[Any]:
+    """Return `content` as `count` unsigned integers; their size follows from its length."""
     return np.frombuffer(content, f"<u{len(content) // count}")
 
 
-def _sealed(values: NDArray[Any]) -> bytes:
-    """As they are kept: after their checksum."""
+def _with_checksum(values: NDArray[Any]) -> bytes:
+    """Return values as they are stored: little-endian, after their CRC-32."""
     content = values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
     return _CHECKSUM.pack(zlib.crc32(content)) + content
 
 
-def _opened(sealed: bytes, first: int) -> memoryview:
-    content = memoryview(sealed)[_CHECKSUM.size :]
-    if sealed[: _CHECKSUM.size] != _CHECKSUM.pack(zlib.crc32(content)):
+def _checked(stored: bytes, first: int) -> memoryview:
+    """Return what `_with_checksum` stored.
+
+    Raises:
+        StoreError: if the checksum does not match.
+    """
+    content = memoryview(stored)[_CHECKSUM.size :]
+    if stored[: _CHECKSUM.size] != _CHECKSUM.pack(zlib.crc32(content)):
         raise StoreError(f"the index of change {first} is not what was written")
     return content

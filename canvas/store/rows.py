@@ -1,7 +1,7 @@
-"""The rows of the history in an SQLite file: a batch each, or many batches of long ago folded into one.
+"""The rows of the history in an SQLite file: one per batch, or one for many old batches folded together.
 
-A start reads the rows since the last snapshot, and a question to the past those that are not indexed yet. A quiet
-canvas commits each change alone: a million rows take six seconds to read, and folded a tenth of one.
+A start reads the rows since the last snapshot, and a query of the history reads those that are not indexed yet. A quiet
+canvas commits each change alone: a million such rows take six seconds to read; folded, they take a tenth of a second.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from canvas.store.schema import transaction
 COLUMNS = "first_seq, at, times, checksum, records"
 READ_ROWS = 5_000
 READ_CHANGES = 500_000
-"""So many rows, or the last one that makes so many changes, are read at once: each read is a transaction of its own, so
-that none keeps SQLite from taking its log over into the file."""
+"""Limits of one read: so many rows, or up to the row that reaches so many changes. Each read is a transaction of its
+own, so that no long one keeps SQLite from checkpointing its log into the file."""
 FOLDED = 1_000
-"""Changes in a folded row. They may have come alone: a commit waits for 4 ms while so many rows are removed."""
+"""Changes in a folded row. Each may have been a row of its own: deleting so many rows delays a commit by 4 ms."""
 
 
 class Row(NamedTuple):
-    """One row; see `canvas.store.schema`. A start reads many: a tuple is made in a third of the time of a dataclass."""
+    """One row; see `canvas.store.schema`. A start reads many: a tuple takes a third of a dataclass's time to build."""
 
     first: int
     at: float
@@ -40,47 +40,47 @@ class Row(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many changes it has."""
+        """Number of changes in the row."""
         return len(self.records) // RECORD.itemsize
 
     def verify(self) -> None:
-        """Check that it is what was written.
+        """Check the row against its checksum.
 
         Raises:
-            StoreError: if it is not.
+            StoreError: if the row is damaged.
         """
         if _checksum(self.times, self.records) != self.checksum or len(self.records) % RECORD.itemsize:
             raise StoreError(f"change {self.first} is not what was written")
 
     def runs(self) -> NDArray[np.void]:
-        """When they were made."""
+        """Return the times of the changes, as records of `RUN`."""
         if self.times is None:
             return np.array([(self.size, self.at)], RUN)
         return np.frombuffer(self.times, RUN)
 
 
 def last(connection: sqlite3.Connection) -> tuple[int, float]:
-    """The number and the time of the last change."""
+    """Return the `seq` and the time of the last change; (0, 0.0) if there is none."""
     query = "SELECT first_seq, at, length(records) FROM batches ORDER BY first_seq DESC LIMIT 1"
     row = connection.execute(query).fetchone()
     return (0, 0.0) if row is None else (row[0] + row[2] // RECORD.itemsize - 1, row[1])
 
 
 def insert(connection: sqlite3.Connection, first: int, at: float, times: bytes | None, records: bytes) -> None:
-    """Write a row."""
+    """Insert a row."""
     values = (first, at, times, _checksum(times, records), records)
     connection.execute(f"INSERT INTO batches ({COLUMNS}) VALUES (?, ?, ?, ?, ?)", values)
 
 
 def remove(connection: sqlite3.Connection, first: int) -> None:
-    """Remove the row that begins with change `first`."""
+    """Delete the row that begins with change `first`, if there is one."""
     connection.execute("DELETE FROM batches WHERE first_seq = ?", (first,))
 
 
 def redate(connection: sqlite3.Connection, at: float) -> int:
-    """Date the changes that are later than `at` to that; returns how many rows have some.
+    """Set the time of all changes later than `at` to `at`; return how many rows that affects.
 
-    A folded row that is not what was written keeps its checksum, so that this is still noticed.
+    A damaged folded row keeps its checksum, so that the damage is still noticed.
     """
     folded = connection.execute("SELECT first_seq FROM batches WHERE at > ? AND times IS NOT NULL", (at,)).fetchall()
     for (first,) in folded:
@@ -95,7 +95,10 @@ def redate(connection: sqlite3.Connection, at: float) -> int:
 
 
 def read(connection: sqlite3.Connection, condition: str, *parameters: object, changes: int = READ_CHANGES) -> list[Row]:
-    """As many of the rows that fulfil `condition`, in its order, as are read at once, or as make so many changes."""
+    """Return the first rows that satisfy `condition`, in its order, up to `READ_ROWS` rows or `changes` changes.
+
+    The row that reaches `changes` is included.
+    """
     rows: list[Row] = []
     with closing(connection.execute(f"SELECT {COLUMNS} FROM batches WHERE {condition}", parameters)) as cursor:
         for values in cursor:
@@ -108,10 +111,10 @@ def read(connection: sqlite3.Connection, condition: str, *parameters: object, ch
 
 
 def join(rows: Sequence[Row], wanted: int) -> Chunk:
-    """One chunk of rows that follow on each other.
+    """Join consecutive rows into one chunk. The first row must contain change `wanted`.
 
     Raises:
-        StoreError: if one is missing or not what was written. Change `wanted` is in the first one.
+        StoreError: if a row is missing or damaged.
     """
     if not rows or not rows[0].first <= wanted:
         raise StoreError(f"change {wanted} is missing")
@@ -136,13 +139,13 @@ def join(rows: Sequence[Row], wanted: int) -> Chunk:
 
 
 def fold(connection: sqlite3.Connection, turn: AbstractContextManager[object]) -> None:
-    """Fold the batches that came since the last folded row, a row at each `turn`.
+    """Fold the batches after the last folded row, taking `turn` once for each row.
 
-    The last ones stay as they are until so many have followed that they make a whole row. So it is always the same
-    batches that make a row, whoever folds them, and when.
+    The last batches stay as they are until enough have followed to fill a row. So the same batches always end up in the
+    same row, whichever process folds them, and whenever it does.
 
     Raises:
-        StoreError: if a batch is missing or not what was written, or another one has folded it meanwhile.
+        StoreError: if a batch is missing or damaged, or if another process has folded it meanwhile.
     """
     first = _folded_until(connection) + 1
     while group := _next_group(connection, first):
@@ -153,20 +156,20 @@ def fold(connection: sqlite3.Connection, turn: AbstractContextManager[object]) -
             remove = "DELETE FROM batches WHERE first_seq BETWEEN ? AND ?"
             removed = connection.execute(remove, (group[0].first, group[-1].first)).rowcount
             if removed != len(group) or at != (group[-1].at,):
-                raise StoreError(f"change {chunk.first} was folded by somebody else, or dated anew")
+                raise StoreError(f"change {chunk.first} was folded by another process, or redated")
             insert(connection, chunk.first, group[-1].at, runs.tobytes(), chunk.records.tobytes())
         first = chunk.last + 1
 
 
 def _folded_until(connection: sqlite3.Connection) -> int:
-    """The last change in a folded row; the rows are folded in order, so no batch before it has to be."""
+    """Return the last change in a folded row. Rows are folded in order, so no batch before it needs folding."""
     query = "SELECT first_seq, length(records) FROM batches WHERE times IS NOT NULL ORDER BY first_seq DESC LIMIT 1"
     row = connection.execute(query).fetchone()
     return 0 if row is None else row[0] + row[1] // RECORD.itemsize - 1
 
 
 def _next_group(connection: sqlite3.Connection, first: int) -> list[Row]:
-    """The next batches from change `first` on that make one folded row; empty if that row is not full yet."""
+    """Return the next batches from change `first` on that fill one folded row; empty if there are too few yet."""
     found = connection.execute(
         "SELECT first_seq FROM batches WHERE length(records) < ? AND first_seq >= ? ORDER BY first_seq LIMIT 1",
         (FOLDED * RECORD.itemsize, first),

@@ -1,4 +1,4 @@
-"""The SQLite file: its tables, how an old one becomes a new one, and when it is not to be touched."""
+"""The SQLite file: its tables, its migrations, and the checks that protect it."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from canvas.store.interface import Durability, StoreError, UnusableStore
 log = get_logger("canopy.store")
 
 APPLICATION_ID = 0x43414E4F
-"""Tells our files from other SQLite files (PRAGMA application_id)."""
+"""Distinguishes our files from other SQLite files (PRAGMA application_id)."""
 VERSIONS: Sequence[Sequence[str]] = (
     (
         "CREATE TABLE canvas (epoch TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,"
         " background INTEGER NOT NULL)",
         "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
-        # What was committed together: `records` of `canvas.store.chunk.RECORD`. Rows of long ago are folded: several
-        # batches in one, `times` (of `canvas.store.chunk.RUN`) says when each was made, and `at` is the last of these.
-        # `checksum` is the CRC-32 of `times` and `records`. The long column stands last, so that others need not it.
+        # One row per commit: `records` of `canvas.store.chunk.RECORD`. Old rows are folded, several batches into one:
+        # then `times` (of `canvas.store.chunk.RUN`) holds the times of the batches, and `at` the last of them.
+        # `checksum` is the CRC-32 of `times` and `records`. The long column is last: reading the others skips it.
         "CREATE TABLE batches (first_seq INTEGER PRIMARY KEY, at REAL NOT NULL, times BLOB, checksum INTEGER NOT NULL,"
         " records BLOB NOT NULL)",
     ),
     (
-        # All colours after change `seq`: four bytes each, row by row, compressed with zlib.
+        # All colours after change `seq`: four bytes per pixel, row by row, compressed with zlib.
         "CREATE TABLE snapshots (seq INTEGER PRIMARY KEY, colors BLOB NOT NULL)",
     ),
     (
-        # The same in bands of some rows, compressed one by one: a large canvas would hold up commits for seconds. A
-        # snapshot without a row in `snapshots` is not finished, or is being removed.
+        # The same in bands of rows, compressed separately: a large canvas in one piece would delay commits for seconds.
+        # Bands without a row in `snapshots` belong to a snapshot that is unfinished, or being deleted.
         "CREATE TABLE bands (seq INTEGER NOT NULL, number INTEGER NOT NULL, colors BLOB NOT NULL,"
         " PRIMARY KEY (seq, number))",
         "INSERT INTO bands SELECT seq, 0, colors FROM snapshots",
@@ -42,27 +42,27 @@ VERSIONS: Sequence[Sequence[str]] = (
         "INSERT INTO snapshots SELECT seq FROM bands",
     ),
     (
-        # The changes `first_seq` to `last_seq` as far as they are in one tile, see `canvas.store.places`: the different
-        # painters, the pixels, the distances of the changes' numbers, the different colours, and which colour and which
-        # painter each change has, all after their CRC-32. A question that needs the first columns reads no others.
+        # The changes from `first_seq` to `last_seq` in one tile; see `canvas.store.places`. The columns: the distinct
+        # users, the pixels, the gaps between the changes' `seq`, the distinct colours, and the index of each change's
+        # colour and user, each after its CRC-32. A query that needs only the first columns reads no others.
         "CREATE TABLE places (tile INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
         " painters BLOB NOT NULL, cells BLOB NOT NULL, gaps BLOB NOT NULL,"
         " palette BLOB NOT NULL, colors BLOB NOT NULL, users BLOB NOT NULL, PRIMARY KEY (tile, first_seq))",
     ),
 )
-"""What each version of the schema adds. A file's version is `PRAGMA user_version`; the last one here is ours."""
+"""The statements that each version of the schema adds. `PRAGMA user_version` is a file's version; the last is ours."""
 VOLATILE = "~"
-"""Ends the epoch of a run with durability `none`: what it has shown may be gone after a power cut."""
+"""Suffix of the epoch of a run with durability `none`: a power cut may undo changes that it has shown."""
 BUSY_TIMEOUT = 30.0
-"""Seconds that a commit waits for another process that writes, such as `sqlite3`; ours take turns."""
+"""Seconds that a commit waits for a foreign writer, such as `sqlite3`; our own writers use `Turn`."""
 CHECKED_WHOLE = 64 * 1024 * 1024
-"""A file up to so many bytes is read through at the start, in less than a second. Of a larger one only what is needed:
-the start would take longer with every change."""
+"""Size in bytes up to which a file is checked completely at the start, in less than a second. Of a larger file only the
+necessary parts are read, because a full check would slow down the start with every change."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the file says of its canvas."""
+    """The epoch, size and background of the canvas in a file."""
 
     epoch: str
     width: int
@@ -72,7 +72,7 @@ class About:
 
 @contextlib.contextmanager
 def connected(path: Path, *, writes: bool = False, durability: Durability = "full") -> Iterator[sqlite3.Connection]:
-    """A connection for the length of a block."""
+    """Open a connection for the duration of a block; see `connect`."""
     connection = connect(path, writes=writes, durability=durability)
     try:
         yield connection
@@ -81,9 +81,9 @@ def connected(path: Path, *, writes: bool = False, durability: Durability = "ful
 
 
 def connect(path: Path, *, writes: bool = False, durability: Durability = "full") -> sqlite3.Connection:
-    """Open a file that exists; transactions begin and end when they are told to.
+    """Connect to an existing file, in autocommit mode: use `transaction` to group statements.
 
-    Any thread may use the connection, one at a time.
+    The connection may move between threads, but only one may use it at a time.
     """
     mode = "rw" if writes else "ro"
     uri = f"{path.absolute().as_uri()}?mode={mode}"
@@ -99,7 +99,7 @@ def connect(path: Path, *, writes: bool = False, durability: Durability = "full"
 
 @contextlib.contextmanager
 def closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
-    """Close a connection if what a block does with it fails."""
+    """Close a connection if a block raises."""
     try:
         yield
     except BaseException:
@@ -109,19 +109,19 @@ def closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of a block or nothing of it."""
+    """Run a block in a transaction (BEGIN IMMEDIATE): commit it, or roll it back if it raises."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        with contextlib.suppress(sqlite3.Error):  # SQLite has rolled back by itself after some errors
+        with contextlib.suppress(sqlite3.Error):  # after some errors SQLite has rolled back already
             connection.execute("ROLLBACK")
         raise
 
 
 def create(path: Path, about: About) -> None:
-    """Make a new file. It gets its name when it is complete, so that none is ever found half made."""
+    """Create a file. It gets its name when it is complete, so a crash cannot leave a partial one under that name."""
     unfinished = path.with_name(f"{path.name}-new")
     remove(unfinished)
     try:
@@ -142,12 +142,12 @@ def create(path: Path, about: About) -> None:
 
 
 def settle(path: Path) -> None:
-    """Make a file whole without its log; no process may have it open.
+    """Checkpoint the log into the file, so that the file is complete alone. No process may have it open.
 
-    Closing the last connection does so too, but hides a failure.
+    Closing the last connection does the same, but hides a failure.
 
     Raises:
-        UnusableStore: if that cannot be written.
+        UnusableStore: if the file cannot be written.
     """
     with explained(path), connected(path, writes=True) as connection:
         (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -156,32 +156,32 @@ def settle(path: Path) -> None:
 
 
 def publish(unfinished: Path, path: Path) -> None:
-    """Give a file that is complete and closed its name, for good: both reach the disk.
+    """Move a complete, closed file to its final name, and sync both the file and the folder.
 
-    It replaces a file that is settled, or none.
+    A file of that name is replaced; it must be settled.
     """
     sync(unfinished)
     for each in (unfinished, path):
-        _remove_log(each)  # or SQLite would take the old log for one of the new file
+        _remove_log(each)  # or SQLite would apply an old log to the new file
     unfinished.rename(path)
     sync(path.parent)
 
 
 def remove(path: Path) -> None:
-    """Remove a file, if it is there; its log goes first, so that it never belongs to another."""
+    """Delete a file if it exists. Its log goes first, so that SQLite never applies it to another file."""
     _remove_log(path)
     path.unlink(missing_ok=True)
 
 
 def check(path: Path, *, whole: bool = False) -> None:
-    """Look, without changing anything, whether this is a whole file of ours, of this version or an older one.
+    """Check, without changing anything, that a file is ours, intact, and of this version or an older one.
 
     Args:
         path: the file
-        whole: read all of it, however large it is
+        whole: read all of it, whatever its size
 
     Raises:
-        UnusableStore: if it is not.
+        UnusableStore: if the check fails.
     """
     with explained(path), connected(path) as connection:
         _version(path, connection)
@@ -192,10 +192,10 @@ def check(path: Path, *, whole: bool = False) -> None:
 
 
 def migrate(path: Path) -> None:
-    """Bring a file of an older version up to ours, in one transaction.
+    """Migrate a file of an older version to ours, in one transaction.
 
     Raises:
-        UnusableStore: if that cannot be written.
+        UnusableStore: if the file cannot be written.
     """
     with explained(path), connected(path, writes=True) as connection:
         version = _version(path, connection)
@@ -206,13 +206,13 @@ def migrate(path: Path) -> None:
 
 
 def renew(path: Path, durability: Durability, epoch: str) -> None:
-    """Go on under another epoch if this run, or the last one, does not wait for the disk.
+    """Change the epoch if this run or the last one has durability `none`.
 
-    Some of what clients have seen under the old one may be lost, and its numbers given to other changes: whoever comes
-    back must not go on from there.
+    Changes that clients saw in the old epoch may be lost, and their `seq` reused: a returning client must not resume
+    from there.
 
     Raises:
-        UnusableStore: if that cannot be written.
+        UnusableStore: if the file cannot be written.
     """
     with explained(path), connected(path, writes=True) as connection:
         if durability == "none":
@@ -223,37 +223,37 @@ def renew(path: Path, durability: Durability, epoch: str) -> None:
 
 
 def read_about(connection: sqlite3.Connection) -> About:
-    """What the file says of its canvas.
+    """Read the epoch, size and background of the canvas.
 
     Raises:
-        StoreError: if it does not say it.
+        StoreError: if the file does not contain them.
     """
     row = connection.execute("SELECT epoch, width, height, background FROM canvas").fetchone()
     if row is None:
-        raise StoreError("the file does not say what canvas it holds")
+        raise StoreError("the file does not describe its canvas")
     return About(*row)
 
 
 def require_current(path: Path, connection: sqlite3.Connection) -> None:
-    """Make sure that a file that is only read has our version.
+    """Check that a file that is opened for reading only has our version, since it cannot be migrated.
 
     Raises:
-        UnusableStore: if it has not.
+        UnusableStore: if it has another version.
     """
     version = _version(path, connection)
     if version < len(VERSIONS):
         raise UnusableStore(
             f"{path} has version {version}, and this canopy reads {len(VERSIONS)}: `canopy run` migrates it;"
-            " to export it before that, use the canopy that wrote it"
+            " to export it first, use the canopy that wrote it"
         )
 
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Tell the user what SQLite found wrong with a file.
+    """Turn errors of SQLite into messages for the user.
 
     Raises:
-        UnusableStore: for whatever SQLite raises.
+        UnusableStore: for any `sqlite3.Error`.
     """
     try:
         yield
@@ -264,7 +264,7 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def damaged(path: Path, how: str) -> UnusableStore:
-    """What to say of a file that is not whole."""
+    """Return the error for a damaged file; `how` says what is wrong."""
     return UnusableStore(f"{path} is damaged ({how}): it was left as it is; restore it from a backup, or move it away")
 
 
@@ -281,20 +281,20 @@ def _advance(connection: sqlite3.Connection, version: int) -> None:
 
 
 def _version(path: Path, connection: sqlite3.Connection) -> int:
-    """The version of a file of ours: 1 to the last one we know.
+    """Return the version of one of our files, from 1 to the latest that we know.
 
     Raises:
-        UnusableStore: if it is not ours, or of a later version.
+        UnusableStore: if the file is not ours, or of a later version.
     """
     if _pragma(connection, "application_id") != APPLICATION_ID:
-        raise UnusableStore(f"{path} is no canvas of canopy: it was left as it is")
+        raise UnusableStore(f"{path} is not a canopy canvas: it was left as it is")
     version = _pragma(connection, "user_version")
     if version < 1:
         raise damaged(path, f"version {version} does not exist")
     if version > len(VERSIONS):
         raise UnusableStore(
             f"{path} has version {version}, and this canopy knows versions up to {len(VERSIONS)}: "
-            "a later canopy wrote it; use that one, or one after it"
+            "a later canopy wrote it; use that version or a newer one"
         )
     return version
 

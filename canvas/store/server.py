@@ -1,4 +1,4 @@
-"""One process: commits batches of changes, in order. Owner of the store while it lives; the store outlives it."""
+"""One process: commits batches of changes, in order. It owns the store while it lives; the store outlives it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from canvas.board.grid import Change, Grid
 from canvas.store.interface import Durability, Store, StoreError
 
 LOOK_EVERY = 2_000
-"""Changes after which the process of the history is told to see whether a snapshot is due."""
+"""Changes after which the history process is asked to check whether a snapshot is due."""
 
 
 @shown()
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Call: the canvas as it is committed. Answered with `Loaded`, or with a `StoreError`."""
+    """Call: load the canvas with all committed changes. Answered with `Loaded`, or with a `StoreError`."""
 
     recent: int = 0
-    """How many of the last changes to send along, if they are remembered."""
+    """How many of the last changes to return as well, if the store still has them."""
 
 
 @shown("epoch", "grid", "recent")
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The canvas, and its last changes in order."""
+    """The canvas, and its last changes, oldest first."""
 
     epoch: str
     grid: Grid
@@ -39,7 +39,7 @@ class Loaded:
 @shown("changes", "at")
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Cast: commit `changes`, made at `at` (seconds since 1970), and tell `reply_to` `Committed` or `Rejected`."""
+    """Cast: commit `changes`, made at `at` (seconds since 1970). `reply_to` gets `Committed` or `Rejected`."""
 
     changes: Sequence[Change]
     at: float
@@ -65,26 +65,26 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class LookForSnapshot:
-    """Cast, to the process of the history: many changes have been committed."""
+    """Cast to the history process: `LOOK_EVERY` changes have been committed, so a snapshot may be due."""
 
 
 @dataclass(frozen=True, slots=True)
 class GetHealth:
-    """Call: how the store is. Answered with `Health`."""
+    """Call: return the state of the store as `Health`."""
 
 
 @shown("kind", "durability", "seq", "commits", "last_commit", "bytes")
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a store is.
+    """The state of a store.
 
     Attributes:
-        seq: of the last change that this process committed or loaded
-        commits: how many this process has done
-        last_commit: seconds that the last one took
-        bytes: on disk
-        error: why the last commit failed; None if it did not
-        lost: what has become of its files, if they are not where they were opened
+        seq: the last change that this process committed or loaded
+        commits: number of commits by this process
+        last_commit: duration of the last commit in seconds
+        bytes: size on disk
+        error: why the last commit failed; None if it succeeded
+        lost: what happened to the files, if they are no longer where they were opened; else None
     """
 
     kind: str
@@ -99,12 +99,12 @@ class Health:
 
 @shown("_commits", "_last_commit", "_seq", "_until_look")
 class StoreServer(GenServer):
-    """Serves one store.
+    """Commits to one store, and loads from it.
 
     Args (of `init`):
-        store: what it serves
+        store: the store to take over
         history: the process that takes snapshots
-        clock: measures commits, in seconds; that of the loop stands still while it is blocked
+        clock: measures commits, in seconds; the loop's clock stands still while a commit blocks it
     """
 
     def init(self, store: Store, history: Target, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -118,7 +118,7 @@ class StoreServer(GenServer):
         self._clock = clock
 
     def handle_call(self, request: Any, from_: Call) -> Any:
-        """Load the canvas, or tell how the store is."""
+        """Load the canvas, or return the state of the store."""
         store = self._store
         match request:
             case Load(recent):
@@ -143,7 +143,7 @@ class StoreServer(GenServer):
         began = self._clock()
         try:
             self._store.append(request.changes, request.at)
-        except StoreError as error:  # the disk's fault, not ours: whoever painted is told
+        except StoreError as error:  # the disk's fault, not ours: the clients get an error
             self._error = str(error)
             request.reply_to.tell(Rejected(request.changes, error))
         else:
@@ -180,4 +180,4 @@ class StoreServer(GenServer):
 
 
 class BlockingStoreServer(StoreServer, BlockingServer):
-    """The same with a thread of its own, for a store that waits for a disk."""
+    """A `StoreServer` with its own thread, for a store that blocks on a disk."""

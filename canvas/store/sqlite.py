@@ -1,4 +1,18 @@
-"""A store in an SQLite file: a commit is one transaction, and survives the power cut (docs/decisions/0005)."""
+"""A store in an SQLite file: a commit is one transaction, and survives a power cut (docs/decisions/0005).
+
+Two things decide who may write. The owner is the `SqliteStore` that the current store process uses. A killed process
+leaves a thread behind that may be about to commit, or in the middle of a commit, and cannot be stopped. So its
+successor makes a new `SqliteStore` over the same `_File`, which is the owner from then on. The turn is a lock, held for
+each write to the file: by the owner for a commit, by a reader for a part of a snapshot, an index or a fold.
+
+`_File.owner` is compared and set only under the turn. So a take-over waits for the commit under way, and a commit that
+gets its turn after the take-over sees another owner, and is refused. A take-over closes the connection of the previous
+owner, so that at most one connection commits changes.
+
+`_File.is_in_doubt` and `acknowledged` belong to the file, not to an owner, so that a successor inherits them. After an
+I/O error it is unknown whether a transaction is on the disk: the file is in doubt. Before the next commit or load, the
+owner erases whatever may be left of it after `acknowledged`, the last change that was not refused.
+"""
 
 from __future__ import annotations
 
@@ -23,51 +37,51 @@ from canvas.store.turn import CommitPace, Turn
 log = get_logger("canopy.store")
 
 DATABASE = "canvas.db"
-"""The file's name in the data folder."""
+"""Name of the file in the data folder."""
 KNOWN_USERS = 100_000
-"""Numbers of painters that are kept at hand."""
+"""Maximum number of users whose numbers are cached."""
 
 
-Identity = tuple[int, int]
-"""Device and inode: tells one file from another, whatever their names."""
+FileIdentity = tuple[int, int]
+"""Device and inode: identify a file whatever its name."""
 
 
-def identify(path: Path) -> Identity | None:
-    """Which file a path leads to; None if it leads to none.
+def identify(path: Path) -> FileIdentity | None:
+    """Return the identity of the file at a path; None if there is none.
 
     Raises:
-        StoreError: if that cannot be told.
+        StoreError: if the file system does not answer.
     """
     try:
         found = path.stat()
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreError(f"{path.name} cannot be found: {error.strerror}") from error
+        raise StoreError(f"{path.name} cannot be accessed: {error.strerror}") from error
     return found.st_dev, found.st_ino
 
 
 @dataclass(slots=True)
 class _File:
-    """What the owners of a store share: the file, and whose turn it is."""
+    """What successive owners of a store share. Everything but `checked` changes under `turn` only."""
 
     path: Path
     about: About
     durability: Durability
-    identity: Identity | None
-    checked: Grid | None = None  # the canvas as it was found, for the first who loads it
+    identity: FileIdentity | None
+    checked: Grid | None = None  # the canvas that the check at the start read, for the first `load`
     turn: Turn = field(default_factory=Turn)
-    owner: SqliteStore | None = None
-    is_doubtful: bool = False  # a write has failed, and some of it may be in the log, or in the database
+    owner: SqliteStore | None = None  # the only one that may commit
+    is_in_doubt: bool = False  # a write failed, and some of it may be in the log or in the database
     acknowledged: int | None = None  # the last change that was not refused; None before the first write
 
     @property
     def log(self) -> Path:
-        """SQLite's write-ahead log."""
+        """Path of SQLite's write-ahead log."""
         return self.path.with_name(self.path.name + "-wal")
 
     def verify(self) -> None:
-        """Check that the path still leads to the file that was opened.
+        """Check that the path still names the file that was opened.
 
         Raises:
             StoreError: if it does not.
@@ -77,11 +91,7 @@ class _File:
 
 
 class SqliteStore:
-    """One owner of the file: only the last one may commit.
-
-    A killed process cannot be stopped in the middle of a commit, nor before one that its thread was just about to
-    begin. So commits take turns, and each looks whether it is still the owner's.
-    """
+    """One owner of the file. Only the latest owner may commit; the module's docstring explains why."""
 
     kind: str = "sqlite"
     blocks: bool = True
@@ -89,10 +99,10 @@ class SqliteStore:
     def __init__(self, file: _File) -> None:
         self._file = file
         self._connection: sqlite3.Connection | None = None
-        self._log: Identity | None = None  # the log that the connection writes to
-        # What is known of the file while it is connected: painters' numbers; the seq and the time of the last commit.
-        self._users: dict[str, int] = {}
-        self._last: tuple[int, float] | None = None
+        self._log: FileIdentity | None = None  # the log that the connection writes to
+        # Caches of what the file holds, valid while connected.
+        self._users: dict[str, int] = {}  # user id -> number in the file
+        self._last: tuple[int, float] | None = None  # `seq` and time of the last commit
         with file.turn:
             predecessor, file.owner = file.owner, self
             if predecessor is not None:
@@ -107,17 +117,17 @@ class SqliteStore:
     def open(
         cls, path: Path, durability: Durability = "full", *, new: About | None = None, next_epoch: str | None = None
     ) -> SqliteStore:
-        """Open a store, after a check.
+        """Check, migrate and open a store.
 
         Args:
             path: the file
             durability: what its commits survive
-            new: the canvas to make if there is no file
-            next_epoch: the epoch to go on under if changes that were shown may have been lost, or may come to be
+            new: the canvas to create if the file does not exist
+            next_epoch: the epoch to continue under if changes that were shown may have been lost, or may yet be lost
 
         Raises:
-            UnusableStore: if it is damaged, foreign, or from a later version.
-            OSError: if a new one cannot be made.
+            UnusableStore: if the file is damaged, foreign, or from a later version.
+            OSError: if a new file cannot be created.
         """
         if new is not None and not path.exists():
             schema.create(path, new)
@@ -164,17 +174,17 @@ class SqliteStore:
             if self._file.owner is not self:
                 raise StoreError("the store has another owner")
             try:
-                self._verify()
-                if self._file.is_doubtful:
+                self._verify_files()
+                if self._file.is_in_doubt:
                     self._reopen()
                 self._commit(changes, at)
             except sqlite3.Error as error:
-                self._forget()  # some painters may have been in what was rolled back
+                self._forget()  # the rollback may have removed users that are cached
                 if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InternalError)):
                     raise
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
-                    self._file.is_doubtful = True
-                    with contextlib.suppress(sqlite3.Error):  # then before the next commit
+                    self._file.is_in_doubt = True
+                    with contextlib.suppress(sqlite3.Error):  # if this fails, the next commit tries again
                         self._reopen()
                 raise StoreError(str(error)) from error
 
@@ -199,11 +209,11 @@ class SqliteStore:
             if self._file.owner is not None:
                 self._file.owner._disconnect()
 
-    def _verify(self) -> None:
-        """Check the files. All that is in a lost log is written to the database, and the next commit has a new log.
+    def _verify_files(self) -> None:
+        """Check the files. If the log is lost, write its content to the database; the next commit starts a new log.
 
         Raises:
-            StoreError: if that cannot be done, or the database is lost.
+            StoreError: if that fails, or if the database is lost.
         """
         self._file.verify()
         try:
@@ -217,10 +227,11 @@ class SqliteStore:
             self._disconnect()
 
     def _reopen(self) -> None:
-        """Trust nothing that was open when a write failed, and leave nothing of that write.
+        """Close the connection whose write failed, and erase every trace of that write.
 
-        Its fsync may have failed when all of it was in the log already: the next start would find it there. So another
-        transaction takes its place; and what has got into the database, because that failed too, is removed.
+        Its fsync may have failed with the whole transaction in the log already, where the next start would find it. So
+        another transaction overwrites it there. If that had failed, too, the write may have reached the database: the
+        same transaction deletes it.
         """
         self._disconnect()
         connection = self._connected()
@@ -228,7 +239,7 @@ class SqliteStore:
             connection.execute(f"PRAGMA user_version = {len(schema.VERSIONS)}")
             if self._file.acknowledged is not None:
                 rows.remove(connection, self._file.acknowledged + 1)
-        self._file.is_doubtful = False
+        self._file.is_in_doubt = False
 
     def _commit(self, changes: Sequence[Change], at: float) -> None:
         connection = self._connected()
@@ -250,9 +261,9 @@ class SqliteStore:
             log.warning("store.redated", batches=batches, to=datetime.fromtimestamp(at, UTC).isoformat("T", "seconds"))
         self._last = (seq + len(changes), at)
         try:
-            self._verify()
+            self._verify_files()
         except (StoreError, sqlite3.Error):
-            # They will be refused, so they must not be there when the file is found again.
+            # The changes will be refused, so they must not be in the file if it turns up again.
             self._last = None
             with transaction(connection):
                 rows.remove(connection, seq + 1)
@@ -260,21 +271,21 @@ class SqliteStore:
         self._file.acknowledged = seq + len(changes)
 
     def _undo_failed_write(self) -> None:
-        """Let nothing be read that was refused.
+        """Erase what a failed write left, so that no refused change is read.
 
         Raises:
-            StoreError: if what a failed write has left cannot be removed.
+            StoreError: if that fails.
         """
-        if self._file.is_doubtful:
+        if self._file.is_in_doubt:
             try:
                 self._reopen()
             except sqlite3.Error as error:
                 raise StoreError(str(error)) from error
 
     def _hold_log(self) -> None:
-        """Keep a connection open, also before the first commit.
+        """Open the connection before the first commit, and keep it open.
 
-        As long as there is none, SQLite reads the whole log for each new one, and the log grows with each write.
+        Without an open connection SQLite reads the whole log for each new one, and the log grows with each write.
         """
         with contextlib.suppress(sqlite3.Error):
             self._connected()
@@ -283,7 +294,7 @@ class SqliteStore:
         if self._connection is None:
             connection = schema.connect(self._file.path, writes=True, durability=self._file.durability)
             with schema.closed_on_failure(connection):
-                rows.last(connection)  # only what is read opens the log
+                rows.last(connection)  # SQLite opens the log at the first read
                 self._log = identify(self._file.log)
             self._connection = connection
         return self._connection

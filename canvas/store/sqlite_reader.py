@@ -1,4 +1,4 @@
-"""Reads the past out of an SQLite file, on a connection of its own, while another one commits or nobody does."""
+"""Reads the history in an SQLite file, on a connection of its own, whether or not a store has the file open."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from canvas.store.rows import Row
 from canvas.store.schema import CHECKED_WHOLE, connected, damaged, explained, transaction
 
 KEPT_SNAPSHOTS = 8
-MOST_SEGMENTS = 3
-"""Of changes that are not indexed yet and are searched nevertheless: so many may come while one is written."""
+MAX_UNINDEXED_SEGMENTS = 3
+"""Segments of changes not indexed yet that a query still searches: so many may arrive while one is being written."""
 _LAST = chr(0x10FFFF)
-"""Behind all that may follow in a text."""
+"""Sorts after every other character."""
 COMPRESSION = 1
-"""Of snapshots. A picture of 1000 x 1000 takes 30 ms; the best compression takes twenty times that for a tenth less."""
+"""Level for snapshots: 30 ms for 1000 x 1000 pixels. The best level takes twenty times as long, and saves a tenth."""
 
 
 class SqliteReader:
-    """One reader, for one thread.
+    """A `Reader` of an SQLite file, for one thread at a time.
 
     Args:
         path: the file
-        turn: held while it writes a snapshot, so that commits wait for that and no longer
+        turn: the lock of the file, held only for each write, so that commits wait no longer than that
 
     Attributes:
-        replayed: how many changes the last `grid` took from the history, on top of a snapshot
+        replayed: how many changes the last `grid` applied on top of a snapshot
     """
 
     def __init__(self, path: Path, turn: AbstractContextManager[object] | None = None) -> None:
@@ -57,17 +57,17 @@ class SqliteReader:
         self._segment = places.segment_of(self.width, self.height)
 
     def verify(self) -> Grid:
-        """Read what a start needs, and all of a small file; returns the canvas.
+        """Return the canvas, after reading what a start needs, and all of a small file.
 
         Raises:
-            UnusableStore: if something of it is damaged.
+            UnusableStore: if any of that is damaged.
         """
         with explained(self._path):
             try:
                 grid = self.grid()
                 if self._path.stat().st_size <= CHECKED_WHOLE:
                     for _ in self.chunks(until=grid.seq - self.replayed):
-                        pass  # the later ones have just been read
+                        pass  # `grid` has just read the later ones
                     places.verify(self._connection)
             except StoreError as error:
                 raise damaged(self._path, str(error)) from error
@@ -75,11 +75,11 @@ class SqliteReader:
 
     def seq(self) -> int:
         """See `Reader.seq`."""
-        with _told():
+        with _store_errors():
             return rows.last(self._connection)[0]
 
     def oldest(self) -> int:
-        """See `Reader.oldest`: all of them are there."""
+        """See `Reader.oldest`: the file holds every change."""
         return 1
 
     def chunks(self, after: int = 0, until: int | None = None) -> Iterator[Chunk]:
@@ -105,7 +105,7 @@ class SqliteReader:
         found: list[int] = (recent.first + indices[::-1][:limit]).tolist()
         if len(found) < limit:
             tile, cell = (y >> SHIFT) * columns_of(self.width) + (x >> SHIFT), (y & TILE - 1) << SHIFT | x & TILE - 1
-            with _told():
+            with _store_errors():
                 found += places.seqs(self._connection, tile, cell, recent.first - 1, limit - len(found))
         return found
 
@@ -137,11 +137,11 @@ class SqliteReader:
         return grid
 
     def seq_at(self, time: float) -> int:
-        """See `Reader.seq_at`: halves the history until it knows, for time never goes back in it."""
+        """See `Reader.seq_at`. A binary search, because time never goes back in the history."""
         low, high = 0, self.seq()
         while low < high:
             middle = (low + high + 1) // 2
-            row = self._one(
+            row = self._fetch_one(
                 "SELECT first_seq, at, length(records) FROM batches WHERE first_seq <= ?"
                 " ORDER BY first_seq DESC LIMIT 1",
                 middle,
@@ -164,36 +164,36 @@ class SqliteReader:
         """See `Reader.names`."""
         names: dict[int, str] = {}
         for user in users:
-            row = self._one("SELECT name FROM users WHERE id = ?", user)
+            row = self._fetch_one("SELECT name FROM users WHERE id = ?", user)
             if row is None:
-                raise StoreError(f"painter {user} is missing")
+                raise StoreError(f"user {user} is missing")
             names[user] = row[0]
         return names
 
     def number(self, user_id: str) -> int | None:
         """See `Reader.number`."""
-        row = self._one("SELECT id FROM users WHERE name = ?", user_id)
+        row = self._fetch_one("SELECT id FROM users WHERE name = ?", user_id)
         return None if row is None else row[0]
 
     def painters(self, beginning: str, limit: int) -> list[str]:
         """See `Reader.painters`."""
         query = "SELECT name FROM users WHERE name >= ? AND name < ? ORDER BY name LIMIT ?"
-        with _told():
+        with _store_errors():
             return [name for (name,) in self._connection.execute(query, (beginning, beginning + _LAST, limit))]
 
     def since_snapshot(self) -> int:
         """See `Reader.since_snapshot`."""
-        (last,) = self._one("SELECT max(seq) FROM snapshots")
+        (last,) = self._fetch_one("SELECT max(seq) FROM snapshots")
         return self.seq() - (last or 0)
 
     def take_snapshot(self) -> None:
         """See `Reader.take_snapshot`.
 
-        The lock is held for the writes of one band after the other, which do not wait for the disk.
+        The lock is held for one band at a time; these writes do not wait for the disk.
         """
         grid = self.grid()
-        with _told(), connected(self._path, writes=True) as connection:
-            connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
+        with _store_errors(), connected(self._path, writes=True) as connection:
+            connection.execute("PRAGMA synchronous = NORMAL")  # the next commit syncs it
             if connection.execute("SELECT 1 FROM snapshots WHERE seq = ?", (grid.seq,)).fetchone():
                 return
             self._remove_bands(connection)
@@ -213,33 +213,33 @@ class SqliteReader:
             self._remove_bands(connection)
 
     def _remove_bands(self, connection: sqlite3.Connection) -> None:
-        """Remove what is left of snapshots that were not finished, or are not kept."""
+        """Delete the bands of snapshots that are unfinished or expired."""
         query = "SELECT rowid FROM bands WHERE seq NOT IN (SELECT seq FROM snapshots)"
         for band in connection.execute(query).fetchall():
             with self._turn, transaction(connection):
                 connection.execute("DELETE FROM bands WHERE rowid = ?", band)
 
     def fold(self) -> None:
-        """See `Reader.fold`. The lock is held for some thousand changes at a time."""
-        with _told(), connected(self._path, writes=True) as connection:
-            connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
+        """See `Reader.fold`. The lock is held for about a thousand changes at a time."""
+        with _store_errors(), connected(self._path, writes=True) as connection:
+            connection.execute("PRAGMA synchronous = NORMAL")  # the next commit syncs it
             rows.fold(connection, self._turn)
 
     def index(self) -> bool:
-        """See `Reader.index`. The lock is held while some dozen rows are written."""
-        with _told():
+        """See `Reader.index`. The lock is held while a few dozen rows are written."""
+        with _store_errors():
             after = places.last(self._connection)
         until = after + self._segment
         last = self.seq()
         if last < until:
             return False
         chunk = join(after, self.chunks(after, until))
-        with _told(), connected(self._path, writes=True) as connection:
-            connection.execute("PRAGMA synchronous = NORMAL")  # the next commit takes it to the disk
+        with _store_errors(), connected(self._path, writes=True) as connection:
+            connection.execute("PRAGMA synchronous = NORMAL")  # the next commit syncs it
             with self._turn, transaction(connection):
                 if places.last(connection) != after:
                     raise StoreError(f"change {after + 1} was indexed by another process")
-                if rows.last(connection)[0] < until:  # it was refused after all
+                if rows.last(connection)[0] < until:  # its commit was refused after all
                     raise StoreError(f"change {until} was taken back")
                 places.insert(connection, chunk, columns_of(self.width))
         return last >= until + self._segment
@@ -248,43 +248,43 @@ class SqliteReader:
         """See `Reader.close`."""
         self._connection.close()
 
-    def _one(self, query: str, *parameters: object) -> Any:
-        with _told():
+    def _fetch_one(self, query: str, *parameters: object) -> Any:
+        with _store_errors():
             return self._connection.execute(query, parameters).fetchone()
 
     def _read(self, condition: str, *parameters: object) -> list[Row]:
-        with _told():
+        with _store_errors():
             return rows.read(self._connection, condition, *parameters)
 
     def _not_indexed(self) -> Chunk:
-        """The changes after the last indexed one; it takes as long as there are of them.
+        """Return the changes after the last indexed one, in time proportional to their number.
 
         Raises:
-            StoreError: if they are many, in a file of an earlier version.
+            NotIndexed: if there are too many, as in a file of an earlier version.
         """
-        with _told():
+        with _store_errors():
             indexed = places.last(self._connection)
         last = self.seq()
-        if last - indexed > MOST_SEGMENTS * self._segment:
-            raise NotIndexed(f"the history is being indexed, {last - indexed} changes are left: ask again in a minute")
+        if last - indexed > MAX_UNINDEXED_SEGMENTS * self._segment:
+            raise NotIndexed(f"the history is being indexed, {last - indexed} changes are left: try again in a minute")
         return join(indexed, self.chunks(indexed, last))
 
     def _painted_by(self, user: int, tile: int, until: int) -> Cells:
-        with _told():
+        with _store_errors():
             return places.painted_by(self._connection, user, tile, until)
 
     def _on_tile(self, tile: int, wanted: Cells | None, indexed: int, recent: Local | None) -> Iterator[Local]:
-        with _told():
+        with _store_errors():
             yield from places.read(self._connection, tile, wanted, indexed)
         if recent is not None:
             yield recent if wanted is None else recent.on(wanted)
 
     def _snapshot(self, until: int) -> Grid:
-        """The last snapshot up to change `until`; without one, the canvas as it was before the first change."""
+        """Return the last snapshot up to change `until`; without one, the canvas before the first change."""
         query = (
             "SELECT seq, colors FROM bands WHERE seq = (SELECT max(seq) FROM snapshots WHERE seq <= ?) ORDER BY number"
         )
-        with _told(), closing(self._connection.execute(query, (until,))) as cursor:
+        with _store_errors(), closing(self._connection.execute(query, (until,))) as cursor:
             first = cursor.fetchone()
             if first is None:
                 return Grid(self.width, self.height, self.background)
@@ -293,21 +293,21 @@ class SqliteReader:
             try:
                 return Grid.restored(self.width, self.height, self.background, seq, bands)
             except (zlib.error, ValueError) as error:
-                raise StoreError(f"the snapshot of change {seq} is not whole: {error}") from error
+                raise StoreError(f"the snapshot of change {seq} is damaged: {error}") from error
 
 
 def _packed(grid: Grid) -> Iterator[bytes]:
-    """All colours in bands of `TILE` rows, each compressed."""
+    """Yield the colours in bands of `TILE` rows, each compressed."""
     for y in range(0, grid.height, TILE):
         band = grid.colors_in(Area(0, y, grid.width, min(TILE, grid.height - y)))
         yield zlib.compress(band.astype("<u4", copy=False).data, COMPRESSION)
 
 
 def _unpacked(packed: Iterable[bytes], width: int) -> Iterator[NDArray[np.uint32]]:
-    """The colours that were packed, `TILE` rows at a time; earlier versions packed all of them as one band.
+    """Yield the colours in packed bands, `TILE` rows at a time; earlier versions packed the canvas as one band.
 
     Raises:
-        zlib.error, ValueError: if they are not whole rows.
+        zlib.error, ValueError: if a band is damaged, or does not consist of whole rows.
     """
     for each in packed:
         rows = np.frombuffer(zlib.decompress(each), "<u4").astype(np.uint32, copy=False).reshape(-1, width)
@@ -315,7 +315,8 @@ def _unpacked(packed: Iterable[bytes], width: int) -> Iterator[NDArray[np.uint32
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _store_errors() -> Iterator[None]:
+    """Raise errors of SQLite as `StoreError`."""
     try:
         yield
     except sqlite3.Error as error:

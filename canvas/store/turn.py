@@ -1,4 +1,4 @@
-"""Whose turn it is to write to a file: one writer at a time, and any thread sees for how long it has been writing."""
+"""The lock of a file: one writer at a time, and any thread can see how long it has been writing."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from actors.log import get_logger
 log = get_logger("canopy.store")
 
 SLOW_WRITE = 3.0
-"""Seconds after which a write, or a wait for one, is logged."""
+"""Seconds after which a write, or a wait for the lock, is logged."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommitPace:
-    """How a store gets on with writing.
+    """How fast a store writes.
 
     Attributes:
-        seconds: that the write under way has taken so far; 0 if there is none
-        slow: how many writes took longer than `SLOW_WRITE`
+        seconds: duration of the write under way so far; 0 if there is none
+        slow: number of writes that took `SLOW_WRITE` or longer
     """
 
     seconds: float
@@ -29,10 +29,10 @@ class CommitPace:
 
 
 class Turn:
-    """A lock that tells how long it has been held.
+    """A lock that measures how long it has been held. Not reentrant.
 
     Args:
-        clock: measures, in seconds
+        clock: returns seconds; it must never go back
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -42,7 +42,7 @@ class Turn:
         self._slow = 0
 
     def pace(self) -> CommitPace:
-        """How long the holder has had it, and how many had it for long. Any thread may ask."""
+        """Return how long the lock has been held, and how often it was held for long. Thread-safe."""
         began = self._began
         return CommitPace(0.0 if began is None else max(0.0, self._clock() - began), self._slow)
 

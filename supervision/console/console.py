@@ -34,7 +34,7 @@ from supervision.server import BasePath, Origins, Policy, Sockets, listen_unix, 
 LIMITS = Limits(body=65_536, message=65_536)
 DRAIN_TIMEOUT = 1.0
 """Seconds within which the console's clients must disconnect at shutdown."""
-MAX_STRANGERS = 100
+MAX_UNRECOGNIZED = 100
 """Connections to the port that have not presented a credential."""
 MAX_KNOWN = 200
 """Connections to the port that have presented a credential."""
@@ -122,13 +122,8 @@ class Console:
         front = listener.front
         policy = Policy(
             max_connections=MAX_KNOWN,
-<<<<<<< HEAD
-            max_unrecognized=MAX_STRANGERS,
-            max_per_holder=MAX_PER_HOLDER,
-=======
-            max_strangers=MAX_STRANGERS,
+            max_unrecognized=MAX_UNRECOGNIZED,
             max_per_holder=MAX_PER_PRINCIPAL,
->>>>>>> 1af874c299955abeb2d93a00d38f906471436301
             limits=LIMITS,
             tls=listener.tls,
             proxies=front.proxies,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from canvas.board.area import TILE
 from canvas.board.grid import Change, Grid
 from canvas.store import Reader, Store
-from canvas.store.dating import MOST_BACK, NOT_BEFORE
+from canvas.store.dating import MAX_STEP_BACK, NOT_BEFORE
 
 WIDTH, HEIGHT, BACKGROUND = 6, 4, 0x101010
 AT = 1_700_000_000.0
@@ -245,13 +245,13 @@ class StoreContract(ABC):
     def test_time_never_goes_back_in_the_past(self) -> None:
         store = self.open_store()
         store.append(changes(1), AT)
-        store.append(changes(1, after=1), AT - MOST_BACK)
+        store.append(changes(1, after=1), AT - MAX_STEP_BACK)
         store.append(changes(1, after=2), AT + 1)
         reader = store.reader()
         assert [at for *_, at in past(reader)] == [AT, AT, AT + 1]
         reader.close()
 
-    @pytest.mark.parametrize("ahead", [2 * MOST_BACK, 86_400.0, 10 * 365 * 86_400.0])
+    @pytest.mark.parametrize("ahead", [2 * MAX_STEP_BACK, 86_400.0, 10 * 365 * 86_400.0])
     def test_clock_that_was_ahead_for_a_while_leaves_all_other_times_as_they_are(self, ahead: float) -> None:
         store = self.open_store()
         wrong = (2, 3)
@@ -280,7 +280,7 @@ class StoreContract(ABC):
             with closing(store.reader()) as reader:
                 times = [at for *_, at in past(reader)]
                 assert times == sorted(times)
-                assert AT + readings[-1] <= times[-1] <= AT + readings[-1] + MOST_BACK
+                assert AT + readings[-1] <= times[-1] <= AT + readings[-1] + MAX_STEP_BACK
                 for number, at in enumerate(times):
                     assert reader.seq_at(at) > number
 

@@ -184,7 +184,7 @@ async def test_slow_subscriber_catches_up_on_its_area(tmp_path: Path) -> None:
 async def test_canvas_that_is_too_large_is_shown_in_parts(
     tmp_path: Path, kind: type[VirtualClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot_encoder, "MAX_STATE", 1_000)
+    monkeypatch.setattr(snapshot_encoder, "MAX_SNAPSHOT", 1_000)
     area = (0, 0, 10, 10)
     async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
         painted = Painted(canvas, await kind.open(canvas.door))

@@ -221,15 +221,15 @@ def test_more_changes_than_a_message_holds_are_several() -> None:
 
 @given(st.lists(st.builds(PresenceChange, PEOPLE, st.booleans()), max_size=10), st.lists(st.tuples(USER_IDS, U16, U16)))
 def test_presence_and_cursors_are_understood(
-    comings: list[PresenceChange], cursors: list[tuple[str, int, int]]
+    changes: list[PresenceChange], cursors: list[tuple[str, int, int]]
 ) -> None:
-    assert told(*BINARY.presence(comings).payloads) == [
+    assert told(*BINARY.presence(changes).payloads) == [
         {
-            "type": "user_joined" if coming.has_come else "user_left",
-            "user_id": coming.person.user_id,
-            **({"name": coming.person.name} if coming.has_come and coming.person.name else {}),
+            "type": "user_joined" if change.is_present else "user_left",
+            "user_id": change.user.user_id,
+            **({"name": change.user.name} if change.is_present and change.user.name else {}),
         }
-        for coming in comings
+        for change in changes
     ]
     assert told(*BINARY.cursors(cursors).payloads) == [
         {"type": "cursor_moved", "x": x, "y": y, "user_id": user_id} for user_id, x, y in cursors

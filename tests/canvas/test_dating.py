@@ -2,7 +2,7 @@
 
 import pytest
 
-from canvas.store.dating import MOST_BACK, NOT_BEFORE, was_ahead
+from canvas.store.dating import MAX_STEP_BACK, NOT_BEFORE, was_ahead
 
 LAST = NOT_BEFORE + 1_000.0
 
@@ -12,8 +12,8 @@ LAST = NOT_BEFORE + 1_000.0
     [
         (LAST + 1, False),
         (LAST, False),
-        (LAST - MOST_BACK, False),
-        (LAST - MOST_BACK - 1, True),
+        (LAST - MAX_STEP_BACK, False),
+        (LAST - MAX_STEP_BACK - 1, True),
         (NOT_BEFORE, True),
         (NOT_BEFORE - 1, False),
         (0.0, False),

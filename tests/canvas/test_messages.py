@@ -12,7 +12,7 @@ from canvas.board.area import Area
 from canvas.board.errors import BadMessage
 from canvas.board.grid import Change
 from canvas.board.rules import Rules
-from canvas.messages.json_codec import JSON, decode, encode_state
+from canvas.messages.json_codec import JSON, decode, encode_canvas_state
 from canvas.messages.values import (
     ClientCursorMove,
     ClientMessage,
@@ -349,12 +349,12 @@ def test_welcome_without_a_limit_says_null() -> None:
 
 
 def test_canvas_state_has_the_pixels_as_they_are_given() -> None:
-    text = encode_state(b'{"x":1,"y":2,"color":"#FF0000"}', 'an "epoch"', 42)
+    text = encode_canvas_state(b'{"x":1,"y":2,"color":"#FF0000"}', 'an "epoch"', 42)
     state = {
         "type": "canvas_state", "epoch": 'an "epoch"', "seq": 42, "pixels": [{"x": 1, "y": 2, "color": "#FF0000"}]
     }  # fmt: skip
     assert json.loads(text) == state
-    text = encode_state(b'{"x":1,"y":2,"color":"#FF0000"}', 'an "epoch"', 42, Area(1, 2, 3, 4))
+    text = encode_canvas_state(b'{"x":1,"y":2,"color":"#FF0000"}', 'an "epoch"', 42, Area(1, 2, 3, 4))
     assert json.loads(text) == {**state, "area": {"x": 1, "y": 2, "width": 3, "height": 4}}
 
 

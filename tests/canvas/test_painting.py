@@ -201,7 +201,7 @@ async def test_painter_is_told_what_could_not_be_kept_and_nobody_sees_it(tmp_pat
         ann.paint(2, 2, RED)
         error = await ann.error()
         assert error["code"] == "store_unavailable"
-        assert error["message"] == "the pixel could not be kept: the store cannot be used now"
+        assert error["message"] == "the pixel could not be saved: the store cannot be used now"
         store.is_full = False
         bob.paint(3, 3, GREEN)
         await shown([ann, bob], 2)

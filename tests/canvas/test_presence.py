@@ -189,16 +189,16 @@ def test_everybody_knows_the_same_names_and_none_of_them_begins_like_an_id(visit
         if is_coming:
             viewers.append(Viewer(user_id, name, cast(Any, None), cast(Any, object()), cast(Any, None)))
             asked[user_id] = name
-            welcome = {person.user_id: person.name for person in presence.come(viewers[-1])}
+            welcome = {person.user_id: person.name for person in presence.join(viewers[-1])}
         elif viewers:
             presence.leave(viewers.pop())
-        news = presence.take_diff()
-        assert news.user_count is None  # all are told of by name
-        for coming in news.comings:
-            assert coming.has_come or coming.person.user_id in told
-            told.pop(coming.person.user_id, None)
-            if coming.has_come:
-                told[coming.person.user_id] = coming.person.name
+        diff = presence.take_diff()
+        assert diff.user_count is None  # all are told of by name
+        for change in diff.changes:
+            assert change.is_present or change.user.user_id in told
+            told.pop(change.user.user_id, None)
+            if change.is_present:
+                told[change.user.user_id] = change.user.name
         assert told.keys() == {each for each, viewers in there.items() if viewers}
         assert not is_coming or told == welcome
         ids = {each[:6] for each in told}

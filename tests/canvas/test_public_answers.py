@@ -92,7 +92,7 @@ async def test_no_answer_shows_the_files_behind_it(tmp_path: Path, store: Broken
                 client.paint(1, 1, "#FF0000", 7)
                 refused = await client.error()
                 assert refused["code"] == "store_unavailable"
-                assert refused["message"] == f"the pixel could not be kept: {error.public}"
+                assert refused["message"] == f"the pixel could not be saved: {error.public}"
             assert SECRET.encode() not in (await get(canvas.door, "/healthz"))[1]
             status, answer = await get(canvas.door, "/api/pixel?x=1&y=1")
             assert (status, answer.endswith(f"{error.public}\n".encode())) == (503, True)

@@ -115,15 +115,15 @@ async def test_values_that_make_no_sense_bring_a_state(tmp_path: Path, query: st
 @pytest.mark.parametrize(
     ("epoch", "seq", "phase", "seen", "is_shown"),
     [
-        ("ours", 95, Phase.NEEDS_STATE, 95, True),
-        ("ours", 100, Phase.NEEDS_STATE, 100, True),
+        ("ours", 95, Phase.NEEDS_SNAPSHOT, 95, True),
+        ("ours", 100, Phase.NEEDS_SNAPSHOT, 100, True),
         ("ours", 95, Phase.JOINING, 95, False),
-        ("ours", 90, Phase.NEEDS_STATE, 90, True),  # all that is remembered has followed
-        ("ours", 89, Phase.NEEDS_STATE, 89, False),
+        ("ours", 90, Phase.NEEDS_SNAPSHOT, 90, True),  # all that is remembered has followed
+        ("ours", 89, Phase.NEEDS_SNAPSHOT, 89, False),
         ("ours", 94, Phase.SKIPPING, 94, True),
-        ("ours", 101, Phase.NEEDS_STATE, -1, False),
-        ("theirs", 95, Phase.NEEDS_STATE, -1, False),
-        ("theirs", 101, Phase.NEEDS_STATE, -1, False),
+        ("ours", 101, Phase.NEEDS_SNAPSHOT, -1, False),
+        ("theirs", 95, Phase.NEEDS_SNAPSHOT, -1, False),
+        ("theirs", 101, Phase.NEEDS_SNAPSHOT, -1, False),
         ("", -1, Phase.JOINING, -1, False),
     ],
 )
@@ -135,7 +135,7 @@ def test_nothing_is_believed_that_a_client_cannot_have_seen(
     whole = Area(0, 0, 9, 9)
     view = View(JSON, True, whole, shown=whole, epoch=epoch, seq=seq, phase=phase)
     last = [Change(0, 0, 0xFF0000, "ann", number) for number in range(91, 101)]
-    broadcaster.look_back(view, "ours", RecentChanges(100, last))
+    broadcaster.forget_stale_view(view, "ours", RecentChanges(100, last))
     assert (view.seq, view.shown is not None) == (seen, is_shown and 100 - seq <= most)
 
 
@@ -248,7 +248,7 @@ async def test_crash_shows_a_client_that_did_not_say_where_it_was_the_whole_canv
 async def test_newcomers_to_a_large_canvas_share_a_state_and_get_what_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot_cache, "LARGE_STATE", 0)
+    monkeypatch.setattr(snapshot_cache, "LARGE_SNAPSHOT", 0)
     monkeypatch.setattr(snapshot_cache, "BYTES_PER_CHANGE", 1)
     async with simulation(tmp_path) as canvas:
         ann = await canvas.join()
@@ -265,7 +265,7 @@ async def test_newcomers_to_a_large_canvas_share_a_state_and_get_what_followed(
 async def test_client_that_moves_is_not_given_a_large_state_older_than_what_it_has_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[VirtualClient]
 ) -> None:
-    monkeypatch.setattr(snapshot_cache, "LARGE_STATE", 0)
+    monkeypatch.setattr(snapshot_cache, "LARGE_SNAPSHOT", 0)
     monkeypatch.setattr(snapshot_cache, "BYTES_PER_CHANGE", 1)
     part = (0, 0, 20, 10)
     async with simulation(tmp_path) as canvas:

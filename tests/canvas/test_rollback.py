@@ -272,7 +272,7 @@ async def test_painting_is_refused_when_too_much_waits_for_the_store(
             await quiet()
         error = await ann.error()
         assert (error["code"], error["message"]) == (
-            "store_unavailable", "the pixel could not be kept: 6 pixels wait for the store",
+            "store_unavailable", "the pixel could not be saved: 6 pixels wait for the store",
         )  # fmt: skip
         await ann.until(lambda: ann.screen.seq == 7)
         ann.paint(0, 3, GREEN)

@@ -51,7 +51,7 @@ class TestSqliteStore(StoreContract):
     def _take_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(places, "SEGMENT", 5)
         monkeypatch.setattr(places, "READ_ROWS", 2)
-        monkeypatch.setattr(sqlite_reader, "MOST_SEGMENTS", 99)
+        monkeypatch.setattr(sqlite_reader, "MAX_UNINDEXED_SEGMENTS", 99)
         self._numbers = itertools.count(1)
         self._folder = tmp_path
         self._stores: list[SqliteStore] = []
@@ -222,7 +222,7 @@ def test_snapshot_has_all_colours_and_nothing_else(path: Path, width: int, heigh
         more = zlib.compress(zlib.decompress(last) + bytes(4 * width))
         for damaged in (b"", last[:-1], last[: len(last) // 2], more, zlib.compress(b""), zlib.compress(bytes(3))):
             connection.execute("UPDATE bands SET colors = ? WHERE number = ?", (damaged, number))
-            with pytest.raises(StoreError, match="the snapshot of change 500 is not whole"):
+            with pytest.raises(StoreError, match="the snapshot of change 500 is damaged"):
                 reader.grid()
     store.close()
 
@@ -403,7 +403,7 @@ def test_history_that_two_fold_at_once_loses_nothing(small_batches: SqliteStore)
                 other.fold()
 
         reader._turn = OtherIsFirst()
-        with pytest.raises(StoreError, match="change 1 was folded by somebody else"):
+        with pytest.raises(StoreError, match="change 1 was folded by another process"):
             reader.fold()
         assert past(reader) == before
         assert count_rows(small_batches) == 8
@@ -413,7 +413,7 @@ def test_history_that_two_fold_at_once_loses_nothing(small_batches: SqliteStore)
 def test_folded_changes_are_dated_anew_as_others_are(
     tmp_path: Path, small_batches: SqliteStore, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dating, "MOST_BACK", 0.5)
+    monkeypatch.setattr(dating, "MAX_STEP_BACK", 0.5)
     others = SqliteStore.open(tmp_path / "others.db", "none", new=ABOUT)
     for number, size in enumerate(SIZES):
         others.append(changes(size, after=sum(SIZES[:number]), color=number), AT + number)
@@ -434,7 +434,7 @@ def test_folded_changes_are_dated_anew_as_others_are(
 def test_changes_that_are_dated_anew_while_they_are_folded_keep_the_new_time(
     small_batches: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dating, "MOST_BACK", 0.5)
+    monkeypatch.setattr(dating, "MAX_STEP_BACK", 0.5)
 
     class ClockIsMendedFirst(contextlib.AbstractContextManager[None]):
         def __exit__(self, *_: object) -> None:
@@ -530,7 +530,7 @@ async def test_history_of_an_earlier_version_is_indexed_between_the_questions(
         history = await start(Historian, store)
         answer = await call(history, AskPixelHistory(0, 0, 1))
         assert isinstance(answer, StoreError)
-        assert str(answer) == "the history is being indexed, 110 changes are left: ask again in a minute"
+        assert str(answer) == "the history is being indexed, 110 changes are left: try again in a minute"
         for _ in range(20):
             answer = await call(history, AskPixelHistory(0, 0, 1))
         assert [placed.seq for placed in answer.changes] == [97]
@@ -916,7 +916,7 @@ def test_database_of_somebody_else_is_refused_and_left_as_it_is(path: Path) -> N
         connection.execute("CREATE TABLE canvas (epoch, width, height, background)")
         connection.execute("PRAGMA user_version = 2")
     before = path.read_bytes()
-    with pytest.raises(UnusableStore, match="is no canvas of canopy: it was left as it is"):
+    with pytest.raises(UnusableStore, match="is not a canopy canvas: it was left as it is"):
         SqliteStore.open(path, new=ABOUT)
     assert path.read_bytes() == before
 

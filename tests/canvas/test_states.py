@@ -17,11 +17,11 @@ from canvas.live.room import Viewer
 from canvas.live.snapshot_cache import (
     BYTES_PER_CHANGE,
     BYTES_PER_PIXEL,
+    DELIVERY_TIMEOUT,
     KEPT_FOR,
-    LARGE_STATE,
-    TAKING_TIME,
+    LARGE_SNAPSHOT,
     SnapshotCache,
-    most_bytes,
+    max_bytes,
 )
 from canvas.live.snapshot_encoder import MAX_TILES, Encode, SnapshotEncoder, SnapshotKey, Tiles
 from canvas.live.view import View
@@ -84,7 +84,7 @@ async def come(canvas: Simulation, number: int, address: str | None = None) -> V
 async def test_states_that_clients_do_not_take_are_bounded_and_make_room_for_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot_cache, "TAKING_TIME", 5.0)  # before they are cut off as stalled
+    monkeypatch.setattr(snapshot_cache, "DELIVERY_TIMEOUT", 5.0)  # before they are cut off as stalled
     async with simulation(tmp_path, width=WIDTH, height=HEIGHT) as canvas:
         await full_canvas(canvas)
         stuck = [await come(canvas, number, "192.0.2.1") for number in range(9)]
@@ -128,7 +128,7 @@ async def test_nobody_is_dropped_at_once_where_each_address_takes_its_share(tmp_
         await settle(1.0)
         bob = await come(canvas, 5, "192.0.2.9")
         bob.catch_up()
-        await settle(TAKING_TIME / 2)
+        await settle(DELIVERY_TIMEOUT / 2)
         assert [client.closed for client in [*stuck, bob]] == [None] * 4
         assert bob.screen.states == 0
         for client in stuck:
@@ -163,7 +163,7 @@ async def test_state_counts_for_nobody_who_has_to_take_it(tmp_path: Path) -> Non
         wires = canvas.application.sockets.wires.values()
         assert sum(wire.backlog > STATE // 2 for wire in wires) > 1
         assert sum(wire.unread for wire in wires) < STATE // 2
-        assert canvas.application.room.held.states.used == Spied.newest.size
+        assert canvas.application.room.held.snapshots.used == Spied.newest.size
         for client in stuck:
             client.catch_up()
 
@@ -194,10 +194,10 @@ async def test_no_more_is_kept_than_may_be(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("size", "age", "is_given"),
     [
-        (LARGE_STATE - 1, 0, True),
-        (LARGE_STATE - 1, 1, False),
-        (LARGE_STATE, LARGE_STATE // BYTES_PER_CHANGE, True),
-        (LARGE_STATE, LARGE_STATE // BYTES_PER_CHANGE + 1, False),
+        (LARGE_SNAPSHOT - 1, 0, True),
+        (LARGE_SNAPSHOT - 1, 1, False),
+        (LARGE_SNAPSHOT, LARGE_SNAPSHOT // BYTES_PER_CHANGE, True),
+        (LARGE_SNAPSHOT, LARGE_SNAPSHOT // BYTES_PER_CHANGE + 1, False),
     ],
 )
 def test_newcomer_is_given_an_older_state_only_if_it_is_large(size: int, age: int, is_given: bool) -> None:
@@ -249,7 +249,7 @@ def test_no_state_takes_more_than_the_room_that_is_made_for_it(codec: Codec, par
 
     frames = run(encode())
     assert frames is not None
-    assert len(frames) <= most_bytes(want, grid.whole) < 2 * len(frames) + 2_048
+    assert len(frames) <= max_bytes(want, grid.whole) < 2 * len(frames) + 2_048
 
 
 def test_compressed_tiles_that_were_needed_last_are_kept() -> None:

@@ -210,8 +210,8 @@ def test_everybody_who_reads_is_live_and_shows_the_canvas(
     tmp_path: Path, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seed in range(part, SEEDS, PARTS):
-        monkeypatch.setattr(snapshot_cache, "LARGE_STATE", 0 if seed % 3 else 10_000)
-        monkeypatch.setattr(snapshot_encoder, "MAX_STATE", 1_000_000)
+        monkeypatch.setattr(snapshot_cache, "LARGE_SNAPSHOT", 0 if seed % 3 else 10_000)
+        monkeypatch.setattr(snapshot_encoder, "MAX_SNAPSHOT", 1_000_000)
         monkeypatch.setattr(snapshot_cache, "MAX_BYTES", 30_000 if seed % 2 else 10_000_000)
         try:
             run(scenario(tmp_path / str(seed), seed), seed=seed if seed % 4 else None)

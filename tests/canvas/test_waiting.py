@@ -65,11 +65,11 @@ async def test_one_address_leaves_places_to_the_others() -> None:
 
     asked = [question(ANN) for _ in range(SHARE)]
     await quiet()
-    with pytest.raises(HttpError, match="too many questions at once from one address"):
+    with pytest.raises(HttpError, match="too many requests at once from one address"):
         await question(ANN)
     asked.append(question(BOB))
     await quiet()
-    with pytest.raises(HttpError, match="too many questions at once"):
+    with pytest.raises(HttpError, match="too many requests at once"):
         await question(BOB)
     asked.pop().cancel()
     await settle(10.0)
