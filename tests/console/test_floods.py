@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 
 from actors.testing import settle
 from supervision.console.api.principals import DELAY, FREE_FAILURES, Access
-from supervision.console.console import MAX_STRANGERS
+from supervision.console.console import MAX_UNRECOGNIZED
 from tests.support.console import Asker, console, logged_in, plain_token
 from tests.support.instance import new_application, running
 from tests.support.raw_socket import Answer, RawSocket, request
@@ -146,7 +146,7 @@ async def test_one_wrong_token_too_many_waits_for_its_answer_and_nobody_else_doe
         began = now()
         for _ in range(FREE_FAILURES):
             assert (await bearer(door, WRONG).answer()).startswith(b"HTTP/1.1 401 ")
-        guessing = [bearer(door, WRONG) for _ in range(MAX_STRANGERS + 20)]
+        guessing = [bearer(door, WRONG) for _ in range(MAX_UNRECOGNIZED + 20)]
         await settle()
         for name in ("console-token", "console-token-read"):
             assert (await bearer(door, plain_token(tmp_path, name)).answer()).startswith(b"HTTP/1.1 200 ")
