@@ -18,7 +18,7 @@ from canvas.admin.pages import (
     UsersPage,
     acts_on_address,
     acts_on_user,
-    look_at_store,
+    inspect_store,
     measure_store,
 )
 from canvas.admin.rollback import Rollback
@@ -26,7 +26,7 @@ from canvas.admin.user_directory import UserDirectory
 from canvas.config import Config
 from canvas.data_dir import Folder
 from canvas.history.historian import BlockingHistorian, Historian
-from canvas.listeners import load_tls, open_console, open_doors, policy_of
+from canvas.listeners import load_tls, open_console, open_listeners, policy_of
 from canvas.live.accepted import Accepted
 from canvas.live.broadcaster import SILENCE, Broadcaster
 from canvas.live.canvas import MAX_WAITING, Canvas
@@ -121,7 +121,7 @@ class CanvasApplication(Application):
         self._silence = silence
         with contextlib.ExitStack() as opened:
             policy = policy_of(config)
-            self.sockets = Sockets(open_doors(config), policy)
+            self.sockets = Sockets(open_listeners(config), policy)
             opened.callback(self.sockets.close)
             self._folder = Folder(config.data)
             opened.callback(self._folder.release)
@@ -149,14 +149,16 @@ class CanvasApplication(Application):
                     Meter("pictures", MAX_KEPT, unit="bytes"),
                 ),
             )
-            guests = RecentUsers()
-            people = UserDirectory(bans, guests, self.sockets)
-            self.moderation = Moderation(bans, people, self.sockets, identities)
+            recent_users = RecentUsers()
+            users = UserDirectory(bans, recent_users, self.sockets)
+            self.moderation = Moderation(bans, users, self.sockets, identities)
             waiting = Waiting(MOST_WAITING, SHARE)
             sources = self._sources(waiting, wall_clock)
-            extensions = self._extensions(bans, people, set_log_level, wall_clock)
+            extensions = self._extensions(bans, users, set_log_level, wall_clock)
             self.console = Console(sources, config.data, open_console(config), extensions)
-            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, guests, self.store, waiting)
+            routes = Routes(
+                config, self.room, self.sockets, new_user_id, identities, bans, recent_users, self.store, waiting
+            )
             self._top: Ref | None = None
             opened.pop_all()
         room, blocks = self.room, self.store.blocks
@@ -187,7 +189,7 @@ class CanvasApplication(Application):
                 on_demand,
             ],
             strategy=Strategy.REST_FOR_ONE,
-            intensity=200,  # for people who crash things for fun: five random crashes a second are 50 in 10 s
+            intensity=200,  # for users who crash things for fun: five random crashes a second are 50 in 10 s
             period=10.0,
         )
         super().__init__(tree)
@@ -234,7 +236,7 @@ class CanvasApplication(Application):
             servers={"server": self.sockets},
             tables=(room.users, room.viewers),
             client_of=_client_of,
-            store=partial(look_at_store, store, "store", "canvas"),
+            store=partial(inspect_store, store, "store", "canvas"),
             metrics=partial(measure_store, store),
             limits=lambda: [
                 *(Usage.of(meter.name, meter.used, meter.most, meter.unit) for meter in room.held),
@@ -246,14 +248,14 @@ class CanvasApplication(Application):
     def _extensions(
         self,
         bans: Bans,
-        people: UserDirectory,
+        users: UserDirectory,
         set_log_level: Callable[[str], object] | None,
         wall_clock: Callable[[], float],
     ) -> Extensions:
         """What the canvas adds to the console."""
-        room, rollback = self.room, Rollback(people, wall_clock)
+        room, rollback = self.room, Rollback(users, wall_clock)
         return Extensions(
-            pages=(UsersPage(people), BansPage(bans, people), CanvasPage(room, people)),
+            pages=(UsersPage(users), BansPage(bans, users), CanvasPage(room, users)),
             routes=(*self.moderation.routes(), *rollback.routes()),
             forms=(BAN, LIFT, rollback.form(room.width, room.height)),
             acts_on=_acts_on,

@@ -32,7 +32,7 @@ class ListenerError(Exception):
     """A socket or a certificate cannot be used; the text names the option and says why."""
 
 
-def open_doors(config: Config, environment: Mapping[str, str] = os.environ) -> list[socket.socket]:
+def open_listeners(config: Config, environment: Mapping[str, str] = os.environ) -> list[socket.socket]:
     """Open what the server listens on: what systemd hands over, or else the unix socket, or else host and port.
 
     Raises:
@@ -82,7 +82,7 @@ def open_console(config: Config) -> ConsoleListener | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Capacity:
     """How many clients this process has file descriptors for, without those that the application itself needs.
 
     Attributes:
@@ -94,7 +94,7 @@ class Room:
     dismissals: int
 
     @classmethod
-    def of(cls, files: int) -> Room:
+    def of(cls, files: int) -> Capacity:
         """Divide so many descriptors up: at least a half for clients, 300 at most for everything else."""
         dismissals = min(MAX_DISMISSALS, files // 8)
         return cls(files - dismissals - min(OTHER_FILES - MAX_DISMISSALS, files // 2 - dismissals), dismissals)
@@ -108,9 +108,11 @@ def raise_open_file_limit(connections: int) -> None:
         with contextlib.suppress(OSError, ValueError):  # macOS has yet another limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     files = _file_limit()
-    if Room.of(files).connections < connections:
-        room = Room.of(files)
-        log.warning("canopy.fewer_connections", wanted=connections, max_connections=room.connections, open_files=files)
+    if Capacity.of(files).connections < connections:
+        capacity = Capacity.of(files)
+        log.warning(
+            "canopy.fewer_connections", wanted=connections, max_connections=capacity.connections, open_files=files
+        )
 
 
 def _file_limit() -> int:
@@ -124,10 +126,10 @@ def policy_of(config: Config) -> Policy:
     Raises:
         ListenerError: if there is no TLS with this certificate and key.
     """
-    room = Room.of(_file_limit())
+    capacity = Capacity.of(_file_limit())
     return Policy(
-        max_connections=min(config.max_connections, room.connections),
-        max_dismissals=room.dismissals,
+        max_connections=min(config.max_connections, capacity.connections),
+        max_dismissals=capacity.dismissals,
         max_per_address=config.max_connections_per_ip,
         max_arrivals=config.max_new_connections_per_ip,
         limits=Limits(message=config.max_message_size),

@@ -94,9 +94,9 @@ class Moderation:
         identities: know whoever asks, if they are visitors as well
     """
 
-    def __init__(self, bans: Bans, people: UserDirectory, sockets: Sockets, identities: Identities) -> None:
+    def __init__(self, bans: Bans, users: UserDirectory, sockets: Sockets, identities: Identities) -> None:
         self._bans = bans
-        self._people = people
+        self._users = users
         self._sockets = sockets
         self._identities = identities
 
@@ -114,7 +114,7 @@ class Moderation:
             BadTarget: if `whom` is none of these.
             OSError: if it cannot be kept; then it does not hold.
         """
-        name = self._people.name(whom) if is_user_id(whom) else ""
+        name = self._users.name(whom) if is_user_id(whom) else ""
         ban = self._bans.add(whom, reason, seconds, addresses, name)
         sent_away = self._send_away()
         log.warning(
@@ -148,7 +148,7 @@ class Moderation:
     async def _add(self, asked: ApiRequest) -> Banned:
         query = asked.query
         text, reason, seconds = _whom(asked), query["reason"], _seconds(query["seconds"])
-        whom = await self._people.identify(text)
+        whom = await self._users.identify(text)
         addresses = self._addresses_of(whom) if query["with_address"] == "1" else []
         own = own_target(whom, addresses, self._identities.read(asked.request), asked.request.remote)
         if query["apply"] == "0":
@@ -168,10 +168,10 @@ class Moderation:
 
     def _preview(self, whom: str, reason: str, seconds: float | None, addresses: list[str], own: str | None) -> Banned:
         now = self._bans.now()
-        name = self._people.name(whom) if is_user_id(whom) else ""
+        name = self._users.name(whom) if is_user_id(whom) else ""
         until = None if seconds is None else now + seconds
         ban = Ban(whom, reason, now, until, tuple(addresses), name)
-        behind = self._people.behind(whom, addresses)
+        behind = self._users.behind(whom, addresses)
         sent_away = sum(behind.values())
         told = ActionResult(f"{describe(ban)} will be banned {_span(seconds)}.")
         told.values = {
@@ -185,7 +185,7 @@ class Moderation:
 
     def _warnings(self, ban: Ban, behind: dict[str, int]) -> Iterator[str]:
         """What somebody should know before they ban."""
-        others = [self._people.title(user_id) for user_id in behind if user_id != ban.whom]
+        others = [self._users.title(user_id) for user_id in behind if user_id != ban.whom]
         if others:
             more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
             whose = "users" if len(others) > 1 else "user"
@@ -224,7 +224,7 @@ class Moderation:
         """The addresses from which a user is connected, or was the last time."""
         if not is_user_id(whom):
             raise HttpError(400, f"{whom} is an address itself: with_address is for users")
-        addresses = self._people.addresses(whom)
+        addresses = self._users.addresses(whom)
         if not addresses:
             raise HttpError(409, f"no address of {whom} is known")
         return addresses
@@ -236,7 +236,7 @@ class Moderation:
         if whom in bans:
             return bans[whom]
         users = {whom: ban for whom, ban in bans.items() if is_user_id(whom)}
-        names = self._people.names()
+        names = self._users.names()
         meant = beginning(text, users) | called(text, {whom: (ban.name, names[whom]) for whom, ban in users.items()})
         if not meant:
             covering = self._bans.find(None, text)

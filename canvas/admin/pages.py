@@ -32,9 +32,9 @@ class CanvasPage:
     id = "canvas"
     title = "Canvas"
 
-    def __init__(self, room: Room, people: UserDirectory) -> None:
+    def __init__(self, room: Room, users: UserDirectory) -> None:
         self._room = room
-        self._people = people
+        self._users = users
 
     async def snapshot(self, query: PageQuery) -> PageContent:
         """Ask the canvas, and its history."""
@@ -58,7 +58,7 @@ class CanvasPage:
         return PageContent(self.id, self.title, values, table, "Name or id", list(ACTS[1:]))
 
     async def _painters(self, lately: RecentActivity, query: PageQuery) -> PageTable:
-        names = self._people.names()
+        names = self._users.names()
         painters = [(lately.names[activity.user], activity) for activity in lately.activities]
         shown, total = await query.select(painters, lambda pair: f"{pair[0]} {names.get(pair[0], '')}")
         rows: list[list[Any]] = [
@@ -72,11 +72,11 @@ class CanvasPage:
             total,
             query.offset,
             "Nobody has painted yet.",
-            [acts_on_user(user_id, is_banned=self._people.is_banned(user_id)) for user_id, _ in shown],
+            [acts_on_user(user_id, is_banned=self._users.is_banned(user_id)) for user_id, _ in shown],
         )
 
 
-async def look_at_store(store: Store, server: Target, canvas: Target) -> dict[str, Any]:
+async def inspect_store(store: Store, server: Target, canvas: Target) -> dict[str, Any]:
     """The store, as far as its process answers, and what the canvas has for it."""
     values: dict[str, Any] = {"kind": store.kind, "durability": store.durability, "epoch": store.epoch}
     pace = store.pace()
@@ -118,23 +118,23 @@ class UsersPage:
     id = "people"
     title = "People"
 
-    def __init__(self, people: UserDirectory) -> None:
-        self._people = people
+    def __init__(self, users: UserDirectory) -> None:
+        self._users = users
 
     async def snapshot(self, query: PageQuery) -> PageContent:
         """Look for people: those who are here first, then those who left, the last one first."""
-        shown, total = await query.select(self._people.all(), lambda person: person.searched)
-        banned = {person.user_id for person in shown if self._people.is_banned(person.user_id)}
+        shown, total = await query.select(self._users.all(), lambda user: user.searched)
+        banned = {user.user_id for user in shown if self._users.is_banned(user.user_id)}
         rows: list[list[Any]] = [
             [
-                person.name,
-                person.user_id,
-                ", ".join(person.addresses),
-                "banned" if person.user_id in banned else "here" if person.actors else "has left",
-                len(person.actors),
-                person.actors[0] if person.actors else None,
+                user.name,
+                user.user_id,
+                ", ".join(user.addresses),
+                "banned" if user.user_id in banned else "here" if user.actors else "has left",
+                len(user.actors),
+                user.actors[0] if user.actors else None,
             ]
-            for person in shown
+            for user in shown
         ]
         table = PageTable(
             "Here now, and lately",
@@ -143,9 +143,9 @@ class UsersPage:
             total,
             query.offset,
             "Nobody has been here since the start.",
-            [acts_on_user(person.user_id, is_banned=person.user_id in banned) for person in shown],
+            [acts_on_user(user.user_id, is_banned=user.user_id in banned) for user in shown],
         )
-        here, left = self._people.count()
+        here, left = self._users.count()
         values = {"here": here, "left lately": left}
         return PageContent(self.id, self.title, values, table, "Name, id or address", list(ACTS))
 
@@ -156,13 +156,13 @@ class BansPage:
     id = "bans"
     title = "Bans"
 
-    def __init__(self, bans: Bans, people: UserDirectory) -> None:
+    def __init__(self, bans: Bans, users: UserDirectory) -> None:
         self._bans = bans
-        self._people = people
+        self._users = users
 
     async def snapshot(self, query: PageQuery) -> PageContent:
         """Look for bans that hold, the last one first."""
-        names = self._people.names()
+        names = self._users.names()
         shown, total = await query.select(
             reversed(self._bans.all()), lambda ban: f"{describe(ban)} {names.get(ban.whom, '')} {ban.reason}"
         )

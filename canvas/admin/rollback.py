@@ -17,7 +17,7 @@ from canvas.board.area import Area
 from canvas.board.grid import Change
 from canvas.history.historian import AskRollbackPlan, PlannedRollback
 from canvas.history.queries import RollbackPlan
-from canvas.history.sides import Sides
+from canvas.history.sides import BeforeAfter
 from canvas.live.canvas import GetPicture, Picture, Restore
 from canvas.store import StoreError
 from canvas.users.bans import read_network
@@ -89,8 +89,8 @@ class Rollback:
         wall_clock: seconds since 1970, as the canvas dates its changes
     """
 
-    def __init__(self, people: UserDirectory, wall_clock: Callable[[], float]) -> None:
-        self._people = people
+    def __init__(self, users: UserDirectory, wall_clock: Callable[[], float]) -> None:
+        self._users = users
         self._wall_clock = wall_clock
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -143,31 +143,31 @@ class Rollback:
         found: PlannedRollback = await _ask("history", question)
         painters = self._painters(found)
         if asked.query["apply"] == "0":
-            told = await self._preview(question, found.undoing, painters)
-            return Undone(found.undoing.changes, len(found.undoing.xs), 0, painters, told)
-        await asked.note("rollback", f"{_pixels(len(found.undoing.xs))}: {_words(question)}")
+            told = await self._preview(question, found.plan, painters)
+            return Undone(found.plan.changes, len(found.plan.xs), 0, painters, told)
+        await asked.note("rollback", f"{_pixels(len(found.plan.xs))}: {_words(question)}")
         began = self._wall_clock()
-        restored = await _restore(found.undoing)
+        restored = await _restore(found.plan)
         log.warning("canvas.rolled_back", pixels=restored, user=question.user_id, area=str(question.area))
         return Undone(
-            found.undoing.changes, len(found.undoing.xs), restored, painters,
-            self._report(question, restored, len(found.undoing.xs), began),
+            found.plan.changes, len(found.plan.xs), restored, painters,
+            self._report(question, restored, len(found.plan.xs), began),
         )  # fmt: skip
 
-    async def _preview(self, question: AskRollbackPlan, undoing: RollbackPlan, painters: list[Painted]) -> ActionResult:
-        if not len(undoing.xs):
+    async def _preview(self, question: AskRollbackPlan, plan: RollbackPlan, painters: list[Painted]) -> ActionResult:
+        if not len(plan.xs):
             text = "Nothing would look different"
-            found = f": all of the {undoing.changes} changes found were painted over since" if undoing.changes else ""
+            found = f": all of the {plan.changes} changes found were painted over since" if plan.changes else ""
             return ActionResult(f"{text}{found or ': nothing was painted like that'}.", is_possible=False)
-        who = self._people.title(question.user_id) if question.user_id is not None else f"{len(painters)} users"
-        told = ActionResult(f"{_pixels(len(undoing.xs))} of {who} will look as they did before.")
-        told.values = {"changes": undoing.changes, "pixels": len(undoing.xs), "where": place(undoing.area)}
+        who = self._users.title(question.user_id) if question.user_id is not None else f"{len(painters)} users"
+        told = ActionResult(f"{_pixels(len(plan.xs))} of {who} will look as they did before.")
+        told.values = {"changes": plan.changes, "pixels": len(plan.xs), "where": place(plan.area)}
         if len(painters) > 1:
             rows: list[list[Any]] = [[each.name, each.user_id, each.changes, each.pixels] for each in painters]
-            told.table = PageTable("Whose", ["name", "user", "changes", "pixels"], rows, len(undoing.shares))
-        sides = await _draw(undoing)
-        if sides is not None:
-            told.pictures = [_picture("Now", sides.now, sides), _picture("After", sides.after, sides)]
+            told.table = PageTable("Whose", ["name", "user", "changes", "pixels"], rows, len(plan.shares))
+        images = await _draw(plan)
+        if images is not None:
+            told.pictures = [_picture("Now", images.now, images), _picture("After", images.after, images)]
         return told
 
     def _report(self, question: AskRollbackPlan, restored: int, wanted: int, began: float) -> ActionResult:
@@ -184,8 +184,8 @@ class Rollback:
         return told
 
     def _painters(self, found: PlannedRollback) -> list[Painted]:
-        shares = sorted(found.undoing.shares.items(), key=lambda item: (-item[1].pixels, -item[1].changes))
-        names = self._people.names()
+        shares = sorted(found.plan.shares.items(), key=lambda item: (-item[1].pixels, -item[1].changes))
+        names = self._users.names()
         users = [(found.names[number], share) for number, share in shares[:MOST_SHARES]]
         return [Painted(user_id, names.get(user_id, ""), share.changes, share.pixels) for user_id, share in users]
 
@@ -207,7 +207,7 @@ class Rollback:
             return text
         if read_network(text) is not None:
             raise HttpError(400, f"{text} is an address: a rollback is about a user, who painted from wherever")
-        return await self._people.identify(text)
+        return await self._users.identify(text)
 
 
 async def _see(_: ApiRequest) -> Response:
@@ -222,33 +222,33 @@ async def _see(_: ApiRequest) -> Response:
     return Response(200, (("Content-Type", "image/png"),), png.content)
 
 
-async def _restore(undoing: RollbackPlan) -> int:
+async def _restore(plan: RollbackPlan) -> int:
     """Paint the pixels that still look as they did when the question was answered."""
     restored = 0
-    columns = (undoing.xs.tolist(), undoing.ys.tolist(), undoing.before.tolist())
+    columns = (plan.xs.tolist(), plan.ys.tolist(), plan.before.tolist())
     changes = [Change(x, y, color, USER_ID) for x, y, color in zip(*columns, strict=True)]
-    now = undoing.now.tolist()
+    now = plan.now.tolist()
     for first in range(0, len(changes), AT_ONCE):
         piece = slice(first, first + AT_ONCE)
         restored += await _ask("canvas", Restore(changes[piece], now[piece]))
     return restored
 
 
-async def _draw(undoing: RollbackPlan) -> Sides | None:
+async def _draw(plan: RollbackPlan) -> BeforeAfter | None:
     """Draw what would change; None if that takes too long."""
     try:
         picture = await call("canvas", GetPicture())
         if not isinstance(picture, Picture):
             return None
-        sides: Sides | None = await call("images", DrawRollback(picture, undoing), timeout=DRAW_TIMEOUT)
+        images: BeforeAfter | None = await call("images", DrawRollback(picture, plan), timeout=DRAW_TIMEOUT)
     except CallExit:
         return None
-    return sides
+    return images
 
 
-def _picture(title: str, content: bytes, sides: Sides) -> ResultPicture:
+def _picture(title: str, content: bytes, images: BeforeAfter) -> ResultPicture:
     source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    return ResultPicture(title, source, sides.width, sides.height)
+    return ResultPicture(title, source, images.width, images.height)
 
 
 async def _ask(name: str, request: Any) -> Any:

@@ -51,9 +51,9 @@ class UserDirectory:
         sockets: where people are connected
     """
 
-    def __init__(self, bans: Bans, guests: RecentUsers, sockets: Sockets) -> None:
+    def __init__(self, bans: Bans, recent: RecentUsers, sockets: Sockets) -> None:
         self._bans = bans
-        self._guests = guests
+        self._recent = recent
         self._sockets = sockets
 
     async def identify(self, text: str) -> str:
@@ -88,26 +88,26 @@ class UserDirectory:
             wires[visit.user_id].append(wire)
             names[visit.user_id] = visit.name
         here = sorted(names.items(), key=lambda item: (not item[1], item[1].casefold()))
-        left = [guest for guest in self._guests.all() if guest.user_id not in wires]
-        yield from (_person(user_id, name, wires[user_id]) for user_id, name in here)
-        yield from (KnownUser(guest.user_id, guest.name, (guest.address,), ()) for guest in reversed(left))
+        left = [recent for recent in self._recent.all() if recent.user_id not in wires]
+        yield from (_known_user(user_id, name, wires[user_id]) for user_id, name in here)
+        yield from (KnownUser(recent.user_id, recent.name, (recent.address,), ()) for recent in reversed(left))
 
     def count(self) -> tuple[int, int]:
         """How many users are here, and how many have left lately."""
         here = {visit.user_id for _, visit in visits(self._sockets)}
-        return len(here), sum(guest.user_id not in here for guest in self._guests.all())
+        return len(here), sum(recent.user_id not in here for recent in self._recent.all())
 
     def names(self) -> dict[str, str]:
         """What users who are or were here, or are banned, are called: the last name of each; empty for none."""
         names = {ban.whom: ban.name for ban in self._bans.all() if is_user_id(ban.whom)}
-        names |= {guest.user_id: guest.name for guest in self._guests.all()}
+        names |= {recent.user_id: recent.name for recent in self._recent.all()}
         return names
 
     def name(self, user_id: str) -> str:
         """What one user is called; empty for nothing."""
-        guest = self._guests.get(user_id)
-        if guest is not None:
-            return guest.name
+        recent = self._recent.get(user_id)
+        if recent is not None:
+            return recent.name
         here = (visit.name for _, visit in visits(self._sockets) if visit.user_id == user_id)
         banned = (ban.name for ban in self._bans.all() if ban.whom == user_id)
         return next(here, None) or next(banned, "")
@@ -123,9 +123,9 @@ class UserDirectory:
     def addresses(self, user_id: str) -> list[str]:
         """The addresses from which a user is connected, or was the last time, as the bans write them."""
         found = [wire.address for wire, visit in visits(self._sockets) if visit.user_id == user_id]
-        guest = self._guests.get(user_id)
-        if not found and guest is not None:
-            found = [guest.address]
+        recent = self._recent.get(user_id)
+        if not found and recent is not None:
+            found = [recent.address]
         return list(dict.fromkeys(canonical(address) for address in found if read_network(address) is not None))
 
     def behind(self, whom: str, addresses: Iterable[str]) -> dict[str, int]:
@@ -143,14 +143,14 @@ class UserDirectory:
         for ban in self._bans.all():
             if is_user_id(ban.whom):
                 known[ban.whom].add(ban.name)
-        for guest in self._guests.all():
-            known[guest.user_id].add(guest.name)
+        for recent in self._recent.all():
+            known[recent.user_id].add(recent.name)
         for _, visit in visits(self._sockets):
             known[visit.user_id].add(visit.name)
         return known
 
 
-def _person(user_id: str, name: str, wires: list[Wire]) -> KnownUser:
+def _known_user(user_id: str, name: str, wires: list[Wire]) -> KnownUser:
     addresses = dict.fromkeys(wire.address for wire in wires)
     actors = (str(wire.owner.id) for wire in wires if wire.owner is not None)
     return KnownUser(user_id, name, tuple(addresses), tuple(actors))

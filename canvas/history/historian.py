@@ -14,7 +14,7 @@ from actors.blocking import BlockingServer
 from actors.log import get_logger
 from actors.shown import shown
 from canvas.board.area import Area
-from canvas.history.queries import Activity, PixelChange, RollbackPlan, Selection, activities, undo
+from canvas.history.queries import Activity, PixelChange, RollbackPlan, Selection, activities, plan_rollback
 from canvas.store import LookForSnapshot, Reader, Store, StoreError
 from canvas.store.chunk import join
 
@@ -70,7 +70,7 @@ class AskRollbackPlan:
 class PlannedRollback:
     """What would be undone, and who is who of the painters in it."""
 
-    undoing: RollbackPlan
+    plan: RollbackPlan
     names: dict[int, str]
 
 
@@ -99,13 +99,13 @@ class AskPainters:
     limit: int
 
 
-class _Order(enum.Enum):
+class _SelfMessage(enum.Enum):
     """What the historian tells itself."""
 
     INDEX = enum.auto()
 
 
-class _GivenUp(Exception):
+class _CallerGone(Exception):
     """Nobody waits for the answer any more."""
 
 
@@ -134,13 +134,13 @@ class Historian(GenServer):
                 if isinstance(request, AskPainters):
                     return reader.painters(request.beginning, request.limit)
                 if isinstance(request, AskPixelHistory):
-                    return _past(reader, request, from_)
+                    return _pixel_history(reader, request, from_)
                 if isinstance(request, AskActivity):
-                    return _lately(reader, request)
-                return _undoing(reader, request, from_)
+                    return _recent_activity(reader, request)
+                return _plan_rollback(reader, request, from_)
         except StoreError as error:
             return error
-        except _GivenUp:
+        except _CallerGone:
             return NO_REPLY
 
     def handle_cast(self, request: Any) -> Any:
@@ -161,7 +161,7 @@ class Historian(GenServer):
 
     def handle_info(self, message: Any) -> Any:
         """Index some more; questions are answered in between."""
-        if message is not _Order.INDEX:
+        if message is not _SelfMessage.INDEX:
             return super().handle_info(message)
         self._index()
         return None
@@ -177,7 +177,7 @@ class Historian(GenServer):
             log.warning("store.not_indexed", error=str(error))
             return
         if self._is_indexing:
-            self.ref.tell(_Order.INDEX)
+            self.ref.tell(_SelfMessage.INDEX)
         if self._is_indexing != was_indexing:
             log.info("store.indexing" if self._is_indexing else "store.indexed")
 
@@ -186,13 +186,13 @@ class BlockingHistorian(Historian, BlockingServer):
     """The same with a thread of its own, for a store that waits for a disk."""
 
 
-def _past(reader: Reader, request: AskPixelHistory, from_: Call) -> PixelHistory:
+def _pixel_history(reader: Reader, request: AskPixelHistory, from_: Call) -> PixelHistory:
     seqs = _while_awaited(from_, reader.seqs_of(request.x, request.y, request.limit))
-    changes = [_placed(reader, seq, request) for seq in seqs]
+    changes = [_pixel_change(reader, seq, request) for seq in seqs]
     return PixelHistory(changes, reader.names({change.user for change in changes}))
 
 
-def _placed(reader: Reader, seq: int, pixel: AskPixelHistory) -> PixelChange:
+def _pixel_change(reader: Reader, seq: int, pixel: AskPixelHistory) -> PixelChange:
     (chunk,) = reader.chunks(seq - 1, seq)
     ((x, y, color, user),) = chunk.records.tolist()
     if (x, y) != (pixel.x, pixel.y):
@@ -200,14 +200,14 @@ def _placed(reader: Reader, seq: int, pixel: AskPixelHistory) -> PixelChange:
     return PixelChange(seq, color, user, float(chunk.at[0]))
 
 
-def _lately(reader: Reader, request: AskActivity) -> RecentActivity:
+def _recent_activity(reader: Reader, request: AskActivity) -> RecentActivity:
     last = reader.seq()
     after = max(reader.oldest() - 1, last - request.limit)
     found = activities(join(after, reader.chunks(after, last)))
     return RecentActivity(found, reader.names({activity.user for activity in found}))
 
 
-def _undoing(reader: Reader, request: AskRollbackPlan, from_: Call) -> PlannedRollback:
+def _plan_rollback(reader: Reader, request: AskRollbackPlan, from_: Call) -> PlannedRollback:
     user = None
     if request.user_id is not None:
         user = reader.number(request.user_id)
@@ -221,17 +221,17 @@ def _undoing(reader: Reader, request: AskRollbackPlan, from_: Call) -> PlannedRo
         raise StoreError(f"the changes up to number {base.seq} are not remembered one by one")
     selection = Selection(user, request.area, after, until)
     tiles = _while_awaited(from_, selection.tiles(base))
-    undoing = undo(selection, base, reader.by_tile(tiles, user))
-    return PlannedRollback(undoing, reader.names(undoing.shares))
+    plan = plan_rollback(selection, base, reader.by_tile(tiles, user))
+    return PlannedRollback(plan, reader.names(plan.shares))
 
 
 def _while_awaited(from_: Call, items: Iterable[_T]) -> Iterator[_T]:
     """The same, as long as the caller waits for the answer.
 
     Raises:
-        _GivenUp: as soon as it does not.
+        _CallerGone: as soon as it does not.
     """
     for item in items:
         if from_.is_given_up():
-            raise _GivenUp
+            raise _CallerGone
         yield item

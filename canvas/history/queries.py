@@ -102,7 +102,7 @@ class RollbackPlan:
         return Area(left, top, int(self.xs.max()) - left + 1, int(self.ys.max()) - top + 1)
 
 
-def undo(selection: Selection, base: Grid, tiles: Iterable[tuple[int, Iterable[Local]]]) -> RollbackPlan:
+def plan_rollback(selection: Selection, base: Grid, tiles: Iterable[tuple[int, Iterable[Local]]]) -> RollbackPlan:
     """Find what the canvas would look like if the selected changes had never been made.
 
     A pixel that somebody has painted over since stays as it is.

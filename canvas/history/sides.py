@@ -19,7 +19,7 @@ MARGIN = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class BeforeAfter:
     """The same place twice, as PNG.
 
     Attributes:
@@ -34,20 +34,20 @@ class Sides:
     after: bytes
 
 
-def draw(grid: Grid, undoing: RollbackPlan) -> Sides | None:
+def draw(grid: Grid, plan: RollbackPlan) -> BeforeAfter | None:
     """Draw the place of a rollback as it is, and as it would be; None if nothing would look different."""
-    changed = undoing.area
+    changed = plan.area
     if changed is None:
         return None
     area = _with_margin(changed, grid)
     step = -(-max(area.width, area.height) // LARGEST)
     now = _seen(grid, area, step)
     after = now.copy()
-    xs, ys = (undoing.xs - area.x) // step, (undoing.ys - area.y) // step
-    now[ys, xs] = undoing.now  # from afar, a single pixel would be left out
-    after[ys, xs] = undoing.before
+    xs, ys = (plan.xs - area.x) // step, (plan.ys - area.y) // step
+    now[ys, xs] = plan.now  # from afar, a single pixel would be left out
+    after[ys, xs] = plan.before
     height, width = now.shape
-    return Sides(area, width, height, *(_encoded(colors) for colors in (now, after)))
+    return BeforeAfter(area, width, height, *(_encoded(colors) for colors in (now, after)))
 
 
 def _with_margin(area: Area, grid: Grid) -> Area:

@@ -33,10 +33,10 @@ class EncodePng:
 @shown()
 @dataclass(frozen=True, slots=True)
 class DrawRollback:
-    """Call: a picture now and as it would be. Answered with `Sides`; None if nothing would look different."""
+    """Call: a picture now and as it would be. Answered with `BeforeAfter`; None if nothing would look different."""
 
     picture: Picture
-    undoing: RollbackPlan
+    plan: RollbackPlan
 
 
 @shown("epoch", "seq")
@@ -77,7 +77,7 @@ class Images(BlockingServer):
     def handle_call(self, request: Any, from_: Call) -> Any:
         """Hand out a picture, or have it encoded when all who ask now have been heard."""
         if isinstance(request, DrawRollback):
-            return draw(request.picture.grid, request.undoing)
+            return draw(request.picture.grid, request.plan)
         if not isinstance(request, EncodePng):
             return super().handle_call(request, from_)
         kept = self._kept.get(request.step)

@@ -97,7 +97,7 @@ class Routes:
         new_user_id: Callable[[], str],
         identities: Identities,
         bans: Bans,
-        guests: RecentUsers,
+        recent_users: RecentUsers,
         store: Store,
         waiting: Waiting,
     ) -> None:
@@ -107,7 +107,7 @@ class Routes:
         self._new_user_id = new_user_id
         self._identities = identities
         self._bans = bans
-        self._guests = guests
+        self._recent_users = recent_users
         self._store = store
         self._static = load_static()
         self._pixel = PixelRoute(room, waiting)
@@ -159,7 +159,7 @@ class Routes:
         offered = request.headers.tokens("Sec-WebSocket-Protocol")
         codec = BINARY if choose_subprotocol(offered, SUBPROTOCOLS) else JSON
         view = open_view(codec, request.query, self._room.width, self._room.height)
-        self._guests.saw(RecentUser(user_id, name, request.remote))
+        self._recent_users.saw(RecentUser(user_id, name, request.remote))
         return WebSocket(
             ClientState(self._room, user_id, name, view),
             SUBPROTOCOLS,

@@ -143,7 +143,7 @@ def test_timelapse_that_takes_too_much_memory_is_refused(
     store.append([Change(0, 0, RED, "ann", 1)], NOON)
     store.close()
     outcome = command("timelapse", f"out.{kind}", "--fps", "60", "--seconds", "600", "--data", str(tmp_path))
-    expected = f"36000 frames as {kind.upper()} would take {memory} GiB of memory: take fewer, or .png"
+    expected = f"36000 frames as {kind.upper()} would take {memory} GiB of memory: use fewer frames, or .png"
     assert (outcome.code, outcome.error) == (2, expected)
     assert command("timelapse", f"out.{kind}", "--fps", "1", "--seconds", "2", "--data", str(tmp_path)).code == 0
 
@@ -197,7 +197,7 @@ def test_archive_without_an_end_record_is_imported_with_a_warning(command: Comma
     imported = command("import", "a.jsonl", "--data", "copy")
     assert (imported.code, imported.errors) == (
         0,
-        "canopy: a.jsonl has no end record, as those of an older canopy: it may be incomplete\n"
+        "canopy: a.jsonl has no end record, like archives of an older canopy: it may be incomplete\n"
         "4 changes imported into copy/canvas.db\n",
     )
     assert command("export", "--data", "copy").output == archive(epoch=epoch_in(Path("copy")))
@@ -207,11 +207,11 @@ def test_changes_that_are_later_than_now_are_told_and_can_be_redated(command: Co
     Path("a.jsonl").write_text(archive(CHANGES.replace("1769864400.0", "95617584000.0")))
     kept = command("import", "a.jsonl", "--data", "kept")
     assert kept.code == 0
-    assert "canopy: 1 changes are later than now: --redate gives them the time now\n" in kept.errors
+    assert "canopy: 1 changes are in the future: --redate dates them as of now\n" in kept.errors
     assert '"at":95617584000.0' in command("export", "--data", "kept").output
     began = time.time()
     redated = command("import", "a.jsonl", "--redate", "--data", "redated")
-    assert "canopy: 1 changes are later than now: they got the time now\n" in redated.errors
+    assert "canopy: 1 changes are in the future: they were dated as of now\n" in redated.errors
     last = json.loads(command("export", "--data", "redated").output.splitlines()[-2])
     assert began <= last["at"] <= time.time()
 
@@ -291,7 +291,7 @@ def test_import_of_a_bad_file_names_the_line_and_leaves_nothing(
         (["timelapse", "no/out.gif"], "no/out.gif cannot be written: No such file or directory"),
         (["export", "no/out.jsonl"], "no/out.jsonl cannot be written: No such file or directory"),
         (["import", "missing.jsonl"], "missing.jsonl cannot be read: No such file or directory"),
-        (["rollback"], "rollback needs --user, --area, --from or --to: without any it would be everything"),
+        (["rollback"], "rollback needs --user, --area, --from or --to: without any of them it would undo everything"),
         (["rollback", "--area", "1,2,3"], "--area must be X,Y,WIDTH,HEIGHT in whole numbers, got '1,2,3'"),
         (["rollback", "--from", "then"], "--from must be a time like 2026-01-31T12:00:00Z or -10m, got 'then'"),
     ],
@@ -349,7 +349,7 @@ def test_past_of_a_running_canvas_can_be_read_and_undone(
     assert command("snapshot", "out.png", "--data", data).code == 0
 
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
-    preview = "3 changes found; without them 2 pixels would look different\n"
+    preview = "3 changes selected; undoing them would change 2 pixels\n"
     declined = command("rollback", "--user", "ann", "--data", data)
     assert (declined.code, declined.output) == (0, preview + "Roll back? [y/N]: ")
     assert command("export", "--data", data).output == EXPORT
