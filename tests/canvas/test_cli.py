@@ -164,7 +164,7 @@ def started(data: Path, *arguments: str, **options: Any) -> Iterator[Instance]:
         (["--tick", "soon"], "--tick must be a number from 0 to 10000, got 'soon'"),
         (["--rate-limit", "much"], "--rate-limit must be a number per second like 100/s, or off, got 'much'"),
         (["--max-connections", "0"], "--max-connections must be an integer from 1 to 1000000, got '0'"),
-        (["--unix-mode", "rw"], "--unix-mode must be the permissions of a file like 0660, as a text, got 'rw'"),
+        (["--unix-mode", "rw"], "--unix-mode must be file permissions like 0660, as a string, got 'rw'"),
         (["--base-path", "canvas"], "--base-path must be a path like /canvas, got 'canvas'"),
         (["--console-base-path", "/a b"], "--console-base-path must be a path like /canvas, got '/a b'"),
         (["--log-level", "loud"], "--log-level must be one of debug, info, warning, error, got 'loud'"),
@@ -713,7 +713,7 @@ def test_encrypted_key_is_told_without_asking_for_its_passphrase(tmp_path: Path,
     certificate.write_bytes(issued.cert_chain_pems[0].bytes() + encrypted)
     outcome = command("run", "--port", "0", "--tls-cert", str(certificate))
     assert outcome.code == 2
-    assert outcome.error.endswith(" cannot be used: the key is encrypted, and nobody is there to decrypt it")
+    assert outcome.error.endswith(" cannot be used: the key is encrypted; use one without a passphrase")
 
 
 def test_console_port_in_use_is_told_in_one_line(command: Command) -> None:
