@@ -1,4 +1,4 @@
-"""One process: answers questions to the past, takes snapshots and indexes. It is never in the way of the commits."""
+"""One process: answers queries about the history, takes snapshots and indexes changes. It never delays a commit."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from canvas.store.chunk import join
 log = get_logger("canopy.store")
 
 SNAPSHOT_EVERY = 200_000
-"""Changes between two snapshots: a start reads at most so many again, and `LOOK_EVERY` more."""
+"""Changes between two snapshots. At startup the canvas replays at most these, and `LOOK_EVERY` more."""
 PIXELS_PER_CHANGE = 50
-"""A large canvas has a snapshot after one change for so many of its pixels: a snapshot costs as much as there are
-pixels, and reading so many folded changes costs less than reading the snapshot."""
+"""On a large canvas, the interval between snapshots is one change for this many pixels: the cost of a snapshot grows
+with the number of pixels, and reading that many folded changes costs less than reading the snapshot."""
 
 
 _T = TypeVar("_T")
@@ -43,7 +43,7 @@ class AskPixelHistory:
 @shown("changes")
 @dataclass(frozen=True, slots=True)
 class PixelHistory:
-    """Changes of a pixel, the newest first, and who is who."""
+    """Changes of a pixel, newest first, and the user id for each user number."""
 
     changes: Sequence[PixelChange]
     names: dict[int, str]
@@ -52,12 +52,12 @@ class PixelHistory:
 @shown()
 @dataclass(frozen=True, slots=True)
 class AskRollbackPlan:
-    """Call: what would be undone. Answered with `PlannedRollback`, or a `StoreError`.
+    """Call: plan a rollback. Answered with `PlannedRollback`, or a `StoreError`.
 
     Attributes:
-        user_id: whose changes; None for all
-        area: where; None for everywhere
-        since, until: when, in seconds since 1970; None for any time
+        user_id: the painter; None for all
+        area: the area; None for the whole canvas
+        since, until: the time range, in seconds since 1970, both ends included; None for no limit
     """
 
     user_id: str | None
@@ -68,7 +68,7 @@ class AskRollbackPlan:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRollback:
-    """What would be undone, and who is who of the painters in it."""
+    """A rollback plan, and the user id for each user number in it."""
 
     plan: RollbackPlan
     names: dict[int, str]
@@ -77,14 +77,14 @@ class PlannedRollback:
 @shown()
 @dataclass(frozen=True, slots=True)
 class AskActivity:
-    """Call: what each painter did in the last `limit` changes. Answered with `RecentActivity`, or a `StoreError`."""
+    """Call: each painter's activity in the last `limit` changes. Answered with `RecentActivity`, or a `StoreError`."""
 
     limit: int
 
 
 @dataclass(frozen=True, slots=True)
 class RecentActivity:
-    """What each painter did, those with most changes first, and who is who."""
+    """The activity of each painter, most changes first, and the user id for each user number."""
 
     activities: list[Activity]
     names: dict[int, str]
@@ -93,28 +93,28 @@ class RecentActivity:
 @shown("limit")
 @dataclass(frozen=True, slots=True)
 class AskPainters:
-    """Call: the first `limit` ids of painters that begin so, in order. Answered with a list, or a `StoreError`."""
+    """Call: the first `limit` painter ids with this prefix, in order. Answered with a list, or a `StoreError`."""
 
-    beginning: str
+    prefix: str
     limit: int
 
 
 class _SelfMessage(enum.Enum):
-    """What the historian tells itself."""
+    """Messages from the historian to itself."""
 
     INDEX = enum.auto()
 
 
 class _CallerGone(Exception):
-    """Nobody waits for the answer any more."""
+    """The caller no longer waits for the answer."""
 
 
 @shown("_snapshot_every")
 class Historian(GenServer):
-    """Looks into the past of one store.
+    """Answers queries about the history of one store.
 
     Args (of `init`):
-        store: which
+        store: the store to read
     """
 
     def init(self, store: Store) -> None:
@@ -124,7 +124,7 @@ class Historian(GenServer):
         cast(self.ref, LookForSnapshot())
 
     def handle_call(self, request: Any, from_: Call) -> Any:
-        """Answer a question, unless its caller has left."""
+        """Answer a query, unless its caller has given up."""
         if not isinstance(request, AskPixelHistory | AskRollbackPlan | AskPainters | AskActivity):
             return super().handle_call(request, from_)
         if from_.is_given_up():
@@ -132,7 +132,7 @@ class Historian(GenServer):
         try:
             with closing(self._store.reader()) as reader:
                 if isinstance(request, AskPainters):
-                    return reader.painters(request.beginning, request.limit)
+                    return reader.painters(request.prefix, request.limit)
                 if isinstance(request, AskPixelHistory):
                     return _pixel_history(reader, request, from_)
                 if isinstance(request, AskActivity):
@@ -144,7 +144,7 @@ class Historian(GenServer):
             return NO_REPLY
 
     def handle_cast(self, request: Any) -> Any:
-        """Take a snapshot if one is due, fold what has come since the last look, and index it."""
+        """Take a snapshot if one is due, then fold and index the changes since the last time."""
         if not isinstance(request, LookForSnapshot):
             return super().handle_cast(request)
         try:
@@ -153,21 +153,21 @@ class Historian(GenServer):
                     reader.take_snapshot()
                     log.debug("store.snapshot", seq=reader.seq())
                 reader.fold()
-        except StoreError as error:  # the disk is full, say; the history is still there, and the next look comes
+        except StoreError as error:  # such as a full disk: the history is intact, and the next cast tries again
             log.warning("store.no_snapshot", error=str(error))
         if not self._is_indexing:
             self._index()
         return None
 
     def handle_info(self, message: Any) -> Any:
-        """Index some more; questions are answered in between."""
+        """Index the next slice of changes; queries are answered in between."""
         if message is not _SelfMessage.INDEX:
             return super().handle_info(message)
         self._index()
         return None
 
     def _index(self) -> None:
-        """Index some changes, and go on later if there are more, as in a file of an earlier version."""
+        """Index one slice of changes; continue by a message if there are more, as with a file of an earlier version."""
         was_indexing = self._is_indexing
         try:
             with closing(self._store.reader()) as reader:
@@ -183,7 +183,7 @@ class Historian(GenServer):
 
 
 class BlockingHistorian(Historian, BlockingServer):
-    """The same with a thread of its own, for a store that waits for a disk."""
+    """A historian with a thread of its own, for a store that blocks on a disk."""
 
 
 def _pixel_history(reader: Reader, request: AskPixelHistory, from_: Call) -> PixelHistory:
@@ -196,7 +196,7 @@ def _pixel_change(reader: Reader, seq: int, pixel: AskPixelHistory) -> PixelChan
     (chunk,) = reader.chunks(seq - 1, seq)
     ((x, y, color, user),) = chunk.records.tolist()
     if (x, y) != (pixel.x, pixel.y):
-        raise StoreError(f"change {seq} is not where the index has it")
+        raise StoreError(f"the index is wrong about change {seq}")
     return PixelChange(seq, color, user, float(chunk.at[0]))
 
 
@@ -212,13 +212,13 @@ def _plan_rollback(reader: Reader, request: AskRollbackPlan, from_: Call) -> Pla
     if request.user_id is not None:
         user = reader.number(request.user_id)
         if user is None:
-            raise StoreError(f"nobody called {request.user_id} has ever painted here")
+            raise StoreError(f"no user {request.user_id} has painted on this canvas")
     last = reader.seq()
     until = last if request.until is None else min(last, reader.seq_at(request.until))
     after = 0 if request.since is None else reader.seq_at(math.nextafter(request.since, -math.inf))
     base = reader.grid(reader.oldest() - 1)
     if after < base.seq:
-        raise StoreError(f"the changes up to number {base.seq} are not remembered one by one")
+        raise StoreError(f"the single changes up to number {base.seq} are no longer stored")
     selection = Selection(user, request.area, after, until)
     tiles = _while_awaited(from_, selection.tiles(base))
     plan = plan_rollback(selection, base, reader.by_tile(tiles, user))
@@ -226,10 +226,10 @@ def _plan_rollback(reader: Reader, request: AskRollbackPlan, from_: Call) -> Pla
 
 
 def _while_awaited(from_: Call, items: Iterable[_T]) -> Iterator[_T]:
-    """The same, as long as the caller waits for the answer.
+    """Yield the items while the caller waits for the answer.
 
     Raises:
-        _CallerGone: as soon as it does not.
+        _CallerGone: once the caller has given up.
     """
     for item in items:
         if from_.is_given_up():

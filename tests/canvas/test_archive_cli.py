@@ -189,7 +189,7 @@ def test_import_makes_a_canvas_of_another_size_under_another_epoch(command: Comm
     assert epoch != "an epoch"
     assert command("export", "--data", "copy").output == archive(epoch=epoch, size=(9, 40))
     narrow = command("import", "a.jsonl", "--width", "7", "--data", "narrow")
-    assert (narrow.code, narrow.error) == (2, "a.jsonl: line 4 is no change of a canvas of 7 x 4 pixels")
+    assert (narrow.code, narrow.error) == (2, "a.jsonl: line 4 is not a valid change of a canvas of 7 x 4 pixels")
 
 
 def test_archive_without_an_end_record_is_imported_with_a_warning(command: Command) -> None:
@@ -253,16 +253,19 @@ def line(number: int, old: str, new: str) -> Callable[[str], str]:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda text: "", "line 1 is no JSON"),
-        (lambda text: text[: len(text) // 2], "line 4 is no JSON"),
-        (lambda text: text[: text.rindex("{")], "line 5 is the last one, and no end record: the rest is missing"),
-        (line(1, '"width":8', '"width":0'), "line 1 does not say what canvas this is"),
-        (line(1, '"canopy":2', '"canopy":3'), "line 1 does not say what canvas this is"),
-        (line(2, '"x":0', '"x":8'), "line 2 is no change of a canvas of 8 x 4 pixels"),
-        (line(3, '"y":0', '"y":-1'), "line 3 is no change"),
-        (line(3, "#FF0000", "red"), "line 3 is no change"),
+        (lambda text: "", "line 1 is not JSON"),
+        (lambda text: text[: len(text) // 2], "line 4 is not JSON"),
+        (
+            lambda text: text[: text.rindex("{")],
+            "the archive ends at line 5 without an end record: the rest is missing",
+        ),
+        (line(1, '"width":8', '"width":0'), "line 1 is not a header"),
+        (line(1, '"canopy":2', '"canopy":3'), "line 1 is not a header"),
+        (line(2, '"x":0', '"x":8'), "line 2 is not a valid change of a canvas of 8 x 4 pixels"),
+        (line(3, '"y":0', '"y":-1'), "line 3 is not a valid change"),
+        (line(3, "#FF0000", "red"), "line 3 is not a valid change"),
         (line(4, '"at":1769860860.5', '"at":"noon"'), "line 4 is no change"),
-        (line(3, '"seq":2', '"seq":3'), "line 3 has change 3, and 2 is due"),
+        (line(3, '"seq":2', '"seq":3'), "line 3 has change 3, expected 2"),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )
@@ -362,7 +365,7 @@ def test_past_of_a_running_canvas_can_be_read_and_undone(
         '{"seq":6,"x":7,"y":3,"color":"#FFFFFF","user":"rollback","at":T}\n'
     )
     stranger = command("rollback", "--user", "nobody", "--yes", "--data", data)
-    meant = "'nobody' is no address, and no user of that id or name has painted or come lately"
+    meant = "'nobody' is not an address, and no user with that id or name has painted or connected recently"
     assert (stranger.code, stranger.error) == (1, meant)
     refused = command("import", "out.png", "--data", data)
     assert (refused.code, refused.error) == (2, f"--data {data} is in use by another canopy")
