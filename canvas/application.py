@@ -1,4 +1,4 @@
-"""The supervision tree of the canvas: one literal list. The start order says who needs whom."""
+"""The supervision tree of the canvas: one literal list. Each process depends only on those started before it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from canvas.admin.pages import (
     UsersPage,
     acts_on_address,
     acts_on_user,
-    look_at_store,
+    inspect_store,
     measure_store,
 )
 from canvas.admin.rollback import Rollback
@@ -26,7 +26,7 @@ from canvas.admin.user_directory import UserDirectory
 from canvas.config import Config
 from canvas.data_dir import Folder
 from canvas.history.historian import BlockingHistorian, Historian
-from canvas.listeners import load_tls, open_console, open_doors, policy_of
+from canvas.listeners import load_tls, open_console, open_listeners, policy_of
 from canvas.live.accepted import Accepted
 from canvas.live.broadcaster import SILENCE, Broadcaster
 from canvas.live.canvas import MAX_WAITING, Canvas
@@ -60,11 +60,11 @@ from supervision.server import BasePath, Sockets, Wire, server
 
 
 def open_store(config: Config) -> Store:
-    """The store that the configuration asks for; the data folder has to be this process's own.
+    """Open the configured store, or create it. The caller must hold the lock of the data folder.
 
     Raises:
-        UnusableStore: if what is there cannot be used, or is another canvas than was asked for.
-        OSError: if a new one cannot be made.
+        UnusableStore: if the existing store cannot be used, or its size or background differ from the given options.
+        OSError: if a new store cannot be created.
     """
     epoch = secrets.token_hex(8)
     if config.store == "memory":
@@ -82,7 +82,7 @@ def open_store(config: Config) -> Store:
 
 
 def random_id() -> str:
-    """Eight characters for a new visitor: of a million visitors, two get the same in one case of three."""
+    """Return an id of eight characters for a new user: among a million, the chance of a collision is one in three."""
     return base64.b32encode(secrets.token_bytes(5)).decode().lower()
 
 
@@ -90,20 +90,23 @@ QUESTIONS = "questions about pixels"
 
 
 class CanvasApplication(Application):
-    """The canvas, its server and its admin socket: everything but the process it runs in.
+    """The canvas, its server and its console: everything but the OS process it runs in.
+
+    The constructor opens the sockets, the data folder and the store, so that a port in use or an unusable store is
+    reported before anything starts.
 
     Args:
-        config: what was configured
-        new_user_id: names a new visitor
-        store: where committed changes live, in place of the one that is configured
-        wall_clock: seconds since 1970
-        set_log_level: logs from a level on
-        identity_key: signs who visitors are, in place of the keys in the data folder
+        config: the configuration
+        new_user_id: returns an id for a new user
+        store: used instead of the configured store
+        wall_clock: returns the time in seconds since 1970
+        set_log_level: sets the lowest level that is logged
+        identity_key: signs user ids, instead of the keys in the data folder
         silence: seconds without a message after which a viewer is sent a heartbeat; `inf` for none
 
     Attributes:
-        sockets: the server's; they are open from the beginning, so that a port in use is found before anything starts
-        console: what can be seen of it, and done to it
+        sockets: the listening sockets and connections of the server
+        console: the admin console
     """
 
     def __init__(
@@ -121,7 +124,7 @@ class CanvasApplication(Application):
         self._silence = silence
         with contextlib.ExitStack() as opened:
             policy = policy_of(config)
-            self.sockets = Sockets(open_doors(config), policy)
+            self.sockets = Sockets(open_listeners(config), policy)
             opened.callback(self.sockets.close)
             self._folder = Folder(config.data)
             opened.callback(self._folder.release)
@@ -149,21 +152,24 @@ class CanvasApplication(Application):
                     Meter("pictures", MAX_KEPT, unit="bytes"),
                 ),
             )
-            guests = RecentUsers()
-            people = UserDirectory(bans, guests, self.sockets)
-            self.moderation = Moderation(bans, people, self.sockets, identities)
+            recent_users = RecentUsers()
+            users = UserDirectory(bans, recent_users, self.sockets)
+            self.moderation = Moderation(bans, users, self.sockets, identities)
             waiting = Waiting(MOST_WAITING, SHARE)
             sources = self._sources(waiting, wall_clock)
-            extensions = self._extensions(bans, people, set_log_level, wall_clock)
+            extensions = self._extensions(bans, users, set_log_level, wall_clock)
             self.console = Console(sources, config.data, open_console(config), extensions)
-            routes = Routes(config, self.room, self.sockets, new_user_id, identities, bans, guests, self.store, waiting)
+            routes = Routes(
+                config, self.room, self.sockets, new_user_id, identities, bans, recent_users, self.store, waiting
+            )
             self._top: Ref | None = None
             opened.pop_all()
         room, blocks = self.room, self.store.blocks
         held = room.held
         store_server, historian = (BlockingStoreServer, BlockingHistorian) if blocks else (StoreServer, Historian)
-        # These only answer questions, and no other process depends on them, so they start last. If they keep crashing,
-        # they are restarted 50 times, then after a pause, and so on; the limit of the tree does not count that.
+        # These only answer queries and no other process depends on them, so they start last. They have a supervisor of
+        # their own, so that their crashes do not count towards the limit of the tree. If they keep crashing, they are
+        # restarted 50 times, then after a pause, and so on.
         on_demand = supervisor(
             "on_demand",
             [
@@ -187,33 +193,33 @@ class CanvasApplication(Application):
                 on_demand,
             ],
             strategy=Strategy.REST_FOR_ONE,
-            intensity=200,  # for people who crash things for fun: five random crashes a second are 50 in 10 s
+            intensity=200,  # tolerates `canopy chaos`: five random crashes per second are 50 in 10 s
             period=10.0,
         )
         super().__init__(tree)
 
     def top(self) -> Ref:
-        """The top supervisor."""
+        """Return the top supervisor."""
         assert self._top is not None, "the application has not been started"
         return self._top
 
     async def start(self) -> Ref:
-        """Start the tree; returns the top supervisor."""
+        """Start the tree and return the top supervisor."""
         self._top = await super().start()
         return self._top
 
     def close(self) -> None:
-        """Release everything, after the tree has stopped or when it was never started."""
+        """Release the sockets, the store and the data folder, after the tree has stopped or if it never started."""
         self.sockets.close()
         self.console.close()
         self.store.close()
         self._folder.release()
 
     def reload_certificates(self) -> None:
-        """Read the certificate and its key again, for connections from now on.
+        """Reload the certificate and its key, for new connections.
 
         Raises:
-            ListenerError: if they cannot be used; the earlier ones stay in use.
+            ListenerError: if they cannot be used; the previous ones stay in use.
         """
         tls = load_tls(self.config)
         for sockets in (self.sockets, self.console.web):
@@ -221,12 +227,12 @@ class CanvasApplication(Application):
                 sockets.policy = replace(sockets.policy, tls=tls)
 
     async def drain(self) -> None:
-        """Let nobody in any more, and say goodbye to those who are there; the rest goes on until the stop."""
+        """Refuse new connections and close the open ones with a goodbye; the other processes run until the stop."""
         self.sockets.prepare_stop()
         await self.sockets.close_websockets()
 
     def _sources(self, waiting: Waiting, wall_clock: Callable[[], float]) -> Sources:
-        """What the console looks at."""
+        """Return what the console inspects."""
         room, store = self.room, self.store
         return Sources(
             application="canopy",
@@ -234,7 +240,7 @@ class CanvasApplication(Application):
             servers={"server": self.sockets},
             tables=(room.users, room.viewers),
             client_of=_client_of,
-            store=partial(look_at_store, store, "store", "canvas"),
+            store=partial(inspect_store, store, "store", "canvas"),
             metrics=partial(measure_store, store),
             limits=lambda: [
                 *(Usage.of(meter.name, meter.used, meter.most, meter.unit) for meter in room.held),
@@ -246,14 +252,14 @@ class CanvasApplication(Application):
     def _extensions(
         self,
         bans: Bans,
-        people: UserDirectory,
+        users: UserDirectory,
         set_log_level: Callable[[str], object] | None,
         wall_clock: Callable[[], float],
     ) -> Extensions:
-        """What the canvas adds to the console."""
-        room, rollback = self.room, Rollback(people, wall_clock)
+        """Return the pages, routes, forms and actions that the canvas adds to the console."""
+        room, rollback = self.room, Rollback(users, wall_clock)
         return Extensions(
-            pages=(UsersPage(people), BansPage(bans, people), CanvasPage(room, people)),
+            pages=(UsersPage(users), BansPage(bans, users), CanvasPage(room, users)),
             routes=(*self.moderation.routes(), *rollback.routes()),
             forms=(BAN, LIFT, rollback.form(room.width, room.height)),
             acts_on=_acts_on,
@@ -263,12 +269,12 @@ class CanvasApplication(Application):
 
 
 def _client_of(wire: Wire) -> Client | None:
-    """The visitor at the other end."""
+    """Return the user of a wire; None if the wire is not a viewer's."""
     visit = client_state_of(wire)
     return None if visit is None else Client(visit.user_id, visit.name)
 
 
 def _acts_on(wire: Wire) -> list[Act]:
-    """What can be done about whoever is at the other end."""
+    """Return the actions that the console offers for a wire."""
     visit = client_state_of(wire)
     return acts_on_address(wire.address) if visit is None else acts_on_user(visit.user_id)

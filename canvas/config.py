@@ -25,9 +25,9 @@ DURABILITIES = ("full", "none")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("console", "json")
 AUTO: Final = "auto"
-"""The console's port by default: 8001, or another if that is taken."""
+"""The default of `--console-port`: 8001, or a free port if 8001 is taken."""
 PREFIX: Final = "CANOPY_"
-"""What the names of our variables in the environment begin with."""
+"""The prefix of our environment variables."""
 
 _SERVICE_LINK = re.compile(
     rf"{PREFIX}(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
@@ -36,7 +36,7 @@ _SERVICE_URL = re.compile(r"(?:tcp|udp|sctp)://")
 
 
 class ConfigError(PortableException):
-    """An option has a value that is not allowed; the text names the option, the value and what is allowed."""
+    """An option has an invalid value. The text names the option, the value and what is allowed."""
 
     def __init__(self, option: str, value: object, allowed: str) -> None:
         super().__init__(f"{option} must be {allowed}, got {value!r}")
@@ -45,7 +45,7 @@ class ConfigError(PortableException):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What `canopy run` can be told. Times in seconds."""
+    """The options of `canopy run`. Times are in seconds."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -92,7 +92,7 @@ class Config:
     console_insecure: bool = False
 
     given: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """The options that somebody chose, under the names that they were given with."""
+    """The options that were set -> the name each was set by: a flag, an environment variable or a key of the file."""
 
     def __post_init__(self) -> None:
         is_guarded = self.console_insecure or self.tls_cert is not None or is_loopback(self.console_host)
@@ -107,22 +107,22 @@ class Config:
 
     @property
     def rules(self) -> Rules:
-        """The rules of painting."""
+        """The rules of painting that these options make up."""
         return Rules(self.palette, self.locked, self.read_only, self.cooldown, self.rate_limit)
 
 
 def read_config(
     flags: Mapping[str, Any], environment: Mapping[str, str], file: Mapping[str, Any] | None = None
 ) -> Config:
-    """Put a configuration together.
+    """Build the configuration; flags win over the environment, and the environment over the file.
 
     Args:
-        flags: option -> value as the command line has it, None for one that was not given
+        flags: option -> value from the command line, None if it was not given
         environment: `CANOPY_WIDTH` and so on
-        file: what the TOML file says, option -> value
+        file: option -> value from the TOML file
 
     Raises:
-        ConfigError: for an unknown option in the file or the environment, or a value that is not allowed.
+        ConfigError: for an unknown option in the file or the environment, or an invalid value.
     """
     known = set(_READERS)
     given: dict[str, tuple[str, Any]] = {}
@@ -146,9 +146,9 @@ def read_config(
 
 
 def _is_service_link(variable: str, value: str) -> bool:
-    """Tell whether Kubernetes or Docker made a variable for a service called `canopy` or `canopy-...`.
+    """Tell whether Kubernetes or Docker set a variable, for a service called `canopy` or `canopy-...`.
 
-    Such as CANOPY_SERVICE_HOST, CANOPY_PORT_8000_TCP_ADDR, and CANOPY_PORT=tcp://10.0.0.1:8000 (Kubernetes: Service,
+    Examples: CANOPY_SERVICE_HOST, CANOPY_PORT_8000_TCP_ADDR, and CANOPY_PORT=tcp://10.0.0.1:8000 (Kubernetes: Service,
     environment variables).
     """
     is_url = variable.endswith("PORT") and _SERVICE_URL.match(value)
@@ -156,7 +156,7 @@ def _is_service_link(variable: str, value: str) -> bool:
 
 
 def _unknown(what: str, name: str, known: Sequence[str]) -> ConfigError:
-    """A name that is not known, with those that look like it. What all names begin with makes none of them alike."""
+    """Make the error for an unknown name and suggest similar ones. The common prefix does not count as similarity."""
     short = {each.removeprefix(PREFIX): each for each in known}
     near = " or ".join(short[each] for each in difflib.get_close_matches(name.removeprefix(PREFIX), short))
     return ConfigError(what, name, f"one of {', '.join(known)}" + (f" (did you mean {near}?)" if near else ""))
@@ -166,7 +166,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Read a configuration file.
 
     Raises:
-        ConfigError: if it cannot be read, or is not TOML.
+        ConfigError: if the file cannot be read or is not TOML.
     """
     try:
         return tomllib.loads(path.read_text())
@@ -190,7 +190,7 @@ def _integer(low: int, high: int) -> Any:
 
 
 def _optional(read: Any) -> Any:
-    """`off`, or what `read` reads."""
+    """Make a reader that reads `off` as None and leaves any other value to `read`."""
 
     def read_optional(option: str, value: Any) -> Any:
         if value == "off" or value is False:
@@ -204,7 +204,7 @@ def _optional(read: Any) -> Any:
 
 
 def _listed(parse: Any, allowed: str, separator: str = ",") -> Any:
-    """A list, or its members with something between them, that `parse` understands."""
+    """Make a reader for a list, or a text that joins its members with `separator`; `parse` gets the members."""
 
     def read(option: str, value: Any) -> Any:
         texts = value if isinstance(value, list) else str(value).split(separator)
@@ -240,7 +240,7 @@ def _choice(*allowed: str) -> Any:
 
 def _text(option: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ConfigError(option, value, "a text")
+        raise ConfigError(option, value, "a non-empty string")
     return value
 
 
@@ -282,12 +282,12 @@ def _console_port(option: str, value: Any) -> int | str | None:
 def _names(option: str, value: Any) -> tuple[str, ...]:
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
-        raise ConfigError(option, value, "host names with commas between them")
+        raise ConfigError(option, value, "host names separated by commas")
     return tuple(name.strip() for name in names)
 
 
 def _console_origins(texts: list[str]) -> tuple[str, ...]:
-    """Read origins like `https://example.org`; not `*`, since the console knows its own pages."""
+    """Read origins like `https://example.org`; neither `*` nor `same`, since the console knows its own origin."""
     origins = Origins.parse(texts)
     if origins.allowed is None or origins.same_host:
         raise ValueError(texts)
@@ -304,11 +304,11 @@ def _users(texts: list[str]) -> tuple[tuple[str, Access], ...]:
 def _header(option: str, value: Any) -> str:
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9-]{1,100}", value):
         return value
-    raise ConfigError(option, value, "the name of a header like X-Remote-User")
+    raise ConfigError(option, value, "a header name like X-Remote-User")
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches `host`."""
+    """Tell whether `host` is reachable from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -342,7 +342,7 @@ def read_rate_limit(option: str, value: Any) -> RateLimit | None:
 def _mode(option: str, value: Any) -> int:
     if isinstance(value, str) and re.fullmatch("0?[0-7]{3}", value):
         return int(value, 8)
-    raise ConfigError(option, value, "the permissions of a file like 0660, as a text")
+    raise ConfigError(option, value, "file permissions like 0660, as a string")
 
 
 def _colors(texts: list[str]) -> tuple[int, ...]:
@@ -360,7 +360,7 @@ def _cooldown(option: str, value: Any) -> Cooldown:
     except ValueError:
         cooldown = Cooldown(-1.0, -1.0)
     if isinstance(value, bool) or not 0 < cooldown.shortest <= cooldown.longest <= 86_400:
-        raise ConfigError(option, value, "seconds like 5, or 1-30 from few to many people")
+        raise ConfigError(option, value, "seconds like 5, or 1-30 from few to many users")
     return cooldown
 
 

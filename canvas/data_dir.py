@@ -1,4 +1,4 @@
-"""The data folder of one instance. Who holds its lock is the only process in it, and nobody else looks into it."""
+"""The data folder of one instance. Its lock admits one OS process, and its permissions admit no other user."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from supervision.secret_file import check, open_private, tighten
 log = get_logger("canopy")
 
 LOCK = "lock"
-"""The name of the file that is locked. The lock ends with the process, however that ends; the file may stay."""
+"""The name of the lock file. The OS releases the lock when the process ends, however it ends; the file may remain."""
 FILES = {
     "canvas.db": "the canvas and its whole history, in SQLite",
-    "canvas.db-wal": "the last of it",
-    "canvas.db-shm": "its index",
-    "identity.key": "the keys that sign who visitors are",
-    "bans.json": "who is banned",
-    "console-token": "a token of the console that administers",
-    "console-token-read": "a token of the console that looks",
-    "tokens.json": "the hashes of the other tokens of the console",
-    "audit.log": "what was done through the console and the commands, by whom",
+    "canvas.db-wal": "the write-ahead log of SQLite: the latest changes",
+    "canvas.db-shm": "the index of the write-ahead log",
+    "identity.key": "the keys that sign user ids",
+    "bans.json": "the bans",
+    "console-token": "a console token with the role `administer`",
+    "console-token-read": "a console token with the role `look`",
+    "tokens.json": "the hashes of the other console tokens",
+    "audit.log": "every action through the console and the commands, and who took it",
     "admin.sock": "the admin socket",
-    LOCK: "held while an instance runs",
+    LOCK: "locked while an instance runs",
 }
-"""What a data folder has; nothing else in it is looked at."""
+"""The contents of a data folder: file name -> purpose. Other files are ignored."""
 
 
 class Folder:
-    """A data folder that belongs to this process until it is released.
+    """A data folder, locked by this OS process until it is released.
 
-    The folder and its `FILES` are closed to all but their owner, and refused if others could have written them.
+    The folder and its `FILES` are made private to their owner, and refused if other users could have written them.
 
     Raises:
-        UnsafeFile: if something in it cannot be trusted.
-        OSError: if it cannot be made or written to; with EADDRINUSE if another process has it.
+        UnsafeFile: if other users could have written the folder or one of its files.
+        OSError: if the folder cannot be created or written to; EADDRINUSE if another OS process has locked it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,17 +55,17 @@ class Folder:
             raise OSError(code, os.strerror(code or 0), str(lock)) from None
 
     def release(self) -> None:
-        """Let another process have it."""
+        """Release the lock."""
         self._lock.close()
 
 
 def _close_to_others(folder: Path) -> None:
-    """Refuse what others could have written, and close the rest, as earlier versions made it, to them.
+    """Refuse files that other users could have written, and make the others private: earlier versions did not.
 
-    The path of the folder may lead over a link, which whoever names the folder has chosen.
+    The path of the folder may be a symbolic link: the owner of the instance has chosen it.
     """
     target = folder.resolve()
-    check(target.lstat(), target)  # before its files: in a folder that others write to, they could change meanwhile
+    check(target.lstat(), target)  # before its files: in a folder writable by others, they could change meanwhile
     opened = [target] if tighten(target) else []
     for name in FILES:
         path = target / name

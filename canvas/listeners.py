@@ -1,4 +1,4 @@
-"""What the server listens on, and what it allows there, as the configuration says."""
+"""Open the listening sockets and build the policy of the server, as configured."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from supervision.console import ConsoleListener, Front
 from supervision.server import Policy, inherited, listen, listen_unix
 
 CONSOLE_PORT = 8001
-"""The console's port by default."""
+"""The default port of the console."""
 OTHER_FILES = 300
-"""File descriptors for what is no client: the store, the console, and those who are told that there is no room."""
+"""File descriptors kept for the store, the console, and connections that are refused because the server is full."""
 MAX_DISMISSALS = 200
-"""Of these, those for clients who are told that there is no room."""
+"""The share of `OTHER_FILES` for connections that are being refused."""
 
 log = get_logger("canopy")
 
@@ -32,11 +32,11 @@ class ListenerError(Exception):
     """A socket or a certificate cannot be used; the text names the option and says why."""
 
 
-def open_doors(config: Config, environment: Mapping[str, str] = os.environ) -> list[socket.socket]:
-    """Open what the server listens on: what systemd hands over, or else the unix socket, or else host and port.
+def open_listeners(config: Config, environment: Mapping[str, str] = os.environ) -> list[socket.socket]:
+    """Open the listening sockets: those passed by systemd, or else the Unix socket, or else host and port.
 
     Raises:
-        ListenerError: if that cannot be.
+        ListenerError: if a socket cannot be opened.
     """
     try:
         handed_over = inherited(environment, os.getpid())
@@ -53,12 +53,12 @@ def open_doors(config: Config, environment: Mapping[str, str] = os.environ) -> l
 
 
 def open_console(config: Config) -> ConsoleListener | None:
-    """Listen on the port of the console; the one that is meant by default may be another's. None if it is off.
+    """Listen on the console's port, or on a free port if the default one is taken. Return None if the console is off.
 
-    Others than this machine reach it only over TLS, or if that was asked for.
+    Beyond loopback it speaks TLS, unless `--console-insecure` allows plain HTTP.
 
     Raises:
-        ListenerError: if it cannot be listened on.
+        ListenerError: if the socket cannot be opened.
     """
     host, port = config.console_host, config.console_port
     if port is None:
@@ -82,35 +82,37 @@ def open_console(config: Config) -> ConsoleListener | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """How many clients this process has file descriptors for, without those that the application itself needs.
+class Capacity:
+    """How this OS process divides its file descriptors, apart from those that the application itself needs.
 
     Attributes:
-        connections: how many clients
-        dismissals: how many of those who are refused may be told so at a time
+        connections: maximum number of clients
+        dismissals: maximum number of refused connections that are being answered at a time
     """
 
     connections: int
     dismissals: int
 
     @classmethod
-    def of(cls, files: int) -> Room:
-        """Divide so many descriptors up: at least a half for clients, 300 at most for everything else."""
+    def of(cls, files: int) -> Capacity:
+        """Divide `files` descriptors: at least half for clients, at most `OTHER_FILES` for everything else."""
         dismissals = min(MAX_DISMISSALS, files // 8)
         return cls(files - dismissals - min(OTHER_FILES - MAX_DISMISSALS, files // 2 - dismissals), dismissals)
 
 
 def raise_open_file_limit(connections: int) -> None:
-    """Let this process have a file descriptor for each of so many, as far as the system's hard limit allows."""
+    """Raise the soft limit of open files to what `connections` clients need, as far as the hard limit allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + OTHER_FILES if hard == resource.RLIM_INFINITY else min(connections + OTHER_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(OSError, ValueError):  # macOS has yet another limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     files = _file_limit()
-    if Room.of(files).connections < connections:
-        room = Room.of(files)
-        log.warning("canopy.fewer_connections", wanted=connections, max_connections=room.connections, open_files=files)
+    if Capacity.of(files).connections < connections:
+        capacity = Capacity.of(files)
+        log.warning(
+            "canopy.fewer_connections", wanted=connections, max_connections=capacity.connections, open_files=files
+        )
 
 
 def _file_limit() -> int:
@@ -119,15 +121,15 @@ def _file_limit() -> int:
 
 
 def policy_of(config: Config) -> Policy:
-    """What the server allows its clients: no more connections than this process has file descriptors for.
+    """Build the policy of the server. The file descriptors of this OS process cap the number of connections.
 
     Raises:
-        ListenerError: if there is no TLS with this certificate and key.
+        ListenerError: if the certificate and key cannot be used.
     """
-    room = Room.of(_file_limit())
+    capacity = Capacity.of(_file_limit())
     return Policy(
-        max_connections=min(config.max_connections, room.connections),
-        max_pending_refusals=room.dismissals,
+        max_connections=min(config.max_connections, capacity.connections),
+        max_pending_refusals=capacity.dismissals,
         max_per_address=config.max_connections_per_ip,
         max_arrivals=config.max_new_connections_per_ip,
         limits=Limits(message=config.max_message_size),
@@ -143,7 +145,7 @@ def policy_of(config: Config) -> Policy:
 
 
 def load_tls(config: Config) -> ssl.SSLContext | None:
-    """Read the certificate and its key; None without `--tls-cert`.
+    """Load the certificate and its key; return None without `--tls-cert`.
 
     Raises:
         ListenerError: if they cannot be used.
@@ -157,15 +159,15 @@ def load_tls(config: Config) -> ssl.SSLContext | None:
     context.set_alpn_protocols(["http/1.1"])
     try:
         context.load_cert_chain(certificate, key, _refuse_to_decrypt)
-    except OSError as error:  # ssl.SSLError is one
+    except OSError as error:  # includes ssl.SSLError
         option = f"--tls-cert {certificate}" + (f" with --tls-key {key}" if key else "")
         raise ListenerError(f"{option} cannot be used: {error.strerror or error}") from None
     return context
 
 
 def _refuse_to_decrypt() -> bytes:
-    """Take the place of a prompt for the passphrase."""
-    raise OSError(errno.EACCES, "the key is encrypted, and nobody is there to decrypt it")
+    """Replace OpenSSL's passphrase prompt."""
+    raise OSError(errno.EACCES, "the key is encrypted; use one without a passphrase")
 
 
 def _explain_console(error: OSError, config: Config) -> str:

@@ -1,4 +1,4 @@
-"""What moderators and operators do: pages of the console, bans and kicks, rollbacks.
+"""Moderation and operation of a canvas: console pages, bans and kicks, rollbacks.
 
-Its functions run in the processes of the console's connections, and change the canvas by messages only.
+This code runs in the console's connection processes. It changes the canvas only by messages.
 """

@@ -1,4 +1,4 @@
-"""Keeping people out, and sending away those who are there. For the admin API, the console and the command line."""
+"""Bans: refuse users and addresses, and disconnect those who are connected. For the API, the console and the CLI."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from actors.log import get_logger
-from canvas.admin.user_directory import UserDirectory, beginning, called, only, own_target
+from canvas.admin.user_directory import UserDirectory, by_name, by_prefix, only_one, own_target
 from canvas.board.names import titled
 from canvas.live.client_state import visits
 from canvas.users.bans import Ban, Bans, canonical, read_network
@@ -21,15 +21,15 @@ log = get_logger("canopy.canvas")
 
 PATH = "/api/v1/bans"
 MAX_SECONDS = 100 * 365 * 86_400.0
-"""Of a ban that ends by itself."""
+"""The longest duration of a temporary ban."""
 MOST_NAMED = 5
-"""Others whom a ban would send away that are named."""
+"""How many other affected users a preview names."""
 
-_WHOM = FormField("whom", "Whom", hint="Name, id, or the first 6 characters of the id; or an address like 192.0.2.0/24")
+_WHOM = FormField("whom", "Whom", hint="Name, id, or first 6 characters of an id; or an address like 192.0.2.0/24")
 BAN = Form(
     id="ban",
-    title="Ban somebody",
-    about="They are sent away at once, and are not let in until the ban is over.",
+    title="Ban a user or an address",
+    about="Open connections are closed at once; new ones are refused until the ban ends.",
     verb="Ban",
     method="POST",
     path="bans",
@@ -40,16 +40,16 @@ BAN = Form(
             choices={"3600": "1 hour", "86400": "1 day", "604800": "1 week", "2592000": "30 days", "": "For good"},
         ),
         FormField(
-            "with_address", "Who is kept out", "choice", "0",
-            choices={"0": "Only the user", "1": "The user, and all who come from the same address"},
+            "with_address", "Who is banned", "choice", "0",
+            choices={"0": "Only the user", "1": "The user, and everyone at the same address"},
         ),
-        FormField("reason", "Reason", hint="They are told"),
+        FormField("reason", "Reason", hint="Shown to the user"),
     ],
 )  # fmt: skip
 LIFT = Form(
     id="lift",
     title="Lift a ban",
-    about="They may come in again at once.",
+    about="They may connect again at once.",
     verb="Lift",
     method="DELETE",
     path="bans",
@@ -59,11 +59,12 @@ LIFT = Form(
 
 @dataclass(frozen=True, slots=True)
 class Banned:
-    """A ban that was made, or would be.
+    """A ban that was made, or its preview.
 
     Attributes:
         whom, reason, at, until, addresses, name: as in `Ban`
-        sent_away: open connections that were closed, or would be
+        sent_away: the number of connections that were closed, or would be
+        told: the same, for the console
     """
 
     whom: str
@@ -78,7 +79,12 @@ class Banned:
 
 @dataclass(frozen=True, slots=True)
 class Unbanned:
-    """A user, an address or a network may come in again, or might."""
+    """A ban that was lifted, or its preview.
+
+    Attributes:
+        unbanned: the user, address or network
+        told: the same, for the console
+    """
 
     unbanned: str
     told: ActionResult
@@ -88,33 +94,33 @@ class Moderation:
     """Bans users and addresses.
 
     Args:
-        bans: where the bans are kept
-        people: know whom a text means
-        sockets: where they are connected
-        identities: know whoever asks, if they are visitors as well
+        bans: stores the bans
+        users: resolves a text to a user
+        sockets: has the open connections
+        identities: identifies a moderator who is also a user of the canvas
     """
 
-    def __init__(self, bans: Bans, people: UserDirectory, sockets: Sockets, identities: Identities) -> None:
+    def __init__(self, bans: Bans, users: UserDirectory, sockets: Sockets, identities: Identities) -> None:
         self._bans = bans
-        self._people = people
+        self._users = users
         self._sockets = sockets
         self._identities = identities
 
     def ban(
         self, whom: str, reason: str = "", seconds: float | None = None, addresses: Iterable[str] = ()
     ) -> tuple[Ban, int]:
-        """Keep out a user, with some of their addresses, or an address or a network; close their connections.
+        """Ban a user (and optionally some of their addresses), an address or a network, and close their connections.
 
-        It holds for every connection, whatever it waits for, and nothing more is heard of them.
+        A banned connection is closed in any phase, and no more of its messages are handled.
 
         Returns:
             The ban, and how many open connections were closed.
 
         Raises:
-            BadTarget: if `whom` is none of these.
-            OSError: if it cannot be kept; then it does not hold.
+            BadTarget: if `whom` is not a user id, an address or a network.
+            OSError: if the ban cannot be stored; then it does not take effect.
         """
-        name = self._people.name(whom) if is_user_id(whom) else ""
+        name = self._users.name(whom) if is_user_id(whom) else ""
         ban = self._bans.add(whom, reason, seconds, addresses, name)
         sent_away = self._send_away()
         log.warning(
@@ -124,77 +130,78 @@ class Moderation:
         return ban, sent_away
 
     def routes(self) -> Iterator[Route]:
-        """What it adds to the API."""
+        """Yield the routes for bans."""
         whom = Parameter(
             "whom",
-            "A user (id, the first 6 characters of it or more, or name), an address or a network; "
+            "A user (an id, at least the first 6 characters of one, or a name), an address or a network; "
             "an IPv6 address means its /64, unless it is written with /128.",
         )
-        apply = Parameter("apply", "0 to be told only what would happen.", "1", ("0", "1"))
+        apply = Parameter("apply", "0 for a preview that changes nothing.", "1", ("0", "1"))
         parameters = (
             whom,
-            Parameter("reason", "Why; they are told."),
-            Parameter("seconds", "For how long; for good if it is not given.", None),
-            Parameter("with_address", "1 to keep out the addresses of a user, too.", "0", ("0", "1")),
-            Parameter("own", "1 if it may keep out whoever asks as well.", "0", ("0", "1")),
+            Parameter("reason", "The reason, shown to the user."),
+            Parameter("seconds", "The duration in seconds; permanent if omitted.", None),
+            Parameter("with_address", "1 to ban the user's addresses, too.", "0", ("0", "1")),
+            Parameter("own", "1 to allow a ban that covers the caller.", "0", ("0", "1")),
             apply,
         )
-        yield Route("GET", PATH, "Who is kept out.", lambda _: self._bans.all(), list[Ban])
+        yield Route("GET", PATH, "List the bans.", lambda _: self._bans.all(), list[Ban])
         yield Route(
-            "POST", PATH, "Keep a user or an address out.", self._add, Banned, Access.MODERATE, parameters=parameters
-        )
+            "POST", PATH, "Ban a user, an address or a network.", self._add, Banned, Access.MODERATE,
+            parameters=parameters,
+        )  # fmt: skip
         yield Route("DELETE", PATH, "Lift a ban.", self._lift, Unbanned, Access.MODERATE, parameters=(whom, apply))
 
     async def _add(self, asked: ApiRequest) -> Banned:
         query = asked.query
         text, reason, seconds = _whom(asked), query["reason"], _seconds(query["seconds"])
-        whom = await self._people.identify(text)
+        whom = await self._users.identify(text)
         addresses = self._addresses_of(whom) if query["with_address"] == "1" else []
         own = own_target(whom, addresses, self._identities.read(asked.request), asked.request.remote)
         if query["apply"] == "0":
             return self._preview(whom, reason, seconds, addresses, own)
         if own is not None and query["own"] == "0":
-            raise HttpError(409, f"this would keep out {own}: say own=1 if that is what you want")
+            raise HttpError(409, f"this would ban {own}: pass own=1 if that is intended")
         span = "for good" if seconds is None else f"for {seconds:g} s"
         await asked.note("ban", " ".join([whom, *addresses, span]) + (f": {reason}" if reason else ""))
-        with _kept():
+        with _storing():
             ban, sent_away = self.ban(whom, reason, seconds, addresses)
         closed = "1 connection was closed" if sent_away == 1 else f"{sent_away} connections were closed"
-        told = ActionResult(f"{describe(ban)} is banned {_span(seconds)}. {closed.capitalize()}.")
-        told.acts.append(Act("lift", "Lift the ban…", {"whom": ban.whom}))
+        result = ActionResult(f"{describe(ban)} is banned {_span(seconds)}. {closed.capitalize()}.")
+        result.acts.append(Act("lift", "Lift the ban…", {"whom": ban.whom}))
         if is_user_id(ban.whom):
-            told.acts.append(Act("rollback", "Roll back what they painted…", {"user": ban.whom}))
-        return _banned(ban, sent_away, told)
+            result.acts.append(Act("rollback", "Roll back what they painted…", {"user": ban.whom}))
+        return _banned(ban, sent_away, result)
 
     def _preview(self, whom: str, reason: str, seconds: float | None, addresses: list[str], own: str | None) -> Banned:
         now = self._bans.now()
-        name = self._people.name(whom) if is_user_id(whom) else ""
+        name = self._users.name(whom) if is_user_id(whom) else ""
         until = None if seconds is None else now + seconds
         ban = Ban(whom, reason, now, until, tuple(addresses), name)
-        behind = self._people.behind(whom, addresses)
-        sent_away = sum(behind.values())
-        told = ActionResult(f"{describe(ban)} will be banned {_span(seconds)}.")
-        told.values = {
+        covered = self._users.covered(whom, addresses)
+        sent_away = sum(covered.values())
+        result = ActionResult(f"{describe(ban)} will be banned {_span(seconds)}.")
+        result.values = {
             "connections to close": sent_away,
             "until": "it is lifted" if until is None else Quantity(until, "moment"),
         }
-        told.warnings = [*([] if own is None else [f"This would keep out {own}."]), *self._warnings(ban, behind)]
+        result.warnings = [*([] if own is None else [f"This would ban {own}."]), *self._warnings(ban, covered)]
         if own is not None:
-            told.confirm = {"own": f"Yes, ban {own}"}
-        return _banned(ban, sent_away, told)
+            result.confirm = {"own": f"Yes, ban {own}"}
+        return _banned(ban, sent_away, result)
 
-    def _warnings(self, ban: Ban, behind: dict[str, int]) -> Iterator[str]:
-        """What somebody should know before they ban."""
-        others = [self._people.title(user_id) for user_id in behind if user_id != ban.whom]
+    def _warnings(self, ban: Ban, covered: dict[str, int]) -> Iterator[str]:
+        """Yield what a moderator should know before making a ban."""
+        others = [self._users.title(user_id) for user_id in covered if user_id != ban.whom]
         if others:
             more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
             whose = "users" if len(others) > 1 else "user"
-            yield f"It sends away {len(others)} other {whose}, too: {', '.join(others[:MOST_NAMED])}{more}."
+            yield f"It also disconnects {len(others)} other {whose}: {', '.join(others[:MOST_NAMED])}{more}."
         earlier = next((each for each in self._bans.all() if each.whom == ban.whom), None)
         if earlier is not None:
             yield f"It replaces a ban {'for good' if earlier.until is None else f'until {_moment(earlier.until)}'}."
         if is_user_id(ban.whom) and not ban.addresses:
-            yield "They can come back as a new user by deleting a cookie, unless their address is kept out as well."
+            yield "They can return as a new user by deleting a cookie, unless their address is banned as well."
 
     async def _lift(self, asked: ApiRequest) -> Unbanned:
         ban = self._find_ban(_whom(asked))
@@ -203,14 +210,14 @@ class Moderation:
             why = f": {ban.reason}" if ban.reason else ""
             return Unbanned(ban.whom, ActionResult(f"{describe(ban)} is banned {until}{why}. The ban will be lifted."))
         await asked.note("unban", ban.whom)
-        with _kept():
+        with _storing():
             self._bans.remove(ban.whom)
         log.warning("moderation.unbanned", whom=ban.whom)
         again = Act("ban", "Ban again…", {"whom": ban.whom, "reason": ban.reason})
-        return Unbanned(ban.whom, ActionResult(f"{describe(ban)} may come in again.", acts=[again]))
+        return Unbanned(ban.whom, ActionResult(f"{describe(ban)} is no longer banned.", acts=[again]))
 
     def _send_away(self) -> int:
-        """Close the connections of all who are banned; tell how many there were."""
+        """Close the connections of banned users and addresses; return how many were open."""
         count = 0
         for wire, visit in visits(self._sockets):
             ban = self._bans.find(visit.user_id, wire.address)
@@ -221,37 +228,37 @@ class Moderation:
         return count
 
     def _addresses_of(self, whom: str) -> list[str]:
-        """The addresses from which a user is connected, or was the last time."""
+        """Return the current addresses of a user, or else the last one."""
         if not is_user_id(whom):
-            raise HttpError(400, f"{whom} is an address itself: with_address is for users")
-        addresses = self._people.addresses(whom)
+            raise HttpError(400, f"{whom} is an address: with_address is for users")
+        addresses = self._users.addresses(whom)
         if not addresses:
             raise HttpError(409, f"no address of {whom} is known")
         return addresses
 
     def _find_ban(self, text: str) -> Ban:
-        """Tell which ban a text means."""
+        """Find the ban that a text refers to: by target, the start of a user id, or a name."""
         bans = {ban.whom: ban for ban in self._bans.all()}
         whom = text if read_network(text) is None else canonical(text)
         if whom in bans:
             return bans[whom]
         users = {whom: ban for whom, ban in bans.items() if is_user_id(whom)}
-        names = self._people.names()
-        meant = beginning(text, users) | called(text, {whom: (ban.name, names[whom]) for whom, ban in users.items()})
+        names = self._users.names()
+        meant = by_prefix(text, users) | by_name(text, {whom: (ban.name, names[whom]) for whom, ban in users.items()})
         if not meant:
             covering = self._bans.find(None, text)
             raise HttpError(404, f"{text} is not banned" + (f", but {covering.whom} is" if covering else ""))
-        return bans[only(text, meant)]
+        return bans[only_one(text, meant)]
 
 
 def describe(ban: Ban) -> str:
-    """Who is kept out by a ban."""
+    """Describe the target of a ban: the user by name and id, with the banned addresses."""
     whom = titled(ban.whom, ban.name)
     return f"{whom} with {', '.join(ban.addresses)}" if ban.addresses else whom
 
 
-def _banned(ban: Ban, sent_away: int, told: ActionResult) -> Banned:
-    return Banned(ban.whom, ban.reason, ban.at, ban.until, ban.addresses, ban.name, sent_away, told)
+def _banned(ban: Ban, sent_away: int, result: ActionResult) -> Banned:
+    return Banned(ban.whom, ban.reason, ban.at, ban.until, ban.addresses, ban.name, sent_away, result)
 
 
 def _span(seconds: float | None) -> str:
@@ -269,17 +276,17 @@ def _moment(at: float) -> str:
 
 
 @contextlib.contextmanager
-def _kept() -> Iterator[None]:
+def _storing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise HttpError(503, f"the ban could not be kept: {error.strerror}") from None
+        raise HttpError(503, f"the ban could not be stored: {error.strerror}") from None
 
 
 def _whom(asked: ApiRequest) -> str:
     whom: str = asked.query["whom"].strip()
     if not whom:
-        raise HttpError(400, "whom is missing: a user, an address or a network")
+        raise HttpError(400, "whom is missing: give a user, an address or a network")
     return whom
 
 

@@ -1,4 +1,4 @@
-"""What the canvas adds to the console: itself, its store, who is there, who is kept out."""
+"""The canvas's pages in the console: the canvas, its store, its users and the bans."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from actors import Target
 from canvas.admin.moderation import describe
-from canvas.admin.rollback import place
+from canvas.admin.rollback import describe_area
 from canvas.admin.user_directory import UserDirectory
 from canvas.history.historian import AskActivity, RecentActivity
 from canvas.live.canvas import CanvasStatus, GetStatus
@@ -21,23 +21,23 @@ from canvas.users.bans import Bans, read_network
 from supervision.console import Act, PageContent, PageQuery, PageTable, Quantity
 
 LATELY = 10_000
-"""Changes whose painters are listed."""
+"""How many of the latest changes the list of painters covers."""
 SOME_WAITING = 1_000
-"""Pixels that wait for the store of which somebody should know: a second of a busy canvas."""
+"""Pixels waiting for the store from which the console warns: a second's worth of a busy canvas."""
 
 
 class CanvasPage:
-    """The canvas: its size, how far it has come, what waits, who painted lately."""
+    """The canvas: its size and rules, its epoch and number of changes, and its recent painters."""
 
     id = "canvas"
     title = "Canvas"
 
-    def __init__(self, room: Room, people: UserDirectory) -> None:
+    def __init__(self, room: Room, users: UserDirectory) -> None:
         self._room = room
-        self._people = people
+        self._users = users
 
     async def snapshot(self, query: PageQuery) -> PageContent:
-        """Ask the canvas, and its history."""
+        """Query the canvas and its history."""
         room = self._room
         values: dict[str, Any] = {
             "size": f"{room.width} x {room.height} pixels",
@@ -58,26 +58,32 @@ class CanvasPage:
         return PageContent(self.id, self.title, values, table, "Name or id", list(ACTS[1:]))
 
     async def _painters(self, lately: RecentActivity, query: PageQuery) -> PageTable:
-        names = self._people.names()
+        names = self._users.names()
         painters = [(lately.names[activity.user], activity) for activity in lately.activities]
         shown, total = await query.select(painters, lambda pair: f"{pair[0]} {names.get(pair[0], '')}")
         rows: list[list[Any]] = [
-            [names.get(user_id, ""), user_id, activity.changes, place(activity.area), Quantity(activity.at, "moment")]
+            [
+                names.get(user_id, ""),
+                user_id,
+                activity.changes,
+                describe_area(activity.area),
+                Quantity(activity.at, "moment"),
+            ]
             for user_id, activity in shown
         ]
         return PageTable(
-            f"Who painted the last {LATELY:,} pixels",
+            f"Painters of the last {LATELY:,} pixels",
             ["name", "user", "pixels", "where", "last"],
             rows,
             total,
             query.offset,
-            "Nobody has painted yet.",
-            [acts_on_user(user_id, is_banned=self._people.is_banned(user_id)) for user_id, _ in shown],
+            "No pixel has been painted yet.",
+            [acts_on_user(user_id, is_banned=self._users.is_banned(user_id)) for user_id, _ in shown],
         )
 
 
-async def look_at_store(store: Store, server: Target, canvas: Target) -> dict[str, Any]:
-    """The store, as far as its process answers, and what the canvas has for it."""
+async def inspect_store(store: Store, server: Target, canvas: Target) -> dict[str, Any]:
+    """Return the console's values about the store. If a process does not answer, say why."""
     values: dict[str, Any] = {"kind": store.kind, "durability": store.durability, "epoch": store.epoch}
     pace = store.pace()
     level = "" if pace.seconds < SLOW_WRITE else "bad"
@@ -99,70 +105,70 @@ async def look_at_store(store: Store, server: Target, canvas: Target) -> dict[st
 
 
 def _warned(count: int, many: int) -> Quantity:
-    """A number that somebody should look at from `many` on."""
+    """Mark a count as a warning from `many` on."""
     return Quantity(count, level="warning" if count >= many else "")
 
 
 def measure_store(store: Store) -> Iterator[Metric]:
-    """What Prometheus sees of the store."""
+    """Yield the Prometheus metrics of the store."""
     pace = store.pace()
-    about = "How long the write under way has taken; 0 if there is none."
+    about = "Seconds that the current write has taken so far; 0 if there is none."
     yield GaugeMetricFamily("canopy_store_write_seconds", about, value=pace.seconds)
     about = f"Writes that took longer than {SLOW_WRITE:g} s."
     yield CounterMetricFamily("canopy_store_slow_writes", about, value=pace.slow)
 
 
 class UsersPage:
-    """Who is here, and who has been here lately."""
+    """The connected users, and those who left recently."""
 
     id = "people"
-    title = "People"
+    title = "Users"
 
-    def __init__(self, people: UserDirectory) -> None:
-        self._people = people
+    def __init__(self, users: UserDirectory) -> None:
+        self._users = users
 
     async def snapshot(self, query: PageQuery) -> PageContent:
-        """Look for people: those who are here first, then those who left, the last one first."""
-        shown, total = await query.select(self._people.all(), lambda person: person.searched)
-        banned = {person.user_id for person in shown if self._people.is_banned(person.user_id)}
+        """List users: the connected ones first, then those who left, the latest first."""
+        shown, total = await query.select(self._users.all(), lambda user: user.searched)
+        banned = {user.user_id for user in shown if self._users.is_banned(user.user_id)}
         rows: list[list[Any]] = [
             [
-                person.name,
-                person.user_id,
-                ", ".join(person.addresses),
-                "banned" if person.user_id in banned else "here" if person.actors else "has left",
-                len(person.actors),
-                person.actors[0] if person.actors else None,
+                user.name,
+                user.user_id,
+                ", ".join(user.addresses),
+                "banned" if user.user_id in banned else "here" if user.actors else "has left",
+                len(user.actors),
+                user.actors[0] if user.actors else None,
             ]
-            for person in shown
+            for user in shown
         ]
         table = PageTable(
-            "Here now, and lately",
+            "Connected now and recently",
             ["name", "user", "address", "state", "windows", "actor"],
             rows,
             total,
             query.offset,
-            "Nobody has been here since the start.",
-            [acts_on_user(person.user_id, is_banned=person.user_id in banned) for person in shown],
+            "No user has connected since the start.",
+            [acts_on_user(user.user_id, is_banned=user.user_id in banned) for user in shown],
         )
-        here, left = self._people.count()
+        here, left = self._users.count()
         values = {"here": here, "left lately": left}
         return PageContent(self.id, self.title, values, table, "Name, id or address", list(ACTS))
 
 
 class BansPage:
-    """Who is kept out."""
+    """The bans in force."""
 
     id = "bans"
     title = "Bans"
 
-    def __init__(self, bans: Bans, people: UserDirectory) -> None:
+    def __init__(self, bans: Bans, users: UserDirectory) -> None:
         self._bans = bans
-        self._people = people
+        self._users = users
 
     async def snapshot(self, query: PageQuery) -> PageContent:
-        """Look for bans that hold, the last one first."""
-        names = self._people.names()
+        """List the bans in force, the latest first."""
+        names = self._users.names()
         shown, total = await query.select(
             reversed(self._bans.all()), lambda ban: f"{describe(ban)} {names.get(ban.whom, '')} {ban.reason}"
         )
@@ -178,28 +184,28 @@ class BansPage:
             for ban in shown
         ]
         table = PageTable(
-            "Kept out",
+            "Bans",
             ["name", "who", "reason", "since", "until", "left"],
             rows,
             total,
             query.offset,
-            "Nobody is kept out.",
+            "There are no bans.",
             [[Act("lift", "Lift…", {"whom": ban.whom})] for ban in shown],
         )
         return PageContent(self.id, self.title, {}, table, "Name, id, address or reason", list(ACTS[:1]))
 
 
-ACTS = (Act("ban", "Ban somebody…"), Act("rollback", "Roll back…"))
-"""What the canvas offers to do."""
+ACTS = (Act("ban", "Ban a user or an address…"), Act("rollback", "Roll back…"))
+"""The actions that the pages offer."""
 
 
 def acts_on_user(user_id: str, *, is_banned: bool = False) -> list[Act]:
-    """What the canvas offers to do about a user."""
+    """Return the actions on a user."""
     whom = {"whom": user_id}
     ban = Act("lift", "Lift the ban…", whom) if is_banned else Act("ban", "Ban…", whom)
     return [ban, Act("rollback", "Roll back…", {"user": user_id})]
 
 
 def acts_on_address(address: str) -> list[Act]:
-    """What the canvas offers to do about a client who is no visitor."""
+    """Return the actions on a client that is not a user of the canvas."""
     return [] if read_network(address) is None else [Act("ban", "Ban…", {"whom": address})]

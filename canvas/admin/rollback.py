@@ -1,4 +1,4 @@
-"""Undoing what somebody painted: a preview, and the same as ordinary changes that everybody sees. For the admin API."""
+"""Rollbacks: undo selected changes, with a preview first. A rollback is made of ordinary changes. For the admin API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from canvas.board.area import Area
 from canvas.board.grid import Change
 from canvas.history.historian import AskRollbackPlan, PlannedRollback
 from canvas.history.queries import RollbackPlan
-from canvas.history.sides import Sides
+from canvas.history.sides import BeforeAfter
 from canvas.live.canvas import GetPicture, Picture, Restore
 from canvas.store import StoreError
 from canvas.users.bans import read_network
@@ -40,22 +40,22 @@ log = get_logger("canopy.canvas")
 
 PATH = "/api/v1/rollback"
 USER_ID = "rollback"
-"""Who has painted what a rollback restored."""
+"""The user id of the changes that a rollback makes."""
 EVERYTHING = AskRollbackPlan(None, None, None, None)
 AT_ONCE = 10_000
-"""Pixels that are committed together: those who paint meanwhile wait no longer than for these."""
+"""Pixels per commit, and so how many pixels of a rollback other painters may have to wait for."""
 PICTURE = "canvas.png"
 LARGEST = 1_024
 """Pixels on the longer side of the picture of the canvas."""
 MOST_SHARES = 100
-"""Painters who are listed."""
+"""How many painters are listed."""
 DRAW_TIMEOUT = 10.0
-"""Seconds after which a preview goes without its pictures."""
+"""Seconds after which a preview is sent without pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """What of a rollback one painter has painted: how many of the changes, and of the pixels."""
+    """The share of one painter in a rollback: how many of the changes and of the pixels are theirs."""
 
     user_id: str
     name: str
@@ -65,13 +65,14 @@ class Painted:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What a rollback would restore, and what it has restored.
+    """The result of a rollback, or its preview.
 
     Attributes:
-        changes: those that are to be undone
-        pixels: on which they are
-        restored: pixels that look again as they did; 0 of a preview
-        painters: whose changes they are, those with most pixels first, at most 100
+        changes: how many changes are selected
+        pixels: how many pixels undoing them changes
+        restored: how many pixels have been restored; 0 in a preview
+        painters: the painters of the changes, those with most pixels first, at most 100
+        told: the same, for the console
     """
 
     changes: int
@@ -82,48 +83,48 @@ class Undone:
 
 
 class Rollback:
-    """Rolls back.
+    """Answers the rollback requests of the API.
 
     Args:
-        people: know whom a text means
-        wall_clock: seconds since 1970, as the canvas dates its changes
+        users: resolves a text to a user
+        wall_clock: returns seconds since 1970, as the canvas dates its changes
     """
 
-    def __init__(self, people: UserDirectory, wall_clock: Callable[[], float]) -> None:
-        self._people = people
+    def __init__(self, users: UserDirectory, wall_clock: Callable[[], float]) -> None:
+        self._users = users
         self._wall_clock = wall_clock
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def routes(self) -> Iterator[Route]:
-        """What it adds to the API."""
+        """Yield the routes for rollbacks."""
         yield Route(
             "POST",
             PATH,
-            "Undo what somebody painted; without `apply` tell only what that is.",
+            "Undo selected changes; without `apply`, only preview that.",
             self._undo,
             Undone,
             Access.MODERATE,
             parameters=(
-                Parameter("user", "Who painted it: an id, the first 6 characters of it or more, or a name.", None),
-                Parameter("area", "Where: X,Y,WIDTH,HEIGHT.", None),
-                Parameter("from", "Not before, in seconds since 1970.", None),
-                Parameter("to", "Not after, in seconds since 1970.", None),
-                Parameter("apply", "1 to do it.", "0", ("0", "1")),
+                Parameter("user", "The painter: an id, at least the first 6 characters of one, or a name.", None),
+                Parameter("area", "The area: X,Y,WIDTH,HEIGHT.", None),
+                Parameter("from", "The earliest time, in seconds since 1970.", None),
+                Parameter("to", "The latest time, in seconds since 1970.", None),
+                Parameter("apply", "1 to carry out the rollback.", "0", ("0", "1")),
             ),
         )
-        yield Route("GET", f"/api/v1/{PICTURE}", "The canvas as PNG, made smaller if it is large.", _see, None)
+        yield Route("GET", f"/api/v1/{PICTURE}", "The canvas as a PNG, scaled down if it is large.", _render, None)
 
     def form(self, width: int, height: int) -> Form:
-        """How people use it, on a canvas of this size."""
+        """Return the console's form for rollbacks, on a canvas of this size."""
         return Form(
             id="rollback",
             title="Roll back",
-            about="What was painted over since stays as it is. A rollback can itself be rolled back.",
+            about="Pixels that others have painted over since stay as they are. A rollback can itself be rolled back.",
             verb="Roll back",
             method="POST",
             path="rollback",
             fields=[
-                FormField("user", "Who painted it", hint="Name, id, or the first 6 characters of it; empty: anybody"),
+                FormField("user", "Painter", hint="Name, id, or first 6 characters of an id; empty: anyone"),
                 FormField(
                     "area", "Where", "area", hint="X,Y,WIDTH,HEIGHT; empty: everywhere",
                     picture=PICTURE, width=width, height=height,
@@ -134,7 +135,7 @@ class Rollback:
         )  # fmt: skip
 
     async def _undo(self, asked: ApiRequest) -> Undone:
-        """Answer one question of a moderator at a time: the history and the images work for others meanwhile."""
+        """Answer one request per moderator at a time, so that none occupies the history and the images."""
         async with self._turns.setdefault(asked.principal.name, asyncio.Lock()):
             return await self._answer(asked)
 
@@ -143,49 +144,50 @@ class Rollback:
         found: PlannedRollback = await _ask("history", question)
         painters = self._painters(found)
         if asked.query["apply"] == "0":
-            told = await self._preview(question, found.undoing, painters)
-            return Undone(found.undoing.changes, len(found.undoing.xs), 0, painters, told)
-        await asked.note("rollback", f"{_pixels(len(found.undoing.xs))}: {_words(question)}")
+            result = await self._preview(question, found.plan, painters)
+            return Undone(found.plan.changes, len(found.plan.xs), 0, painters, result)
+        await asked.note("rollback", f"{_pixels(len(found.plan.xs))}: {_describe(question)}")
         began = self._wall_clock()
-        restored = await _restore(found.undoing)
+        restored = await _restore(found.plan)
         log.warning("canvas.rolled_back", pixels=restored, user=question.user_id, area=str(question.area))
         return Undone(
-            found.undoing.changes, len(found.undoing.xs), restored, painters,
-            self._report(question, restored, len(found.undoing.xs), began),
+            found.plan.changes, len(found.plan.xs), restored, painters,
+            self._report(question, restored, len(found.plan.xs), began),
         )  # fmt: skip
 
-    async def _preview(self, question: AskRollbackPlan, undoing: RollbackPlan, painters: list[Painted]) -> ActionResult:
-        if not len(undoing.xs):
-            text = "Nothing would look different"
-            found = f": all of the {undoing.changes} changes found were painted over since" if undoing.changes else ""
-            return ActionResult(f"{text}{found or ': nothing was painted like that'}.", is_possible=False)
-        who = self._people.title(question.user_id) if question.user_id is not None else f"{len(painters)} users"
-        told = ActionResult(f"{_pixels(len(undoing.xs))} of {who} will look as they did before.")
-        told.values = {"changes": undoing.changes, "pixels": len(undoing.xs), "where": place(undoing.area)}
+    async def _preview(self, question: AskRollbackPlan, plan: RollbackPlan, painters: list[Painted]) -> ActionResult:
+        if not len(plan.xs):
+            reason = (
+                f"all {plan.changes} selected changes have been painted over" if plan.changes else "no changes match"
+            )
+            return ActionResult(f"There is nothing to roll back: {reason}.", is_possible=False)
+        who = self._users.title(question.user_id) if question.user_id is not None else f"{len(painters)} users"
+        result = ActionResult(f"{_pixels(len(plan.xs))} painted by {who} will be restored.")
+        result.values = {"changes": plan.changes, "pixels": len(plan.xs), "where": describe_area(plan.area)}
         if len(painters) > 1:
             rows: list[list[Any]] = [[each.name, each.user_id, each.changes, each.pixels] for each in painters]
-            told.table = PageTable("Whose", ["name", "user", "changes", "pixels"], rows, len(undoing.shares))
-        sides = await _draw(undoing)
-        if sides is not None:
-            told.pictures = [_picture("Now", sides.now, sides), _picture("After", sides.after, sides)]
-        return told
+            result.table = PageTable("Painters", ["name", "user", "changes", "pixels"], rows, len(plan.shares))
+        images = await _draw(plan)
+        if images is not None:
+            result.pictures = [_picture("Now", images.now, images), _picture("After", images.after, images)]
+        return result
 
     def _report(self, question: AskRollbackPlan, restored: int, wanted: int, began: float) -> ActionResult:
-        told = ActionResult(f"{_pixels(restored)} restored.")
+        result = ActionResult(f"{_pixels(restored)} restored.")
         if restored < wanted:
-            told.text += f" The colour of {_pixels(wanted - restored)} had changed meanwhile."
+            result.text += f" {_pixels(wanted - restored)} had changed colour meanwhile."
         if restored:
             values = {"user": USER_ID, "from": repr(began), "to": repr(self._wall_clock())}
             if question.area is not None:
-                values["area"] = _text(question.area)
-            told.acts.append(Act("rollback", "Undo this rollback…", values))
+                values["area"] = _format_area(question.area)
+            result.acts.append(Act("rollback", "Undo this rollback…", values))
         if question.user_id is not None and question.user_id != USER_ID:
-            told.acts.append(Act("ban", "Ban them…", {"whom": question.user_id}))
-        return told
+            result.acts.append(Act("ban", "Ban them…", {"whom": question.user_id}))
+        return result
 
     def _painters(self, found: PlannedRollback) -> list[Painted]:
-        shares = sorted(found.undoing.shares.items(), key=lambda item: (-item[1].pixels, -item[1].changes))
-        names = self._people.names()
+        shares = sorted(found.plan.shares.items(), key=lambda item: (-item[1].pixels, -item[1].changes))
+        names = self._users.names()
         users = [(found.names[number], share) for number, share in shares[:MOST_SHARES]]
         return [Painted(user_id, names.get(user_id, ""), share.changes, share.pixels) for user_id, share in users]
 
@@ -199,18 +201,20 @@ class Rollback:
         user = await self._user(query["user"].strip()) if "user" in query else None
         question = AskRollbackPlan(user, area, since, until)
         if question == EVERYTHING:
-            raise HttpError(400, "a rollback needs user, area, from or to: without any it would be everything")
+            raise HttpError(
+                400, "a rollback needs user, area, from or to: without any of them it would undo everything"
+            )
         return question
 
     async def _user(self, text: str) -> str:
         if text == USER_ID:
             return text
         if read_network(text) is not None:
-            raise HttpError(400, f"{text} is an address: a rollback is about a user, who painted from wherever")
-        return await self._people.identify(text)
+            raise HttpError(400, f"{text} is an address: changes are stored by user, not by address")
+        return await self._users.identify(text)
 
 
-async def _see(_: ApiRequest) -> Response:
+async def _render(_: ApiRequest) -> Response:
     try:
         picture = await call("canvas", GetPicture())
         if isinstance(picture, StoreError):
@@ -222,40 +226,40 @@ async def _see(_: ApiRequest) -> Response:
     return Response(200, (("Content-Type", "image/png"),), png.content)
 
 
-async def _restore(undoing: RollbackPlan) -> int:
-    """Paint the pixels that still look as they did when the question was answered."""
+async def _restore(plan: RollbackPlan) -> int:
+    """Restore the pixels whose colour has not changed since the plan was made; return how many."""
     restored = 0
-    columns = (undoing.xs.tolist(), undoing.ys.tolist(), undoing.before.tolist())
+    columns = (plan.xs.tolist(), plan.ys.tolist(), plan.before.tolist())
     changes = [Change(x, y, color, USER_ID) for x, y, color in zip(*columns, strict=True)]
-    now = undoing.now.tolist()
+    now = plan.now.tolist()
     for first in range(0, len(changes), AT_ONCE):
         piece = slice(first, first + AT_ONCE)
         restored += await _ask("canvas", Restore(changes[piece], now[piece]))
     return restored
 
 
-async def _draw(undoing: RollbackPlan) -> Sides | None:
-    """Draw what would change; None if that takes too long."""
+async def _draw(plan: RollbackPlan) -> BeforeAfter | None:
+    """Draw the canvas before and after a rollback; return None if that fails or takes too long."""
     try:
         picture = await call("canvas", GetPicture())
         if not isinstance(picture, Picture):
             return None
-        sides: Sides | None = await call("images", DrawRollback(picture, undoing), timeout=DRAW_TIMEOUT)
+        images: BeforeAfter | None = await call("images", DrawRollback(picture, plan), timeout=DRAW_TIMEOUT)
     except CallExit:
         return None
-    return sides
+    return images
 
 
-def _picture(title: str, content: bytes, sides: Sides) -> ResultPicture:
+def _picture(title: str, content: bytes, images: BeforeAfter) -> ResultPicture:
     source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    return ResultPicture(title, source, sides.width, sides.height)
+    return ResultPicture(title, source, images.width, images.height)
 
 
 async def _ask(name: str, request: Any) -> Any:
     try:
-        answer = await call(name, request, timeout=None)  # it takes longer the longer the history is
+        answer = await call(name, request, timeout=None)  # the time grows with the length of the history
     except CallExit as error:
-        raise HttpError(503, f"the {name} did not answer ({error}): look, and try again") from None
+        raise HttpError(503, f"the {name} did not answer ({error}): check the canvas, then try again") from None
     if isinstance(answer, StoreError):
         raise HttpError(409, str(answer))
     return answer
@@ -265,7 +269,7 @@ def _moment(text: str) -> float:
     """Read seconds since 1970.
 
     Raises:
-        ValueError: if they are none, or not finite.
+        ValueError: if `text` is not a finite number.
     """
     moment = float(text)
     if not math.isfinite(moment):
@@ -273,9 +277,9 @@ def _moment(text: str) -> float:
     return moment
 
 
-def _words(question: AskRollbackPlan) -> str:
-    """What is asked for, for the audit log."""
-    area = None if question.area is None else _text(question.area)
+def _describe(question: AskRollbackPlan) -> str:
+    """Describe the selection, for the audit log."""
+    area = None if question.area is None else _format_area(question.area)
     given = {"user": question.user_id, "area": area, "from": question.since, "to": question.until}
     return ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
 
@@ -284,12 +288,12 @@ def _pixels(count: int) -> str:
     return "1 pixel" if count == 1 else f"{count:,} pixels"
 
 
-def _text(area: Area) -> str:
+def _format_area(area: Area) -> str:
     return f"{area.x},{area.y},{area.width},{area.height}"
 
 
-def place(area: Area | None) -> str:
-    """Where an area is, for people."""
+def describe_area(area: Area | None) -> str:
+    """Describe an area in words; empty for None."""
     if area is None:
         return ""
     sides = (("x", area.x, area.width), ("y", area.y, area.height))

@@ -1,7 +1,7 @@
-"""The command line: `canopy`. A command is a function of one of these modules, which `commands` puts together.
+"""The command line, `canopy`. Each command is a function in one of these modules; `commands` registers them all.
 
-`serve` starts the supervision tree; the others talk to a running instance through its admin socket, or read a data
-folder.
+`serve` starts the supervision tree. The other modules talk to a running instance through its admin socket, or read a
+data folder.
 """
 
 from canvas.cli.commands import main

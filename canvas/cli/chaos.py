@@ -1,4 +1,4 @@
-"""Crashes random actors of a running instance through its admin socket: `canopy chaos`. Blocking."""
+"""`canopy chaos`: crash random actors of a running instance through its admin socket. Blocking."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from typing import Any
 from supervision.console.terminal.client import AdminError, ask_admin
 
 SPARED_AFTER = 4
-"""Crashes of one actor within `SPARED_FOR` seconds after which it is spared: a connection that crashes more than 5
-times in that time is given up on purpose, see `supervision.server.server`."""
+"""Crashes of one actor within `SPARED_FOR` seconds after which it is spared: by design, the server closes a connection
+that crashes more than 5 times in that time."""
 SPARED_FOR = 10.0
+"""Seconds over which crashes of one actor are counted."""
 
 
 @dataclass
 class Report:
-    """What `crash_at_random` did."""
+    """The counts of one run of `crash_at_random`."""
 
     seconds: float = 0.0
     crashes: Counter[str] = field(default_factory=Counter)
@@ -28,14 +29,14 @@ class Report:
     restarts: int = 0
 
     def lines(self) -> Iterator[str]:
-        """The report for people."""
+        """Yield the lines of a human-readable report."""
         yield f"{self.crashes.total()} actors crashed in {self.seconds:.1f} s, {self.unanswered} without an answer"
         yield ", ".join(f"{count} {kind}" for kind, count in self.crashes.most_common())
-        yield f"the actors that are there now were restarted {self.restarts} times"
+        yield f"the actors that run now were restarted {self.restarts} times"
 
 
 def crash_at_random(data: Path, rate: float, seconds: float, chance: random.Random) -> Report:
-    """Crash `rate` random actors a second, for `seconds`.
+    """Crash `rate` random actors per second for `seconds`.
 
     Raises:
         AdminError: if no instance answers.
@@ -64,14 +65,14 @@ def _crash(data: Path, victim: dict[str, Any], report: Report) -> None:
     try:
         ask_admin(data, "POST", f"/api/v1/actors/{victim['ref']}/crash")
     except AdminError as error:
-        if "there is no actor" in str(error):  # it has ended meanwhile
+        if "there is no actor" in str(error):  # it has exited meanwhile
             return
         report.unanswered += 1
     report.crashes[victim["kind"]] += 1
 
 
 def _actors(data: Path) -> list[dict[str, Any]]:
-    """All actors under the top one, which nobody would restart."""
+    """Return all actors below the top supervisor, which has no supervisor to restart it."""
     for attempt in range(3):
         try:
             top = ask_admin(data, "GET", "/api/v1/tree")
@@ -90,5 +91,5 @@ def _flat(actor: dict[str, Any], parent: str) -> Iterator[dict[str, Any]]:
 
 
 def _place(actor: dict[str, Any]) -> str:
-    """Its place in the tree, which its successors have too."""
+    """Identify an actor by its place in the tree, which survives restarts."""
     return f"{actor['parent']} > {actor['label']}"

@@ -1,4 +1,4 @@
-"""The commands that look at a running instance through its admin socket, and those that touch it."""
+"""Commands that inspect a running instance through its admin socket, and commands that act on it."""
 
 from __future__ import annotations
 
@@ -17,45 +17,46 @@ from canvas.cli.terminal import Data, ask_api, fail, read_settings
 from supervision.console.terminal import text
 
 INTERVAL = 1.0
-"""Seconds between two looks with --watch."""
+"""Seconds between refreshes with --watch."""
 TRACE_INTERVAL = 0.25
+"""Seconds between polls of a running trace."""
 NO_TERMINAL = "the console needs a terminal; `canopy tree`, `canopy top` and `canopy actor` do not"
 
-ActorRef = Annotated[str, typer.Argument(metavar="REF", help="Number of the actor, as `canopy tree` shows it.")]
-Watch = Annotated[bool, typer.Option("--watch", help="Look again every second, until Ctrl-C.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, with --watch one line each time.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+ActorRef = Annotated[str, typer.Argument(metavar="REF", help="Number of the actor, as shown by `canopy tree`.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Refresh every second until Ctrl-C.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; with --watch, one line per refresh.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to those of the program."""
+    """Register these commands with `app`."""
     for function in (console, tree, top, actor, crashes, trace):
-        app.command(rich_help_panel="Look at a running instance")(function)
-    touch = partial(app.command, rich_help_panel="Touch a running instance")
-    touch()(crash)
-    touch("exit")(exit_actor)
+        app.command(rich_help_panel="Inspect a running instance")(function)
+    act = partial(app.command, rich_help_panel="Act on a running instance")
+    act()(crash)
+    act("exit")(exit_actor)
     for action in (restart, suspend, resume):
-        touch()(action)
-    touch()(drain)
-    touch()(log_level)
+        act()(action)
+    act()(drain)
+    act()(log_level)
 
 
-# Look.
+# Inspect.
 
 
 def console(data: Data = None) -> None:
-    """Open the console in this terminal."""
+    """Open the full-screen console in this terminal."""
     folder = _folder(data)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         fail(NO_TERMINAL)
     ask_api(folder, "GET", "session")
-    from supervision.console.terminal.tui import ConsoleApp  # here, since it takes longer to import than all the rest
+    from supervision.console.terminal.tui import ConsoleApp  # imported late: it takes longer than all other imports
 
     sys.exit(ConsoleApp(folder).run() or 0)
 
 
 def tree(data: Data = None, watch: Watch = False, as_json: AsJson = False) -> None:
-    """Print the living actors, as a tree."""
+    """Print the supervision tree with its running actors."""
     _show(data, lambda folder: _plain(ask_api(folder, "GET", "tree")), text.tree, watch, as_json)
 
 
@@ -64,11 +65,14 @@ def top(
     watch: Watch = False,
     as_json: AsJson = False,
     sort: Annotated[
-        str, typer.Option(metavar="NAME", help="What the largest is of: mailbox, recent, recently_used, memory, ...")
+        str,
+        typer.Option(
+            metavar="NAME", help="Column to sort by, largest first: mailbox, recent, recently_used, memory, ..."
+        ),
     ] = "recent",
-    limit: Annotated[int, typer.Option(help="Actors to show.", min=1, max=1000)] = 20,
+    limit: Annotated[int, typer.Option(help="Number of actors to show.", min=1, max=1000)] = 20,
 ) -> None:
-    """Print the system at a glance, and the actors that have most to do."""
+    """Print a summary of the system and its busiest actors."""
     query = {"sort": sort, "order": "desc", "limit": limit}
 
     def ask(folder: Path) -> Any:
@@ -82,9 +86,9 @@ def actor(
     data: Data = None,
     watch: Watch = False,
     as_json: AsJson = False,
-    state: Annotated[bool, typer.Option("--state", help="Its attributes as well; this is audited.")] = False,
+    state: Annotated[bool, typer.Option("--state", help="Also print the actor's attributes; this is audited.")] = False,
 ) -> None:
-    """Print what is known of an actor."""
+    """Print the details of an actor."""
 
     def ask(folder: Path) -> Any:
         seen = ask_api(folder, "GET", _actor(ref))
@@ -94,12 +98,12 @@ def actor(
 
 
 def crashes(
-    number: Annotated[str | None, typer.Argument(metavar="NUMBER", help="One of them.")] = None,
+    number: Annotated[str | None, typer.Argument(metavar="NUMBER", help="Number of one crash.")] = None,
     data: Data = None,
     as_json: AsJson = False,
-    case: Annotated[bool, typer.Option("--case", help="Print only the test for pytest that repeats it.")] = False,
+    case: Annotated[bool, typer.Option("--case", help="Print only the pytest test that reproduces the crash.")] = False,
 ) -> None:
-    """Print the last crashes, or all that is known of one."""
+    """List the latest crashes, or print the details of one."""
     if case and number is None:
         fail("--case needs the number of a crash")
     if number is None:
@@ -112,10 +116,10 @@ def crashes(
 def trace(
     ref: ActorRef,
     data: Data = None,
-    lines: Annotated[int, typer.Option(help="After so many it ends.")] = 100,
-    seconds: Annotated[float, typer.Option(help="After so long it ends.")] = 10.0,
+    lines: Annotated[int, typer.Option(help="Stop after this many lines.")] = 100,
+    seconds: Annotated[float, typer.Option(help="Stop after this many seconds.")] = 10.0,
 ) -> None:
-    """Print the messages that an actor takes, and its replies, as they come."""
+    """Print the messages that an actor handles, and its replies, as they happen."""
     folder, path = _folder(data), _actor(ref, "trace")
     seen = ask_api(folder, "POST", path, body={"lines": lines, "seconds": seconds})
     shown = 0
@@ -133,55 +137,55 @@ def trace(
     typer.echo(f"the trace ended: {text.clean(seen['ended'])}", err=True)
 
 
-# Touch.
+# Act.
 
 
 def crash(ref: ActorRef, data: Data = None) -> None:
-    """Make an actor exit with the reason `crash`, without a question."""
+    """Make an actor exit with the reason `crash`, without asking for confirmation."""
     answer = ask_api(_folder(data), "POST", _actor(ref, "crash"))
     typer.echo(f"crashed {text.clean(answer['label'])} <{answer['crashed']}>")
 
 
 def exit_actor(
     ref: ActorRef,
-    reason: Annotated[Literal["crash", "shutdown", "kill"], typer.Option(help="Why it exits.")],
+    reason: Annotated[Literal["crash", "shutdown", "kill"], typer.Option(help="The exit reason.")],
     data: Data = None,
     yes: Yes = False,
 ) -> None:
-    """Make an actor exit; its supervisor judges by the reason whether it is started again."""
+    """Make an actor exit; the reason decides whether its supervisor restarts it."""
     _act_on(ref, "exit", f"End {{}} by {reason}?", data, yes, {"reason": reason})
 
 
 def restart(ref: ActorRef, data: Data = None, yes: Yes = False) -> None:
-    """Have an actor started anew by its supervisor."""
+    """Restart an actor through its supervisor."""
     _act_on(ref, "restart", "Restart {}?", data, yes)
 
 
 def suspend(ref: ActorRef, data: Data = None, yes: Yes = False) -> None:
-    """Let an actor handle nothing until it is resumed."""
+    """Suspend an actor: it handles no messages until it is resumed."""
     _act_on(ref, "suspend", "Suspend {}?", data, yes)
 
 
 def resume(ref: ActorRef, data: Data = None, yes: Yes = False) -> None:
-    """Let a suspended actor go on."""
+    """Resume a suspended actor."""
     _act_on(ref, "resume", "Resume {}?", data, yes)
 
 
 def drain(data: Data = None, yes: Yes = False) -> None:
-    """Let nobody in any more, and say goodbye to those who are there."""
+    """Refuse new connections and close the open ones with a goodbye."""
     folder = _folder(data)
-    _confirm("Say goodbye to everybody?", yes)
+    _confirm("Disconnect all clients?", yes)
     _tell(ask_api(folder, "POST", "drain"))
 
 
 def log_level(
-    level: Annotated[Literal["debug", "info", "warning", "error"], typer.Argument(help="From here on is logged.")],
+    level: Annotated[Literal["debug", "info", "warning", "error"], typer.Argument(help="Lowest level that is logged.")],
     data: Data = None,
     yes: Yes = False,
 ) -> None:
-    """Change what is logged."""
+    """Change the log level of a running instance."""
     folder = _folder(data)
-    _confirm(f"Log from {level} on?", yes)
+    _confirm(f"Set the log level to {level}?", yes)
     _tell(ask_api(folder, "POST", "log-level", body={"level": level}))
 
 
@@ -204,11 +208,11 @@ def _act_on(ref: str, action: str, question: str, data: Path | None, yes: bool, 
 
 
 def _confirm(question: str, yes: bool) -> None:
-    """Go on only if somebody says yes; where nobody can be asked, the program ends."""
+    """Ask for confirmation, unless `yes`; exit on a no, or if there is no terminal to ask on."""
     if yes:
         return
     if not sys.stdin.isatty():
-        fail(f"{question} Say so with --yes, there is no terminal to ask on")
+        fail(f"{question} Confirm with --yes: there is no terminal to ask on")
     if not typer.confirm(question):
         sys.exit(1)
 
@@ -225,7 +229,7 @@ def _show(
     watch: bool,
     as_json: bool,
 ) -> None:
-    """Print what is asked for, once or again and again."""
+    """Print an answer as text or JSON: once, or with `watch` every `INTERVAL` seconds until Ctrl-C."""
     folder = _folder(data)
     if not watch:
         answer = ask(folder)
@@ -233,7 +237,7 @@ def _show(
             typer.echo(line)
         return
     try:
-        answers = _again(lambda: ask(folder))
+        answers = _poll(lambda: ask(folder))
         if as_json:
             for answer in answers:
                 typer.echo(json.dumps(answer))
@@ -246,14 +250,14 @@ def _show(
         sys.exit(0)
 
 
-def _again(ask: Callable[[], Any]) -> Iterator[Any]:
+def _poll(ask: Callable[[], Any]) -> Iterator[Any]:
     while True:
         yield ask()
         time.sleep(INTERVAL)
 
 
 def _redraw(screens: Iterator[list[str]]) -> None:
-    """Show each in place of the one before, as much as the terminal has room for; the last one stays."""
+    """Show each screen in place of the previous one, cropped to the terminal; leave the last one in the scrollback."""
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
@@ -270,7 +274,7 @@ def _redraw(screens: Iterator[list[str]]) -> None:
 
 
 def _plain(node: dict[str, Any]) -> dict[str, Any]:
-    """A node with all its children, whose number is no news then."""
+    """Drop `count` from a tree node and its descendants: the list of children makes it redundant."""
     shown = {name: value for name, value in node.items() if name not in ("children", "count")}
     return {**shown, "children": [_plain(child) for child in node["children"]]}
 

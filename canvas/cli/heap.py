@@ -1,8 +1,8 @@
-"""Has the C library give memory back that large values took.
+"""Tune the C library's allocator so that freed memory returns to the system.
 
-glibc serves values of up to 32 MiB from its heaps once one so large was freed, and a heap shrinks from its end only:
-small values that live on pin what is free between them. So each restart of an actor that reads the canvas again left
-more behind.
+glibc raises its mmap threshold (up to 32 MiB) whenever a large block is freed; after that, blocks of that size come
+from its heaps. A heap shrinks only from its end, so small live blocks pin the free space between them. Without this
+tuning, each restart of an actor that reads the canvas again leaves more memory behind.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Final
 _TRIM_THRESHOLD: Final = -1  # mallopt(3)
 _MMAP_THRESHOLD: Final = -3
 MAPPED_FROM: Final = 512 * 1024
-"""Bytes from which on a value has pages of its own, which go back to the system with it."""
+"""Bytes from which a block gets its own mapping, which returns to the system when the block is freed."""
 TRIMMED_FROM: Final = 16 * 1024 * 1024
-"""Bytes that are free at the end of a heap when it shrinks."""
+"""Bytes that must be free at the end of a heap before it shrinks."""
 
 
 def give_memory_back(environment: Mapping[str, str] = os.environ) -> None:
-    """Set glibc's thresholds for good, unless the environment sets them (`MALLOC_…_`, `GLIBC_TUNABLES`).
+    """Fix glibc's allocator thresholds, unless the environment sets them (`MALLOC_…_`, `GLIBC_TUNABLES`).
 
-    Nothing happens with another C library.
+    Does nothing with another C library.
     """
     if any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in environment):
         return

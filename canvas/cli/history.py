@@ -1,4 +1,4 @@
-"""The commands about the past of a canvas. All but `rollback` work on the data folder, running or not."""
+"""Commands on the history of a canvas. All but `rollback` read the data folder and need no running instance."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 ROLLBACK_TIMEOUT = 600.0
 MOST_MEMORY = 2 * 1024**3
-"""Bytes that a moving picture may take while it is written: on a small machine more could end the running instance."""
+"""Bytes of memory that writing a timelapse may use. On a small machine, more could get a running instance killed."""
 
 
 def snapshot(
@@ -44,10 +44,10 @@ def snapshot(
     at: Moment = None,
     data: Data = None,
 ) -> None:
-    """Write the canvas as it is, or as it was, as a PNG file."""
+    """Write the canvas to a PNG file, as it is now or as it was at a given time."""
     if out.suffix.lower() != ".png":
         fail(f"the file must end in .png, got {str(out)!r}")
-    from canvas.history import timelapse as moving  # what draws is loaded by the commands that draw
+    from canvas.history import timelapse as moving  # imported late: only the commands that draw need Pillow
 
     until = moment("--at", at)
     with reading(data) as reader:
@@ -58,13 +58,17 @@ def snapshot(
 
 def timelapse(
     out: Annotated[Path, typer.Argument(help="The file to write: .gif, .png (APNG) or .webp.")],
-    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="(default: the first change)")] = None,
-    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="(default: the last change)")] = None,
-    fps: Annotated[float, typer.Option(help="Frames a second.", min=0.1, max=60)] = 20.0,
-    seconds: Annotated[float, typer.Option(help="How long it is.", min=0.1, max=600)] = 10.0,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Start time. (default: the first change)")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="End time. (default: the last change)")
+    ] = None,
+    fps: Annotated[float, typer.Option(help="Frames per second.", min=0.1, max=60)] = 20.0,
+    seconds: Annotated[float, typer.Option(help="Length in seconds.", min=0.1, max=600)] = 10.0,
     data: Data = None,
 ) -> None:
-    """Write the canvas over time as a moving picture."""
+    """Write an animation of the canvas over time."""
     from canvas.history import timelapse as moving
 
     if out.suffix.lower() not in moving.FORMATS:
@@ -79,16 +83,16 @@ def timelapse(
         kind = moving.FORMATS[out.suffix.lower()]
         memory = moving.memory(reader.width, reader.height, kind, count)
         if memory > MOST_MEMORY:
-            fail(f"{count} frames as {kind} would take {memory / 2**30:.1f} GiB of memory: take fewer, or .png")
+            fail(f"{count} frames as {kind} would take {memory / 2**30:.1f} GiB of memory: use fewer frames, or .png")
         with working_on(out, "written"), writing(out) as output, progress(f"{count} frames", count) as advance:
-            moving.write(output, kind, _told(moving.frames(reader, begin, end, count), advance), count, fps)
+            moving.write(output, kind, _counted(moving.frames(reader, begin, end, count), advance), count, fps)
 
 
 def export(
-    file: Annotated[Path, typer.Argument(help="The file to write; - for the standard output.")] = STREAM,
+    file: Annotated[Path, typer.Argument(help="The file to write; - for standard output.")] = STREAM,
     data: Data = None,
 ) -> None:
-    """Write the canvas and its whole history as JSON lines."""
+    """Export the canvas and its whole history as JSON lines."""
     from canvas.history.archive import export_lines
 
     with (
@@ -103,13 +107,13 @@ def export(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="What `canopy export` has written; - for the standard input.")],
-    width: Annotated[int | None, typer.Option(help="Of the new canvas.", min=1, max=MAX_SIDE)] = None,
-    height: Annotated[int | None, typer.Option(help="Of the new canvas.", min=1, max=MAX_SIDE)] = None,
-    redate: Annotated[bool, typer.Option("--redate", help="Changes that are later than now get the time now.")] = False,
+    file: Annotated[Path, typer.Argument(help="An archive written by `canopy export`; - for standard input.")],
+    width: Annotated[int | None, typer.Option(help="Width of the new canvas.", min=1, max=MAX_SIDE)] = None,
+    height: Annotated[int | None, typer.Option(help="Height of the new canvas.", min=1, max=MAX_SIDE)] = None,
+    redate: Annotated[bool, typer.Option("--redate", help="Date changes from the future as of now.")] = False,
     data: Data = None,
 ) -> None:
-    """Make the canvas of a data folder of an archive; there must be none in it, or one that nobody has painted on."""
+    """Import an archive into a data folder that holds no canvas, or an unpainted one."""
     from canvas.history.archive import BadArchive, import_archive
 
     settings = read_settings({"data": data})
@@ -134,32 +138,34 @@ def import_(
     finally:
         folder.release()
     if not done.is_checked:
-        typer.echo(f"canopy: {file} has no end record, as those of an older canopy: it may be incomplete", err=True)
+        typer.echo(
+            f"canopy: {file} has no end record, like archives of an older canopy: it may be incomplete", err=True
+        )
     if done.late:
-        advice = "they got the time now" if redate else "--redate gives them the time now"
-        typer.echo(f"canopy: {done.late} changes are later than now: {advice}", err=True)
+        advice = "they were dated as of now" if redate else "--redate dates them as of now"
+        typer.echo(f"canopy: {done.late} changes are in the future: {advice}", err=True)
     typer.echo(f"{done.changes} changes imported into {path}", err=True)
 
 
 def rollback(
     user: Annotated[
-        str | None, typer.Option(metavar="WHO", help="Whose changes: an id, its beginning, or a name.")
+        str | None, typer.Option(metavar="WHO", help="Only this user's changes: an id, the start of one, or a name.")
     ] = None,
-    area: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="Where.")] = None,
-    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="From when on.")] = None,
-    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Up to when.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    area: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="Only changes in this area.")] = None,
+    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Only changes from this time on.")] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Only changes up to this time.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     data: Data = None,
 ) -> None:
-    """Undo what somebody painted on a running canvas: as changes that everybody sees and that can be undone again."""
+    """Undo selected changes on a running canvas. The rollback is made of ordinary changes and can itself be undone."""
     times = {"from": moment("--from", since), "to": moment("--to", until)}
     given = {name: str(value) for name, value in {"user": user, "area": area, **times}.items() if value is not None}
     if not given:
-        fail("rollback needs --user, --area, --from or --to: without any it would be everything")
+        fail("rollback needs --user, --area, --from or --to: without any of them it would undo everything")
     if area is not None and not re.fullmatch(r"\d{1,6},\d{1,6},\d{1,6},\d{1,6}", area):
         fail(f"--area must be X,Y,WIDTH,HEIGHT in whole numbers, got {area!r}")
     preview = _ask(data, given)
-    typer.echo(f"{preview['changes']} changes found; without them {preview['pixels']} pixels would look different")
+    typer.echo(f"{preview['changes']} changes selected; undoing them would change {preview['pixels']} pixels")
     painters = preview["painters"]
     for each in painters if len(painters) > 1 else ():
         typer.echo(f"  {clean(titled(each['user_id'], each['name']))}: {each['pixels']} pixels")
@@ -174,15 +180,15 @@ def _ask(data: Path | None, query: dict[str, str]) -> Any:
 
 
 def _times(reader: Reader) -> tuple[float, float]:
-    """When the first and the last change were made; without any the program ends."""
+    """Return the times of the first and the last change; exit if there are none."""
     seq = reader.seq()
     if not seq:
-        fail("nobody has painted on this canvas yet")
+        fail("this canvas is still unpainted")
     (first,), (last,) = reader.chunks(0, 1), reader.chunks(seq - 1, seq)
     return float(first.at[0]), float(last.at[0])
 
 
-def _told(images: Iterator[Image], advance: Callable[[int], object]) -> Iterator[Image]:
+def _counted(images: Iterator[Image], advance: Callable[[int], object]) -> Iterator[Image]:
     for image in images:
         yield image
         advance(1)

@@ -1,4 +1,4 @@
-"""People who paint on a running canvas, and count what goes wrong: `canopy load`. Plain asyncio, no actors."""
+"""`canopy load`: clients that paint on a running canvas and count failures. Plain asyncio, no actors."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from protocol.frames import parse_frame
 Cell = tuple[int, int]
 
 PATIENCE = 15.0
-"""Seconds that the last pixels have to be acknowledged, and everybody to see them."""
+"""Seconds to wait for the last acknowledgements, and for every client to see the last changes."""
 RETRY_AFTER = 0.25
-"""Seconds until a pixel is painted again that the server refused."""
+"""Seconds until a refused pixel is painted again, unless the server says how long to wait."""
 
 
 @dataclass
@@ -43,25 +43,25 @@ class Report:
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing went wrong."""
+        """Whether there were no failures."""
         return self.disconnects == self.lost == self.unanswered == self.divergent == 0
 
     def lines(self) -> Iterator[str]:
-        """The report for people."""
+        """Yield the lines of a human-readable report."""
         times = sorted(self.latencies) or [0.0]
         middle, high = times[len(times) // 2], times[len(times) * 99 // 100]
         yield f"{self.clients} clients painted {self.painted} pixels in {self.seconds:.1f} s"
         yield f"{self.acknowledged} acknowledged, half of them in {middle * 1000:.1f} ms, 99% in {high * 1000:.1f} ms"
-        yield f"{self.shown_again} times a crash brought the whole canvas again; {self.refused} errors came"
+        yield f"{self.shown_again} new snapshots after a crash, {self.refused} errors"
         yield f"{self.disconnects} disconnects"
         yield f"{self.lost} acknowledged pixels lost"
         yield f"{self.unanswered} pixels never acknowledged"
-        yield f"{self.divergent} clients that see another canvas"
+        yield f"{self.divergent} clients that see a different canvas"
 
 
 @dataclass(slots=True)
-class Underway:
-    """A pixel that has not been acknowledged; without an id if it was refused and waits to be painted again."""
+class PendingPixel:
+    """A pixel that has not been acknowledged; `id` is None if it was refused and waits to be painted again."""
 
     color: str
     since: float
@@ -69,15 +69,15 @@ class Underway:
 
 
 class Painter:
-    """One client: what it sees, and what it has painted."""
+    """One client: its copy of the canvas, and the pixels that it has painted."""
 
     def __init__(self, report: Report) -> None:
         self.report = report
         self.user_id = ""
         self.width = self.height = self.seq = 0
         self.pixels: dict[Cell, str] = {}
-        self.kept: dict[Cell, str] = {}  # acknowledged, and nobody painted over it
-        self.underway: dict[Cell, Underway] = {}
+        self.kept: dict[Cell, str] = {}  # acknowledged, and not painted over by another client
+        self.pending: dict[Cell, PendingPixel] = {}
         self.is_leaving = self.is_gone = False
         self.ready = asyncio.Event()
         self.changed = asyncio.Event()
@@ -87,10 +87,10 @@ class Painter:
         self._reading: asyncio.Task[None] | None = None
 
     async def connect(self, url: str) -> None:
-        """Open a WebSocket and wait for the canvas.
+        """Open a WebSocket and wait for the first snapshot.
 
         Raises:
-            OSError: if nobody answers there, or not with a WebSocket.
+            OSError: if the server does not answer, or does not accept the WebSocket.
         """
         parts = urlsplit(url)
         host, port = parts.hostname or "127.0.0.1", parts.port or 80
@@ -103,7 +103,7 @@ class Painter:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError:
-            raise ConnectionError(f"{url} hung up") from None
+            raise ConnectionError(f"{url} closed the connection") from None
         if not head.startswith(b"HTTP/1.1 101 "):
             raise ConnectionError(f"{url} answers {head.splitlines()[0].decode(errors='replace')}")
         self._reading = asyncio.create_task(self._read(reader))
@@ -111,9 +111,9 @@ class Painter:
             await self.ready.wait()
 
     def paint(self, cell: Cell, color: str) -> None:
-        """Paint a pixel that is not under way."""
+        """Paint a pixel that is not pending."""
         self.report.painted += 1
-        self.underway[cell] = Underway(color, asyncio.get_running_loop().time())
+        self.pending[cell] = PendingPixel(color, asyncio.get_running_loop().time())
         self._send(cell)
 
     async def leave(self) -> None:
@@ -129,19 +129,19 @@ class Painter:
             await asyncio.wait((self._reading,))
 
     async def until_seq(self, seq: int) -> None:
-        """Wait until change `seq` is seen, or the connection has ended."""
+        """Wait until the client has seen change `seq`, or the connection has ended."""
         while self.seq < seq and not self.is_gone:
             self.changed.clear()
             await self.changed.wait()
 
     async def until_answered(self) -> None:
-        """Wait until nothing is under way, or the connection has ended."""
-        while self.underway and not self.is_gone:
+        """Wait until no pixel is pending, or the connection has ended."""
+        while self.pending and not self.is_gone:
             self.changed.clear()
             await self.changed.wait()
 
     def _send(self, cell: Cell) -> None:
-        pixel = self.underway[cell]
+        pixel = self.pending[cell]
         pixel.id = next(self._ids)
         if self._writer is not None and not self._writer.is_closing():
             message = {"type": "pixel_update", "x": cell[0], "y": cell[1], "color": pixel.color, "id": pixel.id}
@@ -180,19 +180,19 @@ class Painter:
             case "error":
                 self.report.refused += 1
                 cell = message.get("x"), message.get("y")
-                if cell in self.underway and self.underway[cell].id == message.get("id"):
-                    self.underway[cell].id = None  # its ack is none of the pixel
+                if cell in self.pending and self.pending[cell].id == message.get("id"):
+                    self.pending[cell].id = None  # a later ack of this id does not cover the refused pixel
                     wait = message.get("retry_after", RETRY_AFTER)
                     asyncio.get_running_loop().call_later(wait, self._paint_again, cell)
 
     def _show(self, message: dict[str, Any]) -> None:
-        """See the whole canvas: at the beginning, and after a crash, which may have swallowed what was under way."""
+        """Take over a snapshot: the first one, or one after a crash, which may have swallowed pending pixels."""
         self.pixels = {(pixel["x"], pixel["y"]): pixel["color"] for pixel in message["pixels"]}
         self.seq = message["seq"]
         self.report.shown_again += not self._is_new
         self._is_new = False
         self.ready.set()
-        for cell, pixel in list(self.underway.items()):
+        for cell, pixel in list(self.pending.items()):
             if self.pixels.get(cell) == pixel.color:
                 self._acknowledge(cell)
             else:
@@ -206,27 +206,27 @@ class Painter:
             self.kept.pop(cell, None)
 
     def _acknowledge_id(self, id_: int) -> None:
-        cell = next((cell for cell, pixel in self.underway.items() if pixel.id == id_), None)
+        cell = next((cell for cell, pixel in self.pending.items() if pixel.id == id_), None)
         if cell is not None:
             self._acknowledge(cell)
 
     def _acknowledge(self, cell: Cell) -> None:
-        pixel = self.underway.pop(cell)
+        pixel = self.pending.pop(cell)
         self.kept[cell] = pixel.color
         self.report.acknowledged += 1
         self.report.latencies.append(asyncio.get_running_loop().time() - pixel.since)
 
     def _paint_again(self, cell: Cell) -> None:
-        """Paint a pixel that was refused, unless that has happened meanwhile."""
-        if cell in self.underway and self.underway[cell].id is None:
+        """Paint a refused pixel again, unless it has been sent again meanwhile."""
+        if cell in self.pending and self.pending[cell].id is None:
             self._send(cell)
 
 
 async def paint(url: str, clients: int, seconds: float, rate: float) -> Report:
-    """Paint with `clients` clients, `rate` pixels a second each, for `seconds`; then compare what everybody sees.
+    """Paint with `clients` clients for `seconds`, at `rate` pixels per second each; then compare what they see.
 
     Raises:
-        OSError: if nobody answers at `url`.
+        OSError: if no server answers at `url`.
     """
     report = Report(clients=clients)
     painters = [Painter(report) for _ in range(clients)]
@@ -247,7 +247,7 @@ async def paint(url: str, clients: int, seconds: float, rate: float) -> Report:
 
 
 async def _keep_painting(painter: Painter, number: int, clients: int, end: float, rate: float) -> None:
-    """Paint cells that no other client of this load paints, each one again only when it has been acknowledged."""
+    """Paint cells that no other client of this run paints; repaint a cell only after its acknowledgement."""
     loop = asyncio.get_running_loop()
     count = min(painter.width * painter.height, clients * 256)
     own = deque((at % painter.width, at // painter.width) for at in range(number, count, clients))
@@ -258,27 +258,27 @@ async def _keep_painting(painter: Painter, number: int, clients: int, end: float
         due += 1 / rate
         cell = own[0]
         own.rotate(-1)
-        if cell not in painter.underway:
+        if cell not in painter.pending:
             painter.paint(cell, next(colors))
 
 
 async def _compare(url: str, painters: list[Painter], report: Report) -> None:
-    """Count what is missing from the canvas that a newcomer is given, and who sees another one."""
-    newcomer = Painter(report)
-    await newcomer.connect(url)
+    """Compare every client's canvas with a fresh snapshot: count lost pixels, and clients that see something else."""
+    fresh = Painter(report)
+    await fresh.connect(url)
     try:
         for painter in painters:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):
-                    await painter.until_seq(newcomer.seq)
-        goal = max(painter.seq for painter in [*painters, newcomer])
+                    await painter.until_seq(fresh.seq)
+        goal = max(painter.seq for painter in [*painters, fresh])
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                await newcomer.until_seq(goal)
+                await fresh.until_seq(goal)
         for painter in painters:
-            report.unanswered += len(painter.underway)
-            report.lost += sum(newcomer.pixels.get(cell) != color for cell, color in painter.kept.items())
-            report.divergent += painter.seq == newcomer.seq and painter.pixels != newcomer.pixels
-            report.divergent += painter.seq < newcomer.seq
+            report.unanswered += len(painter.pending)
+            report.lost += sum(fresh.pixels.get(cell) != color for cell, color in painter.kept.items())
+            report.divergent += painter.seq == fresh.seq and painter.pixels != fresh.pixels
+            report.divergent += painter.seq < fresh.seq
     finally:
-        await newcomer.leave()
+        await fresh.leave()

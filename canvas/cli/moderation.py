@@ -1,4 +1,4 @@
-"""The commands that keep people out of a running canvas."""
+"""Commands that ban users and addresses from a running canvas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from supervision.console.terminal.text import clean
 Whom = Annotated[
     str,
     typer.Argument(
-        help="A user: the id, the first 6 characters of it or more, or the name of somebody who is here; "
+        help="A user (an id, at least the first 6 characters of one, or the name of a connected user), "
         "an address, or a network like 192.0.2.0/24."
     ),
 ]
@@ -22,14 +22,12 @@ Whom = Annotated[
 
 def ban(
     whom: Whom,
-    reason: Annotated[str, typer.Option(help="Why; they are told.")] = "",
-    span: Annotated[str | None, typer.Option("--for", metavar="SPAN", help="For how long, like 30m or 1d12h.")] = None,
-    with_address: Annotated[
-        bool, typer.Option("--with-address", help="Keep out the addresses of a user as well.")
-    ] = False,
+    reason: Annotated[str, typer.Option(help="Reason, shown to the user.")] = "",
+    span: Annotated[str | None, typer.Option("--for", metavar="SPAN", help="Duration, like 30m or 1d12h.")] = None,
+    with_address: Annotated[bool, typer.Option("--with-address", help="Also ban the user's addresses.")] = False,
     data: Data = None,
 ) -> None:
-    """Keep a user or an address out of a running canvas, and close their connections."""
+    """Ban a user, an address or a network, and close their connections."""
     query = {"whom": whom, "reason": reason, "with_address": str(int(with_address))}
     if span is not None:
         seconds = read_span(span)
@@ -42,13 +40,13 @@ def ban(
 
 
 def unban(whom: Whom, data: Data = None) -> None:
-    """Let a user or an address in again."""
+    """Lift the ban of a user, an address or a network."""
     lifted = _ask(data, "DELETE", {"whom": whom})
-    typer.echo(f"{clean(lifted['unbanned'])} may come in again")
+    typer.echo(f"{clean(lifted['unbanned'])} is no longer banned")
 
 
 def bans(data: Data = None) -> None:
-    """Print who is kept out."""
+    """List the bans."""
     for each in _ask(data, "GET", {}):
         typer.echo(_describe(each))
 

@@ -1,4 +1,4 @@
-"""Runs one instance, from its configuration to the signal that stops it."""
+"""Run one instance, from its configuration to the signal that stops it."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ log = get_logger("canopy")
 
 
 def serve(config: Config) -> None:
-    """Run the canvas until SIGINT or SIGTERM; what is wrong ends the program. SIGHUP reloads the certificates."""
+    """Run the canvas until SIGINT or SIGTERM; exit with one line on an error. SIGHUP reloads the certificates."""
     with _ignored_hangups():
         _serve(config)
 
 
 @contextlib.contextmanager
 def _ignored_hangups() -> Iterator[None]:
-    """Ignore SIGHUP while nothing can be reloaded: at the beginning and at the end."""
+    """Ignore SIGHUP during startup and shutdown, when nothing can be reloaded."""
     earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         yield
@@ -79,7 +79,7 @@ async def _run(application: CanvasApplication) -> ExitReason:
 
 
 def _reload(application: CanvasApplication) -> None:
-    """Read the certificates again. No file is kept open that somebody may rotate: the audit log is opened per line."""
+    """Reload the certificates. The audit log needs no reload: it is reopened for each line, so it may be rotated."""
     try:
         application.reload_certificates()
     except ListenerError as error:
@@ -89,8 +89,8 @@ def _reload(application: CanvasApplication) -> None:
 
 
 async def _run_until_signal(application: CanvasApplication) -> ExitReason:
-    # The modules stay: going through them would stop everybody for 40 ms, again and again. The tree does not: what is
-    # frozen is never collected, and a process that has crashed is in cycles.
+    # Freeze the modules: each full collection would stop the world for 40 ms to traverse them. Freeze before the tree
+    # starts: frozen objects are never collected, and a crashed process is part of reference cycles.
     gc.collect()
     gc.freeze()
     if application.config.show_values:
@@ -98,7 +98,7 @@ async def _run_until_signal(application: CanvasApplication) -> ExitReason:
         log.warning("canopy.shows_values")
     await application.start()
     ended = asyncio.ensure_future(application.run_until_signal())
-    await asyncio.sleep(0)  # from here on a signal is an orderly stop
+    await asyncio.sleep(0)  # let it install its signal handlers: from here on, a signal stops the tree in order
     config = application.config
     host = f"[{config.host}]" if ":" in config.host else config.host
     scheme = "http" if config.tls_cert is None else "https"
@@ -111,7 +111,7 @@ async def _run_until_signal(application: CanvasApplication) -> ExitReason:
 
 
 def _announce(console: Console, config: Config) -> None:
-    """Say where the console is. Only who sits at a terminal gets a link that logs in: a log is read by others."""
+    """Print where the console is. Print a login link only to a terminal: other people may read a log."""
     if console.url is None:
         return
     if config.log_format == "json":
@@ -121,5 +121,5 @@ def _announce(console: Console, config: Config) -> None:
         text = f"{console.link()} (logs in once, within {CODE_LIFE / 60:.0f} minutes)"
     else:
         text = f"{console.url} (`canopy token link --data {config.data}` prints a link that logs in)"
-    with contextlib.suppress(OSError):  # the disk that it is written to may be full
+    with contextlib.suppress(OSError):  # stderr may be a file on a full disk
         typer.echo(f"console: {text}", err=True)

@@ -1,4 +1,4 @@
-"""What the commands share: the data folder, the running instance, one line for what is wrong, progress, and moments."""
+"""Shared by the commands: the data folder, the admin API, one-line errors, a progress bar, and parsing of times."""
 
 from __future__ import annotations
 
@@ -25,25 +25,23 @@ from supervision.console.terminal.client import AdminError, ask_admin
 from supervision.console.terminal.text import clean
 from supervision.secret_file import UnsafeFile
 
-Data = Annotated[
-    Path | None, typer.Option(help="Folder of the instance: its store and its admin socket. (default canopy-data)")
-]
-Moment = Annotated[str | None, typer.Option(metavar="TIME", help="ISO 8601, or before now like -10m or -1d12h.")]
+Data = Annotated[Path | None, typer.Option(help="Data folder of the instance. (default canopy-data)")]
+Moment = Annotated[str | None, typer.Option(metavar="TIME", help="ISO 8601, or relative to now, like -10m or -1d12h.")]
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _SPAN = re.compile(r"(?:\d+[dhms])+")
 
 
 def fail(text: str, code: int = 2) -> NoReturn:
-    """End the program with one line."""
+    """Print one line to stderr and exit with `code`."""
     typer.echo(f"canopy: {clean(text)}", err=True)
     sys.exit(code)
 
 
 @contextlib.contextmanager
 def unblocked_stderr() -> Iterator[None]:
-    """Have all that is written to stderr wait in the log's queue, also what asyncio and Python have to say."""
-    if sys.stderr is None:  # the process was started without one
+    """Route everything written to stderr through the log's queue, including output from asyncio and Python itself."""
+    if sys.stderr is None:  # the process was started with stderr closed
         yield
         return
     with contextlib.redirect_stderr(stderr(sys.stderr)):
@@ -51,7 +49,7 @@ def unblocked_stderr() -> Iterator[None]:
 
 
 def read_settings(flags: dict[str, Any], config: Path | None = None) -> Config:
-    """The configuration; a bad one ends the program."""
+    """Read the configuration; exit if it is invalid."""
     try:
         return read_config(flags, os.environ, None if config is None else read_toml(config))
     except ConfigError as error:
@@ -67,7 +65,7 @@ def ask_api(
     body: Any = None,
     timeout: float = 10.0,
 ) -> Any:
-    """Ask the API of the instance whose data folder this is; a refusal ends the program."""
+    """Call the admin API of the instance that runs in `folder`; exit if it refuses or does not answer."""
     url = f"/api/v1/{path}" + (f"?{urlencode(query)}" if query else "")
     try:
         return ask_admin(folder, method, url, body, timeout=timeout)
@@ -77,7 +75,7 @@ def ask_api(
 
 @contextlib.contextmanager
 def reading(data: Path | None) -> Iterator[Reader]:
-    """The history of the canvas in a data folder, whether it is running or not; without one the program ends."""
+    """Open the canvas in a data folder for reading, whether or not an instance runs; exit if there is none."""
     path = read_settings({"data": data}).data / DATABASE
     if not path.exists():
         fail(f"--data {path.parent} has no canvas: there is no {path.name}")
@@ -91,7 +89,7 @@ def reading(data: Path | None) -> Iterator[Reader]:
 
 
 def moment(option: str, text: str | None) -> float | None:
-    """Seconds since 1970; a text that means no time ends the program. Without a zone it is the local time."""
+    """Read a time as seconds since 1970; exit if it is invalid. A time without a zone is local."""
     try:
         return None if text is None else read_moment(text, time.time())
     except ValueError:
@@ -116,7 +114,7 @@ def read_moment(text: str, now: float) -> float:
 
 
 def read_span(text: str) -> int | None:
-    """Read `90s`, `30m` or `1d12h` as seconds; None if it is none."""
+    """Read a duration like `90s`, `30m` or `1d12h` as seconds; return None if `text` is not a duration."""
     if not _SPAN.fullmatch(text):
         return None
     return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([dhms])", text))
@@ -124,7 +122,7 @@ def read_span(text: str) -> int | None:
 
 @contextlib.contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
-    """A bar on the terminal, none where nobody looks; the function moves it on."""
+    """Show a progress bar on stderr if it is a terminal; the yielded function advances the bar."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda steps: None
@@ -136,7 +134,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
 
 @contextlib.contextmanager
 def working_on(path: Path, what: str) -> Iterator[None]:
-    """A file that cannot be `what` ("read", "written") ends the program."""
+    """Exit with an error if the block cannot read or write `path`; `what` is "read" or "written"."""
     try:
         yield
     except OSError as error:
@@ -144,7 +142,7 @@ def working_on(path: Path, what: str) -> Iterator[None]:
 
 
 def explain_folder(folder: Path, error: OSError) -> str:
-    """Why a data folder cannot be used."""
+    """Explain why a data folder cannot be used."""
     if isinstance(error, UnsafeFile):
         return f"--data {folder}: {error}"
     is_taken = error.errno == errno.EADDRINUSE

@@ -1,4 +1,4 @@
-"""The commands that hand out what opens the console, and take it back."""
+"""Commands that issue and revoke console tokens, and rotate the keys that sign identities."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from supervision.console import Access
 from supervision.console.terminal.text import clean
 from supervision.secret_file import UnsafeFile, tighten
 
-tokens = typer.Typer(name="token", help="Tokens of the console: add, list and revoke them.", no_args_is_help=True)
+tokens = typer.Typer(name="token", help="Add, list and revoke console tokens.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Who or what holds it: the audit log has this name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the holder, as the audit log records it.")]
 Role = Annotated[
     Literal["look", "moderate", "administer"], typer.Option(help="What the holder may do.", show_default=True)
 ]
@@ -28,10 +28,13 @@ Role = Annotated[
 def add(
     name: Name,
     role: Role = "look",
-    span: Annotated[str | None, typer.Option("--for", metavar="SPAN", help="How long it is good, like 30d.")] = None,
+    span: Annotated[
+        str | None,
+        typer.Option("--for", metavar="SPAN", help="How long the token is valid, like 30d. (default: no expiry)"),
+    ] = None,
     data: Data = None,
 ) -> None:
-    """Add a token and print it, this once: only its hash is kept. It counts at once."""
+    """Add a token and print it. It takes effect at once; only its hash is stored, so it cannot be shown again."""
     from supervision.console.api.tokens import add_token
 
     seconds = None if span is None else read_span(span)
@@ -47,47 +50,47 @@ def add(
 
 @tokens.command("list")
 def list_(data: Data = None) -> None:
-    """Print the tokens: name, role, and until when they are good. Nothing tells the tokens themselves."""
+    """List the tokens by name, role and expiry. The tokens themselves are not stored."""
     from supervision.console.api.tokens import list_tokens
 
     with _explained():
         found = list_tokens(_folder(data))
     for each in found:
         until = "for good" if each.expires is None else f"until {datetime.fromtimestamp(each.expires):%Y-%m-%d %H:%M}"
-        over = " (expired)" if each.expires is not None and each.expires <= time.time() else ""
-        typer.echo(f"{clean(each.name)}  {each.access.value}  {until}{over}")
+        expired = " (expired)" if each.expires is not None and each.expires <= time.time() else ""
+        typer.echo(f"{clean(each.name)}  {each.access.value}  {until}{expired}")
 
 
 @tokens.command()
 def revoke(name: Name, data: Data = None) -> None:
-    """Revoke a token; its sessions and connections end as well, without a restart."""
+    """Revoke a token and end its sessions and connections. No restart is needed."""
     from supervision.console.api.tokens import revoke_token
 
     with _explained():
         revoke_token(_folder(data), name)
-    typer.echo(f"{clean(name)} opens nothing any more")
+    typer.echo(f"{clean(name)} is revoked")
 
 
 @tokens.command()
 def link(role: Role = "administer", data: Data = None) -> None:
-    """Print a link that logs a browser in to the web console of a running instance, once and within ten minutes."""
+    """Print a link that logs a browser in to the web console. It works once, within ten minutes."""
     made = ask_api(_folder(data), "POST", "links", body={"role": role})
     typer.echo(clean(made["url"]))
 
 
 def rotate_identity(
     keep: Annotated[
-        int, typer.Option(help="Of the earlier keys, how many still verify. 0: everybody is new.", min=0)
+        int, typer.Option(help="Number of earlier keys that stay valid; 0 makes every user new.", min=0)
     ] = 1,
     data: Data = None,
 ) -> None:
-    """Sign who visitors are with a new key, from the next start on."""
+    """Create a new key to sign user identities with. It takes effect at the next start."""
     from canvas.users.identity import rotate_keys
 
     folder = _folder(data)
     with _explained():
         count = rotate_keys(folder, keep)
-    typer.echo(f"the next start signs with a new key, and verifies with {count}")
+    typer.echo(f"from the next start on, a new key signs; keys that verify: {count}")
 
 
 def _folder(data: Path | None) -> Path:

@@ -1,4 +1,4 @@
-"""Pure. An animated PNG (PNG 3rd edition §11.3.4) frame by frame: Pillow wants to have all of them at once."""
+"""Pure. Encodes an animated PNG (PNG 3rd edition §11.3.4) frame by frame: Pillow needs all frames in memory."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from canvas.board.png import SIGNATURE, chunk
 
 
 def encode(images: Iterator[Image.Image], count: int, milliseconds: int) -> Iterator[bytes]:
-    """The file in pieces.
+    """Yield the file in pieces.
 
     Args:
-        images: RGB, all of one size
-        count: how many they are, at least one
-        milliseconds: that each of them is seen
+        images: RGB, all of the same size
+        count: the number of images, at least one
+        milliseconds: the duration of each frame
     """
-    number = 0  # of the chunks that belong to the animation
+    number = 0  # sequence number of the fcTL and fdAT chunks
     shown: Image.Image | None = None
     for image in images:
         box = (0, 0, *image.size) if shown is None else _changed(shown, image)
@@ -42,7 +42,7 @@ def encode(images: Iterator[Image.Image], count: int, milliseconds: int) -> Iter
 
 
 def _changed(before: Image.Image, after: Image.Image) -> tuple[int, int, int, int]:
-    """The rectangle that has to be drawn; a frame has at least one pixel."""
+    """Return the rectangle that differs; a frame has at least one pixel."""
     return ImageChops.difference(before, after).getbbox() or (0, 0, 1, 1)
 
 

@@ -1,4 +1,4 @@
-"""A canvas and its whole history as JSON lines: what the canvas is, each change, and an end record with a checksum."""
+"""Archives: a canvas and its whole history as JSON lines, from a header through every change to a checksum."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from canvas.board.grid import MAX_SIDE, Change
 from canvas.store import About, Reader, SqliteReader, SqliteStore, StoreError, schema
 
 FORMAT = 2
-"""The format that is written. Format 1 has no end record; it is still read."""
+"""The format of new archives. Format 1, without an end record, is still read."""
 BATCH = 10_000
-"""Changes of one moment that are committed together at most."""
+"""Most changes with the same time in one commit."""
 MAX_LINE = 64 * 1024
-"""Bytes. The longest line that we write has less than two thousand."""
+"""Longest line that is read, in bytes. The longest one that we write has less than two thousand."""
 MAX_USER = 255
-"""Bytes of a user's id in UTF-8: a binary message tells no longer one."""
+"""Longest user id, in bytes of UTF-8: binary messages have one byte for its length."""
 LATEST = 253_402_300_799
-"""The last second of the year 9999; dates end there."""
+"""The last second of the year 9999, where Python's dates end."""
 
 _EXAMPLE = '{"canopy":2,"epoch":"9b2f","width":1000,"height":1000,"background":"#FFFFFF"}'
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
 class BadArchive(Exception):
-    """It cannot be imported; the text names the line."""
+    """The archive cannot be imported. The text names the line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What has become of an archive.
+    """The result of an import.
 
     Attributes:
-        changes: how many there are
-        is_checked: whether it has an end record, so that it is known to be whole
-        late: how many were made later than now
+        changes: the number of changes
+        is_checked: whether the archive had an end record and so is known to be complete
+        late: the number of changes dated in the future
     """
 
     changes: int
@@ -53,17 +53,17 @@ class Imported:
 
 
 class Archive:
-    """An archive that is read, line after line.
+    """Reads an archive line by line.
 
     Args:
-        file: from where
-        now: seconds since 1970
-        redate: changes that are later than now get the time `now`
+        file: the archive
+        now: the current time, in seconds since 1970
+        redate: whether changes dated in the future get the time `now`
 
     Attributes:
-        seq: the last change
-        is_checked: whether the end record was there
-        late: how many changes were made later than now
+        seq: the last change read
+        is_checked: whether the end record has been read
+        late: the number of changes dated in the future so far
     """
 
     def __init__(self, file: IO[bytes], now: float, *, redate: bool = False) -> None:
@@ -78,10 +78,10 @@ class Archive:
         self.late = 0
 
     def read_about(self) -> About:
-        """Read the first line: what canvas it is. The epoch is a new one.
+        """Read the header: the size and background of the canvas. The epoch is a new one.
 
         Raises:
-            BadArchive: if it says nothing of the kind.
+            BadArchive: if the first line is not a valid header.
         """
         line = self._read_line()
         match self._parse(line):
@@ -94,13 +94,13 @@ class Archive:
                 self._format = number
                 self._digest.update(line)
                 return About(secrets.token_hex(8), width, height, int(background[1:], 16))
-        raise BadArchive("line 1 does not say what canvas this is, like " + _EXAMPLE)
+        raise BadArchive("line 1 is not a header like " + _EXAMPLE)
 
     def changes(self, about: About) -> Iterator[tuple[float, Change]]:
-        """Read the other lines: changes with their times, none before the last one. `about` may have another size.
+        """Read the changes with their times, which never decrease. `about` may have a size other than the header's.
 
         Raises:
-            BadArchive: at a line that is damaged or has what no canvas has, or an end that comes too early.
+            BadArchive: if a line is damaged or invalid for the canvas, or the archive is cut off.
         """
         last = 0.0
         while line := self._read_line():
@@ -116,29 +116,29 @@ class Archive:
                     and _is_time(at)
                 ):
                     if not _is_whole(seq, self.seq + 1, self.seq + 1):
-                        raise BadArchive(f"line {self._number} has change {seq}, and {self.seq + 1} is due")
+                        raise BadArchive(f"line {self._number} has change {seq}, expected {self.seq + 1}")
                     if at < last:
-                        raise BadArchive(f"line {self._number} has the time {at}, before that of the line above")
+                        raise BadArchive(f"line {self._number} has the time {at}, earlier than the line before")
                     last = float(at)
                     self.seq = seq
                     yield self._dated(last), Change(x, y, int(color[1:], 16), user, seq)
                 case _:
                     size = f"{about.width} x {about.height}"
-                    raise BadArchive(f"line {self._number} is no change of a canvas of {size} pixels")
+                    raise BadArchive(f"line {self._number} is not a valid change of a canvas of {size} pixels")
             self._digest.update(line)
         if self._format == FORMAT:
-            raise BadArchive(f"line {self._number} is the last one, and no end record: the rest is missing")
+            raise BadArchive(f"the archive ends at line {self._number} without an end record: the rest is missing")
 
     def _end(self, count: object, checksum: object) -> None:
         if count != self.seq:
-            raise BadArchive(f"line {self._number} says that there are {count} changes, and there are {self.seq}")
+            raise BadArchive(f"line {self._number} gives {count} changes, but there are {self.seq}")
         if checksum != self._digest.hexdigest():
             raise BadArchive(
-                f"line {self._number} has another checksum than the lines above: they were damaged or edited"
-                " (for a canvas of another size there are --width and --height)"
+                f"the checksum in line {self._number} does not match: earlier lines were damaged or edited"
+                " (to change the size of the canvas, use --width and --height)"
             )
         if self._read_line():
-            raise BadArchive(f"line {self._number} comes after the end record")
+            raise BadArchive(f"line {self._number} follows the end record")
         self.is_checked = True
 
     def _dated(self, at: float) -> float:
@@ -151,10 +151,10 @@ class Archive:
         try:
             return orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            raise BadArchive(f"line {max(1, self._number)} is no JSON: {error}") from None
+            raise BadArchive(f"line {max(1, self._number)} is not JSON: {error}") from None
 
     def _read_line(self) -> bytes:
-        """The next line; empty at the end."""
+        """Read the next line; return an empty one at the end."""
         try:
             line = self._file.readline(MAX_LINE + 1)
         except OSError as error:
@@ -166,7 +166,7 @@ class Archive:
 
 
 def export_lines(reader: Reader) -> Iterator[tuple[int, bytes]]:
-    """The archive in pieces of many lines, each with the number of changes in it."""
+    """Yield the archive in pieces of many lines, each with the number of changes in it."""
     about = {
         "canopy": FORMAT,
         "epoch": reader.epoch,
@@ -191,20 +191,20 @@ def import_archive(
     height: int | None = None,
     redate: bool = False,
 ) -> Imported:
-    """Make the store `path` of an archive, under a new epoch.
+    """Create the store `path` from an archive, under a new epoch.
 
-    All or nothing: the store gets its name when it is complete, on the disk, and has been read back. What has the name
-    before must be unused.
+    The import is atomic: the store gets its name once it is complete, on disk and read back. An existing store at
+    `path` is replaced and must not be in use.
 
     Args:
-        path: the store
+        path: the store to create
         file: the archive
-        now: seconds since 1970
-        width, height: of the canvas, if it shall not have the archive's own
-        redate: changes that are later than now get the time `now`
+        now: the current time, in seconds since 1970
+        width, height: the size of the canvas, if it differs from the archive's
+        redate: whether changes dated in the future get the time `now`
 
     Raises:
-        BadArchive: if it is damaged, or has what no canvas has.
+        BadArchive: if the archive is damaged or invalid.
         OSError: if the store cannot be written.
         StoreError: likewise.
         UnusableStore: likewise.
@@ -242,7 +242,7 @@ def _change_line(seq: int, x: int, y: int, color: int, user: bytes, at: float) -
 
 
 def _write(path: Path, about: About, changes: Iterable[tuple[float, Change]]) -> bytes:
-    """Make a store of changes; those of one moment are committed together. Returns the checksum of their lines."""
+    """Write changes to a new store, those with the same time in one commit. Return the checksum of their lines."""
     digest = sha256()
     with closing(SqliteStore.open(path, "none", new=about)) as store:
         for at, together in groupby(changes, key=itemgetter(0)):
@@ -260,11 +260,11 @@ def _write(path: Path, about: About, changes: Iterable[tuple[float, Change]]) ->
 
 
 def _verify(path: Path, checksum: bytes) -> None:
-    """Read a store as the next process that opens it will, and compare its changes with those that were written.
+    """Open a store as the next instance will, and compare its changes with those that were written.
 
     Raises:
-        StoreError: if they are others.
-        UnusableStore: if it is damaged.
+        StoreError: if they differ.
+        UnusableStore: if the store is damaged.
     """
     schema.check(path, whole=True)
     digest = sha256()
@@ -273,11 +273,11 @@ def _verify(path: Path, checksum: bytes) -> None:
         for _, lines in _change_lines(reader):
             digest.update(lines)
     if digest.digest() != checksum:
-        raise StoreError("what was written to it is not what is read from it")
+        raise StoreError("the changes read back differ from those written")
 
 
 def _is_whole(value: object, low: int, high: int) -> bool:
-    return type(value) is int and low <= value <= high  # in Python, True is an int
+    return type(value) is int and low <= value <= high  # isinstance would accept True
 
 
 def _is_time(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""One process: answers questions to the past, takes snapshots and indexes. It is never in the way of the commits."""
+"""One process: answers queries about the history, takes snapshots and indexes changes. It never delays a commit."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from actors.blocking import BlockingServer
 from actors.log import get_logger
 from actors.shown import shown
 from canvas.board.area import Area
-from canvas.history.queries import Activity, PixelChange, RollbackPlan, Selection, activities, undo
+from canvas.history.queries import Activity, PixelChange, RollbackPlan, Selection, activities, plan_rollback
 from canvas.store import LookForSnapshot, Reader, Store, StoreError
 from canvas.store.chunk import join
 
 log = get_logger("canopy.store")
 
 SNAPSHOT_EVERY = 200_000
-"""Changes between two snapshots: a start reads at most so many again, and `LOOK_EVERY` more."""
+"""Changes between two snapshots. At startup the canvas replays at most these, and `LOOK_EVERY` more."""
 PIXELS_PER_CHANGE = 50
-"""A large canvas has a snapshot after one change for so many of its pixels: a snapshot costs as much as there are
-pixels, and reading so many folded changes costs less than reading the snapshot."""
+"""On a large canvas, the interval between snapshots is one change for this many pixels: the cost of a snapshot grows
+with the number of pixels, and reading that many folded changes costs less than reading the snapshot."""
 
 
 _T = TypeVar("_T")
@@ -43,7 +43,7 @@ class AskPixelHistory:
 @shown("changes")
 @dataclass(frozen=True, slots=True)
 class PixelHistory:
-    """Changes of a pixel, the newest first, and who is who."""
+    """Changes of a pixel, newest first, and the user id for each user number."""
 
     changes: Sequence[PixelChange]
     names: dict[int, str]
@@ -52,12 +52,12 @@ class PixelHistory:
 @shown()
 @dataclass(frozen=True, slots=True)
 class AskRollbackPlan:
-    """Call: what would be undone. Answered with `PlannedRollback`, or a `StoreError`.
+    """Call: plan a rollback. Answered with `PlannedRollback`, or a `StoreError`.
 
     Attributes:
-        user_id: whose changes; None for all
-        area: where; None for everywhere
-        since, until: when, in seconds since 1970; None for any time
+        user_id: the painter; None for all
+        area: the area; None for the whole canvas
+        since, until: the time range, in seconds since 1970, both ends included; None for no limit
     """
 
     user_id: str | None
@@ -68,23 +68,23 @@ class AskRollbackPlan:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRollback:
-    """What would be undone, and who is who of the painters in it."""
+    """A rollback plan, and the user id for each user number in it."""
 
-    undoing: RollbackPlan
+    plan: RollbackPlan
     names: dict[int, str]
 
 
 @shown()
 @dataclass(frozen=True, slots=True)
 class AskActivity:
-    """Call: what each painter did in the last `limit` changes. Answered with `RecentActivity`, or a `StoreError`."""
+    """Call: each painter's activity in the last `limit` changes. Answered with `RecentActivity`, or a `StoreError`."""
 
     limit: int
 
 
 @dataclass(frozen=True, slots=True)
 class RecentActivity:
-    """What each painter did, those with most changes first, and who is who."""
+    """The activity of each painter, most changes first, and the user id for each user number."""
 
     activities: list[Activity]
     names: dict[int, str]
@@ -93,28 +93,28 @@ class RecentActivity:
 @shown("limit")
 @dataclass(frozen=True, slots=True)
 class AskPainters:
-    """Call: the first `limit` ids of painters that begin so, in order. Answered with a list, or a `StoreError`."""
+    """Call: the first `limit` painter ids with this prefix, in order. Answered with a list, or a `StoreError`."""
 
-    beginning: str
+    prefix: str
     limit: int
 
 
-class _Order(enum.Enum):
-    """What the historian tells itself."""
+class _SelfMessage(enum.Enum):
+    """Messages from the historian to itself."""
 
     INDEX = enum.auto()
 
 
-class _GivenUp(Exception):
-    """Nobody waits for the answer any more."""
+class _CallerGone(Exception):
+    """The caller no longer waits for the answer."""
 
 
 @shown("_snapshot_every")
 class Historian(GenServer):
-    """Looks into the past of one store.
+    """Answers queries about the history of one store.
 
     Args (of `init`):
-        store: which
+        store: the store to read
     """
 
     def init(self, store: Store) -> None:
@@ -124,7 +124,7 @@ class Historian(GenServer):
         cast(self.ref, LookForSnapshot())
 
     def handle_call(self, request: Any, from_: Call) -> Any:
-        """Answer a question, unless its caller has left."""
+        """Answer a query, unless its caller has given up."""
         if not isinstance(request, AskPixelHistory | AskRollbackPlan | AskPainters | AskActivity):
             return super().handle_call(request, from_)
         if from_.is_given_up():
@@ -132,19 +132,19 @@ class Historian(GenServer):
         try:
             with closing(self._store.reader()) as reader:
                 if isinstance(request, AskPainters):
-                    return reader.painters(request.beginning, request.limit)
+                    return reader.painters(request.prefix, request.limit)
                 if isinstance(request, AskPixelHistory):
-                    return _past(reader, request, from_)
+                    return _pixel_history(reader, request, from_)
                 if isinstance(request, AskActivity):
-                    return _lately(reader, request)
-                return _undoing(reader, request, from_)
+                    return _recent_activity(reader, request)
+                return _plan_rollback(reader, request, from_)
         except StoreError as error:
             return error
-        except _GivenUp:
+        except _CallerGone:
             return NO_REPLY
 
     def handle_cast(self, request: Any) -> Any:
-        """Take a snapshot if one is due, fold what has come since the last look, and index it."""
+        """Take a snapshot if one is due, then fold and index the changes since the last time."""
         if not isinstance(request, LookForSnapshot):
             return super().handle_cast(request)
         try:
@@ -153,21 +153,21 @@ class Historian(GenServer):
                     reader.take_snapshot()
                     log.debug("store.snapshot", seq=reader.seq())
                 reader.fold()
-        except StoreError as error:  # the disk is full, say; the history is still there, and the next look comes
+        except StoreError as error:  # such as a full disk: the history is intact, and the next cast tries again
             log.warning("store.no_snapshot", error=str(error))
         if not self._is_indexing:
             self._index()
         return None
 
     def handle_info(self, message: Any) -> Any:
-        """Index some more; questions are answered in between."""
-        if message is not _Order.INDEX:
+        """Index the next slice of changes; queries are answered in between."""
+        if message is not _SelfMessage.INDEX:
             return super().handle_info(message)
         self._index()
         return None
 
     def _index(self) -> None:
-        """Index some changes, and go on later if there are more, as in a file of an earlier version."""
+        """Index one slice of changes; continue by a message if there are more, as with a file of an earlier version."""
         was_indexing = self._is_indexing
         try:
             with closing(self._store.reader()) as reader:
@@ -177,61 +177,61 @@ class Historian(GenServer):
             log.warning("store.not_indexed", error=str(error))
             return
         if self._is_indexing:
-            self.ref.tell(_Order.INDEX)
+            self.ref.tell(_SelfMessage.INDEX)
         if self._is_indexing != was_indexing:
             log.info("store.indexing" if self._is_indexing else "store.indexed")
 
 
 class BlockingHistorian(Historian, BlockingServer):
-    """The same with a thread of its own, for a store that waits for a disk."""
+    """A historian with a thread of its own, for a store that blocks on a disk."""
 
 
-def _past(reader: Reader, request: AskPixelHistory, from_: Call) -> PixelHistory:
+def _pixel_history(reader: Reader, request: AskPixelHistory, from_: Call) -> PixelHistory:
     seqs = _while_awaited(from_, reader.seqs_of(request.x, request.y, request.limit))
-    changes = [_placed(reader, seq, request) for seq in seqs]
+    changes = [_pixel_change(reader, seq, request) for seq in seqs]
     return PixelHistory(changes, reader.names({change.user for change in changes}))
 
 
-def _placed(reader: Reader, seq: int, pixel: AskPixelHistory) -> PixelChange:
+def _pixel_change(reader: Reader, seq: int, pixel: AskPixelHistory) -> PixelChange:
     (chunk,) = reader.chunks(seq - 1, seq)
     ((x, y, color, user),) = chunk.records.tolist()
     if (x, y) != (pixel.x, pixel.y):
-        raise StoreError(f"change {seq} is not where the index has it")
+        raise StoreError(f"the index is wrong about change {seq}")
     return PixelChange(seq, color, user, float(chunk.at[0]))
 
 
-def _lately(reader: Reader, request: AskActivity) -> RecentActivity:
+def _recent_activity(reader: Reader, request: AskActivity) -> RecentActivity:
     last = reader.seq()
     after = max(reader.oldest() - 1, last - request.limit)
     found = activities(join(after, reader.chunks(after, last)))
     return RecentActivity(found, reader.names({activity.user for activity in found}))
 
 
-def _undoing(reader: Reader, request: AskRollbackPlan, from_: Call) -> PlannedRollback:
+def _plan_rollback(reader: Reader, request: AskRollbackPlan, from_: Call) -> PlannedRollback:
     user = None
     if request.user_id is not None:
         user = reader.number(request.user_id)
         if user is None:
-            raise StoreError(f"nobody called {request.user_id} has ever painted here")
+            raise StoreError(f"no user {request.user_id} has painted on this canvas")
     last = reader.seq()
     until = last if request.until is None else min(last, reader.seq_at(request.until))
     after = 0 if request.since is None else reader.seq_at(math.nextafter(request.since, -math.inf))
     base = reader.grid(reader.oldest() - 1)
     if after < base.seq:
-        raise StoreError(f"the changes up to number {base.seq} are not remembered one by one")
+        raise StoreError(f"the single changes up to number {base.seq} are no longer stored")
     selection = Selection(user, request.area, after, until)
     tiles = _while_awaited(from_, selection.tiles(base))
-    undoing = undo(selection, base, reader.by_tile(tiles, user))
-    return PlannedRollback(undoing, reader.names(undoing.shares))
+    plan = plan_rollback(selection, base, reader.by_tile(tiles, user))
+    return PlannedRollback(plan, reader.names(plan.shares))
 
 
 def _while_awaited(from_: Call, items: Iterable[_T]) -> Iterator[_T]:
-    """The same, as long as the caller waits for the answer.
+    """Yield the items while the caller waits for the answer.
 
     Raises:
-        _GivenUp: as soon as it does not.
+        _CallerGone: once the caller has given up.
     """
     for item in items:
         if from_.is_given_up():
-            raise _GivenUp
+            raise _CallerGone
         yield item

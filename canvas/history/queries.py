@@ -1,4 +1,4 @@
-"""Pure. Questions to the past of a canvas: who painted this pixel, and what would be without what somebody painted?"""
+"""Pure. Queries on the history of a canvas: the changes of a pixel, rollback plans, and the activity of painters."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ class PixelChange:
 @shown()
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Changes by painter, place and time; None means any.
+    """A selection of changes by painter, area and `seq`.
 
     Attributes:
-        user: the number of a painter
-        after: changes from the next number on
-        until: changes up to and with this number
+        user: the number of the painter; None for any
+        area: the area; None for the whole canvas
+        after: the `seq` before the first change
+        until: the `seq` of the last change
     """
 
     user: int | None
@@ -45,7 +46,7 @@ class Selection:
     until: int
 
     def matches(self, local: Local) -> NDArray[np.bool_]:
-        """Tell of each of some changes in the area whether it is one of them."""
+        """Tell for each change, all of them in the area, whether it is selected."""
         found = np.ones(len(local.cells), bool) if self.user is None else local.users == self.user
         if self.after >= local.first or self.until < local.last:
             seqs = local.seqs
@@ -53,7 +54,7 @@ class Selection:
         return found
 
     def tiles(self, grid: Grid) -> Iterator[tuple[int, Cells | None]]:
-        """The tiles of a canvas in which they may be, and on which pixels of these; None for all."""
+        """Yield the tiles that may have selected changes, each with a mask of its pixels; None for all pixels."""
         for number in grid.whole.tiles(grid.columns):
             tile = tile_area(number, grid.width, grid.height)
             if self.area is None or self.area.covers(tile):
@@ -67,7 +68,7 @@ class Selection:
 
 @dataclass(slots=True)
 class Share:
-    """What of a rollback is about one painter: selected changes, and pixels that would look different."""
+    """The share of one painter in a rollback: selected changes, and pixels that it would change."""
 
     changes: int = 0
     pixels: int = 0
@@ -76,14 +77,14 @@ class Share:
 @shown("changes")
 @dataclass(frozen=True, slots=True, eq=False)
 class RollbackPlan:
-    """What a rollback does.
+    """The pixels that a rollback changes.
 
     Attributes:
-        changes: how many changes were selected
-        xs, ys: the pixels that would look different without them
-        now: their colours
-        before: the colours they would have
-        shares: by the number of a painter, how many of the changes and of the pixels are theirs
+        changes: the number of selected changes
+        xs, ys: the pixels that would have another colour without these changes
+        now: their current colours
+        before: the colours that the rollback restores
+        shares: painter number -> the painter's share
     """
 
     changes: int
@@ -95,22 +96,22 @@ class RollbackPlan:
 
     @property
     def area(self) -> Area | None:
-        """The smallest area with all of these pixels; None without any."""
+        """The bounding box of the pixels; None if there are none."""
         if not len(self.xs):
             return None
         left, top = int(self.xs.min()), int(self.ys.min())
         return Area(left, top, int(self.xs.max()) - left + 1, int(self.ys.max()) - top + 1)
 
 
-def undo(selection: Selection, base: Grid, tiles: Iterable[tuple[int, Iterable[Local]]]) -> RollbackPlan:
-    """Find what the canvas would look like if the selected changes had never been made.
+def plan_rollback(selection: Selection, base: Grid, tiles: Iterable[tuple[int, Iterable[Local]]]) -> RollbackPlan:
+    """Compute what the canvas would look like if the selected changes had never been made.
 
-    A pixel that somebody has painted over since stays as it is.
+    A pixel that an unselected change has painted over since keeps its colour.
 
     Args:
-        selection: which changes
+        selection: the changes to undo
         base: the canvas before the first change
-        tiles: all changes of each pixel with one that is selected, tile after tile, oldest first
+        tiles: for each tile, all changes of every pixel that has a selected change, oldest first
     """
     count = 0
     found = [_NOTHING]
@@ -124,14 +125,14 @@ def undo(selection: Selection, base: Grid, tiles: Iterable[tuple[int, Iterable[L
             selected = selection.matches(local)
             count += int(np.count_nonzero(selected))
             cells, others = local.cells.astype(np.intp), ~selected
-            # Of a pixel that comes twice, NumPy leaves the last.
+            # If a pixel occurs twice, NumPy keeps the last assignment.
             now[cells] = local.colors
             painter[cells] = local.users
             for user, times in _tally(local.users[selected]):
                 shares[user].changes += times
             without[cells[others]] = local.colors[others]
         (changed,) = np.nonzero(now != without)
-        for user, pixels in _tally(painter[changed]):  # the last change of each of these is a selected one
+        for user, pixels in _tally(painter[changed]):  # the last change of each of these pixels is selected
             shares[user].pixels += pixels
         tile = tile_area(number, base.width, base.height)
         found.append(
@@ -143,12 +144,13 @@ def undo(selection: Selection, base: Grid, tiles: Iterable[tuple[int, Iterable[L
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What one painter did lately.
+    """The recent activity of one painter.
 
     Attributes:
         user: the number of the painter
-        at: when the last of the changes was made, in seconds since 1970
-        area: the smallest one with all of them
+        changes: the number of their changes
+        at: the time of the last change, in seconds since 1970
+        area: the bounding box of the changes
     """
 
     user: int
@@ -158,7 +160,7 @@ class Activity:
 
 
 def activities(changes: Chunk) -> list[Activity]:
-    """What each painter did in some changes, those with most of them first."""
+    """Summarise some changes by painter, most changes first."""
     records = changes.records
     users, which, counts = np.unique(records["user"], return_inverse=True, return_counts=True)
     lows, highs = np.full((2, len(users)), 1 << 16), np.zeros((2, len(users)), np.int64)
@@ -173,6 +175,6 @@ def activities(changes: Chunk) -> list[Activity]:
 
 
 def _tally(users: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
-    """How often each number occurs."""
+    """Count how often each number occurs."""
     numbers, counts = np.unique(users, return_counts=True)
     return zip(numbers.tolist(), counts.tolist(), strict=True)

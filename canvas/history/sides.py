@@ -1,4 +1,4 @@
-"""Pure. What a rollback would look like: the place that it changes, before and after."""
+"""Pure. The preview of a rollback: the area that it changes, before and after."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from canvas.board.grid import Grid
 from canvas.history.queries import RollbackPlan
 
 LARGEST = 512
-"""Pixels on the longer side of a picture; a larger place is seen from afar."""
+"""Pixels on the longer side of a picture; a larger area is scaled down."""
 MARGIN = 8
-"""Pixels around what changes, by which one knows the place."""
+"""Pixels shown around the changed area, so that a moderator recognises the place."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
-    """The same place twice, as PNG.
+class BeforeAfter:
+    """Two pictures of the same area, as PNG.
 
     Attributes:
-        area: which place
-        width, height: of the pictures
+        area: the area that both show
+        width, height: the size of each picture, in pixels
+        now: before the rollback
+        after: after the rollback
     """
 
     area: Area
@@ -34,20 +36,20 @@ class Sides:
     after: bytes
 
 
-def draw(grid: Grid, undoing: RollbackPlan) -> Sides | None:
-    """Draw the place of a rollback as it is, and as it would be; None if nothing would look different."""
-    changed = undoing.area
+def draw(grid: Grid, plan: RollbackPlan) -> BeforeAfter | None:
+    """Draw the area of a rollback before and after it; return None if the rollback changes nothing."""
+    changed = plan.area
     if changed is None:
         return None
     area = _with_margin(changed, grid)
     step = -(-max(area.width, area.height) // LARGEST)
     now = _seen(grid, area, step)
     after = now.copy()
-    xs, ys = (undoing.xs - area.x) // step, (undoing.ys - area.y) // step
-    now[ys, xs] = undoing.now  # from afar, a single pixel would be left out
-    after[ys, xs] = undoing.before
+    xs, ys = (plan.xs - area.x) // step, (plan.ys - area.y) // step
+    now[ys, xs] = plan.now  # scaling down alone could skip a single changed pixel
+    after[ys, xs] = plan.before
     height, width = now.shape
-    return Sides(area, width, height, *(_encoded(colors) for colors in (now, after)))
+    return BeforeAfter(area, width, height, *(_encoded(colors) for colors in (now, after)))
 
 
 def _with_margin(area: Area, grid: Grid) -> Area:
@@ -58,7 +60,7 @@ def _with_margin(area: Area, grid: Grid) -> Area:
 
 
 def _seen(grid: Grid, area: Area, step: int) -> NDArray[np.uint32]:
-    """Every `step`-th pixel of every `step`-th row of an area, some rows at a time."""
+    """Return every `step`-th pixel of every `step`-th row of an area. Read in bands of rows, to save memory."""
     rows = max(1, LARGEST // step) * step
     bands = [
         grid.colors_in(Area(area.x, top, area.width, min(rows, area.y + area.height - top)))[::step, ::step]

@@ -1,4 +1,4 @@
-"""Pure but for the file it writes. A canvas over time as a moving picture."""
+"""Pure, except for writing the file. A timelapse: an animation of a canvas over time."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from canvas.store import Reader
 
 FORMATS = {".gif": "GIF", ".png": "PNG", ".webp": "WEBP"}
 LARGEST = 1_024
-"""Pixels on the longer side of a frame. A larger canvas is made smaller by a whole number."""
+"""Pixels on the longer side of a frame. A larger canvas is scaled down by an integer factor."""
 
 
 BYTES_KEPT = {"GIF": 1.1, "PNG": 0, "WEBP": 7.7}
-"""Of memory, for each pixel of each frame: Pillow has all frames of a picture at once. Measured at 1,024 x 1,024."""
+"""Bytes of memory per pixel of each frame: Pillow holds all frames at once. Measured at 1,024 x 1,024."""
 
 
 def memory(width: int, height: int, kind: str, count: int) -> float:
-    """The bytes of memory that it takes to write so many frames of a canvas."""
+    """Estimate the bytes of memory that writing `count` frames of a canvas takes."""
     factor = _factor(width, height)
     return BYTES_KEPT[kind] * count * (width // factor) * (height // factor)
 
 
 def frames(reader: Reader, since: float, until: float, count: int) -> Iterator[Image.Image]:
-    """The canvas at `count` moments, evenly from `since` to `until` (seconds since 1970)."""
+    """Yield the canvas at `count` evenly spaced times from `since` to `until` (seconds since 1970)."""
     grid = reader.grid(reader.seq_at(since))
     for moment in np.linspace(since, until, count).tolist():
         for chunk in reader.chunks(grid.seq, reader.seq_at(moment)):
@@ -38,22 +38,22 @@ def frames(reader: Reader, since: float, until: float, count: int) -> Iterator[I
 
 
 def picture(grid: Grid) -> Image.Image:
-    """A canvas as a picture, a pixel for each of its own."""
+    """Render a canvas at its own size."""
     return Image.frombytes("RGB", (grid.width, grid.height), grid.rgb())
 
 
 def write(file: IO[bytes], kind: str, images: Iterator[Image.Image], count: int, fps: float) -> None:
-    """Write frames, one after the other for ever.
+    """Write frames as an animation that loops endlessly.
 
     Args:
-        file: where
-        kind: one of `FORMATS`
-        images: at least one
-        count: how many they are
-        fps: frames a second; a GIF counts in hundredths of a second
+        file: the file to write to
+        kind: one of the values of `FORMATS`
+        images: the frames, at least one
+        count: the number of frames
+        fps: frames per second; a GIF rounds the time between frames to hundredths of a second
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if the file cannot be written.
     """
     if kind == "PNG":
         file.writelines(apng.encode(images, count, round(1000 / fps)))

@@ -1,4 +1,4 @@
-"""Who paints: identities in signed cookies, and bans of users and networks.
+"""Users: identities in signed cookies, and bans of users and networks.
 
-No process runs here. Both outlive every process, in files of the data folder.
+No process runs here. The keys and the bans are files in the data folder, so they outlive every process.
 """

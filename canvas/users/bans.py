@@ -1,4 +1,4 @@
-"""Who may not come in any more: users and addresses, kept in a file of the data folder. It outlives every process."""
+"""Bans of users, addresses and networks, stored in a file of the data folder. They outlive every process."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
-_HOUSEHOLD = 64
-"""Bits of an IPv6 address that name one subscriber, who may take any address behind them."""
+_CLIENT_NETWORK_BITS = 64
+"""Prefix length of an IPv6 client network: a subscriber may use any address in its /64."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """A user with some of their addresses, or a network; from `at` on and until `until`, in seconds since 1970.
+    """A ban of a user, an address or a network.
 
     Attributes:
-        whom: the id of a user; or an address or a network, as `canonical` writes it
-        until: None for good
-        addresses: of a user, which are kept out as well
-        name: what the user was called then; empty for nothing
+        whom: the id of a user, or an address or a network as `canonical` writes it
+        reason: shown to the banned user
+        at: when the ban was made, in seconds since 1970
+        until: when it ends, in seconds since 1970; None if it is permanent
+        addresses: addresses of the user that are banned as well
+        name: the user's name when the ban was made; empty for none
     """
 
     whom: str
@@ -45,41 +47,41 @@ class Ban:
 
     @property
     def refusal(self) -> HandshakeRefused:
-        """What they are told: until when, and why."""
+        """The answer to a banned client's handshake: 403, the end of the ban, and the reason."""
         until = "" if self.until is None else f" until {datetime.fromtimestamp(self.until, UTC):%Y-%m-%d %H:%M} UTC"
         return HandshakeRefused(403, f"you are banned{until}" + (f": {self.reason}" if self.reason else ""))
 
     @property
     def networks(self) -> list[Network]:
-        """The addresses that it keeps out."""
+        """The addresses and networks that the ban covers."""
         found = map(read_network, (self.whom, *self.addresses))
         return [network for network in found if network is not None]
 
 
 class BadTarget(ValueError):
-    """A text is neither the id of a user nor an address nor a network."""
+    """A text is not the id of a user, an address or a network."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
 
     def __str__(self) -> str:
-        return f"{self.text!r} is neither the id of a user nor an address nor a network like 192.0.2.0/24"
+        return f"{self.text!r} is not a user id, an address or a network like 192.0.2.0/24"
 
 
 class BadBans(Exception):
-    """The file cannot be read; the text says why."""
+    """The file of bans cannot be read. The text says why."""
 
 
 class Bans:
     """The bans of one canvas.
 
     Args:
-        path: where they are kept
-        wall_clock: seconds since 1970
+        path: the file that stores them; it need not exist
+        wall_clock: returns the time in seconds since 1970
 
     Raises:
-        BadBans: if the file is none of ours.
+        BadBans: if the file cannot be read or parsed.
     """
 
     def __init__(self, path: Path, wall_clock: Callable[[], float]) -> None:
@@ -88,12 +90,12 @@ class Bans:
         self._remember(_read(path))
 
     def now(self) -> float:
-        """The time by which bans begin and end, in seconds since 1970."""
+        """Return the time by which bans begin and end, in seconds since 1970."""
         return self._wall_clock()
 
     def all(self) -> list[Ban]:
-        """All bans that hold, oldest first."""
-        return [ban for ban in self._bans.values() if self._holds(ban)]
+        """Return the bans in force, oldest first."""
+        return [ban for ban in self._bans.values() if self._is_in_force(ban)]
 
     def add(
         self,
@@ -103,41 +105,42 @@ class Bans:
         addresses: Iterable[str] = (),
         name: str = "",
     ) -> Ban:
-        """Ban a user, or an address or a network, for good or for so many seconds; in place of an earlier ban.
+        """Ban a user, an address or a network. Replaces an earlier ban of the same target.
 
-        An IPv6 address stands for its /64, unless it is written with /128.
+        An IPv6 address means its /64, unless it is written with /128.
 
         Args:
-            addresses: of a user, to be kept out as well
-            name: what the user is called
+            seconds: how long the ban lasts; None for a permanent ban
+            addresses: addresses of the user to ban as well
+            name: the user's name
 
         Raises:
-            BadTarget: if `whom` or an address is none.
-            OSError: if it cannot be kept; then it does not hold.
+            BadTarget: if `whom` is not a user id, an address or a network, or one of `addresses` is not an address.
+            OSError: if the ban cannot be stored; then it does not take effect.
         """
         now = self._wall_clock()
         until = None if seconds is None else now + seconds
-        with_them = tuple(dict.fromkeys(map(_canonical_address, addresses)))
-        ban = Ban(canonical(whom), reason, now, until, with_them, name)
-        self._keep([*(each for each in self.all() if each.whom != ban.whom), ban])
+        banned_too = tuple(dict.fromkeys(map(_canonical_address, addresses)))
+        ban = Ban(canonical(whom), reason, now, until, banned_too, name)
+        self._store([*(each for each in self.all() if each.whom != ban.whom), ban])
         return ban
 
     def remove(self, whom: str) -> bool:
-        """Lift the ban of a user, an address or a network; False if there is none.
+        """Lift the ban of a user, an address or a network; return False if there is none.
 
         Raises:
-            OSError: if that cannot be kept.
+            OSError: if the change cannot be stored; then the ban stays in force.
         """
         bans = self.all()
         kept = [ban for ban in bans if ban.whom != whom]
         if len(kept) < len(bans):
-            self._keep(kept)
+            self._store(kept)
         return len(kept) < len(bans)
 
     def find(self, user_id: str | None, address: str) -> Ban | None:
-        """Return a ban that keeps somebody out, or None."""
+        """Return a ban in force that covers a user or an address, or None."""
         ban = None if user_id is None else self._bans.get(user_id)
-        if ban is not None and self._holds(ban):
+        if ban is not None and self._is_in_force(ban):
             return ban
         ip = read_address(address) if self._lengths else None
         if ip is None:
@@ -145,13 +148,13 @@ class Bans:
         lengths = (bits for version, bits in self._lengths if version == ip.version)
         around = (ipaddress.ip_network((ip, bits), strict=False) for bits in lengths)
         found = (ban for network in around for ban in self._networks.get(network, ()))
-        return next(filter(self._holds, found), None)
+        return next(filter(self._is_in_force, found), None)
 
-    def _holds(self, ban: Ban) -> bool:
+    def _is_in_force(self, ban: Ban) -> bool:
         return ban.until is None or self._wall_clock() < ban.until
 
-    def _keep(self, bans: list[Ban]) -> None:
-        """Replace the file: a reader finds the old bans or the new ones."""
+    def _store(self, bans: list[Ban]) -> None:
+        """Replace the file atomically: a reader finds the old bans or the new ones."""
         with writing(self._path, 0o600) as file:
             file.write(orjson.dumps([asdict(ban) for ban in bans], option=orjson.OPT_INDENT_2))
         self._remember(bans)
@@ -166,10 +169,10 @@ class Bans:
 
 
 def canonical(text: str) -> str:
-    """Write the id of a user, an address or a network in the one way in which it is kept.
+    """Normalise the id of a user, an address or a network, as bans store it.
 
     Raises:
-        BadTarget: if it is none.
+        BadTarget: if `text` is none of these.
     """
     return text if is_user_id(text) else _canonical_address(text)
 
@@ -183,12 +186,12 @@ def _canonical_address(text: str) -> str:
 
 
 def read_network(text: str) -> Network | None:
-    """Read a network, or an address; None if it is none.
+    """Parse a network or an address; return None if `text` is neither.
 
-    An IPv6 address stands for its /64. IPv4 addresses that are mapped into IPv6 are IPv4.
+    An IPv6 address means its /64. An IPv4-mapped IPv6 address is read as IPv4.
     """
     address, slash, bits = text.strip().partition("/")
-    address = address.partition("%")[0]  # a zone means something on the machine alone that it was written on
+    address = address.partition("%")[0]  # an IPv6 zone has a meaning only on the machine that wrote it
     try:
         network: Network = ipaddress.ip_network(address + slash + bits, strict=False)
     except ValueError:
@@ -199,11 +202,11 @@ def read_network(text: str) -> Network | None:
         mapped = network.network_address.ipv4_mapped
         assert mapped is not None
         return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED.prefixlen))
-    return network if slash else network.supernet(new_prefix=_HOUSEHOLD)
+    return network if slash else network.supernet(new_prefix=_CLIENT_NETWORK_BITS)
 
 
 def read_address(text: str) -> _Address | None:
-    """Read an address; None if it is none. One that is mapped into IPv6 is IPv4."""
+    """Parse an address; return None if `text` is not one. An IPv4-mapped IPv6 address is read as IPv4."""
     try:
         ip = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -217,14 +220,14 @@ def _read(path: Path) -> list[Ban]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BadBans(f"{path} cannot be read ({error}): mend it or delete it") from None
+        raise BadBans(f"{path} cannot be read ({error}): repair it or delete it") from None
 
 
 def _parse_ban(kept: dict[str, Any]) -> Ban:
     until, whom = kept["until"], str(kept["whom"])
     addresses = tuple(_canonical_address(str(address)) for address in kept.get("addresses", ()))
     return Ban(
-        _canonical_address(whom) if read_network(whom) else whom,  # a file of an earlier version may have any text
+        _canonical_address(whom) if read_network(whom) else whom,  # earlier versions stored any text
         str(kept["reason"]),
         float(kept["at"]),
         None if until is None else float(until),

@@ -1,4 +1,4 @@
-"""Who somebody is: an anonymous id in a signed cookie, by which they are the same again. Pure but for the keys."""
+"""Identities: an anonymous user id in a signed cookie. Pure, except for reading and writing the keys."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from supervision.secret_file import read_private, write_private
 from supervision.server import cookie_prefix
 
 COOKIE = "canopy"
-"""The cookie's name begins so. Earlier versions called it so: it is still read."""
+"""The prefix of the cookie's name. It is the whole name in earlier versions, whose cookies are still read."""
 MAX_AGE = 365 * 24 * 3600
-"""Seconds a browser keeps it."""
+"""Seconds for which a browser keeps the cookie."""
 KEY = "identity.key"
-"""The file in the data folder with the keys: each has 32 bytes, the last one signs, and all of them verify."""
+"""The file of keys in the data folder. Each key has 32 bytes; the last one signs, and all of them verify."""
 _KEY_SIZE = 32
 _USER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PREFIXED = re.compile("^__(Host|Secure)-")
@@ -29,10 +29,10 @@ _COOKIE = re.compile(rf"({_USER_ID.pattern})\.([A-Za-z0-9_-]{{22}})")
 
 
 def read_keys(folder: Path) -> list[bytes]:
-    """Read the keys of a data folder, oldest first, or make one; only its owner may read them.
+    """Read the keys of a data folder, oldest first; create one if there are none. Only their owner may read them.
 
     Raises:
-        OSError: if that cannot be.
+        OSError: if the file cannot be read or written, or has the wrong size.
     """
     path = folder / KEY
     try:
@@ -41,16 +41,19 @@ def read_keys(folder: Path) -> list[bytes]:
         content = secrets.token_bytes(_KEY_SIZE)
         write_private(path, content)
     if not content or len(content) % _KEY_SIZE:
-        text = f"has {len(content)} bytes, where each key has {_KEY_SIZE}: delete it to have a new one"
+        text = f"has {len(content)} bytes, but each key has {_KEY_SIZE}: delete it to get a new one"
         raise OSError(0, text, str(path))
     return [content[first : first + _KEY_SIZE] for first in range(0, len(content), _KEY_SIZE)]
 
 
 def rotate_keys(folder: Path, keep: int) -> int:
-    """Sign with a new key from the next start on, and go on to verify with the last `keep`; tells how many there are.
+    """Add a key that signs from the next start on, and drop all earlier ones but the last `keep`.
+
+    Returns:
+        The number of keys.
 
     Raises:
-        OSError: if that cannot be.
+        OSError: if the file cannot be read or written.
     """
     keys = read_keys(folder)
     keys = [*keys[max(0, len(keys) - keep) :], secrets.token_bytes(_KEY_SIZE)]
@@ -59,24 +62,24 @@ def rotate_keys(folder: Path, keep: int) -> int:
 
 
 def read_name(query: str) -> str:
-    """Read the name that somebody gives themselves, `/ws?name=Ann`, as `clean_name` leaves it; empty for none."""
+    """Read the display name from a query like `/ws?name=Ann`, cleaned by `clean_name`; empty for none."""
     return clean_name(parse_qs(query).get("name", [""])[-1])
 
 
 def is_user_id(text: str) -> bool:
-    """Tell whether `text` has the form of the id of a user."""
+    """Tell whether `text` has the form of a user id."""
     return _USER_ID.fullmatch(text) is not None
 
 
 class Identities:
-    """Signs ids, and reads back those that it signed.
+    """Signs user ids and verifies signed ones.
 
-    The cookie's name comes from the key as well: cookies know no ports, so two canvases on one host would overwrite
-    each other's cookie under the same name.
+    The cookie's name is derived from the key, too: cookies ignore ports, so two canvases on one host would overwrite
+    each other's cookie if both had the same name.
 
     Args:
         keys: the last one signs, all of them verify
-        path: below which browsers send the cookie
+        path: the cookie's `Path`: browsers send the cookie to URLs below it
     """
 
     def __init__(self, keys: Sequence[bytes], path: str = "/") -> None:
@@ -85,9 +88,9 @@ class Identities:
         self.cookie = _name(keys[-1])
 
     def read(self, request: Request) -> str | None:
-        """Tell who sends a request; None if it does not say, or the cookie was made up or signed with another key.
+        """Return the user id of a request; None if it has no cookie with a valid signature.
 
-        A cookie with a prefix comes before those without: these could have been set by another page of the host.
+        A cookie with a `__Host-` or `__Secure-` prefix takes precedence: other pages of the host can set one without.
         """
         plain = None
         for line in request.headers.get_all("Cookie"):
@@ -103,7 +106,7 @@ class Identities:
         return plain
 
     def header(self, user_id: str, *, is_secure: bool) -> tuple[str, str]:
-        """The header that has a browser remember who it is, for `MAX_AGE` from now on."""
+        """Return the `Set-Cookie` header for a user; the cookie lasts for `MAX_AGE` from now."""
         signature, prefix = _sign(self._keys[self.cookie], user_id), cookie_prefix(self._path) if is_secure else ""
         attributes = f"Path={self._path}; Max-Age={MAX_AGE}; HttpOnly; SameSite=Lax" + ("; Secure" if is_secure else "")
         return "Set-Cookie", f"{prefix}{self.cookie}={user_id}.{signature}; {attributes}"

@@ -9,26 +9,26 @@ from supervision.server import Connection
 
 
 class Echo:
-    """An echo."""
+    """Echoes the messages of one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def opened(self) -> None:
-        """Wait."""
+        """Do nothing: the client speaks first."""
 
     def received(self, message: Text | Binary) -> None:
-        """Send it back."""
+        """Send the message back."""
         if isinstance(message, Text):
             self._connection.send_text(message.data)
         else:
             self._connection.send_binary(message.data)
 
     def drained(self) -> None:
-        """Nothing was held back."""
+        """Do nothing: an echo holds no messages back."""
 
     def informed(self, message: Any) -> None:
-        """Nobody talks to an echo."""
+        """Ignore messages from other processes."""
 
     def closed(self, code: int, reason: str) -> None:
-        """Done."""
+        """Do nothing: an echo has nothing to release."""

@@ -1,4 +1,4 @@
-"""Who painted this pixel, and what was there before: the answer to `GET /api/pixel?x=&y=[&limit=]`."""
+"""The history of a pixel: the answer to `GET /api/pixel?x=&y=[&limit=]`."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from canvas.store import StoreError
 from protocol import HttpError, Request, Response
 
 CHANGES = 20
+"""How many changes are returned by default."""
 MOST_CHANGES = 200
+"""How many changes are returned at most."""
 MOST_WAITING = 64
-"""Questions that may wait for their answers: at 20 million changes these take some seconds."""
+"""How many queries may wait for an answer: on a history of 20 million changes, they take some seconds together."""
 SHARE = 8
-"""Of these, so many of one address."""
+"""How many of them may come from one address."""
 
 
 class PixelRoute:
-    """Answers with the last changes of a pixel, the newest first.
+    """Answers with the last changes of a pixel, newest first.
 
     Args:
-        room: whose pixels
-        waiting: the questions that wait
+        room: the canvas
+        waiting: limits the queries that wait
     """
 
     def __init__(self, room: Room, waiting: Waiting) -> None:
@@ -37,7 +39,7 @@ class PixelRoute:
         """Answer one request.
 
         Raises:
-            HttpError: 400 for what is no pixel of this canvas, or no limit, 429 or 503 if too many ask, 503 if the past
+            HttpError: 400 if the pixel or the limit is invalid, 429 or 503 if too many queries wait, 503 if the history
                 cannot be read now.
         """
         query = {name: values[-1] for name, values in parse_qs(request.query, keep_blank_values=True).items()}

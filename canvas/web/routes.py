@@ -1,4 +1,4 @@
-"""What the canvas answers over HTTP: the page, the WebSocket, health, and the picture."""
+"""The HTTP routes of the canvas: the page, the WebSocket, health checks, the picture, and the history of a pixel."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ ECHO_LIMITS = Limits(message=16 * 1024 * 1024, fragments=131_072)
 """The largest messages of the Autobahn test suite."""
 SUBPROTOCOLS = (SUBPROTOCOL,)
 MAX_STEP = 100
+"""The largest `every` of `/api/canvas.png`."""
 STATIC = Path(__file__).parent / "static"
 
 _PAGE_HEADERS = (
@@ -52,7 +53,7 @@ _PAGE_HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """A file as it is sent: read once, so that no request can reach any other."""
+    """A file as it is sent. Files are read once at startup, so no request can reach other files."""
 
     content: bytes
     content_type: str
@@ -60,7 +61,7 @@ class StaticFile:
 
 
 def load_static(folder: Path = STATIC) -> dict[str, StaticFile]:
-    """Read the page: URL path -> file."""
+    """Read the files of the page: URL path -> file."""
     files = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -75,18 +76,18 @@ def load_static(folder: Path = STATIC) -> dict[str, StaticFile]:
 
 
 class Routes:
-    """Answers the requests of browsers and of WebSocket clients.
+    """Answers HTTP requests and WebSocket handshakes.
 
     Args:
-        config: what was configured
-        room: what visitors need
-        sockets: tell whether the server drains
-        new_user_id: names a new visitor
-        identities: know a visitor again
-        bans: keep some out
-        guests: are told who comes
-        store: tells what it promises
-        waiting: the questions to the past that wait
+        config: the configuration
+        room: what a handler needs of the canvas
+        sockets: tells whether the server drains
+        new_user_id: returns an id for a new user
+        identities: recognises users by their cookies
+        bans: the bans to enforce
+        recent_users: records the users who connect
+        store: reports its durability and slow writes
+        waiting: limits the history queries that wait
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class Routes:
         new_user_id: Callable[[], str],
         identities: Identities,
         bans: Bans,
-        guests: RecentUsers,
+        recent_users: RecentUsers,
         store: Store,
         waiting: Waiting,
     ) -> None:
@@ -107,7 +108,7 @@ class Routes:
         self._new_user_id = new_user_id
         self._identities = identities
         self._bans = bans
-        self._guests = guests
+        self._recent_users = recent_users
         self._store = store
         self._static = load_static()
         self._pixel = PixelRoute(room, waiting)
@@ -154,12 +155,12 @@ class Routes:
         if ban is not None:
             raise ban.refusal
         user_id = known or self._free_user_id()
-        cookie = self._identities.header(user_id, is_secure=request.is_secure)  # at each visit, so that it never ends
+        cookie = self._identities.header(user_id, is_secure=request.is_secure)  # renewed, so it lasts
         name = read_name(request.query)
         offered = request.headers.tokens("Sec-WebSocket-Protocol")
         codec = BINARY if choose_subprotocol(offered, SUBPROTOCOLS) else JSON
         view = open_view(codec, request.query, self._room.width, self._room.height)
-        self._guests.saw(RecentUser(user_id, name, request.remote))
+        self._recent_users.saw(RecentUser(user_id, name, request.remote))
         return WebSocket(
             ClientState(self._room, user_id, name, view),
             SUBPROTOCOLS,
@@ -169,7 +170,7 @@ class Routes:
 
     def _free_user_id(self) -> str:
         while self._room.users.whereis(user_id := self._new_user_id()) is not None:
-            pass  # of 10,000 random ids of 32 bits, two are the same in one case of a hundred
+            pass  # among 10,000 random 32-bit ids, the chance of a collision is one in a hundred
         return user_id
 
     async def _picture(self, request: Request) -> Response:
@@ -182,7 +183,7 @@ class Routes:
             if _is_known(request, etag):
                 return Response(304, _picture_headers(etag, picture.grid.seq))
             png: Png = await call("images", EncodePng(picture, step), timeout=30.0)
-        except CallExit:  # restarting; the connection need not crash with them
+        except CallExit:  # a process is restarting: do not crash the connection
             raise HttpError(503, "the canvas is being restarted", LATER) from None
         return Response(200, _picture_headers(f'"{png.epoch}-{png.seq}-{step}"', png.seq), png.content)
 
@@ -196,16 +197,16 @@ def _step(query: str) -> int:
 
 
 def _cached(request: Request, etag: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Response:
-    """Send `body`, or 304 if the client has it, or 412 if it wants another (RFC 9110 §13.2.2)."""
+    """Answer with `body`, or 304 if the client has this version, or 412 if it requires another (RFC 9110 §13.2.2)."""
     headers = (("ETag", etag), *headers)
     return Response(304, headers) if _is_known(request, etag) else Response(200, headers, body)
 
 
 def _is_known(request: Request, etag: str) -> bool:
-    """Tell whether the client has what has this tag.
+    """Tell whether the client has the version with this tag.
 
     Raises:
-        HttpError: 412 if it wants another.
+        HttpError: 412 if it requires another (`If-Match`).
     """
     wanted = request.headers.tokens("If-Match")
     if wanted and "*" not in wanted and etag not in wanted:

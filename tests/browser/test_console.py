@@ -472,7 +472,7 @@ async def test_griefer_is_banned_by_name_the_damage_rolled_back_and_all_of_it_un
         code, reason = await eve.end()
         assert (code, reason.endswith(": paints over others")) == (4403, True)
         await told.get_by_role("link", name="Roll back what they painted…").click()
-        await expect(told).to_contain_text("4 pixels of Eve (user2) will look as they did before.")
+        await expect(told).to_contain_text("4 pixels painted by Eve (user2) will be restored.")
         await expect(told.get_by_role("img")).to_have_count(2)
         await told.get_by_role("button", name="Roll back", exact=True).click()
         await expect(told).to_contain_text("4 pixels restored.")
@@ -485,7 +485,7 @@ async def test_griefer_is_banned_by_name_the_damage_rolled_back_and_all_of_it_un
         await expect(page.locator("tbody tr")).to_contain_text("paints over others")
         await page.locator("tbody").get_by_role("link", name="Lift…").click()
         await told.get_by_role("button", name="Lift", exact=True).click()
-        await expect(told).to_contain_text("Eve (user2) may come in again.")
+        await expect(told).to_contain_text("Eve (user2) is no longer banned.")
         assert await here.ann.get("bans") == []
 
 
@@ -519,7 +519,7 @@ async def test_own_address_is_banned_only_by_who_says_yes_to_that(tmp_path: Path
         page = await here.open("forms/ban?whom=127.0.0.1")
         told = page.get_by_test_id("told")
         ban = told.get_by_role("button", name="Ban", exact=True)
-        await expect(told).to_contain_text("This would keep out your own address 127.0.0.1.")
+        await expect(told).to_contain_text("This would ban your own address 127.0.0.1.")
         await expect(ban).to_be_disabled()
         await told.get_by_label("Yes, ban your own address 127.0.0.1").check()
         await ban.click()
@@ -532,7 +532,7 @@ async def test_form_says_why_a_target_means_nobody(tmp_path: Path, chromium: dic
         page = await here.open("forms/ban")
         await page.get_by_label("Whom").fill("192.0.2.300")
         await page.keyboard.press("Enter")
-        await expect(page.get_by_test_id("told")).to_contain_text("'192.0.2.300' is no address, and no user")
+        await expect(page.get_by_test_id("told")).to_contain_text("'192.0.2.300' is not an address, and no user")
         here.failures[:] = [failure for failure in here.failures if "404" not in failure]
 
 

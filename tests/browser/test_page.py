@@ -371,7 +371,7 @@ async def test_palette_of_the_canvas_takes_the_place_of_the_swatches(tmp_path: P
         swatches = ann.locator("[data-testid=palette] button")
         offered = await swatches.evaluate_all("all => all.map((swatch) => swatch.dataset.color)")
         assert offered == ["#112233", "#E5383B", "#445566"]
-        for label in ("Own colour", "Erase"):  # the background is not in the palette
+        for label in ("Custom colour", "Erase"):  # the background is not in the palette
             await ann.get_by_label(label, exact=True).wait_for(state="hidden")
         await swatches.nth(2).click()
         await ann.mouse.click(640, 300)

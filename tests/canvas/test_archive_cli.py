@@ -143,7 +143,7 @@ def test_timelapse_that_takes_too_much_memory_is_refused(
     store.append([Change(0, 0, RED, "ann", 1)], NOON)
     store.close()
     outcome = command("timelapse", f"out.{kind}", "--fps", "60", "--seconds", "600", "--data", str(tmp_path))
-    expected = f"36000 frames as {kind.upper()} would take {memory} GiB of memory: take fewer, or .png"
+    expected = f"36000 frames as {kind.upper()} would take {memory} GiB of memory: use fewer frames, or .png"
     assert (outcome.code, outcome.error) == (2, expected)
     assert command("timelapse", f"out.{kind}", "--fps", "1", "--seconds", "2", "--data", str(tmp_path)).code == 0
 
@@ -189,7 +189,7 @@ def test_import_makes_a_canvas_of_another_size_under_another_epoch(command: Comm
     assert epoch != "an epoch"
     assert command("export", "--data", "copy").output == archive(epoch=epoch, size=(9, 40))
     narrow = command("import", "a.jsonl", "--width", "7", "--data", "narrow")
-    assert (narrow.code, narrow.error) == (2, "a.jsonl: line 4 is no change of a canvas of 7 x 4 pixels")
+    assert (narrow.code, narrow.error) == (2, "a.jsonl: line 4 is not a valid change of a canvas of 7 x 4 pixels")
 
 
 def test_archive_without_an_end_record_is_imported_with_a_warning(command: Command) -> None:
@@ -197,7 +197,7 @@ def test_archive_without_an_end_record_is_imported_with_a_warning(command: Comma
     imported = command("import", "a.jsonl", "--data", "copy")
     assert (imported.code, imported.errors) == (
         0,
-        "canopy: a.jsonl has no end record, as those of an older canopy: it may be incomplete\n"
+        "canopy: a.jsonl has no end record, like archives of an older canopy: it may be incomplete\n"
         "4 changes imported into copy/canvas.db\n",
     )
     assert command("export", "--data", "copy").output == archive(epoch=epoch_in(Path("copy")))
@@ -207,11 +207,11 @@ def test_changes_that_are_later_than_now_are_told_and_can_be_redated(command: Co
     Path("a.jsonl").write_text(archive(CHANGES.replace("1769864400.0", "95617584000.0")))
     kept = command("import", "a.jsonl", "--data", "kept")
     assert kept.code == 0
-    assert "canopy: 1 changes are later than now: --redate gives them the time now\n" in kept.errors
+    assert "canopy: 1 changes are in the future: --redate dates them as of now\n" in kept.errors
     assert '"at":95617584000.0' in command("export", "--data", "kept").output
     began = time.time()
     redated = command("import", "a.jsonl", "--redate", "--data", "redated")
-    assert "canopy: 1 changes are later than now: they got the time now\n" in redated.errors
+    assert "canopy: 1 changes are in the future: they were dated as of now\n" in redated.errors
     last = json.loads(command("export", "--data", "redated").output.splitlines()[-2])
     assert began <= last["at"] <= time.time()
 
@@ -253,16 +253,19 @@ def line(number: int, old: str, new: str) -> Callable[[str], str]:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda text: "", "line 1 is no JSON"),
-        (lambda text: text[: len(text) // 2], "line 4 is no JSON"),
-        (lambda text: text[: text.rindex("{")], "line 5 is the last one, and no end record: the rest is missing"),
-        (line(1, '"width":8', '"width":0'), "line 1 does not say what canvas this is"),
-        (line(1, '"canopy":2', '"canopy":3'), "line 1 does not say what canvas this is"),
-        (line(2, '"x":0', '"x":8'), "line 2 is no change of a canvas of 8 x 4 pixels"),
-        (line(3, '"y":0', '"y":-1'), "line 3 is no change"),
-        (line(3, "#FF0000", "red"), "line 3 is no change"),
-        (line(4, '"at":1769860860.5', '"at":"noon"'), "line 4 is no change"),
-        (line(3, '"seq":2', '"seq":3'), "line 3 has change 3, and 2 is due"),
+        (lambda text: "", "line 1 is not JSON"),
+        (lambda text: text[: len(text) // 2], "line 4 is not JSON"),
+        (
+            lambda text: text[: text.rindex("{")],
+            "the archive ends at line 5 without an end record: the rest is missing",
+        ),
+        (line(1, '"width":8', '"width":0'), "line 1 is not a header"),
+        (line(1, '"canopy":2', '"canopy":3'), "line 1 is not a header"),
+        (line(2, '"x":0', '"x":8'), "line 2 is not a valid change of a canvas of 8 x 4 pixels"),
+        (line(3, '"y":0', '"y":-1'), "line 3 is not a valid change"),
+        (line(3, "#FF0000", "red"), "line 3 is not a valid change"),
+        (line(4, '"at":1769860860.5', '"at":"noon"'), "line 4 is not a valid change"),
+        (line(3, '"seq":2', '"seq":3'), "line 3 has change 3, expected 2"),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )
@@ -291,7 +294,7 @@ def test_import_of_a_bad_file_names_the_line_and_leaves_nothing(
         (["timelapse", "no/out.gif"], "no/out.gif cannot be written: No such file or directory"),
         (["export", "no/out.jsonl"], "no/out.jsonl cannot be written: No such file or directory"),
         (["import", "missing.jsonl"], "missing.jsonl cannot be read: No such file or directory"),
-        (["rollback"], "rollback needs --user, --area, --from or --to: without any it would be everything"),
+        (["rollback"], "rollback needs --user, --area, --from or --to: without any of them it would undo everything"),
         (["rollback", "--area", "1,2,3"], "--area must be X,Y,WIDTH,HEIGHT in whole numbers, got '1,2,3'"),
         (["rollback", "--from", "then"], "--from must be a time like 2026-01-31T12:00:00Z or -10m, got 'then'"),
     ],
@@ -349,7 +352,7 @@ def test_past_of_a_running_canvas_can_be_read_and_undone(
     assert command("snapshot", "out.png", "--data", data).code == 0
 
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
-    preview = "3 changes found; without them 2 pixels would look different\n"
+    preview = "3 changes selected; undoing them would change 2 pixels\n"
     declined = command("rollback", "--user", "ann", "--data", data)
     assert (declined.code, declined.output) == (0, preview + "Roll back? [y/N]: ")
     assert command("export", "--data", data).output == EXPORT
@@ -362,7 +365,7 @@ def test_past_of_a_running_canvas_can_be_read_and_undone(
         '{"seq":6,"x":7,"y":3,"color":"#FFFFFF","user":"rollback","at":T}\n'
     )
     stranger = command("rollback", "--user", "nobody", "--yes", "--data", data)
-    meant = "'nobody' is no address, and no user of that id or name has painted or come lately"
+    meant = "'nobody' is not an address, and no user with that id or name has painted or connected recently"
     assert (stranger.code, stranger.error) == (1, meant)
     refused = command("import", "out.png", "--data", data)
     assert (refused.code, refused.error) == (2, f"--data {data} is in use by another canopy")

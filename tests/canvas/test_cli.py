@@ -35,7 +35,7 @@ from actors import SHUTDOWN, GenServer, Ref, start
 from actors.debug import force_exit
 from canvas.application import CanvasApplication
 from canvas.cli import main
-from canvas.listeners import MAX_DISMISSALS, OTHER_FILES, Room
+from canvas.listeners import MAX_DISMISSALS, OTHER_FILES, Capacity
 from supervision import GAVE_UP
 from supervision.console.terminal.client import ask_admin
 from tests.support.full_pipe import FullPipe
@@ -164,7 +164,7 @@ def started(data: Path, *arguments: str, **options: Any) -> Iterator[Instance]:
         (["--tick", "soon"], "--tick must be a number from 0 to 10000, got 'soon'"),
         (["--rate-limit", "much"], "--rate-limit must be a number per second like 100/s, or off, got 'much'"),
         (["--max-connections", "0"], "--max-connections must be an integer from 1 to 1000000, got '0'"),
-        (["--unix-mode", "rw"], "--unix-mode must be the permissions of a file like 0660, as a text, got 'rw'"),
+        (["--unix-mode", "rw"], "--unix-mode must be file permissions like 0660, as a string, got 'rw'"),
         (["--base-path", "canvas"], "--base-path must be a path like /canvas, got 'canvas'"),
         (["--console-base-path", "/a b"], "--console-base-path must be a path like /canvas, got '/a b'"),
         (["--log-level", "loud"], "--log-level must be one of debug, info, warning, error, got 'loud'"),
@@ -378,7 +378,7 @@ def test_tokens_are_added_listed_and_revoked(command: Command, tmp_path: Path) -
     assert listed[1:] == ["prometheus  look  for good"]
     assert secret not in "".join(listed)
     assert stat.S_IMODE((tmp_path / "canopy-data").stat().st_mode) == 0o700
-    assert command("token", "revoke", "ann").output == "ann opens nothing any more\n"
+    assert command("token", "revoke", "ann").output == "ann is revoked\n"
     assert command("token", "list").output.splitlines() == listed[1:]
 
 
@@ -393,12 +393,12 @@ def test_token_that_cannot_be_is_refused_in_one_line(command: Command, tmp_path:
     assert "could be written by others: check what is in it, then chmod 600" in command("token", "list").error
 
 
-def test_keys_of_visitors_are_rotated(command: Command, tmp_path: Path) -> None:
+def test_keys_of_identities_are_rotated(command: Command, tmp_path: Path) -> None:
     data = tmp_path / "canopy-data"
     data.mkdir()
     for keep, count in (("1", 2), ("1", 2), ("5", 3), ("0", 1)):
         rotated = command("rotate-identity", "--keep", keep)
-        assert rotated.output == f"the next start signs with a new key, and verifies with {count}\n"
+        assert rotated.output == f"from the next start on, a new key signs; keys that verify: {count}\n"
         assert (data / "identity.key").stat().st_size == 32 * count
 
 
@@ -495,12 +495,12 @@ def test_crowd_leaves_the_application_the_files_it_needs(tmp_path: Path) -> None
 
 
 @given(files=integers(8, 2_000_000))
-def test_room_leaves_files_for_what_is_no_client(files: int) -> None:
-    room = Room.of(files)
-    rest = files - room.connections - room.dismissals
+def test_capacity_leaves_files_for_what_is_no_client(files: int) -> None:
+    capacity = Capacity.of(files)
+    rest = files - capacity.connections - capacity.dismissals
     assert rest == min(OTHER_FILES - MAX_DISMISSALS, files // 2 - files // 8)
-    assert room.connections >= files // 2
-    assert 0 < room.dismissals <= MAX_DISMISSALS
+    assert capacity.connections >= files // 2
+    assert 0 < capacity.dismissals <= MAX_DISMISSALS
 
 
 def test_instance_with_a_certificate_speaks_tls(tmp_path: Path) -> None:
@@ -713,7 +713,7 @@ def test_encrypted_key_is_told_without_asking_for_its_passphrase(tmp_path: Path,
     certificate.write_bytes(issued.cert_chain_pems[0].bytes() + encrypted)
     outcome = command("run", "--port", "0", "--tls-cert", str(certificate))
     assert outcome.code == 2
-    assert outcome.error.endswith(" cannot be used: the key is encrypted, and nobody is there to decrypt it")
+    assert outcome.error.endswith(" cannot be used: the key is encrypted; use one without a passphrase")
 
 
 def test_console_port_in_use_is_told_in_one_line(command: Command) -> None:
@@ -753,7 +753,7 @@ def test_no_instance_is_told_by_every_command(command: Command, tmp_path: Path, 
         (["log-level", "loud"], "'loud' is not one of"),
         (["crashes", "--case"], "--case needs the number of a crash"),
         (["console"], "the console needs a terminal"),
-        (["drain"], "Say goodbye to everybody? Say so with --yes, there is no terminal to ask on"),
+        (["drain"], "Disconnect all clients? Confirm with --yes: there is no terminal to ask on"),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, list) else "",
 )  # fmt: skip

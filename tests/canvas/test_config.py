@@ -127,9 +127,9 @@ def test_good_value_is_read(option: str, value: Any, expected: Any) -> None:
 
 
 BAD = [
-    ("host", ["", 5, True], "a text"),
+    ("host", ["", 5, True], "a non-empty string"),
     ("port", ["", "-1", "65536", "http", "8000.0", 80.0, True, [80]], "an integer from 0 to 65535"),
-    ("data", ["", 7, True], "a text"),
+    ("data", ["", 7, True], "a non-empty string"),
     ("store", ["", "sqlite3", "Memory", 1, None.__class__], "one of sqlite, memory"),
     ("durability", ["", "half", "Full", True], "one of full, none"),
     ("width", ["0", "-1", "10001", 1.5, True, "1e3", "9" * 5_000], "an integer from 1 to 10000"),
@@ -149,7 +149,7 @@ BAD = [
     ("ping_interval", ["-1", "off", "nan"], "a number from 0 to 86400"),
     ("palette", ["red", "#FF", "#FF0000;#00FF00", 5], "colours like #FF0000,#00FF00, or off"),
     ("cooldown", ["", "0", "-1", "30-1", "1-", "fast", True, "nan", "1-inf"],
-     "seconds like 5, or 1-30 from few to many people, or off"),
+     "seconds like 5, or 1-30 from few to many users, or off"),
     ("locked", ["0,0", "0,0,0,0", "-1,0,1,1", "a,b,c,d", "0,0,1,1,0,0,1,1"], "areas like 0,0,100,50;200,0,10,10"),
     ("drain_timeout", ["-1", "3601", "nan", "forever"], "a number from 0 to 3600"),
     ("log_level", ["", "INFO", "verbose", 3], "one of debug, info, warning, error"),
@@ -157,10 +157,10 @@ BAD = [
     ("echo", ["", "maybe", 1, 2.0], "true or false"),
     ("show_values", ["", "maybe", 1], "true or false"),
     ("console_port", ["", "none", "-1", "65536", True, 1.5], "an integer from 0 to 65535, auto or off"),
-    ("console_names", ["", "a,,b", 1, [1]], "host names with commas between them"),
+    ("console_names", ["", "a,,b", 1, [1]], "host names separated by commas"),
     ("console_origin", ["*", "same", "https://a,same", "example.org", "https://a/b", 1],
      "origins like https://console.example.org"),
-    ("console_user_header", ["", "a b", "a:b", "ä", 1], "the name of a header like X-Remote-User"),
+    ("console_user_header", ["", "a b", "a:b", "ä", 1], "a header name like X-Remote-User"),
     ("console_users", ["ann", "ann=root", "=look", "ann=", 1],
      "users and their roles like ann=administer,*=look (look, moderate, administer)"),
 ]  # fmt: skip

@@ -31,9 +31,9 @@ async def test_pages_are_people_bans_and_the_canvas(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
         assert [each["id"] for each in (await ann.get("pages"))["pages"]] == ["people", "bans", "canvas"]
         for id, empty in (
-            ("people", "Nobody has been here since the start."),
-            ("bans", "Nobody is kept out."),
-            ("canvas", "Nobody has painted yet."),
+            ("people", "No user has connected since the start."),
+            ("bans", "There are no bans."),
+            ("canvas", "No pixel has been painted yet."),
         ):
             table = (await page(ann, id))["table"]
             assert (table["rows"], table["total"], table["empty"]) == ([], 0, empty)
@@ -114,7 +114,7 @@ async def test_nobody_bans_themselves_without_saying_so(tmp_path: Path) -> None:
         eve = await WebSocketClient.open(ann.application, "/ws?name=Eve")
         for query in ("whom=127.0.0.1", "whom=127.0.0.0/8", "whom=Eve&with_address=1", "whom=::ffff:127.0.0.1"):
             refused = await ann.ask("POST", f"bans?{query}", status=409)
-            assert refused["error"].startswith("this would keep out your own address 127.0.0.1")
+            assert refused["error"].startswith("this would ban your own address 127.0.0.1")
             told = (await ann.ask("POST", f"bans?{query}&apply=0"))["told"]
             assert told["confirm"] == {"own": "Yes, ban your own address 127.0.0.1"}
         assert await ann.get("bans") == []

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from canvas.config import Config
-from canvas.listeners import MAX_DISMISSALS, OTHER_FILES, Room, policy_of, raise_open_file_limit
+from canvas.listeners import MAX_DISMISSALS, OTHER_FILES, Capacity, policy_of, raise_open_file_limit
 from protocol import Compression, Limits
 from supervision.server.addresses import Proxies
 
@@ -49,11 +49,11 @@ def test_option_is_the_rule_of_the_server(limits: list[int], option: str, given:
 
 @pytest.mark.parametrize("files", [*range(1, 60), 128, 256, 400, 599, 600, 601, 1_024, 1_600, 1_601, 4_096, 100_000])
 def test_at_least_half_of_the_files_are_for_clients_and_so_many_at_most_for_all_else(files: int) -> None:
-    room = Room.of(files)
-    others = files - room.connections
-    assert 2 * room.connections >= files
-    assert room.dismissals == min(MAX_DISMISSALS, files // 8)
-    assert room.dismissals <= others <= OTHER_FILES
+    capacity = Capacity.of(files)
+    others = files - capacity.connections
+    assert 2 * capacity.connections >= files
+    assert capacity.dismissals == min(MAX_DISMISSALS, files // 8)
+    assert capacity.dismissals <= others <= OTHER_FILES
     if files >= 8 * MAX_DISMISSALS:
         assert others == OTHER_FILES
 
@@ -94,4 +94,4 @@ def test_system_that_refuses_more_files_is_no_failure(limits: list[int], monkeyp
     monkeypatch.setattr(resource, "setrlimit", refuse)
     with capture_logs() as logs:
         raise_open_file_limit(15_000)
-    assert [log["max_connections"] for log in logs] == [Room.of(1_024).connections]
+    assert [log["max_connections"] for log in logs] == [Capacity.of(1_024).connections]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from canvas.board.area import Area
 from canvas.board.grid import Grid
-from canvas.history.queries import Selection, undo
+from canvas.history.queries import Selection, plan_rollback
 from canvas.store import Chunk
 from canvas.store.chunk import RECORD
 
@@ -39,10 +39,10 @@ def undone(
     for tile, cells in selection.tiles(base):
         changes = [part[tile] for part in parts if tile in part]
         tiles.append((tile, changes if cells is None else [local.on(cells) for local in changes]))
-    undoing = undo(selection, base, tiles)
-    cells = zip(undoing.xs.tolist(), undoing.ys.tolist(), strict=True)
-    colors = zip(undoing.now.tolist(), undoing.before.tolist(), strict=True)
-    return {"changes": undoing.changes, **dict(zip(cells, colors, strict=True))}
+    plan = plan_rollback(selection, base, tiles)
+    cells = zip(plan.xs.tolist(), plan.ys.tolist(), strict=True)
+    colors = zip(plan.now.tolist(), plan.before.tolist(), strict=True)
+    return {"changes": plan.changes, **dict(zip(cells, colors, strict=True))}
 
 
 def test_without_somebody_each_pixel_is_what_the_others_left() -> None:

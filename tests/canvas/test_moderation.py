@@ -306,12 +306,12 @@ async def test_ban_tells_whom_it_has_found(tmp_path: Path, text: str, whom: str)
      ("POST", {"whom": "eilb75ab", "seconds": "soon"}, 400, "up to 3153600000 (36500 days), got soon"),
      ("POST", {"whom": "eilb75ab", "seconds": -1}, 400, "above 0"),
      ("POST", {"whom": "eilb75ab", "seconds": 1e11}, 400, "36500 days"),
-     ("POST", {"whom": "eilb75"}, 409, "may be any of eilb75ab, eilb75cd"),
-     ("POST", {"whom": "painter"}, 409, "may be any of painter7, painter8"),
-     ("POST", {"whom": "eilb7"}, 404, "no user of that id or name"), ("POST", {"whom": "aaaaaaaa"}, 404, "no user"),
-     ("POST", {"whom": "Anna"}, 404, "no user"), ("POST", {"whom": "192.0.2.300"}, 404, "is no address"),
-     ("POST", {"whom": "192.0.2.0/33"}, 404, "is no address"), ("POST", {"whom": "local"}, 404, "is no address"),
-     ("POST", {"whom": "192.0.2.1", "with_address": 1}, 400, "is an address itself"),
+     ("POST", {"whom": "eilb75"}, 409, "give the whole id of one of eilb75ab, eilb75cd"),
+     ("POST", {"whom": "painter"}, 409, "give the whole id of one of painter7, painter8"),
+     ("POST", {"whom": "eilb7"}, 404, "no user with that id or name"), ("POST", {"whom": "aaaaaaaa"}, 404, "no user"),
+     ("POST", {"whom": "Anna"}, 404, "no user"), ("POST", {"whom": "192.0.2.300"}, 404, "is not an address"),
+     ("POST", {"whom": "192.0.2.0/33"}, 404, "is not an address"), ("POST", {"whom": "local"}, 404, "is not an address"),
+     ("POST", {"whom": "192.0.2.1", "with_address": 1}, 400, "is an address"),
      ("POST", {"whom": "painter7", "with_address": 1}, 409, "no address of painter7 is known"),
      ("POST", {"whom": "eilb75ab", "with_address": "yes"}, 400, "must be one of"),
      ("DELETE", {"whom": "eilb75ab"}, 404, "is not banned"), ("PUT", {"whom": "eilb75ab"}, 405, "only")],
@@ -360,7 +360,7 @@ async def test_preview_of_a_ban_tells_whom_it_would_send_away_and_does_nothing(t
         both = await ask(canvas, "POST", whom="Eve", with_address=1, apply=0)
         assert (both["addresses"], both["sent_away"]) == ([BOB], 2)
         assert both["told"]["text"] == f"Eve (user1) with {BOB} will be banned for good."
-        assert both["told"]["warnings"] == ["It sends away 1 other user, too: Ann (user2)."]
+        assert both["told"]["warnings"] == ["It also disconnects 1 other user: Ann (user2)."]
         assert await ask(canvas, "GET") == []
         assert eve.closed is None
         await ask(canvas, "POST", whom="Eve", seconds=60)
@@ -383,7 +383,7 @@ async def test_banned_user_keeps_the_name_by_which_the_ban_is_lifted(tmp_path: P
         before = await ask(canvas, "DELETE", whom="Eve", apply=0)
         assert before["told"]["text"].startswith("Eve (user1) is banned until ")
         assert await ask(canvas, "GET") == [ban]
-        assert (await ask(canvas, "DELETE", whom="Eve"))["told"]["text"] == "Eve (user1) may come in again."
+        assert (await ask(canvas, "DELETE", whom="Eve"))["told"]["text"] == "Eve (user1) is no longer banned."
         assert await ask(canvas, "GET") == []
 
 
@@ -419,7 +419,7 @@ async def test_user_who_is_connected_is_banned_while_the_history_does_not_answer
     async with simulation(tmp_path) as canvas:
         await canvas.join()
         suspend(named("history"))
-        assert "who has painted" in (await ask(canvas, "POST", whom="nobody77", status=503))["error"]
+        assert "cannot list the painters" in (await ask(canvas, "POST", whom="nobody77", status=503))["error"]
         assert (await ask(canvas, "POST", whom="user1"))["sent_away"] == 1
         resume(named("history"))
 

@@ -20,7 +20,7 @@ from canvas.live.canvas import GetStatus, Paint, Restore
 from canvas.store import GetHealth, Health, MemoryStore, StoreError
 from protocol import Headers, Request
 from supervision.console import Access
-from supervision.console.api.principals import CanvasHandler
+from supervision.console.api.principals import Principal
 from supervision.console.terminal.client import AdminError, ask_admin
 from tests.support.instance import mended, new_application, running, simulation
 from tests.support.raw_socket import get
@@ -96,7 +96,7 @@ def test_rollback_is_bounded_by_area_and_time(tmp_path: Path, store: str) -> Non
 async def test_rollback_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
     async with running(new_application(tmp_path)):
         for query, words in (
-            ("user=nobody", "no user of that id or name has painted or come lately"),
+            ("user=nobody", "no user with that id or name has painted or connected recently"),
             ("user=192.0.2.1", "192.0.2.1 is an address"),
             ("area=1,2,3", "area is X,Y,WIDTH,HEIGHT"),
             ("area=a,b,c,d", "area is X,Y,WIDTH,HEIGHT"),
@@ -104,8 +104,8 @@ async def test_rollback_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
             ("from=yesterday", "from and to are seconds"),
             ("from=nan", "from and to are seconds"),
             ("to=inf&user=user1", "from and to are seconds"),
-            ("", "a rollback needs user, area, from or to: without any it would be everything"),
-            ("apply=1", "a rollback needs user, area, from or to: without any it would be everything"),
+            ("", "a rollback needs user, area, from or to: without any of them it would undo everything"),
+            ("apply=1", "a rollback needs user, area, from or to: without any of them it would undo everything"),
         ):
             with pytest.raises(AdminError, match=words):
                 await rollback(tmp_path, query)
@@ -125,7 +125,7 @@ def test_preview_tells_whose_pixels_change_and_draws_the_place(tmp_path: Path, s
             of_eve = await rollback(tmp_path, "user=eve")
             assert of_eve["painters"] == [{"user_id": "user2", "name": "Eve", "changes": 3, "pixels": 2}]
             told = of_eve["told"]
-            assert told["text"] == "2 pixels of Eve (user2) will look as they did before."
+            assert told["text"] == "2 pixels painted by Eve (user2) will be restored."
             assert told["values"] == {"changes": 3, "pixels": 2, "where": "x 20 to 24, y 5 to 6"}
             assert told["table"] is None
             now, after = map(drawn, told["pictures"])
@@ -352,7 +352,7 @@ async def test_moderator_keeps_the_history_from_others_for_one_question_at_a_tim
         def ask(holder: str) -> asyncio.Task[Any]:
             request = Request("POST", "/api/v1/rollback?from=0", (1, 1), Headers())
             route, path = router.find(request)
-            return asyncio.create_task(router.ask(route, path, request, CanvasHandler(Access.MODERATE, holder, holder)))
+            return asyncio.create_task(router.ask(route, path, request, Principal(Access.MODERATE, holder, holder)))
 
         suspend(history)
         asked = [ask(holder) for holder in ("ann", "ann", "ann", "bob")]

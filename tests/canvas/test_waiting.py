@@ -143,4 +143,4 @@ async def test_rollback_whose_caller_leaves_reads_no_further() -> None:
     store.leaving = None
     answer = await call("history", question)
     assert isinstance(answer, PlannedRollback)
-    assert (answer.undoing.changes, store.tiles) == (4, 5)
+    assert (answer.plan.changes, store.tiles) == (4, 5)

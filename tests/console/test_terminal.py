@@ -443,15 +443,17 @@ async def test_pages_of_the_application_are_chosen_turned_searched_and_offer_wha
         rows = pages.table
         await user.press("8")
         await user.until(lambda: cells(rows, "0") == ["Eve"] and "here" in text_of(pages.facts))
-        await user.until(lambda: caption(pages).startswith("Here now, and lately: 1") and "Next page" not in user.keys)
+        await user.until(
+            lambda: caption(pages).startswith("Connected now and recently: 1") and "Next page" not in user.keys
+        )
         await user.press("enter")
         await user.until(lambda: isinstance(user.screen, ActorScreen) and user.screen.seen is not None)
         assert user.screen.ref == str(connection_of(application, "user1").id)
         await user.press("escape", "greater_than_sign")
-        await user.until(lambda: caption(pages).startswith("Kept out: 1 to 100 of 120") and "Next page" in user.keys)
+        await user.until(lambda: caption(pages).startswith("Bans: 1 to 100 of 120") and "Next page" in user.keys)
         assert cells(rows, "1")[0] == f"192.0.2.{PAGE + 19}"
         await user.press("n")
-        await user.until(lambda: caption(pages).startswith("Kept out: 101 to 120 of 120"))
+        await user.until(lambda: caption(pages).startswith("Bans: 101 to 120 of 120"))
         await user.press("slash", *"2.7", "enter")
         await user.until(lambda: cells(rows, "1") == [f"192.0.2.{each}" for each in (*range(79, 69, -1), 7)])
         await user.press("less_than_sign")

@@ -1,5 +1,5 @@
 /**
- * Wires the parts of the page together. What each part does is in its own module.
+ * Wires the parts of the page together; each part has its own module.
  */
 import { Author } from "./ui/author.js";
 import { Camera } from "./view/camera.js";
@@ -26,26 +26,26 @@ import { Strokes } from "./paint/stroke.js";
 import { Toasts } from "./ui/toast.js";
 import { Toolbox } from "./paint/toolbox.js";
 
-/** Why a pixel may not be painted: the server's word, or ours, for people. */
+/** Reason why a pixel may not be painted, by the server's code or our own -> text for the user. */
 const REFUSALS = {
-  read_only: "This canvas is for looking only",
+  read_only: "This canvas is read-only",
   color_not_allowed: "That colour is not in the palette of this canvas",
   area_locked: "This part of the canvas is locked",
-  cooldown: "It is not time for another one yet",
+  cooldown: "You cannot paint another pixel yet",
   store_unavailable: "The server cannot save pixels right now",
-  too_many_waiting: "Too many pixels wait to be sent already",
+  too_many_waiting: "Too many pixels are waiting to be sent",
   closed: "The server has ended the connection",
-  lost: "The server lost them again and again",
+  lost: "The server lost them several times",
   replaced: "The canvas was replaced by one of another size",
 };
 const TITLE = document.title;
-/** Milliseconds after which we ask again for what was asked for too fast. */
+/** Milliseconds after which a subscription that was refused as too frequent is retried. */
 const LATER = 1000;
 
-/** Cells smaller than this, in CSS pixels, cannot be aimed at: a press moves the view, and a tap zooms in. */
+/** Cells smaller than this, in CSS pixels, are too small to aim at: a press moves the view, and a tap zooms in. */
 const AIMABLE = { touch: 3, pen: 1, mouse: 1 };
 
-/** Room for the zoom buttons beside the dock; without it, the corners rise above the dock. */
+/** CSS pixels that the zoom buttons need beside the dock; with less, they move above the dock. */
 const CORNER = 215;
 
 const pixels = (count) => (count === 1 ? "1 pixel was" : `${count.toLocaleString()} pixels were`);
@@ -103,7 +103,7 @@ connection.onstate = (state) => {
   lockTools();
   if (state.status === "reconnecting" && state.urgent) toasts.say(state.reason, "warning");
 };
-/** On a canvas for looking only, and when the server has ended the connection for good, there are no tools. */
+/** Hide the tools on a read-only canvas, and after the server has ended the connection for good. */
 function lockTools() {
   const locked = rules.readOnly || connection.state.status === "closed";
   toolbox.lock(locked);
@@ -146,7 +146,7 @@ session.onrefusal = (why) => {
   if (why === "cooldown") cooldown.nudge();
   else toasts.say(REFUSALS[why]);
 };
-/** What is undone or painted again is a pixel like any other: it has to wait, and others wait for it. */
+/** Undo and redo paint pixels like any other: each waits for the cooldown and starts it again. */
 cooldown.onchange = () => {
   for (const [id, name, keys] of [["undo", "Undo", "Ctrl Z"], ["redo", "Redo", "Ctrl Shift Z"]]) {
     const wait = format(cooldown.left) + (cooldown.left < 60_000 ? " s" : "");
@@ -167,7 +167,7 @@ cursors.onchange = () => renderer.redrawOverlay();
 people.onchoose = (userId) => {
   const cursor = cursors.find(userId);
   if (cursor) camera.goTo(cursor);
-  else toasts.say("That person has not moved yet");
+  else toasts.say("This user has not moved their cursor yet");
 };
 
 // The view
@@ -185,7 +185,7 @@ function layOut() {
   const insets = {
     top: element("header").offsetHeight + (narrow ? 8 : 16),
     right: margin,
-    bottom: innerHeight - dock.offsetTop + (narrow && innerWidth < innerHeight ? 68 : 16), // there the zoom buttons stand
+    bottom: innerHeight - dock.offsetTop + (narrow && innerWidth < innerHeight ? 68 : 16), // there the zoom buttons are
     left: margin,
   };
   document.documentElement.classList.toggle("crowded", dock.offsetWidth > innerWidth - 2 * CORNER);
@@ -194,11 +194,11 @@ function layOut() {
   camera.resize({ width, height }, insets);
 }
 
-/** The board has another size, or another number of device pixels: another window, zoom or monitor. */
+/** The board's size in CSS or device pixels has changed: the window, the browser's zoom or the monitor. */
 function resize([{ devicePixelContentBoxSize: exact }]) {
   layOut();
   const ratio = devicePixelRatio || 1;
-  // Only the browser knows how it has rounded; Safari does not tell, and an emulated screen tells CSS pixels.
+  // Only the browser knows how it rounded; Safari does not report it, and an emulated screen reports CSS pixels.
   const whole = (side, told) => (Math.abs(side * ratio - told) < 1 ? told : Math.round(side * ratio));
   const width = whole(board.clientWidth, exact?.[0].inlineSize);
   const height = whole(board.clientHeight, exact?.[0].blockSize);
@@ -224,7 +224,7 @@ function pointAt(cell, keyboard = false) {
   if (cell && picture.contains(cell.x, cell.y)) outbox.pointAt(cell.x, cell.y);
 }
 
-/** Say what is in focus. */
+/** Show the cell in focus; read it out if `aloud`. */
 function tell(aloud = false) {
   author.look(target);
   readout.show(target, picture, author.text, aloud);
@@ -241,7 +241,7 @@ function pick(cell) {
   else toasts.say(REFUSALS.color_not_allowed);
 }
 
-/** Whether cells are too small to be aimed at. */
+/** Whether cells are too small to aim at. */
 function isFar(event) {
   return camera.view.zoom < AIMABLE[event.pointerType];
 }
@@ -254,7 +254,7 @@ function modeOf(event) {
   return "pan";
 }
 
-/** Once: a press that does not draw needs a reason. */
+/** Explain, once, why a press did not draw. */
 let hinted = false;
 function hintAtZoom(event) {
   if (hinted) return;
@@ -304,7 +304,7 @@ function keyboardCell() {
 function moveCell(dx, dy) {
   if (!picture.ready) return;
   const from = keyboardCell();
-  const cell = target?.keyboard ? { x: from.x + dx, y: from.y + dy } : from; // the first press only shows it
+  const cell = target?.keyboard ? { x: from.x + dx, y: from.y + dy } : from; // the first press only shows the cell
   if (!picture.contains(cell.x, cell.y)) return;
   camera.reveal(cell);
   if (strokes.active) strokes.to(cell);
@@ -343,7 +343,7 @@ async function share() {
     await navigator.clipboard.writeText(camera.link());
     toasts.say(words);
   } catch {
-    toasts.say("Copy the link from the address bar: it leads to this view");
+    toasts.say("Copy the link from the address bar: it opens this view");
   }
 }
 
@@ -388,7 +388,7 @@ toolbox.onchange = () => (board.dataset.inHand = toolbox.tool);
 toolbox.onchange();
 element("undo").addEventListener("click", undo);
 element("redo").addEventListener("click", redo);
-// A finger that asks for the pencil wants to draw, whatever a pen did before.
+// A tool chosen by touch means that fingers draw again, even if a pen was used before.
 element("tools").addEventListener("click", (event) => event.pointerType === "touch" && pointer.trustFingers());
 element("zoom-in").addEventListener("click", () => camera.zoomStep(1));
 element("zoom-out").addEventListener("click", () => camera.zoomStep(-1));
@@ -397,7 +397,7 @@ element("share").addEventListener("click", share);
 element("help-button").addEventListener("click", () => help.showModal());
 help.addEventListener("click", (event) => event.target === help && help.close());
 
-// A click on a tool must not leave the keyboard there: the space bar would press it again.
+// A click on a tool must not leave the focus there: the space bar would press the tool again.
 for (const panel of [dock, document.querySelector(".zoom")]) {
   panel.addEventListener("click", (event) => event.detail > 0 && board.focus({ preventScroll: true }));
 }
@@ -411,7 +411,7 @@ watchSize();
 renderer.onratio = () => resize([{}]);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
-  picture.refresh(); // bitmaps may have been dropped meanwhile
+  picture.refresh(); // the browser may have dropped bitmaps meanwhile
   renderer.redraw();
 });
 for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
@@ -426,9 +426,9 @@ if ("DecompressionStream" in window) {
 } else element("unsupported").classList.remove("late");
 
 /**
- * The page's test surface, read-only but for `paint`, which does what a pen does.
+ * The page's interface for tests, read-only except for `paint`, which does what a pen does.
  * `pixel` is the colour shown, confirmed or pending; `pending` counts own pixels that are not acknowledged; `users` are
- * the ids this page knows of (a crowd has more: see `userCount`).
+ * the ids that this page knows (`userCount` counts all).
  */
 window.canopy = Object.freeze({
   pixel: (x, y) => (picture.ready && picture.contains(x, y) ? hex(picture.at(x, y)) : null),

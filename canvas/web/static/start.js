@@ -1,5 +1,6 @@
 /**
- * Runs before the modules, which may not all come from a server that is full: then it says so, and loads the page again.
+ * Runs before the modules. A full server may not deliver all of them: then show that, and reload the page after a
+ * while.
  */
 (() => {
   const DELAY = 5000;

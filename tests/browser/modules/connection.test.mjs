@@ -152,14 +152,14 @@ test("close codes are told apart", () => {
   const table = [
     [1001, "", "The server is restarting", 0, false],
     [1006, "", "The server cannot be reached", 0, false],
-    [1008, "too many errors", "The server turned you away: too many errors", 15_000, false],
+    [1008, "too many errors", "The server refused the connection: too many errors", 15_000, false],
     [1013, "", "The server is full", 5000, false],
     [4403, "", "You are banned", 0, true],
     [4403, "you are banned: spam", "You are banned: spam", 0, true],
     [4429, "too many connections from your address", "Too many connections from your address", 5000, false],
     [4503, "the server is going away", "The server is going away", 5000, false],
     [4503, "", "The server is full", 5000, false],
-    [4418, "teapot", "The server turned you away: teapot", 15_000, false],
+    [4418, "teapot", "The server refused the connection: teapot", 15_000, false],
     [4600, "", "Connection closed (4600)", 0, false],
   ];
   for (const [code, words, reason, floor, isFinal] of table) {

@@ -10,7 +10,7 @@ function painted(...colors) {
   return pending;
 }
 
-const counts = ({ size, queued, underWay }) => [size, queued, underWay];
+const counts = ({ size, queued, inFlight }) => [size, queued, inFlight];
 
 test("an acknowledgement ends the pixels of its message once its change is known", () => {
   const pending = painted(7, 8, 9);

@@ -1,52 +1,53 @@
 /**
- * A WebSocket that comes back: exponential back-off with full jitter, paused while the device is offline.
+ * A WebSocket that reconnects: exponential back-off with full jitter, paused while the device is offline.
  *
- * A network can forget a connection without a word to either end, and a page is not shown the protocol's pings. The
- * server therefore sends a message at least every 20 s, and silence is what a dead connection is known by.
+ * A network can drop a connection without telling either end, and a page does not see the protocol's pings. The server
+ * therefore sends a message at least every 20 s, and the page treats silence as a dead connection.
  *
  * @typedef {"connecting" | "live" | "reconnecting" | "offline" | "closed"} Status
- * @typedef {{status: Status, retryAt: number, reason: string, urgent: boolean}} State retryAt in performance.now()
- *   milliseconds, 0 while an attempt is being made; urgent: the reason is one that people should read
- * @typedef {{reason: string, floor: number, isFinal: boolean}} Closing floor: the least delay before the next attempt;
- *   isFinal: no attempt is made until the person asks for one
+ * @typedef {{status: Status, retryAt: number, reason: string, urgent: boolean}} State retryAt: in performance.now()
+ *   milliseconds, 0 during an attempt; urgent: the user should read the reason
+ * @typedef {{reason: string, floor: number, isFinal: boolean}} Closing floor: minimum delay before the next attempt, in
+ *   milliseconds; isFinal: do not reconnect until the user asks for it
  */
 
 const BASE_DELAY = 500;
 const MAX_DELAY = 30_000;
-/** A connection that lived this long was a good one: the next failure starts counting from zero. */
+/** Milliseconds after which a connection counts as stable and resets the back-off. */
 const STABLE_AFTER = 10_000;
-/** On this machine "offline" says nothing about reachability, so look now and then. */
+/** Milliseconds between attempts while offline, if the server runs on this machine: it may still be reachable. */
 const LOOPBACK_PROBE = 5_000;
 const WATCH_INTERVAL = 1_000;
 
 /**
- * Silence that tells a dead connection. The state of the canvas is one message, and a browser says nothing of a message
- * that is still arriving: 12 MB, the most that a page asks for, take five minutes at 40 kB/s.
+ * Milliseconds of silence after which a connection counts as dead, by phase. A snapshot is one message, and a browser
+ * does not report a message until all of it has arrived: 12 MB, the most a page subscribes to, take five minutes at 40
+ * kB/s.
  */
 const PATIENCE = { opening: 15_000, loading: 300_000, live: 45_000 };
-/** Silence after which a device that wakes up, or a live page that is looked at again, does not wait for the rest. */
+/** The same for a live connection when the device wakes up or the page becomes visible again. */
 const SUSPICIOUS = 25_000;
 
 const UNREACHABLE = "The server cannot be reached";
-const TURNED_AWAY = "The server turned you away";
+const REFUSED = "The server refused the connection";
 
-/** Close code -> what it means to a person; 4000 and above: the HTTP status of a handshake that was refused. */
+/** Close code -> its meaning for the user. Codes from 4000 are 4000 + the HTTP status of a refused handshake. */
 const CLOSINGS = new Map([
   [1000, { reason: "The server ended the session", floor: 0, isFinal: true }],
   [1001, { reason: "The server is restarting", floor: 0, isFinal: false }],
   [1006, { reason: UNREACHABLE, floor: 0, isFinal: false }],
-  [1008, { reason: TURNED_AWAY, floor: 15_000, isFinal: false }],
-  [1011, { reason: "Something broke on the server", floor: 0, isFinal: false }],
+  [1008, { reason: REFUSED, floor: 15_000, isFinal: false }],
+  [1011, { reason: "Something went wrong on the server", floor: 0, isFinal: false }],
   [1013, { reason: "The server is full", floor: 5_000, isFinal: false }],
   [4403, { reason: "You are banned", floor: 0, isFinal: true }],
   [4429, { reason: "Too many connections from your address", floor: 5_000, isFinal: false }],
   [4503, { reason: "The server is full", floor: 5_000, isFinal: false }],
 ]);
-/** Codes whose words are for people, and say more than ours. */
+/** Codes whose close reason is written for users and says more than ours. */
 const SPEAKING = new Set([4403, 4429, 4503]);
 
 /**
- * How long to wait before an attempt: anything between the floor and an exponentially growing bound.
+ * The delay before an attempt: random, between the floor and an exponentially growing bound above it.
  * @param {number} attempt 0 for the first retry
  * @param {number} random in [0, 1)
  * @param {number} [floor] milliseconds
@@ -57,7 +58,7 @@ export function backoff(attempt, random, floor = 0) {
 }
 
 /**
- * What a close code and the server's words mean.
+ * The meaning of a close code and the server's reason.
  * @param {number} code
  * @param {string} words
  * @returns {Closing}
@@ -65,7 +66,7 @@ export function backoff(attempt, random, floor = 0) {
 export function closing(code, words) {
   const isRefusal = code >= 4400 && code < 4600;
   const other = isRefusal
-    ? { reason: TURNED_AWAY, floor: 15_000, isFinal: false }
+    ? { reason: REFUSED, floor: 15_000, isFinal: false }
     : { reason: `Connection closed (${code})`, floor: 0, isFinal: false };
   const known = CLOSINGS.get(code) ?? other;
   if (!words) return known;
@@ -78,32 +79,35 @@ export class Connection {
   state = { status: "connecting", retryAt: 0, reason: "", urgent: false };
   /** @type {(frame: ArrayBuffer) => void} */
   onframe = () => {};
-  /** A new socket is open: nothing said on the one before reaches it. */
+  /** Called when a new socket is open. No frame of an earlier socket is delivered after this. */
   onopen = () => {};
   /** @type {(state: State) => void} */
   onstate = () => {};
 
-  /** Counts the sockets that are gone: what one of them said is not to be used any more. */
+  /** Number of sockets discarded so far. Once it has changed, what an earlier socket sent must not be used. */
   generation = 0;
 
   #url;
   #subprotocol;
   /** @type {WebSocket | null} */
   #socket = null;
-  /** How far the socket has come. @type {keyof typeof PATIENCE} */
+  /**
+   * The phase of the socket: "opening" until the server's welcome, "loading" while a snapshot is expected, "live" while
+   * the page is up to date. @type {keyof typeof PATIENCE}
+   */
   #phase = "opening";
-  /** When the socket was last heard of, in `Date.now()` milliseconds: that clock goes on while the device sleeps. */
+  /** When the socket last got a message, in `Date.now()` milliseconds: that clock runs on while the device sleeps. */
   #heardAt = 0;
   #attempt = 0;
-  /** The first attempt is over: from then on we are coming back. */
+  /** Whether an attempt has ended: later ones are reconnects. */
   #tried = false;
   #timer = 0;
   #stableTimer = 0;
-  /** The server asked for this much patience, in milliseconds. */
+  /** Minimum delay that the last close code asks for, in milliseconds. */
   #floor = 0;
 
   /**
-   * @param {() => string} url asked for at each attempt
+   * @param {() => string} url called for each attempt
    * @param {string} subprotocol
    */
   constructor(url, subprotocol) {
@@ -111,7 +115,7 @@ export class Connection {
     this.#subprotocol = subprotocol;
     addEventListener("online", () => this.#wake());
     addEventListener("offline", () => this.state.status !== "closed" && this.#pause());
-    // A sleeping laptop or a page restored from the back/forward cache should not wait for the timer.
+    // After sleep, or back from the back/forward cache, do not wait for the timer.
     document.addEventListener("visibilitychange", () => document.hidden || this.#wake());
     addEventListener("pagehide", () => this.#discard());
     addEventListener("pageshow", (event) => event.persisted && this.state.status !== "closed" && this.#connect());
@@ -126,22 +130,22 @@ export class Connection {
     this.#connect();
   }
 
-  /** Connect now, whatever the timer says. */
+  /** Connect now, without waiting for the timer. */
   retry() {
     this.#connect();
   }
 
-  /** Whether a state of the canvas is on its way, behind which all other answers wait. */
+  /** Whether a snapshot is expected; all other answers wait behind it. */
   get loading() {
     return this.#phase === "loading";
   }
 
-  /** The server has spoken to us, and a state of the canvas is on its way. */
+  /** Expect a snapshot: the server has welcomed us, or we have subscribed to another area. */
   expect() {
     this.#phase = "loading";
   }
 
-  /** The page is where the server is: the handshake alone does not say so. */
+  /** The page is up to date with the server. The handshake alone does not make it so. */
   confirm() {
     this.#phase = "live";
     if (this.live) return;
@@ -150,7 +154,7 @@ export class Connection {
     this.#become("live");
   }
 
-  /** The socket is of no use, though nobody closed it: open another one. */
+  /** Give up a socket that is open but useless, and open another one. */
   lose() {
     this.#lost({ reason: "The connection was lost", floor: 0, isFinal: false });
   }
@@ -181,14 +185,14 @@ export class Connection {
     socket.onclose = (event) => this.#lost(closing(event.code, event.reason));
   }
 
-  /** Give up a socket that has been silent for too long. A clock that was set back tells nothing, so it counts, too. */
+  /** Give up a socket that has been silent for too long, or if the clock was set back, which hides how long. */
   #watch(patience) {
     if (!this.#socket || Math.abs(Date.now() - this.#heardAt) < patience) return;
     if (this.#phase === "opening") this.#lost(closing(1006, ""));
     else this.lose();
   }
 
-  /** The device or the page is back: do not wait for a timer to find out what has become of the connection. */
+  /** The device or the page is back: check the connection, or reconnect, without waiting for a timer. */
   #wake() {
     const { status } = this.state;
     if (status === "closed") return;

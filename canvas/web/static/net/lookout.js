@@ -1,26 +1,26 @@
 /**
- * Sees to it that what we look at is known: all of a canvas, or of one that is too large for a page what we see, with a
- * margin, and little else.
+ * Subscribes to what is in view: the whole of a small canvas; of a large one, the visible area with a margin.
  *
- * Zoomed out so far that it would be too much, we get the middle of it; around that there is a picture from afar.
+ * If the view is zoomed out so far that this would be too much, it subscribes to the middle of the view. A
+ * low-resolution overview, fetched as a picture, fills the rest.
  */
 import { TILE } from "./protocol.js";
 
-/** Tiles of a side that are known at most: 3,072 pixels, a quarter of a large screen's at half zoom. */
+/** Maximum number of tiles along each side of the subscription: 3,072 pixels. */
 const MAX_TILES = 12;
-/** Of what is seen, to be known beyond each edge. */
+/** Margin beyond each edge of the view, as a share of its size. */
 const MARGIN = 0.5;
-/** Milliseconds the view has to rest, or nearly. */
+/** Milliseconds between checks while the view moves. */
 const DELAY = 120;
 const OVERVIEW_SIDE = 1250;
 const OVERVIEW_INTERVAL = 10_000;
 
 /**
- * The cells from `low` to `high` along one side, as whole tiles within the canvas and within what is allowed.
+ * Extend the cells from `low` to `high` along one side to whole tiles, within the canvas and `MAX_TILES`.
  * @param {number} low
  * @param {number} high
  * @param {number} size of the canvas
- * @returns {[number, number]} where it begins, and how long it is
+ * @returns {[number, number]} start and length
  */
 export function span(low, high, size) {
   const middle = (low + high) / 2;
@@ -31,7 +31,7 @@ export function span(low, high, size) {
 }
 
 export class Lookout {
-  /** The picture from afar is there, or is another one. */
+  /** Called when the overview has been loaded or replaced. */
   onoverview = () => {};
 
   #camera;
@@ -49,15 +49,15 @@ export class Lookout {
     this.#camera = camera;
     this.#picture = picture;
     this.#session = session;
-    setInterval(() => document.hidden || this.#lookFromAfar(), OVERVIEW_INTERVAL);
+    setInterval(() => document.hidden || this.#loadOverview(), OVERVIEW_INTERVAL);
   }
 
-  /** The view has changed. */
+  /** The view has changed: check the subscription soon. */
   look() {
     if (this.#picture.ready && this.#session.isLarge) this.#timer ||= setTimeout(() => this.check(), DELAY);
   }
 
-  /** See to it now. */
+  /** Change the subscription now, if the view needs it. */
   check() {
     clearTimeout(this.#timer);
     this.#timer = 0;
@@ -67,10 +67,10 @@ export class Lookout {
     const { area } = this.#picture;
     const isTooMuch = area.width * area.height > 4 * wanted.width * wanted.height;
     if (!covers(area, seen) || isTooMuch) this.#session.lookAt(wanted);
-    this.#lookFromAfar();
+    this.#loadOverview();
   }
 
-  /** What is to be known: all of a small canvas, which may have been smaller when we asked for it. */
+  /** The area to subscribe to: all of a small canvas, which may have grown since we last subscribed. */
   #area(margin) {
     const { view, screen } = this.#camera;
     const { width, height } = this.#picture;
@@ -81,7 +81,7 @@ export class Lookout {
     return { x, y, width: columns, height: rows };
   }
 
-  async #lookFromAfar() {
+  async #loadOverview() {
     const { width, height } = this.#picture;
     if (!this.#picture.ready || !this.#session.isLarge || performance.now() - this.#overviewAt < OVERVIEW_INTERVAL) return;
     this.#overviewAt = performance.now();
@@ -92,7 +92,7 @@ export class Lookout {
       this.#picture.overview = await createImageBitmap(await response.blob());
       this.onoverview();
     } catch {
-      // The server is away; the next time will do.
+      // The server is unreachable: the next interval tries again.
     }
   }
 }

@@ -1,25 +1,25 @@
 /**
- * What this page sends: own pixels and the own cursor, under the server's rate limit.
+ * Sends this page's own pixels and cursor within the server's rate limit.
  *
- * A pixel goes out in the same task in which it was painted while there is allowance; after that, as fast as the limit
- * gives, and as the server acknowledges. The cursor takes only what pixels leave over. Until the page has caught up
- * with the server, pixels wait: only then is it known which of those that were under way have arrived.
+ * While there is allowance, a pixel is sent in the same task in which it was painted; after that, as fast as the limit
+ * and the server's acknowledgements permit. The cursor uses only the allowance that pixels leave. Until the page has
+ * caught up with the server, pixels wait: only then does it know which pixels in flight have arrived.
  */
 import { Pace } from "./pace.js";
 import { MAX_PIXELS, encodeCursor, encodePixels } from "./protocol.js";
 
 const CURSOR_INTERVAL = 50;
-/** While pixels wait they show where the hand is, so the cursor may lag. */
+/** While pixels are queued, they show where the hand is, so the cursor may lag. */
 const BUSY_CURSOR_INTERVAL = 250;
-/** Allowance the cursor leaves for pixels. */
+/** Allowance that the cursor leaves for pixels. */
 const CURSOR_RESERVE = 20;
 /**
- * Pixels under way at most. On a network that is slower than the limit the rest waits here, not in buffers where it
- * would delay what comes after; at 4,000 a second it is half a second.
+ * Maximum number of pixels in flight: half a second's worth at 4,000 per second. On a network slower than the rate
+ * limit, the rest waits here and not in send buffers, where it would delay later messages.
  */
-const MAX_UNDER_WAY = 2000;
+const MAX_IN_FLIGHT = 2000;
 const WATCH_INTERVAL = 1000;
-/** When we were too fast, and the server did not say how long to wait. */
+/** Milliseconds to pause after a `rate_limited` error without a `retry_after`. */
 const HOLD = 1000;
 
 export class Outbox {
@@ -28,9 +28,9 @@ export class Outbox {
   #pending;
   #ondropped;
   #width = 1;
-  /** Whether the page has yet to catch up. */
+  /** Whether pixels wait because the page has not caught up yet. */
   #isHeld = true;
-  /** What was taken from the allowance already, for the message that has to be sent again next. */
+  /** Allowance already taken for the message that is resent next. */
   #paid = 0;
   #pumpTimer = 0;
   #cursorTimer = 0;
@@ -42,8 +42,8 @@ export class Outbox {
   /**
    * @param {import("./connection.js").Connection} connection
    * @param {import("./pending.js").Pending} pending
-   * @param {(indexes: number[], code: string, message: string) => void} ondropped own pixels that the server refused,
-   *   and its words
+   * @param {(indexes: number[], code: string, message: string) => void} ondropped called with own pixels that the
+   *   server refused, and its error
    */
   constructor(connection, pending, ondropped) {
     this.#connection = connection;
@@ -56,7 +56,7 @@ export class Outbox {
     return this.#connection.live && !this.#isHeld;
   }
 
-  /** A new socket has not heard of our cursor. */
+  /** Start over on a new socket, which has not been sent our cursor yet. */
   reset() {
     this.#cursorSent = "";
     this.hold();
@@ -67,7 +67,7 @@ export class Outbox {
     this.#isHeld = true;
   }
 
-  /** The page has caught up: send what waits. */
+  /** Send queued pixels again: the page has caught up. */
   release() {
     this.#isHeld = false;
     this.pump();
@@ -83,7 +83,7 @@ export class Outbox {
   }
 
   /**
-   * The server refused pixels that we sent: send them later if we were too fast, give them up otherwise.
+   * Handle a refusal: resend the pixels later if we exceeded the rate limit, or else give them up.
    * @param {import("./protocol.js").Refused} refused
    */
   refused({ id, code, message, retryAfter, pixels }) {
@@ -97,14 +97,14 @@ export class Outbox {
   }
 
   /**
-   * We were too fast.
-   * @param {number | null} [ms] how long to send nothing
+   * Pause sending because we exceeded the rate limit.
+   * @param {number | null} [ms] length of the pause
    */
   slowDown(ms) {
     this.#pace.hold(performance.now(), ms || HOLD);
   }
 
-  /** Send what may be sent now, and come back for the rest. */
+  /** Send what the limits permit now, and schedule the rest. */
   pump() {
     clearTimeout(this.#pumpTimer);
     if (!this.#maySend) return;
@@ -112,8 +112,8 @@ export class Outbox {
     while (this.#mayRepeat(now)) this.#post(this.#pending.takeRepeat());
     if (!this.#pending.repeat) {
       for (let count; (count = this.#allowance(now)) > 0; ) this.#post(this.#pending.take(count, now));
-      // A full window is opened by what the server says.
-      if (!this.#pending.queued || this.#pending.underWay >= MAX_UNDER_WAY) return;
+      // An acknowledgement from the server reopens a full window.
+      if (!this.#pending.queued || this.#pending.inFlight >= MAX_IN_FLIGHT) return;
     }
     this.#pumpTimer = setTimeout(() => this.pump(), Math.max(8, this.#pace.wait(now)));
   }
@@ -122,7 +122,7 @@ export class Outbox {
     this.#connection.send(encodePixels(id, pixels.map((pixel) => this.#place(pixel))));
   }
 
-  /** Whether there is a message to send again, and the allowance for all of it. */
+  /** Whether there is a message to resend, and allowance for all of it. */
   #mayRepeat(now) {
     const { repeat } = this.#pending;
     while (this.#paid < repeat && this.#pace.take(now)) this.#paid += 1;
@@ -131,10 +131,10 @@ export class Outbox {
     return true;
   }
 
-  /** As many pixels as one message holds and the limit allows. */
+  /** Take allowance for the next message and return its number of pixels. */
   #allowance(now) {
-    const { queued, underWay } = this.#pending;
-    const most = Math.min(MAX_PIXELS, queued, MAX_UNDER_WAY - underWay);
+    const { queued, inFlight } = this.#pending;
+    const most = Math.min(MAX_PIXELS, queued, MAX_IN_FLIGHT - inFlight);
     let count = 0;
     while (count < most && this.#pace.take(now)) count += 1;
     return count;
@@ -153,7 +153,7 @@ export class Outbox {
   }
 
   /**
-   * Tell the others where our cursor is, soon.
+   * Send our cursor's position to the other viewers, throttled.
    * @param {number} x
    * @param {number} y
    */

@@ -1,8 +1,8 @@
-/** A token bucket. Pure: the time is passed in, in milliseconds. */
+/** A token bucket. Pure: times are arguments, in milliseconds. */
 
-/** The share of the server's limit we use: its clock and ours, and the network's bunching, are not the same. */
+/** The share of the server's limit that we use: clocks differ, and the network bunches messages. */
 const SHARE = 0.85;
-/** Without a limit we still do not flood: a stroke of this many pixels a second is beyond any hand. */
+/** Used if the server has no limit, so that we do not flood it: no hand paints this many pixels per second. */
 const UNLIMITED = { perSecond: 4000, burst: 1000 };
 
 export class Pace {
@@ -18,7 +18,7 @@ export class Pace {
   }
 
   /**
-   * Adopt the server's limit, keeping what was already spent.
+   * Adopt the server's limit, and keep what was already spent.
    * @param {{perSecond: number, burst: number} | null} limit
    * @param {number} now
    */
@@ -30,13 +30,13 @@ export class Pace {
     this.#at = Math.max(this.#at, now);
   }
 
-  /** Start over with a full bucket: a new connection has a new allowance. */
+  /** Fill the bucket. */
   refill() {
     this.#tokens = this.#burst;
   }
 
   /**
-   * The server says we were too fast: send nothing for a while.
+   * Give no tokens for a while: we exceeded the server's limit.
    * @param {number} now
    * @param {number} ms
    */
@@ -62,7 +62,7 @@ export class Pace {
   }
 
   /**
-   * Milliseconds until a token is there.
+   * Milliseconds until the next token.
    * @param {number} now
    * @returns {number}
    */

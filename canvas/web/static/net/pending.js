@@ -1,25 +1,26 @@
 /**
- * Own pixels that the server has not acknowledged yet. Pure: the time is passed in, in milliseconds.
+ * Own pixels that the server has not acknowledged yet. Pure: times are arguments, in milliseconds.
  *
- * A pixel waits in the queue; then it is under way in one message, which has an id. It is over when the server says so:
- * by the pixel's own change, by the acknowledgement of the message, or by a refusal. A pixel is under way once at most;
- * a newer colour waits until that is over, and painting over a pixel that waits costs no message.
+ * A pixel is first queued, then in flight as part of one message, which has an id. The server ends the flight in one of
+ * three ways: the pixel's own change arrives, the message is acknowledged, or the pixel is refused. A pixel is in
+ * flight at most once: a newer colour waits until the flight ends, and painting over a queued pixel costs no message.
  *
- * Answers that may have been lost are asked for by sending the message again, under the same id: the server paints what
- * it does not know, and only answers what it knows.
+ * If answers may have been lost, the message is resent under the same id: the server paints the pixels of a message
+ * that it does not know, and only answers one that it knows.
  *
- * @typedef {{color: number, sent: number | null, message: number, losses: number}} Entry sent: the colour that is under
- *   way, null in the queue; message: the id of its message; losses: how often it was sent in vain
- * @typedef {{indexes: Set<number>, seq: number | null}} Message indexes: what of it is under way; seq: once it is
- *   acknowledged, the change with which all of it is on the canvas
+ * @typedef {{color: number, sent: number | null, message: number, losses: number}} Entry color: the colour that is
+ *   wanted; sent: the colour in flight, null while queued; message: the id of its message; losses: how often it was
+ *   sent without an answer
+ * @typedef {{indexes: Set<number>, seq: number | null}} Message indexes: its pixels still in flight; seq: after the
+ *   acknowledgement, the change at which all of it is on the canvas
  */
 
 /**
- * Own pixels under way for so long, and not one of them over: the connection is dead, whatever else arrives. A disk that
- * is slow keeps pixels waiting, too.
+ * Milliseconds without any progress on the pixels in flight after which the connection is given up, whatever else
+ * arrives. Long, because a slow disk delays acknowledgements, too.
  */
 export const ACK_TIMEOUT = 60_000;
-/** A pixel that meets a crash each time it is sent is given up, rather than sent for ever. */
+/** A pixel that meets a crash each time it is sent is given up after this many losses. */
 const MAX_LOSSES = 3;
 
 export class Pending {
@@ -27,30 +28,30 @@ export class Pending {
   #entries = new Map();
   /** Indexes to send, oldest first. @type {Set<number>} */
   #queue = new Set();
-  /** What is under way, by id. @type {Map<number, Message>} */
+  /** Messages in flight, by id. @type {Map<number, Message>} */
   #messages = new Map();
-  /** Ids of messages to send again, oldest first. @type {Set<number>} */
+  /** Ids of messages to resend, oldest first. @type {Set<number>} */
   #repeats = new Set();
   #nextId = 0;
-  /** When something of what is under way was last heard of, or began to be under way. */
+  /** When the server last answered a message in flight, or the first of them was sent. */
   #heardAt = 0;
 
-  /** Pixels that are not acknowledged. */
+  /** Number of pixels that are not acknowledged. */
   get size() {
     return this.#entries.size;
   }
 
-  /** Pixels that still have to be sent. */
+  /** Number of pixels that have not been sent. */
   get queued() {
     return this.#queue.size;
   }
 
-  /** Pixels that were sent and are not acknowledged. */
-  get underWay() {
+  /** Number of pixels in flight. */
+  get inFlight() {
     return this.#entries.size - this.#queue.size;
   }
 
-  /** Pixels of the message that has to be sent again next; 0 if there is no such message. */
+  /** Number of pixels in the message that is resent next; 0 if there is none. */
   get repeat() {
     for (const id of this.#repeats) return this.#messages.get(id).indexes.size;
     return 0;
@@ -61,16 +62,16 @@ export class Pending {
     return this.#entries.has(index);
   }
 
-  /** @returns {Iterable<[number, number]>} index and colour of each pixel to show over the server's */
+  /** @returns {Iterable<[number, number]>} index and colour of each pixel to show in place of the server's */
   *colors() {
     for (const [index, entry] of this.#entries) yield [index, entry.color];
   }
 
   /**
-   * Want a pixel in a colour.
+   * Queue a pixel in a colour.
    * @param {number} index
    * @param {number} color
-   * @param {number} confirmed the server's colour; wanting it back before anything was sent is wanting nothing
+   * @param {number} confirmed the server's colour; returning to it before anything was sent unqueues the pixel
    */
   put(index, color, confirmed) {
     const entry = this.#entries.get(index);
@@ -86,8 +87,8 @@ export class Pending {
   }
 
   /**
-   * Take the next message to send; its pixels are under way from now on.
-   * @param {number} most pixels, at least 1; as many must be queued
+   * Take the next message to send; its pixels are then in flight.
+   * @param {number} most number of pixels, from 1 to `queued`
    * @param {number} now
    * @returns {{id: number, pixels: {index: number, color: number}[]}}
    */
@@ -110,7 +111,7 @@ export class Pending {
   }
 
   /**
-   * Take the next message to send again, with those of its pixels that are not over.
+   * Take the next message to resend, with its pixels that are still in flight.
    * @returns {{id: number, pixels: {index: number, color: number}[]}}
    */
   takeRepeat() {
@@ -121,7 +122,7 @@ export class Pending {
   }
 
   /**
-   * The server has changed a pixel in our name.
+   * Handle a change by our own user: it ends the flight of a pixel sent in this colour.
    * @param {number} index
    * @param {number} color
    * @param {number} now
@@ -134,9 +135,9 @@ export class Pending {
   }
 
   /**
-   * All of a message that was not refused is on the canvas, as of a change.
+   * Handle an acknowledgement: all pixels of the message that were not refused are on the canvas as of change `seq`.
    * @param {number} id
-   * @param {number} seq of that change
+   * @param {number} seq
    * @param {number} now
    */
   acknowledge(id, seq, now) {
@@ -147,7 +148,7 @@ export class Pending {
   }
 
   /**
-   * The page knows the canvas as of a change: what was acknowledged up to there is over.
+   * The page has the canvas as of change `seq`: end the flights of messages acknowledged up to it.
    * @param {number} seq
    * @returns {number[]} indexes that show the server's colour from now on
    */
@@ -164,11 +165,11 @@ export class Pending {
   }
 
   /**
-   * The server has refused pixels of a message.
+   * Handle a permanent refusal of pixels of a message.
    * @param {number} id
    * @param {Iterable<number> | null} indexes null for all of them
    * @param {number} now
-   * @returns {number[]} indexes that will not be painted; those with a newer colour are sent again
+   * @returns {number[]} indexes that are given up; those with a newer colour are queued again
    */
   refuse(id, indexes, now) {
     const dropped = [];
@@ -180,7 +181,7 @@ export class Pending {
   }
 
   /**
-   * The server has refused pixels of a message for now.
+   * Handle a temporary refusal of pixels of a message: queue them again.
    * @param {number} id
    * @param {Iterable<number> | null} indexes null for all of them
    * @param {number} now
@@ -190,10 +191,10 @@ export class Pending {
   }
 
   /**
-   * All that the server did with what was under way is known: what is still open waits there, or was lost, or its
-   * answer was. It is sent again.
+   * Resend all messages in flight. The page has caught up after a reconnect, so a message without an answer either
+   * still waits on the server, or was lost, or its answer was lost.
    * @param {number} now
-   * @returns {number[]} indexes of pixels that were sent in vain too often, and are given up
+   * @returns {number[]} indexes of pixels that are given up after too many losses
    */
   settle(now) {
     this.#heardAt = now;
@@ -212,7 +213,7 @@ export class Pending {
     return dropped;
   }
 
-  /** The page gives up a connection that is silent about what is under way: that tells nothing against the pixels. */
+  /** Take back one loss per pixel in flight: the page gave up a silent connection, so the pixels are not to blame. */
   excuse() {
     for (const { indexes } of this.#messages.values()) {
       for (const index of indexes) this.#entries.get(index).losses -= 1;
@@ -220,7 +221,7 @@ export class Pending {
   }
 
   /**
-   * Give up pixels that wait in the queue.
+   * Drop queued pixels.
    * @param {Iterable<number>} indexes
    */
   forget(indexes) {
@@ -230,7 +231,7 @@ export class Pending {
   }
 
   /**
-   * Whether the server has been silent about what is under way for too long.
+   * Whether the server has not answered the messages in flight for too long.
    * @param {number} now
    */
   isOverdue(now) {
@@ -253,7 +254,7 @@ export class Pending {
     }
   }
 
-  /** What was under way is over; a newer colour follows. */
+  /** End a pixel's flight; queue it again if it has a newer colour. */
   #finish(index, entry) {
     entry.losses = 0;
     if (entry.color !== entry.sent) return this.#requeue(index, entry);

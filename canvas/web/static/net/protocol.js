@@ -1,24 +1,24 @@
 /**
- * The wire protocol `canopy.v1.bin`: bytes to values and back. Pure, but for `inflate`.
+ * The wire protocol `canopy.v1.bin`: bytes to values and back. Pure, except for `inflate`.
  *
- * The rest of the page sees only the values below, so another encoding needs to touch nothing but this module. Colours
- * are packed (see `color.js`).
+ * The rest of the page sees only the values below, so another encoding would change only this module. Colours are
+ * packed (see `color.js`).
  *
  * @typedef {{type: "welcome", userId: string, width: number, height: number, epoch: string, seq: number, head: number,
  *   resumed: boolean, background: number, users: string[], names: Record<string, string>, userCount: number,
  *   rateLimit: {perSecond: number, burst: number} | null, rules: import("../paint/rules.js").RuleSet}} Welcome
  * @typedef {{x: number, y: number, width: number, height: number}} Area
  * @typedef {{type: "snapshot", seq: number, whole: boolean, area: Area, tiles: {number: number, data: Uint8Array}[]}}
- *   Snapshot data: deflated, empty for a tile of background
+ *   Snapshot whole: tiles that are not listed are background; data: deflated, empty for a tile of background
  * @typedef {{type: "changes", after: number, upto: number, each: (visit: (x: number, y: number, color: number,
  *   userId: string) => void) => void}} Changes
- * @typedef {{type: "presence", comings: {come: boolean, userId: string, name: string}[]}} Presence
+ * @typedef {{type: "presence", changes: {joined: boolean, userId: string, name: string}[]}} Presence
  * @typedef {{type: "user_count", count: number}} UserCount
  * @typedef {{type: "cursors", cursors: {x: number, y: number, userId: string}[]}} Cursors
  * @typedef {{type: "error", code: string, message: string, field: string | null}} ServerError
  * @typedef {{type: "ack", id: number, seq: number}} Ack
- * @typedef {{type: "refused", id: number, code: string, message: string, retryAfter: number | null,
- *   pixels: {x: number, y: number}[] | null}} Refused retryAfter: milliseconds; pixels: null for all of the message
+ * @typedef {{type: "refused", id: number, code: string, message: string, retryAfter: number | null, pixels: {x: number,
+ *   y: number}[] | null}} Refused retryAfter: milliseconds; pixels: null for all pixels of the message
  * @typedef {{type: "heartbeat"}} Heartbeat
  * @typedef {Welcome | Snapshot | Changes | Presence | UserCount | Cursors | ServerError | Ack | Refused | Heartbeat}
  *   ServerMessage
@@ -29,7 +29,7 @@ import { pack } from "../paint/color.js";
 export const SUBPROTOCOL = "canopy.v1.bin";
 /** Pixels on each side of a tile. */
 export const TILE = 256;
-/** Pixels in one message: as many as the server takes at once from a fresh allowance. */
+/** Maximum number of pixels in one message: the server's default burst. */
 export const MAX_PIXELS = 200;
 
 const RECORD = 9;
@@ -38,7 +38,7 @@ const PIXELS_HEAD = 5;
 const text = new TextDecoder();
 
 /**
- * @param {number} id by which the server acknowledges or refuses them, 32 bits
+ * @param {number} id 32 bits; the server's acknowledgement or refusal repeats it
  * @param {{x: number, y: number, color: number}[]} pixels colours packed
  * @returns {Uint8Array}
  */
@@ -81,7 +81,7 @@ function numbers(kind, ...values) {
 }
 
 /**
- * Decode one message. A kind this page does not know is null: a newer server may say more than we understand.
+ * Decode one message. Return null for an unknown kind, which a newer server may send.
  * @param {ArrayBuffer} frame
  * @returns {ServerMessage | null}
  */
@@ -95,7 +95,7 @@ export function decode(frame) {
     case 0x83:
       return changes(read);
     case 0x84:
-      return { type: "presence", comings: read.many(() => coming(read)) };
+      return { type: "presence", changes: read.many(() => presenceChange(read)) };
     case 0x85:
       return { type: "cursors", cursors: read.many(() => ({ x: read.u16(), y: read.u16(), userId: read.short() })) };
     case 0x86:
@@ -114,7 +114,7 @@ export function decode(frame) {
 }
 
 /**
- * The colours of a tile of a snapshot.
+ * Inflate the colours of a snapshot's tile.
  * @param {Uint8Array} data
  * @returns {Promise<Uint32Array>} `TILE` x `TILE` packed colours
  */
@@ -128,7 +128,7 @@ export async function inflate(data) {
   return colors;
 }
 
-/** Takes values out of a message, from left to right. */
+/** Reads values from a message, left to right. */
 class Reader {
   constructor(buffer) {
     this.bytes = new Uint8Array(buffer);
@@ -190,8 +190,8 @@ function welcome(read) {
   return { type, userId, ...shape, epoch, seq, head, resumed, users, names, userCount, rateLimit, rules };
 }
 
-function coming(read) {
-  return { come: read.u8() === 1, userId: read.short(), name: read.short() };
+function presenceChange(read) {
+  return { joined: read.u8() === 1, userId: read.short(), name: read.short() };
 }
 
 function snapshot(read) {

@@ -1,17 +1,17 @@
 /**
- * This page's life with the server: who we are, what is confirmed, what each message does.
+ * The page's session with the server: our identity, the version of the canvas, and the handling of each message.
  *
- * `welcome` may come again at any moment, because an actor on the server was restarted under an open socket. If we
- * resume, the changes that we missed follow; if not, a snapshot. Until a snapshot is inflated the old picture stays on
- * screen, and what the server says meanwhile waits; what we painted stays throughout.
+ * The server may send `welcome` again at any time, after restarting an actor under an open socket. If we resume, the
+ * missed changes follow; if not, a snapshot does. Until a snapshot is inflated, the old picture stays on screen and
+ * later messages wait; our own pixels stay throughout.
  */
 import { decode, encodeSubscribe, inflate } from "./protocol.js";
 
-/** @typedef {{epoch: string, seq: number}} Version one value, for a seq means nothing in another epoch */
+/** @typedef {{epoch: string, seq: number}} Version one value, because a seq has no meaning in another epoch */
 
-/** Own pixels that may wait, for example while offline: an hour of scribbling, not more. */
+/** Maximum number of pending pixels, for example while offline: about an hour of scribbling. */
 const MAX_PENDING = 50_000;
-/** What a first visit asks for: all of an ordinary canvas, a corner of a large one. */
+/** Side of the first subscription: all of an ordinary canvas, a corner of a large one. */
 const FIRST_SIDE = 2048;
 
 function newName() {
@@ -22,24 +22,24 @@ export class Session {
   userId = "";
   /** @type {(error: import("./protocol.js").ServerError) => void} */
   onerror = () => {};
-  /** The canvas was loaded, or replaced. @type {(resized: boolean) => void} */
+  /** Called when the canvas was loaded or replaced. @type {(resized: boolean) => void} */
   onload = () => {};
-  /** Something to draw. */
+  /** Called when there is something to draw. */
   onchange = () => {};
-  /** The rules are others than before. @type {(background: number) => void} */
+  /** Called when the rules have changed. @type {(background: number) => void} */
   onrules = () => {};
   /**
-   * A pixel was not painted, because it may not be.
+   * Called when a pixel was not painted because the rules forbid it.
    * @type {(why: import("../paint/rules.js").Refusal | "cooldown" | "too_many_waiting" | "closed") => void}
    */
   onrefusal = () => {};
   /**
-   * Own pixels were taken back, and why: the server's code and message, "lost" or "replaced".
+   * Called when own pixels were taken back; code is the server's, "lost" or "replaced".
    * @type {(count: number, code: string, message: string) => void}
    */
   ondropped = () => {};
 
-  /** What this page calls itself: it makes the ids of its messages ours alone, on all of our connections. */
+  /** The random id of this page. With it, message ids are unique across the user's pages and connections. */
   #client = newName();
   #connection;
   #picture;
@@ -49,17 +49,17 @@ export class Session {
   #cursors;
   #rules;
   #cooldown;
-  /** What the picture shows: the canvas as of a change; null before the first state. @type {Version | null} */
+  /** The version of the canvas that the picture shows; null before the first snapshot. @type {Version | null} */
   #version = null;
-  /** The epoch that the last welcome named: that of the next snapshot. */
+  /** The epoch of the last welcome, and so of the next snapshot. */
   #epoch = "";
-  /** Everyone we were: what was painted before a reconnect is our own, too. */
+  /** All user ids that we have had: pixels painted before a reconnect are our own, too. */
   #selves = new Set();
-  /** The change with which all that we missed is there; null once it is. @type {number | null} */
+  /** The seq at which we have caught up; null once we have. @type {number | null} */
   #head = null;
-  /** Messages that wait for a snapshot to be inflated; null if they need not. @type {object[] | null} */
+  /** Messages that wait for a snapshot to be inflated; null if none is being inflated. @type {object[] | null} */
   #waiting = null;
-  /** What we asked to see last. @type {import("./protocol.js").Area} */
+  /** The area we last subscribed to. @type {import("./protocol.js").Area} */
   #wanted = { x: 0, y: 0, width: FIRST_SIDE, height: FIRST_SIDE };
 
   /**
@@ -88,13 +88,13 @@ export class Session {
     };
   }
 
-  /** What to ask `/ws` for: who sends our messages, where we are, and what we look at. */
+  /** The query of `/ws`: the page's id, the version it shows, and the area to subscribe to. */
   get query() {
     const { x, y, width, height } = this.#version ? this.#picture.area : this.#wanted;
     return new URLSearchParams({ client: this.#client, ...this.#version, x, y, width, height }).toString();
   }
 
-  /** The last change that the picture shows, 0 before the first state. */
+  /** The last change that the picture shows; 0 before the first snapshot. */
   get seq() {
     return this.#version?.seq ?? 0;
   }
@@ -103,13 +103,13 @@ export class Session {
     return this.#version?.epoch ?? "";
   }
 
-  /** Whether the whole canvas is too much for this page. */
+  /** Whether the canvas is too large to subscribe to as a whole. */
   get isLarge() {
     return this.#picture.width > FIRST_SIDE || this.#picture.height > FIRST_SIDE;
   }
 
   /**
-   * Look at another part of a large canvas.
+   * Subscribe to another area of a large canvas.
    * @param {import("./protocol.js").Area} area
    */
   lookAt(area) {
@@ -118,7 +118,7 @@ export class Session {
   }
 
   /**
-   * Paint a pixel: it shows at once, and is confirmed or taken back by the server.
+   * Paint a pixel. It shows at once; the server confirms it or makes the page take it back.
    * @param {number} x
    * @param {number} y
    * @param {number} color packed
@@ -149,10 +149,10 @@ export class Session {
   }
 
   /**
-   * Take back own pixels that will not come, and say so.
+   * Take back own pixels that will not be painted, and report it.
    * @param {number[]} indexes
-   * @param {string} code why: the server's word, or "lost"
-   * @param {string} [message] the same for people
+   * @param {string} code the server's error code, or "lost"
+   * @param {string} [message] the server's message, for the user
    */
   revert(indexes, code, message = "") {
     if (!indexes.length) return;
@@ -160,7 +160,7 @@ export class Session {
     this.ondropped(indexes.length, code, message);
   }
 
-  /** Show the server's colours where nothing of ours waits any more. */
+  /** Show the server's colours where we have no pending pixels any more. */
   #reveal(indexes) {
     for (const index of indexes) {
       if (this.#picture.knows(index)) this.#picture.show(index, this.#picture.confirmed(index));
@@ -179,8 +179,8 @@ export class Session {
         }
         break;
       case "presence":
-        for (const { come, userId, name } of message.comings) {
-          if (come) this.#people.join(userId, name);
+        for (const { joined, userId, name } of message.changes) {
+          if (joined) this.#people.join(userId, name);
           else {
             this.#people.leave(userId);
             this.#cursors.remove(userId);
@@ -220,7 +220,7 @@ export class Session {
     this.#outbox.hold();
     if (!this.#isShown(welcome)) this.#begin(welcome);
     if (welcome.resumed) return this.#resume(welcome);
-    this.#head = 0; // the snapshot will do
+    this.#head = 0; // any snapshot catches us up
     this.#connection.expect();
   }
 
@@ -229,7 +229,7 @@ export class Session {
     return width === picture.width && height === picture.height && background === picture.background;
   }
 
-  /** The canvas has another shape: nothing of ours has a place on it. */
+  /** Start over with a canvas of another size or background; drop our pending pixels. */
   #begin(welcome) {
     const { size } = this.#pending;
     this.#pending.clear();
@@ -246,7 +246,7 @@ export class Session {
     this.#catchUp();
   }
 
-  /** What the server says does not continue what we show (never with a sound server): ask for all of it. */
+  /** Reconnect without a version: the changes do not continue what we show. A correct server never causes this. */
   #startOver() {
     this.#version = null;
     this.#connection.lose();
@@ -271,7 +271,7 @@ export class Session {
     this.#waiting = null;
     while (waiting.length && generation === this.#connection.generation) {
       this.#receive(waiting.shift());
-      if (this.#waiting) return void this.#waiting.push(...waiting); // it was another snapshot
+      if (this.#waiting) return void this.#waiting.push(...waiting); // the message was another snapshot
     }
   }
 
@@ -281,7 +281,7 @@ export class Session {
     each((x, y, color, userId) => {
       const index = y * this.#picture.width + x;
       if (this.#selves.has(userId)) this.#pending.land(index, color, now);
-      if (!this.#picture.knows(index)) return; // our own, which we do not look at any more
+      if (!this.#picture.knows(index)) return; // our own pixel, outside the current subscription
       this.#picture.confirm(index, color);
       if (!this.#pending.has(index)) this.#picture.show(index, color);
     });
@@ -292,17 +292,17 @@ export class Session {
     if (this.#pending.queued) this.#outbox.pump();
   }
 
-  /** Once all that we missed is there, what was under way has either arrived, or has to be sent again. */
+  /** Once we have caught up, every message in flight has either arrived or must be resent. */
   #catchUp() {
     if (this.#head === null || this.seq < this.#head) return;
     this.#head = null;
-    this.#reveal(this.#pending.reach(Infinity)); // what was acknowledged is part of any later state
+    this.#reveal(this.#pending.reach(Infinity)); // whatever was acknowledged is part of what we show now
     this.revert(this.#pending.settle(performance.now()), "lost");
     this.#sift();
     this.#outbox.release();
   }
 
-  /** Give up own pixels that the rules do not allow any more: the server would refuse those behind them, too. */
+  /** Give up own pixels that the new rules forbid: the server would refuse the pixels behind them, too. */
   #sift() {
     /** @type {Map<string, number[]>} */
     const refused = new Map();
@@ -328,7 +328,7 @@ export class Session {
     this.#outbox.refused(refused);
   }
 
-  /** It was not about pixels, but about where we are or what we look at: a state that we asked for will not come. */
+  /** Handle an error about a subscription or a cursor: a snapshot that we asked for will not come. */
   #fail(error) {
     if (this.#connection.live) this.#connection.confirm();
     if (error.code === "rate_limited") this.#outbox.slowDown();

@@ -1,5 +1,5 @@
 /**
- * Colours as the pixel buffer holds them. Pure.
+ * Packed colours, as the pixel buffer stores them. Pure.
  *
  * A packed colour is an opaque pixel of an RGBA buffer read as one little-endian 32-bit word: 0xFFBBGGRR.
  */
@@ -8,7 +8,7 @@ const cache = new Map();
 const CACHE_LIMIT = 4096;
 
 /**
- * Pack "#RRGGBB". Remembers what it has seen: a snapshot names few colours many times.
+ * Pack "#RRGGBB". Results are cached: few colours occur many times.
  * @param {string} text
  * @returns {number}
  */
@@ -34,7 +34,7 @@ export function hex(packed) {
 }
 
 /**
- * Whether a mark on this colour should be dark (by its relative luminance, WCAG 2).
+ * Whether a mark on this colour should be dark, by its relative luminance (WCAG 2).
  * @param {number} packed
  * @returns {boolean}
  */
@@ -44,14 +44,14 @@ export function isLight(packed) {
 }
 
 /**
- * The colour a person is drawn in: the same on every page, equally bright for everyone.
+ * The colour of a user: the same on every page, and equally bright for all users.
  * @param {string} userId
  * @returns {string} a CSS colour on which white text reads well
  */
-export function personColor(userId) {
+export function userColor(userId) {
   let hash = 0x811c9dc5; // FNV-1a
   for (let i = 0; i < userId.length; i++) hash = Math.imul(hash ^ userId.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d); // ids that differ little get colours that differ much
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d); // so that similar ids get different colours
   hash = Math.imul(hash ^ (hash >>> 12), 0x297a2d39);
   return `oklch(0.56 0.17 ${((hash ^ (hash >>> 15)) >>> 0) % 360})`;
 }
@@ -62,7 +62,7 @@ const HUES = [
 ];
 
 /**
- * A colour in words, for those who do not see it: not one word for each, but what most people would say.
+ * A colour in words, for screen readers: what most people would call it, not a distinct name for each.
  * @param {number} packed
  * @returns {string}
  */

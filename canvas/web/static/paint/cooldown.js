@@ -1,21 +1,21 @@
 /**
  * The wait between two pixels, and its countdown on the current colour.
  *
- * The server counts for a user, whatever windows they have open, so all windows of a browser share one end of the wait.
+ * The server has one cooldown per user, so all windows of a browser share the end of the wait.
  */
 
 const STORED = "canopy.wait";
-/** As many people make the wait the longest. */
+/** Number of users from which the wait is the longest. */
 const CROWD = 1000;
-/** Two pixels may arrive closer together than they were sent. */
+/** Extra milliseconds: two pixels may arrive closer together than they were sent. */
 const MARGIN = 250;
-/** A wait that is worth telling the end of, in milliseconds. */
+/** Milliseconds from which the end of a wait is announced. */
 const LONG = 3000;
 
 /**
- * How long somebody waits among so many.
+ * The wait between two pixels.
  * @param {{shortest: number, longest: number}} rule seconds
- * @param {number} people
+ * @param {number} people number of connected users
  * @returns {number} milliseconds
  */
 export function wait({ shortest, longest }, people) {
@@ -23,7 +23,7 @@ export function wait({ shortest, longest }, people) {
 }
 
 /**
- * A wait in words, as short as can be.
+ * Format a wait for the countdown.
  * @param {number} ms
  * @returns {string}
  */
@@ -38,11 +38,11 @@ export function format(ms) {
 export class Cooldown {
   /** @type {{shortest: number, longest: number} | null} */
   #rule = null;
-  /** The wait goes on, is over, or there is none on this canvas. */
+  /** Called when the wait or the rule changes. */
   onchange = () => {};
-  /** The wait is over; `wasLong`: so long that people may have looked away. */
+  /** Called when the wait is over; `wasLong`: it was so long that the user may have looked away. */
   onover = (wasLong) => {};
-  /** When the wait is over, in `Date.now()` milliseconds. */
+  /** When the wait ends, in `Date.now()` milliseconds. */
   #until = 0;
   #from = 0;
   #timer = 0;
@@ -50,8 +50,8 @@ export class Cooldown {
   #label;
 
   /**
-   * @param {HTMLElement} dock what is subdued meanwhile
-   * @param {HTMLElement} label where the countdown stands
+   * @param {HTMLElement} dock dimmed during the wait
+   * @param {HTMLElement} label shows the countdown
    */
   constructor(dock, label) {
     this.#dock = dock;
@@ -65,7 +65,7 @@ export class Cooldown {
     this.#resume();
   }
 
-  /** Whether people wait between two pixels on this canvas. */
+  /** Whether this canvas has a cooldown. */
   get applies() {
     return this.#rule !== null;
   }
@@ -76,9 +76,9 @@ export class Cooldown {
   }
 
   /**
-   * A pixel was painted, or the server says that it came too early.
-   * @param {number} people how many are here
-   * @param {number | null} [left] milliseconds, when the server has said how long the wait is
+   * Start the wait: a pixel was painted, or the server refused one as too early.
+   * @param {number} people number of connected users
+   * @param {number | null} [left] the wait in milliseconds, if the server has told it
    */
   begin(people, left = null) {
     if (this.#rule === null) return;
@@ -87,17 +87,17 @@ export class Cooldown {
     this.#show();
   }
 
-  /** Nod to whoever tries to paint before the wait is over. */
+  /** Draw attention to the countdown: the user tried to paint too early. */
   nudge() {
     this.#label.classList.remove("nudged");
-    void this.#label.offsetWidth; // or the animation would not begin again
+    void this.#label.offsetWidth; // forces a reflow, which restarts the animation
     this.#label.classList.add("nudged");
   }
 
-  /** Go on with the wait that another window, or this one before it was loaded again, began. */
+  /** Continue the wait that another window began, or this one before a reload. */
   #resume() {
     const longest = this.#rule === null ? 0 : 1000 * Math.max(this.#rule.shortest, this.#rule.longest) + MARGIN;
-    this.#until = Math.min(recall(), Date.now() + longest); // clocks are set
+    this.#until = Math.min(recall(), Date.now() + longest); // the clock may have been set back
     this.#show();
   }
 
@@ -118,7 +118,7 @@ export class Cooldown {
   }
 }
 
-// A browser that keeps nothing for us throws here.
+// localStorage throws in a browser that blocks it.
 
 function recall() {
   try {
@@ -132,6 +132,6 @@ function remember(until) {
   try {
     localStorage.setItem(STORED, String(until));
   } catch {
-    // It lasts as long as the page does.
+    // The value then lasts only as long as the page.
   }
 }

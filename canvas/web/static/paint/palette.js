@@ -3,7 +3,7 @@
  */
 import { describe, hex, isLight, pack } from "./color.js";
 
-/** Two rows, in columns of kindred colours: the deeper above, the lighter below. */
+/** Two rows, in columns of related colours: the darker above, the lighter below. */
 const COLORS = [
   ["#14171A", "Ink"], ["#FFFFFF", "White"],
   ["#565D66", "Slate"], ["#B7BDC4", "Silver"],
@@ -23,14 +23,14 @@ const COLORS = [
   ["#F08A9B", "Rose"], ["#FFC7D6", "Blush"],
 ];
 const STORED = "canopy.color";
-/** So many colours stand in so many rows; more than fit in the last are reached by scrolling. */
+/** [number of colours, rows]: up to that many colours are laid out in that many rows; wide rows scroll. */
 const ROWS = [[8, 1], [40, 2], [72, 3], [Infinity, 4]];
 const FIRST = "#E5383B";
 
 const NAMES = new Map(COLORS);
 
 /**
- * What to call a colour.
+ * The name of a colour.
  * @param {string} text "#RRGGBB"
  * @returns {string}
  */
@@ -41,10 +41,10 @@ export function nameOf(text) {
 export class Palette {
   /** The colour to paint in, packed. */
   color = pack(recall());
-  /** The user chose a colour. */
+  /** Called when the user chose a colour. */
   onchoose = () => {};
 
-  /** The colour the user chose last, here or on another canvas, whether this one offers it or not. */
+  /** The colour the user chose last, on this canvas or another, whether or not this one offers it. */
   #wish = this.color;
   #before = pack(COLORS[0][0]);
   #group;
@@ -52,9 +52,9 @@ export class Palette {
   #swatches = [];
   /** The colours of the swatches, as text. @type {string[]} */
   #offered = [];
-  /** What may be too wide: the colours, or the dock with all that is in it. @type {HTMLElement[]} */
+  /** The elements that may scroll sideways: the colours, or the whole dock. @type {HTMLElement[]} */
   #scrollers;
-  /** There are no others. */
+  /** Whether only the offered colours may be used. */
   #closed = false;
   #current = /** @type {HTMLElement} */ (document.getElementById("current-color"));
   #custom = /** @type {HTMLInputElement} */ (document.getElementById("custom-color"));
@@ -73,7 +73,7 @@ export class Palette {
 
   /**
    * Offer these colours and no others.
-   * @param {number[] | null} colors packed; null for our own, and any other
+   * @param {number[] | null} colors packed; null for the default palette plus any custom colour
    */
   offer(colors) {
     this.#closed = colors !== null;
@@ -96,7 +96,7 @@ export class Palette {
     this.#select(color);
   }
 
-  /** The colour before this one. */
+  /** Switch to the previous colour. */
   swap() {
     this.choose(this.#before);
   }
@@ -107,7 +107,7 @@ export class Palette {
   }
 
   /**
-   * The next or previous colour of the palette.
+   * Choose the next or previous colour of the palette.
    * @param {1 | -1} step
    */
   step(step) {
@@ -163,7 +163,7 @@ export class Palette {
     this.#current.setAttribute("aria-label", `Colour ${nameOf(text)}. Switch to the previous colour`);
   }
 
-  /** Many colours, or a narrow window: a mouse has no other way along the row. */
+  /** Scroll sideways by the wheel: a mouse has no other way along a row that is too wide. */
   #scroll(event) {
     const scroller = this.#scrollers.find((each) => each.scrollWidth > each.clientWidth);
     if (!scroller || event.ctrlKey || event.deltaX) return;
@@ -171,7 +171,7 @@ export class Palette {
     scroller.scrollLeft += event.deltaY;
   }
 
-  /** Arrow keys within the group, as a radio group does; it is filled by columns, so sideways is a column's steps. */
+  /** Arrow keys move within the group, as in a radio group. It is filled by column, so left and right skip a column. */
   #arrow(event) {
     const rows = getComputedStyle(this.#group).gridTemplateRows.split(" ").length;
     const step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -rows, ArrowRight: rows }[event.key];
@@ -185,7 +185,7 @@ export class Palette {
   }
 }
 
-// A browser that keeps nothing for us throws here.
+// localStorage throws in a browser that blocks it.
 
 function recall() {
   try {
@@ -200,6 +200,6 @@ function remember(text) {
   try {
     localStorage.setItem(STORED, text);
   } catch {
-    // It lasts as long as the page does.
+    // The value then lasts only as long as the page.
   }
 }

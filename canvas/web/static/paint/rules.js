@@ -1,21 +1,21 @@
 /**
- * What may be painted, and where, as the welcome says. Pure.
+ * The rules of painting, from the welcome message. Pure.
  *
  * @typedef {{readOnly: boolean, palette: number[] | null, cooldown: {shortest: number, longest: number} | null,
  *   locked: import("../net/protocol.js").Area[]}} RuleSet colours packed, times in seconds
- * @typedef {"read_only" | "color_not_allowed" | "area_locked"} Refusal the server's word for it
+ * @typedef {"read_only" | "color_not_allowed" | "area_locked"} Refusal the server's error code
  */
 
 export class Rules {
   readOnly = false;
   /** The colours that may be used; null for all. @type {number[] | null} */
   palette = null;
-  /** Where nobody may paint. @type {import("../net/protocol.js").Area[]} */
+  /** Locked areas. @type {import("../net/protocol.js").Area[]} */
   locked = [];
 
   /**
    * @param {RuleSet} rules
-   * @returns {boolean} whether they differ from those before
+   * @returns {boolean} whether the rules have changed
    */
   adopt({ readOnly, palette, locked }) {
     const before = JSON.stringify(this);

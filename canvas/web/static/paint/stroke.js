@@ -1,9 +1,9 @@
 /**
- * Strokes: lines without holes, and undo and redo.
+ * Strokes: lines without gaps, with undo and redo.
  */
 
 const MAX_UNDO = 100;
-/** Which of a pixel's two colours, before and painted, has to be there, and which one is painted over it. */
+/** Of a pixel's colours [before, painted]: `from` must still be there, and `to` is painted. */
 const UNDO = { from: 1, to: 0 };
 const REDO = { from: 0, to: 1 };
 
@@ -40,7 +40,7 @@ export class Strokes {
   #picture;
   #paint;
   #mustWait;
-  /** Index -> the colour before and the colour painted. @type {Map<number, [number, number]>[]} */
+  /** Strokes: index -> the colour before and the colour painted. @type {Map<number, [number, number]>[]} */
   #done = [];
   /** Strokes that were undone since the last new one. @type {Map<number, [number, number]>[]} */
   #undone = [];
@@ -102,16 +102,16 @@ export class Strokes {
     this.#current = null;
   }
 
-  /** Take back the stroke that was begun by mistake. */
+  /** Take back the current stroke, which began by mistake. */
   cancel() {
     if (this.#current) this.#repaint(this.#current, UNDO);
     this.#current = null;
   }
 
   /**
-   * Take back the running stroke, or the last one, except where someone has painted over it. Where each pixel has to
-   * wait for the one before, that is a pixel of it.
-   * @returns {boolean} whether there was one
+   * Take back the current stroke, or the last one, except where it has been painted over. Under a cooldown, take back
+   * one pixel of it.
+   * @returns {boolean} whether there was a stroke
    */
   undo() {
     this.end();
@@ -119,8 +119,8 @@ export class Strokes {
   }
 
   /**
-   * Paint again what was undone last, except where someone has painted since.
-   * @returns {boolean} whether there was something
+   * Paint the stroke that was undone last again, except where it has been painted over since.
+   * @returns {boolean} whether there was a stroke
    */
   redo() {
     return !this.active && this.#shift(this.#undone, this.#done, REDO);
@@ -151,7 +151,7 @@ export class Strokes {
     return true;
   }
 
-  /** @returns {Map<number, [number, number]>} what has to wait */
+  /** @returns {Map<number, [number, number]>} the pixels that must wait for the cooldown */
   #repaint(stroke, { from, to }) {
     const { width } = this.#picture;
     const rest = new Map();

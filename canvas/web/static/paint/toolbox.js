@@ -1,5 +1,5 @@
 /**
- * The tools, and the one in hand.
+ * The tools, and the current one.
  *
  * @typedef {"draw" | "erase" | "pick" | "hand"} Tool
  */
@@ -7,12 +7,12 @@
 export class Toolbox {
   /** @type {Tool} */
   tool = "draw";
-  /** Another tool was taken. */
+  /** Called when the tool has changed. */
   onchange = () => {};
 
   #buttons;
   #locked = false;
-  /** The drawing tool to go back to from the eyedropper. @type {Tool} */
+  /** The tool to return to from the eyedropper. @type {Tool} */
   #before = "draw";
 
   /** @param {HTMLElement} group buttons with a data-tool */
@@ -31,13 +31,13 @@ export class Toolbox {
     this.onchange();
   }
 
-  /** Put the eyedropper away. */
+  /** Return from the eyedropper to the hand, if that was the tool before, or else to drawing. */
   putBack() {
     this.take(this.#before === "hand" ? "hand" : "draw");
   }
 
   /**
-   * Take all tools away but the hand, or give them back.
+   * Lock all tools but the hand, or unlock them.
    * @param {boolean} locked
    */
   lock(locked) {
@@ -48,7 +48,7 @@ export class Toolbox {
   }
 
   /**
-   * Offer the eraser, or not.
+   * Show or hide the eraser.
    * @param {boolean} offered
    */
   offerErase(offered) {
@@ -56,7 +56,7 @@ export class Toolbox {
     if (!offered && this.tool === "erase") this.take("draw");
   }
 
-  /** A colour was chosen, so the next thing is to draw with it. */
+  /** A colour was chosen: switch from the eraser or the eyedropper to drawing. */
   readyToDraw() {
     if (this.tool === "erase" || this.tool === "pick") this.take("draw");
   }

@@ -1,13 +1,13 @@
 /**
- * Who painted a cell, and when: asked for once somebody has looked at it for a while.
+ * Shows who painted a cell, and when. It is requested once the pointer has rested on the cell for a while.
  */
 import { hex } from "../paint/color.js";
 
-/** Milliseconds that the pointer rests before we ask: the server may have to read its whole history. */
+/** Milliseconds that the pointer rests before the request: the server may have to read its whole history. */
 const REST = 500;
 
 /**
- * How long ago something was.
+ * An age in words.
  * @param {number} seconds
  * @returns {string}
  */
@@ -20,9 +20,9 @@ export function ago(seconds) {
 }
 
 export class Author {
-  /** The answer for the cell that was looked at last; empty until it is there. */
+  /** The answer for the cell in focus; empty until it arrives. */
   text = "";
-  /** The answer has come. */
+  /** Called when the answer has arrived. */
   onanswer = () => {};
 
   #name;
@@ -32,7 +32,7 @@ export class Author {
 
   /**
    * @param {import("../view/picture.js").Picture} picture
-   * @param {(userId: string) => string} name what to call somebody
+   * @param {(userId: string) => string} name the label of a user
    */
   constructor(picture, name) {
     this.#picture = picture;
@@ -40,7 +40,7 @@ export class Author {
   }
 
   /**
-   * Somebody looks here; a colour that has changed is another question.
+   * Set the cell in focus. A cell that has changed its colour is requested again.
    * @param {{x: number, y: number} | null} cell
    */
   look(cell) {
@@ -59,7 +59,7 @@ export class Author {
     this.#timer = setTimeout(ask, REST);
   }
 
-  /** The colour of a cell that somebody may have painted, or erased. */
+  /** The colour of a cell; null if the page does not know it. */
   #colorOf({ x, y }) {
     const picture = this.#picture;
     if (!picture.ready || !picture.contains(x, y) || !picture.knows(y * picture.width + x)) return null;

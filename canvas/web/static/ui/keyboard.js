@@ -31,7 +31,7 @@ const LEAP = 10;
 const US = { Space: " ", Minus: "-", Equal: "=", BracketLeft: "[", BracketRight: "]" };
 
 /**
- * The key that the user means: an ASCII character, or the name of a key, in lower case. "" for none of ours.
+ * The key that the user means: an ASCII character or the name of a key, in lower case; "" if we have no use for it.
  * @param {{key: string, code: string, shiftKey: boolean}} event
  * @returns {string}
  */
@@ -80,7 +80,7 @@ export class Keyboard {
     if (WASD[event.code]) this.#done(event, () => this.#pan(WASD[event.code]));
   }
 
-  /** Many layouts type brackets with Alt, Option or AltGr (which Windows reports as Ctrl and Alt); all else is the system's. */
+  /** Many layouts type brackets with Alt, Option or AltGr (Windows: Ctrl and Alt); the rest is the system's. */
   #withAlt(key, event) {
     if ((key === "[" || key === "]") && !event.metaKey && !event.repeat) this.#done(event, this.#actions.shortcuts[key]);
   }
@@ -90,7 +90,7 @@ export class Keyboard {
     if (key === "y" && !event.shiftKey) this.#done(event, this.#actions.redo);
   }
 
-  /** A French or Czech keyboard has other characters where digits are; those that mean nothing stand for the digit. */
+  /** French and Czech keyboards have other characters on digit keys; one that is no shortcut stands for the digit. */
   #shortcut(key, { code, shiftKey }) {
     const { shortcuts } = this.#actions;
     return shortcuts[key] ?? (shiftKey ? undefined : shortcuts[/^Digit(\d)$/.exec(code)?.[1]]);

@@ -1,24 +1,24 @@
 /**
- * Who is here: the count, and a list of bounded length.
+ * The connected users: their number, and a list of bounded length.
  */
-import { personColor } from "../paint/color.js";
+import { userColor } from "../paint/color.js";
 
 const MAX_ROWS = 100;
 const FACES = 3;
-/** So many of those who have left keep their names: for "who painted this". */
+/** How many users who have left keep their names, for "who painted this". */
 const MAX_GONE = 1000;
 
 export class People {
   count = 0;
-  /** Someone in the list was chosen. @type {(userId: string) => void} */
+  /** Called when a user in the list was chosen. @type {(userId: string) => void} */
   onchoose = () => {};
 
   #self = "";
-  /** Those whose ids we know: the first few hundred, and all who came later. @type {Set<string>} */
+  /** Ids of connected users that we know: the first few hundred, and all who joined later. @type {Set<string>} */
   #known = new Set();
-  /** What some of them call themselves. @type {Map<string, string>} */
+  /** Display names, by id. @type {Map<string, string>} */
   #names = new Map();
-  /** Those of them who have left, the last to leave at the end. @type {Map<string, string>} */
+  /** Names of users who have left, by id, the latest at the end. @type {Map<string, string>} */
   #gone = new Map();
   #frame = 0;
   #button;
@@ -44,13 +44,13 @@ export class People {
     });
   }
 
-  /** The ids this page knows of; a crowd has more. */
+  /** The ids that this page knows; `count` may be larger. */
   get ids() {
     return [...this.#known];
   }
 
   /**
-   * Start over with what the server says.
+   * Start over with the server's list.
    * @param {string} self
    * @param {string[]} users
    * @param {Record<string, string>} names
@@ -65,7 +65,7 @@ export class People {
   }
 
   /**
-   * What somebody is called: the name they have given themselves, or an id short enough for a label.
+   * The label of a user: the display name, or the start of the id.
    * @param {string} userId
    * @returns {string}
    */
@@ -74,7 +74,7 @@ export class People {
   }
 
   /**
-   * Somebody has come, or has another name.
+   * A user has joined or changed their name.
    * @param {string} userId
    * @param {string} name
    */
@@ -108,7 +108,7 @@ export class People {
   }
 
   /**
-   * There are so many, and some of them we are not told of.
+   * Set the number of users, some of whom the server does not list.
    * @param {number} count
    */
   recount(count) {
@@ -137,7 +137,7 @@ export class People {
     this.#button.focus();
   }
 
-  /** Once per frame, however many come and go. */
+  /** Render at most once per frame. */
   #refresh() {
     this.#frame ||= requestAnimationFrame(() => this.#render());
   }
@@ -147,7 +147,7 @@ export class People {
     const others = [...this.#known].filter((id) => id !== this.#self);
     const here = this.#self ? [this.#self, ...others] : others;
     this.#number.textContent = this.count.toLocaleString();
-    this.#button.setAttribute("aria-label", `${this.count} ${this.count === 1 ? "person" : "people"} here`);
+    this.#button.setAttribute("aria-label", `${this.count} ${this.count === 1 ? "user" : "users"} here`);
     this.#faces.replaceChildren(...here.slice(0, FACES).map(face));
     if (this.#panel.hidden) return;
     this.#list.replaceChildren(...here.slice(0, MAX_ROWS).map((id) => this.#row(id)));
@@ -161,7 +161,7 @@ export class People {
     const self = userId === this.#self;
     const row = document.createElement(self ? "span" : "button");
     row.className = "person";
-    const name = document.createElement("bdi"); // from right to left if it is written so
+    const name = document.createElement("bdi"); // right-to-left names must not reorder the row
     name.textContent = this.label(userId);
     row.append(face(userId), name);
     if (self) row.append(tag("you"));
@@ -178,7 +178,7 @@ export class People {
 function face(userId) {
   const dot = document.createElement("span");
   dot.className = "face";
-  dot.style.backgroundColor = personColor(userId);
+  dot.style.backgroundColor = userColor(userId);
   return dot;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The cell in focus in words: coordinates and colour, for the eye; for a screen reader when the keyboard moves it.
+ * The readout of the cell in focus: its coordinates, colour and painter. Read out if the keyboard moves the cell.
  */
 import { hex } from "../paint/color.js";
 import { nameOf } from "../paint/palette.js";
@@ -17,7 +17,7 @@ export class Readout {
   /**
    * @param {{x: number, y: number} | null} cell
    * @param {import("../view/picture.js").Picture} picture
-   * @param {string} author who painted it and when, if that is known
+   * @param {string} author who painted the cell and when; empty if unknown
    * @param {boolean} [aloud]
    */
   show(cell, picture, author, aloud = false) {

@@ -1,8 +1,8 @@
 /**
- * The connection's state, for the eye and for a screen reader.
+ * Shows the connection's status, also to a screen reader.
  */
 
-/** While connected, pixels wait for the server's limit and for their acknowledgement: fewer than this is no delay. */
+/** Fewer pending pixels than this are no delay while connected: the rate limit and acknowledgements hold some back. */
 const BEHIND = 85;
 const LABELS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", offline: "Offline", closed: "Closed" };
 
@@ -18,7 +18,7 @@ export class StatusBadge {
 
   /**
    * @param {HTMLElement} badge
-   * @param {{size: number}} pending own pixels not acknowledged
+   * @param {{size: number}} pending own pixels that are not acknowledged
    * @param {() => void} onretry
    */
   constructor(badge, pending, onretry) {
@@ -53,7 +53,7 @@ export class StatusBadge {
     if (this.#label.textContent !== text) this.#label.textContent = text;
   }
 
-  /** Once per change: the countdown is for the eye only. */
+  /** Announce each change once; the countdown is only visible. */
   #announce({ status, reason }) {
     this.#announcer.textContent = reason ? `${reason}. ${LABELS[status]}.` : LABELS[status];
   }

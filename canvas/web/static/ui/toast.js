@@ -1,5 +1,5 @@
 /**
- * Short messages that go away by themselves. A message that is already there is not said twice.
+ * Short messages that disappear by themselves. A message that is already shown is not shown twice.
  */
 
 const STAY = 4500;
@@ -26,7 +26,7 @@ export class Toasts {
   }
 
   /**
-   * Say how many of something there were since this toast came up.
+   * Show a running count of something since this toast appeared.
    * @param {string} key what is counted
    * @param {number} more
    * @param {(count: number) => string} words
@@ -37,7 +37,7 @@ export class Toasts {
   }
 
   /**
-   * Say something that stays true until it is `dismiss`ed.
+   * Show a message that stays until it is `dismiss`ed.
    * @param {string} key
    * @param {string} text
    */
@@ -71,7 +71,7 @@ export class Toasts {
     return toast;
   }
 
-  /** Take away the oldest one that does not stay. */
+  /** Remove the oldest toast that is not pinned. */
   #makeRoom() {
     for (const [key, { timer }] of this.#shown) {
       if (timer !== 0) return this.#remove(key);

@@ -1,5 +1,5 @@
 /**
- * Where we look: holds the view, moves it (at once or smoothly), and keeps it in the address bar.
+ * The camera: holds the view, moves it (at once or smoothly), and keeps it in the address bar.
  */
 import { blend, clamp, fit, formatHash, nextStop, parseHash, toCanvas, toScreen, zoomAt } from "./viewport.js";
 
@@ -10,9 +10,9 @@ export class Camera {
   /** @type {import("./viewport.js").View} */
   view = { x: 0, y: 0, zoom: 1 };
   screen = { width: 1, height: 1 };
-  /** The whole canvas is fitted into the screen, and stays so when the window changes. */
+  /** Whether the view fits the whole canvas; then it stays fitted when the window changes. */
   fitted = true;
-  /** The view changed. */
+  /** Called when the view has changed. */
   onchange = () => {};
 
   #board = { width: 0, height: 0 };
@@ -26,7 +26,7 @@ export class Camera {
     addEventListener("hashchange", () => this.#board.width && this.#readHash());
   }
 
-  /** Whether the view is on its way. */
+  /** Whether the view is moving smoothly. */
   get moving() {
     return this.#glide !== null;
   }
@@ -43,7 +43,7 @@ export class Camera {
   }
 
   /**
-   * A canvas of this size is there: look where the link says, or at all of it.
+   * Open a canvas of this size: show the view of the link, or all of it.
    * @param {import("./viewport.js").Size} board
    */
   open(board) {
@@ -109,7 +109,7 @@ export class Camera {
   }
 
   /**
-   * Look at a canvas point, close enough to see it.
+   * Move to a canvas point, and zoom in far enough to see it.
    * @param {import("./viewport.js").Point} point
    */
   goTo(point) {
@@ -118,7 +118,7 @@ export class Camera {
   }
 
   /**
-   * Zoom in on a screen point, so far that single cells are large enough to paint.
+   * Zoom in on a screen point until single cells are large enough to paint.
    * @param {import("./viewport.js").Point} at
    */
   approach(at) {
@@ -126,14 +126,14 @@ export class Camera {
     this.#glideTo(zoomAt(this.view, this.screen, at, Math.max(12, this.view.zoom)));
   }
 
-  /** The address that leads here. */
+  /** The URL of this view. */
   link() {
     this.#writeHash();
     return location.href;
   }
 
   /**
-   * Move as little as needed for a cell to be seen clear of the panels.
+   * Move as little as possible to make a cell visible, clear of the panels.
    * @param {import("./viewport.js").Point} cell
    */
   reveal(cell) {

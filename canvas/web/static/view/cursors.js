@@ -1,15 +1,15 @@
 /**
- * Other people's cursors: where they are, gliding towards where they were last seen.
+ * Other users' cursors, gliding towards their last reported positions.
  *
  * @typedef {{x: number, y: number, toX: number, toY: number, seen: number, color: string, label: string}} Cursor
  */
-import { personColor } from "../paint/color.js";
+import { userColor } from "../paint/color.js";
 
 /** Time constant of the glide: a cursor that reports every 50 ms moves evenly. */
 const GLIDE = 55;
 const IDLE_AFTER = 5000;
 const FADE = 1200;
-/** More than this is confetti, not company; the ones moved last stay. */
+/** Maximum number of cursors shown; those that moved last stay. */
 const MAX_CURSORS = 150;
 
 export class Cursors {
@@ -17,7 +17,7 @@ export class Cursors {
   #cursors = new Map();
   #calm = matchMedia("(prefers-reduced-motion: reduce)");
   #last = 0;
-  /** A cursor has moved. */
+  /** Called when a cursor has moved. */
   onchange = () => {};
 
   /**
@@ -32,7 +32,7 @@ export class Cursors {
     const [toX, toY] = [x + 0.5, y + 0.5];
     const fresh = !known || opacity(known, now) === 0;
     const cursor = fresh
-      ? { x: toX, y: toY, toX, toY, seen: now, color: personColor(userId), label }
+      ? { x: toX, y: toY, toX, toY, seen: now, color: userColor(userId), label }
       : Object.assign(known, { toX, toY, seen: now, label });
     this.#cursors.delete(userId);
     this.#cursors.set(userId, cursor);
@@ -45,7 +45,7 @@ export class Cursors {
     if (this.#cursors.delete(userId)) this.onchange();
   }
 
-  /** @param {Set<string>} userIds everyone who is here */
+  /** @param {Set<string>} userIds all connected users */
   keep(userIds) {
     for (const userId of this.#cursors.keys()) if (!userIds.has(userId)) this.remove(userId);
   }
@@ -60,7 +60,7 @@ export class Cursors {
   }
 
   /**
-   * Move everyone on.
+   * Advance all cursors.
    * @param {number} now
    * @returns {boolean} whether another frame will look different
    */
@@ -80,7 +80,7 @@ export class Cursors {
   }
 
   /**
-   * When a cursor that rests now will start to fade, in milliseconds from now; Infinity if none will.
+   * Milliseconds until the first resting cursor starts to fade; Infinity if there is none.
    * @param {number} now
    */
   untilFade(now) {

@@ -1,9 +1,9 @@
 /**
- * The canvas's pixels: what the server says, what the page shows, and bitmaps to draw from.
+ * The canvas's pixels: what the server has, what the page shows, and bitmaps to draw from.
  *
- * Shown and confirmed differ only where own pixels wait for their acknowledgement (`pending.js`). Colours are kept in
- * tiles, so that of a large canvas only the part that is looked at takes memory. Writes go to 32-bit buffers; `flush`
- * uploads the rectangles they touched, once per frame.
+ * Shown and confirmed colours differ only where own pixels are pending (`pending.js`). Colours are stored in tiles, so
+ * that a large canvas takes memory only for the subscribed part. Writes go to 32-bit buffers; `flush` uploads the
+ * rectangles they touched, once per frame.
  *
  * @typedef {{left: number, top: number, right: number, bottom: number}} Cells both ends included
  * @typedef {{x: number, y: number, bitmap: HTMLCanvasElement, context: CanvasRenderingContext2D, image: ImageData,
@@ -17,11 +17,11 @@ export class Picture {
   width = 0;
   height = 0;
   background = 0xffffffff;
-  /** The part that is known; the rest has the background. @type {import("../net/protocol.js").Area} */
+  /** The area that is known; the rest has the background. @type {import("../net/protocol.js").Area} */
   area = { x: 0, y: 0, width: 0, height: 0 };
-  /** The whole of a large canvas from afar, to be seen where it is not known. @type {ImageBitmap | null} */
+  /** A low-resolution overview of a large canvas, shown where the canvas is not known. @type {ImageBitmap | null} */
   overview = null;
-  /** A bitmap was lost and has to be drawn again. */
+  /** Called when a bitmap was lost and must be drawn again. */
   onlost = () => {};
   /** @type {Map<number, Tile>} */
   #tiles = new Map();
@@ -64,7 +64,7 @@ export class Picture {
   }
 
   /**
-   * Begin another canvas.
+   * Start over with another canvas.
    * @param {{width: number, height: number, background: number}} shape
    */
   reset({ width, height, background }) {
@@ -79,10 +79,10 @@ export class Picture {
   }
 
   /**
-   * Take over a part of the canvas. What was shown stays until the next frame draws all of the new one at once.
+   * Replace the known area. The old picture stays until the next frame draws all of the new one at once.
    * @param {import("../net/protocol.js").Area} area
    * @param {Map<number, Uint32Array | null>} tiles colours by the tile's number, null for background
-   * @param {boolean} whole the other tiles are background; if not, they are as they were
+   * @param {boolean} whole whether the other tiles are background; if not, they are unchanged
    */
   load(area, tiles, whole) {
     this.area = area;
@@ -94,7 +94,7 @@ export class Picture {
   }
 
   /**
-   * Whether a pixel is in the part that is known.
+   * Whether a pixel is in the known area.
    * @param {number} index
    */
   knows(index) {
@@ -116,7 +116,7 @@ export class Picture {
   }
 
   /**
-   * Show a colour of a known pixel, whatever the server has.
+   * Show a known pixel in a colour, whatever the server has.
    * @param {number} index
    * @param {number} color
    */
@@ -137,8 +137,8 @@ export class Picture {
   }
 
   /**
-   * Upload what changed to the bitmaps.
-   * @returns {Cells | null} the cells
+   * Upload changed pixels to the bitmaps.
+   * @returns {Cells | null} the rectangle of changed cells
    */
   flush() {
     if (!this.#dirty.size) return null;
@@ -157,12 +157,12 @@ export class Picture {
     return changed;
   }
 
-  /** Upload everything again with the next `flush`: a browser short of memory drops bitmaps, and may not say so. */
+  /** Upload everything again with the next `flush`: a browser short of memory drops bitmaps, sometimes silently. */
   refresh() {
     for (const tile of this.#tiles.values()) this.#uploadAll(tile);
   }
 
-  /** @returns {Iterable<Tile>} what is not all background, or was once */
+  /** @returns {Iterable<Tile>} all tiles that have, or have had, a pixel that is not background */
   tiles() {
     return this.#tiles.values();
   }

@@ -1,20 +1,20 @@
 /**
- * Mouse, pen and fingers on the board, turned into intents.
+ * Translates mouse, pen and touch input on the board into intents.
  *
- * One finger, the pen or the left button does what the tool does; two fingers, the middle or right button, or space and
- * a drag move the view. A finger's stroke starts a moment late, so that the first finger of a pinch leaves no mark. Once
- * a pen was seen, fingers only move the view: the palm that rests beside it must not draw.
+ * One finger, the pen or the left button uses the tool. Two fingers, the middle or right button, or a drag with the
+ * space bar move the view. A finger's stroke starts with a delay, so that the first finger of a pinch leaves no mark.
+ * Once a pen has been used, fingers only move the view: the palm that rests beside the pen must not draw.
  *
  * @typedef {{x: number, y: number}} Point CSS pixels within the board
  * @typedef {"draw" | "erase" | "pick" | "pan"} Mode
  * @typedef {object} Intents
- * @property {(event: PointerEvent) => Mode} mode what a press would do now
+ * @property {(event: PointerEvent) => Mode} mode what a press does now
  * @property {(at: Point, mode: Mode, straight: boolean) => void} begin
  * @property {(from: Point, points: Point[], mode: Mode) => void} move
  * @property {(mode: Mode) => void} end
  * @property {() => void} cancel the stroke was a mistake
  * @property {(at: Point | null) => void} hover
- * @property {(at: Point, event: PointerEvent) => void} tap a press that would have moved the view, and did not
+ * @property {(at: Point, event: PointerEvent) => void} tap a press in mode "pan" that did not move the view
  * @property {(dx: number, dy: number) => void} pan
  * @property {(factor: number, at: Point) => void} zoom
  *
@@ -23,13 +23,13 @@
 
 const TOUCH_HOLD = 110;
 const TOUCH_SLOP = 7;
-/** A second finger within this time means that the first was not drawing. */
+/** Milliseconds within which a second finger means that the first was not drawing. */
 const MISTAKE = 250;
 const WHEEL_SPEED = 0.0018;
 const PINCH_SPEED = 0.011;
-/** A touchpad's pinch arrives as a wheel with ctrlKey, in smaller steps than a wheel's notch with Ctrl held. */
+/** A touchpad pinch arrives as a wheel event with ctrlKey, in smaller steps than a wheel notch with Ctrl held. */
 const PINCH_STEP = 50;
-/** CSS pixels of a step, by `deltaMode`: a pixel, a line, a page (a wheel's notch). */
+/** CSS pixels per step, by `deltaMode`: a pixel, a line, a page (a wheel notch). */
 const UNITS = [1, 18, 120];
 
 export class Pointer {
@@ -39,7 +39,7 @@ export class Pointer {
   #fingers = new Map();
   /** What the pressed pointer is doing. @type {Press | null} */
   #press = null;
-  /** A finger's stroke that has not started yet. @type {{points: Point[], mode: Mode, timer: number} | null} */
+  /** A finger's stroke that is still delayed. @type {{points: Point[], mode: Mode, timer: number} | null} */
   #held = null;
   #pinching = false;
   #penSeen = false;
@@ -58,14 +58,14 @@ export class Pointer {
     board.addEventListener("pointerleave", (event) => this.#leave(event));
     board.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     board.addEventListener("contextmenu", (event) => event.preventDefault());
-    // Safari pinches the page through its own events, whatever touch-action says.
+    // Safari zooms the page through its own gesture events, regardless of touch-action.
     for (const name of ["gesturestart", "gesturechange"]) addEventListener(name, (event) => event.preventDefault());
-    // A touchpad's pinch over a panel would zoom the page, and over the board it could not be undone.
+    // A touchpad pinch over a panel would zoom the page, and a pinch over the board could not undo that.
     addEventListener("wheel", (event) => event.ctrlKey && event.preventDefault(), { passive: false });
     addEventListener("pointerdown", (event) => this.#downElsewhere(event));
   }
 
-  /** Let fingers draw again, until the pen comes back. */
+  /** Let fingers draw again, until the pen is used again. */
   trustFingers() {
     this.#penSeen = false;
   }
@@ -90,7 +90,7 @@ export class Pointer {
     else this.#intents.begin(at, mode, event.shiftKey);
   }
 
-  /** The pen comes before fingers: those on the board now are the palm. */
+  /** The pen takes precedence over fingers: those on the board now are the palm. */
   #penDown(event) {
     this.#penSeen = true;
     this.#fingers.clear();
@@ -98,7 +98,7 @@ export class Pointer {
     if (this.#press?.type === "touch") this.#abandon(event, Infinity);
   }
 
-  /** A second finger on a panel: the first was not drawing, as with a pinch. */
+  /** A second finger on a panel: as with a pinch, the first was not drawing. */
   #downElsewhere(event) {
     const isSecond = event.pointerType === "touch" && this.#press?.type === "touch" && this.#press.id !== event.pointerId;
     if (isSecond && event.target !== this.#board) this.#abandon(event, MISTAKE);
@@ -123,7 +123,7 @@ export class Pointer {
     press.last = at;
   }
 
-  /** A finger leaves with each tap; what it has pointed at is up to `#up`. */
+  /** A finger leaves the board after each tap, which must not end the hover: `#up` decides that. */
   #leave(event) {
     if (!this.#press && event.pointerType !== "touch") this.#intents.hover(null);
   }
@@ -169,7 +169,7 @@ export class Pointer {
     this.#held = { points: [at], mode, timer: setTimeout(() => this.#release(), TOUCH_HOLD) };
   }
 
-  /** The finger means it: draw what it has done so far. */
+  /** The delay is over: draw what the finger has done so far. */
   #release() {
     const held = this.#held;
     if (!held) return;
@@ -190,7 +190,7 @@ export class Pointer {
     this.#pinching = true;
   }
 
-  /** End the press; what it has drawn was a mistake if it began less than `mistake` milliseconds ago. */
+  /** End the press; cancel its stroke if it began less than `mistake` milliseconds ago. */
   #abandon(event, mistake) {
     if (this.#held) this.#forget();
     else if (this.#press.mode !== "pan" && event.timeStamp - this.#press.since < mistake) this.#intents.cancel();

@@ -1,5 +1,5 @@
 /**
- * Draws a frame when something changed, and none otherwise.
+ * Draws a frame only when something has changed.
  *
  * Two layers: the board (picture, grid, edge) is redrawn where the picture changed, or when the view did; the overlay (outlined
  * cell, cursors) also while cursors move, without touching the board.
@@ -8,12 +8,12 @@ import { hex as css } from "../paint/color.js";
 import { TILE } from "../net/protocol.js";
 import { toScreen } from "./viewport.js";
 
-/** The grid fades in between these zooms. */
+/** The range of zooms over which the grid fades in. */
 const GRID_FROM = 8;
 const GRID_FULL = 14;
-/** Below this an outlined cell is too small to see. */
+/** Zoom below which an outlined cell is too small to see. */
 const OUTLINE_FROM = 3;
-/** A longer name is squeezed, or it would hide what others paint. */
+/** Width from which names are condensed, so as not to cover the canvas. */
 const LABEL_WIDTH = 160;
 const LABEL_FONT = "600 11px system-ui, sans-serif";
 const ARROW = new Path2D("M0 0 L0 15.2 L4.1 11.6 L6.9 17.6 L9.6 16.4 L6.9 10.6 L12.2 10.6 Z");
@@ -23,11 +23,11 @@ export class Renderer {
   grid = true;
   /** The cell to outline: under the pointer, or the keyboard's. @type {{x: number, y: number, keyboard: boolean} | null} */
   target = null;
-  /** Cells were drawn in new colours. */
+  /** Called when cells were drawn in new colours. */
   onpicture = () => {};
-  /** The window is on another monitor, with other pixels: `resize` has to be called. */
+  /** Called when the device pixel ratio has changed, as on another monitor: call `resize`. */
   onratio = () => {};
-  /** Where nobody may paint: hatched. @type {import("../net/protocol.js").Area[]} */
+  /** Locked areas, drawn hatched. @type {import("../net/protocol.js").Area[]} */
   locked = [];
 
   #board;
@@ -41,7 +41,7 @@ export class Renderer {
   #wake = 0;
   /** Device pixels of the board. */
   #size = { width: 1, height: 1 };
-  /** Device pixels in a CSS pixel. */
+  /** Device pixels per CSS pixel. */
   #ratio = 1;
   #edge = "#0002";
   /** @type {CanvasPattern | null} */
@@ -63,8 +63,8 @@ export class Renderer {
   }
 
   /**
-   * @param {import("./viewport.js").Size} size device pixels, a whole number that the browser has rounded
-   * @param {number} ratio device pixels in a CSS pixel
+   * @param {import("./viewport.js").Size} size whole device pixels, as rounded by the browser
+   * @param {number} ratio device pixels per CSS pixel
    */
   resize(size, ratio) {
     this.#size = size;
@@ -72,15 +72,15 @@ export class Renderer {
     this.#reset();
   }
 
-  /** Begin with empty bitmaps. */
+  /** Start over with empty bitmaps. */
   #reset() {
     this.#hatch = hatch(this.#board, this.#ratio);
     for (const { canvas } of [this.#board, this.#overlay]) Object.assign(canvas, this.#size);
     this.#boardDirty = true;
-    this.#draw(performance.now()); // in the same frame, or the stretched old one is seen
+    this.#draw(performance.now()); // in the same frame, or the old picture would show stretched
   }
 
-  /** Read the colours of the style sheet again. */
+  /** Reread the colours from the style sheet. */
   restyle() {
     this.#edge = getComputedStyle(this.#board.canvas).getPropertyValue("--board-edge").trim() || this.#edge;
     this.redraw();
@@ -110,7 +110,7 @@ export class Renderer {
   #draw(now) {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
-    if (this.#ratio !== (devicePixelRatio || 1)) return this.onratio(); // no event tells of it if the size stays
+    if (this.#ratio !== (devicePixelRatio || 1)) return this.onratio(); // no event reports it if the size is unchanged
     this.#camera.step(now);
     const moving = this.#cursors.step(now);
     const changed = this.#picture.flush();
@@ -130,11 +130,11 @@ export class Renderer {
     if (wait < Infinity) this.#wake = setTimeout(() => this.redrawOverlay(), wait + 20);
   }
 
-  /** Draw the board as it is, but only where these cells are. */
+  /** Redraw the board, clipped to these cells. */
   #drawCells({ left, top, right, bottom }) {
     const scale = this.#camera.view.zoom * this.#ratio;
     const origin = this.#origin();
-    // One cell around: smoothing mixes neighbours. Whole pixels: a clip between them would leave seams.
+    // One cell more on each side, because smoothing mixes neighbours; whole pixels, because others would leave seams.
     const x = Math.floor(origin.x + (left - 1) * scale) - 1;
     const y = Math.floor(origin.y + (top - 1) * scale) - 1;
     const width = Math.ceil((right - left + 3) * scale) + 3;
@@ -171,7 +171,7 @@ export class Renderer {
     for (const area of this.locked) this.#drawLocked(context, area, origin, scale, { left, top, right, bottom });
   }
 
-  /** Hatch what is seen of a locked area. */
+  /** Hatch the visible part of a locked area. */
   #drawLocked(context, area, origin, scale, seen) {
     const [left, top] = [Math.max(seen.left, area.x), Math.max(seen.top, area.y)];
     const [right, bottom] = [Math.min(seen.right, area.x + area.width), Math.min(seen.bottom, area.y + area.height)];
@@ -183,14 +183,14 @@ export class Renderer {
     context.restore();
   }
 
-  /** Draw the canvas from afar, if some of what is seen is not known from near by. */
+  /** Draw the overview, if part of the visible canvas is not known. */
   #drawOverview(context, origin, scale, { left, top, right, bottom }) {
     const { overview, area, width, height } = this.#picture;
     const known = left >= area.x && top >= area.y && right <= area.x + area.width && bottom <= area.y + area.height;
     if (overview && !known) context.drawImage(overview, origin.x, origin.y, width * scale, height * scale);
   }
 
-  /** Draw what is seen of a tile; its edges lie on whole pixels, or a seam would show. */
+  /** Draw the visible part of a tile; its edges lie on whole pixels, or seams would show. */
   #drawTile(context, tile, origin, scale, seen) {
     const left = Math.max(seen.left, tile.x);
     const top = Math.max(seen.top, tile.y);

@@ -1,11 +1,11 @@
 /**
- * The canvas as a picture, for who may not connect: to be looked at, and nothing else.
+ * A still picture of the canvas, for users who cannot connect.
  */
 
 const PICTURE = "/api/canvas.png?every=";
-/** The server's coarsest step: tells how large the canvas is. */
+/** The server's largest step; a picture of that step tells the size of the canvas. */
 const COARSE = 100;
-/** Pixels of the longer side of the picture, at most. */
+/** Maximum pixels on the longer side of the picture. */
 const SIDE = 2048;
 
 export class Still {
@@ -25,7 +25,7 @@ export class Still {
       const { naturalWidth, naturalHeight } = this.#image;
       await this.#load(Math.ceil((Math.max(naturalWidth, naturalHeight) * COARSE) / SIDE));
     } catch {
-      this.hide(); // the server is away, too
+      this.hide(); // the server is unreachable
     }
   }
 

@@ -1,8 +1,8 @@
 /**
  * The maths between canvas cells and screen pixels. Pure.
  *
- * @typedef {{x: number, y: number, zoom: number}} View the canvas point in the middle of the screen, and CSS pixels per
- *   cell
+ * @typedef {{x: number, y: number, zoom: number}} View x, y: the canvas point in the middle of the screen; zoom: CSS
+ *   pixels per cell
  * @typedef {{width: number, height: number}} Size
  * @typedef {{top: number, right: number, bottom: number, left: number}} Insets parts of the screen under panels
  * @typedef {{x: number, y: number}} Point
@@ -12,7 +12,7 @@ export const MAX_ZOOM = 64;
 const STOPS = [0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
 
 /**
- * The canvas point under a screen point, with its fraction.
+ * The canvas point under a screen point, not rounded to a cell.
  * @param {View} view
  * @param {Size} screen
  * @param {Point} at
@@ -99,7 +99,7 @@ export function nextStop(zoom, direction) {
 }
 
 /**
- * A view on the way between two, such that a zoom around a fixed point keeps it fixed.
+ * Interpolate between two views such that a zoom around a fixed point keeps that point fixed.
  * @param {View} from
  * @param {View} to
  * @param {number} t 0 to 1
