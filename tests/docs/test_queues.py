@@ -10,8 +10,7 @@ import pytest
 from actors.debug import HIGH_WATER, REMEMBERED
 from actors.stderr import MAX_WAITING
 from canvas.application import QUESTIONS
-from canvas.live import canvas, recent_changes, snapshot_cache
-from canvas.live import recent_users as guests
+from canvas.live import canvas, recent_changes, recent_users, snapshot_cache
 from canvas.live.snapshot_cache import KEPT_BYTES, MAX_BYTES
 from canvas.live.snapshot_encoder import MAX_TILES
 from canvas.store import sqlite
@@ -90,7 +89,7 @@ def mib(size: int) -> str:
         ("refused clients", [f"{POLICY.max_dismissals}"]),
         ("mailboxes", [f"{HIGH_WATER:,}"]),
         (
-            "states of the canvas",
+            "snapshots of the canvas",
             [mib(MAX_BYTES), mib(KEPT_BYTES), mib(MAX_BYTES // snapshot_cache.SHARES)],
         ),
         ("compressed tiles", [mib(MAX_TILES)]),
@@ -99,7 +98,7 @@ def mib(size: int) -> str:
         ("questions", [f"{pixel_history.MOST_WAITING}", f"{pixel_history.SHARE}"]),
         ("the last changes", [f"{recent_changes.REMEMBERED:,}", f"{recent_changes.ENCODED:,}"]),
         ("allowances", [f"{rate_limit.MOST:,}"]),
-        ("who has been here", [f"{guests.REMEMBERED:,}"]),
+        ("recent users", [f"{recent_users.REMEMBERED:,}"]),
         ("numbers of painters", [f"{sqlite.KNOWN_USERS:,}"]),
         ("lines of the log", [mib(MAX_WAITING)]),
         ("crashes", [f"{REMEMBERED}"]),
