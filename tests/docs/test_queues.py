@@ -1,4 +1,4 @@
-"""The table of what waits in memory names every queue and cache of the code, and what the console shows of them."""
+"""The table of queues and caches in docs/operations.md is complete, and its limits are those of the code."""
 
 import ast
 import re
@@ -37,7 +37,7 @@ CONTAINER = re.compile(r"(list|dict|deque|OrderedDict|defaultdict|Counter|set|by
 
 
 def rows() -> list[list[str]]:
-    """The cells of each line of the table."""
+    """Return the cells of each row of the table."""
     page = (ROOT / "docs" / "operations.md").read_text()
     section = page.partition("## What waits in memory")[2].partition("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("| ")]
@@ -45,7 +45,7 @@ def rows() -> list[list[str]]:
 
 
 def containers(path: Path) -> Iterator[str]:
-    """What the objects of a module collect, as `module.attribute`."""
+    """Yield the containers that a module assigns to attributes, as `module.attribute`."""
     for node in ast.walk(ast.parse(path.read_text())):
         match node:
             case ast.AnnAssign(target=ast.Attribute(attr=name), annotation=kind):
