@@ -1,4 +1,4 @@
-"""The parts of docs/architecture.md that are made from the code. `python -m tests.docs.architecture` writes them."""
+"""Generates parts of docs/architecture.md from the code: `python -m tests.docs.architecture`."""
 
 import ast
 import re
@@ -18,24 +18,24 @@ PAGE = ROOT / "docs" / "architecture.md"
 PACKAGES = (
     "protocol", "actors", "registry", "supervision", "supervision.server", "supervision.console", "canvas",
 )  # fmt: skip
-"""The layers of the house."""
+"""The layers, from the bottom up."""
 BRIEF = ("canvas", "supervision.console")
-"""Folders whose rooms name each other without it."""
+"""Folders whose rooms are named relative to the folder in its own rows."""
 
 
 def layers() -> str:
-    """Who may import whom among the packages."""
+    """Return the diagram of imports between packages."""
     return flowchart("TB", reduced(contracted(PACKAGES)))
 
 
 def canvas() -> str:
-    """Who may import whom in canvas/."""
+    """Return the diagram of imports within canvas/."""
     rooms = [room for room in ROOMS if room.startswith("canvas.") and room != "canvas.__main__"]
     return flowchart("TB", reduced({room: ROOMS[room] & set(rooms) for room in rooms}))
 
 
 def contracted(packages: Iterable[str]) -> dict[str, set[str]]:
-    """The arrows between packages, without those of test kits."""
+    """Return the imports between packages, without those of test kits."""
     arrows: dict[str, set[str]] = {package: set() for package in packages}
     for room, others in ROOMS.items():
         if not room.endswith(".testing"):
@@ -45,12 +45,12 @@ def contracted(packages: Iterable[str]) -> dict[str, set[str]]:
 
 
 def longest(packages: Iterable[str], room: str) -> str:
-    """The package that a room is in."""
+    """Return the package that contains a room."""
     return max((each for each in packages if f"{room}.".startswith(f"{each}.")), key=len)
 
 
 def reduced(arrows: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """Arrows without those that follow from others."""
+    """Remove arrows that follow from others."""
 
     def reached(room: str) -> set[str]:
         return arrows[room].union(*map(reached, arrows[room]))
@@ -59,7 +59,7 @@ def reduced(arrows: Mapping[str, set[str]]) -> dict[str, set[str]]:
 
 
 def flowchart(direction: str, arrows: Mapping[str, set[str]]) -> str:
-    """A diagram; what is in `arrows` first stands at the bottom."""
+    """Return a diagram with the first entry of `arrows` at the bottom."""
     lines = [
         f"  {room} --> {other}" for room in reversed(arrows) for other in reversed(arrows) if other in arrows[room]
     ]
@@ -67,18 +67,18 @@ def flowchart(direction: str, arrows: Mapping[str, set[str]]) -> str:
 
 
 def rooms() -> str:
-    """The table of rooms, the top first."""
+    """Return the table of rooms, from the top down."""
     rows = [row(room) for room in reversed(ROOMS) if room not in ("canvas", "canvas.__main__")]
     return "\n".join(["| room | what lives there | may import | libraries |", "|---|---|---|---|", *rows])
 
 
 def row(room: str) -> str:
-    """One of its rows."""
+    """Return one row of that table."""
     return f"| `{room}` | {purpose(room)} | {names(room, ROOMS[room])} | {', '.join(sorted(LIBRARIES.get(room, ())))} |"
 
 
 def names(room: str, others: set[str]) -> str:
-    """What a room may import; those beside it in canvas/ or supervision/console/ from the last dot on."""
+    """Return what a room may import; siblings in canvas/ and supervision/console/ by their last name."""
     home = room.rpartition(".")[0]
     listed = [other for other in reversed(ROOMS) if other in others]
     short = [each.removeprefix(home) if home in BRIEF and each.startswith(f"{home}.") else each for each in listed]
@@ -86,7 +86,7 @@ def names(room: str, others: set[str]) -> str:
 
 
 def purpose(room: str) -> str:
-    """The first sentence of a room's docstring."""
+    """Return the first sentence of a room's docstring."""
     path = ROOT / room.replace(".", "/")
     source = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
     text = " ".join((ast.get_docstring(ast.parse(source)) or "").removeprefix("Pure. ").split())
@@ -94,7 +94,7 @@ def purpose(room: str) -> str:
 
 
 def session() -> str:
-    """The states of a connection."""
+    """Return the state diagram of a connection."""
     triggers: dict[tuple[State, State], list[str]] = {}
     for (state, trigger), then in TRANSITIONS.items():
         triggers.setdefault((state, then), []).append(trigger.value)
@@ -104,7 +104,7 @@ def session() -> str:
 
 
 def tree() -> str:
-    """The processes of an instance, each with its module; supervisors with their strategies."""
+    """Return the diagram of the processes of an instance, with modules and strategies."""
     with tempfile.TemporaryDirectory() as folder:
         application = new_application(Path(folder), console_port=0)
         try:
@@ -115,7 +115,7 @@ def tree() -> str:
 
 
 def branch(spec: ChildSpec, above: str, servers: set[str]) -> Iterator[str]:
-    """The lines of a child and all below it; of a second server not what is below it, which is the same."""
+    """Yield the lines of a child and its descendants; for a second server only its own line."""
     node = f"{above}_{spec.id}" if above else str(spec.id)
     below = children(spec)
     is_server = "drainer" in [each.id for each in below]
@@ -130,13 +130,13 @@ def branch(spec: ChildSpec, above: str, servers: set[str]) -> Iterator[str]:
 
 
 def children(spec: ChildSpec) -> list[ChildSpec]:
-    """The specifications among the arguments of another: its children, or what all of them are made of."""
+    """Return the specifications among the arguments of another: its children, or the template of its children."""
     flat = [each for argument in spec.args for each in (argument if isinstance(argument, list) else [argument])]
     return [each for each in flat if isinstance(each, ChildSpec)]
 
 
 def about(spec: ChildSpec) -> str:
-    """The module of a process, or how a supervisor restarts."""
+    """Return the module of a process, or the strategy of a supervisor."""
     if not children(spec):
         start: Any = spec.start
         return str(start.__module__)
@@ -150,12 +150,12 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def pattern(name: str) -> re.Pattern[str]:
-    """Matches a part of the page, between the comments around it."""
+    """Return a pattern for a generated part, including the comments around it."""
     return re.compile(rf"(<!-- {name}: [^>]*-->\n).*?(\n<!-- end -->)", re.DOTALL)
 
 
 def written(page: str) -> str:
-    """The page with all its parts made anew."""
+    """Return the page with all its parts regenerated."""
     for name, make in PARTS.items():
         match = pattern(name).search(page)
         assert match is not None, name

@@ -1,4 +1,4 @@
-"""The code on a page of documentation, as a reader would copy it."""
+"""The code blocks of a page, as a reader would copy them."""
 
 import re
 import sys
@@ -9,12 +9,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def blocks(page: str) -> list[str]:
-    """The Python blocks of a page, in order; the path is relative to the repository."""
+    """Return the Python blocks of a page, in order; `page` is relative to the repository."""
     return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
 
 
 def module(page: str, name: str) -> ModuleType:
-    """All blocks of a page as one module, imported, not run as a program."""
+    """Import all blocks of a page as one module."""
     made = ModuleType(name)
     sys.modules[name] = made  # dataclasses look their module up
     exec(compile("\n".join(blocks(page)), page, "exec"), made.__dict__)

@@ -1,4 +1,4 @@
-"""`docs/asyncapi.json` says what the codec does: what it allows is read, and what is written is in it."""
+"""`docs/asyncapi.json` agrees with the codec: the codec reads what the schema allows and writes only that."""
 
 import json
 from pathlib import Path
@@ -19,11 +19,11 @@ from tests.support.virtual_network import MASK, VirtualClient
 DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs" / "asyncapi.json").read_text())
 MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
 SIDE = 10_000
-"""Of the largest canvas."""
+"""The side of the largest canvas, in pixels."""
 
 
 def resolve(ref: str) -> Any:
-    """What a reference within the document points to."""
+    """Return the target of a reference within the document."""
     value: Any = DOCUMENT
     for part in ref.removeprefix("#/").split("/"):
         value = value[part]
@@ -71,7 +71,7 @@ def test_examples_of_the_client_are_read(name: str) -> None:
 
 
 FRACTIONS = st.floats(-1e6, 1e6).filter(lambda value: not value.is_integer())
-"""1.0 is an integer to JSON Schema, but not to us; infinity is no JSON."""
+"""JSON Schema treats 1.0 as an integer, the codec does not; infinity is not JSON."""
 VALUES = st.none() | st.booleans() | st.integers(-2, SIDE + 1) | FRACTIONS | st.text(max_size=8)
 SENT = st.fixed_dictionaries(
     {"type": st.sampled_from(sorted(CLIENT))},
@@ -98,7 +98,9 @@ def test_what_is_read_is_what_the_schema_allows(message: dict[str, Any]) -> None
     if refused is None:
         assert is_allowed
     elif refused.code != "out_of_bounds" or refused.field not in ("width", "height"):
-        assert not is_allowed, f"allowed by the schema, but {refused}"  # it cannot know where the canvas ends
+        assert not is_allowed, (
+            f"allowed by the schema, but {refused}"
+        )  # the schema does not know the size of the canvas
 
 
 @simulated
@@ -130,4 +132,4 @@ async def test_what_is_sent_is_what_the_schema_allows(tmp_path: Path) -> None:
         await bob.leave()
         await ann.until(lambda: ann.screen.users == {"user1"})
         await ann.until(lambda: ann.screen.heartbeats > 0)
-    assert seen == SERVER - {"user_count"}  # which only a crowd is told
+    assert seen == SERVER - {"user_count"}  # sent only to a crowd

@@ -1,4 +1,4 @@
-"""The tables of the binary protocol say what the codec does: they alone are enough to read all that it writes."""
+"""The tables of the binary protocol agree with the codec: they suffice to read everything that it writes."""
 
 import json
 import re
@@ -41,7 +41,7 @@ COOLDOWN.id, COOLDOWN.pixels = 7, ((101, 150),)
 
 
 def payload(message: SharedMessage) -> bytes:
-    """The payload of the one message that `message` is."""
+    """Return the only payload of `message`."""
     (data,) = message.payloads
     return data
 
@@ -67,7 +67,7 @@ READ = {
 
 
 class Table:
-    """Reads a message as a table of the page says."""
+    """Reads a message by a table of the page."""
 
     def __init__(self, name: str) -> None:
         self.code, text = SECTIONS[name]
@@ -77,7 +77,7 @@ class Table:
         self._at = 0
 
     def read(self, data: bytes) -> dict[str, Any]:
-        """The fields of a message, which has to have no byte more."""
+        """Return the fields of a message; fail if bytes are left over."""
         self._data, self._at = data, 0
         assert self._number("u8") == self.code
         fields = self._fields("")

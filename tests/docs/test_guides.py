@@ -1,4 +1,4 @@
-"""The guides: their examples do what the pages say of them."""
+"""The examples of the guides do what the pages say."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The page that leads from OTP to Canopy: every name on it exists, and every row without one gives a reason."""
+"""docs/otp-map.md: every name exists, and every row without a name gives a reason."""
 
 import importlib
 import re
@@ -17,7 +17,7 @@ NAME = re.compile(r"`((?:actors|supervision|registry)(?:\.\w+)*)`")
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
-    """The rows of all tables: OTP's name, ours, and what is said of it."""
+    """Yield the rows of all tables: OTP's name, ours, and the note."""
     for line in PAGE.read_text().splitlines():
         if line.startswith("|") and not line.startswith(("| OTP |", "|---")):
             otp, canopy, note = (cell.strip() for cell in line.strip("|").split("|"))
@@ -25,15 +25,15 @@ def rows() -> Iterator[tuple[str, str, str]]:
 
 
 def names() -> list[str]:
-    """Every Canopy name on the page, wherever it stands."""
+    """Return every Canopy name on the page."""
     return sorted(set(NAME.findall(PAGE.read_text())))
 
 
 def resolve(name: str) -> Any:
-    """Import the longest module that `name` begins with, and follow the attributes.
+    """Import the longest module in `name`, and follow the attributes.
 
     Raises:
-        AttributeError: if there is no such name.
+        AttributeError: if the name does not exist.
     """
     parts = name.split(".")
     found: Any = importlib.import_module(parts[0])
@@ -73,7 +73,7 @@ UNMAPPED = {
     "supervision.DYNAMIC", "supervision.DuplicateId", "supervision.FailedToStart", "supervision.NOT_FOUND",
     "supervision.RESTARTING", "supervision.RUNNING", "supervision.UNKNOWN_REQUEST",
 }  # fmt: skip
-"""Public names without a row: reasons and errors of what is there, and what OTP has no word for."""
+"""Public names without a row: exit reasons and errors of mapped names, and names without an OTP counterpart."""
 
 
 def test_every_public_name_has_a_row() -> None:

@@ -1,4 +1,4 @@
-"""What the pages name is there: modules, files, and the pages that they link to."""
+"""The modules, files and links on the pages exist."""
 
 import ast
 import importlib.util
@@ -17,13 +17,13 @@ DOTTED = re.compile(r"`((?:actors|protocol|registry|supervision|canvas)(?:\.\w+)
 FILE = re.compile(rf"(?<![\w/.-])((?:{FOLDERS})/[\w/.*-]*[\w/*])")
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
 EXAMPLES = {"tests/test_counter.py"}
-"""Files of a reader's own."""
+"""Files of the reader's own project."""
 QUEUES = re.compile(r"^## What waits in memory$.*?(?=^## )", re.MULTILINE | re.DOTALL)
-"""A table of attributes that `test_queues` looks at."""
+"""A table of attributes that `test_queues` checks."""
 
 
 def texts() -> str:
-    """All text in our code: names of files and of events look like names of modules."""
+    """Return all strings in the packages: names of files and of events look like names of modules."""
     constants = (
         node.value
         for _, file in modules()
@@ -37,12 +37,12 @@ TEXTS = texts()
 
 
 def unknown_names(text: str) -> list[str]:
-    """The dotted names that are neither modules, or something in one, nor texts of our code."""
+    """Return the dotted names that are neither modules, nor members of one, nor strings in the packages."""
     return [name for name in DOTTED.findall(QUEUES.sub("", text)) if not exists(name) and name not in TEXTS]
 
 
 def exists(name: str) -> bool:
-    """Tell whether there is a module of this name, or a module that has it."""
+    """Return whether `name` is a module, or a member of one."""
     parts = name.split(".")
     for end in range(len(parts), 0, -1):
         try:
@@ -58,12 +58,12 @@ def exists(name: str) -> bool:
 
 
 def missing_files(text: str) -> list[str]:
-    """The paths from the root that lead nowhere; `*` stands for anything in a name."""
+    """Return the paths from the root that do not exist; `*` is a wildcard."""
     return [path for path in FILE.findall(text) if path not in EXAMPLES and not any(ROOT.glob(path))]
 
 
 def broken_links(page: Path, text: str) -> list[str]:
-    """The links to files that are not there, or to headings that are not in them."""
+    """Return the links to missing files or missing headings."""
     broken = []
     for target, heading in LINK.findall(text):
         file = (page.parent / target) if target else page
@@ -73,7 +73,7 @@ def broken_links(page: Path, text: str) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """What the headings of a page are called in links to them."""
+    """Return the anchors of the headings of a page."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -98,11 +98,11 @@ def test_what_is_not_there_would_be_found() -> None:
 
 INDEX = ROOT / "docs" / "README.md"
 SIGNED = [page for page in PAGES if "decisions" not in page.parts or page.name == "README.md"]
-"""The pages that readers come to; single decisions are listed on a page of their own."""
+"""All pages except single decisions, which have their own index."""
 
 
 def linked(page: Path) -> set[Path]:
-    """The files that a page links to, and itself."""
+    """Return the files that a page links to, and the page itself."""
     return {page, *((page.parent / target).resolve() for target, _ in LINK.findall(page.read_text()) if target)}
 
 

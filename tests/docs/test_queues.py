@@ -1,4 +1,4 @@
-"""The table of what waits in memory names every queue and cache of the code, and what the console shows of them."""
+"""The table of queues and caches in docs/operations.md is complete, and its limits are those of the code."""
 
 import ast
 import re
@@ -10,8 +10,7 @@ import pytest
 from actors.debug import HIGH_WATER, REMEMBERED
 from actors.stderr import MAX_WAITING
 from canvas.application import QUESTIONS
-from canvas.live import canvas, recent_changes, snapshot_cache
-from canvas.live import recent_users as guests
+from canvas.live import canvas, recent_changes, recent_users, snapshot_cache
 from canvas.live.snapshot_cache import KEPT_BYTES, MAX_BYTES
 from canvas.live.snapshot_encoder import MAX_TILES
 from canvas.store import sqlite
@@ -38,7 +37,7 @@ CONTAINER = re.compile(r"(list|dict|deque|OrderedDict|defaultdict|Counter|set|by
 
 
 def rows() -> list[list[str]]:
-    """The cells of each line of the table."""
+    """Return the cells of each row of the table."""
     page = (ROOT / "docs" / "operations.md").read_text()
     section = page.partition("## What waits in memory")[2].partition("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("| ")]
@@ -46,7 +45,7 @@ def rows() -> list[list[str]]:
 
 
 def containers(path: Path) -> Iterator[str]:
-    """What the objects of a module collect, as `module.attribute`."""
+    """Yield the containers that a module assigns to attributes, as `module.attribute`."""
     for node in ast.walk(ast.parse(path.read_text())):
         match node:
             case ast.AnnAssign(target=ast.Attribute(attr=name), annotation=kind):
@@ -90,7 +89,7 @@ def mib(size: int) -> str:
         ("refused clients", [f"{POLICY.max_pending_refusals}"]),
         ("mailboxes", [f"{HIGH_WATER:,}"]),
         (
-            "states of the canvas",
+            "snapshots of the canvas",
             [mib(MAX_BYTES), mib(KEPT_BYTES), mib(MAX_BYTES // snapshot_cache.SHARES)],
         ),
         ("compressed tiles", [mib(MAX_TILES)]),
@@ -99,7 +98,7 @@ def mib(size: int) -> str:
         ("questions", [f"{pixel_history.MOST_WAITING}", f"{pixel_history.SHARE}"]),
         ("the last changes", [f"{recent_changes.REMEMBERED:,}", f"{recent_changes.ENCODED:,}"]),
         ("allowances", [f"{rate_limit.MOST:,}"]),
-        ("who has been here", [f"{guests.REMEMBERED:,}"]),
+        ("recent users", [f"{recent_users.REMEMBERED:,}"]),
         ("numbers of painters", [f"{sqlite.KNOWN_USERS:,}"]),
         ("lines of the log", [mib(MAX_WAITING)]),
         ("crashes", [f"{REMEMBERED}"]),

@@ -1,4 +1,4 @@
-"""The code on the front page runs, and prints what it says."""
+"""The code in README.md runs, and prints what the comments say."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ pytest_plugins = ["pytester"]
 
 
 def run(script: str) -> list[str]:
-    """Run a program as a user would; returns the lines it printed."""
+    """Run a program as a user would; return the lines it printed."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, env=environment, check=False

@@ -1,4 +1,4 @@
-"""The page that leads from the RFCs to the code: every function and every test on it exists."""
+"""docs/rfc6455.md: every function and every test on it exists."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ ROWS = [
 
 
 def names_in(file: Path) -> Iterator[str]:
-    """Every name that a module defines: `name`, `module.name`, `Class.name` and `module.Class.name`."""
+    """Yield every name that a module defines: `name`, `module.name`, `Class.name` and `module.Class.name`."""
     for node in ast.parse(file.read_text()).body:
         for name, owner in definitions(node):
             path = f"{owner}.{name}" if owner else name
@@ -24,7 +24,7 @@ def names_in(file: Path) -> Iterator[str]:
 
 
 def definitions(node: ast.stmt, owner: str = "") -> Iterator[tuple[str, str]]:
-    """The names that a statement defines, each with its class."""
+    """Yield the names that a statement defines, each with its class."""
     match node:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
             yield name, owner

@@ -1,4 +1,4 @@
-"""The page of guarantees names the tests that prove them: each has to exist."""
+"""docs/semantics.md names the tests that prove its guarantees: each exists."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The tutorial: its chat runs, and does what the page says of it."""
+"""The chat of the tutorial runs, and does what the page says."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from tests.support.scenarios import live
 
 @asynccontextmanager
 async def chat() -> AsyncIterator[tuple[str, Application, Sockets]]:
-    """The application of the page on a port of the system's choice; its address and its parts."""
+    """Run the application of the page on a free port; yield its address and its parts."""
     application, sockets = module("docs/tutorial.md", "tutorial").chat_application(0)
     await application.start()
     try:

@@ -1,4 +1,4 @@
-"""The code in the docs passes `mypy --strict`, as a reader's own does that is made of it."""
+"""The code in the docs passes `mypy --strict`, so that a reader can start from it."""
 
 import inspect
 import os
@@ -12,7 +12,7 @@ from supervision import Supervisor
 from tests.docs.pages import ROOT, blocks
 
 PAGES = [ROOT / "docs" / "tutorial.md", *(ROOT / "docs" / "guides").glob("*.md")]
-"""Not the front page, which shows an actor in the fewest lines."""
+"""Without README.md, which shows an actor in as few lines as possible."""
 
 BEFORE_THE_SUPERVISOR = """\
 from actors import GenServer, Stop
@@ -24,7 +24,7 @@ class Sink(GenServer): ...
 
 
 def mypy(code: list[str], folder: Path) -> str:
-    """What mypy says of programs, each by itself."""
+    """Return the output of mypy for separate programs."""
     files = [folder / f"program_{number}.py" for number in range(len(code))]
     for file, text in zip(files, code, strict=True):
         file.write_text(text)
