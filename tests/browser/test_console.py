@@ -317,7 +317,7 @@ async def test_tree_folded_over_a_restart_flashes_in_its_place(tmp_path: Path, c
         page = await here.open("tree")
         await node(page, "server").locator(".twisty").click()
         listener = next(row for row in (await here.ann.get("actors?q=listener"))["actors"])
-        await here.ann.ask("POST", f"actors/{listener['ref']}/crash")
+        await here.ann.ask("POST", f"actors/{listener['ref']}/exit", {"reason": "crash"})
         await expect(node(page, "server")).to_have_class(re.compile("fresh"))
 
 
@@ -638,7 +638,7 @@ async def test_no_view_scrolls_sideways_on_a_phone(tmp_path: Path, chromium: dic
     async with desk(tmp_path, chromium, user_ids=["long-" * 40], **PHONE) as here:
         await WebSocketClient.open(here.ann.application)
         ref_of("canvas").label = "canvas-" * 30
-        await here.ann.ask("POST", f"actors/{ref_of('images').id}/crash")
+        await here.ann.ask("POST", f"actors/{ref_of('images').id}/exit", {"reason": "crash"})
         page = await here.open()
         for view in (*VIEWS, f"actors/{ref_of('canvas').id}", "crashes/1"):
             await page.goto(f"{here.root}#/{view}")

@@ -164,7 +164,6 @@ REQUESTS: dict[tuple[str, str], Any] = {
     ("POST", "/log-level"): {"level": "info"},
     ("POST", "/drain"): None,
     ("POST", "/actors/{ref}/exit"): {"reason": "crash"},
-    ("POST", "/actors/{ref}/crash"): None,
     ("POST", "/actors/{ref}/restart"): None,
 }
 """One request to each route that answers with JSON, in this order."""

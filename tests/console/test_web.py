@@ -145,7 +145,7 @@ async def test_session_of_the_reading_token_may_only_read(tmp_path: Path) -> Non
             "access": "look", "who": "session of console-token-read (look) from 127.0.0.1", "application": "canopy",
             "servers": ["server"], "actions": [], "forms": []
         }  # fmt: skip
-        crash = await ann.anonymous().send("POST", "/api/v1/actors/3/crash", Cookie=cookie, Origin=origin)
+        crash = await ann.anonymous().send("POST", "/api/v1/actors/3/exit", Cookie=cookie, Origin=origin)
         assert crash.status == 403
 
 

@@ -20,7 +20,7 @@ from supervision.console.api.metrics import CONTENT_TYPE, Metrics
 from supervision.console.api.openapi import document
 from supervision.console.api.principals import CODE_LIFE, Access, Grant
 from supervision.console.api.routing import ApiRequest, Handler, Parameter, Route
-from supervision.console.inspection.model.actors import Actor, ActorDetails, ActorPage, Crashed, Node, StateText
+from supervision.console.inspection.model.actors import Actor, ActorDetails, ActorPage, Node, StateText
 from supervision.console.inspection.model.connections import ConnectionPage, ConnectionRow
 from supervision.console.inspection.model.crashes import CrashDetails, CrashPage
 from supervision.console.inspection.model.forms import Form
@@ -153,7 +153,6 @@ class Api:
         yield get(actor, "One actor.", self._actor, ActorDetails)
         yield post(f"{actor}/state", "Its attributes; audited, so no GET.", self._state, StateText)
         yield post(f"{actor}/exit", "End an actor.", self._exit, ActionOutcome, body=ExitBody)
-        yield post(f"{actor}/crash", "End an actor as if it had crashed.", self._crash, Crashed)
         yield post(f"{actor}/restart", "Have its supervisor start it anew.", self._restart, ActionOutcome)
         yield post(f"{actor}/suspend", "Let it handle nothing until it is resumed.", self._suspend, ActionOutcome)
         yield post(f"{actor}/resume", "Let it go on.", self._resume, ActionOutcome)
@@ -269,11 +268,6 @@ class Api:
 
     async def _exit(self, asked: ApiRequest) -> ActionOutcome:
         return await self._actions.exit(asked.attempt, _actor_of(asked), asked.body(ExitBody).reason)
-
-    async def _crash(self, asked: ApiRequest) -> Crashed:
-        ref = _actor_of(asked)
-        await self._actions.exit(asked.attempt, ref, "crash")
-        return Crashed(str(ref.id), ref.label)
 
     async def _restart(self, asked: ApiRequest) -> ActionOutcome:
         return await self._actions.restart(asked.attempt, _actor_of(asked))

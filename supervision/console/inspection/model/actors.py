@@ -138,11 +138,3 @@ class StateText:
     label: str
     state: dict[str, str]
     is_cut: bool
-
-
-@dataclass(slots=True)
-class Crashed:
-    """An actor was made to crash."""
-
-    crashed: str
-    label: str
