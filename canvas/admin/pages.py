@@ -76,26 +76,48 @@ class CanvasPage:
         )
 
 
-async def look_at_store(store: Store, server: Target, canvas: Target) -> dict[str, Any]:
-    """The store, as far as its process answers, and what the canvas has for it."""
-    values: dict[str, Any] = {"kind": store.kind, "durability": store.durability, "epoch": store.epoch}
-    pace = store.pace()
-    level = "" if pace.seconds < SLOW_WRITE else "bad"
-    values |= {"write under way": Quantity(pace.seconds, "seconds", level), "slow writes": _warned(pace.slow, 1)}
-    health, status = await asyncio.gather(ask(server, GetHealth()), ask(canvas, GetStatus()))
-    if isinstance(health, Health):
-        values |= {
-            "seq": health.seq,
-            "commits": health.commits,
-            "last commit": Quantity(None if health.commits == 0 else health.last_commit, "seconds"),
-            "size on disk": Quantity(health.bytes, "bytes"),
-            "last error": health.lost or health.error,
+class StorePage:
+    """The store: what it has committed, how long its commits take, how many pixels wait for it.
+
+    Args:
+        store: asked directly for what it knows without its process
+        server: the store's process
+        canvas: the canvas's process, which keeps the pixels that wait
+    """
+
+    id = "store"
+    title = "Store"
+
+    def __init__(self, store: Store, server: Target, canvas: Target) -> None:
+        self._store = store
+        self._server = server
+        self._canvas = canvas
+
+    async def snapshot(self, query: PageQuery) -> PageContent:
+        """Ask the store's process and the canvas; one that does not answer is shown as that."""
+        store, pace = self._store, self._store.pace()
+        level = "" if pace.seconds < SLOW_WRITE else "bad"
+        values: dict[str, Any] = {
+            "kind": store.kind,
+            "durability": store.durability,
+            "epoch": store.epoch,
+            "write under way": Quantity(pace.seconds, "seconds", level),
+            "slow writes": _warned(pace.slow, 1),
         }
-    else:
-        values["state"] = health
-    is_told = isinstance(status, CanvasStatus)
-    values["pixels waiting"] = _warned(status.waiting, SOME_WAITING) if is_told else status
-    return values
+        health, status = await asyncio.gather(ask(self._server, GetHealth()), ask(self._canvas, GetStatus()))
+        if isinstance(health, Health):
+            values |= {
+                "seq": health.seq,
+                "commits": health.commits,
+                "last commit": Quantity(None if health.commits == 0 else health.last_commit, "seconds"),
+                "size on disk": Quantity(health.bytes, "bytes"),
+                "last error": health.lost or health.error,
+            }
+        else:
+            values["state"] = health
+        is_told = isinstance(status, CanvasStatus)
+        values["pixels waiting"] = _warned(status.waiting, SOME_WAITING) if is_told else status
+        return PageContent(self.id, self.title, values)
 
 
 def _warned(count: int, many: int) -> Quantity:

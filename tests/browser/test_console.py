@@ -23,8 +23,8 @@ IMG = "<img src=x onerror=alert(1)>"
 TURNED, SHOWN = IMG + "\u202e\u200b", IMG + r"\u202e\u200b"
 PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
 VIEWS = (
-    "overview", "tree", "actors", "connections", "names", "topics", "crashes", "store", "pages/people", "pages/bans",
-    "pages/canvas", "forms/ban", "forms/rollback",
+    "overview", "tree", "actors", "connections", "names", "topics", "crashes", "pages/people", "pages/bans",
+    "pages/canvas", "pages/store", "forms/ban", "forms/rollback",
 )  # fmt: skip
 RLO = "\u202e"
 
@@ -397,7 +397,7 @@ async def test_all_views_by_keyboard(tmp_path: Path, chromium: dict[str, Any]) -
         await page.keyboard.press("?")
         await expect(page.get_by_role("heading", name="Keys")).to_be_visible()
         await page.keyboard.press("Escape")
-        titles = ("Overview", "Tree", "Actors", "Connections", "Names", "Topics", "Crashes", "Store")
+        titles = ("Overview", "Tree", "Actors", "Connections", "Names", "Topics", "Crashes", "People")
         for number, title in enumerate(titles, start=1):
             await page.keyboard.press(str(number))
             await expect(page.locator("nav [aria-current]")).to_have_text(title)

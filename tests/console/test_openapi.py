@@ -153,7 +153,6 @@ REQUESTS: dict[tuple[str, str], Any] = {
     ("GET", "/topics"): None,
     ("GET", "/crashes"): None,
     ("GET", "/crashes/{number}"): None,
-    ("GET", "/store"): None,
     ("GET", "/pages"): None,
     ("GET", "/pages/{id}"): None,
     ("POST", "/bans"): None,

@@ -26,7 +26,7 @@ from supervision.console.inspection.model.crashes import CrashDetails, CrashPage
 from supervision.console.inspection.model.forms import Form
 from supervision.console.inspection.model.names import EntryPage, TopicPage
 from supervision.console.inspection.model.overview import HistoryPage, Overview
-from supervision.console.inspection.model.pages import PageContent, PageLink, PageLinks, StoreState
+from supervision.console.inspection.model.pages import PageContent, PageLink, PageLinks
 from supervision.console.inspection.model.session import ActionOutcome, Link, Session
 from supervision.console.inspection.model.traces import TraceState
 from supervision.console.inspection.paging import Look
@@ -174,7 +174,6 @@ class Api:
         yield get(f"{v1}/topics", "How many are in which topic.", sliced(self._topics), TopicPage, parameters=_PAGING)
         yield get(f"{v1}/crashes", "The last crashes.", self._crashes, CrashPage)
         yield get(f"{v1}/crashes/{{number}}", "One crash, with a test that repeats it.", self._one_crash, CrashDetails)
-        yield get(f"{v1}/store", "What is kept, and how.", self._store, StoreState)
         yield get(f"{v1}/pages", "The pages of the application.", self._pages, PageLinks)
         yield get(f"{v1}/pages/{{id}}", "One of them.", self._page, PageContent, parameters=_PAGING)
         yield post(f"{v1}/drain", "Say goodbye to everybody.", self._drain, ActionOutcome)
@@ -349,10 +348,6 @@ class Api:
         if found is None:
             raise HttpError(404, f"crash {text} is not remembered")
         return found
-
-    async def _store(self, _: ApiRequest) -> StoreState:
-        values = self._sources.store()
-        return StoreState(await values if inspect.isawaitable(values) else values)
 
     def _pages(self, _: ApiRequest) -> PageLinks:
         return PageLinks([PageLink(page.id, page.title) for page in self._extensions.pages])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -40,7 +40,6 @@ class Sources:
         own: those of the console itself
         tables: of the registry
         client_of: who is at the other end of a wire
-        store: what is known of the store: name -> value
         metrics: what the application adds for Prometheus
         limits: what can run out in the application
         clock: measures, in seconds
@@ -53,7 +52,6 @@ class Sources:
     own: dict[str, Sockets] = field(default_factory=dict)
     tables: Sequence[Table[Any]] = ()
     client_of: Callable[[Wire], Client | None] = lambda wire: None
-    store: Callable[[], dict[str, Any] | Awaitable[dict[str, Any]]] = dict
     metrics: Callable[[], Iterable[Metric]] = tuple
     limits: Callable[[], Iterable[Usage]] = tuple
     clock: Clock = time.perf_counter

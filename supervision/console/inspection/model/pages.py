@@ -1,4 +1,4 @@
-"""Pure. Pages of the application, and what it says of its store."""
+"""Pure. Pages of the application."""
 
 from __future__ import annotations
 
@@ -74,14 +74,3 @@ class PageLinks:
     """The pages of the application."""
 
     pages: list[PageLink]
-
-
-@dataclass(slots=True)
-class StoreState:
-    """What is kept where.
-
-    Attributes:
-        values: what the application says of its store: name -> value
-    """
-
-    values: dict[str, Any]

@@ -1,4 +1,4 @@
-"""The views of what the application tells: its store and its own pages."""
+"""The view of the pages of the application."""
 
 from __future__ import annotations
 
@@ -14,27 +14,7 @@ from supervision.console.terminal import text
 from supervision.console.terminal.text import Column, Json
 from supervision.console.terminal.tui.link import Link
 from supervision.console.terminal.tui.listing import Paged
-from supervision.console.terminal.tui.view import Facts, Offer, OpenActor, Stale, View, grid
-
-
-class Store(View):
-    """What is kept, and how."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.facts = Facts()
-
-    def compose(self) -> Iterable[Widget]:
-        yield self.facts
-
-    def focus_main(self) -> None:
-        """Put the keyboard on the text, so that it scrolls."""
-        self.facts.focus()
-
-    async def load(self, link: Link) -> None:
-        """Show it as it is now."""
-        seen = await link.get("store")
-        self.facts.show(_values(seen["values"]) if seen["values"] else Text("nothing is told of it"))
+from supervision.console.terminal.tui.view import Facts, Offer, OpenActor, Stale, grid
 
 
 class Pages(Paged):
@@ -73,7 +53,13 @@ class Pages(Paged):
         """Hide what this page cannot do."""
         if action == "choose":
             return len(self._links) > 1
+        if action in ("search", "turn") and not self.table.display:
+            return False
         return super().check_action(action, parameters)
+
+    def focus_main(self) -> None:
+        """Put the keyboard on the table, or on the text of a page that has none."""
+        (self.table if self.table.display else self.facts).focus()
 
     def open(self, row: Json) -> None:
         """Show the actor that it names."""
@@ -105,14 +91,26 @@ class Pages(Paged):
         if seen["values"]:
             shown.add_row(_values(seen["values"]))
         self.facts.show(shown)
-        table = seen["table"] or {"title": "no table", "columns": [], "rows": [], "total": 0, "acts": [], "empty": ""}
+        self._show_table(seen["table"])
+        if self.is_attached:
+            self.refresh_bindings()
+
+    def _show_table(self, table: Json | None) -> None:
+        if self.table.display != (table is not None):
+            has_focus = self.table.has_focus or self.facts.has_focus
+            self.table.display = self._caption.display = table is not None
+            self.set_class(table is None, "tableless")
+            if has_focus:
+                self.focus_main()
+        if table is None:
+            self.total = 0
+            self.table.show({})
+            return
         rows = {str(index): _row(table, index) for index in range(len(table["rows"]))}
         self.table.reshape([_column(title, index, table["rows"]) for index, title in enumerate(table["columns"])])
         self.total = table["total"]
         self.table.show(rows)
         self.entitle(text.clean(table["title"] if rows or self._searched else table["empty"]), len(rows))
-        if self.is_attached:
-            self.refresh_bindings()
 
     def _style(self, link: Json, seen: Json) -> str:
         return "bold reverse" if link["id"] == seen["id"] else "dim"

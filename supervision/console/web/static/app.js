@@ -22,7 +22,6 @@ import { FormView } from "./views/form.js";
 import { NamesView } from "./views/names.js";
 import { OverviewView } from "./views/overview.js";
 import { PageView } from "./views/page.js";
-import { StoreView } from "./views/store.js";
 import { TopicsView } from "./views/topics.js";
 import { TreeView } from "./views/tree.js";
 
@@ -38,7 +37,6 @@ const VIEWS = {
   names: ["Names", NamesView],
   topics: ["Topics", TopicsView],
   crashes: ["Crashes", CrashesView, CrashView],
-  store: ["Store", StoreView],
 };
 
 /**
