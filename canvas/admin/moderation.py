@@ -114,8 +114,7 @@ class Moderation:
             BadTarget: if `whom` is none of these.
             OSError: if it cannot be kept; then it does not hold.
         """
-        name = self._people.name(whom) if is_user_id(whom) else ""
-        ban = self._bans.add(whom, reason, seconds, addresses, name)
+        ban = self._bans.add(whom, reason, seconds, addresses, self._name(whom))
         sent_away = self._send_away()
         log.warning(
             "moderation.banned", whom=ban.whom, reason=reason, seconds=seconds,
@@ -167,16 +166,13 @@ class Moderation:
         return _banned(ban, sent_away, told)
 
     def _preview(self, whom: str, reason: str, seconds: float | None, addresses: list[str], own: str | None) -> Banned:
-        now = self._bans.now()
-        name = self._people.name(whom) if is_user_id(whom) else ""
-        until = None if seconds is None else now + seconds
-        ban = Ban(whom, reason, now, until, tuple(addresses), name)
+        ban = self._bans.draft(whom, reason, seconds, addresses, self._name(whom))
         behind = self._people.behind(whom, addresses)
         sent_away = sum(behind.values())
         told = ActionResult(f"{describe(ban)} will be banned {_span(seconds)}.")
         told.values = {
             "connections to close": sent_away,
-            "until": "it is lifted" if until is None else Quantity(until, "moment"),
+            "until": "it is lifted" if ban.until is None else Quantity(ban.until, "moment"),
         }
         told.warnings = [*([] if own is None else [f"This would keep out {own}."]), *self._warnings(ban, behind)]
         if own is not None:
@@ -208,6 +204,9 @@ class Moderation:
         log.warning("moderation.unbanned", whom=ban.whom)
         again = Act("ban", "Ban again…", {"whom": ban.whom, "reason": ban.reason})
         return Unbanned(ban.whom, ActionResult(f"{describe(ban)} may come in again.", acts=[again]))
+
+    def _name(self, whom: str) -> str:
+        return self._people.name(whom) if is_user_id(whom) else ""
 
     def _send_away(self) -> int:
         """Close the connections of all who are banned; tell how many there were."""

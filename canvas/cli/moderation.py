@@ -36,15 +36,12 @@ def ban(
         if seconds is None:
             fail(f"--for must be a span like 30m or 1d12h, got {span!r}")
         query["seconds"] = str(seconds)
-    made = _ask(data, "POST", query)
-    count = made["sent_away"]
-    typer.echo(f"{_describe(made)} ({count} connection{'s' * (count != 1)} closed)")
+    typer.echo(_told(_ask(data, "POST", query)))
 
 
 def unban(whom: Whom, data: Data = None) -> None:
     """Let a user or an address in again."""
-    lifted = _ask(data, "DELETE", {"whom": whom})
-    typer.echo(f"{clean(lifted['unbanned'])} may come in again")
+    typer.echo(_told(_ask(data, "DELETE", {"whom": whom})))
 
 
 def bans(data: Data = None) -> None:
@@ -55,6 +52,10 @@ def bans(data: Data = None) -> None:
 
 def _ask(data: Path | None, method: str, query: dict[str, str]) -> Any:
     return ask_api(read_settings({"data": data}).data, method, "bans", query)
+
+
+def _told(answer: dict[str, Any]) -> str:
+    return clean(answer["told"]["text"])
 
 
 def _describe(ban: dict[str, Any]) -> str:

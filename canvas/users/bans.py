@@ -103,24 +103,39 @@ class Bans:
         addresses: Iterable[str] = (),
         name: str = "",
     ) -> Ban:
-        """Ban a user, or an address or a network, for good or for so many seconds; in place of an earlier ban.
-
-        An IPv6 address stands for its /64, unless it is written with /128.
-
-        Args:
-            addresses: of a user, to be kept out as well
-            name: what the user is called
+        """Ban a user, or an address or a network, in place of an earlier ban. The arguments are those of `draft`.
 
         Raises:
             BadTarget: if `whom` or an address is none.
             OSError: if it cannot be kept; then it does not hold.
         """
+        ban = self.draft(whom, reason, seconds, addresses, name)
+        self._keep([*(each for each in self.all() if each.whom != ban.whom), ban])
+        return ban
+
+    def draft(
+        self,
+        whom: str,
+        reason: str = "",
+        seconds: float | None = None,
+        addresses: Iterable[str] = (),
+        name: str = "",
+    ) -> Ban:
+        """Return the ban that `add` would make now, without making it.
+
+        Args:
+            whom: an IPv6 address stands for its /64, unless it is written with /128
+            seconds: None for good
+            addresses: of a user, to be kept out as well
+            name: what the user is called
+
+        Raises:
+            BadTarget: if `whom` or an address is none.
+        """
         now = self._wall_clock()
         until = None if seconds is None else now + seconds
         with_them = tuple(dict.fromkeys(map(_canonical_address, addresses)))
-        ban = Ban(canonical(whom), reason, now, until, with_them, name)
-        self._keep([*(each for each in self.all() if each.whom != ban.whom), ban])
-        return ban
+        return Ban(canonical(whom), reason, now, until, with_them, name)
 
     def remove(self, whom: str) -> bool:
         """Lift the ban of a user, an address or a network; False if there is none.

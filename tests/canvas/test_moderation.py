@@ -363,7 +363,8 @@ async def test_preview_of_a_ban_tells_whom_it_would_send_away_and_does_nothing(t
         assert both["told"]["warnings"] == ["It sends away 1 other user, too: Ann (user2)."]
         assert await ask(canvas, "GET") == []
         assert eve.closed is None
-        await ask(canvas, "POST", whom="Eve", seconds=60)
+        made = await ask(canvas, "POST", whom="Eve", seconds=3600)
+        assert all(made[name] == alone[name] for name in ("whom", "name", "addresses", "reason", "sent_away"))
         again = await ask(canvas, "POST", whom="user1", with_address=1, apply=0)
         assert "It replaces a ban until" in again["told"]["warnings"][1]
 
