@@ -11,6 +11,7 @@ from protocol.frames import Frame, Opcode, encode_binary, encode_close, encode_f
 from protocol.handshake import Extension, Upgrade, accept_key, choose_subprotocol, is_upgrade, validate
 from protocol.headers import Headers
 from protocol.http import HttpError, Request, Response, decode_path, encode_response, format_date
+from protocol.index import parse_index
 from protocol.limits import Limits
 from protocol.masking import apply_mask
 from protocol.session import TRANSITIONS, Session, State, Trigger
@@ -59,5 +60,6 @@ __all__ = [
     "format_date",
     "fragment",
     "is_upgrade",
+    "parse_index",
     "validate",
 ]

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from actors import Ref, Scheduler
 from actors.debug import find
-from protocol import HttpError, Response
+from protocol import HttpError, Response, parse_index
 from supervision.console.api.actions import Actions, Reason
 from supervision.console.api.encoding import encode_tree, json_answer, json_response, to_json
 from supervision.console.api.extensions import Extensions, PageQuery
@@ -281,9 +281,11 @@ class Api:
         return await self._actions.read_trace(asked.attempt, self._traced(asked))
 
     def _traced(self, asked: ApiRequest) -> Trace:
-        found = self._traces.find(asked.path["ref"])
+        text = asked.path["ref"]
+        number = parse_index(text)
+        found = None if number is None else self._traces.find(number)
         if found is None:
-            raise HttpError(404, f"actor {asked.path['ref']} has not been traced lately")
+            raise HttpError(404, f"actor {text[:100]} has not been traced lately")
         return found
 
     async def _begin_trace(self, asked: ApiRequest) -> TraceState:
@@ -344,9 +346,10 @@ class Api:
 
     def _one_crash(self, asked: ApiRequest) -> CrashDetails:
         text = asked.path["number"]
-        found = self._snapshot.crash(int(text), shows_values=asked.shows_values) if _is_number(text) else None
+        number = parse_index(text)
+        found = None if number is None else self._snapshot.crash(number, shows_values=asked.shows_values)
         if found is None:
-            raise HttpError(404, f"crash {text} is not remembered")
+            raise HttpError(404, f"crash {text[:100]} is not remembered")
         return found
 
     def _pages(self, _: ApiRequest) -> PageLinks:
@@ -388,11 +391,8 @@ def _actor_of(asked: ApiRequest) -> Ref:
 
 
 def _find(text: str) -> Ref:
-    ref = find(int(text)) if _is_number(text) else None
+    number = parse_index(text)
+    ref = None if number is None else find(number)
     if ref is None:
         raise HttpError(404, f"there is no actor {text[:100]}")
     return ref
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19
