@@ -30,7 +30,7 @@ from canvas.web.echo import Echo
 from canvas.web.images import EncodePng, Png
 from canvas.web.pixel_history import PixelRoute
 from protocol import HttpError, Limits, Request, Response, choose_subprotocol, decode_path, parse_index
-from supervision.server import Answer, Sockets, WebSocket
+from supervision.server import Answer, Sockets, WebSocket, page_files
 
 ECHO_LIMITS = Limits(message=16 * 1024 * 1024, fragments=131_072)
 """The largest messages of the Autobahn test suite."""
@@ -62,14 +62,13 @@ class StaticFile:
 def load_static(folder: Path = STATIC) -> dict[str, StaticFile]:
     """Read the page: URL path -> file."""
     files = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            content = path.read_bytes()
-            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            if kind.startswith("text/"):
-                kind += "; charset=utf-8"
-            etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
-            files[f"/static/{path.relative_to(folder).as_posix()}"] = StaticFile(content, kind, etag)
+    for url, path in page_files(folder):
+        content = path.read_bytes()
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        if kind.startswith("text/"):
+            kind += "; charset=utf-8"
+        etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+        files[url] = StaticFile(content, kind, etag)
     files["/"] = files["/static/index.html"]
     return files
 

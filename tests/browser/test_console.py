@@ -13,6 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, async_p
 from actors import GenServer, Ref, call, cast, down, start, whereis
 from supervision.console.web.gate import COOKIE
 from supervision.console.web.static_files import FOLDER
+from supervision.server import page_files
 from tests.support.console import Asker, console
 from tests.support.instance import connection_of
 from tests.support.scenarios import live
@@ -628,7 +629,7 @@ async def test_address_of_nothing_says_so(tmp_path: Path, chromium: dict[str, An
 
 
 def test_page_loads_all_its_modules_at_once() -> None:
-    modules = {f"static/{path.relative_to(FOLDER).as_posix()}" for path in FOLDER.rglob("*.js")}
+    modules = {url.removeprefix("/") for url, path in page_files(FOLDER) if path.suffix == ".js"}
     preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', (FOLDER / "index.html").read_text())
     assert set(preloaded) == modules - {"static/login.js"}
 
