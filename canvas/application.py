@@ -15,10 +15,10 @@ from canvas.admin.moderation import BAN, LIFT, Moderation
 from canvas.admin.pages import (
     BansPage,
     CanvasPage,
+    StorePage,
     UsersPage,
     acts_on_address,
     acts_on_user,
-    inspect_store,
     measure_store,
 )
 from canvas.admin.rollback import Rollback
@@ -240,7 +240,6 @@ class CanvasApplication(Application):
             servers={"server": self.sockets},
             tables=(room.users, room.viewers),
             client_of=_client_of,
-            store=partial(inspect_store, store, "store", "canvas"),
             metrics=partial(measure_store, store),
             limits=lambda: [
                 *(Usage.of(meter.name, meter.used, meter.most, meter.unit) for meter in room.held),
@@ -259,7 +258,12 @@ class CanvasApplication(Application):
         """Return the pages, routes, forms and actions that the canvas adds to the console."""
         room, rollback = self.room, Rollback(users, wall_clock)
         return Extensions(
-            pages=(UsersPage(users), BansPage(bans, users), CanvasPage(room, users)),
+            pages=(
+                UsersPage(users),
+                BansPage(bans, users),
+                CanvasPage(room, users),
+                StorePage(self.store, "store", "canvas"),
+            ),
             routes=(*self.moderation.routes(), *rollback.routes()),
             forms=(BAN, LIFT, rollback.form(room.width, room.height)),
             acts_on=_acts_on,

@@ -10,6 +10,7 @@ from protocol.frames import Opcode, encode_frame
 from protocol.handshake import Upgrade, choose_subprotocol, validate
 from protocol.headers import Headers
 from protocol.http import HttpError, Request, Response, decode_path, encode_response, format_date
+from protocol.index import parse_index
 from protocol.limits import Limits
 from protocol.session import Session, State
 from protocol.shared import SharedMessage
@@ -42,5 +43,6 @@ __all__ = [
     "encode_frame",
     "encode_response",
     "format_date",
+    "parse_index",
     "validate",
 ]

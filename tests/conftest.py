@@ -9,6 +9,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from actors.testing.plugin import seeds_of
+
 pytest_plugins = ["actors.testing.plugin"]  # an installed canopy brings it along
 
 
@@ -19,8 +21,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--otp-seeds", type=int, default=1, metavar="N", help="replay each in N run orders (default: 1)")
 
 
-def pytest_configure() -> None:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that is `@simulated` under several seeds, or under the one of `--canopy-seed`."""
+    if metafunc.definition.get_closest_marker("simulated"):
+        metafunc.parametrize("seed", seeds_of(metafunc), ids="seed {}".format)
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Log plainly: the coloured tracebacks of structlog's default take 300 ms each. Judge no example by its time."""
+    config.addinivalue_line("markers", "simulated: run in virtual time, see tests/support/scenarios.py")
     settings.register_profile("untimed", deadline=None)
     settings.load_profile("untimed")
     renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)

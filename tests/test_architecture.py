@@ -19,7 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "supervision": {"registry", "actors"},
     "supervision.server": {"supervision", "registry", "actors", "protocol"},
     "supervision.server.testing": {"supervision.server", "actors.testing", "protocol"},
-    "supervision.console.inspection": {"supervision.server", "supervision", "registry", "actors"},
+    "supervision.console.inspection": {"supervision.server", "supervision", "registry", "actors", "protocol"},
     "supervision.console.api": {
         "supervision.console.inspection", "supervision.server", "supervision", "actors", "protocol",
     },
@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
         "supervision.console.console", "supervision.console.web", "supervision.console.api",
         "supervision.console.inspection",
     },
-    "canvas.board": {"supervision.server", "actors"},
+    "canvas.board": {"supervision.server", "actors", "protocol"},
     "canvas.messages": {"canvas.board", "actors", "protocol"},
     "canvas.store": {"canvas.board", "actors"},
     "canvas.live": {

@@ -39,13 +39,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test with `kit` under several seeds."""
-    if not _is_simulated(metafunc):
-        return
+    if _is_simulated(metafunc):
+        metafunc.parametrize("kit", seeds_of(metafunc), indirect=True, ids="seed {}".format)
+
+
+def seeds_of(metafunc: pytest.Metafunc) -> list[int | None]:
+    """Return the seeds of a test's run orders: that of `--canopy-seed`, or those that the test asks for."""
     only = metafunc.config.getoption("canopy_seed")
     marker = metafunc.definition.get_closest_marker("seeds")
-    count = marker.args[0] if marker else SEEDS
-    seeds = [only] if only is not None else [None, *range(1, count)]
-    metafunc.parametrize("kit", seeds, indirect=True, ids="seed {}".format)
+    return [only] if only is not None else [None, *range(1, marker.args[0] if marker else SEEDS)]
 
 
 @pytest.fixture

@@ -120,8 +120,7 @@ class Moderation:
             BadTarget: if `whom` is not a user id, an address or a network.
             OSError: if the ban cannot be stored; then it does not take effect.
         """
-        name = self._users.name(whom) if is_user_id(whom) else ""
-        ban = self._bans.add(whom, reason, seconds, addresses, name)
+        ban = self._bans.add(whom, reason, seconds, addresses, self._name(whom))
         sent_away = self._send_away()
         log.warning(
             "moderation.banned", whom=ban.whom, reason=reason, seconds=seconds,
@@ -174,16 +173,13 @@ class Moderation:
         return _banned(ban, sent_away, result)
 
     def _preview(self, whom: str, reason: str, seconds: float | None, addresses: list[str], own: str | None) -> Banned:
-        now = self._bans.now()
-        name = self._users.name(whom) if is_user_id(whom) else ""
-        until = None if seconds is None else now + seconds
-        ban = Ban(whom, reason, now, until, tuple(addresses), name)
+        ban = self._bans.draft(whom, reason, seconds, addresses, self._name(whom))
         covered = self._users.covered(whom, addresses)
         sent_away = sum(covered.values())
         result = ActionResult(f"{describe(ban)} will be banned {_span(seconds)}.")
         result.values = {
             "connections to close": sent_away,
-            "until": "it is lifted" if until is None else Quantity(until, "moment"),
+            "until": "it is lifted" if ban.until is None else Quantity(ban.until, "moment"),
         }
         result.warnings = [*([] if own is None else [f"This would ban {own}."]), *self._warnings(ban, covered)]
         if own is not None:
@@ -215,6 +211,9 @@ class Moderation:
         log.warning("moderation.unbanned", whom=ban.whom)
         again = Act("ban", "Ban again…", {"whom": ban.whom, "reason": ban.reason})
         return Unbanned(ban.whom, ActionResult(f"{describe(ban)} is no longer banned.", acts=[again]))
+
+    def _name(self, whom: str) -> str:
+        return self._users.name(whom) if is_user_id(whom) else ""
 
     def _send_away(self) -> int:
         """Close the connections of banned users and addresses; return how many were open."""

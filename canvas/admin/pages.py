@@ -82,26 +82,48 @@ class CanvasPage:
         )
 
 
-async def inspect_store(store: Store, server: Target, canvas: Target) -> dict[str, Any]:
-    """Return the console's values about the store. If a process does not answer, say why."""
-    values: dict[str, Any] = {"kind": store.kind, "durability": store.durability, "epoch": store.epoch}
-    pace = store.pace()
-    level = "" if pace.seconds < SLOW_WRITE else "bad"
-    values |= {"write under way": Quantity(pace.seconds, "seconds", level), "slow writes": _warned(pace.slow, 1)}
-    health, status = await asyncio.gather(ask(server, GetHealth()), ask(canvas, GetStatus()))
-    if isinstance(health, Health):
-        values |= {
-            "seq": health.seq,
-            "commits": health.commits,
-            "last commit": Quantity(None if health.commits == 0 else health.last_commit, "seconds"),
-            "size on disk": Quantity(health.bytes, "bytes"),
-            "last error": health.lost or health.error,
+class StorePage:
+    """The store: its commits, how long they take, and how many pixels wait for them.
+
+    Args:
+        store: read directly for what it reports without its process
+        server: the store's process
+        canvas: the canvas's process, which holds the waiting pixels
+    """
+
+    id = "store"
+    title = "Store"
+
+    def __init__(self, store: Store, server: Target, canvas: Target) -> None:
+        self._store = store
+        self._server = server
+        self._canvas = canvas
+
+    async def snapshot(self, query: PageQuery) -> PageContent:
+        """Return facts about the store. If a process does not answer, say why."""
+        store, pace = self._store, self._store.pace()
+        level = "" if pace.seconds < SLOW_WRITE else "bad"
+        values: dict[str, Any] = {
+            "kind": store.kind,
+            "durability": store.durability,
+            "epoch": store.epoch,
+            "write under way": Quantity(pace.seconds, "seconds", level),
+            "slow writes": _warned(pace.slow, 1),
         }
-    else:
-        values["state"] = health
-    is_told = isinstance(status, CanvasStatus)
-    values["pixels waiting"] = _warned(status.waiting, SOME_WAITING) if is_told else status
-    return values
+        health, status = await asyncio.gather(ask(self._server, GetHealth()), ask(self._canvas, GetStatus()))
+        if isinstance(health, Health):
+            values |= {
+                "seq": health.seq,
+                "commits": health.commits,
+                "last commit": Quantity(None if health.commits == 0 else health.last_commit, "seconds"),
+                "size on disk": Quantity(health.bytes, "bytes"),
+                "last error": health.lost or health.error,
+            }
+        else:
+            values["state"] = health
+        is_told = isinstance(status, CanvasStatus)
+        values["pixels waiting"] = _warned(status.waiting, SOME_WAITING) if is_told else status
+        return PageContent(self.id, self.title, values)
 
 
 def _warned(count: int, many: int) -> Quantity:

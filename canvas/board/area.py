@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from actors.shown import shown
+from protocol import parse_index
 
 SHIFT = 8
 TILE = 1 << SHIFT
 """Width and height of a tile in pixels."""
+MAX_NUMBER = 10**9 - 1
+"""The largest number in the text of an area: a sum of two still fits into 32 bits."""
 
 
 @shown()
@@ -24,15 +27,16 @@ class Area:
 
     @classmethod
     def parse(cls, text: str) -> Area:
-        """Parse `X,Y,WIDTH,HEIGHT`.
+        """Parse `X,Y,WIDTH,HEIGHT`: numbers of up to nine digits, with or without spaces around them.
 
         Raises:
             ValueError: if `text` is not a valid area.
         """
-        x, y, width, height = map(int, text.split(","))
-        if x < 0 or y < 0 or width < 1 or height < 1:
-            raise ValueError(f"{text!r} is not an area of a canvas")
-        return cls(x, y, width, height)
+        numbers = [parse_index(part.strip(" "), MAX_NUMBER) for part in text.split(",")]
+        match numbers:
+            case [int(x), int(y), int(width), int(height)] if width and height:
+                return cls(x, y, width, height)
+        raise ValueError(f"{text!r:.100} is not X,Y,WIDTH,HEIGHT in whole numbers")
 
     def __contains__(self, point: tuple[int, int]) -> bool:
         x, y = point

@@ -63,7 +63,7 @@ def crash_at_random(data: Path, rate: float, seconds: float, chance: random.Rand
 
 def _crash(data: Path, victim: dict[str, Any], report: Report) -> None:
     try:
-        ask_admin(data, "POST", f"/api/v1/actors/{victim['ref']}/crash")
+        ask_admin(data, "POST", f"/api/v1/actors/{victim['ref']}/exit", {"reason": "crash"})
     except AdminError as error:
         if "there is no actor" in str(error):  # it has exited meanwhile
             return

@@ -142,8 +142,8 @@ def trace(
 
 def crash(ref: ActorRef, data: Data = None) -> None:
     """Make an actor exit with the reason `crash`, without asking for confirmation."""
-    answer = ask_api(_folder(data), "POST", _actor(ref, "crash"))
-    typer.echo(f"crashed {text.clean(answer['label'])} <{answer['crashed']}>")
+    answer = ask_api(_folder(data), "POST", _actor(ref, "exit"), body={"reason": "crash"})
+    typer.echo(f"crashed {text.actor_name(answer)}")
 
 
 def exit_actor(

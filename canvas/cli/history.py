@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from canvas.board.area import Area
 from canvas.board.grid import MAX_SIDE
 from canvas.board.names import titled
 from canvas.cli.terminal import (
@@ -162,8 +162,11 @@ def rollback(
     given = {name: str(value) for name, value in {"user": user, "area": area, **times}.items() if value is not None}
     if not given:
         fail("rollback needs --user, --area, --from or --to: without any of them it would undo everything")
-    if area is not None and not re.fullmatch(r"\d{1,6},\d{1,6},\d{1,6},\d{1,6}", area):
-        fail(f"--area must be X,Y,WIDTH,HEIGHT in whole numbers, got {area!r}")
+    if area is not None:
+        try:
+            Area.parse(area)
+        except ValueError:
+            fail(f"--area must be X,Y,WIDTH,HEIGHT in whole numbers, got {area!r}")
     preview = _ask(data, given)
     typer.echo(f"{preview['changes']} changes selected; undoing them would change {preview['pixels']} pixels")
     painters = preview["painters"]

@@ -34,15 +34,12 @@ def ban(
         if seconds is None:
             fail(f"--for must be a span like 30m or 1d12h, got {span!r}")
         query["seconds"] = str(seconds)
-    made = _ask(data, "POST", query)
-    count = made["sent_away"]
-    typer.echo(f"{_describe(made)} ({count} connection{'s' * (count != 1)} closed)")
+    typer.echo(_told(_ask(data, "POST", query)))
 
 
 def unban(whom: Whom, data: Data = None) -> None:
     """Lift the ban of a user, an address or a network."""
-    lifted = _ask(data, "DELETE", {"whom": whom})
-    typer.echo(f"{clean(lifted['unbanned'])} is no longer banned")
+    typer.echo(_told(_ask(data, "DELETE", {"whom": whom})))
 
 
 def bans(data: Data = None) -> None:
@@ -53,6 +50,10 @@ def bans(data: Data = None) -> None:
 
 def _ask(data: Path | None, method: str, query: dict[str, str]) -> Any:
     return ask_api(read_settings({"data": data}).data, method, "bans", query)
+
+
+def _told(answer: dict[str, Any]) -> str:
+    return clean(answer["told"]["text"])
 
 
 def _describe(ban: dict[str, Any]) -> str:

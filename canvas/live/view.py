@@ -38,7 +38,7 @@ from actors.shown import shown
 from canvas.board.area import Area, bits, columns_of
 from canvas.messages.binary_codec import BINARY
 from canvas.messages.codec import Codec
-from protocol import HttpError
+from protocol import HttpError, parse_index
 
 CLIENT = re.compile(r"[A-Za-z0-9_-]{16,64}")
 """A valid client token. It is long enough to be a secret, because anyone who knows it can send as that client."""
@@ -115,7 +115,7 @@ def open_view(codec: Codec, query: str, width: int, height: int) -> View:
     view = View(codec, may_resume, _area(values, width, height), client=values.get("client", ""))
     if view.client and not CLIENT.fullmatch(view.client):
         raise HttpError(400, "client must be 16 to 64 letters, digits, - and _")
-    seq = _number(values.get("seq"))
+    seq = parse_index(values.get("seq", ""))
     if seq is not None and "epoch" in values:
         view.epoch, view.seq, view.told, view.shown = values["epoch"], seq, seq, view.subscribed
         view.tiles = tiles_of(view.subscribed, width, height)
@@ -128,11 +128,7 @@ def tiles_of(area: Area, width: int, height: int) -> int:
 
 
 def _area(values: dict[str, str], width: int, height: int) -> Area:
-    x, y, columns, rows = (_number(values.get(name)) for name in ("x", "y", "width", "height"))
+    x, y, columns, rows = (parse_index(values.get(name, "")) for name in ("x", "y", "width", "height"))
     if x is None or y is None or not columns or not rows or x >= width or y >= height:
         return Area(0, 0, width, height)
     return Area(x, y, min(columns, width - x), min(rows, height - y))
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 15 else None

@@ -105,25 +105,40 @@ class Bans:
         addresses: Iterable[str] = (),
         name: str = "",
     ) -> Ban:
-        """Ban a user, an address or a network. Replaces an earlier ban of the same target.
+        """Ban a user, an address or a network. Replaces an earlier ban of the same target; the arguments are `draft`'s.
 
-        An IPv6 address means its /64, unless it is written with /128.
+
+        Raises:
+            BadTarget: if `whom` is not a user id, an address or a network, or one of `addresses` is not an address.
+            OSError: if the ban cannot be stored; then it does not take effect.
+        """
+        ban = self.draft(whom, reason, seconds, addresses, name)
+        self._store([*(each for each in self.all() if each.whom != ban.whom), ban])
+        return ban
+
+    def draft(
+        self,
+        whom: str,
+        reason: str = "",
+        seconds: float | None = None,
+        addresses: Iterable[str] = (),
+        name: str = "",
+    ) -> Ban:
+        """Return the ban that `add` would make now, without making it.
 
         Args:
+            whom: a user id, an address or a network; an IPv6 address means its /64, unless it is written with /128
             seconds: how long the ban lasts; None for a permanent ban
             addresses: addresses of the user to ban as well
             name: the user's name
 
         Raises:
             BadTarget: if `whom` is not a user id, an address or a network, or one of `addresses` is not an address.
-            OSError: if the ban cannot be stored; then it does not take effect.
         """
         now = self._wall_clock()
         until = None if seconds is None else now + seconds
         banned_too = tuple(dict.fromkeys(map(_canonical_address, addresses)))
-        ban = Ban(canonical(whom), reason, now, until, banned_too, name)
-        self._store([*(each for each in self.all() if each.whom != ban.whom), ban])
-        return ban
+        return Ban(canonical(whom), reason, now, until, banned_too, name)
 
     def remove(self, whom: str) -> bool:
         """Lift the ban of a user, an address or a network; return False if there is none.

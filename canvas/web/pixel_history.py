@@ -11,7 +11,7 @@ from canvas.history.historian import AskPixelHistory, PixelHistory
 from canvas.live.room import Room
 from canvas.live.waiting import LATER, Waiting, unavailable
 from canvas.store import StoreError
-from protocol import HttpError, Request, Response
+from protocol import HttpError, Request, Response, parse_index
 
 CHANGES = 20
 """How many changes are returned by default."""
@@ -67,6 +67,7 @@ async def _ask(question: AskPixelHistory) -> PixelHistory:
 
 def _number(query: dict[str, str], name: str, most: int, *, least: int = 0) -> int:
     text = query.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
+    number = parse_index(text, most)
+    if number is None or number < least:
         raise HttpError(400, f"{name} must be an integer from {least} to {most}, got {text[:20]!r}")
-    return int(text)
+    return number

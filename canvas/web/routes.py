@@ -29,8 +29,8 @@ from canvas.users.identity import Identities, read_name
 from canvas.web.echo import Echo
 from canvas.web.images import EncodePng, Png
 from canvas.web.pixel_history import PixelRoute
-from protocol import HttpError, Limits, Request, Response, choose_subprotocol, decode_path
-from supervision.server import Answer, Sockets, WebSocket
+from protocol import HttpError, Limits, Request, Response, choose_subprotocol, decode_path, parse_index
+from supervision.server import Answer, Sockets, WebSocket, page_files
 
 ECHO_LIMITS = Limits(message=16 * 1024 * 1024, fragments=131_072)
 """The largest messages of the Autobahn test suite."""
@@ -63,14 +63,13 @@ class StaticFile:
 def load_static(folder: Path = STATIC) -> dict[str, StaticFile]:
     """Read the files of the page: URL path -> file."""
     files = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            content = path.read_bytes()
-            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            if kind.startswith("text/"):
-                kind += "; charset=utf-8"
-            etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
-            files[f"/static/{path.relative_to(folder).as_posix()}"] = StaticFile(content, kind, etag)
+    for url, path in page_files(folder):
+        content = path.read_bytes()
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        if kind.startswith("text/"):
+            kind += "; charset=utf-8"
+        etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+        files[url] = StaticFile(content, kind, etag)
     files["/"] = files["/static/index.html"]
     return files
 
@@ -191,9 +190,10 @@ class Routes:
 def _step(query: str) -> int:
     """Read `every=10`: every tenth pixel of every tenth row."""
     (text,) = parse_qs(query, keep_blank_values=True).get("every", ["1"])[-1:]
-    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_STEP):
+    step = parse_index(text, MAX_STEP)
+    if not step:
         raise HttpError(400, f"every must be an integer from 1 to {MAX_STEP}")
-    return int(text)
+    return step
 
 
 def _cached(request: Request, etag: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Response:

@@ -10,6 +10,7 @@ from supervision.server.connection import Answer, Connection, Routes, WebSocket
 from supervision.server.handler import Handler
 from supervision.server.listening import inherited, listen, listen_unix
 from supervision.server.origins import ANY_ORIGIN, SAME_HOST, Origins
+from supervision.server.page_files import page_files
 from supervision.server.policy import Policy
 from supervision.server.refusing import HandshakeRefused
 from supervision.server.sockets import Sockets
@@ -35,6 +36,7 @@ __all__ = [
     "inherited",
     "listen",
     "listen_unix",
+    "page_files",
     "read_base_path",
     "server",
 ]

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, async_p
 from actors import GenServer, Ref, call, cast, down, start, whereis
 from supervision.console.web.gate import COOKIE
 from supervision.console.web.static_files import FOLDER
+from supervision.server import page_files
 from tests.support.console import Asker, console
 from tests.support.instance import connection_of
 from tests.support.scenarios import live
@@ -23,8 +24,8 @@ IMG = "<img src=x onerror=alert(1)>"
 TURNED, SHOWN = IMG + "\u202e\u200b", IMG + r"\u202e\u200b"
 PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
 VIEWS = (
-    "overview", "tree", "actors", "connections", "names", "topics", "crashes", "store", "pages/people", "pages/bans",
-    "pages/canvas", "forms/ban", "forms/rollback",
+    "overview", "tree", "actors", "connections", "names", "topics", "crashes", "pages/people", "pages/bans",
+    "pages/canvas", "pages/store", "forms/ban", "forms/rollback",
 )  # fmt: skip
 RLO = "\u202e"
 
@@ -317,7 +318,7 @@ async def test_tree_folded_over_a_restart_flashes_in_its_place(tmp_path: Path, c
         page = await here.open("tree")
         await node(page, "server").locator(".twisty").click()
         listener = next(row for row in (await here.ann.get("actors?q=listener"))["actors"])
-        await here.ann.ask("POST", f"actors/{listener['ref']}/crash")
+        await here.ann.ask("POST", f"actors/{listener['ref']}/exit", {"reason": "crash"})
         await expect(node(page, "server")).to_have_class(re.compile("fresh"))
 
 
@@ -397,7 +398,7 @@ async def test_all_views_by_keyboard(tmp_path: Path, chromium: dict[str, Any]) -
         await page.keyboard.press("?")
         await expect(page.get_by_role("heading", name="Keys")).to_be_visible()
         await page.keyboard.press("Escape")
-        titles = ("Overview", "Tree", "Actors", "Connections", "Names", "Topics", "Crashes", "Store")
+        titles = ("Overview", "Tree", "Actors", "Connections", "Names", "Topics", "Crashes", "People")
         for number, title in enumerate(titles, start=1):
             await page.keyboard.press(str(number))
             await expect(page.locator("nav [aria-current]")).to_have_text(title)
@@ -628,7 +629,7 @@ async def test_address_of_nothing_says_so(tmp_path: Path, chromium: dict[str, An
 
 
 def test_page_loads_all_its_modules_at_once() -> None:
-    modules = {f"static/{path.relative_to(FOLDER).as_posix()}" for path in FOLDER.rglob("*.js")}
+    modules = {url.removeprefix("/") for url, path in page_files(FOLDER) if path.suffix == ".js"}
     preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', (FOLDER / "index.html").read_text())
     assert set(preloaded) == modules - {"static/login.js"}
 
@@ -638,7 +639,7 @@ async def test_no_view_scrolls_sideways_on_a_phone(tmp_path: Path, chromium: dic
     async with desk(tmp_path, chromium, user_ids=["long-" * 40], **PHONE) as here:
         await WebSocketClient.open(here.ann.application)
         ref_of("canvas").label = "canvas-" * 30
-        await here.ann.ask("POST", f"actors/{ref_of('images').id}/crash")
+        await here.ann.ask("POST", f"actors/{ref_of('images').id}/exit", {"reason": "crash"})
         page = await here.open()
         for view in (*VIEWS, f"actors/{ref_of('canvas').id}", "crashes/1"):
             await page.goto(f"{here.root}#/{view}")

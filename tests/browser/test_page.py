@@ -106,7 +106,8 @@ async def check_undisturbed(page: Page) -> None:
 async def crash(application: CanvasApplication, ref: Ref | None) -> None:
     """Crash an actor through the admin socket, as `canopy crash` does, and wait for its successor."""
     assert ref is not None
-    ask = functools.partial(ask_admin, application.config.data, "POST", f"/api/v1/actors/{ref.id}/crash")
+    path = f"/api/v1/actors/{ref.id}/exit"
+    ask = functools.partial(ask_admin, application.config.data, "POST", path, {"reason": "crash"})
     await asyncio.get_running_loop().run_in_executor(None, ask)
     await mended(application)
 

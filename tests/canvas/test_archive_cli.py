@@ -296,6 +296,7 @@ def test_import_of_a_bad_file_names_the_line_and_leaves_nothing(
         (["import", "missing.jsonl"], "missing.jsonl cannot be read: No such file or directory"),
         (["rollback"], "rollback needs --user, --area, --from or --to: without any of them it would undo everything"),
         (["rollback", "--area", "1,2,3"], "--area must be X,Y,WIDTH,HEIGHT in whole numbers, got '1,2,3'"),
+        (["rollback", "--area", "0,0,0,5"], "--area must be X,Y,WIDTH,HEIGHT in whole numbers, got '0,0,0,5'"),
         (["rollback", "--from", "then"], "--from must be a time like 2026-01-31T12:00:00Z or -10m, got 'then'"),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, list) else "",

@@ -41,6 +41,7 @@ from supervision.console.terminal.client import ask_admin
 from tests.support.full_pipe import FullPipe
 from tests.support.instance import new_application, running
 from tests.support.scenarios import live
+from tests.support.websocket_client import WebSocketClient
 
 ROOT = Path(__file__).parent.parent.parent
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("CANOPY_")}
@@ -846,6 +847,20 @@ def test_terminal_is_asked(instance: Instance, command: Command, monkeypatch: py
     question = f"End store <{store}> by crash? [y/N]: "
     expected = (0, f"{question}done: crash store <{store}>\n") if answer == "y" else (1, question)
     assert (outcome.code, outcome.output) == expected
+
+
+@live
+async def test_command_tells_of_a_ban_what_the_console_tells(command: Command, tmp_path: Path) -> None:
+    async with running(new_application(tmp_path)) as application:
+        eve = await WebSocketClient.open(application, "/ws?name=Eve")
+        texts = {
+            ("ban", "Eve", "--for", "1d"): "Eve (user1) is banned for 1 day. 1 connection was closed.",
+            ("unban", "Eve"): "Eve (user1) may come in again.",
+        }
+        for arguments, text in texts.items():
+            outcome = await asyncio.to_thread(command, *arguments, "--data", str(tmp_path))
+            assert (outcome.code, outcome.output.splitlines()[-1]) == (0, text)  # below what the instance logs
+        assert (await eve.end())[0] == 4403
 
 
 @live

@@ -29,7 +29,7 @@ async def page(ann: Asker, id: str) -> dict[str, Any]:
 @live
 async def test_pages_are_people_bans_and_the_canvas(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
-        assert [each["id"] for each in (await ann.get("pages"))["pages"]] == ["people", "bans", "canvas"]
+        assert [each["id"] for each in (await ann.get("pages"))["pages"]] == ["people", "bans", "canvas", "store"]
         for id, empty in (
             ("people", "No user has connected since the start."),
             ("bans", "There are no bans."),
@@ -140,7 +140,7 @@ async def test_canvas_that_does_not_answer_does_not_hold_up_its_page(tmp_path: P
 @live
 async def test_store_tells_how_far_it_is_how_long_commits_take_and_what_waits(tmp_path: Path) -> None:
     async with console(tmp_path, store="sqlite") as ann:
-        values = (await ann.get("store"))["values"]
+        values = (await page(ann, "store"))["values"]
         assert (values["kind"], values["seq"], values["commits"], values["last commit"]["amount"]) == (
             "sqlite",
             0,
@@ -150,7 +150,7 @@ async def test_store_tells_how_far_it_is_how_long_commits_take_and_what_waits(tm
         bob = await WebSocketClient.open(ann.application)
         bob.paint(1, 1, "#FF0000")
         await bob.until(lambda: bob.screen.seq == 1)
-        values = (await ann.get("store"))["values"]
+        values = (await page(ann, "store"))["values"]
         assert (values["seq"], values["commits"], values["pixels waiting"]["amount"]) == (1, 1, 0)
         assert values["last commit"]["amount"] > 0
         assert values["last commit"]["unit"] == "seconds"
@@ -168,7 +168,7 @@ async def test_store_that_does_not_answer_does_not_hold_up_its_page_and_shows_wh
         for x in range(3):
             cast("canvas", Paint([Change(x, 0, 1, "ann")]))
             await call("canvas", GetStatus())
-        values = (await ann.get("store"))["values"]
+        values = (await page(ann, "store"))["values"]
         assert values["state"] == "does not answer: timeout"
         assert values["pixels waiting"]["amount"] in (2, 3)
         resume(store)

@@ -30,6 +30,12 @@ OTHERS = [
     ("canopy", "console"),
     ("canopy", "on_demand"),
 ]
+ENDS = [
+    (victim, how)
+    for victim in (*NAMED, *OTHERS, "user1")
+    for how in ("crash", "kill", "shutdown")
+    if (victim, how) != ("user1", "shutdown")  # it is not restarted, see below
+]
 MAX_CRASHES_OF_A_CONNECTION = 5
 """One more within 10 s, and it is given up."""
 
@@ -38,8 +44,7 @@ def crash(ref: Any, how: str) -> None:
     force_exit(ref, "crash") if how == "crash" else send_exit(ref, how)
 
 
-@pytest.mark.parametrize("how", ["crash", "kill", "shutdown"])
-@pytest.mark.parametrize("victim", NAMED + OTHERS + ["user1"], ids=str)
+@pytest.mark.parametrize(("victim", "how"), ENDS, ids=str)
 @simulated
 async def test_crash_of_any_actor_goes_unnoticed(tmp_path: Path, victim: Any, how: str) -> None:
     async with simulation(tmp_path) as canvas:
@@ -51,12 +56,23 @@ async def test_crash_of_any_actor_goes_unnoticed(tmp_path: Path, victim: Any, ho
             if isinstance(victim, tuple):
                 crash(find_child(*victim), how)
             elif victim == "user1":
-                if how == "shutdown":
-                    return  # an orderly end of a connection closes it; that is no crash
                 crash(connection_of(canvas.application, "user1"), how)
             else:
                 crash(whereis(victim), how)
             await mended(canvas.application)
+        for painter in painters:
+            await painter.paint_more()
+        await assert_same_canvas(painters, await canvas.join())
+
+
+@simulated
+async def test_connection_that_is_shut_down_is_closed_and_no_other(tmp_path: Path) -> None:
+    async with simulation(tmp_path) as canvas:
+        ann, bob, carl = [await canvas.join() for _ in range(3)]
+        painters = paint_together([bob, carl])
+        crash(connection_of(canvas.application, "user1"), "shutdown")
+        assert (await ann.end())[0] == 1011  # no process adopts its wire
+        await mended(canvas.application)
         for painter in painters:
             await painter.paint_more()
         await assert_same_canvas(painters, await canvas.join())

@@ -310,7 +310,8 @@ async def test_ban_tells_whom_it_has_found(tmp_path: Path, text: str, whom: str)
      ("POST", {"whom": "painter"}, 409, "give the whole id of one of painter7, painter8"),
      ("POST", {"whom": "eilb7"}, 404, "no user with that id or name"), ("POST", {"whom": "aaaaaaaa"}, 404, "no user"),
      ("POST", {"whom": "Anna"}, 404, "no user"), ("POST", {"whom": "192.0.2.300"}, 404, "is not an address"),
-     ("POST", {"whom": "192.0.2.0/33"}, 404, "is not an address"), ("POST", {"whom": "local"}, 404, "is not an address"),
+     ("POST", {"whom": "192.0.2.0/33"}, 404, "is not an address"),
+    ("POST", {"whom": "local"}, 404, "is not an address"),
      ("POST", {"whom": "192.0.2.1", "with_address": 1}, 400, "is an address"),
      ("POST", {"whom": "painter7", "with_address": 1}, 409, "no address of painter7 is known"),
      ("POST", {"whom": "eilb75ab", "with_address": "yes"}, 400, "must be one of"),
@@ -363,7 +364,8 @@ async def test_preview_of_a_ban_tells_whom_it_would_send_away_and_does_nothing(t
         assert both["told"]["warnings"] == ["It also disconnects 1 other user: Ann (user2)."]
         assert await ask(canvas, "GET") == []
         assert eve.closed is None
-        await ask(canvas, "POST", whom="Eve", seconds=60)
+        made = await ask(canvas, "POST", whom="Eve", seconds=3600)
+        assert all(made[name] == alone[name] for name in ("whom", "name", "addresses", "reason", "sent_away"))
         again = await ask(canvas, "POST", whom="user1", with_address=1, apply=0)
         assert "It replaces a ban until" in again["told"]["warnings"][1]
 

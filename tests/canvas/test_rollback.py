@@ -101,6 +101,7 @@ async def test_rollback_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
             ("area=1,2,3", "area is X,Y,WIDTH,HEIGHT"),
             ("area=a,b,c,d", "area is X,Y,WIDTH,HEIGHT"),
             ("area=0,0,0,5", "area is X,Y,WIDTH,HEIGHT"),
+            ("area=0,0,5,10000000000000000000000", "area is X,Y,WIDTH,HEIGHT"),
             ("from=yesterday", "from and to are seconds"),
             ("from=nan", "from and to are seconds"),
             ("to=inf&user=user1", "from and to are seconds"),

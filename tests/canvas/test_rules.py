@@ -43,10 +43,16 @@ def test_canvas_for_looking_cannot_be_painted() -> None:
     assert refusal(Rules(is_read_only=True), 5, 5, RED) == "read_only"
 
 
-@pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "-1,0,1,1", "0,0,0,1", "a,b,c,d", "1.5,0,1,1"])
+@pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "-1,0,1,1", "0,0,0,1", "a,b,c,d", "1.5,0,1,1",
+                                  "0,0,1,0", "0,0,1,1_0", "+1,0,1,1", "0,0,1,\u0661", "0,0,1,1000000000", "0,0,1\n,1",
+                                  f"0,0,1,{'9' * 5_000}"])  # fmt: skip
 def test_what_is_no_area_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         Area.parse(text)
+
+
+def test_area_is_read_with_spaces_and_up_to_its_largest_number() -> None:
+    assert Area.parse(" 0, 1 ,2,999999999") == Area(0, 1, 2, 999_999_999)
 
 
 def test_cooldown_grows_with_the_crowd_up_to_its_longest() -> None:

@@ -144,12 +144,12 @@ async def test_write_that_takes_long_is_seen_in_health_the_console_and_the_metri
         with pytest.MonkeyPatch.context() as patched:
             port = ann.application.sockets.port
             assert "slow_write" not in (await get(port, "/healthz")).body.decode()
-            assert (await ann.get("store"))["values"]["write under way"]["amount"] == 0
+            assert (await ann.get("pages/store"))["values"]["write under way"]["amount"] == 0
             patched.setattr(MemoryStore, "pace", lambda store: CommitPace(7.25, 2))
             answer = await get(port, "/healthz")
             assert answer.status == 200
             assert b'"slow_write":7.2' in answer.body
-            values = (await ann.get("store"))["values"]
+            values = (await ann.get("pages/store"))["values"]
             assert (values["write under way"]["amount"], values["slow writes"]["amount"]) == (7.25, 2)
             samples = await scrape(ann)
             assert samples["canopy_store_write_seconds"] == 7.25

@@ -253,7 +253,7 @@ async def test_log_level_is_the_applications(tmp_path: Path) -> None:
 async def test_every_action_is_in_the_audit_log_with_who_and_on_whom(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
         images = named("images")
-        await ann.ask("POST", f"actors/{images.id}/crash")
+        await ann.ask("POST", f"actors/{images.id}/exit", {"reason": "crash"})
         await ann.ask("POST", "drain")
         entries = await outcomes(ann.application)
         assert [(entry["action"], entry["target"], entry["result"]) for entry in entries] == [
@@ -268,7 +268,7 @@ async def test_every_action_is_in_the_audit_log_with_who_and_on_whom(tmp_path: P
 @live
 async def test_audit_log_that_was_moved_away_is_made_anew(tmp_path: Path) -> None:
     async with console(tmp_path) as ann:
-        await ann.ask("POST", f"actors/{named('images').id}/crash")
+        await ann.ask("POST", f"actors/{named('images').id}/exit", {"reason": "crash"})
         await mended(ann.application)
         (tmp_path / "audit.log").rename(tmp_path / "audit.log.1")
         await ann.ask("POST", "drain")
@@ -295,7 +295,7 @@ async def test_action_that_cannot_be_written_down_is_not_done(tmp_path: Path) ->
         (tmp_path / "audit.log").mkdir()
         images = named("images")
         with capture_logs() as logs:
-            refused = await ann.ask("POST", f"actors/{images.id}/crash", status=503)
+            refused = await ann.ask("POST", f"actors/{images.id}/exit", {"reason": "crash"}, status=503)
         assert "the audit log cannot be written" in refused["error"]
         assert images.is_alive()
         results = [line["result"] for line in logs if line["event"] == "console.action"]

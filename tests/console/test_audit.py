@@ -57,7 +57,7 @@ async def test_action_is_noted_before_it_is_done_and_after_it_with_what_came_of_
     async with console(tmp_path) as ann:
         images = whereis("images")
         assert isinstance(images, Ref)
-        await ann.ask("POST", f"actors/{images.id}/crash")
+        await ann.ask("POST", f"actors/{images.id}/exit", {"reason": "crash"})
         assert await results(ann) == [("crash", BEGUN), ("crash", "done")]
         await mended(ann.application)
 
@@ -76,11 +76,11 @@ async def test_what_fails_or_is_refused_is_never_noted_as_done(tmp_path: Path) -
         await ann.ask("POST", "bans?whom=192.0.2.9", status=503)
         assert (await results(ann))[2:] == [("ban", BEGUN), ("ban", "failed")]
         await ann.ask("DELETE", "bans?whom=192.0.2.9", status=404)
-        await ann.ask("POST", "actors/999999/crash", status=404)
+        await ann.ask("POST", "actors/999999/exit", {"reason": "crash"}, status=404)
         await ann.ask("POST", "log-level", {"level": "loud"}, status=400)
         await ann.reader().ask("POST", "bans?whom=192.0.2.9", status=403)
         assert (await results(ann))[4:] == [
-            ("DELETE /api/v1/bans", "refused"), ("POST /api/v1/actors/999999/crash", "refused"),
+            ("DELETE /api/v1/bans", "refused"), ("POST /api/v1/actors/999999/exit", "refused"),
             ("POST /api/v1/log-level", "refused"), ("POST /api/v1/bans", "refused"),
         ]  # fmt: skip
         assert not [line for line in await audit(ann.application) if line["result"] == "done"]
@@ -304,7 +304,7 @@ async def test_writer_that_crashes_comes_back_and_cannot_be_suspended(tmp_path: 
         writer = await writer_of(ann)
         refused = await ann.ask("POST", f"actors/{writer.id}/suspend", status=403)
         assert "the console depends on this actor" in refused["error"]
-        await ann.ask("POST", f"actors/{writer.id}/crash")
+        await ann.ask("POST", f"actors/{writer.id}/exit", {"reason": "crash"})
         await mended(ann.application)
         assert await writer_of(ann) is not writer
         await ann.holder("bob", Access.MODERATE).ask("POST", "bans?whom=192.0.2.1")

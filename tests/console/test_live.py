@@ -41,7 +41,7 @@ async def test_overview_comes_at_once_and_then_what_has_changed(tmp_path: Path) 
         images = whereis("images")
         assert isinstance(images, Ref)
         (on_demand,) = (process.ref for process in processes() if process.label == "on_demand")
-        await ann.ask("POST", f"actors/{images.id}/crash")
+        await ann.ask("POST", f"actors/{images.id}/exit", {"reason": "crash"})
         await mended(ann.application)
         started: dict[str, Any] = {}
         ended: list[str] = []
@@ -117,7 +117,7 @@ async def test_viewer_whose_actor_crashes_goes_on_seeing(tmp_path: Path) -> None
     async with console(tmp_path) as ann, watch(ann) as viewer:
         await message(viewer)
         (row,) = (await ann.get("connections?server=web&q=viewer"))["connections"]
-        await ann.ask("POST", f"actors/{row['actor']}/crash")
+        await ann.ask("POST", f"actors/{row['actor']}/exit", {"reason": "crash"})
         told = await message(viewer)
         while not told["restarted"]:
             told = await message(viewer)
@@ -130,7 +130,7 @@ async def test_sampler_that_crashes_keeps_its_viewers(tmp_path: Path) -> None:
         await message(viewer)
         await message(viewer)
         page = await ann.get("actors?kind=Sampler")
-        await ann.ask("POST", f"actors/{page['actors'][0]['ref']}/crash")
+        await ann.ask("POST", f"actors/{page['actors'][0]['ref']}/exit", {"reason": "crash"})
         told = await message(viewer)
         while not told["restarted"]:
             told = await message(viewer)

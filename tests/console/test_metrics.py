@@ -39,7 +39,7 @@ async def test_metrics_count_what_happens(tmp_path: Path) -> None:
         await WebSocketClient.open(ann.application)
         images = whereis("images")
         assert isinstance(images, Ref)
-        await ann.ask("POST", f"actors/{images.id}/crash")
+        await ann.ask("POST", f"actors/{images.id}/exit", {"reason": "crash"})
         await mended(ann.application)
         after = await scrape(ann.reader())
         assert after["canopy_connections server=server"] == before["canopy_connections server=server"] + 1 == 1

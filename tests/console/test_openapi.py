@@ -153,7 +153,6 @@ REQUESTS: dict[tuple[str, str], Any] = {
     ("GET", "/topics"): None,
     ("GET", "/crashes"): None,
     ("GET", "/crashes/{number}"): None,
-    ("GET", "/store"): None,
     ("GET", "/pages"): None,
     ("GET", "/pages/{id}"): None,
     ("POST", "/bans"): None,
@@ -164,7 +163,6 @@ REQUESTS: dict[tuple[str, str], Any] = {
     ("POST", "/log-level"): {"level": "info"},
     ("POST", "/drain"): None,
     ("POST", "/actors/{ref}/exit"): {"reason": "crash"},
-    ("POST", "/actors/{ref}/crash"): None,
     ("POST", "/actors/{ref}/restart"): None,
 }
 """One request to each route that answers with JSON, in this order."""

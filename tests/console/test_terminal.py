@@ -21,7 +21,7 @@ from supervision.console.terminal.tui import ConsoleApp
 from supervision.console.terminal.tui.details import ActorScreen, CrashScreen
 from supervision.console.terminal.tui.dialogs import Choose, ChooseLevel, Confirm, Keys
 from supervision.console.terminal.tui.listing import PAGE, Actors, Connections, Crashes, Names
-from supervision.console.terminal.tui.pages import Pages, Store
+from supervision.console.terminal.tui.pages import Pages
 from supervision.console.terminal.tui.rows import RowTable
 from supervision.console.terminal.tui.search import Search
 from supervision.console.terminal.tui.status import StatusLine
@@ -188,8 +188,8 @@ async def test_every_view_shows_what_it_should(tmp_path: Path) -> None:
                 <= {key for rows in user.app.query_one(Names).query(RowTable) for key in cells(rows, "key")}
             ),
             "6": lambda: user.app.query_one(Crashes).table.row_count == 0,
-            "7": lambda: "epoch" in text_of(user.app.query_one(Store).query_one(Facts)),
-            "8": lambda: "user1" in cells(user.app.query_one(Pages).table, "1"),
+            "7": lambda: "user1" in cells(user.app.query_one(Pages).table, "1"),
+            "less_than_sign": lambda: "write under way" in text_of(user.app.query_one(Pages).facts),
         }
         for key, is_shown in expected.items():
             await user.press(key)
@@ -441,7 +441,7 @@ async def test_pages_of_the_application_are_chosen_turned_searched_and_offer_wha
         eve = await WebSocketClient.open(application, "/ws?name=Eve")
         pages = user.app.query_one(Pages)
         rows = pages.table
-        await user.press("8")
+        await user.press("7")
         await user.until(lambda: cells(rows, "0") == ["Eve"] and "here" in text_of(pages.facts))
         await user.until(
             lambda: caption(pages).startswith("Connected now and recently: 1") and "Next page" not in user.keys
@@ -458,6 +458,11 @@ async def test_pages_of_the_application_are_chosen_turned_searched_and_offer_wha
         await user.until(lambda: cells(rows, "1") == [f"192.0.2.{each}" for each in (*range(79, 69, -1), 7)])
         await user.press("less_than_sign")
         await user.until(lambda: cells(rows, "0") == ["Eve"])
+        await user.press("less_than_sign")
+        await user.until(lambda: "write under way" in text_of(pages.facts) and pages.facts.has_focus)
+        await user.until(lambda: not rows.display and "Search" not in user.keys)
+        await user.press("greater_than_sign")
+        await user.until(lambda: cells(rows, "0") == ["Eve"] and rows.display and rows.has_focus)
         await user.press("m")
         await user.until(lambda: isinstance(user.screen, Choose))
         await user.press("enter")
@@ -512,7 +517,7 @@ async def test_names_of_visitors_are_text_everywhere(tmp_path: Path) -> None:
             "3": lambda: label in cells(user.app.query_one(Actors).table, "label"),
             "4": lambda: EVE in cells(user.app.query_one(Connections).table, "user"),
             "5": lambda: EVE in cells(user.app.query_one(Names).query(RowTable).first(), "key"),
-            "8": lambda: EVE in cells(user.app.query_one(Pages).table, "1"),
+            "7": lambda: EVE in cells(user.app.query_one(Pages).table, "1"),
         }
         for key, is_shown in expected.items():
             await user.press(key)
@@ -553,12 +558,12 @@ async def test_labels_of_actors_are_text_everywhere(tmp_path: Path) -> None:
 @live
 async def test_every_view_fits_a_small_terminal(tmp_path: Path) -> None:
     async with canvas(tmp_path) as (_, user):
-        for key in "12345678":
+        for key in "1234567":
             await user.press(key)
             await user.until(lambda key=key: user.app.query_one(TabbedContent).active == f"view-{key}")
             assert user.screen.max_scroll_y == 0
             assert user.screen.query_one(Footer).region.bottom == 24
-            (tab,) = [tab for tab in user.screen.query("Tab") if tab.id.endswith("view-8")]
+            (tab,) = [tab for tab in user.screen.query("Tab") if tab.id.endswith("view-7")]
             assert tab.region.right <= 80
             footer = user.screen.query_one(Footer)
             assert max(key.region.right for key in footer.query(FooterKey)) <= 80

@@ -10,7 +10,7 @@ import pytest
 from actors import Ref, whereis
 from canvas.application import CanvasApplication
 from canvas.config import Config, ConfigError
-from canvas.listeners import DoorError
+from canvas.listeners import ListenerError
 from supervision.console.api.principals import FREE_FAILURES, Access
 from supervision.console.api.tokens import revoke_token
 from supervision.console.web.gate import COOKIE
@@ -145,7 +145,7 @@ async def test_session_of_the_reading_token_may_only_read(tmp_path: Path) -> Non
             "access": "look", "who": "session of console-token-read (look) from 127.0.0.1", "application": "canopy",
             "servers": ["server"], "actions": [], "forms": []
         }  # fmt: skip
-        crash = await ann.anonymous().send("POST", "/api/v1/actors/3/crash", Cookie=cookie, Origin=origin)
+        crash = await ann.anonymous().send("POST", "/api/v1/actors/3/exit", Cookie=cookie, Origin=origin)
         assert crash.status == 403
 
 
@@ -459,7 +459,7 @@ def test_port_that_was_asked_for_and_is_taken_is_an_error_that_names_it(tmp_path
     first = new_application(tmp_path / "a", console_port=0)
     assert first.console.web is not None
     port = first.console.web.port
-    with pytest.raises(DoorError, match=f"--console-port {port} on 127.0.0.1 is in use by another program"):
+    with pytest.raises(ListenerError, match=f"--console-port {port} on 127.0.0.1 is in use by another program"):
         new_application(tmp_path / "b", console_port=port)
     first.close()
 

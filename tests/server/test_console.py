@@ -17,10 +17,10 @@ from tests.support.websocket_client import WebSocketClient
 NODE = {"ref", "label", "kind", "state", "restarts", "mailbox", "children", "count"}
 
 
-async def ask(data: Path, method: str, path: str) -> Any:
+async def ask(data: Path, method: str, path: str, body: Any = None) -> Any:
     """Ask from a thread, as the command line asks from another process."""
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(None, functools.partial(ask_admin, data, method, path))
+    return await loop.run_in_executor(None, functools.partial(ask_admin, data, method, path, body))
 
 
 async def tree(data: Path) -> dict[str, Any]:
@@ -29,7 +29,7 @@ async def tree(data: Path) -> dict[str, Any]:
 
 
 async def crash(data: Path, ref: object) -> Any:
-    return await ask(data, "POST", f"/api/v1/actors/{ref}/crash")
+    return await ask(data, "POST", f"/api/v1/actors/{ref}/exit", {"reason": "crash"})
 
 
 def nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
@@ -66,7 +66,9 @@ async def test_crashed_actor_is_replaced_and_its_restarts_are_counted(tmp_path: 
             canvas = whereis("canvas")
             assert isinstance(canvas, Ref)
             ended = down(canvas)
-            assert await crash(tmp_path, canvas.id) == {"crashed": str(canvas.id), "label": "canvas"}
+            assert await crash(tmp_path, canvas.id) == {
+                "action": "crash", "ref": str(canvas.id), "label": "canvas", "detail": "",
+            }  # fmt: skip
             assert await ended == "crash"
             await mended(application)
             found = {node["label"]: node for node in nodes(await tree(tmp_path))}
@@ -131,7 +133,7 @@ async def test_wrong_method_or_path_is_refused(tmp_path: Path) -> None:
     async with running(new_application(tmp_path)):
         for method, path, words in (
             ("POST", "/api/v1/tree", "only GET is allowed here"),
-            ("GET", "/api/v1/actors/1/crash", "only POST is allowed here"),
+            ("GET", "/api/v1/actors/1/exit", "only POST is allowed here"),
             ("GET", "/", "there is no /"),
             ("GET", "/ws", "there is no /ws"),
         ):

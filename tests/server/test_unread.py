@@ -12,7 +12,7 @@ from protocol import Opcode, Request, Response, encode_frame
 from supervision.server.addresses import Proxies, client_network
 from supervision.server.outgoing import Outgoing
 from supervision.server.unread import COUNTED_FROM, GRACE, UnreadLimiter
-from tests.server.test_connection import Aviary, get, greeted
+from tests.server.aviary import Aviary, get, greeted
 from tests.support.instance import ServerSimulation, simulated_server
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import VirtualBrowser

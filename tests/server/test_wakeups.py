@@ -13,7 +13,7 @@ from actors.debug import force_exit
 from actors.testing import run, settle
 from supervision import Limit
 from supervision.server import Wire
-from tests.server.test_connection import Aviary, greeted, text
+from tests.server.aviary import Aviary, greeted, text
 from tests.server.test_wire import CLOSE
 from tests.support.instance import ServerSimulation, simulated_server
 from tests.support.virtual_network import VirtualPeer

@@ -12,7 +12,7 @@ from protocol import Binary, Closed, Event, Opcode, Request, Response, Text, enc
 from supervision.server import Connection, Policy, Sockets, WebSocket, Wire
 from supervision.server.incoming import COSTLY_READ, LONG_READ
 from supervision.server.outgoing import MAX_CORKED
-from tests.server.test_connection import Aviary, get, greeted, text
+from tests.server.aviary import Aviary, get, greeted, text
 from tests.support.instance import simulated_server
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import MASK, VirtualBrowser

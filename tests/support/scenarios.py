@@ -11,8 +11,6 @@ import uvloop
 
 from actors.testing import run
 
-SEEDS = (None, 1, 2, 3)
-"""First come, first served, and three run orders drawn from a seed."""
 PATIENCE = 180.0
 """Seconds after which a live scenario waits for what will never come, even on a machine that is busy elsewhere."""
 
@@ -20,7 +18,7 @@ Scenario = Callable[..., Coroutine[Any, Any, None]]
 
 
 def simulated(scenario: Scenario) -> Callable[..., None]:
-    """Run a test in virtual time, once for each of the run orders of `SEEDS`."""
+    """Run a test in virtual time, in the run orders that `tests/conftest.py` chooses: those of a test with `kit`."""
 
     @functools.wraps(scenario)
     def test(seed: int | None, **fixtures: Any) -> None:
@@ -29,7 +27,7 @@ def simulated(scenario: Scenario) -> Callable[..., None]:
     own = inspect.signature(scenario)
     seed = inspect.Parameter("seed", inspect.Parameter.KEYWORD_ONLY)
     test.__signature__ = own.replace(parameters=[*own.parameters.values(), seed])  # type: ignore[attr-defined]
-    return pytest.mark.parametrize("seed", SEEDS, ids="seed {}".format)(test)
+    return pytest.mark.simulated(test)
 
 
 def live(scenario: Scenario) -> Callable[..., None]:

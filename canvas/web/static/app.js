@@ -23,7 +23,7 @@ import { Session } from "./net/session.js";
 import { StatusBadge } from "./ui/status.js";
 import { Still } from "./view/still.js";
 import { Strokes } from "./paint/stroke.js";
-import { Toasts } from "./ui/toast.js";
+import { Toasts } from "./shared/toast.js";
 import { Toolbox } from "./paint/toolbox.js";
 
 /** Reason why a pixel may not be painted, by the server's code or our own -> text for the user. */

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from actors import Ref, Scheduler
 from actors.debug import find
-from protocol import HttpError, Response
+from protocol import HttpError, Response, parse_index
 from supervision.console.api.actions import Actions, Reason
 from supervision.console.api.encoding import encode_tree, json_answer, json_response, to_json
 from supervision.console.api.extensions import Extensions, PageQuery
@@ -21,13 +21,13 @@ from supervision.console.api.openapi import document
 from supervision.console.api.principals import CODE_LIFE, Access, Grant
 from supervision.console.api.routing import ApiRequest, Handler, Parameter, Route
 from supervision.console.inspection.inspector import Inspector
-from supervision.console.inspection.model.actors import Actor, ActorDetails, ActorPage, Crashed, Node, StateText
+from supervision.console.inspection.model.actors import Actor, ActorDetails, ActorPage, Node, StateText
 from supervision.console.inspection.model.connections import ConnectionPage, ConnectionRow
 from supervision.console.inspection.model.crashes import CrashDetails, CrashPage
 from supervision.console.inspection.model.forms import Form
 from supervision.console.inspection.model.names import EntryPage, TopicPage
 from supervision.console.inspection.model.overview import HistoryPage, Overview
-from supervision.console.inspection.model.pages import PageContent, PageLink, PageLinks, StoreState
+from supervision.console.inspection.model.pages import PageContent, PageLink, PageLinks
 from supervision.console.inspection.model.session import ActionOutcome, Link, Session
 from supervision.console.inspection.model.traces import TraceState
 from supervision.console.inspection.paging import Inspection
@@ -157,7 +157,6 @@ class Api:
             f"{actor}/state", "The attributes of an actor. The read is audited, hence POST.", self._state, StateText
         )
         yield post(f"{actor}/exit", "End an actor.", self._exit, ActionOutcome, body=ExitBody)
-        yield post(f"{actor}/crash", "Crash an actor.", self._crash, Crashed)
         yield post(f"{actor}/restart", "Restart an actor.", self._restart, ActionOutcome)
         yield post(f"{actor}/suspend", "Suspend an actor until it is resumed.", self._suspend, ActionOutcome)
         yield post(f"{actor}/resume", "Resume an actor.", self._resume, ActionOutcome)
@@ -182,7 +181,6 @@ class Api:
         yield get(
             f"{v1}/crashes/{{number}}", "One crash, with a test that reproduces it.", self._one_crash, CrashDetails
         )
-        yield get(f"{v1}/store", "Facts about the application's store.", self._store, StoreState)
         yield get(f"{v1}/pages", "The pages of the application.", self._pages, PageLinks)
         yield get(f"{v1}/pages/{{id}}", "One page.", self._page, PageContent, parameters=_PAGING)
         yield post(f"{v1}/drain", "Stop accepting connections and close the open ones.", self._drain, ActionOutcome)
@@ -279,11 +277,6 @@ class Api:
     async def _exit(self, request: ApiRequest) -> ActionOutcome:
         return await self._actions.exit(request.attempt, _actor_of(request), request.body(ExitBody).reason)
 
-    async def _crash(self, request: ApiRequest) -> Crashed:
-        ref = _actor_of(request)
-        await self._actions.exit(request.attempt, ref, "crash")
-        return Crashed(str(ref.id), ref.label)
-
     async def _restart(self, request: ApiRequest) -> ActionOutcome:
         return await self._actions.restart(request.attempt, _actor_of(request))
 
@@ -297,9 +290,11 @@ class Api:
         return await self._actions.read_trace(request.attempt, self._traced(request))
 
     def _traced(self, request: ApiRequest) -> Trace:
-        found = self._traces.find(request.path["ref"])
+        text = request.path["ref"]
+        number = parse_index(text)
+        found = None if number is None else self._traces.find(number)
         if found is None:
-            raise HttpError(404, f"there is no recent trace of actor {request.path['ref']}")
+            raise HttpError(404, f"there is no recent trace of actor {text[:100]}")
         return found
 
     async def _begin_trace(self, request: ApiRequest) -> TraceState:
@@ -360,14 +355,11 @@ class Api:
 
     def _one_crash(self, request: ApiRequest) -> CrashDetails:
         text = request.path["number"]
-        found = self._inspector.crash(int(text), shows_values=request.shows_values) if _is_number(text) else None
+        number = parse_index(text)
+        found = None if number is None else self._inspector.crash(number, shows_values=request.shows_values)
         if found is None:
-            raise HttpError(404, f"there is no crash {text}, or it is no longer kept")
+            raise HttpError(404, f"there is no crash {text[:100]}, or it is no longer kept")
         return found
-
-    async def _store(self, _: ApiRequest) -> StoreState:
-        values = self._sources.store()
-        return StoreState(await values if inspect.isawaitable(values) else values)
 
     def _pages(self, _: ApiRequest) -> PageLinks:
         return PageLinks([PageLink(page.id, page.title) for page in self._extensions.pages])
@@ -408,11 +400,8 @@ def _actor_of(request: ApiRequest) -> Ref:
 
 
 def _find(text: str) -> Ref:
-    ref = find(int(text)) if _is_number(text) else None
+    number = parse_index(text)
+    ref = None if number is None else find(number)
     if ref is None:
         raise HttpError(404, f"there is no actor {text[:100]}")
     return ref
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19

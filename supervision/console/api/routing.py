@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, unquote
 
-from protocol import HttpError, Request
+from protocol import HttpError, Request, parse_index
 from supervision.console.api.audit import Attempt, Audit
 from supervision.console.api.encoding import BadValue, read
 from supervision.console.api.principals import Access, Principal
@@ -37,8 +37,8 @@ class Parameter:
             HttpError: 400 if the value is not allowed.
         """
         if isinstance(self.allowed, range):
-            number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
-            if number not in self.allowed:
+            number = parse_index(text)
+            if number is None or number not in self.allowed:
                 raise HttpError(400, f"{self.name} must be an integer from {self.allowed[0]} to {self.allowed[-1]}")
             return number
         if self.allowed is not None and text not in self.allowed:

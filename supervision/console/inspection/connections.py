@@ -7,6 +7,7 @@ from typing import Any
 
 from actors import Ref, Scheduler
 from actors.debug import actor_of, view
+from protocol import parse_index
 from supervision.console.inspection.model.connections import ConnectionPage, ConnectionRow
 from supervision.console.inspection.model.forms import Act
 from supervision.console.inspection.paging import Inspection, page_of
@@ -91,10 +92,10 @@ class Wires:
 
     def find(self, id: str) -> Wire | None:
         """Return the wire of a connection by the `id` of its row; None if it is gone."""
-        name, _, number = id.rpartition("-")
+        name, _, text = id.rpartition("-")
         sockets: Sockets | None = self._sources.all_servers().get(name)
-        is_number = number.isascii() and number.isdigit() and len(number) < 19
-        return sockets.wires.get(int(number)) if sockets is not None and is_number else None
+        number = parse_index(text)
+        return None if sockets is None or number is None else sockets.wires.get(number)
 
     def _search_text(self, wire: Wire) -> str:
         label = "" if wire.owner is None else wire.owner.label

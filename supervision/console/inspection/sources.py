@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -40,7 +40,6 @@ class Sources:
         own: the console's own servers by name
         tables: the registry's tables
         client_of: returns the user at the other end of a wire; None if unknown
-        store: returns facts about the store: name -> value
         metrics: returns the application's metrics for Prometheus
         limits: returns the application's limits, and how full they are
         clock: returns seconds of a monotonic clock
@@ -53,7 +52,6 @@ class Sources:
     own: dict[str, Sockets] = field(default_factory=dict)
     tables: Sequence[Table[Any]] = ()
     client_of: Callable[[Wire], Client | None] = lambda wire: None
-    store: Callable[[], dict[str, Any] | Awaitable[dict[str, Any]]] = dict
     metrics: Callable[[], Iterable[Metric]] = tuple
     limits: Callable[[], Iterable[Usage]] = tuple
     clock: Clock = time.perf_counter

@@ -133,9 +133,9 @@ class Traces:
             found.end("it was stopped")
         return found
 
-    def find(self, number: str) -> Trace | None:
+    def find(self, number: int) -> Trace | None:
         """Return the latest trace of the process with this number, which may be dead; None if there is none."""
-        return next((found for ref, found in self._traces.items() if str(ref.id) == number), None)
+        return next((found for ref, found in self._traces.items() if ref.id == number), None)
 
     def stop_all(self) -> None:
         """End all traces."""

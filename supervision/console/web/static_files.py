@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from protocol import Request, Response
+from supervision.server import page_files
 
 FOLDER = Path(__file__).parent / "static"
 
@@ -19,11 +20,7 @@ class StaticPages:
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        self._files = {
-            f"/static/{path.relative_to(folder).as_posix()}": _response(path)
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
+        self._files = {url: _response(path) for url, path in page_files(folder)}
         self._files["/"] = self._files.pop("/static/index.html")
         self._login = self._files.pop("/static/login.html")
 

@@ -139,11 +139,3 @@ class StateText:
     label: str
     state: dict[str, str]
     is_cut: bool
-
-
-@dataclass(slots=True)
-class Crashed:
-    """The actor that was crashed."""
-
-    crashed: str
-    label: str

@@ -1,4 +1,4 @@
-"""Pure. The application's pages, and the facts about its store."""
+"""Pure. The application's pages."""
 
 from __future__ import annotations
 
@@ -74,14 +74,3 @@ class PageLinks:
     """The pages of the application."""
 
     pages: list[PageLink]
-
-
-@dataclass(slots=True)
-class StoreState:
-    """The state of the store.
-
-    Attributes:
-        values: facts about the store: name -> value
-    """
-
-    values: dict[str, Any]

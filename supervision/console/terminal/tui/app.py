@@ -22,15 +22,15 @@ from supervision.console.terminal.tui.dialogs import Choose, ChooseLevel, Confir
 from supervision.console.terminal.tui.link import Link
 from supervision.console.terminal.tui.listing import Actors, Connections, Crashes, Names
 from supervision.console.terminal.tui.overview import Overview
-from supervision.console.terminal.tui.pages import Pages, Store
+from supervision.console.terminal.tui.pages import Pages
 from supervision.console.terminal.tui.status import StatusLine
 from supervision.console.terminal.tui.tree import TreeView
 from supervision.console.terminal.tui.view import Act, Offer, OpenActor, OpenCrash, Stale, View
 
 INTERVAL = 1.0
 """Seconds between two updates."""
-VIEWS: tuple[type[View], ...] = (Overview, TreeView, Actors, Connections, Names, Crashes, Store, Pages)
-TITLES = ("Overview", "Tree", "Actors", "Connections", "Names", "Crashes", "Store", "Pages")
+VIEWS: tuple[type[View], ...] = (Overview, TreeView, Actors, Connections, Names, Crashes, Pages)
+TITLES = ("Overview", "Tree", "Actors", "Connections", "Names", "Crashes", "Pages")
 
 
 class ConsoleApp(App[int]):

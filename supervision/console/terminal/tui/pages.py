@@ -1,4 +1,4 @@
-"""The views of the application's store and pages."""
+"""The view of the application's pages."""
 
 from __future__ import annotations
 
@@ -14,29 +14,7 @@ from supervision.console.terminal import text
 from supervision.console.terminal.text import Column, Json
 from supervision.console.terminal.tui.link import Link
 from supervision.console.terminal.tui.listing import Paged
-from supervision.console.terminal.tui.view import Facts, Offer, OpenActor, Stale, View, grid
-
-
-class Store(View):
-    """Facts about the store."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.facts = Facts()
-
-    def compose(self) -> Iterable[Widget]:
-        yield self.facts
-
-    def focus_main(self) -> None:
-        """Focus the text, so that the keys scroll it."""
-        self.facts.focus()
-
-    async def load(self, link: Link) -> None:
-        """Show the current facts."""
-        seen = await link.get("store")
-        self.facts.show(
-            _values(seen["values"]) if seen["values"] else Text("the application reports nothing about its store")
-        )
+from supervision.console.terminal.tui.view import Facts, Offer, OpenActor, Stale, grid
 
 
 class Pages(Paged):
@@ -75,7 +53,13 @@ class Pages(Paged):
         """Hide the keys that do not apply to this page."""
         if action == "choose":
             return len(self._links) > 1
+        if action in ("search", "turn") and not self.table.display:
+            return False
         return super().check_action(action, parameters)
+
+    def focus_main(self) -> None:
+        """Put the keyboard on the table, or on the text of a page that has none."""
+        (self.table if self.table.display else self.facts).focus()
 
     def open(self, row: Json) -> None:
         """Open the actor that the row names."""
@@ -107,7 +91,21 @@ class Pages(Paged):
         if seen["values"]:
             shown.add_row(_values(seen["values"]))
         self.facts.show(shown)
-        table = seen["table"] or {"title": "no table", "columns": [], "rows": [], "total": 0, "acts": [], "empty": ""}
+        self._show_table(seen["table"])
+        if self.is_attached:
+            self.refresh_bindings()
+
+    def _show_table(self, table: Json | None) -> None:
+        if self.table.display != (table is not None):
+            has_focus = self.table.has_focus or self.facts.has_focus
+            self.table.display = self._caption.display = table is not None
+            self.set_class(table is None, "tableless")
+            if has_focus:
+                self.focus_main()
+        if table is None:
+            self.total = 0
+            self.table.show({})
+            return
         rows = {str(index): _row(table, index) for index in range(len(table["rows"]))}
         self.table.reshape([_column(title, index, table["rows"]) for index, title in enumerate(table["columns"])])
         self.total = table["total"]

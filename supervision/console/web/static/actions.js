@@ -55,7 +55,7 @@ export class Actions {
   #rights;
 
   /**
-   * @param {{api: import("./api.js").Api, dialog: import("./dialog.js").Dialog, toasts: import("./toast.js").Toasts,
+   * @param {{api: import("./api.js").Api, dialog: import("./dialog.js").Dialog, toasts: import("./shared/toast.js").Toasts,
    *   rights: string[]}} parts
    */
   constructor({ api, dialog, toasts, rights }) {

@@ -10,7 +10,7 @@ import { Live } from "./live.js";
 import { Pace } from "./pace.js";
 import { href, Router } from "./router.js";
 import { Status } from "./status.js";
-import { Toasts } from "./toast.js";
+import { Toasts } from "./shared/toast.js";
 import { visible } from "./visible.js";
 import { ActorView } from "./views/actor.js";
 import { ActorsView } from "./views/actors.js";
@@ -22,7 +22,6 @@ import { FormView } from "./views/form.js";
 import { NamesView } from "./views/names.js";
 import { OverviewView } from "./views/overview.js";
 import { PageView } from "./views/page.js";
-import { StoreView } from "./views/store.js";
 import { TopicsView } from "./views/topics.js";
 import { TreeView } from "./views/tree.js";
 
@@ -38,7 +37,6 @@ const VIEWS = {
   names: ["Names", NamesView],
   topics: ["Topics", TopicsView],
   crashes: ["Crashes", CrashesView, CrashView],
-  store: ["Store", StoreView],
 };
 
 /**
@@ -81,7 +79,7 @@ class App {
    * @param {{id: string, title: string}[]} pages of the application
    */
   constructor(api, session, pages) {
-    const toasts = new Toasts(document.getElementById("toasts"));
+    const toasts = new Toasts(document.getElementById("toasts"), setText);
     const router = new Router();
     const dialog = new Dialog();
     const actions = new Actions({ api, toasts, dialog, rights: session.actions });

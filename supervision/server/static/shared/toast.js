@@ -9,12 +9,17 @@ const MAX_TOASTS = 3;
 
 export class Toasts {
   #shelf;
+  #setText;
   /** @type {Map<string, Toast>} */
   #shown = new Map();
 
-  /** @param {HTMLElement} shelf a live region */
-  constructor(shelf) {
+  /**
+   * @param {HTMLElement} shelf a live region
+   * @param {(element: HTMLElement, text: string) => void} [setText] how a text is shown
+   */
+  constructor(shelf, setText = setPlainText) {
     this.#shelf = shelf;
+    this.#setText = setText;
   }
 
   /**
@@ -54,7 +59,7 @@ export class Toasts {
 
   #put(key, text, kind) {
     const toast = this.#shown.get(key) ?? this.#add(key, kind);
-    if (toast.element.textContent !== text) toast.element.textContent = text;
+    this.#setText(toast.element, text);
     clearTimeout(toast.timer);
     toast.timer = setTimeout(() => this.#remove(key), STAY);
     if (this.#shown.size > MAX_TOASTS) this.#makeRoom();
@@ -86,4 +91,9 @@ export class Toasts {
     toast.element.classList.add("leaving");
     setTimeout(() => toast.element.remove(), 200);
   }
+}
+
+/** What is read aloud already is not read again. */
+function setPlainText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
