@@ -27,7 +27,7 @@ def encode(grid: Grid, step: int = 1) -> bytes:
     if is_indexed:
         pieces.append(chunk(b"PLTE", rgb(colors[np.newaxis])))
     compressor = zlib.compressobj(COMPRESSION)
-    for rows in _indexed(grid, step, colors) if is_indexed else _true(grid, step):
+    for rows in _indexed(grid, step, colors) if is_indexed else _truecolor(grid, step):
         filtered = np.zeros((len(rows), 1 + rows.shape[1]), np.uint8)  # each row starts with its filter type: none
         filtered[:, 1:] = rows
         pieces.append(_data(compressor.compress(filtered.data)))
@@ -57,5 +57,5 @@ def _indexed(grid: Grid, step: int, colors: NDArray[np.uint32]) -> Iterator[NDAr
     return (numbers[rows] for rows in grid.bands(step))
 
 
-def _true(grid: Grid, step: int) -> Iterator[NDArray[np.uint8]]:
+def _truecolor(grid: Grid, step: int) -> Iterator[NDArray[np.uint8]]:
     return (np.frombuffer(rgb(rows), np.uint8).reshape(len(rows), -1) for rows in grid.bands(step))

@@ -38,24 +38,22 @@ class Selection:
                 allowances.cooldowns.undo(viewer.painter, wait, now)
 
 
+@dataclass(slots=True)
 class BatchBuilder:
-    """Collects the changes of one batch.
-
-    Args:
-        grid: the canvas before the batch
-        room: whose cooldowns apply
-        now: returns the loop time
+    """Collects the changes of one batch, and is dropped when the batch is complete.
 
     Attributes:
-        changes: the changes so far, numbered from the one after `grid`
+        grid: the canvas before the batch
+        room: the room whose cooldowns apply
+        now: returns the loop time
+        changes: the changes so far, numbered from `grid.seq + 1`
     """
 
-    def __init__(self, grid: Grid, room: Room, now: Callable[[], float]) -> None:
-        self.changes: list[Change] = []
-        self._grid = grid
-        self._room = room
-        self._now = now
-        self._colors: dict[tuple[int, int], int] = {}  # of the changes so far
+    grid: Grid
+    room: Room
+    now: Callable[[], float]
+    changes: list[Change] = field(default_factory=list)
+    _colors: dict[tuple[int, int], int] = field(default_factory=dict)  # what `changes` do to `grid`
 
     def add(self, painted: Sequence[Change], viewer: Viewer | None, id_: int | None, *, is_open: bool) -> Selection:
         """Add the pixels of a message that become changes: not those that have their colour, or come too early.
@@ -68,7 +66,7 @@ class BatchBuilder:
         for change in painted:
             place = change.x, change.y
             color = self._colors.get(place)
-            if change.color == (self._grid.color(*place) if color is None else color):
+            if change.color == (self.grid.color(*place) if color is None else color):
                 selection.is_open |= color is not None
             elif (error := self._start_cooldown(viewer, selection)) is not None:
                 early.append(place)
@@ -77,18 +75,18 @@ class BatchBuilder:
                 selection.is_open = True
                 self._colors[place] = change.color
                 self.changes.append(change)
-                change.seq = self._grid.seq + len(self.changes)
+                change.seq = self.grid.seq + len(self.changes)
         if why is not None:
             selection.refused = why.about(id_, early)
         return selection
 
     def _start_cooldown(self, viewer: Viewer | None, selection: Selection) -> BadMessage | None:
         """Start the cooldown for one pixel; return the error if the previous one is not over."""
-        cooldowns = self._room.allowances.cooldowns
+        cooldowns = self.room.allowances.cooldowns
         if cooldowns is None or viewer is None:
             return None
         try:
-            wait = cooldowns.begin(viewer.painter, self._room.user_count, self._now())
+            wait = cooldowns.begin(viewer.painter, self.room.user_count, self.now())
         except BadMessage as error:
             return error
         selection.waits.append(wait)

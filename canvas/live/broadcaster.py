@@ -40,7 +40,7 @@ PRESENCE_PAUSE = 50e-6
 """The same per viewer: one write takes 5 us, so these broadcasts use at most a tenth of a core."""
 SILENCE = 20.0
 """Seconds without a message after which a viewer is sent a heartbeat."""
-BEAT = 1.0
+HEARTBEAT_CHECK_INTERVAL = 1.0
 """Seconds between two checks of which viewers need a heartbeat."""
 MESSAGES_KEPT_FOR = 30.0
 """Seconds for which encoded old changes are kept for the next client that resumes: in JSON they take 8 MB."""
@@ -121,7 +121,7 @@ class _Order(enum.Enum):
     """A message from the broadcaster to itself."""
 
     SHOW_PRESENCE = enum.auto()
-    BEAT = enum.auto()
+    SEND_HEARTBEATS = enum.auto()
 
 
 _LIVE = Phase.LIVE  # looking up an enum member on its class costs 40 ns
@@ -147,7 +147,7 @@ class Broadcaster(GenServer):
         self._recent = RecentChanges(0)
         self._presence = Presence()
         self._tick = Tick(self.ref, PRESENCE_INTERVAL, _Order.SHOW_PRESENCE)
-        self._beat = Tick(self.ref, BEAT, _Order.BEAT)
+        self._beat = Tick(self.ref, HEARTBEAT_CHECK_INTERVAL, _Order.SEND_HEARTBEATS)
         self._shown_at = -inf  # loop time of the last batch
         self._resumed_at = -inf  # loop time at which a client was last sent old changes
         self._snapshots = SnapshotCache(room.whole, room.held.snapshots)
@@ -180,7 +180,7 @@ class Broadcaster(GenServer):
             case _Order.SHOW_PRESENCE:
                 self._tick.begin()
                 self._show_presence()
-            case _Order.BEAT:
+            case _Order.SEND_HEARTBEATS:
                 self._beat.begin()
                 self._send_heartbeats()
             case Advance(viewer):

@@ -10,9 +10,9 @@ from actors.log import get_logger
 
 log = get_logger("canopy")
 
-SAME = 1.0
+TOLERANCE = 1.0
 """Maximum correction of the clock, in seconds, that is followed at once."""
-HELD = 60.0
+CONFIRMATION_TIME = 60.0
 """Seconds after which a larger correction is followed."""
 
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # CLOCK_BOOTTIME includes sleep
@@ -34,7 +34,7 @@ class _Step:
 class WallClock:
     """Seconds since 1970. A single wrong reading has no effect: time goes on with the elapsed seconds.
 
-    When the system clock is set, rightly or wrongly, this one follows once that has lasted for `HELD` seconds.
+    When the system clock is set, rightly or wrongly, this one follows after `CONFIRMATION_TIME` if that has lasted.
 
     Args:
         read: the system clock, in seconds since 1970
@@ -52,13 +52,13 @@ class WallClock:
         now = self._elapsed()
         offset = self._read() - now
         step, seconds = self._step, round(offset - self._offset, 1)
-        if abs(offset - self._offset) <= SAME:
+        if abs(offset - self._offset) <= TOLERANCE:
             self._offset, self._step = offset, None
-        elif step is None or abs(offset - step.offset) > SAME:
+        elif step is None or abs(offset - step.offset) > TOLERANCE:
             self._step = _Step(now, offset)
             if step is None:
-                log.warning("clock.jumped", seconds=seconds, followed_in=HELD)
-        elif now - step.since >= HELD:
+                log.warning("clock.jumped", seconds=seconds, followed_in=CONFIRMATION_TIME)
+        elif now - step.since >= CONFIRMATION_TIME:
             self._offset, self._step = offset, None
             log.warning("clock.followed", seconds=seconds)
         return now + self._offset

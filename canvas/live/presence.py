@@ -1,7 +1,7 @@
 """Pure. Who is in the room, and which changes of that viewers have not been told of yet.
 
 In a small room, every viewer is told of every user. In a crowd that would take a number of messages that grows with the
-square of its size. So at most `NAMED` users are named, the same ones to all viewers, and the others are only counted.
+square of its size. So at most `MAX_NAMED` users are named, the same ones to all viewers. The others are only counted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from canvas.messages.codec import Codec
 from canvas.messages.values import PresenceChange, User
 from protocol import Variant
 
-NAMED = 200
+MAX_NAMED = 200
 """Maximum number of users who are named."""
 
 
@@ -120,14 +120,14 @@ class Presence:
     def take_diff(self) -> PresenceDiff:
         """Return what has happened since the last call."""
         diff, self._diff = self._diff, PresenceDiff()
-        if len(self) != self._told_count and max(len(self), self._told_count) > NAMED:
+        if len(self) != self._told_count and max(len(self), self._told_count) > MAX_NAMED:
             diff.user_count = len(self)
         self._told_count = len(self)
         return diff
 
     def _name_more(self) -> list[str]:
-        """Name more users, up to `NAMED`; return their ids."""
-        chosen = list(islice(self._others, NAMED - len(self._named)))
+        """Name more users, up to `MAX_NAMED`; return their ids."""
+        chosen = list(islice(self._others, MAX_NAMED - len(self._named)))
         for user_id in chosen:
             del self._others[user_id]
             self._named[user_id] = self._user(user_id)

@@ -12,12 +12,12 @@ None) gets them all. `tiles` follows from `shown`: it makes it cheap to tell whe
 
 `phase` says what the viewer needs next:
 
-    JOINING            -> RESUMING        welcomed: the recent changes reach back to `seq`
+    JOINING            -> RESUMING        welcomed, and the recent changes reach back to `seq`
                        -> NEEDS_SNAPSHOT  the same, but `shown` is not `subscribed`
-                       -> RESUMING        welcomed with a snapshot, or
-                       -> TOO_LARGE       without one, because it is too large to send
-    NEEDS_SNAPSHOT     -> RESUMING        sent a snapshot, or
-                       -> TOO_LARGE       none, because it is too large to send
+                       -> RESUMING        welcomed, and sent a snapshot
+                       -> TOO_LARGE       welcomed, but the snapshot is too large to send
+    NEEDS_SNAPSHOT     -> RESUMING        sent a snapshot
+                       -> TOO_LARGE       the snapshot is too large to send
     RESUMING, SKIPPING -> LIVE            `seq` is the last change
                        -> NEEDS_SNAPSHOT  the recent changes do not reach back to `seq`, or SKIPPING has too many left
     LIVE               -> SKIPPING        the wire is congested when a batch is shown

@@ -15,7 +15,7 @@ from actors import whereis
 from actors.debug import force_exit
 from actors.testing import settle
 from canvas.live.broadcaster import PRESENCE_INTERVAL, RETURN_TIMEOUT
-from canvas.live.presence import NAMED, Presence
+from canvas.live.presence import MAX_NAMED, Presence
 from canvas.live.room import Viewer
 from tests.support.client import Client
 from tests.support.instance import Simulation, connection_of, mended, simulation
@@ -98,33 +98,33 @@ async def test_short_visit_is_an_arrival_and_a_departure(tmp_path: Path) -> None
 @simulated
 async def test_welcome_of_a_crowd_names_some_and_counts_all(tmp_path: Path) -> None:
     async with simulation(tmp_path) as canvas:
-        for _ in range(NAMED + 5):
+        for _ in range(MAX_NAMED + 5):
             last = await canvas.join()
         assert last.screen.user_id in last.screen.users
-        assert len(last.screen.users) == NAMED + 1
-        assert last.screen.user_count == NAMED + 5
+        assert len(last.screen.users) == MAX_NAMED + 1
+        assert last.screen.user_count == MAX_NAMED + 5
 
 
 @simulated
 async def test_crowd_is_told_of_as_many_as_it_can_bear_and_of_the_others_how_many_they_are(tmp_path: Path) -> None:
     async with simulation(tmp_path) as canvas:
-        clients = [await canvas.join() for _ in range(NAMED + 5)]
+        clients = [await canvas.join() for _ in range(MAX_NAMED + 5)]
         await settle(LONG)
         first, named, last = clients[0], clients[1], clients[-1]
-        assert len(first.screen.users) == NAMED
-        assert {client.screen.user_count for client in clients} == {NAMED + 5}
+        assert len(first.screen.users) == MAX_NAMED
+        assert {client.screen.user_count for client in clients} == {MAX_NAMED + 5}
         assert last.screen.user_id not in first.screen.users
         await named.leave()  # one of the others takes the place
         await settle(LONG)
-        assert len(first.screen.users) == NAMED
-        promoted = clients[NAMED]
+        assert len(first.screen.users) == MAX_NAMED
+        promoted = clients[MAX_NAMED]
         assert first.screen.history[-2:] == [("left", "user2"), ("joined", promoted.screen.user_id)]
         assert named.screen.user_id not in promoted.screen.users
-        assert first.screen.user_count == last.screen.user_count == NAMED + 4
-        for client in clients[NAMED:]:
+        assert first.screen.user_count == last.screen.user_count == MAX_NAMED + 4
+        for client in clients[MAX_NAMED:]:
             await client.leave()
         await settle(LONG)
-        assert first.screen.user_count == len(first.screen.users) == NAMED - 1
+        assert first.screen.user_count == len(first.screen.users) == MAX_NAMED - 1
 
 
 @simulated

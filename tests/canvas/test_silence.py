@@ -7,7 +7,7 @@ import pytest
 from actors import whereis
 from actors.debug import force_exit
 from actors.testing import settle
-from canvas.live.broadcaster import BEAT, SILENCE
+from canvas.live.broadcaster import HEARTBEAT_CHECK_INTERVAL, SILENCE
 from tests.support.instance import mended, simulation
 from tests.support.scenarios import simulated
 from tests.support.virtual_network import BinaryClient, VirtualClient
@@ -24,11 +24,11 @@ async def test_silent_viewer_is_sent_a_heartbeat_every_twenty_seconds(
 ) -> None:
     async with simulation(tmp_path) as canvas:
         bob = await kind.open(canvas.door, "/ws" + query)
-        await settle(SILENCE - BEAT)
+        await settle(SILENCE - HEARTBEAT_CHECK_INTERVAL)
         assert bob.screen.heartbeats == 0
-        await settle(2 * BEAT)
+        await settle(2 * HEARTBEAT_CHECK_INTERVAL)
         assert bob.screen.heartbeats == 1
-        await settle(3 * (SILENCE + BEAT))
+        await settle(3 * (SILENCE + HEARTBEAT_CHECK_INTERVAL))
         assert bob.screen.heartbeats == 4
 
 
@@ -70,7 +70,7 @@ async def test_viewer_that_does_not_read_is_sent_no_heartbeat(tmp_path: Path) ->
         for number in range(2_000):
             ann.paint(number % 32, number // 32 % 16, f"#{number:06X}")
         await ann.until(lambda: ann.screen.seq == 2_000)
-        await settle(SILENCE + 2 * BEAT)
+        await settle(SILENCE + 2 * HEARTBEAT_CHECK_INTERVAL)
         bob.catch_up()
         await settle(1.0)
         assert (bob.screen.seq, bob.screen.heartbeats) == (2_000, 0)
@@ -84,5 +84,5 @@ async def test_heartbeat_outlives_a_crash_of_the_broadcaster(tmp_path: Path) -> 
         assert ref is not None
         force_exit(ref, "crash")
         await mended(canvas.application)
-        await settle(SILENCE + 2 * BEAT)
+        await settle(SILENCE + 2 * HEARTBEAT_CHECK_INTERVAL)
         assert bob.screen.heartbeats == 1
