@@ -490,8 +490,8 @@ async def test_a_deep_tree_stops_from_its_leaves() -> None:
         return supervisor(name, specs)
 
     tree = [leaf("1"), branch("2", leaf("2.1"), branch("2.2", leaf("2.2.1"), leaf("2.2.2"))), leaf("3")]
-    supervisor = await start(Supervisor, tree)
-    await stop(supervisor)
+    root = await start(Supervisor, tree)
+    await stop(root)
     assert order == ["3", "2.2.2", "2.2.1", "2.1", "1"]
 
 
