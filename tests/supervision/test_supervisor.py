@@ -53,6 +53,7 @@ from supervision import (
     restart_child,
     start_child,
     start_dynamic_child,
+    supervisor,
     terminate_child,
     which_children,
 )
