@@ -45,13 +45,13 @@ def check(status: os.stat_result, path: Path) -> None:
     if stat.S_ISLNK(mode):
         raise UnsafeFile(path, "is a symbolic link: put the file itself there")
     if not (is_folder or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)):
-        raise UnsafeFile(path, "is no regular file: remove it")
+        raise UnsafeFile(path, "is not a regular file: remove it")
     if status.st_uid != os.geteuid():
-        users = f"belongs to the user {status.st_uid}, and this process runs as {os.geteuid()}"
+        users = f"belongs to user {status.st_uid}, but this process runs as user {os.geteuid()}"
         raise UnsafeFile(path, f"{users}: chown it, or run as its owner")
     if stat.S_IMODE(mode) & _WRITABLE:
         wanted = "700" if is_folder else "600"
-        raise UnsafeFile(path, f"could be written by others: check what is in it, then chmod {wanted} {path}")
+        raise UnsafeFile(path, f"is writable by other users: check its content, then run chmod {wanted} {path}")
 
 
 def tighten(path: Path) -> bool:
@@ -82,13 +82,13 @@ def open_private(path: Path, flags: int) -> int:
         if error.errno == errno.ELOOP:
             raise UnsafeFile(path, "is a symbolic link: put the file itself there") from None
         if error.errno == errno.ENXIO:
-            raise UnsafeFile(path, "is no regular file: remove it") from None
+            raise UnsafeFile(path, "is not a regular file: remove it") from None
         raise
     try:
         status = os.fstat(file)
         check(status, path)
         if not stat.S_ISREG(status.st_mode):
-            raise UnsafeFile(path, "is no regular file: remove it")
+            raise UnsafeFile(path, "is not a regular file: remove it")
     except BaseException:
         os.close(file)
         raise

@@ -56,7 +56,7 @@ class Listener(GenServer):
 
     async def init(self, sockets: Sockets, connections: Target) -> None:
         if sockets.is_closed:
-            raise RuntimeError("these Sockets are closed, because their application has ended: listen with new ones")
+            raise RuntimeError("these Sockets are closed, because their application has ended: create new ones")
         self._sockets = sockets
         self._connections = connections
         self._refusals: set[asyncio.Task[None]] = set()

@@ -61,7 +61,7 @@ class Wire(Incoming):
         self._peer_address = address
         self.connected_at = 0.0
         self.upgrade: Any = None
-        self._admitted_address: str | None = None  # counted by `Admission` as one with a WebSocket
+        self._admitted_address: str | None = None  # `Admission` counts its WebSocket under this address
         self._unwatch: Callable[[], None] | None = None
 
     def __repr__(self) -> str:

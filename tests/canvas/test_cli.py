@@ -391,7 +391,7 @@ def test_token_that_cannot_be_is_refused_in_one_line(command: Command, tmp_path:
     assert command("token", "revoke", "eve").error == "there is no token eve"
     path = tmp_path / "canopy-data" / "tokens.json"
     path.chmod(0o666)
-    assert "could be written by others: check what is in it, then chmod 600" in command("token", "list").error
+    assert "is writable by other users: check its content, then run chmod 600" in command("token", "list").error
 
 
 def test_keys_of_identities_are_rotated(command: Command, tmp_path: Path) -> None:
@@ -408,7 +408,8 @@ def test_folder_that_others_could_write_to_ends_the_start_with_one_line(command:
     (tmp_path / "canopy-data").chmod(0o777)
     told = command("run", "--port", "0", "--console-port", "0").error
     path = tmp_path / "canopy-data"
-    assert told == f"--data canopy-data: {path} could be written by others: check what is in it, then chmod 700 {path}"
+    text = "is writable by other users: check its content, then run chmod 700"
+    assert told == f"--data canopy-data: {path} {text} {path}"
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

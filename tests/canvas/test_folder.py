@@ -141,12 +141,12 @@ def test_what_others_could_read_is_closed_to_them(tmp_path: Path, mode: int) -> 
 
 def write_by_others(path: Path) -> str:
     path.chmod(0o620)
-    return f"could be written by others: check what is in it, then chmod 600 {path}"
+    return f"is writable by other users: check its content, then run chmod 600 {path}"
 
 
 def give_away(path: Path) -> str:
     os.chown(path, os.geteuid() + 1, -1)
-    return f"belongs to the user {os.geteuid() + 1}, and this process runs as {os.geteuid()}"
+    return f"belongs to user {os.geteuid() + 1}, but this process runs as user {os.geteuid()}"
 
 
 def link(path: Path) -> str:
@@ -158,7 +158,7 @@ def link(path: Path) -> str:
 def make_pipe(path: Path) -> str:
     path.unlink()
     os.mkfifo(path, 0o600)
-    return "is no regular file"
+    return "is not a regular file"
 
 
 @pytest.mark.parametrize("spoil", [write_by_others, give_away, link, make_pipe])
@@ -184,12 +184,12 @@ def test_folder_that_others_can_write_to_or_that_is_anothers_is_refused(tmp_path
     Folder(tmp_path).release()
     for mode in (0o777, 0o770, 0o702):
         tmp_path.chmod(mode)
-        with pytest.raises(UnsafeFile, match=f"then chmod 700 {tmp_path}"):
+        with pytest.raises(UnsafeFile, match=f"then run chmod 700 {tmp_path}"):
             Folder(tmp_path)
     tmp_path.chmod(0o700)
     if os.geteuid() == 0:
         os.chown(tmp_path, 1, -1)
-        with pytest.raises(UnsafeFile, match="belongs to the user 1"):
+        with pytest.raises(UnsafeFile, match="belongs to user 1"):
             Folder(tmp_path)
 
 

@@ -13,10 +13,8 @@
 from supervision.server.testing.client import MASK, VirtualEndpoint, VirtualWebSocket
 from supervision.server.testing.network import (
     EOF,
-    GAP,
     HIGH_WATER,
     RESET,
-    Accepted,
     VirtualNetwork,
     VirtualSocket,
     VirtualTransport,
@@ -25,11 +23,9 @@ from supervision.server.testing.network import (
 
 __all__ = [
     "EOF",
-    "GAP",
     "HIGH_WATER",
     "MASK",
     "RESET",
-    "Accepted",
     "VirtualEndpoint",
     "VirtualNetwork",
     "VirtualSocket",
