@@ -138,14 +138,14 @@ class GenStateMachine(GenServer):
         """
         phase = Shown(state) if is_phase(type(self), state) else state
         what, where = self._kernel_text(event), self._kernel_text(phase)
-        raise NotImplementedError(f"{self} does not know {what} in {where}")
+        raise NotImplementedError(f"{self} does not handle {what} in {where}")
 
     # The kernel's side.
 
     def _kernel_accept(self, value: Any) -> None:
         if not isinstance(value, Next):
             raise TypeError(
-                f"init of {self} returned {self._kernel_text(value)}: a state machine begins with Next(state, ...)"
+                f"init of {self} returned {self._kernel_text(value)}: a state machine starts with Next(state, ...)"
             )
         self._kernel_state = value.state
         self._kernel.mailbox.prepend(_Begin(value))
@@ -197,7 +197,7 @@ class GenStateMachine(GenServer):
 
     async def _kernel_begin(self, first: Next) -> None:
         if POSTPONE in first.actions:
-            raise TypeError(f"init of {self} returned POSTPONE, and there is no event to postpone")
+            raise TypeError(f"init of {self} returned POSTPONE without an event to postpone")
         timeouts: Timeouts = {}
         following = self._kernel_perform(first.actions, timeouts)
         if self.state_enter:
@@ -337,7 +337,7 @@ class GenStateMachine(GenServer):
                 case Postpone():
                     pass
                 case _:
-                    raise TypeError(f"{self} returned the action {self._kernel_text(action)}")
+                    raise TypeError(f"{self} returned an invalid action: {self._kernel_text(action)}")
         return following
 
     def _kernel_callback(self, event: Event) -> Any:

@@ -241,7 +241,7 @@ class Session:
             return False
         has_begun = parser.has_begun
         if has_begun:
-            response = HttpError(408, "The request did not come in time (RFC 9110 §15.5.9)").response
+            response = HttpError(408, "The request did not arrive in time (RFC 9110 §15.5.9)").response
             self._write_response(response, head_only=parser.method == "HEAD", connection="close")
         self._end(Trigger.BAD_REQUEST if has_begun else Trigger.EOF)
         return has_begun

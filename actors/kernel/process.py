@@ -72,7 +72,7 @@ class Process(pykka.Actor):
     @label.setter
     def label(self, label: str) -> None:
         if not isinstance(label, str):
-            raise TypeError(f"a label is a string, got {type(label).__name__}")
+            raise TypeError(f"a label must be a string, got {type(label).__name__}")
         cut = str.__getitem__(label, slice(0, LONGEST_LABEL))
         self._kernel.ref.label = cut if str.__len__(label) <= LONGEST_LABEL else f"{cut}..."
 
