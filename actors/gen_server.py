@@ -172,7 +172,7 @@ class GenServer(Process):
             return self.handle_continue(message.argument)
         return self.handle_info(message)
 
-    def _kernel_take(self, message: Any) -> Coroutine[Any, Any, Any] | None:
+    def _kernel_receive(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         return self._kernel_settled(message, self._kernel_dispatch(message))
 
     def _kernel_settled(self, message: Any, result: Any) -> Coroutine[Any, Any, Any] | None:

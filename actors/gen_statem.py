@@ -120,10 +120,13 @@ class GenStateMachine(GenServer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._kernel_state: State = None
-        self._kernel_events: list[Event] = []  # the next one last: an empty deque would take ten times the memory
+        # An event comes from `_kernel_events` (last first: an empty deque would take ten times the memory), else from
+        # `_kernel_due` (zero timeouts), else from the mailbox. A change of state moves the postponed events to
+        # `_kernel_events`. A timer is valid only while `_kernel_timers` holds it: cancelling it also voids its event.
+        self._kernel_events: list[Event] = []
         self._kernel_postponed: list[Event] = []
         self._kernel_timers: dict[Hashable, _Timer] = {}
-        self._kernel_due: deque[_Timer] | None = None  # zero timeouts, which expire once no event is pending
+        self._kernel_due: deque[_Timer] | None = None
 
     @property
     def state(self) -> State:
@@ -179,7 +182,7 @@ class GenStateMachine(GenServer):
             event = Info(message)
         return self._kernel_handle_event(event)
 
-    def _kernel_take(self, message: Any) -> Any:
+    def _kernel_receive(self, message: Any) -> Any:
         return self._kernel_handle_event(Info(message))
 
     def _kernel_handle_event(self, event: Event) -> Coroutine[Any, Any, None] | None:

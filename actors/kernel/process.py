@@ -231,9 +231,9 @@ class Process(pykka.Actor):
 
     def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         """Handle one message."""
-        return self._kernel.serve(message) if type(message) in FOR_KERNEL else self._kernel_take(message)
+        return self._kernel.serve(message) if type(message) in FOR_KERNEL else self._kernel_receive(message)
 
-    def _kernel_take(self, message: Any) -> Coroutine[Any, Any, Any] | None:
+    def _kernel_receive(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         """Handle one message that is not for the kernel."""
         return self._kernel_reply(message, self.on_receive(message.request if isinstance(message, Call) else message))
 

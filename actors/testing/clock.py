@@ -100,7 +100,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             ValueError: if `when` is NaN, which would break the order of the other timers.
         """
         if math.isnan(when):
-            raise ValueError(f"a timer for {callback!r} must not be at NaN, which cannot be ordered")
+            raise ValueError(f"a timer for {callback!r} must not be at nan, which cannot be ordered")
         return super().call_at(when, callback, *args, context=context)
 
     def next_timer(self) -> float:

@@ -100,18 +100,18 @@ def explore(
     if replayed_seed is not None:
         all_seeds = [replayed_seed]
     jobs = min(jobs or os.cpu_count() or 1, len(all_seeds))
-    result = _run_each(test, all_seeds) if jobs <= 1 else _shared(test, all_seeds, jobs)
+    result = _run_each(test, all_seeds) if jobs <= 1 else _run_in_workers(test, all_seeds, jobs)
     if result.interrupted is not None:
-        attempt(test, result.interrupted)  # raises the interrupt again, in this process
+        run_once(test, result.interrupted)  # raises the interrupt again, in this process
         raise KeyboardInterrupt
     if result.failed is not None:
-        raise _found(test, result.failed, shrinking_runs)
+        raise _minimised(test, result.failed, shrinking_runs)
     if result.skipped is not None and result.runs == 0:
-        raise attempt(test, result.skipped)[1] or AssertionError(_not_again(result.skipped, "skipped"))
+        raise run_once(test, result.skipped)[1] or AssertionError(_not_reproducible(result.skipped, "skipped"))
     return result.runs
 
 
-def attempt(
+def run_once(
     test: Simulated, seed: int | None, plan: Plan | None = None, *, traces: bool = False
 ) -> tuple[Kit, BaseException | None]:
     """Run `test` once; return its kit and the exception of a failure or a skip, or None.
@@ -136,7 +136,7 @@ def attempt(
 def _run_each(test: Simulated, seeds: Iterable[int]) -> _Result:
     runs, skipped = 0, None
     for seed in seeds:
-        failure = attempt(test, seed)[1]
+        failure = run_once(test, seed)[1]
         if failure is None:
             runs += 1
         elif not isinstance(failure, skips):
@@ -146,7 +146,7 @@ def _run_each(test: Simulated, seeds: Iterable[int]) -> _Result:
     return _Result(runs, skipped=skipped)
 
 
-def _shared(test: Simulated, seeds: Sequence[int], jobs: int) -> _Result:
+def _run_in_workers(test: Simulated, seeds: Sequence[int], jobs: int) -> _Result:
     """Do the same as `_run_each`, in several processes."""
     context = multiprocessing.get_context("fork")
     workers: dict[Connection, tuple[Any, Sequence[int], Any]] = {}
@@ -155,7 +155,7 @@ def _shared(test: Simulated, seeds: Sequence[int], jobs: int) -> _Result:
         for number in range(jobs):
             receiving, sending = context.Pipe(duplex=False)
             share, at = seeds[number::jobs], context.RawValue("l", 0)
-            worker = context.Process(target=_work, args=(test, share, at, sending), daemon=True)
+            worker = context.Process(target=_run_worker, args=(test, share, at, sending), daemon=True)
             with warnings.catch_warnings():
                 # Python warns of a fork with threads: those of libraries such as numpy are idle, and not needed here.
                 warnings.simplefilter("ignore", DeprecationWarning)
@@ -169,7 +169,7 @@ def _shared(test: Simulated, seeds: Sequence[int], jobs: int) -> _Result:
                 try:
                     result: _Result = ready.recv()
                 except EOFError:
-                    raise _died(*workers[ready]) from None
+                    raise _worker_died(*workers[ready]) from None
                 if result.failed is not None or result.interrupted is not None:
                     return result
                 results.append(result)
@@ -182,22 +182,22 @@ def _shared(test: Simulated, seeds: Sequence[int], jobs: int) -> _Result:
             receiving.close()
 
 
-def _work(test: Simulated, seeds: Sequence[int], at: Any, sending: Connection) -> None:
+def _run_worker(test: Simulated, seeds: Sequence[int], at: Any, sending: Connection) -> None:
     try:
-        result = _run_each(test, _counted(seeds, at))
+        result = _run_each(test, _track(seeds, at))
     except interrupts:
         result = _Result(interrupted=seeds[at.value])
     with contextlib.suppress(BrokenPipeError):
         sending.send(result)
 
 
-def _counted(seeds: Sequence[int], at: Any) -> Iterator[int]:
+def _track(seeds: Sequence[int], at: Any) -> Iterator[int]:
     """Yield the seeds, and store the index of the current one in `at`, where the parent reads it."""
     for at.value, seed in enumerate(seeds):
         yield seed
 
 
-def _died(worker: Any, seeds: Sequence[int], at: Any) -> ChildProcessError:
+def _worker_died(worker: Any, seeds: Sequence[int], at: Any) -> ChildProcessError:
     worker.join()
     code = worker.exitcode
     how = f"exited with code {code}" if code >= 0 else f"died of signal {-code} ({signal.strsignal(-code)})"
@@ -209,17 +209,18 @@ def _died(worker: Any, seeds: Sequence[int], at: Any) -> ChildProcessError:
     )
 
 
-def _not_again(seed: int, what: str) -> str:
+def _not_reproducible(seed: int, what: str) -> str:
     return f"seed {seed} {what} only once: something in the test does not depend on the seed alone"
 
 
-def _found(test: Simulated, seed: int, shrinking_runs: int) -> Found:
-    kit, failure = attempt(test, seed)
+def _minimised(test: Simulated, seed: int, shrinking_runs: int) -> Found:
+    """Minimise the failure of a seed, and describe it."""
+    kit, failure = run_once(test, seed)
     if failure is None or isinstance(failure, skips):
-        raise AssertionError(_not_again(seed, "failed"))
+        raise AssertionError(_not_reproducible(seed, "failed"))
     whole = kit.chance.plan()
     plan = shrink(test, seed, whole, failure, runs=shrinking_runs) if shrinking_runs else whole
-    small, failure_of_small = attempt(test, seed, plan, traces=True)
+    small, failure_of_small = run_once(test, seed, plan, traces=True)
     if failure_of_small is None or isinstance(failure_of_small, skips):
         failure_of_small = failure
     lines = small.trace()
@@ -258,7 +259,7 @@ def shrink(test: Simulated, seed: int, plan: Plan, failure: BaseException, *, ru
     def fails(decisions: Iterable[Decision]) -> bool:
         nonlocal left
         left -= 1
-        found = attempt(test, seed, {decision: plan[decision] for decision in decisions})[1]
+        found = run_once(test, seed, {decision: plan[decision] for decision in decisions})[1]
         return type(found) is type(failure)
 
     kept = list(plan)
