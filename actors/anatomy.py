@@ -1,4 +1,4 @@
-"""Pure. What an object and its class have, without running code of that class."""
+"""Pure. Reads attributes of objects and classes without running code of their class."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from actors.guard import attempt
 from actors.oneline import LONGEST_NAME, line
 
 MOST_ATTRIBUTES = 9
-"""Attributes of one object that are looked at."""
+"""Maximum number of attributes of one object that are read."""
 _EMPTY = object()
 
-# What Python itself has about a class, although the class may have other ideas.
+# Python's own attributes of a class, which its metaclass may override.
 _name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
 qualified_name_of: Callable[[type], str] = type.__dict__["__qualname__"].__get__
 _module_of: Callable[[type], Any] = type.__dict__["__module__"].__get__
@@ -26,12 +26,12 @@ namespace_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__
 
 
 def class_name(kind: type) -> str:
-    """The name of a class, short enough to be shown."""
+    """Return the name of a class, truncated for display."""
     return line(_name_of(kind), LONGEST_NAME)
 
 
 def lookup(kind: type, name: str) -> Any:
-    """What a class or its bases have under a name, as it stands there."""
+    """Return the attribute of a class or its bases with this name, without calling descriptors; None if missing."""
     for base in bases_of(kind):
         namespace = namespace_of(base)
         if name in namespace:
@@ -40,7 +40,7 @@ def lookup(kind: type, name: str) -> Any:
 
 
 def fields_of(kind: type) -> list[dataclasses.Field[Any]] | None:
-    """The fields of a data class; None of any other class."""
+    """Return the fields of a data class, or None for any other class."""
     fields = lookup(kind, "__dataclass_fields__")
     if type(fields) is not dict:
         return None
@@ -49,13 +49,13 @@ def fields_of(kind: type) -> list[dataclasses.Field[Any]] | None:
 
 
 def module_of(kind: type) -> str | None:
-    """The module of a class, if it says so."""
+    """Return the name of the module of a class, or None if it is not a short string."""
     module = _module_of(kind)
     return module if type(module) is str and len(module) <= LONGEST_NAME else None
 
 
 def importable(kind: type) -> tuple[str | None, tuple[str, str] | None]:
-    """A class as Python, and what that has to import; None twice if it cannot be imported."""
+    """Return a class as Python and the import that this needs; None for both if it cannot be imported."""
     module, name = module_of(kind), qualified_name_of(kind)
     if module is None or module == "__main__" or not is_path(module) or not is_path(name):
         return None, None
@@ -63,18 +63,18 @@ def importable(kind: type) -> tuple[str | None, tuple[str, str] | None]:
 
 
 def attribute_of(value: Any, name: str) -> Any:
-    """An attribute that is kept in a slot or in the object's dictionary; else None."""
+    """Return an attribute from a slot or the object's dictionary, or a simple default of its class, else None."""
     own = _dictionary_of(value)
     if dict.__contains__(own, name):
         return dict.__getitem__(own, name)
     found = lookup(type(value), name)
     if type(found) is MemberDescriptorType:
-        return attempt(found.__get__, value, default=None)  # it may be empty
+        return attempt(found.__get__, value, default=None)  # the slot may be empty
     return found if type(found) in (NoneType, bool, int, float, str) else None  # the default of a field
 
 
 def attributes_of(value: Any) -> dict[str, Any]:
-    """Attributes by name, at least as many as are shown."""
+    """Return attributes by name, at least as many as are shown."""
     shown = dict(islice(dict.items(_dictionary_of(value)), MOST_ATTRIBUTES))
     for base in bases_of(type(value)):
         names = namespace_of(base).get("__slots__", ())
@@ -92,5 +92,5 @@ def _dictionary_of(value: Any) -> dict[str, Any]:
 
 
 def is_path(name: str) -> bool:
-    """Tell whether a name, with or without dots, is one that Python's grammar knows."""
+    """Return whether a name is a Python identifier, or several joined by dots, and not a keyword."""
     return all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split("."))

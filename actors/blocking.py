@@ -50,9 +50,9 @@ class BlockingServer(GenServer):
                     f"{type(self).__name__}.{name} is a coroutine function, which a BlockingServer cannot run"
                 )
         if self.scheduler.inline_blocking:
-            return _plain(super()._kernel_init)
+            return _call_plain(super()._kernel_init)
         context = contextvars.copy_context()  # with the running process, and the variables set by its starter
-        work = partial(context.run, _work, self._kernel_jobs, self.scheduler)
+        work = partial(context.run, _run_jobs, self._kernel_jobs, self.scheduler)
         self._kernel_thread = thread = ProcessThread(self.scheduler, work, f"{self.label} {self.ref}")
         watch(self.ref, _Fence(thread, self._kernel_jobs))
         thread.start()
@@ -60,14 +60,14 @@ class BlockingServer(GenServer):
 
     _kernel_handle = Process._kernel_handle  # the fast path of `GenServer` calls callbacks on the loop
 
-    def _kernel_take(self, message: Any) -> Coroutine[Any, Any, Any] | None:
+    def _kernel_receive(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         if self._kernel_thread is None:
-            return self._kernel_settled(message, _plain(self._kernel_dispatch, message))
+            return self._kernel_settled(message, _call_plain(self._kernel_dispatch, message))
         return self._kernel_settle_later(message, self._kernel_on_thread(self._kernel_dispatch, message))
 
     def _kernel_finish(self, reason: ExitReason) -> Any:
         if self._kernel_thread is None:
-            return _plain(super()._kernel_finish, reason)
+            return _call_plain(super()._kernel_finish, reason)
         return self._kernel_on_thread(super()._kernel_finish, reason)
 
     def _kernel_proxied(self, message: Any) -> Any:
@@ -98,20 +98,20 @@ class _Fence:
             self._thread.pending_ask.refuse()
 
 
-def _work(jobs: queue.SimpleQueue[Job | None], scheduler: Scheduler) -> None:
+def _run_jobs(jobs: queue.SimpleQueue[Job | None], scheduler: Scheduler) -> None:
     """Run the callbacks of one process, and keep nothing of one after it returns."""
     while (job := jobs.get()) is not None:
         function, args, answer = job
         outcome: Outcome
         try:
-            outcome = (_plain(function, *args), None)
+            outcome = (_call_plain(function, *args), None)
         except BaseException as exception:  # noqa: BLE001  # re-raised on the loop, where it crashes the process
             outcome = (None, exception)
-        scheduler.post(_answer, answer, outcome)
+        scheduler.post(_set_outcome, answer, outcome)
         del job, function, args, answer, outcome
 
 
-def _plain(function: Callable[..., Any], *args: Any) -> Any:
+def _call_plain(function: Callable[..., Any], *args: Any) -> Any:
     """Call a callback; raise `TypeError` if it returns a coroutine."""
     value = function(*args)
     if type(value) is CoroutineType:
@@ -120,6 +120,6 @@ def _plain(function: Callable[..., Any], *args: Any) -> Any:
     return value
 
 
-def _answer(answer: asyncio.Future[Outcome], outcome: Outcome) -> None:
+def _set_outcome(answer: asyncio.Future[Outcome], outcome: Outcome) -> None:
     if not answer.done():
         answer.set_result(outcome)

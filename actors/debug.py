@@ -21,7 +21,7 @@ from actors.kernel.cell import Cell, Status
 from actors.kernel.mailbox import HIGH_WATER as HIGH_WATER
 from actors.kernel.process import Process
 from actors.kernel.ref import Ref, Target
-from actors.kernel.report import KEPT, LONGEST_STATE, Inspected, MessageLog, inspect_process
+from actors.kernel.report import KEPT, LONGEST_STATE, MessageLog, ProcessDescription, inspect_process
 from actors.kernel.report import CrashReport as CrashReport
 from actors.kernel.scheduler import Scheduler
 
@@ -148,7 +148,7 @@ def actor_of(ref: Ref, kind: type[P]) -> P | None:
     return process if isinstance(process, kind) else None
 
 
-def inspect(ref: Ref, message: Any = None, *, size: int = LONGEST_STATE) -> Inspected | None:
+def inspect(ref: Ref, message: Any = None, *, size: int = LONGEST_STATE) -> ProcessDescription | None:
     """Describe those attributes and the message of a process that may be shown; return None if it is dead.
 
     Args:

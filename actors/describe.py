@@ -1,12 +1,12 @@
-"""Pure. Foreign values as text for people: bounded in time and size whatever the value is, and only what may be seen.
+"""Pure. Describes any value as text, bounded in time and size, and shows only what may be shown.
 
-There is one rule for every text that leaves the process, be it in a crash report, the log, a trace, a generated test or
-the console: the structure of a value is shown, and of its contents only what its class declares safe with `shown`, or
-the callback `format_status` with `Shown`. Structure is: None, booleans, members of enumerations, references, classes,
-functions, constants of a module, the names of classes and of their fields, sizes, and the strings that the framework
-uses as atoms. Numbers, strings, bytes, the keys of dictionaries and the attributes of other objects are contents.
+One rule holds for every text that leaves the process, in a crash report, the log, a trace, a generated test or the
+console: it shows the structure of a value, and only those contents that its class declares safe with `shown`, or the
+callback `format_status` with `Shown`. Structure is: None, booleans, enum members, references, classes, functions,
+module constants, the names of classes and fields, sizes, and the strings that the framework uses as atoms. Contents
+are: numbers, strings, bytes, dictionary keys and the attributes of other objects.
 
-None of this runs code of the values' classes, such as a `repr`, a property or an iterator: it may fail, take long, or
+Nothing here runs code of a value's class, such as a `repr`, a property or an iterator: it might fail, take long, or
 show too much.
 """
 
@@ -52,20 +52,21 @@ from actors.oneline import LONGEST_NAME, hide_in_text, line
 from actors.shown import Shown, declared_by, is_safe
 
 LONGEST_WRITTEN = 2_000
-"""Characters of one value that are kept for a test that repeats a crash."""
+"""Approximate maximum length in characters of one value that is kept for a test that reproduces a crash."""
 LONGEST_TEXT = 200
-"""Characters of one string, or bytes, inside a value."""
+"""Maximum length of one string (in characters) or bytes inside a value."""
 MOST_KEPT = 100
-"""Items of one collection that are kept for a test; sets of at most so many are shown in a fixed order, which differs
-between Python processes otherwise."""
+"""Maximum number of items of one collection that are kept for a test.
+
+A set of at most this size is shown in sorted order; that of a larger one differs between Python processes."""
 DEEPEST = 5
-"""Levels of a nested value that are shown."""
+"""Maximum number of levels of a nested value that are shown."""
 OPAQUE_BELOW = DEEPEST - 1
-"""Levels at which an object shows its attributes: below, they are the insides of something else."""
+"""The lowest level at which an object shows its attributes: below it, they are internals of another object."""
 MOST_BITS = 512
-"""Above so many an integer is not written out: Python refuses to above 4,300 digits."""
+"""Maximum size of an integer that is written out: Python refuses more than 4,300 digits."""
 MOST_CONSTANTS = 2_000
-"""Names of one module among which a constant is looked for."""
+"""Maximum number of names in a module that are searched for a constant."""
 
 _id_of: Callable[[Pid], int] = Pid.__dict__["id"].__get__
 _label_of: Callable[[Pid], Any] = Pid.__dict__["label"].__get__
@@ -80,35 +81,35 @@ _ATOMS: dict[str, str] = {
     for atom in (exits.NORMAL, exits.SHUTDOWN, exits.KILL, exits.KILLED, exits.NOPROC, exits.TIMEOUT,
                  exits.CALLING_SELF, "crash", "restart")
 }  # fmt: skip
-"""Strings that the framework makes: the very objects, which no user can have written."""
+"""Strings of the framework, compared by identity, so that a user's equal string is not taken for one."""
 
 # Texts.
 
 
 def describe(value: Any, *, shows_values: bool = False) -> str:
-    """Show a value in at most `LONGEST` characters, on one line.
+    """Describe a value on one line of at most `LONGEST` characters.
 
     Args:
-        shows_values: show all contents, declared or not: for a developer's own eyes
+        shows_values: show all contents, declared safe or not; only for a developer's own use
     """
     return examine(value, shows_values=shows_values).text
 
 
 def examine(value: Any, *, shows_values: bool = False) -> Description:
-    """Look at a value once, for all texts that are made of it; see `describe`."""
+    """Examine a value once, for all its texts; see `describe`."""
     return attempt(_examined, value, shows_values, default=Leaf(f"<{class_name(type(value))}>"))
 
 
 def examine_state(
     owner: type, state: Mapping[str, Any], *, size: int, shows_values: bool = False
 ) -> tuple[dict[str, Description], bool]:
-    """Look at the attributes of an object; returns them by name, and whether some were left out.
+    """Describe the attributes of an object; return them by name, and whether some were left out.
 
     Args:
-        owner: its class, which declares what of them may be seen
+        owner: its class, which declares which of them may be shown
         state: attributes by name
-        size: characters in all, about
-        shows_values: as of `describe`
+        size: approximate maximum length of all descriptions, in characters
+        shows_values: as for `describe`
     """
     declared = declared_by(owner)
     found: dict[str, Description] = {}
@@ -127,12 +128,12 @@ def examine_state(
 
 
 def is_phase(owner: type, value: Any) -> bool:
-    """Tell whether a value is the name of a method, as the states of a state machine are: that is structure."""
+    """Return whether a value is the name of a method, as the states of a state machine are, and thus structure."""
     return type(value) is str and type(lookup(owner, value)) is FunctionType
 
 
 def name_of(name: Any) -> str:
-    """A label, or the name or key under which something is registered: a text is shown, any other value described."""
+    """Format a label, or a registered name or key: show a string, describe any other value."""
     return line(hide_in_text(name), LONGEST_NAME) if issubclass(type(name), str) else describe(name)
 
 
@@ -141,13 +142,13 @@ def _examined(value: Any, shows_values: bool) -> Description:
 
 
 class _Walker:
-    """Looks at one value.
+    """Examines one value.
 
     Args:
-        shows_all: show all contents, declared or not
+        shows_all: show all contents, declared safe or not
 
     Attributes:
-        left: characters that are looked at before the rest is left out
+        left: number of characters left before the rest is omitted
     """
 
     def __init__(self, shows_all: bool) -> None:
@@ -155,7 +156,7 @@ class _Walker:
         self._shows_all = shows_all
 
     def walk(self, value: Any, shows: bool, level: int = DEEPEST) -> Description:
-        """Look at a value; its contents may be seen if `shows`."""
+        """Describe a value; show its contents if `shows`."""
         if self.left <= 0:
             return Leaf("...")
         kind = type(value)
@@ -165,11 +166,11 @@ class _Walker:
         if leaf is None:
             self.left -= 8
             return self._nested(value, kind, shows, level)
-        self.left -= len(leaf.written or leaf.face(True)) + 2
+        self.left -= len(leaf.written or leaf.as_text(True)) + 2
         return leaf
 
     def _leaf(self, value: Any, kind: type, shows: bool) -> Leaf | None:
-        """What has nothing inside."""
+        """Describe a value that has no parts; return None for any other."""
         if value is None or kind is bool:
             return Leaf(repr(value), written=repr(value))
         if value is ... or value is NotImplemented:
@@ -296,7 +297,7 @@ class _Walker:
         has_names: bool = True,
         size: int | None = None,
     ) -> Record:
-        """What has fields, or items of its own, each of which is declared by itself."""
+        """Describe a value with fields or items, each of which its class declares safe or not."""
         declared = declared_by(kind)
         entries = []
         for name, value in items[:MOST_ITEMS] if level > 0 else ():
@@ -307,7 +308,7 @@ class _Walker:
         return Record(begin, end, tuple(entries), len(items) if size is None else size)
 
     def _opaque(self, value: Any, kind: type, level: int) -> Description:
-        """Any other object: its attributes, as far as they may be seen."""
+        """Describe any other object by the attributes that may be shown."""
         name = class_name(kind)
         declared = declared_by(kind)
         if not (declared or self._shows_all) or level < OPAQUE_BELOW:
@@ -330,7 +331,7 @@ def _brackets(kind: type, base: Any, name: str, size: int) -> tuple[str, str]:
 
 
 def is_atom_of_ours(value: Any) -> bool:
-    """Tell whether a value is a string that the framework made, which may be seen."""
+    """Return whether a value is a string of the framework, which may be shown."""
     return type(value) is str and len(value) <= 16 and _ATOMS.get(value) is value
 
 
@@ -358,7 +359,7 @@ def _number(value: Any, base: Any, name: str, shows: bool) -> Leaf:
 
 
 def _constant(value: Any, kind: type) -> Leaf | None:
-    """A value that a module has under a name, like the messages that are told apart by identity."""
+    """Describe a value that is a constant of its class's module, such as a message compared by identity."""
     module = sys.modules.get(module_of(kind) or "")
     if type(module) is not ModuleType:
         return None
@@ -384,7 +385,7 @@ def _function(value: Any) -> Leaf | None:
 
 
 def _stdlib(value: Any, shows: bool) -> Leaf | None:
-    """Those of Python's own classes whose `repr` people know, and is short."""
+    """Describe a value of a standard class whose `repr` is well known and short."""
     kind = type(value)
     is_known = (
         any(kind is each for each in _DATES)

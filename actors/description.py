@@ -1,4 +1,4 @@
-"""Pure. What is known of a value, as text only: it is looked at once, and shown in several ways."""
+"""Pure. Descriptions: what may be shown of a value, as text. A value is examined once and formatted several ways."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import Final
 
 LONGEST = 1_000
-"""Characters of one value that are shown."""
+"""Maximum length in characters of one value as shown."""
 MOST_ITEMS = 8
-"""Items of one collection, or attributes of one object, that are shown."""
+"""Maximum number of items of one collection, or attributes of one object, that are shown."""
 MOCK: Final = "Mock()"
-"""Python's stand-in for a value."""
+"""The stand-in for a value in generated Python."""
 
 
 class Description:
-    """What is known of a value, as text only: it keeps nothing of the value alive.
+    """What may be shown of a value, as text: it keeps nothing of the value alive.
 
     Attributes:
-        text: what may be seen of it
+        text: the value as far as it may be shown
         structure: the same without any contents
     """
 
@@ -25,38 +25,38 @@ class Description:
 
     @property
     def text(self) -> str:
-        return _cut(self.face(True))
+        return _cut(self.as_text(True))
 
     @property
     def structure(self) -> str:
-        return _cut(self.face(False))
+        return _cut(self.as_text(False))
 
     def without_values(self) -> Description:
-        """The structure alone, in both texts."""
+        """Return a description with only the structure, for both texts."""
         return Leaf(self.structure)
 
-    def face(self, shows: bool) -> str:
-        """As text; see `text` and `structure`."""
+    def as_text(self, shows: bool) -> str:
+        """Return the text, with contents if `shows`; see `text` and `structure`."""
         raise NotImplementedError
 
     def source(self, imports: set[tuple[str, str]]) -> str | None:
-        """As Python, which makes an equal value; None if that cannot be written, or may not.
+        """Return Python that creates an equal value; None if there is none, or it may not be shown.
 
         Args:
-            imports: to which the modules and names are added that it needs
+            imports: set to which to add the modules and names that it needs
         """
         raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf(Description):
-    """What has nothing inside, or nothing that may be seen.
+    """A value without parts, or without parts that may be shown.
 
     Attributes:
         kind: the structure
-        value: the value, if it may be seen
-        written: the same as Python, if it can be written
-        needs: what that has to import: module and name
+        value: the value as text, if it may be shown
+        written: the value as Python, if there is such
+        needs: the import that `written` needs: module and name
     """
 
     kind: str
@@ -64,7 +64,7 @@ class Leaf(Description):
     written: str | None = None
     needs: tuple[str, str] | None = None
 
-    def face(self, shows: bool) -> str:
+    def as_text(self, shows: bool) -> str:
         return self.kind if self.value is None or not shows else self.value
 
     def source(self, imports: set[tuple[str, str]]) -> str | None:
@@ -75,15 +75,15 @@ class Leaf(Description):
 
 @dataclass(frozen=True, slots=True)
 class Group(Description):
-    """A collection that may be seen.
+    """A collection that may be shown.
 
     Attributes:
         kind: the structure
-        begin, end: around the items
-        items: those that were kept; of a dictionary, with their keys
-        size: of all items
-        is_ordered: False of a set
-        needs: as of a `Leaf`; a pair of empty texts if nothing is needed, None if Python cannot make it
+        begin, end: text before and after the items
+        items: the items that were kept, with their keys if it is a dictionary
+        size: number of all items
+        is_ordered: False for a set
+        needs: as for a `Leaf`; a pair of empty strings if it needs no import, None if it cannot be written as Python
     """
 
     kind: str
@@ -94,10 +94,12 @@ class Group(Description):
     is_ordered: bool
     needs: tuple[str, str] | None
 
-    def face(self, shows: bool) -> str:
+    def as_text(self, shows: bool) -> str:
         if not shows:
             return self.kind
-        texts = [f"{key.face(True)}: {item.face(True)}" if key else item.face(True) for key, item in self.items]
+        texts = [
+            f"{key.as_text(True)}: {item.as_text(True)}" if key else item.as_text(True) for key, item in self.items
+        ]
         return self._around(texts if self.is_ordered else sorted(texts), MOST_ITEMS)
 
     def source(self, imports: set[tuple[str, str]]) -> str | None:
@@ -118,7 +120,7 @@ class Group(Description):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A field, its value, and where it stands: in a text, and in Python."""
+    """A field and its value, and whether it appears in texts and in Python."""
 
     name: str
     value: Description
@@ -131,11 +133,11 @@ class Record(Description):
     """An object with fields.
 
     Attributes:
-        begin, end: around the fields
-        entries: the fields that were kept; those without a name by position
-        size: of all fields
-        needs: as of a `Group`
-        written: its class, as Python
+        begin, end: text before and after the fields
+        entries: the fields that were kept; positional ones have no name
+        size: number of all fields
+        needs: as for a `Group`
+        written: the class as Python
     """
 
     begin: str
@@ -145,9 +147,11 @@ class Record(Description):
     written: str | None = None
     needs: tuple[str, str] | None = None
 
-    def face(self, shows: bool) -> str:
+    def as_text(self, shows: bool) -> str:
         entries = [each for each in self.entries if each.is_shown]
-        texts = [f"{each.name}={each.value.face(shows)}" if each.name else each.value.face(shows) for each in entries]
+        texts = [
+            f"{each.name}={each.value.as_text(shows)}" if each.name else each.value.as_text(shows) for each in entries
+        ]
         more = ["..."] if self.size > len(self.entries) or len(texts) > MOST_ITEMS else []
         return f"{self.begin}{', '.join(texts[:MOST_ITEMS] + more)}{self.end}"
 
@@ -161,7 +165,7 @@ class Record(Description):
 
 
 def source_of(description: Description | None, imports: set[tuple[str, str]]) -> str:
-    """As Python, with a stand-in in place of what cannot be written, or may not."""
+    """Return a description as Python, or a stand-in if it cannot be written or may not be shown."""
     written = None if description is None else description.source(imports)
     if written is None:
         imports.add(("unittest.mock", "Mock"))

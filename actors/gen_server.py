@@ -109,11 +109,11 @@ class GenServer(Process):
         yet either, then the continuation or timeout), `Reply(value, then=...)`, `Stop(reason)` (the call fails with
         that reason) or `Stop(reason, reply=value)`.
         """
-        raise NotImplementedError(f"{self} does not know the call {self._kernel_text(request)}")
+        raise NotImplementedError(f"{self} does not handle the call {self._kernel_text(request)}")
 
     def handle_cast(self, request: Any) -> Any:
         """Handle a cast. May return `Stop(reason)`, `Continue(argument)` or `Idle(seconds)`."""
-        raise NotImplementedError(f"{self} does not know the cast {self._kernel_text(request)}")
+        raise NotImplementedError(f"{self} does not handle the cast {self._kernel_text(request)}")
 
     def handle_info(self, message: Any) -> Any:
         """Handle any other message: a plain one, `Down`, `Exit`, a timer's. May return what `handle_cast` may."""
@@ -121,7 +121,7 @@ class GenServer(Process):
 
     def handle_continue(self, argument: Any) -> Any:
         """Continue after a callback that returned `Continue`. May return what `handle_cast` may."""
-        raise NotImplementedError(f"{self} does not know how to continue with {self._kernel_text(argument)}")
+        raise NotImplementedError(f"{self} does not handle the continuation {self._kernel_text(argument)}")
 
     def terminate(self, reason: ExitReason) -> Any:
         """Clean up before the server exits by itself, or at its parent's request while it traps exits.
@@ -172,7 +172,7 @@ class GenServer(Process):
             return self.handle_continue(message.argument)
         return self.handle_info(message)
 
-    def _kernel_take(self, message: Any) -> Coroutine[Any, Any, Any] | None:
+    def _kernel_receive(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         return self._kernel_settled(message, self._kernel_dispatch(message))
 
     def _kernel_settled(self, message: Any, result: Any) -> Coroutine[Any, Any, Any] | None:

@@ -120,10 +120,13 @@ class GenStateMachine(GenServer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._kernel_state: State = None
-        self._kernel_events: list[Event] = []  # the next one last: an empty deque would take ten times the memory
+        # An event comes from `_kernel_events` (last first: an empty deque would take ten times the memory), else from
+        # `_kernel_due` (zero timeouts), else from the mailbox. A change of state moves the postponed events to
+        # `_kernel_events`. A timer is valid only while `_kernel_timers` holds it: cancelling it also voids its event.
+        self._kernel_events: list[Event] = []
         self._kernel_postponed: list[Event] = []
         self._kernel_timers: dict[Hashable, _Timer] = {}
-        self._kernel_due: deque[_Timer] | None = None  # zero timeouts, which expire once no event is pending
+        self._kernel_due: deque[_Timer] | None = None
 
     @property
     def state(self) -> State:
@@ -138,14 +141,14 @@ class GenStateMachine(GenServer):
         """
         phase = Shown(state) if is_phase(type(self), state) else state
         what, where = self._kernel_text(event), self._kernel_text(phase)
-        raise NotImplementedError(f"{self} does not know {what} in {where}")
+        raise NotImplementedError(f"{self} does not handle {what} in {where}")
 
     # The kernel's side.
 
     def _kernel_accept(self, value: Any) -> None:
         if not isinstance(value, Next):
             raise TypeError(
-                f"init of {self} returned {self._kernel_text(value)}: a state machine begins with Next(state, ...)"
+                f"init of {self} returned {self._kernel_text(value)}: a state machine starts with Next(state, ...)"
             )
         self._kernel_state = value.state
         self._kernel.mailbox.prepend(_Begin(value))
@@ -179,7 +182,7 @@ class GenStateMachine(GenServer):
             event = Info(message)
         return self._kernel_handle_event(event)
 
-    def _kernel_take(self, message: Any) -> Any:
+    def _kernel_receive(self, message: Any) -> Any:
         return self._kernel_handle_event(Info(message))
 
     def _kernel_handle_event(self, event: Event) -> Coroutine[Any, Any, None] | None:
@@ -197,7 +200,7 @@ class GenStateMachine(GenServer):
 
     async def _kernel_begin(self, first: Next) -> None:
         if POSTPONE in first.actions:
-            raise TypeError(f"init of {self} returned POSTPONE, and there is no event to postpone")
+            raise TypeError(f"init of {self} returned POSTPONE without an event to postpone")
         timeouts: Timeouts = {}
         following = self._kernel_perform(first.actions, timeouts)
         if self.state_enter:
@@ -337,7 +340,7 @@ class GenStateMachine(GenServer):
                 case Postpone():
                     pass
                 case _:
-                    raise TypeError(f"{self} returned the action {self._kernel_text(action)}")
+                    raise TypeError(f"{self} returned an invalid action: {self._kernel_text(action)}")
         return following
 
     def _kernel_callback(self, event: Event) -> Any:

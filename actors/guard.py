@@ -1,6 +1,6 @@
-"""The one guard behind which the kernel calls code that is not its own.
+"""The guard through which the kernel calls foreign code.
 
-A process has to end, and its peers have to be notified, whatever a `repr`, a checkpoint, a log processor or a watcher
+A process must exit, and its peers must be notified, whatever a `repr`, a checkpoint, a log processor or a watcher
 raises. So the kernel calls all of these through `attempt`.
 """
 
@@ -20,15 +20,15 @@ def attempt(
     default: D,
     on_failure: Callable[[BaseException], object] | None = None,
 ) -> T | D:
-    """Return `function(*args)`, or `default` if it raises anything at all.
+    """Return `function(*args)`, or `default` if it raises any exception.
 
-    A `KeyboardInterrupt` is meant for the program: it is raised again by the event loop.
+    A `KeyboardInterrupt` is meant for the program: the event loop raises it again.
 
     Args:
-        function: code of somebody else
+        function: foreign code
         args: its arguments
-        default: what to return in place of its result
-        on_failure: called with the exception, behind the same guard
+        default: returned if `function` raises
+        on_failure: called with the exception, through the same guard
     """
     try:
         return function(*args)
@@ -40,10 +40,10 @@ def attempt(
 
 
 def pass_interrupt_on(exception: BaseException) -> None:
-    """Have the running loop raise `exception` if it is a `KeyboardInterrupt`; do nothing with any other.
+    """Make the running loop raise `exception` if it is a `KeyboardInterrupt`; ignore any other exception.
 
     Raises:
-        KeyboardInterrupt: at once, if this thread runs no loop.
+        KeyboardInterrupt: immediately, if this thread does not run a loop.
     """
     if isinstance(exception, KeyboardInterrupt):
         try:

@@ -1,4 +1,4 @@
-"""Pure. What is equal to itself alone, and the number and label by which people know a process."""
+"""Pure. Objects compared by identity, and the number and label of a process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, NoReturn, Self
 
 
 class Identity:
-    """Something that is equal to itself alone: a copy of it is it, and another Python process cannot have it."""
+    """An object that equals only itself: copying returns the same object, and pickling raises `TypeError`."""
 
     __slots__ = ()
 
@@ -17,18 +17,16 @@ class Identity:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            f"{self!r} cannot be pickled: a reference means a process of this Python process. Send a name in its place"
-        )
+        raise TypeError(f"{self!r} cannot be pickled: it is valid only in this Python process. Send a name instead")
 
 
 class Pid(Identity):
-    """What a reference tells of its process, alive or dead.
+    """The part of a reference that identifies its process, alive or dead.
 
     Attributes:
-        id: its number, unique in its scheduler
-        label: what people call it
-        restarts: how often its supervisor started a process in its place, this one included
+        id: number of the process, unique in its scheduler
+        label: name shown to people
+        restarts: how often its supervisor has restarted the child, up to this process
     """
 
     __slots__ = ("id", "label", "restarts")

@@ -1,6 +1,6 @@
-"""The log: structured events through structlog. It never blocks or fails for those who write. Thread-safe.
+"""The log: structured events through structlog. Logging never blocks and never raises. Thread-safe.
 
-A program that has not configured structlog gets its events as plain lines on stderr.
+Unless the program configures structlog, events are written to stderr as plain lines.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from actors.stacktrace import describe_stacktrace
 from actors.stderr import LineWriter, Stderr
 
 LONGEST_FACT = 1_000
-"""Characters of one text in an event, but for a stack trace."""
+"""Maximum length in characters of one text in an event, except a stack trace."""
 
 
 class Log:
-    """Writes events, with facts of any kind.
+    """Logs events with facts of any type.
 
-    Strings and numbers are written as they are, cut and without passwords in them; exceptions and exit reasons are
-    given to `describe_reason`, other values to `describe`. A string that somebody else made, such as a message, is
-    nothing to be trusted: write `describe(message)`.
+    Strings and numbers are logged as they are, but truncated and with passwords hidden; exceptions and exit reasons are
+    formatted by `describe_reason`, other values by `describe`. Do not trust a string from elsewhere, such as a message:
+    log `describe(message)`.
 
     Args:
-        name: of the logger, if the program's configuration of structlog has use for it
+        name: name of the logger, for the program's configuration of structlog
     """
 
     __slots__ = ("_name",)
@@ -40,23 +40,23 @@ class Log:
         self._name = name
 
     def debug(self, event: str, /, **facts: Any) -> None:
-        """Write what only helps to find a mistake."""
+        """Log what is of use only for debugging."""
         attempt(self._write, "debug", event, facts, default=None, on_failure=_complain)
 
     def info(self, event: str, /, **facts: Any) -> None:
-        """Write what happens in the ordinary course."""
+        """Log a normal event."""
         attempt(self._write, "info", event, facts, default=None, on_failure=_complain)
 
     def warning(self, event: str, /, **facts: Any) -> None:
-        """Write what should not have happened."""
+        """Log an event that should not have happened."""
         attempt(self._write, "warning", event, facts, default=None, on_failure=_complain)
 
     def error(self, event: str, /, **facts: Any) -> None:
-        """Write what went wrong."""
+        """Log a failure."""
         attempt(self._write, "error", event, facts, default=None, on_failure=_complain)
 
     def exception(self, event: str, /, **facts: Any) -> None:
-        """Write what went wrong, with the stack trace of the exception that is being handled."""
+        """Log a failure with the stack trace of the exception that is being handled."""
         exception = sys.exc_info()[1]
         trace = "" if exception is None else describe_stacktrace(exception)
         attempt(self._write, "error", event, facts, trace, default=None, on_failure=_complain)
@@ -67,12 +67,12 @@ class Log:
 
 
 def get_logger(name: str) -> Log:
-    """Return the log of a part of the program."""
+    """Return the logger called `name`."""
     return Log(name)
 
 
 def fact(value: Any) -> str | int | float | bool | None:
-    """A value as it may stand in an event: a number, or a bounded text that can be encoded."""
+    """Return a value as it may appear in an event: None, a boolean, a number, or a bounded, printable text."""
     kind = type(value)
     if value is None or kind is bool:
         return cast("bool | None", value)
@@ -86,7 +86,7 @@ def fact(value: Any) -> str | int | float | bool | None:
 
 
 def show_exception(_logger: Any, _method: str, event: Any) -> Any:
-    """Replace the exception of an event by its stack trace as text: bounded, without variables. A processor."""
+    """Replace the exception of an event with its stack trace as text, bounded and without variables (a processor)."""
     given = event.pop("exc_info", None)
     if given is True:
         given = sys.exc_info()
@@ -97,21 +97,21 @@ def show_exception(_logger: Any, _method: str, event: Any) -> Any:
 
 
 def bound_facts(_logger: Any, _method: str, event: Any) -> Any:
-    """Replace what cannot be written, or is too long. A processor."""
+    """Replace the facts of an event that cannot be written, and truncate long ones (a processor)."""
     return _bounded(event)
 
 
 def _bounded(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts that can be written; a stack trace has lines, and has been bounded when it was made."""
+    """Return facts that can be written. A stack trace has several lines, and is already bounded."""
     return {name: value if name == "exception" and type(value) is str else fact(value) for name, value in facts.items()}
 
 
 def processors(*first: Processor, renderer: Processor) -> Sequence[Processor]:
-    """Put a chain of processors together.
+    """Build a chain of processors.
 
     Args:
-        first: those that may drop an event
-        renderer: makes a line of what is left
+        first: processors that run first, and may drop an event
+        renderer: turns the event into a line
     """
     return [
         *first,
@@ -125,17 +125,17 @@ def processors(*first: Processor, renderer: Processor) -> Sequence[Processor]:
 
 
 def console_renderer(*, colors: bool) -> Processor:
-    """A line for people, and the stack trace below it."""
+    """Return a renderer for people to read: one line, with the stack trace below it."""
     return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
 
 
 def stderr(stream: TextIO | None = None) -> TextIO:
-    """The standard error, or `stream` that is one, on which no write blocks or fails; see `Stderr`."""
+    """Return standard error, or `stream` in its place, as a stream that never blocks or fails; see `Stderr`."""
     return cast(TextIO, Stderr(stderr_lines, stream))
 
 
 def stderr_logger() -> structlog.WriteLogger:
-    """What writes lines to the standard error."""
+    """Return a logger that writes lines to standard error."""
     return structlog.WriteLogger(stderr())
 
 
@@ -144,7 +144,7 @@ def _report_dropped(lines: int) -> None:
 
 
 stderr_lines = LineWriter(2, _report_dropped)
-"""What waits for the standard error of the process, and what it has not taken."""
+"""The queue of lines for the standard error of the OS process, and the number of lines dropped."""
 
 _default = structlog.wrap_logger(
     stderr_logger(),
@@ -156,5 +156,5 @@ _default = structlog.wrap_logger(
 
 
 def _complain(failure: BaseException) -> None:
-    """Say that the log fails, where that can still be said."""
+    """Report a failure of the log itself on standard error."""
     stderr().write(f"an event could not be logged: {describe_exception(failure)}\n")

@@ -1,14 +1,14 @@
-"""Pure. Texts of others on one line: nothing in them can forge a line, move a cursor or turn the text around."""
+"""Pure. Untrusted text on one line: it cannot forge a line, move a cursor or reverse the text direction."""
 
 from __future__ import annotations
 
 import re
 
 HIDDEN = "(hidden)"
-"""Stands for what looks like a password in a text."""
+"""Replaces what looks like a password in a text."""
 LONGEST = 1_000
 LONGEST_NAME = 100
-"""Characters of a name of a class, a field or a process."""
+"""Maximum length in characters of the name of a class, a field or a process."""
 
 _IN_TEXTS = (
     "token", "secret", "passw", "passphrase", "credential", "authorization", "cookie", "session", "jwt", "api", "pwd",
@@ -27,13 +27,13 @@ _KEPT = ("name", "scheme", "user")
 
 
 def line(text: str, length: int = LONGEST) -> str:
-    """`text` on one line: cut at `length`, and made `visible`."""
+    """Return `text` on one line, truncated to `length` characters and made `visible`."""
     cut = str.__getitem__(text, slice(0, length))
     return visible(cut) if str.__len__(text) <= length else visible(cut) + "..."
 
 
 def visible(text: str) -> str:
-    """`text` with escapes in place of what ends lines, controls terminals, is invisible, turns text or is no character.
+    """Escape line ends, control characters, invisible and bidirectional characters, and unassigned code points.
 
     (Python: `str.isprintable`)
     """
@@ -41,9 +41,9 @@ def visible(text: str) -> str:
 
 
 def hide_in_text(text: str) -> str:
-    """Replace what looks secret in a text, such as the password of a URL. Only the beginning of a long one is kept.
+    """Replace what looks like a secret, such as the password in a URL, and truncate a long text.
 
-    That is a net for the texts of exceptions and logs, which are shown; it promises nothing.
+    This is a best effort for the texts of exceptions and logs, which are shown; it guarantees nothing.
     """
     cut = str.__getitem__(text, slice(0, LONGEST))
     shown = _IN_TEXT.sub(_hidden_match, cut) if _has_one(_IN_TEXTS, cut.lower()) else cut

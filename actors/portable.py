@@ -1,4 +1,4 @@
-"""Pure. Exceptions that can be copied, and get across to another Python process, whatever values they carry."""
+"""Pure. Exceptions that can be copied, and pickled for another Python process, whatever values they carry."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from actors.guard import attempt
 
 
 class PortableException(Exception):
-    """An exception that may carry any value: a reference, a reason, something of a client's.
+    """An exception that may carry any value, such as a reference, an exit reason or data from a client.
 
-    A copy has the same arguments and attributes. Unpickled, it has the text of a value in place of one that cannot be
-    pickled or unpickled, such as a reference: multiprocessing would hang or break on it.
+    A copy has the same arguments and attributes. After unpickling, the text of a value replaces one that cannot be
+    pickled or unpickled, such as a reference, on which multiprocessing would hang or fail.
     """
 
     def __copy__(self) -> PortableException:
@@ -29,7 +29,7 @@ class PortableException(Exception):
         parcels: dict[int, _Parcel] = {}
 
         def pack(value: Any) -> _Parcel:
-            if id(value) not in parcels:  # an argument is often an attribute too
+            if id(value) not in parcels:  # an argument is often also an attribute
                 parcels[id(value)] = _Parcel(value)
             return parcels[id(value)]
 
@@ -38,7 +38,7 @@ class PortableException(Exception):
 
 
 class _Parcel:
-    """A value in bytes of its own, if it can be pickled, and its text."""
+    """A value that is pickled separately, if possible, and its text."""
 
     __slots__ = ("data", "text")
 
@@ -60,7 +60,7 @@ def _unpack(
 def _rebuild(
     kind: type[PortableException], arguments: tuple[Any, ...], attributes: dict[str, Any]
 ) -> PortableException:
-    """Make an exception without its constructor, whose parameters only its class knows."""
+    """Create an exception without calling its constructor, whose parameters are unknown here."""
     exception = kind.__new__(kind)
     exception.args = arguments
     vars(exception).update(attributes)

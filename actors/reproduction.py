@@ -1,4 +1,4 @@
-"""Pure. A crash as a test for pytest that makes an actor crash the same way, as far as its state may be written."""
+"""Pure. Writes a pytest test that reproduces a crash, as far as the actor's state may be shown."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from actors.oneline import line
 
 MOST_ATTRIBUTES = 200
 LONGEST = 6_000
-"""Characters of the state that are written; what comes after that is a stand-in."""
+"""Approximate maximum length in characters of the written state; stand-ins replace the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What crashed, as text.
+    """The actor that crashed, as text.
 
     Attributes:
-        name: of its class
-        place: where that is defined
-        base: its class as Python, and what that has to import; None if it cannot be imported
-        sends: how it got the message in hand; None if it had none
-        about: the class of what it was asked
+        name: name of its class
+        place: qualified name of its class
+        base: the class as Python, and the import that this needs; None if it cannot be imported
+        is_machine: whether it is a state machine
+        sends: the function that sends the current message; None if there was none
+        about: the class of the request or message
     """
 
     name: str
@@ -43,11 +44,11 @@ class Subject:
 
 
 def subject_of(kind: type, message: Any) -> Subject:
-    """Describe what crashed.
+    """Describe the actor that crashed.
 
     Args:
-        kind: the class of the actor
-        message: what it was handling
+        kind: its class
+        message: the message that it was handling
     """
     name, needs = importable(kind)
     how = type(message)
@@ -64,7 +65,7 @@ def subject_of(kind: type, message: Any) -> Subject:
 
 
 def case_writer(kind: type, message: Any) -> CaseWriter:
-    """What writes the test for an actor of class `kind` that was handling `message`."""
+    """Return the case writer for an actor of class `kind` that was handling `message`."""
     return partial(write_case, subject_of(kind, message))
 
 
@@ -73,9 +74,9 @@ def write_case(subject: Subject, reason: str, message: Description | None, state
 
     Args:
         subject: the actor
-        reason: what it crashed of
-        message: what it was handling
-        state: its attributes, best those before it took the message
+        reason: its exit reason
+        message: the message that it was handling
+        state: its attributes, preferably those before it took the message
     """
     imports: set[tuple[str, str]] = {("actors", "stop")}
     attributes = {name: value for name, value in state.items() if is_path(name) and "." not in name}
@@ -100,10 +101,10 @@ def write_case(subject: Subject, reason: str, message: Description | None, state
         "",
         *_import_lines(imports),
         "",
-        *([f"# {subject.place} is not in a module: put its definition here.", ""] if subject.base is None else []),
+        *([f"# {subject.place} cannot be imported: put its definition here.", ""] if subject.base is None else []),
         "",
         f"class Subject({base}):",
-        '    """Begins where the crash found it. `Mock()` stands for what cannot, or may not, be written down."""',
+        '    """Starts in the state before the crash. `Mock()` replaces what cannot be written or may not be shown."""',
         "",
         "    def init(self):",
         *(["        vars(self).update(", *lines, "        )"] if lines else ([] if begins else ["        pass"])),
@@ -113,7 +114,7 @@ def write_case(subject: Subject, reason: str, message: Description | None, state
         f"async def test_{_snake(_identifier(subject.name))}_survives_{_about(subject)}(kit):",
         "    subject = await kit.start_supervised(Subject)",
         *([f"    {sending}"] if sending else []),
-        "    await stop(subject)  # after it has handled what came before",
+        "    await stop(subject)  # returns after it has handled the message",
         "",
     ]
     return "\n".join(text)

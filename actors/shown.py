@@ -1,4 +1,4 @@
-"""Pure. What of a value may be seen in logs, crash reports, traces and the console: what is declared safe here."""
+"""Pure. Declares which contents of values are safe to show in logs, crash reports, traces and the console."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ K = TypeVar("K", bound=type)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A value that may be seen, for `format_status`. Of a class inside it, what that class declares."""
+    """A value that may be shown, for `format_status`. Objects inside it show what their own class declares."""
 
     value: Any
 
 
 def shown(*names: str) -> Callable[[K], K]:
-    """Declare that the values of these fields may be seen by all who see the value: in logs, crash reports, traces.
+    """Declare that these fields may be shown wherever the value is: in logs, crash reports, traces and the console.
 
-    It goes above `@dataclass`, and stands for attributes of any other class, such as an actor, as well. A collection in
-    such a field is shown with all that is in it; an object in it shows what its own class declares.
+    Put it above `@dataclass`, or on any other class, such as an actor, for its attributes. A collection in such a field
+    is shown with all its items; an object in it shows what its own class declares.
 
     Args:
-        names: fields or attributes; without any: all fields of a data class or named tuple, or the whole value of a
+        names: fields or attributes; by default all fields of a data class or named tuple, or the whole value of a
             subclass of `str`, `bytes` or a number. Subclasses inherit the declared names.
 
     Raises:
@@ -39,7 +39,7 @@ def shown(*names: str) -> Callable[[K], K]:
             if unknown:
                 raise TypeError(f"{class_name(kind)} has no field {min(unknown)!r}")
         elif not names and not issubclass(kind, str | bytes | int | float | complex):
-            raise TypeError(f"{class_name(kind)} is no data class: name the attributes that may be seen")
+            raise TypeError(f"{class_name(kind)} is not a data class: name the attributes that may be shown")
         kind.__shown__ = frozenset(names or known or ())  # type: ignore[attr-defined]
         return kind
 
@@ -47,7 +47,7 @@ def shown(*names: str) -> Callable[[K], K]:
 
 
 def declared_by(kind: type) -> set[str]:
-    """The names of the fields and attributes that may be seen."""
+    """Return the names of the fields and attributes that may be shown."""
     names: set[str] = set()
     for base in bases_of(kind):
         declared = namespace_of(base).get("__shown__")
@@ -57,7 +57,7 @@ def declared_by(kind: type) -> set[str]:
 
 
 def is_safe(kind: type) -> bool:
-    """Tell whether the whole value of a class, such as one of texts, is declared safe."""
+    """Return whether the whole value of a class, such as a subclass of `str`, is declared safe."""
     return namespace_of(kind).get("__shown__") == frozenset()
 
 

@@ -1,4 +1,4 @@
-"""The stack trace of an exception as text: bounded, and without the values of variables."""
+"""Stack traces of exceptions as text, with bounded size and without the values of variables."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from actors.guard import attempt
 from actors.oneline import line
 
 FIRST_FRAMES, LAST_FRAMES = 5, 20
-"""Frames of one traceback that are shown."""
+"""Maximum numbers of the first and the last frames of one traceback that are shown."""
 MOST_EXCEPTIONS = 8
-"""Causes, contexts and members of groups that are shown."""
+"""Maximum number of exceptions that are shown, with causes, contexts and group members."""
 MOST_LINES = 200
 LARGEST_SOURCE = 4 * 1024 * 1024
-"""Bytes of a source file that is read for its lines."""
+"""Maximum size in bytes of a source file from which lines are read."""
 
 Line: TypeAlias = tuple[str, Description]
-"""What stands before it, and the line."""
+"""A prefix, and the line."""
 
-# What Python itself has about an exception, although its class may have other ideas.
+# Python's own attributes of an exception, which its class may override.
 _traceback_of: Callable[[BaseException], TracebackType | None] = BaseException.__dict__["__traceback__"].__get__
 _cause_of: Callable[[BaseException], BaseException | None] = BaseException.__dict__["__cause__"].__get__
 _context_of: Callable[[BaseException], BaseException | None] = BaseException.__dict__["__context__"].__get__
@@ -40,35 +40,35 @@ _CONTEXT = "During handling of the above exception, another exception occurred:"
 
 
 def describe_stacktrace(exception: BaseException) -> str:
-    """Show an exception, where it was raised and what led to it, as Python does; the texts are those of the log."""
+    """Format an exception, its stack and what led to it, as Python does, but with the same texts as the log."""
     return examine_stacktrace(exception).text
 
 
 @dataclass(frozen=True, slots=True)
 class Stacktrace:
-    """The lines of a stack trace: places, and exceptions.
+    """The lines of a stack trace: frames and exceptions.
 
     Attributes:
-        text: with the texts of the exceptions
-        structure: without
+        text: the trace with the texts of the exceptions
+        structure: the trace without them
     """
 
     lines: tuple[Line, ...] = ()
 
     @property
     def text(self) -> str:
-        return "\n".join(prefix + what.face(True) for prefix, what in self.lines)
+        return "\n".join(prefix + what.as_text(True) for prefix, what in self.lines)
 
     @property
     def structure(self) -> str:
-        return "\n".join(prefix + what.face(False) for prefix, what in self.lines)
+        return "\n".join(prefix + what.as_text(False) for prefix, what in self.lines)
 
 
 def examine_stacktrace(exception: BaseException, *, shows_values: bool = False) -> Stacktrace:
-    """Look at an exception and what led to it; see `describe_stacktrace`."""
+    """Describe an exception and what led to it; see `describe_stacktrace`."""
     lines = attempt(_whole, exception, shows_values, default=[("", examine_reason(exception))])
     left_out = len(lines) - MOST_LINES
-    if left_out > 0:  # the end says what happened
+    if left_out > 0:  # keep the end, which says what happened
         lines = [("", Leaf(f"  [{left_out} lines]")), *lines[left_out:]]
     return Stacktrace(tuple(lines))
 
@@ -78,7 +78,7 @@ def _whole(exception: BaseException, shows_values: bool) -> list[Line]:
 
 
 def _chain(exception: BaseException, seen: set[int], shows_values: bool) -> Iterator[Line]:
-    """The lines of an exception, behind those of the exceptions that led to it."""
+    """Yield the lines of an exception, after those of the exceptions that led to it."""
     chain: list[tuple[BaseException, str | None]] = []
     following: tuple[BaseException | None, str | None] = exception, None
     while following[0] is not None and id(following[0]) not in seen and len(seen) < MOST_EXCEPTIONS:
@@ -134,14 +134,14 @@ def _frames(trace: TracebackType) -> Iterator[str]:
 
 
 def _source_line(file: str, number: int) -> str:
-    """One line of a source file, which is read once: `linecache` is not asked to look whether it has changed."""
+    """Return one line of a source file. The file is read once: `linecache` does not check it for changes."""
     return line(linecache.getline(file, number).strip(), LONGEST_TEXT) if _is_readable(file) else ""
 
 
 @lru_cache(1_024)
 def _is_readable(file: str) -> bool:
-    """Tell whether a file is one that can be read in no time, and neither a pipe nor a device."""
-    if file in linecache.cache:  # as `doctest` and notebooks have it
+    """Return whether a file can be read quickly: a regular file, and not too large."""
+    if file in linecache.cache:  # `doctest` and notebooks put their sources there
         return True
     if file.startswith("<"):
         return False

@@ -1,7 +1,7 @@
-"""The standard error: lines wait in a bounded queue, and a thread writes them. Thread-safe, and safe to fork.
+"""Non-blocking standard error: lines wait in a bounded queue, and a thread writes them. Thread-safe and fork-safe.
 
-A write blocks while a pipe is full and its reader has stopped, while a terminal is held by Ctrl-S, or while a disk is
-slow. Only the thread waits then.
+A write blocks while a pipe is full and its reader has stopped, while a terminal is paused by Ctrl-S, or while a disk is
+slow. Then only that thread waits.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from typing import Any, Final
 from actors.guard import attempt
 
 MAX_WAITING: Final = 1024 * 1024
-"""Bytes that may wait; a line beyond that is dropped."""
+"""Maximum size of the queue in bytes; a line that would exceed it is dropped."""
 FLUSH_TIMEOUT: Final = 1.0
-"""Seconds that the end of the process waits for the queue to empty."""
+"""Seconds that the exit of the OS process waits for the queue to empty."""
 
 
 class LineWriter:
     """Writes lines to a file descriptor, on a thread that the first line starts.
 
-    A forked child starts with an empty queue: what waits is written by its parent.
+    A forked child starts with an empty queue: its parent writes what is queued.
 
     Args:
-        descriptor: where they go
-        on_flow: called on the thread with the number of lines that were dropped, once lines are written again
+        descriptor: the file descriptor
+        on_flow: called on the thread with the number of dropped lines, once lines are written again
 
     Attributes:
-        dropped: lines that were lost since the start of the process, because the queue was full or the write failed
-        waiting: bytes in the queue
+        dropped: number of lines lost since the start of the OS process, because the queue was full or a write failed
+        waiting: size of the queue in bytes
     """
 
     def __init__(self, descriptor: int, on_flow: Callable[[int], object]) -> None:
@@ -47,7 +47,7 @@ class LineWriter:
         atexit.register(self.flush)
 
     def _reset(self) -> None:
-        self._changed = threading.Condition()  # reentrant: a signal handler or a finalizer may log, too
+        self._changed = threading.Condition()  # reentrant, because a signal handler or a finalizer may log
         self._lines: deque[bytes] = deque()
         self._thread: threading.Thread | None = None
         self._unreported = 0
@@ -55,7 +55,7 @@ class LineWriter:
         self.waiting = 0
 
     def put(self, line: bytes) -> None:
-        """Have a line written; drop it if too much waits already. Never waits for the descriptor."""
+        """Queue a line; drop it if the queue is full. Never waits for the descriptor."""
         with self._changed:
             if self.waiting + len(line) > MAX_WAITING:
                 self._count_dropped()
@@ -67,7 +67,7 @@ class LineWriter:
             self._changed.notify_all()
 
     def flush(self, timeout: float = FLUSH_TIMEOUT) -> bool:
-        """Wait until the queue is empty, for at most `timeout` seconds; tell whether it is."""
+        """Wait at most `timeout` seconds until the queue is empty; return whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._lines, timeout)
 
@@ -78,7 +78,7 @@ class LineWriter:
         except RuntimeError:  # no more threads: the next line tries again
             self._thread = None
             return
-        if util := sys.modules.get("multiprocessing.util"):  # its children end without `atexit`
+        if util := sys.modules.get("multiprocessing.util"):  # its children exit without running `atexit`
             util.Finalize(None, self.flush, exitpriority=0)
 
     def _run(self) -> None:
@@ -97,11 +97,11 @@ class LineWriter:
                 self._report()
 
     def _write(self, line: bytes) -> bool:
-        """Write all of a line. Not through `sys.stderr`: its lock, held by a blocked thread, would block the exit."""
+        """Write a whole line. Not through `sys.stderr`, whose lock would block the exit if this thread held it."""
         while line:
             try:
                 line = line[os.write(self.descriptor, line) :]
-            except BlockingIOError:  # another process that has the same pipe made it non-blocking
+            except BlockingIOError:  # another OS process has made the shared pipe non-blocking
                 select.select((), (self.descriptor,), ())
         return True
 
@@ -111,21 +111,20 @@ class LineWriter:
 
     def _report(self) -> None:
         with self._changed:
-            if not self._unreported or self.waiting > MAX_WAITING // 2:  # there has to be room for the report
+            if not self._unreported or self.waiting > MAX_WAITING // 2:  # leave room for the report
                 return
             count, self._unreported = self._unreported, 0
         attempt(self._on_flow, count, default=None)
 
 
 class Stderr(io.TextIOBase):
-    """The standard error as a stream on which no write blocks or fails.
+    """Standard error as a stream that never blocks or fails.
 
-    What goes to the standard error of the process is queued. A stream that the program has put in its place is written
-    to at once.
+    Text for the standard error of the OS process is queued. A stream that replaces it is written immediately.
 
     Args:
-        writer: of the standard error of the process
-        stream: where it goes, in place of `sys.stderr` as it is at each write
+        writer: queue for the standard error of the OS process
+        stream: the stream to write to; by default the value of `sys.stderr` at each write
     """
 
     def __init__(self, writer: LineWriter, stream: Any = None) -> None:
@@ -133,22 +132,22 @@ class Stderr(io.TextIOBase):
         self._stream = stream
 
     def write(self, text: str, /) -> int:
-        """Write a text; lose it if that is not possible."""
+        """Write a text, or drop it if that fails."""
         if not isinstance(text, str):
             raise TypeError(f"write() takes a str, got {type(text).__name__}")
         attempt(self._write, text, default=None)
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: waiting for the thread would be waiting for the reader."""
+        """Do nothing: waiting for the thread would mean waiting for the reader."""
 
     def isatty(self) -> bool:
-        """Tell whether the stream is a terminal."""
+        """Return whether the stream is a terminal."""
         return bool(attempt(lambda: self._current().isatty(), default=False))
 
     def _write(self, text: str) -> None:
         stream = self._current()
-        if stream is None:  # the process was started without one
+        if stream is None:  # the OS process was started without standard error
             return
         if attempt(lambda: stream.fileno(), default=None) == self._writer.descriptor:
             self._writer.put(text.encode(stream.encoding, "backslashreplace"))

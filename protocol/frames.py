@@ -116,7 +116,7 @@ def parse_close(payload: bytes) -> Close:
     if not payload:
         return Close(CloseCode.NO_STATUS, "")
     if len(payload) == 1:
-        raise _violation("a close payload must be empty or start with a 2-byte code", "5.5.1")
+        raise _violation("a close payload must be empty or begin with a 2-byte code", "5.5.1")
     code = int.from_bytes(payload[:2])
     if not is_sendable(code):
         raise _violation(f"close code {code} must not be sent", "7.4")

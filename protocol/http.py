@@ -201,16 +201,16 @@ _ENCODERS_OWN = frozenset({"content-length", "transfer-encoding", "date"})
 def _check_types(response: Response) -> None:
     """Refuse wrong types that could be encoded by accident: a mapping with two-letter names, a str body for HEAD."""
     if not isinstance(response.status, int) or isinstance(response.status, bool):
-        raise TypeError(f"a status is an int, not a {type(response.status).__name__}")
+        raise TypeError(f"a status must be an int, not a {type(response.status).__name__}")
     if not 100 <= response.status <= 599:  # RFC 9110 §15
-        raise ValueError(f"not a status of HTTP: {response.status}")
+        raise ValueError(f"not an HTTP status: {response.status}")
     if not isinstance(response.headers, tuple | list):
-        raise TypeError(f"headers are a tuple of pairs, not a {type(response.headers).__name__}")
+        raise TypeError(f"headers must be a tuple of pairs, not a {type(response.headers).__name__}")
     for field in response.headers:
         if not isinstance(field, tuple | list) or len(field) != 2 or not all(isinstance(part, str) for part in field):
-            raise TypeError("a header is a name and a value, both str")
+            raise TypeError("a header must be a name and a value, both str")
     if not isinstance(response.body, bytes | bytearray):
-        raise TypeError(f"a body is bytes, not {type(response.body).__name__}")
+        raise TypeError(f"a body must be bytes, not {type(response.body).__name__}")
 
 
 def _phrase(status: int) -> str:

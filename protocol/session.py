@@ -241,7 +241,7 @@ class Session:
             return False
         has_begun = parser.has_begun
         if has_begun:
-            response = HttpError(408, "The request did not come in time (RFC 9110 §15.5.9)").response
+            response = HttpError(408, "The request did not arrive in time (RFC 9110 §15.5.9)").response
             self._write_response(response, head_only=parser.method == "HEAD", connection="close")
         self._end(Trigger.BAD_REQUEST if has_begun else Trigger.EOF)
         return has_begun
@@ -253,26 +253,26 @@ class Session:
         if self.state is not _OPEN and self.state is not _FINISHING:
             return self._refuse()
         frame = encode_text(data) if self._encoder is None else self._encoder.encode(Opcode.TEXT, _utf8(data))
-        return self._behind_output(frame) if self._output else frame
+        return self._after_output(frame) if self._output else frame
 
     def send_binary(self, data: bytes) -> bytes:
         """Return the bytes of a binary message. Empty after our close frame."""
         if self.state is not _OPEN and self.state is not _FINISHING:
             return self._refuse()
         frame = encode_binary(data) if self._encoder is None else self._encoder.encode(Opcode.BINARY, data)
-        return self._behind_output(frame) if self._output else frame
+        return self._after_output(frame) if self._output else frame
 
     def send_frames(self, frames: bytes) -> bytes:
         """Return the bytes of complete messages that a `SharedMessage` has encoded. Empty after our close frame."""
         if self.state is not _OPEN and self.state is not _FINISHING:
             return self._refuse()
-        return self._behind_output(frames) if self._output else frames
+        return self._after_output(frames) if self._output else frames
 
     def ping(self, data: bytes = b"") -> bytes:
         """Return the bytes of a ping with at most 125 bytes of data. Empty unless the state is OPEN."""
         if self.state is not _OPEN:
             return self._refuse()
-        return self._behind_output(encode_frame(Opcode.PING, data))
+        return self._after_output(encode_frame(Opcode.PING, data))
 
     def close(self, code: int | None = CloseCode.NORMAL, reason: str = "") -> bytes:
         """Start the closing handshake; return the bytes of the close frame. Empty if one has been sent.
@@ -285,7 +285,7 @@ class Session:
             return self._refuse()
         frame = encode_close(code, reason)
         self._step(Trigger.LOCAL_CLOSE)
-        return self._behind_output(frame)
+        return self._after_output(frame)
 
     def finish(self) -> bytes:
         """Answer the peer's close or violation, or the end of its stream; return the bytes.
@@ -295,7 +295,7 @@ class Session:
         if self.state is not _FINISHING:
             return b""
         self._step(Trigger.FINISH)
-        return self._behind_output(self._final_close)
+        return self._after_output(self._final_close)
 
     # -- private: HTTP ---------------------------------------------------------------------------------------------
 
@@ -338,11 +338,11 @@ class Session:
                         return
                 position, item = reader.read(data, position)
                 if item is not None:
-                    self._take(item, events)
+                    self._handle(item, events)
         except ProtocolViolation as violation:
             self._fail(violation, events)
 
-    def _take(self, item: Text | Binary | Ping | Pong | Close, events: list[Event]) -> None:
+    def _handle(self, item: Text | Binary | Ping | Pong | Close, events: list[Event]) -> None:
         match item:
             case Close():
                 self._peer_closed(item, events)
@@ -374,7 +374,7 @@ class Session:
             raise RuntimeError("not a WebSocket: no request has been accepted")
         return b""
 
-    def _behind_output(self, frame: bytes) -> bytes:
+    def _after_output(self, frame: bytes) -> bytes:
         self._output.append(frame)
         return self.output()
 

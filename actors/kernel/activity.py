@@ -71,7 +71,11 @@ class Activity:
         "_name",
     )
 
-    # Private names of `asyncio.Task` that others read: anyio `_fut_waiter` and `_must_cancel`, asyncio `_coro`.
+    # `_fut_waiter` is the future that the coroutine awaits, or None after `wake_soon`; `wake` ignores any other future.
+    # The next step throws into the coroutine if `_must_cancel` is set (there was no `_fut_waiter` that `cancel` could
+    # cancel) or `_error` (the coroutine awaited something invalid); a cancellation takes precedence.
+    #
+    # Others read these private names of `asyncio.Task`: anyio `_fut_waiter` and `_must_cancel`, asyncio `_coro`.
     _asyncio_future_blocking = False
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], cell: Driver) -> None:

@@ -256,7 +256,7 @@ class Cell(Peer):
             return None
         if type(request) in PROXY:
             return self.process._kernel_serve_proxy(message, request)
-        return self.process._kernel_take(message)
+        return self.process._kernel_receive(message)
 
     def _settle_down(self) -> None:
         """End a turn: exit if that is pending, else wait, go to the back of the run queue or become idle."""

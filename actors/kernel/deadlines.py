@@ -24,7 +24,7 @@ Entry: TypeAlias = "list[Any]"
 """A deadline in seconds, a number to order equal deadlines, and the call, or None once it is answered."""
 
 
-class Limited(Protocol):
+class TimedCall(Protocol):
     """A call that may time out. `deadline` is its entry, if any; the call empties it when answered."""
 
     deadline: Entry | None
@@ -34,7 +34,7 @@ class Limited(Protocol):
         ...
 
 
-C = TypeVar("C", bound=Limited)
+C = TypeVar("C", bound=TimedCall)
 
 
 class Deadlines(Generic[C]):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = get_logger("canopy.actors")
 
 
-class Timed(Protocol):
+class ScheduledMessage(Protocol):
     """A scheduled message: a `timers.Timer`."""
 
     def drop(self) -> None:
@@ -70,7 +70,7 @@ class Peer:
         self.monitored_by: dict[Monitor, Peer] | None = None
         self.watchers: dict[object, Watcher] | None = None
         self.callers: dict[Call, None] | None = None
-        self.timers: dict[Timed, None] | None = None
+        self.timers: dict[ScheduledMessage, None] | None = None
 
     def __str__(self) -> str:
         return repr(self.ref)
@@ -182,13 +182,13 @@ class Peer:
 
     # Timers.
 
-    def add_timer(self, timer: Timed) -> None:
+    def add_timer(self, timer: ScheduledMessage) -> None:
         """Add a timer, to drop when this process exits."""
         if self.timers is None:
             self.timers = {}
         self.timers[timer] = None
 
-    def remove_timer(self, timer: Timed) -> None:
+    def remove_timer(self, timer: ScheduledMessage) -> None:
         """Remove a timer that has fired or was cancelled."""
         if self.timers is not None:
             self.timers.pop(timer, None)

@@ -29,13 +29,13 @@ class Mailbox:
 
     def append(self, message: Any) -> None:
         """Add a message, without waking the process."""
-        self._opened().append(message)
+        self._ensure_items().append(message)
 
     def prepend(self, message: Any) -> None:
         """Add a message in front of all others."""
-        self._opened().appendleft(message)
+        self._ensure_items().appendleft(message)
 
-    def _opened(self) -> deque[Any]:
+    def _ensure_items(self) -> deque[Any]:
         if self.items is None:
             fresh: deque[Any] = deque()  # this may run finalizers, which may send messages to this mailbox
             if self.items is None:

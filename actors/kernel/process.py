@@ -72,7 +72,7 @@ class Process(pykka.Actor):
     @label.setter
     def label(self, label: str) -> None:
         if not isinstance(label, str):
-            raise TypeError(f"a label is a string, got {type(label).__name__}")
+            raise TypeError(f"a label must be a string, got {type(label).__name__}")
         cut = str.__getitem__(label, slice(0, LONGEST_LABEL))
         self._kernel.ref.label = cut if str.__len__(label) <= LONGEST_LABEL else f"{cut}..."
 
@@ -231,9 +231,9 @@ class Process(pykka.Actor):
 
     def _kernel_handle(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         """Handle one message."""
-        return self._kernel.serve(message) if type(message) in FOR_KERNEL else self._kernel_take(message)
+        return self._kernel.serve(message) if type(message) in FOR_KERNEL else self._kernel_receive(message)
 
-    def _kernel_take(self, message: Any) -> Coroutine[Any, Any, Any] | None:
+    def _kernel_receive(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         """Handle one message that is not for the kernel."""
         return self._kernel_reply(message, self.on_receive(message.request if isinstance(message, Call) else message))
 

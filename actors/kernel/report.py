@@ -50,7 +50,7 @@ class Inspection:
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
+class ProcessDescription:
     """The descriptions of these values: texts, which keep nothing of the process alive.
 
     Attributes:
@@ -160,8 +160,8 @@ class CrashReport:
     restarts: int
     number: int
     at: float
-    _now: Inspected = field(repr=False)
-    _before: Inspected | None = field(repr=False)
+    _now: ProcessDescription = field(repr=False)
+    _before: ProcessDescription | None = field(repr=False)
     _trace: Stacktrace = field(repr=False)
     _write_case: CaseWriter | None = field(repr=False)
     _has_values: bool = field(default=True, repr=False)
@@ -275,7 +275,7 @@ def log_crash(report: CrashReport) -> None:
     log.error("actor.crashed", **report.facts)
 
 
-def inspect_process(cell: Subject, message: Any = None, *, size: int = LONGEST_STATE) -> Inspected:
+def inspect_process(cell: Subject, message: Any = None, *, size: int = LONGEST_STATE) -> ProcessDescription:
     """Describe a living process.
 
     Args:
@@ -286,7 +286,7 @@ def inspect_process(cell: Subject, message: Any = None, *, size: int = LONGEST_S
     return inspect(cell, Inspection(_attributes(cell), cell.message if message is None else message), size=size)
 
 
-def inspect(cell: Subject, wanted: Inspection, *, size: int = LONGEST_STATE) -> Inspected:
+def inspect(cell: Subject, wanted: Inspection, *, size: int = LONGEST_STATE) -> ProcessDescription:
     """Describe what `format_status` returns for a process, once for all texts.
 
     If `format_status` fails, neither contents nor attributes are shown.
@@ -295,7 +295,7 @@ def inspect(cell: Subject, wanted: Inspection, *, size: int = LONGEST_STATE) -> 
     seen = attempt(_formatted, cell, wanted, default=None, on_failure=lambda error: why.append(class_name(type(error))))
     shows_values = cell.scheduler.shows_values
     if seen is None:
-        return Inspected(
+        return ProcessDescription(
             state={"format_status": Leaf(f"failed: {' '.join(why)}")},
             message=None if wanted.message is None else examine(wanted.message).without_values(),
             reason=examine_reason(wanted.reason).without_values(),
@@ -305,7 +305,7 @@ def inspect(cell: Subject, wanted: Inspection, *, size: int = LONGEST_STATE) -> 
         )
     attributes = dict(islice(seen.state.items(), MOST_ATTRIBUTES))
     state, is_cut = examine_state(type(cell.process), attributes, size=size, shows_values=shows_values)
-    return Inspected(
+    return ProcessDescription(
         state=state,
         message=None if seen.message is None else examine(seen.message, shows_values=shows_values),
         reason=examine_reason(seen.reason, shows_values=shows_values),

@@ -1,4 +1,4 @@
-"""The test kit: virtual time, run orders and faults drawn from a seed, and what a test waits with.
+"""The test kit: virtual time, run orders and faults drawn from a seed, and probes to wait with.
 
     async def test_counter_counts(kit: Kit) -> None:
         counter = await kit.start_supervised(Counter)

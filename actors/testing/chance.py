@@ -1,8 +1,8 @@
-"""Pure. Where a simulation gets its chance: numbered decisions, drawn from a seed or read from a plan.
+"""Pure. The randomness of a simulation: numbered decisions, drawn from a seed or read from a plan.
 
-Every decision has an ordinary outcome, 0: the process runs that waited longest, the fault does not happen. A run is
-described by its seed and by the decisions that were not ordinary; with fewer of them it is a simpler run of the same
-kind, and so `explore` shrinks what it finds.
+Every decision has a default outcome, 0: the process that waited longest runs, the fault does not happen. A seed and the
+decisions with another outcome describe a run; with fewer of these it is a simpler run of the same kind, which is how
+`explore` minimises a failure.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 Decision: TypeAlias = tuple[str, int]
-"""The name of a stream, and the position in it."""
+"""The name of a stream, and a position in it."""
 Plan: TypeAlias = Mapping[Decision, int]
-"""The decisions that are not ordinary, and their outcomes."""
+"""The decisions that do not have their default outcome, with their outcomes."""
 
 
 class Stream:
-    """The decisions about one thing, in order; what happens to another thing does not shift them."""
+    """The decisions of one kind, in order. Decisions of other kinds do not affect them."""
 
     __slots__ = ("_plan", "_position", "_random", "name", "taken")
 
@@ -30,21 +30,21 @@ class Stream:
         self._position = 0
 
     def choose(self, count: int) -> int:
-        """Decide for a number below `count`."""
+        """Draw an integer from 0, the default, to `count` - 1."""
         drawn = 0 if self._random is None or count < 2 else self._random.randrange(count)
         return self.settle(drawn, count)
 
     def happens(self, probability: float) -> bool:
-        """Decide whether something happens that ordinarily does not."""
+        """Draw whether something happens; by default it does not."""
         drawn = self._random is not None and self._random.random() < probability
         return self.settle(int(drawn), 2) == 1
 
     def between(self, low: float, high: float, *, steps: int = 100) -> float:
-        """Decide for a number from `low`, the ordinary one, up to `high`."""
+        """Draw a number from `low`, the default, up to but not including `high`, in `steps` steps."""
         return low + (high - low) * self.choose(steps) / steps
 
     def settle(self, drawn: int, count: int) -> int:
-        """Take `drawn` as the outcome of the next decision, unless a plan says otherwise."""
+        """Record `drawn` as the outcome of the next decision, unless a plan replaces it; return the outcome."""
         position = self._position
         self._position = position + 1
         if self._plan is not None:
@@ -58,8 +58,8 @@ class Chance:
     """All decisions of one run.
 
     Args:
-        seed: None makes every decision an ordinary one
-        plan: what to decide in place of what the seed says
+        seed: source of the decisions; None gives every decision its default outcome
+        plan: decisions that replace those of the seed
     """
 
     def __init__(self, seed: int | None, plan: Plan | None = None) -> None:
@@ -68,7 +68,7 @@ class Chance:
         self._streams: dict[str, Stream] = {}
 
     def stream(self, name: str) -> Stream:
-        """The decisions about `name`."""
+        """Return the stream of decisions called `name`."""
         stream = self._streams.get(name)
         if stream is None:
             source = None if self.seed is None else self.random(name)
@@ -76,9 +76,9 @@ class Chance:
         return stream
 
     def random(self, name: str) -> random.Random:
-        """Randomness for what is no decision, like the colours that a client paints: no plan changes it."""
-        return random.Random(f"{self.seed}/{name}")  # of a string, and so the same in every process
+        """Return a source for randomness that no plan changes, such as the colours that a client paints."""
+        return random.Random(f"{self.seed}/{name}")  # a string seed gives the same numbers in every Python process
 
     def plan(self) -> dict[Decision, int]:
-        """The decisions that were not ordinary."""
+        """Return the decisions that did not have their default outcome."""
         return {(name, at): taken for name, stream in self._streams.items() for at, taken in stream.taken.items()}

@@ -1,4 +1,4 @@
-"""The event loop of a simulation: its clock jumps, and a failure names who waits in vain."""
+"""The event loop of a simulation: its clock jumps from timer to timer, and it detects deadlocks."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 Ts = TypeVarTuple("Ts")
 
 MAX_PASSES = 2_000_000
-"""After this many passes of the loop, a simulation counts as one that never ends."""
+"""Passes of the loop after which a simulation is considered endless."""
 
 
 class Stuck(AssertionError):
-    """Nothing can run and no timer is set: somebody waits for what will never come."""
+    """Nothing can run and no timer is set: the test waits for something that can never happen."""
 
 
 class Deadlock(Stuck):
-    """Processes call each other in a circle, and each waits for the next one."""
+    """Processes call each other in a cycle, and each waits for the next one."""
 
 
 class Livelock(Stuck):
-    """It runs and runs, and does not come to an end."""
+    """The simulation keeps running and does not end."""
 
 
 class _JumpingSelector:
-    """Instead of waiting for sockets, of which there are none, moves the clock."""
+    """Moves the clock instead of waiting for sockets, which a simulation does not have."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
@@ -50,9 +50,9 @@ class _JumpingSelector:
             return []
         due = loop.next_timer()
         if loop.finds_deadlocks or due == math.inf:
-            circle = waiting_circle(Scheduler.of(loop).processes.values())
-            if circle:
-                raise Deadlock("calls wait for each other: " + "; ".join(map(describe_call, circle)))
+            cycle = find_call_cycle(Scheduler.of(loop).processes.values())
+            if cycle:
+                raise Deadlock("calls wait for each other: " + "; ".join(map(describe_call, cycle)))
         if due == math.inf:
             raise Stuck("nothing can run, and no timer is set: " + loop.describe())
         loop.jump_to(due)
@@ -60,20 +60,20 @@ class _JumpingSelector:
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """An asyncio loop whose clock stands still while anything runs, and jumps to the next timer when nothing does.
+    """An asyncio loop whose clock stands still while anything can run, and then jumps to the next timer.
 
-    It has no sockets and no threads. A timer that is infinitely far away never fires: the clock does not move for it.
+    It has no sockets and no threads. A timer at infinity never fires: the clock does not move for it.
 
     Attributes:
-        finds_deadlocks: raise `Deadlock` as soon as calls wait for each other, and not only when nothing else is left:
-            most calls would time out one day
-        passes_left: after this many passes of the loop it is a `Livelock`
+        finds_deadlocks: raise `Deadlock` as soon as calls wait for each other, even if timers are pending: most calls
+            would time out eventually
+        passes_left: number of passes of the loop after which it raises `Livelock`
     """
 
     _selector: _JumpingSelector
 
     def __init__(self, now: float = 1_000_000.0) -> None:
-        # Far from 0 and from the real clock: code that mixes up clocks fails at once.
+        # `now` is far from 0 and from the real clock, so that code that mixes up clocks fails at once.
         super().__init__()
         self.finds_deadlocks = False
         self.passes_left = MAX_PASSES
@@ -82,13 +82,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.jump_to(now)
 
     def time(self) -> float:
-        """Virtual seconds."""
+        """Return the virtual time in seconds."""
         return self.now
 
     def jump_to(self, now: float) -> None:
         """Set the clock, in seconds."""
         self.now = now
-        # asyncio calls a timer that is due in less than this. It has to be a step that a clock so far ahead can make.
+        # asyncio fires timers that are due within this time. It must not be below the precision of a float at `now`.
         self._clock_resolution = max(1e-9, math.ulp(now))
 
     def call_at(
@@ -97,24 +97,24 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Set a timer.
 
         Raises:
-            ValueError: if `when` is nan, which would break the order of the other timers.
+            ValueError: if `when` is NaN, which would break the order of the other timers.
         """
         if math.isnan(when):
-            raise ValueError(f"a timer for {callback!r} at nan: no time compares with that")
+            raise ValueError(f"a timer for {callback!r} must not be at nan, which cannot be ordered")
         return super().call_at(when, callback, *args, context=context)
 
     def next_timer(self) -> float:
-        """When the next timer fires; infinity if none will."""
+        """Return the time at which the next timer fires, or infinity if there is none."""
         return self._scheduled[0].when() if self._scheduled else math.inf
 
     async def standstill(self, condition: Callable[[], bool]) -> None:
-        """Wait until nothing can run before the clock jumps, and `condition()` holds."""
+        """Wait until nothing can run before the next jump of the clock, and `condition()` is true."""
         reached: asyncio.Future[None] = self.create_future()
         self._standstills.append((condition, reached))
         await reached
 
     def stands_still(self) -> bool:
-        """Wake those who wait for this standstill; tell whether there were any."""
+        """Wake the waiters whose condition holds at this standstill; return whether there are any."""
         here = [item for item in self._standstills if item[1].done() or item[0]()]
         for item in here:
             self._standstills.remove(item)
@@ -123,13 +123,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return bool(here)
 
     def describe(self) -> str:
-        """The processes that are alive and the tasks that are pending, for the message of `Stuck`."""
+        """Return the living processes and the pending tasks as text, for the message of `Stuck`."""
         waiting = [f"{process} {process.status.value}" for process in Scheduler.of(self).processes.values()]
         waiting += sorted(map(describe_task, asyncio.all_tasks(self)))
         return ", ".join(waiting) or "no process and no task"
 
     def timers(self) -> list[str]:
-        """The timers that are set, as text."""
+        """Return the pending timers as text."""
         return [repr(timer) for timer in self._scheduled if not timer.cancelled()]
 
     def count_pass(self) -> None:
@@ -140,7 +140,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """
         self.passes_left -= 1
         if self.passes_left == 0:
-            raise Livelock("it does not come to an end: " + self.describe())
+            raise Livelock("the simulation does not end: " + self.describe())
 
     if TYPE_CHECKING:
         _scheduled: list[asyncio.TimerHandle]
@@ -152,8 +152,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         pass
 
 
-def waiting_circle(processes: Iterable[Cell]) -> list[Call]:
-    """Calls of which each waits for the next one's server, and the last one for the first; empty if there are none."""
+def find_call_cycle(processes: Iterable[Cell]) -> list[Call]:
+    """Return a cycle of calls, in which the server of each is the caller of the next, or an empty list."""
     waits_for: dict[Cell, Call] = {}
     for cell in processes:
         for call in cell.callers or ():
@@ -172,12 +172,12 @@ def waiting_circle(processes: Iterable[Cell]) -> list[Call]:
 
 
 def describe_call(call: Call) -> str:
-    """Who waits for whom, and with what."""
+    """Return which process waits for which, and for the reply to what."""
     return f"{call.caller!r} waits for {call.server!r} to answer {describe(call.request, shows_values=True)}"
 
 
 def describe_task(task: asyncio.Task[Any]) -> str:
-    """A task, and the coroutines it is in, each with its line."""
+    """Return the name of a task and the coroutines that it is in, each with its line."""
     path = []
     coroutine: object = task.get_coro()
     while inspect.iscoroutine(coroutine):

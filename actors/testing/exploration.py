@@ -1,4 +1,4 @@
-"""Many runs of one test, each with another seed; the first that fails is made small and shown."""
+"""Exploration: many runs of one test with different seeds. The first failure is minimised and shown."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from actors.testing.kit import Kit, describe_run
 Simulated: TypeAlias = Callable[[Kit], Coroutine[Any, Any, Any]]
 
 SHRINKING_RUNS = 250
-"""How many runs `explore` spends by default on making a failure small."""
+"""Maximum number of runs that `explore` spends by default on minimising a failure."""
 LINES_OF_TRACE = 120
-"""So many of the last lines of the trace are shown."""
+"""Number of the last lines of the trace that a failure shows."""
 SEEDS_SHOWN = 10
-"""So many of the last seeds of a process that died are shown."""
+"""Number of the last seeds that the error for a dead worker shows."""
 
 replayed_seed: int | None = None
 """The only seed to run; set by `pytest --canopy-seed`."""
 skips: tuple[type[BaseException], ...] = (SkipTest,)
-"""What a run raises that is to be skipped; the pytest plugin adds pytest's own."""
+"""Exceptions that skip a run; the pytest plugin adds pytest's own."""
 interrupts: tuple[type[BaseException], ...] = (KeyboardInterrupt,)
-"""What ends the exploration; the pytest plugin adds that of `pytest.exit`."""
+"""Exceptions that end the exploration; the pytest plugin adds that of `pytest.exit`."""
 
 
 class Found(PortableException, AssertionError):
-    """A seed whose run fails.
+    """A run failed.
 
     Attributes:
-        seed: that seed
-        failure: what was raised in its run
-        plan: the decisions that are needed for it; the others may be ordinary
-        decisions: how many were not ordinary when it was found
-        trace: what happened with these decisions
+        seed: the seed of the run
+        failure: the exception of the minimised run
+        plan: the decisions that the failure needs; all others have their default outcome
+        decisions: number of decisions without their default outcome before it was minimised
+        trace: the events of the minimised run
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class Found(PortableException, AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What came of some runs, as seeds: a process can send these, but not every exception.
+    """The results of several runs, as seeds: unlike some exceptions, these can be sent between processes.
 
     Attributes:
-        runs: how many came to their end
-        failed: the first that failed; the later ones did not run
-        skipped: the first that was skipped
-        interrupted: the one that was interrupted; the later ones did not run
+        runs: number of runs that passed
+        failed: the first seed that failed; later ones did not run
+        skipped: the first seed that was skipped
+        interrupted: the seed that was interrupted; later ones did not run
     """
 
     runs: int = 0
@@ -81,50 +81,50 @@ def explore(
     jobs: int | None = None,
     shrinking_runs: int = SHRINKING_RUNS,
 ) -> int:
-    """Run `test` with each of `seeds`; returns how many runs that were.
+    """Run `test` with each of `seeds`; return the number of runs that passed.
 
-    Even seeds draw any process that could run, odd ones give processes priorities (PCT). A run that skips, as with
-    `pytest.skip`, does not count; if all of them do, so does `explore`.
+    Even seeds run a random process next, odd ones give processes priorities (PCT). A run that skips, with `pytest.skip`
+    for instance, does not count; if all of them skip, so does `explore`.
 
     Args:
         test: called with the kit of each run
-        seeds: how many, or which
-        jobs: processes that share the work; one for each processor by default
-        shrinking_runs: how many runs may be spent on making the first failure small; 0 shows it as it was found
+        seeds: the number of seeds, or the seeds
+        jobs: number of processes that share the work; by default one per processor
+        shrinking_runs: maximum number of runs to minimise the first failure; 0 shows it as it was found
 
     Raises:
-        Found: if a run fails, whatever it raises, with the seed and how to run it again
-        ChildProcessError: if one of the processes dies, as by `os._exit` or a signal, with the seed that it ran.
+        Found: if a run fails, whatever it raises; it names the seed and how to run it again
+        ChildProcessError: if a worker dies, by `os._exit` or a signal for instance; it names the seed.
     """
     all_seeds = list(range(seeds) if isinstance(seeds, int) else seeds)
     if replayed_seed is not None:
         all_seeds = [replayed_seed]
     jobs = min(jobs or os.cpu_count() or 1, len(all_seeds))
-    result = _run_each(test, all_seeds) if jobs <= 1 else _shared(test, all_seeds, jobs)
+    result = _run_each(test, all_seeds) if jobs <= 1 else _run_in_workers(test, all_seeds, jobs)
     if result.interrupted is not None:
-        attempt(test, result.interrupted)  # for what it raised, which is still in the other process
+        run_once(test, result.interrupted)  # raises the interrupt again, in this process
         raise KeyboardInterrupt
     if result.failed is not None:
-        raise _found(test, result.failed, shrinking_runs)
+        raise _minimised(test, result.failed, shrinking_runs)
     if result.skipped is not None and result.runs == 0:
-        raise attempt(test, result.skipped)[1] or AssertionError(_not_again(result.skipped, "skipped"))
+        raise run_once(test, result.skipped)[1] or AssertionError(_not_reproducible(result.skipped, "skipped"))
     return result.runs
 
 
-def attempt(
+def run_once(
     test: Simulated, seed: int | None, plan: Plan | None = None, *, traces: bool = False
 ) -> tuple[Kit, BaseException | None]:
-    """Run `test` once; returns its kit and what it raised, be that a failure or a skip.
+    """Run `test` once; return its kit and the exception of a failure or a skip, or None.
 
     Raises:
-        KeyboardInterrupt: and what else is among `interrupts`.
+        KeyboardInterrupt, and all other `interrupts`.
     """
     kit = Kit(seed, plan=plan, traces=traces)
     try:
         kit.run(test(kit))
     except interrupts:
         raise
-    except BaseException as failure:  # SystemExit and those of pytest too: it is what we look for
+    except BaseException as failure:  # SystemExit and pytest's exceptions are failures too
         while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
             failure = failure.exceptions[0]
         if isinstance(failure, interrupts):
@@ -136,7 +136,7 @@ def attempt(
 def _run_each(test: Simulated, seeds: Iterable[int]) -> _Result:
     runs, skipped = 0, None
     for seed in seeds:
-        failure = attempt(test, seed)[1]
+        failure = run_once(test, seed)[1]
         if failure is None:
             runs += 1
         elif not isinstance(failure, skips):
@@ -146,8 +146,8 @@ def _run_each(test: Simulated, seeds: Iterable[int]) -> _Result:
     return _Result(runs, skipped=skipped)
 
 
-def _shared(test: Simulated, seeds: Sequence[int], jobs: int) -> _Result:
-    """As `_run_each`, in several processes."""
+def _run_in_workers(test: Simulated, seeds: Sequence[int], jobs: int) -> _Result:
+    """Do the same as `_run_each`, in several processes."""
     context = multiprocessing.get_context("fork")
     workers: dict[Connection, tuple[Any, Sequence[int], Any]] = {}
     results: list[_Result] = []
@@ -155,9 +155,9 @@ def _shared(test: Simulated, seeds: Sequence[int], jobs: int) -> _Result:
         for number in range(jobs):
             receiving, sending = context.Pipe(duplex=False)
             share, at = seeds[number::jobs], context.RawValue("l", 0)
-            worker = context.Process(target=_work, args=(test, share, at, sending), daemon=True)
+            worker = context.Process(target=_run_worker, args=(test, share, at, sending), daemon=True)
             with warnings.catch_warnings():
-                # A library has idle threads (numpy, for instance), of which the child has no use.
+                # Python warns of a fork with threads: those of libraries such as numpy are idle, and not needed here.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 worker.start()
             sending.close()
@@ -169,7 +169,7 @@ def _shared(test: Simulated, seeds: Sequence[int], jobs: int) -> _Result:
                 try:
                     result: _Result = ready.recv()
                 except EOFError:
-                    raise _died(*workers[ready]) from None
+                    raise _worker_died(*workers[ready]) from None
                 if result.failed is not None or result.interrupted is not None:
                     return result
                 results.append(result)
@@ -182,22 +182,22 @@ def _shared(test: Simulated, seeds: Sequence[int], jobs: int) -> _Result:
             receiving.close()
 
 
-def _work(test: Simulated, seeds: Sequence[int], at: Any, sending: Connection) -> None:
+def _run_worker(test: Simulated, seeds: Sequence[int], at: Any, sending: Connection) -> None:
     try:
-        result = _run_each(test, _counted(seeds, at))
+        result = _run_each(test, _track(seeds, at))
     except interrupts:
         result = _Result(interrupted=seeds[at.value])
     with contextlib.suppress(BrokenPipeError):
         sending.send(result)
 
 
-def _counted(seeds: Sequence[int], at: Any) -> Iterator[int]:
-    """The seeds; the parent sees in `at` which of them has its turn."""
+def _track(seeds: Sequence[int], at: Any) -> Iterator[int]:
+    """Yield the seeds, and store the index of the current one in `at`, where the parent reads it."""
     for at.value, seed in enumerate(seeds):
         yield seed
 
 
-def _died(worker: Any, seeds: Sequence[int], at: Any) -> ChildProcessError:
+def _worker_died(worker: Any, seeds: Sequence[int], at: Any) -> ChildProcessError:
     worker.join()
     code = worker.exitcode
     how = f"exited with code {code}" if code >= 0 else f"died of signal {-code} ({signal.strsignal(-code)})"
@@ -209,17 +209,18 @@ def _died(worker: Any, seeds: Sequence[int], at: Any) -> ChildProcessError:
     )
 
 
-def _not_again(seed: int, what: str) -> str:
-    return f"seed {seed} {what} only once: something in the test is not drawn from the seed"
+def _not_reproducible(seed: int, what: str) -> str:
+    return f"seed {seed} {what} only once: something in the test does not depend on the seed alone"
 
 
-def _found(test: Simulated, seed: int, shrinking_runs: int) -> Found:
-    kit, failure = attempt(test, seed)
+def _minimised(test: Simulated, seed: int, shrinking_runs: int) -> Found:
+    """Minimise the failure of a seed, and describe it."""
+    kit, failure = run_once(test, seed)
     if failure is None or isinstance(failure, skips):
-        raise AssertionError(_not_again(seed, "failed"))
+        raise AssertionError(_not_reproducible(seed, "failed"))
     whole = kit.chance.plan()
     plan = shrink(test, seed, whole, failure, runs=shrinking_runs) if shrinking_runs else whole
-    small, failure_of_small = attempt(test, seed, plan, traces=True)
+    small, failure_of_small = run_once(test, seed, plan, traces=True)
     if failure_of_small is None or isinstance(failure_of_small, skips):
         failure_of_small = failure
     lines = small.trace()
@@ -227,7 +228,7 @@ def _found(test: Simulated, seed: int, shrinking_runs: int) -> Found:
         [
             "".join(traceback.format_exception_only(failure)).rstrip(),
             f"found with seed {seed}; again: {replay_command(seed)}",
-            f"{len(plan)} of {len(whole)} decisions are needed for it: {describe_plan(plan)}",
+            f"it needs {len(plan)} of {len(whole)} decisions: {describe_plan(plan)}",
             describe_run(small),
             f"the last {min(len(lines), LINES_OF_TRACE)} of {len(lines)} events:",
             *lines[-LINES_OF_TRACE:],
@@ -238,18 +239,18 @@ def _found(test: Simulated, seed: int, shrinking_runs: int) -> Found:
 
 
 def replay_command(seed: int) -> str:
-    """How the user runs this seed again."""
+    """Return the command that runs this seed again."""
     test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]
     return f"pytest {test!r} --canopy-seed {seed}" if test else f"explore(test, [{seed}])"
 
 
 def describe_plan(plan: Plan) -> str:
-    """Decisions as text."""
+    """Format decisions as text."""
     return ", ".join(f"{name}[{at}]={taken}" for (name, at), taken in sorted(plan.items())[:40]) or "none"
 
 
 def shrink(test: Simulated, seed: int, plan: Plan, failure: BaseException, *, runs: int) -> Plan:
-    """Find fewer decisions with which `test` fails in the same way: with whole streams less, then with parts less.
+    """Find fewer decisions with which `test` still raises the same type: first drop whole streams, then parts.
 
     (ddmin: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002)
     """
@@ -258,7 +259,7 @@ def shrink(test: Simulated, seed: int, plan: Plan, failure: BaseException, *, ru
     def fails(decisions: Iterable[Decision]) -> bool:
         nonlocal left
         left -= 1
-        found = attempt(test, seed, {decision: plan[decision] for decision in decisions})[1]
+        found = run_once(test, seed, {decision: plan[decision] for decision in decisions})[1]
         return type(found) is type(failure)
 
     kept = list(plan)

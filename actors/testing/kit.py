@@ -1,4 +1,4 @@
-"""One simulation: its loop, its chance, the faults it met, and what happened in it."""
+"""One simulation: its loop, its randomness, the injected faults, and the trace of events."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ from actors.testing.probe import Probe
 T = TypeVar("T")
 
 PASSES_OF_CLEANUP = 100_000
-"""Passes of the loop that what is cancelled at the end of a simulation may take."""
+"""Maximum number of passes of the loop for tasks that are cancelled at the end of a simulation."""
 LINES_OF_LOG = 30
-"""So many of the last lines of the log are shown at a failure."""
+"""Number of the last lines of the log that a failure shows."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 class Fault(Exception):
-    """Raised in a process by the kit, at the wish of a seed: this crash is no mistake of the process."""
+    """Raised in a process to inject a crash. The kit does not count such a crash as a mistake of the process."""
 
 
 class Kit:
-    """What a test has of its simulation.
+    """A test's access to its simulation.
 
     Args:
-        seed: what run order, decisions and faults are drawn from; None: first come, first served, and no faults
-        plan: what to decide in place of what the seed says; see `explore`
-        traces: keep what happens, for `trace`
+        seed: determines run order, decisions and faults; None runs processes first come, first served, without faults
+        plan: decisions that replace those of the seed; see `explore`
+        traces: record events for `trace`
 
     Attributes:
-        chance: where a test gets its own decisions
-        faults: what was done to the processes so far, as text
-        log: what they logged
+        chance: source of the test's own random decisions
+        faults: the faults injected so far, as text
+        log: the lines that processes have logged
     """
 
     def __init__(self, seed: int | None = None, *, plan: Plan | None = None, traces: bool = False) -> None:
@@ -83,19 +83,19 @@ class Kit:
             inline_blocking=True,
             chance=self.chance.random("scheduler"),
         )
-        self.scheduler.crashes = deque()  # all of them
-        self.scheduler.shows_values = True  # to the author of the test
+        self.scheduler.crashes = deque()  # without the usual limit
+        self.scheduler.shows_values = True  # the reader is the author of the test
         if seed is not None or traces:
             self.scheduler.messages_per_turn = 1
 
     # Running.
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
-        """Run `main` to its end in virtual time, and then stop what was started supervised.
+        """Run `main` to its end in virtual time, then stop the supervised processes.
 
         Raises:
-            Stuck, Deadlock, Livelock: if it or the stop does not come to an end
-            AssertionError: if a process crashed of which that was not expected
+            Stuck, Deadlock, Livelock: if `main` or the stop never ends
+            AssertionError: if a process crashed unexpectedly
         """
         with self._logging(), asyncio.Runner(loop_factory=lambda: self.loop) as runner:
             try:
@@ -107,7 +107,7 @@ class Kit:
                     self.scheduler.signal(process.exit_signal, None, KILL, False)
 
     def close(self) -> None:
-        """Let go of a simulation that may not have been run."""
+        """Close the loop of a simulation, whether or not it was run."""
         self.loop.close()
 
     async def _supervised(self, main: Coroutine[Any, Any, T]) -> T:
@@ -115,20 +115,20 @@ class Kit:
         await self.stop_supervised()
         for report in self.scheduler.crashes:
             if self._is_mistake(report) and not any(is_expected(report) for is_expected in self._is_expected):
-                raise AssertionError("a process crashed, and the test did not expect it:\n" + describe_crash(report))
+                raise AssertionError("a process crashed unexpectedly:\n" + describe_crash(report))
         return result
 
     def _is_mistake(self, report: CrashReport) -> bool:
-        """Tell whether a crash is no fault of the kit's, and does not follow from one as a failed call does."""
+        """Return whether a crash is neither an injected fault nor a consequence of one, such as a failed call."""
         return not self.faults if report.error is None else not issubclass(report.error, Fault)
 
-    # What a test starts.
+    # Processes of a test.
 
     async def start_supervised(self, spec: Any, /, *args: Any, **kwargs: Any) -> Ref:
-        """Start a process that ends with the test: in reverse order, as a supervisor does. It is not restarted.
+        """Start a process that is stopped at the end of the test, in reverse order of start. It is not restarted.
 
         Args:
-            spec: a class of processes, `args` and `kwargs` go to its `init` as in `start`; or a child specification
+            spec: a process class, with `args` and `kwargs` for its `init` as in `start`; or a child specification
 
         Raises:
             RuntimeError: outside of the simulation.
@@ -148,7 +148,7 @@ class Kit:
         return ref
 
     async def stop_supervised(self) -> None:
-        """Stop what was started supervised, the last one first; the end of the test does it otherwise.
+        """Stop the supervised processes, the last one first; otherwise the end of the test does so.
 
         Raises:
             RuntimeError: outside of the simulation.
@@ -167,7 +167,7 @@ class Kit:
         return await Probe.begin(trap_exit=trap_exit)
 
     def expect_crash(self, is_expected: Callable[[CrashReport], bool] | str) -> None:
-        """Let the test pass although processes crash: those with this label, or whose report is accepted."""
+        """Let the test pass although processes crash: those with this label, or whose crash report it accepts."""
         if isinstance(is_expected, str):
             self._is_expected.append(partial(_is_of, is_expected))
         else:
@@ -176,24 +176,24 @@ class Kit:
     # Faults.
 
     def note(self, text: str) -> None:
-        """Have a line in the trace."""
+        """Add a line to the trace."""
         if self._events is not None:
             self._events.append(f"{self.loop.now - 1e6:10.4f}  {_plain(text)}")
 
     def fault(self, text: str) -> None:
-        """Have a line in the list of faults."""
+        """Add a line to the list of faults."""
         self.faults.append(f"{self.loop.now - 1e6:.4f} s: {text}")
         self.note(f"FAULT {text}")
 
     def happens(self, what: str, probability: float) -> bool:
-        """Decide by the seed whether the fault `what` happens now."""
+        """Draw from the seed whether the fault `what` happens now; record it if so."""
         if self._is_calm or not self.chance.stream(what).happens(probability):
             return False
         self.fault(what)
         return True
 
     def crash(self, label: str, *, at: int, reason: ExitReason = "crash") -> None:
-        """Crash the process with this label when it is to take its `at`-th message; that message is lost with it."""
+        """Crash the process with this label just before it handles its `at`-th message, which is lost."""
         self._targets[label, at] = reason
 
     def crash_some(
@@ -204,11 +204,11 @@ class Kit:
         may_crash: Callable[[Ref], bool] | None = None,
         reason: ExitReason = "crash",
     ) -> None:
-        """Crash the process that is about to run at up to `count` of the next `within` turns, which the seed draws.
+        """Crash the next process to run at up to `count` of the next `within` turns, drawn from the seed.
 
         Args:
-            may_crash: asked at that turn about the process; if it says no, nothing happens. By default it spares what
-                no supervisor restarts: what the test started itself, supervised or not
+            may_crash: return False to spare the process. By default, processes that no supervisor restarts are spared:
+                those that the test itself started, supervised or not
         """
         when = self.chance.stream("crash at")
         for _ in range(count):
@@ -217,30 +217,30 @@ class Kit:
                 self._crashes[self._turns + turn] = (reason, may_crash or self._has_parent)
 
     def calm(self) -> None:
-        """Let no more fault happen from now on."""
+        """Inject no more faults from now on."""
         self._is_calm = True
         self._crashes.clear()
         self._targets.clear()
 
     def jump(self, seconds: float) -> None:
-        """Let the clock jump ahead, as when the machine was asleep or the disk was slow.
+        """Move the clock forward, as if the machine had slept or a disk had been slow.
 
         Raises:
             ValueError: unless `seconds` is finite and at least 0.
         """
         if not 0 <= seconds < math.inf:
-            raise ValueError(f"jump({seconds}): a clock jumps by a finite number of seconds of at least 0")
+            raise ValueError(f"jump({seconds}): seconds must be finite and at least 0")
         self.loop.jump_to(self.loop.now + seconds)
         self.fault(f"the clock jumps by {seconds:g} s")
 
-    # What a failure shows.
+    # Reports.
 
     def trace(self) -> list[str]:
-        """What happened, a line each: who ran, with which message, what came of it."""
+        """Return the events, one line each: which process ran, with which message, and what it logged."""
         return list(self._events or ())
 
     def leaks(self) -> list[str]:
-        """What is left: processes, names, timers that are set, and what `dangling` lists."""
+        """Return what is left over: processes, names, pending timers, and what `dangling` returns."""
         scheduler = self.scheduler
         left = [f"process {process}" for process in scheduler.processes.values()]
         left += [f"name {name}" for name in scheduler.names]
@@ -248,7 +248,7 @@ class Kit:
         return left + self.dangling()
 
     def dangling(self) -> list[str]:
-        """Links and monitors between a living process and a dead one, and second monitors of the same process."""
+        """Return the links and monitors between a living and a dead process, and duplicate monitors of one process."""
         left = []
         living = set(self.scheduler.processes.values())
         for cell in self.scheduler.processes.values():
@@ -267,12 +267,12 @@ class Kit:
     def _require_simulation(self) -> None:
         if asyncio.get_running_loop() is not self.loop:
             raise RuntimeError(
-                "this code does not run in the simulation of its `kit`, but on another event loop, in real time. Use"
-                " the kit in the test itself: not in an asynchronous fixture, and not in what `asyncio.run` runs"
+                "this code runs on another event loop, in real time, and not in the simulation of its `kit`. Use the"
+                " kit in the test itself, not in an asynchronous fixture or inside `asyncio.run`"
             )
 
     def _has_parent(self, ref: Ref) -> bool:
-        """Tell whether a process of the application started this one."""
+        """Return whether a process of the application started this one."""
         return ref._cell is not None and ref._cell.parent not in (None, self._nursery)
 
     def _pick(self, queue: deque[Cell]) -> Cell:
@@ -284,14 +284,14 @@ class Kit:
         del queue[index]
         items = cell.mailbox.items
         if self._events is not None:
-            message = items[0] if items and cell.status.value == "queued" and not cell.has_activity() else _GOES_ON
+            message = items[0] if items and cell.status.value == "queued" and not cell.has_activity() else _RESUMES
             self.note(f"{cell.ref!r}  {describe(message, shows_values=True)}")
         if self._crashes or self._targets:
-            self._strike(cell)
+            self._inject_crash(cell)
         return cell
 
-    def _strike(self, cell: Cell) -> None:
-        """Crash the process that is about to run, if a fault says so; a turn of the dead is over at once."""
+    def _inject_crash(self, cell: Cell) -> None:
+        """Crash the process that is about to run, if a fault is due; the turn of a dead process does nothing."""
         reason, may_crash = self._crashes.pop(self._turns, (None, None))
         if may_crash is not None and not may_crash(cell.ref):
             reason = None
@@ -304,7 +304,7 @@ class Kit:
 
     @contextlib.contextmanager
     def _logging(self) -> Iterator[None]:
-        """Keep what is logged instead of showing it."""
+        """Record log events instead of writing them."""
         before = structlog.get_config()
         structlog.configure(processors=[self._keep], wrapper_class=structlog.BoundLogger)
         try:
@@ -323,32 +323,32 @@ class Kit:
 
 
 class Nursery(GenServer):
-    """The parent of what a test starts supervised."""
+    """The parent of the supervised processes of a test."""
 
     def init(self) -> None:
         self.trap_exit = True
         self.begun: list[tuple[Ref, Any]] = []
 
     async def handle_call(self, request: Any, from_: Any) -> Any:
-        """Start a process."""
+        """Start a process, and return it or the exception that its start raised."""
         begin, patience = request
         try:
             ref = await begin()
-        except GeneratorExit:  # the nursery itself is ended
+        except GeneratorExit:  # the nursery itself is exiting
             raise
-        except BaseException as exception:  # noqa: BLE001  # it belongs to the test
+        except BaseException as exception:  # noqa: BLE001  # re-raised in the test
             pass_interrupt_on(exception)
             return exception
         if not isinstance(ref, Ref):
-            return TypeError(f"a start function returned {describe(ref)}, and not the process that it started")
+            return TypeError(f"a start function must return the process that it started, got {describe(ref)}")
         self.begun.append((ref, patience))
         return ref
 
     def handle_info(self, message: Any) -> None:
-        """A process has ended; if that was a crash, its report fails the test."""
+        """Ignore the exit of a process: if it crashed, its crash report fails the test."""
 
     async def terminate(self, reason: ExitReason) -> None:
-        """Stop them, the last one first."""
+        """Stop the processes, the last one first."""
         for ref, patience in reversed(self.begun):
             if not ref.is_alive():
                 continue
@@ -361,7 +361,7 @@ class Nursery(GenServer):
 
 
 def describe_crash(report: CrashReport) -> str:
-    """A crash report as text."""
+    """Format a crash report as text."""
     lines = [
         f"{' > '.join(report.path)}: {report.kind} {report.ref!r} ended with {_plain(report.reason)}",
         f"  while it handled {_plain(report.message)}",
@@ -371,17 +371,18 @@ def describe_crash(report: CrashReport) -> str:
 
 
 def describe_run(kit: Kit) -> str:
-    """What a failure shows of its run, but for the trace."""
+    """Format what a failure shows of its run, without the trace."""
     lines = [f"seed {kit.seed}"]
     if kit.faults:
         lines += ["faults:", *(f"  {fault}" for fault in kit.faults)]
     if kit.log:
-        lines += [f"the last lines of the log, of {len(kit.log)}:", *(f"  {line}" for line in kit.log[-LINES_OF_LOG:])]
+        last = kit.log[-LINES_OF_LOG:]
+        lines += [f"the last {len(last)} of {len(kit.log)} lines of the log:", *(f"  {line}" for line in last)]
     return "\n".join(lines)
 
 
 def seeded_pick(seed: int) -> Callable[[deque[Cell]], Cell]:
-    """A run order drawn from `seed`: takes any of those that could run."""
+    """Return a run order drawn from `seed`, in which each queued process is equally likely to run next."""
     order = by_chance(random.Random(seed))
 
     def pick(queue: deque[Cell]) -> Cell:
@@ -394,10 +395,10 @@ def seeded_pick(seed: int) -> Callable[[deque[Cell]], Cell]:
 
 
 def run(main: Coroutine[Any, Any, T], *, seed: int | None = None) -> T:
-    """Run `main` in virtual time, with the run order of `seed` (None: first come, first served), and nothing else.
+    """Run `main` in virtual time with the run order of `seed` (None: first come, first served), without a kit.
 
     Raises:
-        Stuck: if it waits for what will never come.
+        Stuck: if `main` waits for something that can never happen.
     """
     loop = VirtualLoop()
     pick = None if seed is None else seeded_pick(seed)
@@ -414,16 +415,16 @@ def run(main: Coroutine[Any, Any, T], *, seed: int | None = None) -> T:
                 scheduler.signal(process.exit_signal, None, KILL, False)
 
 
-class _GoesOn:
+class _Resumes:
     def __repr__(self) -> str:
-        return "goes on with what it awaited"
+        return "resumes after an await"
 
 
-_GOES_ON = _GoesOn()
+_RESUMES = _Resumes()
 
 
 def _order_of(seed: int | None, chance: Chance) -> Order:
-    """First come, first served; or every other seed by chance, every other one by priority."""
+    """Return the run order of a seed: first come, first served for None, by priority if odd, random if even."""
     if seed is None:
         return lambda _: 0
     source = chance.random("order")
@@ -431,7 +432,7 @@ def _order_of(seed: int | None, chance: Chance) -> Order:
 
 
 def _starter(spec: Any) -> Callable[[], Coroutine[Any, Any, Ref]]:
-    """What starts the process of a child specification, as a supervisor would."""
+    """Return a function that starts the process of a child specification, as a supervisor would."""
     if inspect.iscoroutinefunction(spec.start):
         return partial(spec.start, *spec.args, **spec.kwargs)
     label = spec.label or spec.name or (spec.id if isinstance(spec.id, str) else None)
@@ -443,5 +444,5 @@ def _is_of(label: str, report: CrashReport) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Without addresses of memory, which differ from one Python process to the next."""
+    """Remove memory addresses, which differ between Python processes."""
     return _ADDRESS.sub("", text)

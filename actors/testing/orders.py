@@ -1,4 +1,4 @@
-"""Pure. Run orders: which of the processes that could run does."""
+"""Pure. Run orders: which of the queued processes runs next."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
     from actors.kernel.cell import Cell
 
 Order: TypeAlias = Callable[["deque[Cell]"], int]
-"""Takes the run queue, returns the position of the one to run."""
+"""Takes the run queue, and returns the position of the process to run."""
 
 CHANGES = 3
-"""Times at which the running process falls behind all others: finds bugs that need so many unlikely steps."""
+"""Number of turns at which the running process drops to the lowest priority: finds bugs of that depth."""
 HORIZON = 3_000
-"""Turns among which these times are."""
+"""Number of turns from which these are drawn."""
 PATIENCE = 100
-"""Turns that one process may have while others wait, before it falls behind: nobody starves for ever."""
+"""Number of turns after which a process drops to the lowest priority, so that the others do not starve."""
 
 
 def by_chance(chance: random.Random) -> Order:
-    """Any of those that could run, each as likely as the others."""
+    """Return an order in which each queued process is equally likely to run next."""
     return lambda queue: chance.randrange(len(queue))
 
 
 def by_priority(chance: random.Random, *, changes: int = CHANGES, horizon: int = HORIZON) -> Order:
-    """Always the process with the highest priority; these are drawn, and fall at a few times that are drawn as well.
+    """Return an order in which the process with the highest priority runs; priorities and their changes are random.
 
-    Finds what needs one process to be slow all the time, which a fair choice makes very unlikely (PCT: Burckhardt
-    et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", ASPLOS 2010).
+    It finds bugs that need one process to be slow all the time, which is very unlikely with a fair choice (PCT:
+    Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", ASPLOS 2010).
     """
     priorities: dict[int, float] = {}
     turns: dict[int, int] = {}

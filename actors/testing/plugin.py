@@ -1,7 +1,7 @@
 """The pytest plugin: `async def test_...(kit)` runs in virtual time, under several run orders.
 
-The first run of a test is first come, first served; the others have an order drawn from a seed. A failure says which
-seed it was, and `--canopy-seed` runs that one alone.
+The first run of a test is first come, first served; the others draw their order from a seed. A failure names its seed,
+and `--canopy-seed` runs only that one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from actors.testing import exploration
 from actors.testing.kit import Kit, describe_run
 
 SEEDS = 4
-"""Run orders of a test that does not say how many it wants."""
+"""Number of run orders of a test without the marker `seeds`."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker, and let `explore` know of `--canopy-seed` and of pytest's own exceptions."""
+    """Declare the marker, and pass `--canopy-seed` and pytest's own exceptions to `explore`."""
     config.addinivalue_line("markers", f"seeds(n): run orders of a test with the fixture `kit` ({SEEDS} by default)")
     exploration.replayed_seed = config.getoption("canopy_seed")
     exploration.skips = (SkipTest, pytest.skip.Exception, pytest.xfail.Exception)
@@ -56,16 +56,16 @@ def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
     simulation, item = Kit(request.param), request.node
     if _is_coroutine_under_hypothesis(item.obj):
         pytest.fail(
-            "`@given` cannot run a coroutine in the simulation of `kit`: draw from `kit.chance` in place of it, or run"
-            " the coroutine with `actors.testing.run` in a test that is a plain function",
+            "`@given` cannot run a coroutine in the simulation of `kit`: draw from `kit.chance` instead, or run the"
+            " coroutine with `actors.testing.run` in a test that is a plain function",
             pytrace=False,
         )
     if not inspect.iscoroutinefunction(item.obj):
         yield simulation
     else:
-        # pytest-asyncio in auto mode and the plugins of anyio and trio would run it on a loop of their own, in real
-        # time: by a subclass of Function, or by a hook that may come before one of ours. What the item itself does
-        # comes after all of these, and only a fixture is sure to be set up when they have had their say.
+        # pytest-asyncio in auto mode and the plugins of anyio and trio would run the test on their own loop, in real
+        # time, through a subclass of Function or a hook that may run before ours. The item's own `runtest` comes after
+        # all of these, and only a fixture is certain to replace it after they have.
         item.runtest = partial(_simulate, item, item.obj, simulation)
         yield simulation
         del item.runtest
@@ -73,7 +73,7 @@ def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
 
 
 def _simulate(item: pytest.Function, test: Callable[..., Coroutine[Any, Any, Any]], simulation: Kit) -> None:
-    """Run a test that is a coroutine in virtual time."""
+    """Run a coroutine test in virtual time."""
     try:
         simulation.run(test(**{name: item.funcargs[name] for name in item._fixtureinfo.argnames}))
     except BaseException:
@@ -86,7 +86,7 @@ def _simulate(item: pytest.Function, test: Callable[..., Coroutine[Any, Any, Any
 
 
 def _is_simulated(metafunc: pytest.Metafunc) -> bool:
-    """Tell whether a test uses the fixture `kit` of this plugin, and not one of its own or a parameter of that name."""
+    """Return whether a test uses this plugin's fixture `kit`, and not its own fixture or a parameter of that name."""
     for marker in metafunc.definition.iter_markers("parametrize"):
         names = marker.args[0] if marker.args else marker.kwargs["argnames"]
         if "kit" in (names.replace(" ", "").split(",") if isinstance(names, str) else names):

@@ -11,7 +11,7 @@ import pytest
 
 from actors import Call, GenServer, call, cast, start
 from actors.testing import Chance, Fault, Found, Kit, exploration, explore, quiet, settle
-from actors.testing.exploration import attempt, shrink
+from actors.testing.exploration import run_once, shrink
 
 
 class Account(GenServer):
@@ -104,7 +104,7 @@ def test_shrinking_keeps_the_kind_of_failure() -> None:
                 raise KeyError("b")
             raise ValueError("a")
 
-    kit, failure = attempt(two_bugs, 1)
+    kit, failure = run_once(two_bugs, 1)
     assert isinstance(failure, KeyError)
     assert len(shrink(two_bugs, 1, kit.chance.plan(), failure, runs=100)) == 2
 
@@ -298,7 +298,7 @@ def test_random_crashes_are_drawn_from_the_seed_and_listed() -> None:
             await settle(1.0)
 
     def faults_of(seed: int) -> list[str]:
-        kit, _ = attempt(scenario, seed)
+        kit, _ = run_once(scenario, seed)
         return kit.faults
 
     assert len(faults_of(1)) in (1, 2, 3)

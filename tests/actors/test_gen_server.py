@@ -293,11 +293,11 @@ async def test_a_server_refuses_what_it_does_not_know() -> None:
     ref = await start(GenServer)
     with pytest.raises(CallExit) as caught:
         await call(ref, "unknown")
-    assert "does not know the call str(7)" in str(caught.value)
+    assert "does not handle the call str(7)" in str(caught.value)
     ref = await start(GenServer)
     ended = down(ref)
     cast(ref, "unknown")
-    assert "does not know the cast str(7)" in str(await ended)
+    assert "does not handle the cast str(7)" in str(await ended)
 
 
 @simulated

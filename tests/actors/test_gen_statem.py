@@ -218,7 +218,7 @@ async def test_init_may_decline_fail_or_forget_the_state() -> None:
     assert caught.value.reason == "no"
     with pytest.raises(StartError) as caught:
         await machine({}, None)
-    assert "begins with Next(state, ...)" in str(caught.value.reason)
+    assert "starts with Next(state, ...)" in str(caught.value.reason)
 
 
 @simulated

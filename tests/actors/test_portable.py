@@ -183,5 +183,5 @@ async def test_a_copy_of_a_reference_is_that_reference() -> None:
 async def test_a_reference_cannot_be_pickled_and_says_what_to_send_instead() -> None:
     ref = await start(GenServer)
     for value in (ref, [ref], Subscribe(ref, Monitor(ref, "name"))):
-        with pytest.raises(TypeError, match=r"a reference means a process of this Python process\. Send a name"):
+        with pytest.raises(TypeError, match=r"it is valid only in this Python process\. Send a name"):
             pickle.dumps(value)

@@ -145,4 +145,4 @@ def test_class_that_cannot_be_imported_is_named() -> None:
     class Local(GenServer):
         """Only here."""
 
-    assert "Local is not in a module" in case_for(Local, None, {})
+    assert "Local cannot be imported" in case_for(Local, None, {})

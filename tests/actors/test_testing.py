@@ -249,7 +249,7 @@ async def test_a_probe_hands_out_its_messages_in_order() -> None:
     send_after(1, probe.ref, 2)
     assert await probe.receive_message() == 1
     assert await probe.receive_message() == 2
-    with pytest.raises(AssertionError, match="no message came within 3 s"):
+    with pytest.raises(AssertionError, match="no message arrived within 3 s"):
         await probe.receive_message(within=3)
 
 

@@ -140,7 +140,7 @@ async def test_whatever_a_callback_on_a_thread_raises_is_a_crash(error: type[Bas
 @live
 async def test_a_callback_that_returns_a_coroutine_is_a_crash_that_says_so() -> None:
     ref = await start(Obedient, [])
-    with pytest.raises(CallExit, match="returned a coroutine"):
+    with pytest.raises(CallExit, match="must not return a coroutine"):
         await call(ref, lambda _: asyncio.sleep(0))
 
 

@@ -235,5 +235,5 @@ def test_an_empty_message_is_one_empty_frame() -> None:
 
 
 def test_fragments_have_a_size() -> None:
-    with pytest.raises(ValueError, match="0 bytes"):
+    with pytest.raises(ValueError, match="at least 1, got 0"):
         list(fragment(Opcode.TEXT, b"a", 0))

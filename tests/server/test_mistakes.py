@@ -105,25 +105,25 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "no iterator": (NoIterator, ""),
     "status 99": (lambda: Response(99), "99 is not a final status"),
     "status 101": (lambda: Response(101), "101 is not a final status"),
-    "status 1000": (lambda: Response(1000), "not a status of HTTP: 1000"),
+    "status 1000": (lambda: Response(1000), "not an HTTP status: 1000"),
     "status str": (lambda: Response("200"), ""),  # type: ignore[arg-type]
-    "status float": (lambda: Response(200.0), "a status is an int, not a float"),  # type: ignore[arg-type]
+    "status float": (lambda: Response(200.0), "a status must be an int, not a float"),  # type: ignore[arg-type]
     "status None": (lambda: Response(None), ""),  # type: ignore[arg-type]
-    "body None": (lambda: Response(200, (), None), "a body is bytes, not NoneType"),  # type: ignore[arg-type]
-    "body str": (lambda: Response(200, (), "text"), "a body is bytes, not str"),  # type: ignore[arg-type]
+    "body None": (lambda: Response(200, (), None), "a body must be bytes, not NoneType"),  # type: ignore[arg-type]
+    "body str": (lambda: Response(200, (), "text"), "a body must be bytes, not str"),  # type: ignore[arg-type]
     "body of a 204": (lambda: Response(204, (), b"x"), "a 204 response has no body"),
-    "headers None": (lambda: Response(200, None), "headers are a tuple of pairs, not a NoneType"),  # type: ignore[arg-type]
-    "headers dict": (lambda: Response(200, {"TE": "x"}), "headers are a tuple of pairs, not a dict"),  # type: ignore[arg-type]
-    "header bytes": (lambda: Response(200, ((b"A", b"x"),)), "a header is a name and a value"),  # type: ignore[arg-type]
-    "header int": (lambda: Response(200, (("A", 1),)), "a header is a name and a value"),  # type: ignore[arg-type]
-    "header alone": (lambda: Response(200, ("AB",)), "a header is a name and a value"),  # type: ignore[arg-type]
+    "headers None": (lambda: Response(200, None), "headers must be a tuple of pairs, not a NoneType"),  # type: ignore[arg-type]
+    "headers dict": (lambda: Response(200, {"TE": "x"}), "headers must be a tuple of pairs, not a dict"),  # type: ignore[arg-type]
+    "header bytes": (lambda: Response(200, ((b"A", b"x"),)), "a header must be a name and a value"),  # type: ignore[arg-type]
+    "header int": (lambda: Response(200, (("A", 1),)), "a header must be a name and a value"),  # type: ignore[arg-type]
+    "header alone": (lambda: Response(200, ("AB",)), "a header must be a name and a value"),  # type: ignore[arg-type]
     "header of two lines": (lambda: Response(200, (("A", "a\r\nB: b"),)), "not a header field"),
     "header not latin": (lambda: Response(200, (("A", "€"),)), "not a header field"),
     "length": (lambda: Response(200, (("Content-Length", "9"),), b"x"), "the encoder adds"),
     "error 99": (raising(HttpError(99, "no")), "99 is not a final status"),
     "error str": (raising(HttpError("404", "no")), ""),  # type: ignore[arg-type]
     "error surrogate": (raising(HttpError(404, "\ud800")), ""),
-    "error headers": (raising(HttpError(404, "no", {"TE": "x"})), "a header is a name"),  # type: ignore[arg-type]
+    "error headers": (raising(HttpError(404, "no", {"TE": "x"})), "a header must be a name"),  # type: ignore[arg-type]
     "RuntimeError": (raising(RuntimeError("no")), "RuntimeError: no"),
     "SystemExit": (raising(SystemExit(3)), "SystemExit: 3"),
     "CancelledError": (raising(asyncio.CancelledError()), ""),

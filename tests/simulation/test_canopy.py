@@ -16,7 +16,7 @@ import pytest
 
 from actors import Ref, cast
 from actors.testing import Found, explore
-from actors.testing.exploration import attempt
+from actors.testing.exploration import run_once
 from canvas.board.grid import Grid
 from canvas.live.broadcaster import Changed
 from canvas.live.canvas import Canvas
@@ -55,7 +55,7 @@ def test_canopy_that_is_stopped_at_any_time_leaves_nothing_behind_under_every_se
 
 def trace_of(seed: int) -> list[str]:
     """What happens with a seed."""
-    kit, failure = attempt(simulated_canopy, seed, traces=True)
+    kit, failure = run_once(simulated_canopy, seed, traces=True)
     assert failure is None
     return [*kit.trace(), *kit.faults]
 
