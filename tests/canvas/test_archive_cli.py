@@ -264,7 +264,7 @@ def line(number: int, old: str, new: str) -> Callable[[str], str]:
         (line(2, '"x":0', '"x":8'), "line 2 is not a valid change of a canvas of 8 x 4 pixels"),
         (line(3, '"y":0', '"y":-1'), "line 3 is not a valid change"),
         (line(3, "#FF0000", "red"), "line 3 is not a valid change"),
-        (line(4, '"at":1769860860.5', '"at":"noon"'), "line 4 is no change"),
+        (line(4, '"at":1769860860.5', '"at":"noon"'), "line 4 is not a valid change"),
         (line(3, '"seq":2', '"seq":3'), "line 3 has change 3, expected 2"),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
