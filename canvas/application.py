@@ -274,11 +274,11 @@ class CanvasApplication(Application):
 
 def _client_of(wire: Wire) -> Client | None:
     """Return the user of a wire; None if the wire is not a viewer's."""
-    visit = client_state_of(wire)
-    return None if visit is None else Client(visit.user_id, visit.name)
+    client = client_state_of(wire)
+    return None if client is None else Client(client.user_id, client.name)
 
 
 def _acts_on(wire: Wire) -> list[Act]:
     """Return the actions that the console offers for a wire."""
-    visit = client_state_of(wire)
-    return acts_on_address(wire.address) if visit is None else acts_on_user(visit.user_id)
+    client = client_state_of(wire)
+    return acts_on_address(wire.address) if client is None else acts_on_user(client.user_id)

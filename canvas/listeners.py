@@ -1,4 +1,4 @@
-"""Open the listening sockets and build the policy of the server, as configured."""
+"""The listening sockets and the policy of the server, as configured."""
 
 from __future__ import annotations
 

@@ -218,10 +218,10 @@ class Moderation:
     def _send_away(self) -> int:
         """Close the connections of banned users and addresses; return how many were open."""
         count = 0
-        for wire, visit in visits(self._sockets):
-            ban = self._bans.find(visit.user_id, wire.address)
-            if ban is not None and not visit.view.is_dismissed:
-                visit.view.is_dismissed = True
+        for wire, client in visits(self._sockets):
+            ban = self._bans.find(client.user_id, wire.address)
+            if ban is not None and not client.view.is_dismissed:
+                client.view.is_dismissed = True
                 count += wire.session.state is State.OPEN
                 wire.close(ban.refusal.close_code, ban.refusal.message)
         return count

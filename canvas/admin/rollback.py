@@ -140,28 +140,28 @@ class Rollback:
             return await self._answer(asked)
 
     async def _answer(self, asked: ApiRequest) -> Undone:
-        question = await self._read({name: value for name, value in asked.query.items() if value is not None})
-        found: PlannedRollback = await _ask("history", question)
+        selection = await self._read({name: value for name, value in asked.query.items() if value is not None})
+        found: PlannedRollback = await _ask("history", selection)
         painters = self._painters(found)
         if asked.query["apply"] == "0":
-            result = await self._preview(question, found.plan, painters)
+            result = await self._preview(selection, found.plan, painters)
             return Undone(found.plan.changes, len(found.plan.xs), 0, painters, result)
-        await asked.note("rollback", f"{_pixels(len(found.plan.xs))}: {_describe(question)}")
+        await asked.note("rollback", f"{_pixels(len(found.plan.xs))}: {_describe(selection)}")
         began = self._wall_clock()
         restored = await _restore(found.plan)
-        log.warning("canvas.rolled_back", pixels=restored, user=question.user_id, area=str(question.area))
+        log.warning("canvas.rolled_back", pixels=restored, user=selection.user_id, area=str(selection.area))
         return Undone(
             found.plan.changes, len(found.plan.xs), restored, painters,
-            self._report(question, restored, len(found.plan.xs), began),
+            self._report(selection, restored, len(found.plan.xs), began),
         )  # fmt: skip
 
-    async def _preview(self, question: AskRollbackPlan, plan: RollbackPlan, painters: list[Painted]) -> ActionResult:
+    async def _preview(self, selection: AskRollbackPlan, plan: RollbackPlan, painters: list[Painted]) -> ActionResult:
         if not len(plan.xs):
             reason = (
                 f"all {plan.changes} selected changes have been painted over" if plan.changes else "no changes match"
             )
             return ActionResult(f"There is nothing to roll back: {reason}.", is_possible=False)
-        who = self._users.title(question.user_id) if question.user_id is not None else f"{len(painters)} users"
+        who = self._users.title(selection.user_id) if selection.user_id is not None else f"{len(painters)} users"
         result = ActionResult(f"{_pixels(len(plan.xs))} painted by {who} will be restored.")
         result.values = {"changes": plan.changes, "pixels": len(plan.xs), "where": describe_area(plan.area)}
         if len(painters) > 1:
@@ -172,17 +172,17 @@ class Rollback:
             result.pictures = [_picture("Now", images.now, images), _picture("After", images.after, images)]
         return result
 
-    def _report(self, question: AskRollbackPlan, restored: int, wanted: int, began: float) -> ActionResult:
+    def _report(self, selection: AskRollbackPlan, restored: int, wanted: int, began: float) -> ActionResult:
         result = ActionResult(f"{_pixels(restored)} restored.")
         if restored < wanted:
             result.text += f" {_pixels(wanted - restored)} had changed colour meanwhile."
         if restored:
             values = {"user": USER_ID, "from": repr(began), "to": repr(self._wall_clock())}
-            if question.area is not None:
-                values["area"] = _format_area(question.area)
+            if selection.area is not None:
+                values["area"] = _format_area(selection.area)
             result.acts.append(Act("rollback", "Undo this rollback…", values))
-        if question.user_id is not None and question.user_id != USER_ID:
-            result.acts.append(Act("ban", "Ban them…", {"whom": question.user_id}))
+        if selection.user_id is not None and selection.user_id != USER_ID:
+            result.acts.append(Act("ban", "Ban them…", {"whom": selection.user_id}))
         return result
 
     def _painters(self, found: PlannedRollback) -> list[Painted]:
@@ -199,12 +199,12 @@ class Rollback:
             text = "area is X,Y,WIDTH,HEIGHT in whole numbers; from and to are seconds since 1970"
             raise HttpError(400, text) from None
         user = await self._user(query["user"].strip()) if "user" in query else None
-        question = AskRollbackPlan(user, area, since, until)
-        if question == EVERYTHING:
+        selection = AskRollbackPlan(user, area, since, until)
+        if selection == EVERYTHING:
             raise HttpError(
                 400, "a rollback needs user, area, from or to: without any of them it would undo everything"
             )
-        return question
+        return selection
 
     async def _user(self, text: str) -> str:
         if text == USER_ID:
@@ -277,10 +277,10 @@ def _moment(text: str) -> float:
     return moment
 
 
-def _describe(question: AskRollbackPlan) -> str:
+def _describe(selection: AskRollbackPlan) -> str:
     """Describe the selection, for the audit log."""
-    area = None if question.area is None else _format_area(question.area)
-    given = {"user": question.user_id, "area": area, "from": question.since, "to": question.until}
+    area = None if selection.area is None else _format_area(selection.area)
+    given = {"user": selection.user_id, "area": area, "from": selection.since, "to": selection.until}
     return ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
 
 

@@ -85,9 +85,9 @@ class UserDirectory:
         """Yield the connected users, those with names first; then the recent ones, the latest first."""
         wires: defaultdict[str, list[Wire]] = defaultdict(list)
         names: dict[str, str] = {}
-        for wire, visit in visits(self._sockets):
-            wires[visit.user_id].append(wire)
-            names[visit.user_id] = visit.name
+        for wire, client in visits(self._sockets):
+            wires[client.user_id].append(wire)
+            names[client.user_id] = client.name
         here = sorted(names.items(), key=lambda item: (not item[1], item[1].casefold()))
         left = [recent for recent in self._recent.all() if recent.user_id not in wires]
         yield from (_known_user(user_id, name, wires[user_id]) for user_id, name in here)
@@ -95,7 +95,7 @@ class UserDirectory:
 
     def count(self) -> tuple[int, int]:
         """Return how many users are connected, and how many have left recently."""
-        here = {visit.user_id for _, visit in visits(self._sockets)}
+        here = {client.user_id for _, client in visits(self._sockets)}
         return len(here), sum(recent.user_id not in here for recent in self._recent.all())
 
     def names(self) -> dict[str, str]:
@@ -109,7 +109,7 @@ class UserDirectory:
         recent = self._recent.get(user_id)
         if recent is not None:
             return recent.name
-        here = (visit.name for _, visit in visits(self._sockets) if visit.user_id == user_id)
+        here = (client.name for _, client in visits(self._sockets) if client.user_id == user_id)
         banned = (ban.name for ban in self._bans.all() if ban.whom == user_id)
         return next(here, None) or next(banned, "")
 
@@ -123,7 +123,7 @@ class UserDirectory:
 
     def addresses(self, user_id: str) -> list[str]:
         """Return the current addresses of a user, or else the last one, in the form that bans use."""
-        found = [wire.address for wire, visit in visits(self._sockets) if visit.user_id == user_id]
+        found = [wire.address for wire, client in visits(self._sockets) if client.user_id == user_id]
         recent = self._recent.get(user_id)
         if not found and recent is not None:
             found = [recent.address]
@@ -133,9 +133,9 @@ class UserDirectory:
         """Return the connected users that a ban would cover, with the number of their connections."""
         networks = [network for text in (whom, *addresses) if (network := read_network(text)) is not None]
         found: defaultdict[str, int] = defaultdict(int)
-        for wire, visit in visits(self._sockets):
-            if visit.user_id == whom or (networks and is_within(wire.address, networks)):
-                found[visit.user_id] += 1
+        for wire, client in visits(self._sockets):
+            if client.user_id == whom or (networks and is_within(wire.address, networks)):
+                found[client.user_id] += 1
         return dict(found)
 
     def _known(self) -> dict[str, set[str]]:
@@ -146,8 +146,8 @@ class UserDirectory:
                 known[ban.whom].add(ban.name)
         for recent in self._recent.all():
             known[recent.user_id].add(recent.name)
-        for _, visit in visits(self._sockets):
-            known[visit.user_id].add(visit.name)
+        for _, client in visits(self._sockets):
+            known[client.user_id].add(client.name)
         return known
 
 

@@ -35,7 +35,7 @@ class Report:
         yield f"the actors that run now were restarted {self.restarts} times"
 
 
-def crash_at_random(data: Path, rate: float, seconds: float, chance: random.Random) -> Report:
+def crash_at_random(data: Path, rate: float, seconds: float, rng: random.Random) -> Report:
     """Crash `rate` random actors per second for `seconds`.
 
     Raises:
@@ -53,7 +53,7 @@ def crash_at_random(data: Path, rate: float, seconds: float, chance: random.Rand
         crashes = Counter(label for _, label in recent)
         victims = [actor for actor in _actors(data) if crashes[_place(actor)] < SPARED_AFTER]
         if victims:
-            victim = chance.choice(victims)
+            victim = rng.choice(victims)
             recent.append((now, _place(victim)))
             _crash(data, victim, report)
     report.seconds = time.monotonic() - begin

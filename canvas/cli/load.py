@@ -128,13 +128,13 @@ class Painter:
             self._reading.cancel()
             await asyncio.wait((self._reading,))
 
-    async def until_seq(self, seq: int) -> None:
+    async def wait_for_seq(self, seq: int) -> None:
         """Wait until the client has seen change `seq`, or the connection has ended."""
         while self.seq < seq and not self.is_gone:
             self.changed.clear()
             await self.changed.wait()
 
-    async def until_answered(self) -> None:
+    async def wait_for_answers(self) -> None:
         """Wait until no pixel is pending, or the connection has ended."""
         while self.pending and not self.is_gone:
             self.changed.clear()
@@ -239,7 +239,7 @@ async def paint(url: str, clients: int, seconds: float, rate: float) -> Report:
         report.seconds = loop.time() - begin
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                await asyncio.gather(*(painter.until_answered() for painter in painters))
+                await asyncio.gather(*(painter.wait_for_answers() for painter in painters))
         await _compare(url, painters, report)
     finally:
         await asyncio.gather(*(painter.leave() for painter in painters))
@@ -270,11 +270,11 @@ async def _compare(url: str, painters: list[Painter], report: Report) -> None:
         for painter in painters:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):
-                    await painter.until_seq(fresh.seq)
+                    await painter.wait_for_seq(fresh.seq)
         goal = max(painter.seq for painter in [*painters, fresh])
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                await fresh.until_seq(goal)
+                await fresh.wait_for_seq(goal)
         for painter in painters:
             report.unanswered += len(painter.pending)
             report.lost += sum(fresh.pixels.get(cell) != color for cell, color in painter.kept.items())

@@ -116,7 +116,7 @@ class Routes:
         """Answer one request."""
         path = decode_path(request.path)
         if path == "/ws":
-            return self._visit(request)
+            return self._open_websocket(request)
         if path == "/echo" and self._config.echo:
             return WebSocket(Echo, label="echo", limits=ECHO_LIMITS)
         if request.method not in ("GET", "HEAD"):
@@ -148,7 +148,7 @@ class Routes:
             return _json(503, {"status": "failing", **about, "error": wrong})
         return _json(200, {"status": "ok", **about})
 
-    def _visit(self, request: Request) -> WebSocket:
+    def _open_websocket(self, request: Request) -> WebSocket:
         known = self._identities.read(request)
         ban = self._bans.find(known, request.remote)
         if ban is not None:

@@ -78,7 +78,7 @@ async def test_lost_pixel_and_another_canvas_are_counted(tmp_path: Path) -> None
         painter = Painter(report)
         await painter.connect(url_of(application))
         painter.paint((1, 2), "#010203")
-        await painter.until_answered()
+        await painter.wait_for_answers()
         painter.kept[3, 4] = "#040506"
         painter.pixels[3, 4] = "#040506"
         await load._compare(url_of(application), [painter], report)

@@ -311,7 +311,7 @@ async def test_ban_tells_whom_it_has_found(tmp_path: Path, text: str, whom: str)
      ("POST", {"whom": "eilb7"}, 404, "no user with that id or name"), ("POST", {"whom": "aaaaaaaa"}, 404, "no user"),
      ("POST", {"whom": "Anna"}, 404, "no user"), ("POST", {"whom": "192.0.2.300"}, 404, "is not an address"),
      ("POST", {"whom": "192.0.2.0/33"}, 404, "is not an address"),
-    ("POST", {"whom": "local"}, 404, "is not an address"),
+     ("POST", {"whom": "local"}, 404, "is not an address"),
      ("POST", {"whom": "192.0.2.1", "with_address": 1}, 400, "is an address"),
      ("POST", {"whom": "painter7", "with_address": 1}, 409, "no address of painter7 is known"),
      ("POST", {"whom": "eilb75ab", "with_address": "yes"}, 400, "must be one of"),
