@@ -57,6 +57,12 @@ def test_page_describes_every_option_of_run() -> None:
     assert all(cells[-1] for cells in OPTIONS.values())
 
 
+def test_page_of_the_console_describes_its_options() -> None:
+    section = (ROOT / "docs" / "console.md").read_text().partition("\n## Options\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"--console-[a-z-]+", section))
+    assert named == {flag for flag in OPTIONS if flag.startswith("--console-")}
+
+
 @pytest.mark.parametrize("option", [name for name in Config.__dataclass_fields__ if name != "given"])
 def test_option_has_its_names_and_its_default(option: str) -> None:
     flag = f"--{option.replace('_', '-')}"
