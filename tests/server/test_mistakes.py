@@ -268,4 +268,4 @@ async def test_crash_report_of_a_route_shows_the_request() -> None:
         await ask_for_the_mistake(server).answer()
         await quiet()
         (report,) = crash_reports()
-        assert report.message == "Asked(method='GET', path='/mistake')"
+        assert report.message == "PendingRequest(method='GET', path='/mistake')"
