@@ -146,7 +146,7 @@ class Table(Generic[V]):
             self._drop(entry, ref)
 
     def update_value(self, key: Key, change: Callable[[V], V], ref: Ref | None = None) -> V:
-        """Replace the value of `ref`, by default the calling process, under `key` with `change(value)`; return it.
+        """Replace the value of `ref`, by default the calling process, under `key` by `change(value)`; return that.
 
         Raises:
             KeyError: if `ref` does not hold the key, or `change` unregistered it.

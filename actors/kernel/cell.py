@@ -248,7 +248,7 @@ class Cell(Peer):
     def serve(self, message: Any) -> Coroutine[Any, Any, Any] | None:
         """Handle a message of `FOR_KERNEL`: an order to stop, a request from a Pykka proxy, or an exit signal.
 
-        Every kind of process passes such messages here. Exit signals of others than the parent go back to the process.
+        Every kind of process passes such messages here, and gets back the exit signals that are not from its parent.
         """
         request = message.request if type(message) is KernelAsk else message
         if self._is_stop_order(request):

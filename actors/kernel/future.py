@@ -26,7 +26,7 @@ class LoopFuture(pykka.ThreadingFuture[Any]):
     """A Pykka future that refuses to block a thread that runs an event loop, and can be awaited there instead.
 
     Args:
-        scheduler: of the process that has to reply; if its loop is closed, `get` raises instead of waiting
+        scheduler: the scheduler of the replying process; if its loop is closed, `get` raises instead of waiting
     """
 
     def __init__(self, scheduler: Home | None = None) -> None:

@@ -56,7 +56,7 @@ class Process(pykka.Actor):
 
     @property
     def ref(self) -> Ref:
-        """This process."""
+        """The reference of this process."""
         return self._kernel.ref
 
     @property

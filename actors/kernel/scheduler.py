@@ -60,6 +60,8 @@ class Scheduler:
         outside: the context of loop callbacks outside of any process
         watches_loop: whether the hook for the loop's shutdown is installed
         is_ending: whether all processes are being killed, so that none may start
+        turns: number of turns so far
+        crashes: the last crash reports, oldest first
         used: seconds that each living process has run since `profile` was switched on
         retired: number of messages handled by processes that are dead
         restarts: number of processes that supervisors started in place of another
