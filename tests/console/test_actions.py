@@ -111,7 +111,7 @@ async def test_actor_that_nobody_would_restart_is_not_ended_for_it(tmp_path: Pat
             assert ref.is_alive()
         for ref in (alone, supervisor):
             await end(ann, ref)
-        assert (await outcomes(ann.application))[0]["result"].startswith("refused: nobody would")
+        assert (await outcomes(ann.application))[0]["result"].startswith("refused: no supervisor would")
 
 
 @live
@@ -119,7 +119,7 @@ async def test_root_and_what_is_above_it_cannot_be_ended(tmp_path: Path) -> None
     async with console(tmp_path) as ann:
         top = ann.application.top()
         for ref in (top.id, 1):
-            for path, body in (("exit", {"reason": "kill"}), ("exit", {"reason": "shutdown"}), ("crash", None),
+            for path, body in (("exit", {"reason": "kill"}), ("exit", {"reason": "shutdown"}), ("exit", {"reason": "crash"}),
                                ("restart", None), ("suspend", None)):  # fmt: skip
                 await ann.ask("POST", f"actors/{ref}/{path}", body, status=403)
         assert top.is_alive()
