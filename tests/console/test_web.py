@@ -161,7 +161,7 @@ async def test_every_route_is_refused_to_the_roles_below_its_own(tmp_path: Path)
                     path = re.sub(r"\{\w+\}", str(registry.id), route.path)
                     answer = await asker.send(route.method, path)
                     assert (path, answer.status) == (path, 403)
-                    assert f"needs the role {route.access.value}" in answer.body.decode()
+                    assert f"requires the role {route.access.value}" in answer.body.decode()
             assert (await asker.get("overview"))["actors"] > 10
             assert (await asker.send("GET", "/metrics")).status == 200
             session = await asker.get("session")
