@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from actors.log import get_logger
 from canvas.admin.user_directory import UserDirectory, by_name, by_prefix, only_one, own_target
 from canvas.board.names import titled
-from canvas.live.client_state import visits
+from canvas.live.client_state import client_states
 from canvas.users.bans import Ban, Bans, canonical, read_network
 from canvas.users.identity import Identities, is_user_id
 from protocol import HttpError, State
@@ -218,7 +218,7 @@ class Moderation:
     def _send_away(self) -> int:
         """Close the connections of banned users and addresses; return how many were open."""
         count = 0
-        for wire, client in visits(self._sockets):
+        for wire, client in client_states(self._sockets):
             ban = self._bans.find(client.user_id, wire.address)
             if ban is not None and not client.view.is_dismissed:
                 client.view.is_dismissed = True

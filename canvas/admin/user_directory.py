@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from actors import CallExit, call
 from canvas.board.names import SHOWN_OF_ID, titled
 from canvas.history.historian import AskPainters
-from canvas.live.client_state import visits
+from canvas.live.client_state import client_states
 from canvas.live.recent_users import RecentUsers
 from canvas.store import StoreError
 from canvas.users.bans import Bans, Network, canonical, read_address, read_network
@@ -85,7 +85,7 @@ class UserDirectory:
         """Yield the connected users, those with names first; then the recent ones, the latest first."""
         wires: defaultdict[str, list[Wire]] = defaultdict(list)
         names: dict[str, str] = {}
-        for wire, client in visits(self._sockets):
+        for wire, client in client_states(self._sockets):
             wires[client.user_id].append(wire)
             names[client.user_id] = client.name
         here = sorted(names.items(), key=lambda item: (not item[1], item[1].casefold()))
@@ -95,7 +95,7 @@ class UserDirectory:
 
     def count(self) -> tuple[int, int]:
         """Return how many users are connected, and how many have left recently."""
-        here = {client.user_id for _, client in visits(self._sockets)}
+        here = {client.user_id for _, client in client_states(self._sockets)}
         return len(here), sum(recent.user_id not in here for recent in self._recent.all())
 
     def names(self) -> dict[str, str]:
@@ -109,7 +109,7 @@ class UserDirectory:
         recent = self._recent.get(user_id)
         if recent is not None:
             return recent.name
-        here = (client.name for _, client in visits(self._sockets) if client.user_id == user_id)
+        here = (client.name for _, client in client_states(self._sockets) if client.user_id == user_id)
         banned = (ban.name for ban in self._bans.all() if ban.whom == user_id)
         return next(here, None) or next(banned, "")
 
@@ -123,7 +123,7 @@ class UserDirectory:
 
     def addresses(self, user_id: str) -> list[str]:
         """Return the current addresses of a user, or else the last one, in the form that bans use."""
-        found = [wire.address for wire, client in visits(self._sockets) if client.user_id == user_id]
+        found = [wire.address for wire, client in client_states(self._sockets) if client.user_id == user_id]
         recent = self._recent.get(user_id)
         if not found and recent is not None:
             found = [recent.address]
@@ -133,7 +133,7 @@ class UserDirectory:
         """Return the connected users that a ban would cover, with the number of their connections."""
         networks = [network for text in (whom, *addresses) if (network := read_network(text)) is not None]
         found: defaultdict[str, int] = defaultdict(int)
-        for wire, client in visits(self._sockets):
+        for wire, client in client_states(self._sockets):
             if client.user_id == whom or (networks and is_within(wire.address, networks)):
                 found[client.user_id] += 1
         return dict(found)
@@ -146,7 +146,7 @@ class UserDirectory:
                 known[ban.whom].add(ban.name)
         for recent in self._recent.all():
             known[recent.user_id].add(recent.name)
-        for _, client in visits(self._sockets):
+        for _, client in client_states(self._sockets):
             known[client.user_id].add(client.name)
         return known
 

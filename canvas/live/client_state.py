@@ -27,7 +27,7 @@ class ClientState:
         return CanvasHandler(connection, self.room, self.user_id, self.name, self.view)
 
 
-def visits(sockets: Sockets) -> Iterator[tuple[Wire, ClientState]]:
+def client_states(sockets: Sockets) -> Iterator[tuple[Wire, ClientState]]:
     """Yield every wire of the canvas and its state, also while it awaits its first snapshot or its next actor."""
     for wire in list(sockets.wires.values()):
         state = client_state_of(wire)

@@ -163,7 +163,7 @@ class Routes:
         return WebSocket(
             ClientState(self._room, user_id, name, view),
             SUBPROTOCOLS,
-            label=f"visitor {titled(user_id, name)}",
+            label=f"user {titled(user_id, name)}",
             headers=(cookie,),
         )
 

@@ -98,12 +98,12 @@ async def test_name_of_a_visitor_is_in_connections_and_in_the_tree_and_found_the
         await WebSocketClient.open(ann.application, "/ws?name=Bob")
         await WebSocketClient.open(ann.application, "/ws?name=Carl")
         (row,) = (await ann.get("connections?q=bob"))["connections"]
-        assert (row["user"], row["name"], row["label"]) == ("user1", "Bob", "visitor Bob (user1) #1")
+        assert (row["user"], row["name"], row["label"]) == ("user1", "Bob", "user Bob (user1) #1")
         assert [act["form"] for act in row["acts"]] == ["ban", "rollback"]
         by_name = (await ann.get("connections?server=server&sort=name&order=desc"))["connections"]
         assert [row["name"] for row in by_name] == ["Carl", "Bob"]
         (actor,) = (await ann.get("actors?q=carl"))["actors"]
-        assert actor["label"].startswith("visitor Carl (user2)")
+        assert actor["label"].startswith("user Carl (user2)")
         own = (await ann.get("connections?server=web"))["connections"]
         assert [row["acts"] for row in own] == [[]] * len(own)
 

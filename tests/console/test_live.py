@@ -49,7 +49,7 @@ async def test_overview_comes_at_once_and_then_what_has_changed(tmp_path: Path) 
             told = await message(viewer)
             started |= {actor["label"]: actor for actor in told["started"]}
             ended += told["ended"]
-        assert "visitor user1 #1" in started
+        assert "user user1 #1" in started
         assert started["images"]["restarts"] == 1
         assert started["images"]["parent"] == str(on_demand.id)
         assert told["restarted"] == [started["images"]["ref"]]

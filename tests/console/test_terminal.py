@@ -180,7 +180,7 @@ async def test_every_view_shows_what_it_should(tmp_path: Path) -> None:
         await user.until(lambda: "connections 1" in user.status)
         await user.until(lambda: "no actor has crashed" in user.text and "file descriptors" in user.text)
         expected: dict[str, Callable[[], object]] = {
-            "2": lambda: any("visitor user1" in label for label in labels(user.app.query_one(LiveTree))),
+            "2": lambda: any("user user1" in label for label in labels(user.app.query_one(LiveTree))),
             "3": lambda: "canvas" in cells(user.app.query_one(Actors).table, "label"),
             "4": lambda: "user1" in cells(user.app.query_one(Connections).table, "user"),
             "5": lambda: (

@@ -50,7 +50,7 @@ async def test_tree_shows_every_actor_where_it_stands(tmp_path: Path) -> None:
         server = top["children"][5]
         assert [child["label"] for child in server["children"]] == ["connections", "listener", "drainer"]
         (visitor,) = server["children"][0]["children"]
-        assert visitor["label"] == "visitor user1 #1"
+        assert visitor["label"] == "user user1 #1"
         for node in nodes(top):
             assert set(node) == NODE
             assert node["ref"].isdigit()
