@@ -119,8 +119,8 @@ async def test_root_and_what_is_above_it_cannot_be_ended(tmp_path: Path) -> None
     async with console(tmp_path) as ann:
         top = ann.application.top()
         for ref in (top.id, 1):
-            for path, body in (("exit", {"reason": "kill"}), ("exit", {"reason": "shutdown"}), ("exit", {"reason": "crash"}),
-                               ("restart", None), ("suspend", None)):  # fmt: skip
+            for path, body in (("exit", {"reason": "kill"}), ("exit", {"reason": "shutdown"}),
+                               ("exit", {"reason": "crash"}), ("restart", None), ("suspend", None)):  # fmt: skip
                 await ann.ask("POST", f"actors/{ref}/{path}", body, status=403)
         assert top.is_alive()
         assert {entry["result"].partition(":")[0] for entry in await outcomes(ann.application)} == {"refused"}

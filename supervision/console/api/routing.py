@@ -153,7 +153,7 @@ class Router:
         attempt = Attempt(self._audit, principal.who, f"{request.method} {request.path[:200]}")
         try:
             if not principal.access.covers(route.access):
-                raise HttpError(403, f"this requires the role {route.access.value}, and you have {principal.access.value}")
+                raise HttpError(403, f"this requires the role {route.access.value}, you have {principal.access.value}")
             api_request = ApiRequest(request, principal, route, path, _query(route, request), attempt)
         except HttpError as error:
             if route.access is not Access.LOOK:
