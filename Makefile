@@ -28,7 +28,7 @@ lint: $(DEV_STAMP)  ## formatter and linter
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check .
 
-types: $(DEV_STAMP)  ## mypy --strict
+types: $(DEV_STAMP)  ## mypy --strict over the packages and the tests
 	$(BIN)/mypy
 
 conformance: $(DEV_STAMP)  ## the Autobahn test suite against /echo; needs a Python 2.7; ARGS=--full for all 517 cases

@@ -40,9 +40,9 @@ def undone(
         changes = [part[tile] for part in parts if tile in part]
         tiles.append((tile, changes if cells is None else [local.on(cells) for local in changes]))
     undoing = undo(selection, base, tiles)
-    cells = zip(undoing.xs.tolist(), undoing.ys.tolist(), strict=True)
+    positions = zip(undoing.xs.tolist(), undoing.ys.tolist(), strict=True)
     colors = zip(undoing.now.tolist(), undoing.before.tolist(), strict=True)
-    return {"changes": undoing.changes, **dict(zip(cells, colors, strict=True))}
+    return {"changes": undoing.changes, **dict(zip(positions, colors, strict=True))}
 
 
 def test_without_somebody_each_pixel_is_what_the_others_left() -> None:

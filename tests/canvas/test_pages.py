@@ -260,7 +260,7 @@ async def test_ready_until_the_server_drains(tmp_path: Path) -> None:
 
 def colors(png: bytes) -> dict[tuple[int, int], str]:
     """The pixels of a picture that are not white."""
-    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image: Any = Image.open(io.BytesIO(png)).convert("RGB")
     assert image.size == (32, 16)
     return {
         (x, y): "#{:02X}{:02X}{:02X}".format(*color)

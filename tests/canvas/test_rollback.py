@@ -20,7 +20,7 @@ from canvas.live.canvas import GetStatus, Paint, Restore
 from canvas.store import GetHealth, Health, MemoryStore, StoreError
 from protocol import Headers, Request
 from supervision.console import Access
-from supervision.console.api.principals import CanvasHandler
+from supervision.console.api.principals import Principal
 from supervision.console.terminal.client import AdminError, ask_admin
 from tests.support.instance import mended, new_application, running, simulation
 from tests.support.raw_socket import get
@@ -352,7 +352,7 @@ async def test_moderator_keeps_the_history_from_others_for_one_question_at_a_tim
         def ask(holder: str) -> asyncio.Task[Any]:
             request = Request("POST", "/api/v1/rollback?from=0", (1, 1), Headers())
             route, path = router.find(request)
-            return asyncio.create_task(router.ask(route, path, request, CanvasHandler(Access.MODERATE, holder, holder)))
+            return asyncio.create_task(router.ask(route, path, request, Principal(Access.MODERATE, holder, holder)))
 
         suspend(history)
         asked = [ask(holder) for holder in ("ann", "ann", "ann", "bob")]

@@ -8,7 +8,7 @@ from textual.app import App
 from textual.widget import Widget
 
 from supervision.console.terminal.text import TOPICS
-from supervision.console.terminal.tui.rows import ActorRows
+from supervision.console.terminal.tui.rows import RowTable
 from tests.support.scenarios import live
 
 
@@ -17,7 +17,7 @@ class Alone(App[None]):
 
     def compose(self) -> Iterable[Widget]:
         """The table."""
-        yield ActorRows(TOPICS)
+        yield RowTable(TOPICS)
 
 
 def drawn(app: App[None]) -> str:
@@ -29,7 +29,7 @@ def drawn(app: App[None]) -> str:
 async def test_columns_are_as_wide_as_what_is_in_them() -> None:
     app = Alone()
     async with app.run_test() as pilot:
-        rows = app.query_one(ActorRows)
+        rows = app.query_one(RowTable)
         rows.show({"a": {"table": "viewers", "key": "canvas", "members": 1}})
         await pilot.pause()
         assert "viewers" in drawn(app)

@@ -22,7 +22,7 @@ from supervision.console.terminal.tui.details import ActorScreen, CrashScreen
 from supervision.console.terminal.tui.dialogs import Choose, ChooseLevel, Confirm, Keys
 from supervision.console.terminal.tui.listing import PAGE, Actors, Connections, Crashes, Names
 from supervision.console.terminal.tui.pages import Pages, Store
-from supervision.console.terminal.tui.rows import ActorRows
+from supervision.console.terminal.tui.rows import RowTable
 from supervision.console.terminal.tui.search import Search
 from supervision.console.terminal.tui.status import StatusLine
 from supervision.console.terminal.tui.tree import LiveTree
@@ -71,7 +71,7 @@ class User:
         """Press keys."""
         await self._pilot.press(*keys)
 
-    async def until(self, condition: Callable[[], object]) -> None:
+    async def until(self, condition: Callable[..., object]) -> None:
         """Load again and again, until this is so."""
         await self._pilot.pause(0)
         while not condition():
@@ -95,7 +95,7 @@ class User:
     @property
     def status(self) -> str:
         """The first line."""
-        return self.screen.query_one(StatusLine).render().plain
+        return str(self.screen.query_one(StatusLine).render().plain)
 
     @property
     def text(self) -> str:
@@ -135,7 +135,7 @@ def text_of(facts: Facts) -> str:
     return plain(facts.query_one(Static))
 
 
-def cells(rows: ActorRows, column: str) -> list[str]:
+def cells(rows: RowTable, column: str) -> list[str]:
     """What a column of a table shows: nothing before the table is loaded, when it has no columns either."""
     return [cell.plain for cell in rows.get_column(column)] if rows.row_count else []
 
@@ -185,7 +185,7 @@ async def test_every_view_shows_what_it_should(tmp_path: Path) -> None:
             "4": lambda: "user1" in cells(user.app.query_one(Connections).table, "user"),
             "5": lambda: (
                 {"registry", "canvas"}
-                <= {key for rows in user.app.query_one(Names).query(ActorRows) for key in cells(rows, "key")}
+                <= {key for rows in user.app.query_one(Names).query(RowTable) for key in cells(rows, "key")}
             ),
             "6": lambda: user.app.query_one(Crashes).table.row_count == 0,
             "7": lambda: "epoch" in text_of(user.app.query_one(Store).query_one(Facts)),
@@ -312,7 +312,7 @@ async def test_relatives_lead_from_actor_to_actor(tmp_path: Path) -> None:
         await user.until(lambda: len(labels(user.app.query_one(LiveTree))) > 5)
         await user.press("enter")
         await user.until(lambda: isinstance(user.screen, ActorScreen) and user.screen.seen is not None)
-        rows = user.screen.query_one(ActorRows)
+        rows = user.screen.query_one(RowTable)
         assert cells(rows, "how")[:2] == ["parent", "child"]
         await user.press("tab", "down", "enter")
         await user.until(lambda: user.caption.startswith("registry <"))
@@ -509,7 +509,7 @@ async def test_names_of_visitors_are_text_everywhere(tmp_path: Path) -> None:
             "2": lambda: any(label in each for each in labels(user.app.query_one(LiveTree))),
             "3": lambda: label in cells(user.app.query_one(Actors).table, "label"),
             "4": lambda: EVE in cells(user.app.query_one(Connections).table, "user"),
-            "5": lambda: EVE in cells(user.app.query_one(Names).query(ActorRows).first(), "key"),
+            "5": lambda: EVE in cells(user.app.query_one(Names).query(RowTable).first(), "key"),
             "8": lambda: EVE in cells(user.app.query_one(Pages).table, "1"),
         }
         for key, is_shown in expected.items():
@@ -529,7 +529,7 @@ async def test_labels_of_actors_are_text_everywhere(tmp_path: Path) -> None:
         worker = await start(Worker, f"{EVIL} wish", name=EVIL)
         shown = clean(EVIL)
         await user.press("5")
-        await user.until(lambda: shown in cells(user.app.query_one(Names).query(ActorRows).first(), "key"))
+        await user.until(lambda: shown in cells(user.app.query_one(Names).query(RowTable).first(), "key"))
         await user.press("3", "slash", *"Mal", "enter")
         await user.until(lambda: cells(user.app.query_one(Actors).table, "label") == [shown])
         await user.press("enter")

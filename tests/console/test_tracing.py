@@ -43,7 +43,8 @@ async def test_trace_ends_when_its_time_is_over(kit: Kit) -> None:
     assert trace.ended is None
     await asyncio.sleep(0.2)
     assert await call(clerk, 2) == 2
-    assert (trace.ended, told.ends) == ("its time is over", ["its time is over"])
+    ended: str | None = trace.ended
+    assert (ended, told.ends) == ("its time is over", ["its time is over"])
     assert told.lines == ["1", "1"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from actors import Ref, whereis
 from canvas.application import CanvasApplication
 from canvas.config import Config, ConfigError
-from canvas.listeners import DoorError
+from canvas.listeners import ListenerError
 from supervision.console.api.principals import FREE_FAILURES, Access
 from supervision.console.api.tokens import revoke_token
 from supervision.console.web.gate import COOKIE
@@ -66,6 +66,7 @@ async def test_login_begins_a_session_whose_cookie_is_named_by_the_port(tmp_path
         name, *attributes = answer.headers["set-cookie"].split("; ")
         assert name.startswith(f"{COOKIE}_{ann.port}=")
         assert {"HttpOnly", "SameSite=Strict", "Path=/"} == set(attributes)
+        assert ann.token is not None
         assert ann.token not in answer.headers["set-cookie"]
         shown = await ann.anonymous().send("GET", "/", Cookie=cookie_of(answer))
         assert shown.status == 200
@@ -459,7 +460,7 @@ def test_port_that_was_asked_for_and_is_taken_is_an_error_that_names_it(tmp_path
     first = new_application(tmp_path / "a", console_port=0)
     assert first.console.web is not None
     port = first.console.web.port
-    with pytest.raises(DoorError, match=f"--console-port {port} on 127.0.0.1 is in use by another program"):
+    with pytest.raises(ListenerError, match=f"--console-port {port} on 127.0.0.1 is in use by another program"):
         new_application(tmp_path / "b", console_port=port)
     first.close()
 

@@ -57,7 +57,7 @@ def reduced(arrows: Mapping[str, set[str]]) -> dict[str, set[str]]:
     return {room: others - set().union(*map(reached, others)) for room, others in arrows.items()}
 
 
-def flowchart(direction: str, arrows: Mapping[str, set[str]]) -> str:
+def flowchart(direction: str, arrows: dict[str, set[str]]) -> str:
     """A diagram; what is in `arrows` first stands at the bottom."""
     lines = [
         f"  {room} --> {other}" for room in reversed(arrows) for other in reversed(arrows) if other in arrows[room]

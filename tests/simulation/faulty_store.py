@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from actors.testing import Fault, Kit
 from canvas.board.grid import Change, Grid
-from canvas.store import Pace, Reader, Store, StoreError
+from canvas.store import CommitPace, Reader, Store, StoreError
 
 Logged = tuple[int, int, str, str]
 """x, y, colour as text, painter."""
@@ -46,7 +46,7 @@ class FaultyStore:
         """See `Store.verify`."""
         self._inner.verify()
 
-    def pace(self) -> Pace:
+    def pace(self) -> CommitPace:
         """See `Store.pace`."""
         return self._inner.pace()
 

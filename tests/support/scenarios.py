@@ -29,7 +29,8 @@ def simulated(scenario: Scenario) -> Callable[..., None]:
     own = inspect.signature(scenario)
     seed = inspect.Parameter("seed", inspect.Parameter.KEYWORD_ONLY)
     test.__signature__ = own.replace(parameters=[*own.parameters.values(), seed])  # type: ignore[attr-defined]
-    return pytest.mark.parametrize("seed", SEEDS, ids="seed {}".format)(test)
+    parametrized: Callable[..., None] = pytest.mark.parametrize("seed", SEEDS, ids="seed {}".format)(test)
+    return parametrized
 
 
 def live(scenario: Scenario) -> Callable[..., None]:
@@ -54,7 +55,8 @@ def live_on_every_loop(scenario: Scenario) -> Callable[..., None]:
     loop = inspect.Parameter("new_loop", inspect.Parameter.KEYWORD_ONLY)
     test.__signature__ = own.replace(parameters=[*own.parameters.values(), loop])  # type: ignore[attr-defined]
     loops = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
-    return pytest.mark.parametrize("new_loop", loops.values(), ids=loops.keys())(test)
+    parametrized: Callable[..., None] = pytest.mark.parametrize("new_loop", loops.values(), ids=loops.keys())(test)
+    return parametrized
 
 
 async def _in_time(scenario: Coroutine[Any, Any, None]) -> None:
