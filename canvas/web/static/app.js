@@ -51,9 +51,9 @@ const CORNER = 215;
 const pixels = (count) => (count === 1 ? "1 pixel was" : `${count.toLocaleString()} pixels were`);
 const lowerFirst = (text) => text[0].toLowerCase() + text.slice(1);
 const element = (id) => document.getElementById(id);
-const board = element("board");
+const board = /** @type {HTMLCanvasElement} */ (element("board"));
 const dock = element("dock");
-const help = element("help");
+const help = /** @type {HTMLDialogElement} */ (element("help"));
 
 const socketUrl = new URL("ws", document.baseURI);
 socketUrl.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -74,13 +74,13 @@ const strokes = new Strokes(
   () => cooldown.left > 0,
 );
 const lookout = new Lookout(camera, picture, session);
-const renderer = new Renderer(board, element("overlay"), { picture, camera, cursors });
+const renderer = new Renderer(board, /** @type {HTMLCanvasElement} */ (element("overlay")), { picture, camera, cursors });
 const palette = new Palette(element("palette"));
 const toolbox = new Toolbox(element("tools"));
 const toasts = new Toasts(element("toasts"));
 const readout = new Readout();
 const author = new Author(picture, (userId) => (userId === session.userId ? "you" : people.label(userId)));
-const still = new Still(element("still"));
+const still = new Still(/** @type {HTMLImageElement} */ (element("still")));
 const badge = new StatusBadge(element("status"), pending, () => connection.retry());
 
 /** The cell under the pointer, or the keyboard's. @type {{x: number, y: number, keyboard: boolean} | null} */
@@ -162,7 +162,7 @@ cooldown.onover = (wasLong) => {
   toasts.say("You can paint again");
   if (document.hidden) document.title = `You can paint again · ${TITLE}`;
 };
-element("current-color").addEventListener("animationend", (event) => event.currentTarget.classList.remove("ready"));
+element("current-color").addEventListener("animationend", () => element("current-color").classList.remove("ready"));
 cursors.onchange = () => renderer.redrawOverlay();
 people.onchoose = (userId) => {
   const cursor = cursors.find(userId);
@@ -194,7 +194,10 @@ function layOut() {
   camera.resize({ width, height }, insets);
 }
 
-/** The board has another size, or another number of device pixels: another window, zoom or monitor. */
+/**
+ * The board has another size, or another number of device pixels: another window, zoom or monitor.
+ * @param {Partial<ResizeObserverEntry>[]} entries
+ */
 function resize([{ devicePixelContentBoxSize: exact }]) {
   layOut();
   const ratio = devicePixelRatio || 1;
@@ -398,7 +401,7 @@ element("help-button").addEventListener("click", () => help.showModal());
 help.addEventListener("click", (event) => event.target === help && help.close());
 
 // A click on a tool must not leave the keyboard there: the space bar would press it again.
-for (const panel of [dock, document.querySelector(".zoom")]) {
+for (const panel of [dock, /** @type {HTMLElement} */ (document.querySelector(".zoom"))]) {
   panel.addEventListener("click", (event) => event.detail > 0 && board.focus({ preventScroll: true }));
 }
 
@@ -430,7 +433,7 @@ if ("DecompressionStream" in window) {
  * `pixel` is the colour shown, confirmed or pending; `pending` counts own pixels that are not acknowledged; `users` are
  * the ids this page knows of (a crowd has more: see `userCount`).
  */
-window.canopy = Object.freeze({
+/** @type {any} */ (window).canopy = Object.freeze({
   pixel: (x, y) => (picture.ready && picture.contains(x, y) ? hex(picture.at(x, y)) : null),
   paint: (x, y, color) => session.paint(x, y, pack(color.toUpperCase())),
   get status() {

@@ -91,7 +91,7 @@ export class Session {
   /** What to ask `/ws` for: who sends our messages, where we are, and what we look at. */
   get query() {
     const { x, y, width, height } = this.#version ? this.#picture.area : this.#wanted;
-    return new URLSearchParams({ client: this.#client, ...this.#version, x, y, width, height }).toString();
+    return new URLSearchParams(/** @type {any} */ ({ client: this.#client, ...this.#version, x, y, width, height })).toString();
   }
 
   /** The last change that the picture shows, 0 before the first state. */

@@ -56,6 +56,7 @@ export function personColor(userId) {
   return `oklch(0.56 0.17 ${((hash ^ (hash >>> 15)) >>> 0) % 360})`;
 }
 
+/** @type {[number, string][]} */
 const HUES = [
   [15, "red"], [42, "orange"], [68, "yellow"], [160, "green"], [195, "turquoise"], [255, "blue"], [290, "purple"],
   [345, "pink"], [360, "red"],

@@ -40,8 +40,8 @@ export class Cooldown {
   #rule = null;
   /** The wait goes on, is over, or there is none on this canvas. */
   onchange = () => {};
-  /** The wait is over; `wasLong`: so long that people may have looked away. */
-  onover = (wasLong) => {};
+  /** The wait is over; `wasLong`: so long that people may have looked away. @type {(wasLong: boolean) => void} */
+  onover = () => {};
   /** When the wait is over, in `Date.now()` milliseconds. */
   #until = 0;
   #from = 0;

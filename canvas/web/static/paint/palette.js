@@ -3,7 +3,7 @@
  */
 import { describe, hex, isLight, pack } from "./color.js";
 
-/** Two rows, in columns of kindred colours: the deeper above, the lighter below. */
+/** Two rows, in columns of kindred colours: the deeper above, the lighter below. @type {[string, string][]} */
 const COLORS = [
   ["#14171A", "Ink"], ["#FFFFFF", "White"],
   ["#565D66", "Slate"], ["#B7BDC4", "Silver"],
@@ -177,7 +177,7 @@ export class Palette {
     const step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -rows, ArrowRight: rows }[event.key];
     if (!step) return;
     event.preventDefault();
-    const from = Math.max(0, this.#swatches.indexOf(document.activeElement));
+    const from = Math.max(0, this.#swatches.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement)));
     const { length } = this.#offered;
     const to = (from + step + length) % length;
     this.choose(pack(this.#offered[to]));

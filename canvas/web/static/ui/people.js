@@ -39,7 +39,7 @@ export class People {
     document.getElementById("people-close").addEventListener("click", () => this.#close());
     panel.addEventListener("keydown", (event) => event.key === "Escape" && this.#close());
     this.#list.addEventListener("click", (event) => {
-      const row = event.target.closest("button");
+      const row = /** @type {Element} */ (event.target).closest("button");
       if (row) this.onchoose(row.dataset.user);
     });
   }
@@ -139,7 +139,7 @@ export class People {
 
   /** Once per frame, however many come and go. */
   #refresh() {
-    this.#frame ||= requestAnimationFrame(() => this.#render());
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#render());
   }
 
   #render() {
@@ -159,7 +159,7 @@ export class People {
   #row(userId) {
     const item = document.createElement("li");
     const self = userId === this.#self;
-    const row = document.createElement(self ? "span" : "button");
+    const row = /** @type {HTMLButtonElement} */ (document.createElement(self ? "span" : "button"));
     row.className = "person";
     const name = document.createElement("bdi"); // from right to left if it is written so
     name.textContent = this.label(userId);

@@ -303,7 +303,9 @@ function hatch(context, ratio) {
   const tile = Object.assign(document.createElement("canvas"), { width: side, height: side });
   const pen = tile.getContext("2d");
   pen.lineWidth = ratio;
-  for (const [style, shift] of [["rgb(20 24 22 / 0.3)", 0], ["rgb(255 255 255 / 0.4)", 1.4 * ratio]]) {
+  /** @type {[string, number][]} */
+  const lines = [["rgb(20 24 22 / 0.3)", 0], ["rgb(255 255 255 / 0.4)", 1.4 * ratio]];
+  for (const [style, shift] of lines) {
     pen.strokeStyle = style;
     pen.beginPath();
     for (const x of [-side, 0, side]) {

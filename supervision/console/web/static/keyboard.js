@@ -3,6 +3,7 @@
  */
 import { h } from "./dom.js";
 
+/** @type {[string, [string, string][]][]} */
 const KEYS = [
   ["Everywhere", [
     ["1 … 9", "The views, in the order of the list"],

@@ -141,7 +141,7 @@ export class Table {
     if (this.#isLink) {
       element.className = "link";
       element.addEventListener("click", (event) => {
-        if (event.target.closest("a, button") || getSelection()?.toString()) return;
+        if (/** @type {Element} */ (event.target).closest("a, button") || getSelection()?.toString()) return;
         element.querySelector("a")?.click();
       });
     }

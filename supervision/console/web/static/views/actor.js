@@ -137,7 +137,7 @@ export class ActorView {
     setText(this.#heading, actor.label);
     const pills = [actor.kind, actor.state, ...(actor.restarts ? [`↻ ${format.plural(actor.restarts, "restart")}`] : [])];
     reconcile(this.#pills, pills, (text) => text, (text) => h("span", { className: "pill" }, text));
-    for (const button of this.#buttons.children) {
+    for (const button of /** @type {Iterable<HTMLButtonElement>} */ (this.#buttons.children)) {
       const isResume = button.textContent === ON_ACTOR.resume.verb;
       const isSuspended = actor.state === "suspended";
       if (isResume || button.textContent === ON_ACTOR.suspend.verb) button.hidden = isResume !== isSuspended;
