@@ -7,21 +7,25 @@ DEV_STAMP := $(VENV)/.dev
 ARGS ?=
 SEEDS ?= 10000
 
-# Without Node the checks of the JavaScript are skipped; not in CI.
-ifneq ($(or $(CI),$(shell command -v npm 2>/dev/null)),)
+# Without Node the checks of the JavaScript are skipped, but not in CI.
+has_node := $(shell command -v npm >/dev/null && node -p 'parseInt(process.versions.node) >= 18 || ""' 2>/dev/null)
+ifneq ($(or $(CI),$(has_node)),)
 NODE := $(VENV)/node
 node_tool = $(NODE)/node_modules/.bin/$(1)
 else
-node_tool = @echo "skipped, for there is no npm: $(1)"
+node_tool = @echo "skipped, needs Node 18 or newer and npm: $(1)"
 endif
 
-.PHONY: run test check format help conformance bench soak explore lint types clean
+.PHONY: run test coverage check format help conformance bench soak explore lint types clean
 
 run: $(RUN_STAMP)  ## serve the canvas on http://127.0.0.1:8000; ARGS="--port 9000" for options
 	@exec $(BIN)/canopy run $(ARGS)
 
 test: $(DEV_STAMP)  ## the whole suite, on all processors; ARGS="-n 0" for one process
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+coverage: $(DEV_STAMP)  ## the whole suite, and which lines it runs; takes half as long again
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered $(ARGS)
 
 check: lint types test  ## what CI runs
 
@@ -59,7 +63,7 @@ clean:  ## remove the environment
 $(VENV)/node: package.json package-lock.json  # the tools of the checks of the JavaScript, and ws for tests/clients
 	@mkdir -p $@
 	@cp package.json package-lock.json $@
-	npm ci --silent --no-audit --no-fund --prefix $@
+	npm ci --silent --no-audit --no-fund --prefix $@ || { rm -rf $@; exit 1; }
 	@touch $@
 
 $(VENV)/bin/python:
