@@ -50,7 +50,8 @@ const CORNER = 215;
 
 const pixels = (count) => (count === 1 ? "1 pixel was" : `${count.toLocaleString()} pixels were`);
 const lowerFirst = (text) => text[0].toLowerCase() + text.slice(1);
-const element = (id) => document.getElementById(id);
+/** @type {(id: string) => HTMLElement} */
+const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const board = /** @type {HTMLCanvasElement} */ (element("board"));
 const dock = element("dock");
 const help = /** @type {HTMLDialogElement} */ (element("help"));
@@ -281,7 +282,7 @@ const pointer = new Pointer(board, {
     if (picture.contains(x, y) && !picture.knows(y * picture.width + x)) toasts.say("Zoom in to paint here");
   },
   move(from, points, mode) {
-    if (mode === "pick") return pick(camera.cellAt(points.at(-1)));
+    if (mode === "pick") return pick(camera.cellAt(points[points.length - 1]));
     strokes.jump(camera.cellAt(from)); // the view may have moved meanwhile
     for (const point of points) strokes.to(camera.cellAt(point));
   },
@@ -392,7 +393,7 @@ toolbox.onchange();
 element("undo").addEventListener("click", undo);
 element("redo").addEventListener("click", redo);
 // A finger that asks for the pencil wants to draw, whatever a pen did before.
-element("tools").addEventListener("click", (event) => event.pointerType === "touch" && pointer.trustFingers());
+element("tools").addEventListener("click", (event) => /** @type {PointerEvent} */ (event).pointerType === "touch" && pointer.trustFingers());
 element("zoom-in").addEventListener("click", () => camera.zoomStep(1));
 element("zoom-out").addEventListener("click", () => camera.zoomStep(-1));
 element("zoom-fit").addEventListener("click", () => camera.fit());

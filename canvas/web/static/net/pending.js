@@ -52,7 +52,7 @@ export class Pending {
 
   /** Pixels of the message that has to be sent again next; 0 if there is no such message. */
   get repeat() {
-    for (const id of this.#repeats) return this.#messages.get(id).indexes.size;
+    for (const id of this.#repeats) return this.#messages.get(id)?.indexes.size ?? 0;
     return 0;
   }
 
@@ -99,7 +99,7 @@ export class Pending {
     const pixels = [];
     for (const index of this.#queue) {
       if (pixels.length === most) break;
-      const entry = this.#entries.get(index);
+      const entry = /** @type {Entry} */ (this.#entries.get(index));
       this.#queue.delete(index);
       Object.assign(entry, { sent: entry.color, message: id });
       indexes.add(index);
@@ -116,8 +116,9 @@ export class Pending {
   takeRepeat() {
     const [id] = this.#repeats;
     this.#repeats.delete(id);
-    const { indexes } = this.#messages.get(id);
-    return { id, pixels: [...indexes].map((index) => ({ index, color: this.#entries.get(index).sent })) };
+    const { indexes } = /** @type {Message} */ (this.#messages.get(id));
+    const colorOf = (index) => /** @type {number} */ (this.#entries.get(index)?.sent);
+    return { id, pixels: [...indexes].map((index) => ({ index, color: colorOf(index) })) };
   }
 
   /**
@@ -201,7 +202,7 @@ export class Pending {
     for (const [id, { indexes }] of [...this.#messages]) {
       this.#repeats.add(id);
       for (const index of [...indexes]) {
-        const entry = this.#entries.get(index);
+        const entry = /** @type {Entry} */ (this.#entries.get(index));
         entry.losses += 1;
         if (entry.losses < MAX_LOSSES) continue;
         this.#withdraw(index, entry);
@@ -215,7 +216,7 @@ export class Pending {
   /** The page gives up a connection that is silent about what is under way: that tells nothing against the pixels. */
   excuse() {
     for (const { indexes } of this.#messages.values()) {
-      for (const index of indexes) this.#entries.get(index).losses -= 1;
+      for (const index of indexes) /** @type {Entry} */ (this.#entries.get(index)).losses -= 1;
     }
   }
 
@@ -267,7 +268,7 @@ export class Pending {
   }
 
   #withdraw(index, entry) {
-    const { indexes } = this.#messages.get(entry.message);
+    const { indexes } = /** @type {Message} */ (this.#messages.get(entry.message));
     indexes.delete(index);
     if (indexes.size === 0) {
       this.#messages.delete(entry.message);

@@ -57,7 +57,7 @@ export class Session {
   #selves = new Set();
   /** The change with which all that we missed is there; null once it is. @type {number | null} */
   #head = null;
-  /** Messages that wait for a snapshot to be inflated; null if they need not. @type {object[] | null} */
+  /** Messages that wait for a snapshot to be inflated; null if they need not. @type {(import("./protocol.js").ServerMessage | null)[] | null} */
   #waiting = null;
   /** What we asked to see last. @type {import("./protocol.js").Area} */
   #wanted = { x: 0, y: 0, width: FIRST_SIDE, height: FIRST_SIDE };
@@ -271,7 +271,8 @@ export class Session {
     this.#waiting = null;
     while (waiting.length && generation === this.#connection.generation) {
       this.#receive(waiting.shift());
-      if (this.#waiting) return void this.#waiting.push(...waiting); // it was another snapshot
+      const next = /** @type {typeof waiting | null} */ (this.#waiting);
+      if (next) return void next.push(...waiting); // it was another snapshot
     }
   }
 
@@ -285,7 +286,7 @@ export class Session {
       this.#picture.confirm(index, color);
       if (!this.#pending.has(index)) this.#picture.show(index, color);
     });
-    this.#version = { ...this.#version, seq: upto };
+    this.#version = { .../** @type {{epoch: string}} */ (this.#version), seq: upto };
     this.#reveal(this.#pending.reach(upto));
     this.onchange();
     this.#catchUp();
@@ -309,7 +310,7 @@ export class Session {
     for (const [index, color] of this.#pending.colors()) {
       const x = index % this.#picture.width;
       const why = this.#rules.refusal(x, (index - x) / this.#picture.width, color);
-      if (why !== null) refused.set(why, refused.get(why) ?? []).get(why).push(index);
+      if (why !== null) refused.set(why, refused.get(why) ?? []).get(why)?.push(index);
     }
     for (const [why, indexes] of refused) {
       this.#pending.forget(indexes);

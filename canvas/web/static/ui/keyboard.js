@@ -93,7 +93,7 @@ export class Keyboard {
   /** A French or Czech keyboard has other characters where digits are; those that mean nothing stand for the digit. */
   #shortcut(key, { code, shiftKey }) {
     const { shortcuts } = this.#actions;
-    return shortcuts[key] ?? (shiftKey ? undefined : shortcuts[/^Digit(\d)$/.exec(code)?.[1]]);
+    return shortcuts[key] ?? (shiftKey ? undefined : shortcuts[/^Digit(\d)$/.exec(code)?.[1] ?? ""]);
   }
 
   #moveByArrow(key, event) {

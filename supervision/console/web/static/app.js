@@ -29,6 +29,9 @@ import { TreeView } from "./views/tree.js";
 /** Milliseconds between two looks at most. */
 const INTERVAL = 2000;
 
+/** @type {(id: string) => HTMLElement} */
+const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
 /** Name in the address -> title, view of all, view of one. */
 const VIEWS = {
   overview: ["Overview", OverviewView],
@@ -80,7 +83,7 @@ class App {
    * @param {{id: string, title: string}[]} pages of the application
    */
   constructor(api, session, pages) {
-    const toasts = new Toasts(document.getElementById("toasts"));
+    const toasts = new Toasts(element("toasts"));
     const router = new Router();
     const dialog = new Dialog();
     const actions = new Actions({ api, toasts, dialog, rights: session.actions });
@@ -97,8 +100,8 @@ class App {
       pause: () => this.#pause(),
       back: () => this.#mounted > 1 && history.back(),
     });
-    document.getElementById("help-button").addEventListener("click", () => keyboard.help());
-    document.getElementById("status").addEventListener("click", () => this.#pause());
+    element("help-button").addEventListener("click", () => keyboard.help());
+    element("status").addEventListener("click", () => this.#pause());
     this.#introduce(session);
     this.#list(session.application, pages);
     if (session.access === "moderate" && pages.length) this.#home = ["pages", pages[0].id];
@@ -110,8 +113,8 @@ class App {
   }
 
   #introduce({ application, access, who }) {
-    setText(document.getElementById("application"), application);
-    const badge = document.getElementById("access");
+    setText(element("application"), application);
+    const badge = element("access");
     badge.hidden = access === "administer";
     setText(badge, access === "look" ? "read-only" : access);
     badge.title = who;
@@ -120,21 +123,21 @@ class App {
   #list(application, pages) {
     const titles = Object.entries(VIEWS).map(([name, [title]]) => [href([name]), title]);
     const own = pages.map(({ id, title }) => [href(["pages", id]), title]);
-    const list = document.getElementById("views");
+    const list = element("views");
     for (const [address, title] of [...titles, ...own]) {
       if (address === own[0]?.[0]) list.append(h("span", { className: "group" }, application));
       const link = h("a", { href: address }, title);
       this.#links.set(address, link);
       list.append(link);
     }
-    const menu = document.getElementById("menu");
+    const menu = element("menu");
     menu.addEventListener("click", () => this.#unfold(menu.getAttribute("aria-expanded") !== "true"));
   }
 
   /** On a phone the list of views is behind a button. */
   #unfold(isOpen) {
-    document.getElementById("menu").setAttribute("aria-expanded", String(isOpen));
-    document.getElementById("nav").classList.toggle("open", isOpen);
+    element("menu").setAttribute("aria-expanded", String(isOpen));
+    element("nav").classList.toggle("open", isOpen);
   }
 
   #show({ path: asked, query }) {
@@ -143,7 +146,7 @@ class App {
     const place = path.join("/");
     if (this.#view && place === this.#place) {
       this.#view.query = query;
-      void this.#pace.now();
+      void this.#pace?.now();
       return;
     }
     this.#place = place;
@@ -190,7 +193,7 @@ class App {
       if (address === current) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    setText(document.getElementById("menu-title"), this.#links.get(current)?.textContent ?? other);
+    setText(element("menu-title"), this.#links.get(current)?.textContent ?? other);
     this.#unfold(false);
   }
 

@@ -80,7 +80,7 @@ export function setLink(element, href, text) {
 export function reconcile(parent, items, keyOf, make, update = () => {}) {
   const active = /** @type {HTMLElement | null} */ (document.activeElement);
   const focused = parent.contains(active) ? active : null;
-  const wanted = new Set(items.map(keyOf));
+  const wanted = /** @type {Set<string | undefined>} */ (new Set(items.map(keyOf)));
   const kept = new Map();
   for (const child of /** @type {HTMLElement[]} */ ([...parent.children])) {
     if (wanted.has(child.dataset.key)) kept.set(child.dataset.key, child);
@@ -92,7 +92,7 @@ export function reconcile(parent, items, keyOf, make, update = () => {}) {
     const element = kept.get(key) ?? make(item);
     element.dataset.key = key;
     update(element, item);
-    if (element === next) next = next.nextElementSibling;
+    if (element === next) next = element.nextElementSibling;
     else parent.insertBefore(element, next);
   }
   if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });

@@ -114,7 +114,7 @@ export class Table {
 
   /** A name for a column that says more than when the table was made. @param {string} name @param {string} label */
   rename(name, label) {
-    setText(this.#heads.get(name).firstElementChild, label);
+    setText(/** @type {Element} */ (this.#heads.get(name)?.firstElementChild), label);
   }
 
   #head(column) {

@@ -64,7 +64,7 @@ export class CrashView {
     fill(this.#recent, recent.join("\n"));
     fill(this.#case, test);
     this.#test = test;
-    this.#state.parentElement.hidden = Object.keys(state).length === 0;
+    /** @type {HTMLElement} */ (this.#state.parentElement).hidden = Object.keys(state).length === 0;
   }
 
   async #copyCase() {
@@ -73,7 +73,7 @@ export class CrashView {
       await navigator.clipboard.writeText(text);
       this.#context.toasts.say("Copied. Put it into a file test_….py.");
     } catch {
-      getSelection().selectAllChildren(this.#case); // without TLS there is no clipboard, but the keys still work
+      getSelection()?.selectAllChildren(this.#case); // without TLS there is no clipboard, but the keys still work
       this.#case.focus();
       this.#context.toasts.say("Press Ctrl C to copy what is selected.", "warning");
     }
