@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,12 @@ async def test_page_names_only_files_that_are_there(tmp_path: Path) -> None:
         for quoted in page.split('"')[1::2]:
             if quoted.startswith("/static/"):
                 assert (await get(port, quoted)).status == 200, quoted
+
+
+def test_page_loads_all_its_modules_at_once() -> None:
+    modules = {f"static/{path.relative_to(STATIC).as_posix()}" for path in STATIC.rglob("*.js")}
+    preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', (STATIC / "index.html").read_text())
+    assert sorted(preloaded) == sorted(modules - {"static/start.js"})
 
 
 @live
