@@ -29,9 +29,6 @@ import { TreeView } from "./views/tree.js";
 /** Milliseconds between two looks at most. */
 const INTERVAL = 2000;
 
-/** @type {(id: string) => HTMLElement} */
-const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-
 /** Name in the address -> title, view of all, view of one. */
 const VIEWS = {
   overview: ["Overview", OverviewView],
@@ -55,6 +52,9 @@ const VIEWS = {
  * @typedef {{element: HTMLElement, title: string, refresh: () => Promise<void>, query?: Record<string, string>,
  *   changed?: (message: any) => void, key?: (event: KeyboardEvent) => boolean, focusSearch?: () => void}} View
  */
+
+/** @type {(id: string) => HTMLElement} */
+const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 class App {
   #main = /** @type {HTMLElement} */ (document.getElementById("view"));
