@@ -68,7 +68,12 @@ def fail(_: Worker) -> None:
 async def test_callbacks_run_on_one_thread_of_their_own() -> None:
     ref = await start(Worker)
     insides: list[Worker] = []
-    seen = await call(ref, lambda self: (insides.append(self), threading.get_ident())[1])
+
+    def look(self: Worker) -> int:
+        insides.append(self)
+        return threading.get_ident()
+
+    seen = await call(ref, look)
     await stop(ref)
     assert insides[0].threads == [seen, seen]
     assert seen != threading.get_ident()

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from functools import partial
 from typing import Any
 
 import pytest
@@ -187,9 +188,14 @@ async def test_a_caller_that_gives_up_leaves_no_call_behind_once_it_is_answered(
 async def test_callers_hear_of_an_end_in_the_order_they_called() -> None:
     ref, _ = await puppet()
     told: list[int] = []
+
+    def tell(number: int, asked: asyncio.Future[Any]) -> None:
+        told.append(number)
+        asked.exception()
+
     for number in range(20):
         asked = asyncio.ensure_future(call(ref, forever))
-        asked.add_done_callback(lambda asked, number=number: (told.append(number), asked.exception()))
+        asked.add_done_callback(partial(tell, number))
         await asyncio.sleep(0)
     await kill(ref)
     await quiet()

@@ -182,11 +182,12 @@ ENDS: dict[str, Callable[[Ref, Minefield], object]] = {
     "is killed": lambda ref, mines: send_exit(ref, KILL),
     "is sent an odd reason": lambda ref, mines: send_exit(ref, Odd(mines, "equality of the reason")),
     "is forced and reported": lambda ref, mines: debug.force_exit(ref, Odd(mines, "repr"), is_reported=True),
-    "is killed while it waits": lambda ref, mines: (cast(ref, End(mines, "wait")), send_later(ref)),
+    "is killed while it waits": lambda ref, mines: kill_while_it_waits(ref, mines),
 }
 
 
-def send_later(ref: Ref) -> None:
+def kill_while_it_waits(ref: Ref, mines: Minefield) -> None:
+    cast(ref, End(mines, "wait"))
     asyncio.get_running_loop().call_later(0.5, send_exit, ref, KILL)
 
 
@@ -404,7 +405,10 @@ def test_the_tables_name_every_place() -> None:
 @simulated
 @pytest.mark.parametrize("reason", [Crash("text"), Crash([]), Crash(ValueError), Shutdown(Crash(1)), CallFailure(1, 2)])  # type: ignore[arg-type]
 async def test_any_value_may_be_a_reason(reason: Any) -> None:
-    for end in (lambda ref: send_exit(ref, reason), lambda ref: cast(ref, lambda _: Stop(reason))):
+    ends: list[Callable[[Ref], None]] = [
+        lambda ref: send_exit(ref, reason), lambda ref: cast(ref, lambda _: Stop(reason)),
+    ]  # fmt: skip
+    for end in ends:
         victim, _ = await puppet()
         peer = await start(Peer, victim)
         ended = down(victim)
@@ -422,11 +426,15 @@ async def test_a_task_in_the_context_of_a_process_may_call_what_ends_that_proces
     ended = down(victim)
 
     async def end() -> None:
+        def kill_the_victim(_: Puppet) -> Stop:
+            send_exit(victim, KILL)
+            return Stop("over")
+
         with pytest.raises(StartError, match="over"):
-            Puppet.start(lambda _: (send_exit(victim, KILL), Stop("over"))[1])
+            Puppet.start(kill_the_victim)
 
     async def wait(_: Puppet) -> None:
-        task = asyncio.current_task()
+        task: Any = asyncio.current_task()
         assert task is not None
         await asyncio.gather(asyncio.create_task(end(), context=task.get_context()), asyncio.sleep(1_000))
 

@@ -33,6 +33,10 @@ from tests.support.scenarios import live, simulated
 USER: contextvars.ContextVar[str] = contextvars.ContextVar("user", default="nobody")
 
 
+def set_user(user: str) -> None:
+    USER.set(user)
+
+
 class Session(GenServer):
     """Remembers a user in the variable, and in an attribute to compare."""
 
@@ -132,7 +136,7 @@ async def test_what_is_bound_to_the_log_of_one_process_is_in_no_line_of_another(
 async def test_a_watcher_that_sets_a_variable_changes_no_process() -> None:
     dying, _ = await puppet()
     session = await start(Session)
-    watch(dying, lambda *_: USER.set("watcher") and None)
+    watch(dying, lambda *_: set_user("watcher"))
     cast(dying, lambda _: 1 / 0)
     await quiet()
     assert await call(session, "get") == ("nobody", "nobody")
@@ -191,6 +195,7 @@ async def test_tasks_of_a_callback_act_for_their_process() -> None:
 @simulated
 async def test_a_task_that_outlives_its_process_starts_nothing_linked_to_it() -> None:
     outcomes: list[Any] = []
+    tasks: list[asyncio.Future[None]] = []
     ref, _ = await puppet()
 
     async def later() -> None:
@@ -201,7 +206,7 @@ async def test_a_task_that_outlives_its_process_starts_nothing_linked_to_it() ->
             outcomes.append(str(error))
 
     def begin(self: Puppet) -> None:
-        self.task = asyncio.ensure_future(later())
+        tasks.append(asyncio.ensure_future(later()))
 
     cast(ref, begin)
     await asyncio.sleep(0.5)
@@ -213,7 +218,7 @@ async def test_a_task_that_outlives_its_process_starts_nothing_linked_to_it() ->
 @simulated
 async def test_outside_of_processes_there_is_no_self() -> None:
     ref, _ = await puppet()
-    await call(ref, lambda _: USER.set("x") and None)
+    await call(ref, lambda _: set_user("x"))
     assert self_ref() is None
     seen: list[Ref | None] = []
     asyncio.get_running_loop().call_soon(lambda: seen.append(self_ref()))

@@ -175,7 +175,7 @@ async def test_tasks_and_futures_can_be_awaited() -> None:
         return 1
 
     async def wait(_: Puppet) -> list[int]:
-        return await asyncio.gather(work(), asyncio.create_task(work()), asyncio.shield(work()))
+        return list(await asyncio.gather(work(), asyncio.create_task(work()), asyncio.shield(work())))
 
     ref, _ = await puppet()
     assert await call(ref, wait) == [1, 1, 1]

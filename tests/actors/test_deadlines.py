@@ -38,7 +38,7 @@ class Open:
         self.failures.append((asyncio.get_running_loop().time(), self.number))
 
 
-def deadlines() -> Deadlines:
+def deadlines() -> Deadlines[Any]:
     return Deadlines(asyncio.get_running_loop(), contextvars.Context())
 
 
@@ -74,7 +74,7 @@ def test_calls_fail_in_the_order_of_their_deadlines_whatever_the_order_they_came
         for number in range(500):
             seconds = chance.choice([0.5, 1.0, chance.uniform(0, 3)])
             one = Open(failures, number)
-            here.add(one, seconds)  # type: ignore[arg-type]
+            here.add(one, seconds)
             expected.append((loop.time() + seconds, number))
             if chance.random() < 0.1:
                 await asyncio.sleep(chance.uniform(0, 0.1))
@@ -89,7 +89,7 @@ async def test_of_equal_deadlines_the_oldest_call_fails_first() -> None:
     failures: list[Any] = []
     here = deadlines()
     for number in range(100):
-        here.add(Open(failures, number), 1.0)  # type: ignore[arg-type]
+        here.add(Open(failures, number), 1.0)
     await asyncio.sleep(2)
     assert [number for _, number in failures] == list(range(100))
 
@@ -99,10 +99,10 @@ async def test_of_equal_deadlines_the_oldest_call_fails_first() -> None:
 async def test_answered_calls_are_forgotten_even_behind_one_that_stays_open(timeouts: str) -> None:
     here = deadlines()
     failures: list[Any] = []
-    here.add(Open(failures, 0), 1_000.0)  # type: ignore[arg-type]
+    here.add(Open(failures, 0), 1_000.0)
     for number in range(1, 20 * COMPACT_AT):
         one = Open(failures, number)
-        here.add(one, 2_000.0 + (number / 1_000 if timeouts == "all different" else 0))  # type: ignore[arg-type]
+        here.add(one, 2_000.0 + (number / 1_000 if timeouts == "all different" else 0))
         one.answer()
     assert len(here) <= COMPACT_AT
     await asyncio.sleep(1_001)

@@ -134,8 +134,7 @@ async def test_there_is_nothing_to_see_of_the_dead() -> None:
 
 @simulated
 async def test_state_is_shown_and_replaced() -> None:
-    ref, insides = await puppet()
-    insides.number = 1
+    ref, _ = await puppet(lambda self: setattr(self, "number", 1))
     assert debug.get_state(ref)["number"] == 1
     debug.replace_state(ref, lambda state: {**state, "number": 2})
     assert await call(ref, lambda self: self.number) == 2

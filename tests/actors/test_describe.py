@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import NO_REPLY, SHUTDOWN, CallFailure, Cast, Crash, GenServer, Shown, StartError, shown
-from actors.describe import DEEPEST, LONGEST, MOST_ITEMS, describe, examine, examine_state, name_of
+from actors.describe import DEEPEST, describe, examine, examine_state, name_of
+from actors.description import LONGEST, MOST_ITEMS
 from actors.failures import describe_exception, describe_reason, examine_reason
 from actors.log import fact
 from actors.oneline import line
@@ -69,11 +70,16 @@ def stacktrace_of(value: Any) -> str:
     return describe_stacktrace(exception).replace("\n", " ")
 
 
+def failure(request: Any, reason: Any) -> Any:
+    """What is no exception, where one belongs."""
+    return CallFailure(request, reason)
+
+
 ONE_LINE: list[Callable[[Any], str]] = [
     describe, lambda value: describe(value, shows_values=True), lambda value: examine(value).structure,
     describe_reason, lambda value: describe_exception(ValueError(value)),
     lambda value: describe_exception(KeyError(value)), lambda value: describe_exception(ValueError("no", value)),
-    lambda value: describe_reason(StartError(Crash(CallFailure(value, value)))),
+    lambda value: describe_reason(StartError(Crash(failure(value, value)))),
     lambda value: str(fact([value])), lambda value: str(Crash(ValueError([value]))), state_of, stacktrace_of,
 ]  # fmt: skip
 """Every door through which a value becomes a text of one line."""
@@ -82,7 +88,7 @@ HIDING: list[Callable[[Any], str]] = [
     describe, lambda value: examine(value, shows_values=True).structure, lambda value: describe_reason([value]),
     lambda value: describe_exception(ValueError([value])), lambda value: describe_exception(KeyError([value])),
     lambda value: describe_exception(ValueError("no", value)), lambda value: examine_reason(value).structure,
-    lambda value: describe_reason(StartError(Crash(CallFailure([value], [value])))),
+    lambda value: describe_reason(StartError(Crash(failure([value], [value])))),
     lambda value: str(fact([value])), state_of, lambda value: stacktrace_of([value]), case_of,
     lambda value: examine_stacktrace(ValueError(value)).structure,
 ]  # fmt: skip

@@ -30,6 +30,7 @@ from actors import (
     start_link,
     stop,
 )
+from actors.kernel.intake import Inactivity
 from actors.testing import kill, quiet
 from tests.support.puppet import Puppet, puppet
 from tests.support.scenarios import simulated
@@ -195,6 +196,7 @@ async def test_the_timer_of_an_idle_server_does_not_outlive_it() -> None:
     idle = insides._kernel.intake and insides._kernel.intake.inactivity
     await kill(ref)
     assert idle is not None
+    assert isinstance(idle, Inactivity)
     assert idle.timer is not None
     assert idle.timer.cancelled()
 
@@ -265,7 +267,8 @@ async def test_stop_is_served_after_what_came_before() -> None:
 @simulated
 async def test_any_other_result_of_a_call_is_the_reply() -> None:
     ref, _ = await recorder()
-    for value in (None, 0, "", [], IndexError):
+    values: list[Any] = [None, 0, "", [], IndexError]
+    for value in values:
         assert await call(ref, lambda value=value: value) is value
 
 

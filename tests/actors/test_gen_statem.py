@@ -4,7 +4,7 @@ import asyncio
 import enum
 import gc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -80,7 +80,7 @@ class Machine(GenStateMachine):
     def handle_event(self, event: Event, state: Any) -> Any:
         what = content(event)
         self.log.append((state, what))
-        rule = self.rules.get((state, what))
+        rule: Any = self.rules.get((state, what))
         return rule(self, event) if callable(rule) else rule
 
     def terminate(self, reason: ExitReason) -> None:
@@ -106,7 +106,7 @@ def content(event: Event) -> Any:
 
 
 async def machine(
-    rules: dict[Any, Rule],
+    rules: Mapping[Any, Rule],
     first: Any = Next("a"),  # noqa: B008  # immutable
     *,
     cls: type[Machine] = Machine,
@@ -224,7 +224,14 @@ async def test_init_may_decline_fail_or_forget_the_state() -> None:
 @simulated
 @pytest.mark.parametrize(
     "result",
-    ["a", 5, Keep("nonsense"), Keep(NextEvent("no event")), Keep(NextEvent(Enter("a"))), Keep(StateTimeout(-1))],
+    [
+        "a",
+        5,
+        Keep("nonsense"),  # type: ignore[arg-type]
+        Keep(NextEvent("no event")),  # type: ignore[arg-type]
+        Keep(NextEvent(Enter("a"))),
+        Keep(StateTimeout(-1)),
+    ],
 )
 async def test_a_result_that_means_nothing_is_a_crash(result: Any) -> None:
     ref, _ = await machine({("a", 1): result})
@@ -583,7 +590,7 @@ async def test_a_timeout_of_no_time_set_again_comes_after_the_others() -> None:
 async def test_the_timers_of_a_machine_do_not_outlive_it() -> None:
     ref, _ = await machine({}, Next("a", StateTimeout(3_600), Timeout("t", 3_600), EventTimeout(3_600)))
     await quiet()
-    insides = weakref.ref(ref._process)  # type: ignore[arg-type]
+    insides = weakref.ref(ref._process)
     await kill(ref)
     gc.collect()
     assert insides() is None

@@ -207,10 +207,15 @@ def test_random_crashes_spare_what_nothing_restarts() -> None:
     async def scenario(kit: Kit) -> None:
         puppets = [child(Puppet, id=name, name=name) for name in "abc"]
         tree = child(Supervisor, puppets, id="top", kwargs={"intensity": 100})
-        kept = [await kit.start_supervised(tree), await kit.start_supervised(Puppet), (await kit.probe()).ref]
+        kept: list[Ref] = [
+            await kit.start_supervised(tree),
+            await kit.start_supervised(Puppet),
+            (await kit.probe()).ref,
+        ]
         kit.crash_some(20, within=200)
         for _ in range(20):
-            for ref in ("a", "b", "c", *kept[1:]):
+            refs: list[Ref | str] = ["a", "b", "c", *kept[1:]]
+            for ref in refs:
                 send(ref, "hello")
             await settle(1.0)
         assert all(ref.is_alive() for ref in kept)

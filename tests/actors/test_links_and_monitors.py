@@ -1,6 +1,8 @@
 """Exit signals go along links, monitors tell of ends, and neither outlives its process."""
 
 import asyncio
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -113,9 +115,13 @@ async def test_a_reason_travels_along_a_chain_of_any_length() -> None:
 async def test_linked_peers_hear_of_an_end_in_the_order_they_were_linked() -> None:
     told: list[int] = []
     ref, _ = await puppet()
+
+    def tell(number: int, _: object) -> None:
+        told.append(number)
+
     for number in range(20):
         peer, _ = await puppet()
-        down(peer).add_done_callback(lambda _, number=number: told.append(number))
+        down(peer).add_done_callback(partial(tell, number))
         await call(peer, lambda self: self.link(ref))
     await kill(ref, "boom")
     await quiet()
@@ -202,16 +208,17 @@ async def test_flush_removes_only_a_down_of_that_monitor(flush: bool) -> None:
     dead, _ = await puppet()
     await kill(dead)
     ref, insides = await puppet()
+    others: list[Any] = []
 
     def late(self: Puppet) -> None:
         monitor = self.monitor(dead)
-        self.other = self.monitor(dead)
+        others.append(self.monitor(dead))
         self.demonitor(monitor, flush=flush)
 
     await call(ref, late)
     await quiet()
     assert len(insides.got) == (1 if flush else 2)
-    assert insides.got[-1] == Down(insides.other, dead, NOPROC)
+    assert insides.got[-1] == Down(others[0], dead, NOPROC)
 
 
 @simulated

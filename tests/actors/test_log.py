@@ -243,9 +243,12 @@ async def test_blocking_servers_log_on_their_threads() -> None:
 
 def test_threads_write_whole_lines(capsys: Any) -> None:
     configure_logging(format="json")
-    threads = [
-        threading.Thread(target=lambda: [log.info("event", text="x" * 500) for _ in range(200)]) for _ in range(8)
-    ]
+
+    def write() -> None:
+        for _ in range(200):
+            log.info("event", text="x" * 500)
+
+    threads = [threading.Thread(target=write) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -54,7 +54,12 @@ def test_remove_takes_one_message_and_leaves_the_others_in_order(messages: list[
 def test_remove_looks_at_no_more_messages_than_there_are_up_to_the_nearer_end(place: int) -> None:
     looked_at: list[object] = []
     mailbox = filled(*range(1_000))
-    mailbox.remove(lambda message: looked_at.append(message) or message == place)
+
+    def is_wanted(message: object) -> bool:
+        looked_at.append(message)
+        return message == place
+
+    mailbox.remove(is_wanted)
     assert len(mailbox) == 999
     assert len(looked_at) <= 2 * (min(place, 999 - place) + 1)
 
@@ -62,7 +67,12 @@ def test_remove_looks_at_no_more_messages_than_there_are_up_to_the_nearer_end(pl
 def test_remove_looks_at_each_message_once_at_most_if_none_is_wanted() -> None:
     looked_at: list[object] = []
     mailbox = filled(*range(1_000))
-    mailbox.remove(lambda message: looked_at.append(message) or False)
+
+    def is_wanted(message: object) -> bool:
+        looked_at.append(message)
+        return False
+
+    mailbox.remove(is_wanted)
     assert len(mailbox) == 1_000
     assert len(looked_at) <= 1_002
 

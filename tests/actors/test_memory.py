@@ -6,7 +6,7 @@ import gc
 import socket
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ class Holder(GenServer):
 
 HELD: weakref.WeakSet[Held] = weakref.WeakSet()
 FOREVER: list[asyncio.Future[None]] = []
-ENDS = {
+ENDS: dict[str, Callable[[Ref], object]] = {
     "stop": lambda ref: ref.stop(block=False),
     "kill": lambda ref: send_exit(ref, KILL),
     "crash": lambda ref: cast(ref, "crash"),
@@ -146,7 +146,7 @@ async def test_a_port_and_a_lock_of_the_dead_are_free_for_the_successor(end: str
         first = whereis("port")
         assert first is not None
         ended = down(first)
-        cast(first, "crash") if end == "crash" else send_exit(first, KILL)  # type: ignore[func-returns-value]
+        cast(first, "crash") if end == "crash" else send_exit(first, KILL)
         await ended
         for _ in range(5):
             await asyncio.sleep(0)

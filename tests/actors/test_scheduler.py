@@ -79,7 +79,8 @@ async def test_messages_of_another_thread_arrive_in_order() -> None:
     threads = [threading.Thread(target=tell, args=(base,)) for base in (0, 10_000)]
     for thread in threads:
         thread.start()
-    await asyncio.to_thread(lambda: [thread.join() for thread in threads])
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
     await asyncio.to_thread(ref.ask, lambda _: None)
     assert [number for number in insides.got if number < 10_000] == list(range(1_000))
     assert [number for number in insides.got if number >= 10_000] == list(range(10_000, 11_000))

@@ -148,4 +148,4 @@ async def test_a_failure_that_nobody_asks_about_disturbs_nobody() -> None:
 async def test_only_a_process_starts_a_task() -> None:
     with pytest.raises(RuntimeError, match="start_link works only in"):
         await start_task(double, 1)
-    assert await start(GenServer)
+    assert isinstance(await start(GenServer), Ref)

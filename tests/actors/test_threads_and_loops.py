@@ -71,6 +71,14 @@ class Silent(GenServer):
         await asyncio.get_running_loop().create_future()
 
 
+def thread_of(ref: Ref) -> threading.Thread:
+    """The thread of a blocking process."""
+    process = ref._process
+    assert isinstance(process, BlockingServer)
+    assert process._kernel_thread is not None
+    return process._kernel_thread
+
+
 class Obedient(BlockingServer):
     """Does on its thread what it is told, and puts what comes of it into a list."""
 
@@ -176,7 +184,7 @@ async def test_the_thread_of_a_killed_process_waits_for_nothing(name: str, momen
     silent = await start(Silent)
     entered, killed = threading.Event(), threading.Event()
     ref = await start(Obedient, outcomes)
-    thread = ref._process._kernel_thread
+    thread = thread_of(ref)
 
     def work(self: Any) -> Any:
         entered.set()
@@ -256,8 +264,7 @@ def test_threads_that_ask_when_the_loop_ends_are_answered() -> None:
 def test_the_threads_of_processes_end_with_the_loop() -> None:
     async def main() -> threading.Thread:
         ref = await start(Obedient, [])
-        thread: threading.Thread = ref._process._kernel_thread
-        return thread
+        return thread_of(ref)
 
     threads = [asyncio.run(main()) for _ in range(5)]
     for thread in threads:

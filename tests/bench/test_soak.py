@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -36,10 +37,12 @@ def noisy(level: float, share: float, seed: int) -> list[float]:
 
 def run_of(**series: Sequence[float]) -> Run:
     """A run in which all stayed as it was, but for `series`."""
-    samples = [
-        replace(AT_REST, at=at, **{name: values[number] for name, values in series.items()})
-        for number, at in enumerate(TIMES)
-    ]
+
+    def sample(number: int, at: float) -> Sample:
+        changed: dict[str, Any] = {name: values[number] for name, values in series.items()}
+        return replace(AT_REST, at=at, **changed)
+
+    samples = [sample(number, at) for number, at in enumerate(TIMES)]
     return Run(
         facts={"commit": "abc"},
         seconds=TIMES[-1],
@@ -127,7 +130,8 @@ def test_level_that_does_not_come_back_is_told(name: str) -> None:
 
 @pytest.mark.parametrize("command", ["load", "chaos"])
 def test_run_fails_with_its_commands(command: str) -> None:
-    run = replace(run_of(), **{command: (1, ["3 acknowledged pixels lost"])})
+    outcome: dict[str, Any] = {command: (1, ["3 acknowledged pixels lost"])}
+    run = replace(run_of(), **outcome)
     assert run.failures == [f"canopy {command} ended with 1"]
 
 

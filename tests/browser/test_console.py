@@ -446,7 +446,7 @@ async def vandalism(ann: Asker) -> tuple[WebSocketClient, WebSocketClient]:
     for client, color in ((painter, "#00FF00"), (eve, "#FF0000")):
         for x in range(4):
             client.paint(x, 1, color)
-        await client.until(lambda client=client: len(client.screen.own) == 4)  # type: ignore[misc]
+        await client.until(lambda client=client: len(client.screen.own) == 4)
     return painter, eve
 
 

@@ -11,6 +11,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canvas.board.grid import Change
-from canvas.history import archive
 from canvas.history.archive import MAX_LINE, Archive, BadArchive, Imported, export_lines, import_archive
 from canvas.store import About, SqliteReader, SqliteStore, StoreError, UnusableStore, schema
 from canvas.store.files import writing
@@ -205,7 +205,7 @@ def at_every_step(act: Callable[[str], None]) -> Iterator[None]:
     """Calls `act` before every step that the disk hears of."""
     with pytest.MonkeyPatch.context() as patch:
         for name in STEPS:
-            patch.setattr(os, name, hooked(getattr(os, name), lambda name=name: act(name)))
+            patch.setattr(os, name, hooked(getattr(os, name), partial(act, name)))
         yield
 
 
@@ -237,8 +237,14 @@ BEFORE: dict[str, Callable[[Path], object]] = {
     "none": lambda path: None,
     "unused": lambda path: SqliteStore.open(path, new=About("unused", 3, 3, 0)).close(),
     "unused, and killed": lambda path: leave_log(path),
-    "a log without its file": lambda path: (leave_log(path), path.unlink()),
+    "a log without its file": lambda path: leave_log_alone(path),
 }
+
+
+def leave_log_alone(path: Path) -> None:
+    """The log of such a canvas without its file."""
+    leave_log(path)
+    path.unlink()
 
 
 def leave_log(path: Path) -> None:
@@ -390,7 +396,7 @@ def test_import_that_is_not_read_back_as_it_was_written_fails(
     def append_another(store: SqliteStore, changes: list[Change], at: float) -> None:
         append(store, [Change(c.x, c.y, c.color ^ (c.seq == 7), c.user_id, c.seq) for c in changes], at)
 
-    monkeypatch.setattr(archive.SqliteStore, "append", append_another)
+    monkeypatch.setattr(SqliteStore, "append", append_another)
     with pytest.raises(StoreError, match="the changes read back differ from those written"):
         imported(tmp_path / "canvas.db", whole)
     assert list(tmp_path.iterdir()) == []

@@ -144,7 +144,7 @@ def told(*messages: bytes, screen: BinaryScreen | None = None) -> list[dict[str,
 
 def _read(screen: BinaryScreen, data: bytes) -> list[dict[str, Any]]:
     heard: list[dict[str, Any]] = []
-    screen.take = heard.append  # type: ignore[method-assign]
+    screen.take = heard.append  # type: ignore[method-assign, assignment]
     screen.take_binary(data)
     return heard
 

@@ -115,6 +115,7 @@ class Instance:
     def wait_for(self, event: str) -> str:
         """Read the log up to a line with `event`; returns that line."""
         assert self.process.stderr is not None
+        line: str
         for line in self.process.stderr:
             self.log += line
             if event in line:

@@ -126,7 +126,7 @@ def test_good_value_is_read(option: str, value: Any, expected: Any) -> None:
     assert getattr(read_config({option: value}, {}), option) == expected
 
 
-BAD = [
+BAD: list[tuple[str, list[Any], str]] = [
     ("host", ["", 5, True], "a non-empty string"),
     ("port", ["", "-1", "65536", "http", "8000.0", 80.0, True, [80]], "an integer from 0 to 65535"),
     ("data", ["", 7, True], "a non-empty string"),

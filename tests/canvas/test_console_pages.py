@@ -64,7 +64,7 @@ async def test_every_page_has_pages(tmp_path: Path) -> None:
         for number in range(5):
             bob = await WebSocketClient.open(ann.application, f"/ws?name=Bob{number}")
             bob.paint(number, 0, "#FF0000")
-            await bob.until(lambda bob=bob, number=number: len(bob.screen.own) == 1)  # type: ignore[misc]
+            await bob.until(lambda bob=bob, number=number: len(bob.screen.own) == 1)
             await ann.ask("POST", f"bans?whom=192.0.2.{number}")
         for id in ("people", "bans", "canvas"):
             whole = (await page(ann, id))["table"]

@@ -74,7 +74,7 @@ async def test_process_that_is_stopped_and_goes_on_has_lost_nothing(tmp_path: Pa
     bob = await newcomer
     bob.paint(20, 1, GREEN)
     for client in (ann, bob):
-        await client.until(lambda screen=client.screen: screen.seq == 21)  # type: ignore[misc]
+        await client.until(lambda screen=client.screen: screen.seq == 21)
     canvas.kill()
     for client in (ann, bob):
         await client.end()
@@ -106,7 +106,7 @@ async def test_descriptors_that_run_out_stop_nothing_that_needs_none_and_newcome
     bob.paint(9, 9, GREEN)
     expected.append((9, 9, GREEN))
     for client in (ann, bob):
-        await client.until(lambda screen=client.screen: screen.seq == len(expected))  # type: ignore[misc]
+        await client.until(lambda screen=client.screen: screen.seq == len(expected))
     canvas.kill()
     for client in (ann, bob):
         await client.end()

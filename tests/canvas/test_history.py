@@ -40,9 +40,9 @@ def undone(
         changes = [part[tile] for part in parts if tile in part]
         tiles.append((tile, changes if cells is None else [local.on(cells) for local in changes]))
     plan = plan_rollback(selection, base, tiles)
-    cells = zip(plan.xs.tolist(), plan.ys.tolist(), strict=True)
+    positions = zip(plan.xs.tolist(), plan.ys.tolist(), strict=True)
     colors = zip(plan.now.tolist(), plan.before.tolist(), strict=True)
-    return {"changes": plan.changes, **dict(zip(cells, colors, strict=True))}
+    return {"changes": plan.changes, **dict(zip(positions, colors, strict=True))}
 
 
 def test_without_somebody_each_pixel_is_what_the_others_left() -> None:

@@ -325,7 +325,7 @@ WELCOME = Welcome(
     user_id="abc123", width=1000, height=500, background=0xFFFFFF, epoch="e", seq=42, head=43, resumed=True,
     users=[User("abc123"), User("def456", "Dee")], user_count=2, rules=Rules(rate_limit=RateLimit(100, 200)),
 )  # fmt: skip
-FREE = {"read_only": False, "palette": None, "cooldown": None, "locked": []}
+FREE: dict[str, Any] = {"read_only": False, "palette": None, "cooldown": None, "locked": []}
 
 
 def _told(message: SharedMessage) -> Any:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,12 @@ async def test_page_names_only_files_that_are_there(tmp_path: Path) -> None:
                 assert (await get(port, quoted)).status == 200, quoted
 
 
+def test_page_loads_all_its_modules_at_once() -> None:
+    modules = {url.removeprefix("/") for url, path in page_files(STATIC) if path.suffix == ".js"}
+    preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', (STATIC / "index.html").read_text())
+    assert sorted(preloaded) == sorted(modules - {"static/start.js"})
+
+
 @live
 async def test_file_the_client_has_is_not_sent_again(tmp_path: Path) -> None:
     async with running(new_application(tmp_path)) as application:
@@ -262,7 +269,7 @@ async def test_ready_until_the_server_drains(tmp_path: Path) -> None:
 
 def colors(png: bytes) -> dict[tuple[int, int], str]:
     """The pixels of a picture that are not white."""
-    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image: Any = Image.open(io.BytesIO(png)).convert("RGB")
     assert image.size == (32, 16)
     return {
         (x, y): "#{:02X}{:02X}{:02X}".format(*color)

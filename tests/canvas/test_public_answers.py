@@ -1,6 +1,6 @@
 """What anybody may ask for over HTTP: bad values are refused, and no answer shows what is behind it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ class BrokenStore(FailingStore):
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[BrokenStore]:
+def store(monkeypatch: pytest.MonkeyPatch) -> BrokenStore:
     """The store of the application that the test starts."""
     store = BrokenStore()
     monkeypatch.setattr("canvas.application.open_store", lambda config: store)

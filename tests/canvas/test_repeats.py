@@ -23,7 +23,7 @@ from canvas.messages.values import MAX_ID
 from canvas.store import StoreError
 from supervision.server.rate_limit import RateLimit
 from tests.support.failing_store import FailingStore, full_disk
-from tests.support.instance import Simulation, connection_of, mended, simulation
+from tests.support.instance import Simulation, connection_of, mended, registered, simulation
 from tests.support.scenarios import simulated
 from tests.support.screen import Screen
 from tests.support.virtual_network import EOF, RESET, BinaryClient, VirtualBrowser, VirtualClient
@@ -213,7 +213,7 @@ async def test_message_that_a_crash_of_the_canvas_lost_is_painted_when_it_comes_
         for _ in range(3):
             ann.paint()
             await settle(1.0)
-        force_exit(whereis("canvas"), "crash")
+        force_exit(registered("canvas"), "crash")
         await settle(1.0)
         resume("store")
         await mended(canvas.application)
@@ -237,7 +237,7 @@ async def test_repeat_that_comes_while_the_canvas_cannot_be_read_is_answered_tru
         suspend("store")
         ann.paint()  # the crash finds it on its way through the store
         await settle(1.0)
-        force_exit(whereis("canvas"), "crash")
+        force_exit(registered("canvas"), "crash")
         store.error = StoreError("unable to open database file")
         resume("store")
         await mended(canvas.application)
@@ -273,7 +273,7 @@ async def test_repeats_that_wait_for_the_canvas_to_be_read_are_bounded(
         ann.paint()
         await ann.settled()
         store.error = StoreError("unable to open database file")
-        force_exit(whereis("canvas"), "crash")
+        force_exit(registered("canvas"), "crash")
         await mended(canvas.application)
         for _ in range(9):
             ann.send(0)
@@ -445,7 +445,7 @@ async def test_refusal_that_a_crash_of_the_canvas_followed_is_told_again(tmp_pat
         ann.send_binary(THREE)
         assert (await ann.error())["code"] == "cooldown"
         ann.hang_up(RESET)
-        force_exit(whereis("canvas"), "crash")
+        force_exit(registered("canvas"), "crash")
         resume("store")
         await mended(canvas.application)
         bob = await BinaryClient.open(canvas.door, f"/ws?client={CLIENT}")

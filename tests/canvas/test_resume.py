@@ -91,7 +91,7 @@ async def test_whoever_saw_half_of_a_batch_gets_the_other_half(tmp_path: Path) -
                     changes.append(message["seq"])
 
             client.screen.epoch, client.screen.seq = epoch, seq
-            client.on_message = note  # type: ignore[assignment]
+            client.on_message = note
             client.begin(canvas.door, f"/ws?epoch={epoch}&seq={seq}")
             await quiet()
             assert changes == list(range(seq + 1, 21))

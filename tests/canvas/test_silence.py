@@ -44,10 +44,10 @@ async def test_viewer_that_is_sent_something_is_sent_no_heartbeat(
             await settle(SILENCE / 2)
             if number % 2:
                 bob.paint(1, 1, f"#{number:06X}")
+            elif isinstance(bob, BinaryClient):
+                bob.send_binary(bytes((2, 1, 0, 1, 0)))
             else:
-                bob.send_text('{"type":"cursor_move","x":1,"y":1}') if kind is VirtualClient else bob.send_binary(
-                    bytes((2, 1, 0, 1, 0))
-                )
+                bob.send_text('{"type":"cursor_move","x":1,"y":1}')
         assert bob.screen.heartbeats == 0
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from actors import whereis
 from actors.debug import force_exit, resume, suspend
 from actors.testing import quiet, settle
 from canvas.store import SLOW_WRITE, Append, CommitPace, MemoryStore, Store, StoreServer, turn
@@ -16,7 +15,7 @@ from canvas.store.turn import Turn
 from tests.console.test_metrics import scrape
 from tests.support.client import assert_same_canvas, paint_together
 from tests.support.console import console
-from tests.support.instance import find_child, mended, simulation
+from tests.support.instance import find_child, mended, registered, simulation
 from tests.support.raw_socket import get
 from tests.support.scenarios import live, simulated
 
@@ -87,7 +86,7 @@ async def test_slow_commit_and_a_crash_meanwhile_cost_nobody_the_connection_and_
             await disk.is_stalling.wait()
             await settle(0.7)
             if victim is not None:
-                force_exit(find_child(*victim) if isinstance(victim, tuple) else whereis(victim), "crash")
+                force_exit(find_child(*victim) if isinstance(victim, tuple) else registered(victim), "crash")
             await settle(STALL - 1.0)
             assert disk.turn.locked()
             assert [painter.client.closed for painter in painters] == [None] * 3

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 import pytest
@@ -193,7 +193,12 @@ def test_a_start_reads_each_row_once(path: Path, snapshot_after: int | None, mon
 
     read: list[int] = []
     join = rows.join
-    monkeypatch.setattr(rows, "join", lambda found, due: [read.extend(row.first for row in found), join(found, due)][1])
+
+    def note_and_join(found: Any, due: Any) -> Any:
+        read.extend(row.first for row in found)
+        return join(found, due)
+
+    monkeypatch.setattr(rows, "join", note_and_join)
     again = SqliteStore.open(path)
     loaded = again.load()
     assert (loaded.seq, loaded.rgb()) == (40, expected)
@@ -1018,7 +1023,7 @@ def test_new_painters_of_a_commit_that_failed_half_way_are_who_they_say_later(
     store.append(changes(1), AT)
     batch = [Change(x, 0, x, name, 2 + x) for x, name in enumerate(names)]
 
-    def fail(*_: object) -> None:
+    def fail(*_: object) -> Never:
         raise sqlite3.OperationalError("disk I/O error")
 
     with monkeypatch.context() as broken:
@@ -1029,7 +1034,12 @@ def test_new_painters_of_a_commit_that_failed_half_way_are_who_they_say_later(
             broken.setattr(rows, "insert", fail)
         else:
             insert = rows.insert
-            broken.setattr(rows, "insert", lambda *args: [insert(*args), fail()])
+
+            def insert_and_fail(*args: Any) -> None:
+                insert(*args)
+                fail()
+
+            broken.setattr(rows, "insert", insert_and_fail)
         with pytest.raises(StoreError, match="disk I/O error"):
             store.append(batch, AT)
     assert store.load().seq == 1
@@ -1112,7 +1122,7 @@ class HookedConnection(sqlite3.Connection):
     before: Callable[[], object] | None = None  # of the class
     behind: Callable[[], object] | None = None
 
-    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:  # type: ignore[override]
+    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
         if sql != "COMMIT":
             return super().execute(sql, *parameters)  # type: ignore[arg-type]
         kind = HookedConnection
@@ -1198,12 +1208,12 @@ class FailingConnection(sqlite3.Connection):
 
     failures: list[Callable[[], None]] = []  # of the class: each does what the commit would leave
 
-    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:  # type: ignore[override]
+    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
         if sql == "COMMIT" and self.failures:
             super().execute("ROLLBACK")
             self.failures.pop()()
             error = sqlite3.OperationalError("disk I/O error")
-            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC  # type: ignore[misc]
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
             raise error
         return super().execute(sql, *parameters)  # type: ignore[arg-type]
 

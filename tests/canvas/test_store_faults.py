@@ -1,6 +1,5 @@
 """A store that cannot be read for a while costs nobody but those who ask for what it holds. In virtual time."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ class UnreadableStore(FailingStore):
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[UnreadableStore]:
+def store(monkeypatch: pytest.MonkeyPatch) -> UnreadableStore:
     """The store of the application that the test starts."""
     store = UnreadableStore()
     monkeypatch.setattr("canvas.application.open_store", lambda config: store)
@@ -101,7 +100,7 @@ async def test_crash_while_the_canvas_cannot_be_read_is_one_restart_and_costs_no
         bob = await canvas.join()
         bob.paint(3, 1, GREEN)
         for client in (ann, bob):
-            await client.until(lambda screen=client.screen: screen.pixels == {(1, 1): RED, (3, 1): GREEN})  # type: ignore[misc]
+            await client.until(lambda screen=client.screen: screen.pixels == {(1, 1): RED, (3, 1): GREEN})
         assert (await call("canvas", GetPicture())).grid.seq == 2
         assert ann.closed is None
 

@@ -24,7 +24,8 @@ def test_everything_comes_back(server: Served, extensions: list[ClientPerMessage
             server.echo, compression=None, extensions=extensions, max_size=None, ping_interval=None, proxy=None
         ) as client:
             assert bool(client.protocol.extensions) is (extensions is not None)
-            for message in [*TEXTS, *BINARIES]:
+            messages: list[str | bytes] = [*TEXTS, *BINARIES]
+            for message in messages:
                 await client.send(message)
                 assert await client.recv() == message
             await client.send(FRAGMENTS)

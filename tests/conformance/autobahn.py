@@ -57,7 +57,7 @@ def _candidates() -> Iterator[str]:
     for name in ("python2.7", "python2"):
         if path := shutil.which(name):
             yield path
-    roots = [os.environ.get("PYENV_ROOT"), Path.home() / ".pyenv"]
+    roots = [os.environ.get("PYENV_ROOT"), str(Path.home() / ".pyenv")]
     for root in filter(None, roots):
         yield from map(str, sorted(Path(root).glob("versions/2.7*/bin/python2.7"), reverse=True))
 
@@ -88,7 +88,7 @@ def run(python: str, cases: list[str], excluded: tuple[str, ...]) -> dict[str, d
         spec.write_text(
             json.dumps({"outdir": str(REPORTS), "servers": servers, "cases": cases, "exclude-cases": list(excluded)})
         )
-        command = [python, "-c", RUN_SUITE, HOME / "site", "--mode", "fuzzingclient", "--spec", spec]
+        command = [python, "-c", RUN_SUITE, str(HOME / "site"), "--mode", "fuzzingclient", "--spec", str(spec)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
     reports: dict[str, dict[str, Any]] = json.loads((REPORTS / "index.json").read_text())["canopy"]
     return reports

@@ -229,7 +229,7 @@ async def test_drain_says_goodbye_to_all_and_the_console_goes_on(tmp_path: Path)
         clients = [await WebSocketClient.open(ann.application) for _ in range(3)]
         await ann.ask("POST", "drain")
         for bob in clients:
-            await bob.until(lambda bob=bob: bob.closed is not None)  # type: ignore[misc]
+            await bob.until(lambda bob=bob: bob.closed is not None)
             assert bob.connection.close_code == 1001
         assert (await ann.get("overview"))["is_draining"]
 
@@ -241,7 +241,8 @@ async def test_log_level_is_the_applications(tmp_path: Path) -> None:
         levels: list[str] = []
         ann.application.console.extensions.set_log_level = levels.append
         await ann.ask("POST", "log-level", {"level": "debug"})
-        for body in ({"level": "loud"}, {}, {"level": 1}, [], {"level": "debug", "more": 1}):
+        bodies: list[Any] = [{"level": "loud"}, {}, {"level": 1}, [], {"level": "debug", "more": 1}]
+        for body in bodies:
             await ann.ask("POST", "log-level", body, status=400)
         assert levels == ["debug"]
 

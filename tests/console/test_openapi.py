@@ -55,7 +55,8 @@ def test_the_check_finds_what_does_not_fit() -> None:
         "type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}, "additionalProperties": False
     }  # fmt: skip
     assert misfits({"a": 1}, schema, {}) == []
-    for bad in ({}, {"a": "1"}, {"a": True}, {"a": 1, "b": 2}, [], None):
+    misfit: list[Any] = [{}, {"a": "1"}, {"a": True}, {"a": 1, "b": 2}, [], None]
+    for bad in misfit:
         assert misfits(bad, schema, {}) != []
     assert misfits([1, "2"], {"type": "array", "items": {"type": "integer"}}, {}) == ["answer[1]: '2' is no integer"]
     assert misfits(1, {"anyOf": [{"type": "string"}, {"type": "null"}]}, {}) != []

@@ -65,7 +65,7 @@ async def test_any_number_of_looks_take_a_slice_at_a_time_and_a_third_of_the_tim
     beating = asyncio.ensure_future(beat())
     names = [str(place % holders) for place in range(len(counts))]
     found = await asyncio.gather(
-        *(way(looks, work, *each) for way, *each in zip(cycle(ways), counts, names, strict=False))
+        *(way(looks, work, count, name) for way, count, name in zip(cycle(ways), counts, names, strict=False))
     )
     beating.cancel()
     assert found == [list(range(count)) for count in counts]

@@ -71,7 +71,7 @@ class User:
         """Press keys."""
         await self._pilot.press(*keys)
 
-    async def until(self, condition: Callable[[], object]) -> None:
+    async def until(self, condition: Callable[..., object]) -> None:
         """Load again and again, until this is so."""
         await self._pilot.pause(0)
         while not condition():
@@ -95,7 +95,7 @@ class User:
     @property
     def status(self) -> str:
         """The first line."""
-        return self.screen.query_one(StatusLine).render().plain
+        return str(self.screen.query_one(StatusLine).render().plain)
 
     @property
     def text(self) -> str:

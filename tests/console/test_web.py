@@ -66,6 +66,7 @@ async def test_login_begins_a_session_whose_cookie_is_named_by_the_port(tmp_path
         name, *attributes = answer.headers["set-cookie"].split("; ")
         assert name.startswith(f"{COOKIE}_{ann.port}=")
         assert {"HttpOnly", "SameSite=Strict", "Path=/"} == set(attributes)
+        assert ann.token is not None
         assert ann.token not in answer.headers["set-cookie"]
         shown = await ann.anonymous().send("GET", "/", Cookie=cookie_of(answer))
         assert shown.status == 200

@@ -58,7 +58,7 @@ def reduced(arrows: Mapping[str, set[str]]) -> dict[str, set[str]]:
     return {room: others - set().union(*map(reached, others)) for room, others in arrows.items()}
 
 
-def flowchart(direction: str, arrows: Mapping[str, set[str]]) -> str:
+def flowchart(direction: str, arrows: dict[str, set[str]]) -> str:
     """Return a diagram with the first entry of `arrows` at the bottom."""
     lines = [
         f"  {room} --> {other}" for room in reversed(arrows) for other in reversed(arrows) if other in arrows[room]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from actors import call, cast, start, whereis
+from actors import Ref, call, cast, start, whereis
 from actors.testing import kill, replaced, settle
 from supervision import Application, Supervisor, child, which_children
 from tests.docs.pages import ROOT, blocks, module
@@ -44,6 +44,7 @@ async def test_a_room_is_opened_on_demand_and_restarted_with_its_arguments() -> 
     await kill(room)
     await settle(1)
     (info,) = await which_children("rooms")
+    assert isinstance(info.ref, Ref)
     assert info.ref != room
     assert await call(info.ref, "read the sign") == "Welcome to the lobby"
 

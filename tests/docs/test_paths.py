@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def exists(name: str) -> bool:
         except ModuleNotFoundError:
             continue
         if is_module:
-            found = importlib.import_module(".".join(parts[:end]))
+            found: Any = importlib.import_module(".".join(parts[:end]))
             for part in parts[end:]:
                 found = getattr(found, part, None)
             return found is not None

@@ -2,6 +2,7 @@
 
 import math
 from asyncio import CancelledError
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -406,7 +407,7 @@ def burn() -> None:
         raise RuntimeError("the fuse has burnt down")
 
 
-def contents(table: Table[Any]) -> Any:
+def contents(table: Any) -> Any:
     """All of a table, from both sides, without a look-up."""
     entries = [(key.name, ref, value) for key, ref, value in table]
     by_ref = sorted((str(ref), entry.key.name) for ref in table.refs() for entry in table._keys_of[ref])
@@ -454,8 +455,10 @@ def test_change_happens_whole_or_not_at_all_whenever_a_key_fails(change: Any, ki
         for message in insides.got:
             match message:
                 case Registered(key=key, ref=ref, value=value):
+                    assert isinstance(key, FusedKey)
                     replayed[key.name, ref] = value
                 case Unregistered(key=key, ref=ref):
+                    assert isinstance(key, FusedKey)
                     del replayed[key.name, ref]
         if isinstance(table, Groups):
             assert contents(table) == sorted(((*held, value) for held, value in replayed.items()), key=str)
@@ -493,8 +496,8 @@ async def test_key_that_is_not_hashable_is_refused_before_anything_changed(kind:
     table = kind("names")
     ann, bob = [(await puppet())[0] for _ in range(2)]
     table.register("a", 1, ann)
-    key = ("in a tuple", [])
-    changes = [
+    key: Any = ("in a tuple", [])
+    changes: list[Callable[[], object]] = [
         lambda: table.register(key, 1, bob),
         lambda: table.unregister(key, ann),
         lambda: table.update_value(key, bool, ann),

@@ -240,6 +240,7 @@ async def test_what_came_behind_a_violation_holds_nobody_up() -> None:
         peer.send_bytes(text("") * (MAX_EVENTS + 100) + unmasked + bytes(200_000))
         await peer.end()
         await quiet()
+        assert peer.closed is not None
         assert peer.closed[0] == 1002
         assert loop.time() == began
         assert server.sockets.cut_off == {}

@@ -1,6 +1,7 @@
 """The network of simulations: weather cuts and delays, in order on a connection and in any order between them."""
 
 import asyncio
+from functools import partial
 
 from actors.testing import Kit
 from supervision.server.testing import EOF, RESET, VirtualEndpoint, VirtualNetwork, VirtualTransport, Weather
@@ -66,9 +67,13 @@ def test_connections_overtake_each_other() -> None:
     async def race(kit: Kit) -> list[int]:
         network = VirtualNetwork(Weather(kit, delays=0.5))
         order: list[int] = []
+
+        def hear(number: int, _: bytes) -> None:
+            order.append(number)
+
         for number in range(10):
             client, server, _ = await connect(network)
-            server.data_received = lambda _, number=number: order.append(number)  # type: ignore[method-assign]
+            server.data_received = partial(hear, number)  # type: ignore[method-assign]
             client.send_bytes(b"!")
         await asyncio.sleep(1)
         return order

@@ -42,7 +42,7 @@ from supervision import (
     child,
     supervisor,
 )
-from supervision.application import StartTree
+from supervision.application_master import StartTree
 from supervision.requests import Refused
 from tests.support.puppet import Puppet
 from tests.support.scenarios import simulated
@@ -233,7 +233,10 @@ def trap_exit_and(deed: Callable[[Puppet], Any] = lambda _: None) -> Callable[[P
 
 def hanging_stop(where: str, log: list[str]) -> Application:
     """An application whose stop hangs."""
-    functions = {"prepare_stop": lambda: log.append("prepare_stop"), "stopped": lambda: log.append("stopped")}
+    functions: dict[str, Any] = {
+        "prepare_stop": lambda: log.append("prepare_stop"),
+        "stopped": lambda: log.append("stopped"),
+    }
     end: Callable[[Puppet], Any] = lambda _: None  # noqa: E731
     match where.split():
         case [("prepare_stop" | "stopped") as function]:
@@ -242,7 +245,7 @@ def hanging_stop(where: str, log: list[str]) -> Application:
             functions[function] = stubborn
         case _:
             end = hang
-    return Application(top(child(Puppet, trap_exit_and(), end, shutdown=INFINITY)), **functions)  # type: ignore[arg-type]
+    return Application(top(child(Puppet, trap_exit_and(), end, shutdown=INFINITY)), **functions)
 
 
 IN_A_STOP = ["prepare_stop", "prepare_stop stubborn", "terminate", "stopped", "stopped stubborn"]
@@ -434,7 +437,7 @@ async def test_a_stop_between_two_start_phases_begins_no_other() -> None:
         "first": lambda: stops.append(asyncio.ensure_future(application.stop())),
         "second": lambda: log.append("second"),
     }
-    application = Application(TREE, start_phases=phases)
+    application: Application = Application(TREE, start_phases=phases)
     with pytest.raises(StartError, match="shutdown"):
         await application.start()
     await asyncio.gather(*stops)
@@ -631,7 +634,7 @@ async def given_up_during_the_start(door: Door) -> Application:
     return application
 
 
-ENDS = {
+ENDS: dict[Callable[[Door], Awaitable[Application]], Any] = {
     stopped_in_order: ORDERLY,
     killed: CLOSED,
     killed_in_a_stop: CLOSED,

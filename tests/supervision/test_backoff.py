@@ -33,7 +33,7 @@ from tests.support.puppet import Puppet
 from tests.support.scenarios import simulated
 
 EXACT = Backoff(first=1, maximum=8, factor=2, jitter=0)
-MANY = {"intensity": 100, "period": 1.0}
+MANY: dict[str, Any] = {"intensity": 100, "period": 1.0}
 
 
 class Weakling(GenServer):

@@ -143,8 +143,9 @@ def test_a_number_too_large_for_a_clock_is_refused(make: Callable[[int], object]
 @pytest.mark.parametrize("field", ["name", "label"])
 def test_a_start_function_names_its_process_itself(field: str) -> None:
     assert ChildSpec(id="a", start=begin).start is begin
+    names: dict[str, Any] = {field: "n"}
     with pytest.raises(SpecError, match=f"{field} must be None beside a start function"):
-        ChildSpec(id="a", start=begin, **{field: "n"})
+        ChildSpec(id="a", start=begin, **names)
 
 
 @pytest.mark.parametrize("intensity", [-1, 1.5, True, "3", None])

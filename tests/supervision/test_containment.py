@@ -154,7 +154,7 @@ class IsSomethingElse(GenServer):
 
 
 class HasALabelOfItsOwn(GenServer):
-    label = property(lambda self: "fixed")  # type: ignore[assignment]
+    label = property(lambda self: "fixed")
 
 
 def constructor_raises(kind: type[BaseException]) -> type[GenServer]:
@@ -198,8 +198,10 @@ async def returns_its_supervisor(*args: Any) -> Ref | None:
     return self_ref()
 
 
-async def returns_a_sibling(*args: Any) -> Ref | None:
-    return whereis("sibling")
+async def returns_a_sibling(*args: Any) -> Ref:
+    sibling = whereis("sibling")
+    assert sibling is not None
+    return sibling
 
 
 async def starts(*args: Any) -> Ref:
@@ -398,7 +400,7 @@ async def test_an_id_that_cannot_be_looked_up_is_no_childs(make: Callable[[], An
     static, dynamic = [supervisor for supervisor, _ in await one_of_each()]
     for request in (terminate_child, restart_child, delete_child, get_childspec):
         with pytest.raises(ChildError) as caught:
-            await request(static, id)  # type: ignore[operator]
+            await request(static, id)
         assert caught.value.reason == NOT_FOUND
     with pytest.raises(ChildError) as caught:
         await terminate_child(dynamic, id)

@@ -78,7 +78,7 @@ async def test_arguments_come_after_those_of_the_template_and_again_at_a_restart
     begun: list[Any] = []
 
     class Noting(Puppet):
-        def init(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
+        def init(self, *args: Any, **kwargs: Any) -> None:
             begun.append((args, kwargs))
 
     template = child(Noting, 1, kwargs={"a": 1, "b": 1})

@@ -303,9 +303,9 @@ class World:
     def living(self) -> list[tuple[int, Ref]]:
         return [(id, ref) for id, ref in self.refs if ref.is_alive()]
 
-    async def rows(self) -> dict[int, str]:
-        words = {None: "down", RESTARTING: "waits"}
-        return {info.id: words.get(info.ref, "up") for info in reversed(await which_children(self.supervisor))}  # type: ignore[call-overload,misc]
+    async def rows(self) -> dict[Any, str]:
+        words: dict[object, str] = {None: "down", RESTARTING: "waits"}
+        return {info.id: words.get(info.ref, "up") for info in reversed(await which_children(self.supervisor))}
 
 
 async def compare(plan: Plan, random: Random) -> None:

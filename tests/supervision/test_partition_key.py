@@ -51,7 +51,7 @@ class Mode(enum.Flag):
 
 
 class Plain(enum.Enum):
-    ONE = []
+    ONE = []  # type: ignore[var-annotated]
     SAME = ONE
 
 

@@ -53,10 +53,10 @@ from supervision import (
     restart_child,
     start_child,
     start_dynamic_child,
-    supervisor,
     terminate_child,
     which_children,
 )
+from supervision import supervisor as supervisor_spec
 from tests.support.puppet import Puppet
 from tests.support.scenarios import simulated
 
@@ -198,7 +198,7 @@ async def test_a_known_id_is_refused_and_the_specification_kept() -> None:
     supervisor = await start(Supervisor, [named("a")])
     with pytest.raises(ChildError) as caught:
         await start_child(supervisor, child(Puppet, id="a"))
-    assert caught.value.reason == AlreadyStarted(whereis("a"))
+    assert caught.value.reason == AlreadyStarted(whereis("a"))  # type: ignore[arg-type]
     await terminate_child(supervisor, "a")
     with pytest.raises(ChildError) as caught:
         await start_child(supervisor, child(Puppet, id="a"))
@@ -325,7 +325,8 @@ async def test_a_child_that_waits_for_its_next_try_is_restarting() -> None:
     supervisor = await start(Supervisor, [child(Puppet, fail_the_second_time, id="a")], intensity=5)
     await kill((await refs(supervisor))["a"])
     await quiet()
-    children, *errors = await asyncio.gather(*asked, return_exceptions=True)
+    outcomes: list[Any] = await asyncio.gather(*asked, return_exceptions=True)
+    children, *errors = outcomes
     assert [info.ref for info in children] == [RESTARTING]
     assert [error.reason for error in errors] == [RESTARTING, RESTARTING]
     assert number == 3
@@ -336,7 +337,7 @@ async def test_requests_about_unknown_children_are_refused() -> None:
     supervisor = await start(Supervisor)
     for request in (terminate_child, restart_child, delete_child, get_childspec):
         with pytest.raises(ChildError) as caught:
-            await request(supervisor, "nobody")  # type: ignore[operator]
+            await request(supervisor, "nobody")
         assert caught.value.reason == NOT_FOUND
 
 
@@ -488,7 +489,7 @@ async def test_a_deep_tree_stops_from_its_leaves() -> None:
         return child(Puppet, id=name, kwargs={"end": lambda _: order.append(name), "trap_exit": True})
 
     def branch(name: str, *specs: ChildSpec) -> ChildSpec:
-        return supervisor(name, specs)
+        return supervisor_spec(name, specs)
 
     tree = [leaf("1"), branch("2", leaf("2.1"), branch("2.2", leaf("2.2.1"), leaf("2.2.2"))), leaf("3")]
     await stop(await start(Supervisor, tree))

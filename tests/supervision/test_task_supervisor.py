@@ -200,10 +200,11 @@ async def test_tasks_of_a_stream_that_is_left_are_ended() -> None:
 async def test_tasks_of_a_stream_end_with_the_process_that_reads_it(where: str) -> None:
     await tasks()
     owner, insides = await puppet()
+    kept: list[Any] = []
 
     async def read(self: Puppet) -> None:
-        self.kept = stream("tasks", double, [1, 100, 100], timeout=None)
-        async for _ in self.kept:
+        kept.append(stream("tasks", double, [1, 100, 100], timeout=None))
+        async for _ in kept[0]:
             if where == "elsewhere":
                 await asyncio.sleep(1_000)
 

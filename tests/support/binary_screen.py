@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from collections.abc import Callable
 from struct import unpack_from
 from typing import Any
 
@@ -57,7 +58,7 @@ class BinaryScreen(Screen):
         read = Reader(data)
         kind = read.take("B")
         self.messages[kind] = self.messages.get(kind, 0) + 1
-        parse = {
+        parsers: dict[int, Callable[[Any], list[dict[str, Any]]]] = {
             0x81: self._welcome_of,
             0x82: self._snapshot_of,
             0x83: self._changes_of,
@@ -68,8 +69,8 @@ class BinaryScreen(Screen):
             0x88: lambda read: [{"type": "ack", "id": read.take("I"), "seq": read.take("Q")}],
             0x89: self._refused_of,
             0x8A: lambda read: [{"type": "heartbeat"}],
-        }[kind]
-        told: list[dict[str, Any]] = parse(read)
+        }
+        told = parsers[kind](read)
         assert read.position == len(data), "bytes are left"
         for message in told:
             self.take(dict(message))

@@ -45,7 +45,7 @@ class Client(ABC):
         """Wait until the server has acknowledged these messages."""
         await self.until(lambda: all(id_ in self.screen.acks for id_ in ids), f"for the acks of {ids}")
 
-    async def until(self, condition: Callable[[], bool], what: str = "") -> None:
+    async def until(self, condition: Callable[..., bool], what: str = "") -> None:
         """Wait until `condition()` holds; it is asked again after every message.
 
         Raises:

@@ -114,6 +114,13 @@ def assert_nothing_left(application: CanvasApplication) -> None:
         assert sockets.wires == {}
 
 
+def registered(name: str) -> Ref:
+    """The living process of this name."""
+    ref = whereis(name)
+    assert ref is not None, f"no {name}"
+    return ref
+
+
 def find_child(supervisor: str, label: str) -> Ref:
     """A living child of a supervisor by their labels."""
     for process in processes():

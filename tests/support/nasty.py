@@ -46,8 +46,8 @@ def trapped(*bases: type, **namespace: Any) -> type:
 class TrappedMeta(type):
     """Of classes that must not be asked for their name either."""
 
-    __repr__ = __str__ = __getattribute__ = __hash__ = __eq__ = refuse  # type: ignore[assignment]
-    __instancecheck__ = __subclasscheck__ = refuse  # type: ignore[assignment]
+    __repr__ = __str__ = __getattribute__ = __hash__ = __eq__ = refuse
+    __instancecheck__ = __subclasscheck__ = refuse
 
 
 @dataclasses.dataclass
@@ -58,7 +58,7 @@ class Deep:
 
 @dataclasses.dataclass
 class TrappedFields:
-    __getattribute__ = refuse  # type: ignore[assignment]
+    __getattribute__ = refuse
     a: Any = 1
     b: Any = 2
 
@@ -75,13 +75,13 @@ class Pair(NamedTuple):
 
 
 class Zone(tzinfo):
-    __repr__ = utcoffset = tzname = dst = refuse  # type: ignore[assignment]
+    __repr__ = utcoffset = tzname = dst = refuse
 
 
 class Color(enum.Enum):
     RED = "x" * 10_000
 
-    __repr__ = __str__ = refuse  # type: ignore[assignment]
+    __repr__ = __str__ = refuse
 
 
 class Bits(enum.Flag):
@@ -118,6 +118,13 @@ def recursive() -> list[Any]:
     """Holds itself."""
     loop: list[Any] = []
     loop.append({"again": loop, "pair": Pair(loop, loop), "deep": Deep(loop)})
+    return loop
+
+
+def recursive_dict() -> dict[str, Any]:
+    """Holds itself."""
+    loop: dict[str, Any] = {}
+    loop["own"] = loop
     return loop
 
 
@@ -182,7 +189,7 @@ NASTY = [
         "surrogates": lambda: ["\ud800", {"\udfff": "\ud83d"}, "a\x00\x1b[31m\nb\u2028"],
         "class with an odd name": lambda: type("a\n" * 1_000, (), {})(),
         "recursive": recursive,
-        "recursive dict": lambda: (lambda value: value.update(own=value) or value)({}),
+        "recursive dict": recursive_dict,
         "trapped": lambda: trapped()(),
         "trapped class": lambda: trapped(),
         "trapped metaclass": lambda: TrappedMeta("Odd", (), {}),
@@ -230,4 +237,4 @@ NASTY = [
         "method": lambda: trapped,
     }.items()
 ]  # fmt: skip
-KEPT = trapped(set)()
+KEPT: Any = trapped(set)()

@@ -27,7 +27,8 @@ def simulated(scenario: Scenario) -> Callable[..., None]:
     own = inspect.signature(scenario)
     seed = inspect.Parameter("seed", inspect.Parameter.KEYWORD_ONLY)
     test.__signature__ = own.replace(parameters=[*own.parameters.values(), seed])  # type: ignore[attr-defined]
-    return pytest.mark.simulated(test)
+    marked: Callable[..., None] = pytest.mark.simulated(test)
+    return marked
 
 
 def live(scenario: Scenario) -> Callable[..., None]:
@@ -52,7 +53,8 @@ def live_on_every_loop(scenario: Scenario) -> Callable[..., None]:
     loop = inspect.Parameter("new_loop", inspect.Parameter.KEYWORD_ONLY)
     test.__signature__ = own.replace(parameters=[*own.parameters.values(), loop])  # type: ignore[attr-defined]
     loops = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
-    return pytest.mark.parametrize("new_loop", loops.values(), ids=loops.keys())(test)
+    parametrized: Callable[..., None] = pytest.mark.parametrize("new_loop", loops.values(), ids=loops.keys())(test)
+    return parametrized
 
 
 async def _in_time(scenario: Coroutine[Any, Any, None]) -> None:

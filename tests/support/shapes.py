@@ -77,6 +77,10 @@ def _text(secret: Any) -> str:
     return f"postgresql://ann:{secret}@db/canvas"
 
 
+def _under(name: str, secret: Any) -> dict[str, Any]:
+    return {name: secret}
+
+
 SHAPES: dict[str, Shape] = {
     "bare": lambda secret: secret,
     "text": lambda secret: f"x {secret} y",
@@ -85,7 +89,7 @@ SHAPES: dict[str, Shape] = {
     "bytearray": lambda secret: bytearray(str(secret).encode()),
     "memory": lambda secret: memoryview(str(secret).encode()),
     **{
-        f"under {name}": lambda secret, name=name: {name: secret}
+        f"under {name}": functools.partial(_under, name)
         for name in ("password", "pwd", "pass", "jwt", "auth", "dsn", "sessionid", "apikey", "keys", "sid", "pin",
                      "otp", "signature", "bearer", "token", "X-Api-Key", "harmless")
     },

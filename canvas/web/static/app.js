@@ -50,10 +50,11 @@ const CORNER = 215;
 
 const pixels = (count) => (count === 1 ? "1 pixel was" : `${count.toLocaleString()} pixels were`);
 const lowerFirst = (text) => text[0].toLowerCase() + text.slice(1);
-const element = (id) => document.getElementById(id);
-const board = element("board");
+/** @type {(id: string) => HTMLElement} */
+const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const board = /** @type {HTMLCanvasElement} */ (element("board"));
 const dock = element("dock");
-const help = element("help");
+const help = /** @type {HTMLDialogElement} */ (element("help"));
 
 const socketUrl = new URL("ws", document.baseURI);
 socketUrl.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -74,13 +75,13 @@ const strokes = new Strokes(
   () => cooldown.left > 0,
 );
 const lookout = new Lookout(camera, picture, session);
-const renderer = new Renderer(board, element("overlay"), { picture, camera, cursors });
+const renderer = new Renderer(board, /** @type {HTMLCanvasElement} */ (element("overlay")), { picture, camera, cursors });
 const palette = new Palette(element("palette"));
 const toolbox = new Toolbox(element("tools"));
 const toasts = new Toasts(element("toasts"));
 const readout = new Readout();
 const author = new Author(picture, (userId) => (userId === session.userId ? "you" : people.label(userId)));
-const still = new Still(element("still"));
+const still = new Still(/** @type {HTMLImageElement} */ (element("still")));
 const badge = new StatusBadge(element("status"), pending, () => connection.retry());
 
 /** The cell under the pointer, or the keyboard's. @type {{x: number, y: number, keyboard: boolean} | null} */
@@ -162,7 +163,7 @@ cooldown.onover = (wasLong) => {
   toasts.say("You can paint again");
   if (document.hidden) document.title = `You can paint again · ${TITLE}`;
 };
-element("current-color").addEventListener("animationend", (event) => event.currentTarget.classList.remove("ready"));
+element("current-color").addEventListener("animationend", () => element("current-color").classList.remove("ready"));
 cursors.onchange = () => renderer.redrawOverlay();
 people.onchoose = (userId) => {
   const cursor = cursors.find(userId);
@@ -194,7 +195,10 @@ function layOut() {
   camera.resize({ width, height }, insets);
 }
 
-/** The board's size in CSS or device pixels has changed: the window, the browser's zoom or the monitor. */
+/**
+ * The board's size in CSS or device pixels has changed: the window, the browser's zoom or the monitor.
+ * @param {Partial<ResizeObserverEntry>[]} entries
+ */
 function resize([{ devicePixelContentBoxSize: exact }]) {
   layOut();
   const ratio = devicePixelRatio || 1;
@@ -278,7 +282,7 @@ const pointer = new Pointer(board, {
     if (picture.contains(x, y) && !picture.knows(y * picture.width + x)) toasts.say("Zoom in to paint here");
   },
   move(from, points, mode) {
-    if (mode === "pick") return pick(camera.cellAt(points.at(-1)));
+    if (mode === "pick") return pick(camera.cellAt(points[points.length - 1]));
     strokes.jump(camera.cellAt(from)); // the view may have moved meanwhile
     for (const point of points) strokes.to(camera.cellAt(point));
   },
@@ -389,7 +393,7 @@ toolbox.onchange();
 element("undo").addEventListener("click", undo);
 element("redo").addEventListener("click", redo);
 // A tool chosen by touch means that fingers draw again, even if a pen was used before.
-element("tools").addEventListener("click", (event) => event.pointerType === "touch" && pointer.trustFingers());
+element("tools").addEventListener("click", (event) => /** @type {PointerEvent} */ (event).pointerType === "touch" && pointer.trustFingers());
 element("zoom-in").addEventListener("click", () => camera.zoomStep(1));
 element("zoom-out").addEventListener("click", () => camera.zoomStep(-1));
 element("zoom-fit").addEventListener("click", () => camera.fit());
@@ -398,7 +402,7 @@ element("help-button").addEventListener("click", () => help.showModal());
 help.addEventListener("click", (event) => event.target === help && help.close());
 
 // A click on a tool must not leave the focus there: the space bar would press the tool again.
-for (const panel of [dock, document.querySelector(".zoom")]) {
+for (const panel of [dock, /** @type {HTMLElement} */ (document.querySelector(".zoom"))]) {
   panel.addEventListener("click", (event) => event.detail > 0 && board.focus({ preventScroll: true }));
 }
 
@@ -430,7 +434,7 @@ if ("DecompressionStream" in window) {
  * `pixel` is the colour shown, confirmed or pending; `pending` counts own pixels that are not acknowledged; `users` are
  * the ids that this page knows (`userCount` counts all).
  */
-window.canopy = Object.freeze({
+/** @type {any} */ (window).canopy = Object.freeze({
   pixel: (x, y) => (picture.ready && picture.contains(x, y) ? hex(picture.at(x, y)) : null),
   paint: (x, y, color) => session.paint(x, y, pack(color.toUpperCase())),
   get status() {

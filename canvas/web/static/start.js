@@ -7,7 +7,7 @@
   let isWaiting = false;
 
   function say() {
-    document.querySelector(".status-label").textContent = "The server is full, trying again";
+    /** @type {Element} */ (document.querySelector(".status-label")).textContent = "The server is full, trying again";
   }
 
   function onerror({ target }) {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { visible } from "./console/visible.js";
+import { visible } from "../../../supervision/console/web/static/visible.js";
 
 const SHOWN = [
   ["Ann, Évelyne, مها, 漢字 😀 1 × 2", "Ann, Évelyne, مها, 漢字 😀 1 × 2"],

@@ -160,7 +160,7 @@ export class Connection {
   }
 
   /**
-   * @param {Uint8Array} frame
+   * @param {Uint8Array<ArrayBuffer>} frame
    * @returns {boolean} whether it was handed to the socket
    */
   send(frame) {

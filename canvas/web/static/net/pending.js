@@ -53,7 +53,7 @@ export class Pending {
 
   /** Number of pixels in the message that is resent next; 0 if there is none. */
   get repeat() {
-    for (const id of this.#repeats) return this.#messages.get(id).indexes.size;
+    for (const id of this.#repeats) return this.#messages.get(id)?.indexes.size ?? 0;
     return 0;
   }
 
@@ -100,7 +100,7 @@ export class Pending {
     const pixels = [];
     for (const index of this.#queue) {
       if (pixels.length === most) break;
-      const entry = this.#entries.get(index);
+      const entry = /** @type {Entry} */ (this.#entries.get(index));
       this.#queue.delete(index);
       Object.assign(entry, { sent: entry.color, message: id });
       indexes.add(index);
@@ -117,8 +117,9 @@ export class Pending {
   takeRepeat() {
     const [id] = this.#repeats;
     this.#repeats.delete(id);
-    const { indexes } = this.#messages.get(id);
-    return { id, pixels: [...indexes].map((index) => ({ index, color: this.#entries.get(index).sent })) };
+    const { indexes } = /** @type {Message} */ (this.#messages.get(id));
+    const colorOf = (index) => /** @type {number} */ (this.#entries.get(index)?.sent);
+    return { id, pixels: [...indexes].map((index) => ({ index, color: colorOf(index) })) };
   }
 
   /**
@@ -202,7 +203,7 @@ export class Pending {
     for (const [id, { indexes }] of [...this.#messages]) {
       this.#repeats.add(id);
       for (const index of [...indexes]) {
-        const entry = this.#entries.get(index);
+        const entry = /** @type {Entry} */ (this.#entries.get(index));
         entry.losses += 1;
         if (entry.losses < MAX_LOSSES) continue;
         this.#withdraw(index, entry);
@@ -216,7 +217,7 @@ export class Pending {
   /** Take back one loss per pixel in flight: the page gave up a silent connection, so the pixels are not to blame. */
   excuse() {
     for (const { indexes } of this.#messages.values()) {
-      for (const index of indexes) this.#entries.get(index).losses -= 1;
+      for (const index of indexes) /** @type {Entry} */ (this.#entries.get(index)).losses -= 1;
     }
   }
 
@@ -268,7 +269,7 @@ export class Pending {
   }
 
   #withdraw(index, entry) {
-    const { indexes } = this.#messages.get(entry.message);
+    const { indexes } = /** @type {Message} */ (this.#messages.get(entry.message));
     indexes.delete(index);
     if (indexes.size === 0) {
       this.#messages.delete(entry.message);

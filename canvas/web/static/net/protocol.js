@@ -8,8 +8,8 @@
  *   resumed: boolean, background: number, users: string[], names: Record<string, string>, userCount: number,
  *   rateLimit: {perSecond: number, burst: number} | null, rules: import("../paint/rules.js").RuleSet}} Welcome
  * @typedef {{x: number, y: number, width: number, height: number}} Area
- * @typedef {{type: "snapshot", seq: number, whole: boolean, area: Area, tiles: {number: number, data: Uint8Array}[]}}
- *   Snapshot whole: tiles that are not listed are background; data: deflated, empty for a tile of background
+ * @typedef {{type: "snapshot", seq: number, whole: boolean, area: Area,
+ *   tiles: {number: number, data: Uint8Array<ArrayBuffer>}[]}} Snapshot whole: tiles that are not listed are background; data: deflated, empty for a tile of background
  * @typedef {{type: "changes", after: number, upto: number, each: (visit: (x: number, y: number, color: number,
  *   userId: string) => void) => void}} Changes
  * @typedef {{type: "presence", changes: {joined: boolean, userId: string, name: string}[]}} Presence
@@ -40,7 +40,7 @@ const text = new TextDecoder();
 /**
  * @param {number} id 32 bits; the server's acknowledgement or refusal repeats it
  * @param {{x: number, y: number, color: number}[]} pixels colours packed
- * @returns {Uint8Array}
+ * @returns {Uint8Array<ArrayBuffer>}
  */
 export function encodePixels(id, pixels) {
   const bytes = new Uint8Array(PIXELS_HEAD + PIXEL * pixels.length);
@@ -59,7 +59,7 @@ export function encodePixels(id, pixels) {
 /**
  * @param {number} x
  * @param {number} y
- * @returns {Uint8Array}
+ * @returns {Uint8Array<ArrayBuffer>}
  */
 export function encodeCursor(x, y) {
   return numbers(0x02, x, y);
@@ -67,7 +67,7 @@ export function encodeCursor(x, y) {
 
 /**
  * @param {Area} area
- * @returns {Uint8Array}
+ * @returns {Uint8Array<ArrayBuffer>}
  */
 export function encodeSubscribe({ x, y, width, height }) {
   return numbers(0x03, x, y, width, height);
@@ -115,7 +115,7 @@ export function decode(frame) {
 
 /**
  * Inflate the colours of a snapshot's tile.
- * @param {Uint8Array} data
+ * @param {Uint8Array<ArrayBuffer>} data
  * @returns {Promise<Uint32Array>} `TILE` x `TILE` packed colours
  */
 export async function inflate(data) {
@@ -130,6 +130,7 @@ export async function inflate(data) {
 
 /** Reads values from a message, left to right. */
 class Reader {
+  /** @param {ArrayBuffer} buffer */
   constructor(buffer) {
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
@@ -156,10 +157,12 @@ class Reader {
     return this.view.getFloat64((this.at += 8) - 8, true);
   }
 
+  /** @param {number} length */
   take(length) {
     return this.bytes.subarray(this.at, (this.at += length));
   }
 
+  /** @param {number} length */
   text(length) {
     return text.decode(this.take(length));
   }
@@ -168,11 +171,17 @@ class Reader {
     return this.text(this.u8());
   }
 
+  /**
+   * @template T
+   * @param {() => T} one
+   * @returns {T[]}
+   */
   many(one) {
     return Array.from({ length: this.u16() }, one);
   }
 }
 
+/** @param {Reader} read @returns {Welcome} */
 function welcome(read) {
   const flags = read.u8();
   const [width, height, rgb] = [read.u16(), read.u16(), read.u32()];
@@ -185,15 +194,16 @@ function welcome(read) {
   const { names, read_only: readOnly, palette, cooldown, locked } = JSON.parse(read.text(read.bytes.length - read.at));
   const rules = { readOnly, palette: palette?.map(pack) ?? null, cooldown, locked };
   const rateLimit = flags & 2 ? limit : null;
-  const [type, resumed] = ["welcome", Boolean(flags & 1)];
+  const resumed = Boolean(flags & 1);
   const shape = { width, height, background };
-  return { type, userId, ...shape, epoch, seq, head, resumed, users, names, userCount, rateLimit, rules };
+  return { type: "welcome", userId, ...shape, epoch, seq, head, resumed, users, names, userCount, rateLimit, rules };
 }
 
 function presenceChange(read) {
   return { joined: read.u8() === 1, userId: read.short(), name: read.short() };
 }
 
+/** @param {Reader} read @returns {Snapshot} */
 function snapshot(read) {
   const whole = Boolean(read.u8() & 1);
   const seq = read.u64();
@@ -202,6 +212,7 @@ function snapshot(read) {
   return { type: "snapshot", seq, whole, area, tiles };
 }
 
+/** @param {Reader} read @returns {Refused} */
 function refused(read) {
   const [id, retryAfter] = [read.u32(), read.u32() || null];
   const pixels = read.many(() => ({ x: read.u16(), y: read.u16() }));
@@ -209,10 +220,12 @@ function refused(read) {
   return { type: "refused", id, code, message, retryAfter, pixels: pixels.length ? pixels : null };
 }
 
+/** @param {Reader} read @returns {Changes} */
 function changes(read) {
   const [after, upto] = [read.u64(), read.u64()];
   const users = read.many(() => read.short());
   const { bytes, view, at: first } = read;
+  /** @type {Changes["each"]} */
   const each = (visit) => {
     for (let at = first; at + RECORD <= bytes.length; at += RECORD) {
       const color = (0xff000000 | (bytes[at + 8] << 16) | (bytes[at + 7] << 8) | bytes[at + 6]) >>> 0;

@@ -57,7 +57,7 @@ export class Session {
   #selves = new Set();
   /** The seq at which we have caught up; null once we have. @type {number | null} */
   #head = null;
-  /** Messages that wait for a snapshot to be inflated; null if none is being inflated. @type {object[] | null} */
+  /** Messages that wait for a snapshot to be inflated; null if none is being inflated. @type {(import("./protocol.js").ServerMessage | null)[] | null} */
   #waiting = null;
   /** The area we last subscribed to. @type {import("./protocol.js").Area} */
   #wanted = { x: 0, y: 0, width: FIRST_SIDE, height: FIRST_SIDE };
@@ -91,7 +91,7 @@ export class Session {
   /** The query of `/ws`: the page's id, the version it shows, and the area to subscribe to. */
   get query() {
     const { x, y, width, height } = this.#version ? this.#picture.area : this.#wanted;
-    return new URLSearchParams({ client: this.#client, ...this.#version, x, y, width, height }).toString();
+    return new URLSearchParams(/** @type {any} */ ({ client: this.#client, ...this.#version, x, y, width, height })).toString();
   }
 
   /** The last change that the picture shows; 0 before the first snapshot. */
@@ -271,7 +271,8 @@ export class Session {
     this.#waiting = null;
     while (waiting.length && generation === this.#connection.generation) {
       this.#receive(waiting.shift());
-      if (this.#waiting) return void this.#waiting.push(...waiting); // the message was another snapshot
+      const next = /** @type {typeof waiting | null} */ (this.#waiting);
+      if (next) return void next.push(...waiting); // the message was another snapshot
     }
   }
 
@@ -285,7 +286,7 @@ export class Session {
       this.#picture.confirm(index, color);
       if (!this.#pending.has(index)) this.#picture.show(index, color);
     });
-    this.#version = { ...this.#version, seq: upto };
+    this.#version = { .../** @type {{epoch: string}} */ (this.#version), seq: upto };
     this.#reveal(this.#pending.reach(upto));
     this.onchange();
     this.#catchUp();
@@ -309,7 +310,7 @@ export class Session {
     for (const [index, color] of this.#pending.colors()) {
       const x = index % this.#picture.width;
       const why = this.#rules.refusal(x, (index - x) / this.#picture.width, color);
-      if (why !== null) refused.set(why, refused.get(why) ?? []).get(why).push(index);
+      if (why !== null) refused.set(why, refused.get(why) ?? []).get(why)?.push(index);
     }
     for (const [why, indexes] of refused) {
       this.#pending.forget(indexes);

@@ -56,6 +56,7 @@ export function userColor(userId) {
   return `oklch(0.56 0.17 ${((hash ^ (hash >>> 15)) >>> 0) % 360})`;
 }
 
+/** @type {[number, string][]} */
 const HUES = [
   [15, "red"], [42, "orange"], [68, "yellow"], [160, "green"], [195, "turquoise"], [255, "blue"], [290, "purple"],
   [345, "pink"], [360, "red"],
@@ -75,7 +76,7 @@ export function describe(packed) {
   const sextant =
     high === red ? (green - blue) / chroma : high === green ? 2 + (blue - red) / chroma : 4 + (red - green) / chroma;
   const hue = (sextant * 60 + 360) % 360;
-  const name = HUES.find(([end]) => hue < end)[1];
+  const name = /** @type {[number, string]} */ (HUES.find(([end]) => hue < end))[1];
   if (name === "orange" && lightness < 0.4) return lightness < 0.22 ? "dark brown" : "brown";
   if (name === "red" && lightness > 0.72) return "light pink";
   const shade = lightness < 0.3 ? "dark " : lightness > 0.72 ? "light " : "";

@@ -40,8 +40,8 @@ export class Cooldown {
   #rule = null;
   /** Called when the wait or the rule changes. */
   onchange = () => {};
-  /** Called when the wait is over; `wasLong`: it was so long that the user may have looked away. */
-  onover = (wasLong) => {};
+  /** Called when the wait is over; `wasLong`: it was so long that the user may have looked away. @type {(wasLong: boolean) => void} */
+  onover = () => {};
   /** When the wait ends, in `Date.now()` milliseconds. */
   #until = 0;
   #from = 0;

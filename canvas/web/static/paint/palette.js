@@ -3,7 +3,7 @@
  */
 import { describe, hex, isLight, pack } from "./color.js";
 
-/** Two rows, in columns of related colours: the darker above, the lighter below. */
+/** Two rows, in columns of related colours: the darker above, the lighter below. @type {[string, string][]} */
 const COLORS = [
   ["#14171A", "Ink"], ["#FFFFFF", "White"],
   ["#565D66", "Slate"], ["#B7BDC4", "Silver"],
@@ -58,13 +58,15 @@ export class Palette {
   #closed = false;
   #current = /** @type {HTMLElement} */ (document.getElementById("current-color"));
   #custom = /** @type {HTMLInputElement} */ (document.getElementById("custom-color"));
+  #well = /** @type {HTMLElement} */ (this.#custom.parentElement);
 
   /** @param {HTMLElement} group where the swatches go */
   constructor(group) {
     this.#group = group;
     this.offer(null);
     group.addEventListener("keydown", (event) => this.#arrow(event));
-    this.#scrollers = [group.parentElement, group.parentElement.parentElement];
+    const parent = /** @type {HTMLElement} */ (group.parentElement);
+    this.#scrollers = [parent, /** @type {HTMLElement} */ (parent.parentElement)];
     this.#scrollers[1].addEventListener("wheel", (event) => this.#scroll(event), { passive: false });
     this.#custom.addEventListener("click", () => (this.#before = this.color));
     this.#custom.addEventListener("input", () => this.#select(pack(this.#custom.value.toUpperCase())));
@@ -80,10 +82,10 @@ export class Palette {
     this.#offered = colors?.map(hex) ?? [...NAMES.keys()];
     this.#swatches = this.#offered.map((color, at) => this.#swatch(color, nameOf(color), at));
     this.#group.replaceChildren(...this.#swatches);
-    this.#group.style.setProperty("--rows", String(ROWS.find(([count]) => this.#offered.length <= count)[1]));
-    this.#custom.parentElement.hidden = this.#closed;
-    if (this.#closed && !colors.includes(this.#before)) this.#before = colors[0];
-    this.#show(!this.#closed || colors.includes(this.#wish) ? this.#wish : colors[0]);
+    this.#group.style.setProperty("--rows", String(ROWS.find(([count]) => this.#offered.length <= count)?.[1]));
+    this.#well.hidden = this.#closed;
+    if (colors && !colors.includes(this.#before)) this.#before = colors[0];
+    this.#show(!colors || colors.includes(this.#wish) ? this.#wish : colors[0]);
   }
 
   /**
@@ -112,7 +114,7 @@ export class Palette {
    */
   step(step) {
     const at = this.#selected();
-    this.choose(pack(this.#offered.at((Math.max(0, at) + step) % this.#offered.length)));
+    this.choose(pack(/** @type {string} */ (this.#offered.at((Math.max(0, at) + step) % this.#offered.length))));
   }
 
   openCustom() {
@@ -154,7 +156,7 @@ export class Palette {
     });
     const text = hex(color);
     this.#custom.value = text.toLowerCase();
-    const well = this.#custom.parentElement;
+    const well = this.#well;
     well.classList.toggle("chosen", at < 0);
     well.classList.toggle("light", isLight(color));
     if (at < 0) well.style.setProperty("--color", text);
@@ -177,7 +179,7 @@ export class Palette {
     const step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -rows, ArrowRight: rows }[event.key];
     if (!step) return;
     event.preventDefault();
-    const from = Math.max(0, this.#swatches.indexOf(document.activeElement));
+    const from = Math.max(0, this.#swatches.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement)));
     const { length } = this.#offered;
     const to = (from + step + length) % length;
     this.choose(pack(this.#offered[to]));

@@ -81,7 +81,7 @@ export class Strokes {
   /** @param {{x: number, y: number}} cell */
   to(cell) {
     if (!this.#current) return;
-    line(this.#last, cell, (x, y) => this.#dab(x, y));
+    line(this.#last ?? cell, cell, (x, y) => this.#dab(x, y));
     this.#last = cell;
   }
 
@@ -138,7 +138,7 @@ export class Strokes {
     const before = this.#picture.at(x, y);
     const index = y * this.#picture.width + x;
     if (!this.#paint(x, y, this.#color)) return;
-    this.#current.set(index, [this.#current.get(index)?.[0] ?? before, this.#color]);
+    this.#current?.set(index, [this.#current.get(index)?.[0] ?? before, this.#color]);
   }
 
   #shift(from, to, way) {

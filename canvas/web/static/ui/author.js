@@ -45,7 +45,7 @@ export class Author {
    */
   look(cell) {
     const color = cell && this.#colorOf(cell);
-    const place = color === null ? "" : `${cell.x},${cell.y},${color}`;
+    const place = cell === null || color === null ? "" : `${cell.x},${cell.y},${color}`;
     if (place === this.#place) return;
     this.#place = place;
     this.text = "";
@@ -71,7 +71,7 @@ export class Author {
     if (!answer?.ok) return;
     const [last] = (await answer.json()).changes;
     if (place !== this.#place || last?.color !== color) return;
-    const now = Date.parse(answer.headers.get("Date")) || Date.now(); // the server's clock, which wrote `at`
+    const now = Date.parse(answer.headers.get("Date") ?? "") || Date.now(); // the server's clock, which wrote `at`
     const erased = color === hex(this.#picture.background) ? "erased by " : "";
     this.text = `${erased}${this.#name(last.user_id)}, ${ago(now / 1000 - last.at)}`;
     this.onanswer();

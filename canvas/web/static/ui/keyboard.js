@@ -93,7 +93,7 @@ export class Keyboard {
   /** French and Czech keyboards have other characters on digit keys; one that is no shortcut stands for the digit. */
   #shortcut(key, { code, shiftKey }) {
     const { shortcuts } = this.#actions;
-    return shortcuts[key] ?? (shiftKey ? undefined : shortcuts[/^Digit(\d)$/.exec(code)?.[1]]);
+    return shortcuts[key] ?? (shiftKey ? undefined : shortcuts[/^Digit(\d)$/.exec(code)?.[1] ?? ""]);
   }
 
   #moveByArrow(key, event) {

@@ -36,11 +36,11 @@ export class People {
     this.#button = button;
     this.#panel = panel;
     button.addEventListener("click", () => this.toggle());
-    document.getElementById("people-close").addEventListener("click", () => this.#close());
+    document.getElementById("people-close")?.addEventListener("click", () => this.#close());
     panel.addEventListener("keydown", (event) => event.key === "Escape" && this.#close());
     this.#list.addEventListener("click", (event) => {
-      const row = event.target.closest("button");
-      if (row) this.onchoose(row.dataset.user);
+      const row = /** @type {Element} */ (event.target).closest("button");
+      if (row) this.onchoose(/** @type {string} */ (row.dataset.user));
     });
   }
 
@@ -104,7 +104,7 @@ export class People {
     this.#names.delete(userId);
     this.#gone.delete(userId);
     this.#gone.set(userId, name);
-    if (this.#gone.size > MAX_GONE) this.#gone.delete(this.#gone.keys().next().value);
+    if (this.#gone.size > MAX_GONE) this.#gone.delete(/** @type {string} */ (this.#gone.keys().next().value));
   }
 
   /**
@@ -121,7 +121,7 @@ export class People {
     this.#panel.hidden = false;
     this.#button.setAttribute("aria-expanded", "true");
     this.#render();
-    document.getElementById("people-close").focus();
+    document.getElementById("people-close")?.focus();
   }
 
   /** @returns {boolean} whether there was something to close */
@@ -139,7 +139,7 @@ export class People {
 
   /** Render at most once per frame. */
   #refresh() {
-    this.#frame ||= requestAnimationFrame(() => this.#render());
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#render());
   }
 
   #render() {
@@ -159,7 +159,7 @@ export class People {
   #row(userId) {
     const item = document.createElement("li");
     const self = userId === this.#self;
-    const row = document.createElement(self ? "span" : "button");
+    const row = /** @type {HTMLButtonElement} */ (document.createElement(self ? "span" : "button"));
     row.className = "person";
     const name = document.createElement("bdi"); // right-to-left names must not reorder the row
     name.textContent = this.label(userId);

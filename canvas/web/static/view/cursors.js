@@ -36,7 +36,7 @@ export class Cursors {
       : Object.assign(known, { toX, toY, seen: now, label });
     this.#cursors.delete(userId);
     this.#cursors.set(userId, cursor);
-    if (this.#cursors.size > MAX_CURSORS) this.#cursors.delete(this.#cursors.keys().next().value);
+    if (this.#cursors.size > MAX_CURSORS) this.#cursors.delete(/** @type {string} */ (this.#cursors.keys().next().value));
     this.onchange();
   }
 

@@ -175,6 +175,7 @@ export class Picture {
     return (y >> 8) * this.#columns + (x >> 8);
   }
 
+  /** @param {number} x @param {number} y @returns {Tile} */
   #paintable(x, y) {
     const number = this.#number(x, y);
     let tile = this.#tiles.get(number);
@@ -193,7 +194,7 @@ export class Picture {
       x: (number % this.#columns) * TILE,
       y: Math.floor(number / this.#columns) * TILE,
       bitmap,
-      context: bitmap.getContext("2d"),
+      context: /** @type {CanvasRenderingContext2D} */ (bitmap.getContext("2d")),
       image,
       shown: new Uint32Array(image.data.buffer),
       confirmed: new Uint32Array(TILE * TILE),

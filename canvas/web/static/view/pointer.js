@@ -145,14 +145,14 @@ export class Pointer {
     if (event.type === "pointercancel" && this.#held) this.#forget();
     this.#release();
     const isPalm = event.pointerType === "touch" && this.#penSeen;
-    const tapped = event.type === "pointerup" && this.#press.mode === "pan" && this.#press.still && !isPalm;
+    const tapped = event.type === "pointerup" && this.#press?.mode === "pan" && this.#press.still && !isPalm;
     this.#finish();
     if (event.pointerType === "touch") this.#intents.hover(null);
     if (tapped) this.#intents.tap(this.#at(event), event);
   }
 
   #finish() {
-    const { mode } = this.#press;
+    const { mode } = /** @type {Press} */ (this.#press);
     this.#press = null;
     this.#board.classList.remove("panning");
     if (mode !== "pan") this.#intents.end(mode);
@@ -180,7 +180,7 @@ export class Pointer {
   }
 
   #forget() {
-    clearTimeout(this.#held.timer);
+    clearTimeout(this.#held?.timer);
     this.#held = null;
   }
 
@@ -193,7 +193,7 @@ export class Pointer {
   /** End the press; cancel its stroke if it began less than `mistake` milliseconds ago. */
   #abandon(event, mistake) {
     if (this.#held) this.#forget();
-    else if (this.#press.mode !== "pan" && event.timeStamp - this.#press.since < mistake) this.#intents.cancel();
+    else if (this.#press && this.#press.mode !== "pan" && event.timeStamp - this.#press.since < mistake) this.#intents.cancel();
     this.#finish();
   }
 

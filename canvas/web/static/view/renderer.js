@@ -247,7 +247,7 @@ export class Renderer {
   }
 
   #drawTarget(context) {
-    const { x, y, keyboard } = this.target;
+    const { x, y, keyboard } = /** @type {NonNullable<typeof this.target>} */ (this.target);
     if (this.#camera.view.zoom < OUTLINE_FROM && !keyboard) return;
     const scale = this.#camera.view.zoom * this.#ratio;
     const origin = this.#origin();
@@ -301,9 +301,11 @@ export class Renderer {
 function hatch(context, ratio) {
   const side = Math.round(10 * ratio);
   const tile = Object.assign(document.createElement("canvas"), { width: side, height: side });
-  const pen = tile.getContext("2d");
+  const pen = /** @type {CanvasRenderingContext2D} */ (tile.getContext("2d"));
   pen.lineWidth = ratio;
-  for (const [style, shift] of [["rgb(20 24 22 / 0.3)", 0], ["rgb(255 255 255 / 0.4)", 1.4 * ratio]]) {
+  /** @type {[string, number][]} */
+  const lines = [["rgb(20 24 22 / 0.3)", 0], ["rgb(255 255 255 / 0.4)", 1.4 * ratio]];
+  for (const [style, shift] of lines) {
     pen.strokeStyle = style;
     pen.beginPath();
     for (const x of [-side, 0, side]) {

@@ -42,10 +42,10 @@ export function showOffers(parent, offers) {
 export function showOffersOfRow(cell, offers, title, dialog) {
   if (!cell.firstElementChild) {
     const more = h("button", { type: "button", className: "button more", "aria-haspopup": "dialog" }, "⋯");
-    more.addEventListener("click", () => dialog.offer(cell.about, cell.offers));
+    more.addEventListener("click", () => dialog.offer(/** @type {any} */ (cell).about, /** @type {any} */ (cell).offers));
     cell.append(h("div", { className: "offers" }), more);
   }
-  const [side, more] = cell.children;
+  const [side, more] = /** @type {Iterable<HTMLElement>} */ (cell.children);
   Object.assign(cell, { offers, about: title });
   cell.classList.toggle("many", offers.length > MANY);
   more.setAttribute("aria-label", `Actions for ${title}`);
@@ -53,9 +53,10 @@ export function showOffersOfRow(cell, offers, title, dialog) {
   showOffers(side, offers);
 }
 
+/** @param {Offer} offer */
 function made({ label, href: address }) {
   if (address) return h("a", { className: "button", href: address }, label);
   const button = h("button", { type: "button", className: "button" }, label);
-  button.addEventListener("click", () => button.offer.press());
+  button.addEventListener("click", () => /** @type {any} */ (button).offer.press());
   return button;
 }

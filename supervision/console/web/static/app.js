@@ -52,6 +52,9 @@ const VIEWS = {
  *   changed?: (message: any) => void, key?: (event: KeyboardEvent) => boolean, focusSearch?: () => void}} View
  */
 
+/** @type {(id: string) => HTMLElement} */
+const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
 class App {
   #main = /** @type {HTMLElement} */ (document.getElementById("view"));
   #notice = /** @type {HTMLElement} */ (document.getElementById("notice"));
@@ -79,7 +82,7 @@ class App {
    * @param {{id: string, title: string}[]} pages of the application
    */
   constructor(api, session, pages) {
-    const toasts = new Toasts(document.getElementById("toasts"), setText);
+    const toasts = new Toasts(element("toasts"), setText);
     const router = new Router();
     const dialog = new Dialog();
     const actions = new Actions({ api, toasts, dialog, rights: session.actions });
@@ -96,8 +99,8 @@ class App {
       pause: () => this.#pause(),
       back: () => this.#mounted > 1 && history.back(),
     });
-    document.getElementById("help-button").addEventListener("click", () => keyboard.help());
-    document.getElementById("status").addEventListener("click", () => this.#pause());
+    element("help-button").addEventListener("click", () => keyboard.help());
+    element("status").addEventListener("click", () => this.#pause());
     this.#introduce(session);
     this.#list(session.application, pages);
     if (session.access === "moderate" && pages.length) this.#home = ["pages", pages[0].id];
@@ -109,8 +112,8 @@ class App {
   }
 
   #introduce({ application, access, who }) {
-    setText(document.getElementById("application"), application);
-    const badge = document.getElementById("access");
+    setText(element("application"), application);
+    const badge = element("access");
     badge.hidden = access === "administer";
     setText(badge, access === "look" ? "read-only" : access);
     badge.title = who;
@@ -119,21 +122,21 @@ class App {
   #list(application, pages) {
     const titles = Object.entries(VIEWS).map(([name, [title]]) => [href([name]), title]);
     const own = pages.map(({ id, title }) => [href(["pages", id]), title]);
-    const list = document.getElementById("views");
+    const list = element("views");
     for (const [address, title] of [...titles, ...own]) {
       if (address === own[0]?.[0]) list.append(h("span", { className: "group" }, application));
       const link = h("a", { href: address }, title);
       this.#links.set(address, link);
       list.append(link);
     }
-    const menu = document.getElementById("menu");
+    const menu = element("menu");
     menu.addEventListener("click", () => this.#unfold(menu.getAttribute("aria-expanded") !== "true"));
   }
 
   /** Open or close the list of views, which a button hides on phones. */
   #unfold(isOpen) {
-    document.getElementById("menu").setAttribute("aria-expanded", String(isOpen));
-    document.getElementById("nav").classList.toggle("open", isOpen);
+    element("menu").setAttribute("aria-expanded", String(isOpen));
+    element("nav").classList.toggle("open", isOpen);
   }
 
   #show({ path: requested, query }) {
@@ -142,7 +145,7 @@ class App {
     const place = path.join("/");
     if (this.#view && place === this.#place) {
       this.#view.query = query;
-      void this.#pace.now();
+      void this.#pace?.now();
       return;
     }
     this.#place = place;
@@ -189,7 +192,7 @@ class App {
       if (address === current) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    setText(document.getElementById("menu-title"), this.#links.get(current)?.textContent ?? other);
+    setText(element("menu-title"), this.#links.get(current)?.textContent ?? other);
     this.#unfold(false);
   }
 

@@ -47,7 +47,7 @@ export class AreaField {
   }
 
   #drag(event) {
-    const [from, to] = [this.#from, this.#at(event)];
+    const [from, to] = [/** @type {[number, number]} */ (this.#from), this.#at(event)];
     const [x, y] = [Math.min(from[0], to[0]), Math.min(from[1], to[1])];
     this.#input.value = [x, y, Math.abs(to[0] - from[0]) + 1, Math.abs(to[1] - from[1]) + 1].join(",");
     this.#place();

@@ -104,7 +104,7 @@ function unbroken(points) {
   const pieces = [];
   for (const point of points) {
     const piece = pieces.at(-1);
-    if (piece && point.at - piece.at(-1).at < GAP) piece.push(point);
+    if (piece && point.at - piece[piece.length - 1].at < GAP) piece.push(point);
     else pieces.push([point]);
   }
   return pieces;

@@ -54,8 +54,8 @@ export class Dialog {
    */
   offer(title, offers) {
     const list = h("div", { className: "menu" });
-    showOffers(list, offers.map((offer) => (offer.press ? { ...offer, press: () => this.#closed(offer.press) } : offer)));
-    list.addEventListener("click", ({ target }) => target.closest("a") && this.#dialog.close());
+    showOffers(list, offers.map((offer) => (offer.press ? { ...offer, press: () => this.#closed(/** @type {() => void} */ (offer.press)) } : offer)));
+    list.addEventListener("click", ({ target }) => /** @type {Element} */ (target).closest("a") && this.#dialog.close());
     const cancel = h("form", { method: "dialog" }, h("footer", null, h("button", { className: "button" }, "Cancel")));
     this.#dialog.replaceChildren(h("h2", { id: "ask-title" }, title), list, cancel);
     this.#dialog.returnValue = "";

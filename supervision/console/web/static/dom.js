@@ -14,10 +14,11 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * Create an element.
- * @param {string} tag
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
  * @param {Props | null} [props]
  * @param {...(Node | string | null)} children
- * @returns {HTMLElement}
+ * @returns {HTMLElementTagNameMap[K]}
  */
 export function h(tag, props, ...children) {
   const element = document.createElement(tag);
@@ -77,10 +78,11 @@ export function setLink(element, href, text) {
  * @param {(element: any, item: T) => void} [update]
  */
 export function reconcile(parent, items, keyOf, make, update = () => {}) {
-  const focused = parent.contains(document.activeElement) ? document.activeElement : null;
-  const wanted = new Set(items.map(keyOf));
+  const active = /** @type {HTMLElement | null} */ (document.activeElement);
+  const focused = parent.contains(active) ? active : null;
+  const wanted = /** @type {Set<string | undefined>} */ (new Set(items.map(keyOf)));
   const kept = new Map();
-  for (const child of [...parent.children]) {
+  for (const child of /** @type {HTMLElement[]} */ ([...parent.children])) {
     if (wanted.has(child.dataset.key)) kept.set(child.dataset.key, child);
     else child.remove();
   }
@@ -90,7 +92,7 @@ export function reconcile(parent, items, keyOf, make, update = () => {}) {
     const element = kept.get(key) ?? make(item);
     element.dataset.key = key;
     update(element, item);
-    if (element === next) next = next.nextElementSibling;
+    if (element === next) next = element.nextElementSibling;
     else parent.insertBefore(element, next);
   }
   if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });

@@ -3,6 +3,7 @@
  */
 import { h } from "./dom.js";
 
+/** @type {[string, [string, string][]][]} */
 const KEYS = [
   ["Everywhere", [
     ["1 … 9", "The views, in the order of the list"],
@@ -37,7 +38,7 @@ export class Keyboard {
    */
   constructor(app) {
     this.#app = app;
-    this.#help.querySelector(".columns").append(...KEYS.map(section));
+    /** @type {Element} */ (this.#help.querySelector(".columns")).append(...KEYS.map(section));
     addEventListener("keydown", (event) => this.#pressed(event));
   }
 
@@ -70,9 +71,9 @@ export class Keyboard {
 
 /** Focus the first link of the next or previous row. */
 function step(target, by) {
-  const links = [...document.querySelectorAll("main tbody tr, main li.row")].map((row) => row.querySelector("a")).filter(Boolean);
+  const links = [...document.querySelectorAll("main tbody tr, main li.row")].flatMap((row) => row.querySelector("a") ?? []);
   if (links.length === 0) return false;
-  const index = links.findIndex((link) => link.closest("tr, li").contains(target));
+  const index = links.findIndex((link) => link.closest("tr, li")?.contains(target));
   const next = links[index < 0 ? 0 : Math.max(0, Math.min(links.length - 1, index + by))];
   next.focus();
   return true;

@@ -38,7 +38,7 @@ export class Status {
     const { status } = this.#state;
     const isPaused = this.#paused && status === "live";
     this.#dot.dataset.status = isPaused ? "paused" : status;
-    setText(this.#dot.lastElementChild, isPaused ? "Paused" : LABELS[status]);
+    setText(/** @type {Element} */ (this.#dot.lastElementChild), isPaused ? "Paused" : LABELS[status]);
     document.body.classList.toggle("stale", status === "lost");
     this.#banner.hidden = status !== "lost";
     this.#countDown();

@@ -114,7 +114,7 @@ export class Table {
 
   /** Change the label of a column. @param {string} name @param {string} label */
   rename(name, label) {
-    setText(this.#heads.get(name).firstElementChild, label);
+    setText(/** @type {Element} */ (this.#heads.get(name)?.firstElementChild), label);
   }
 
   #head(column) {
@@ -141,7 +141,7 @@ export class Table {
     if (this.#isLink) {
       element.className = "link";
       element.addEventListener("click", (event) => {
-        if (event.target.closest("a, button") || getSelection()?.toString()) return;
+        if (/** @type {Element} */ (event.target).closest("a, button") || getSelection()?.toString()) return;
         element.querySelector("a")?.click();
       });
     }

@@ -4,6 +4,7 @@
  */
 
 /** Controls, formats, surrogates, unassigned code points, separators but the space, and letters that are drawn as nothing. */
+// eslint-disable-next-line no-misleading-character-class -- each of them stands for itself
 const HIDDEN = /[\p{C}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc]|(?! )\p{Zs}/gu;
 /** Kept between non-ASCII characters, where scripts and emoji need them. */
 const JOINERS = "\u200c\u200d";

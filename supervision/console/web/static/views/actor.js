@@ -137,7 +137,7 @@ export class ActorView {
     setText(this.#heading, actor.label);
     const pills = [actor.kind, actor.state, ...(actor.restarts ? [`↻ ${format.plural(actor.restarts, "restart")}`] : [])];
     reconcile(this.#pills, pills, (text) => text, (text) => h("span", { className: "pill" }, text));
-    for (const button of this.#buttons.children) {
+    for (const button of /** @type {Iterable<HTMLButtonElement>} */ (this.#buttons.children)) {
       const isResume = button.textContent === ON_ACTOR.resume.verb;
       const isSuspended = actor.state === "suspended";
       if (isResume || button.textContent === ON_ACTOR.suspend.verb) button.hidden = isResume !== isSuspended;
@@ -150,11 +150,11 @@ export class ActorView {
   #showPeers(details, children) {
     const lists = { Children: children, Links: details.links, Monitors: details.monitors, "Monitored by": details.monitored_by };
     for (const [title, list] of Object.entries(lists)) {
-      const element = this.#peers.get(title);
+      const element = /** @type {HTMLElement} */ (this.#peers.get(title));
       peers(element, list, toActor);
-      element.parentElement.hidden = list.length === 0;
+      /** @type {HTMLElement} */ (element.parentElement).hidden = list.length === 0;
     }
-    const heading = this.#peers.get("Children").previousElementSibling;
+    const heading = /** @type {Element} */ (this.#peers.get("Children")?.previousElementSibling);
     const shown = children.length < details.children ? `${format.count(children.length)} of ${format.count(details.children)}` : format.count(children.length);
     setText(heading, `Children (${shown})`);
   }

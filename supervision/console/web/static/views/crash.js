@@ -64,7 +64,7 @@ export class CrashView {
     fill(this.#recent, recent.join("\n"));
     fill(this.#case, test);
     this.#test = test;
-    this.#state.parentElement.hidden = Object.keys(state).length === 0;
+    /** @type {HTMLElement} */ (this.#state.parentElement).hidden = Object.keys(state).length === 0;
   }
 
   async #copyCase() {
@@ -73,7 +73,7 @@ export class CrashView {
       await navigator.clipboard.writeText(text);
       this.#context.toasts.say("Copied. Save it as test_….py.");
     } catch {
-      getSelection().selectAllChildren(this.#case); // without TLS the clipboard API is missing, but Ctrl C works
+      getSelection()?.selectAllChildren(this.#case); // without TLS the clipboard API is missing, but Ctrl C works
       this.#case.focus();
       this.#context.toasts.say("Press Ctrl C to copy the selection.", "warning");
     }

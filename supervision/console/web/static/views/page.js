@@ -66,7 +66,7 @@ export class PageView {
       this.#table.query = this.#query;
       this.#place.replaceChildren(this.#table.element);
     }
-    showTable(this.#table, table);
+    showTable(/** @type {Table} */ (this.#table), table);
   }
 }
 

@@ -64,7 +64,7 @@ export class TracePanel {
   }
 
   #add({ after, kind, text, caller }) {
-    if (this.#list.children.length >= MAX_LINES) this.#list.firstElementChild.remove();
+    if (this.#list.children.length >= MAX_LINES) this.#list.firstElementChild?.remove();
     this.#list.append(
       h(
         "li",

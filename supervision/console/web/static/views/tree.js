@@ -44,7 +44,7 @@ export class TreeView {
     this.#search.addEventListener("input", () => this.#typed());
     this.#filter.addEventListener("change", () => context.router.refine({ only: this.#filter.value }));
     this.#more.addEventListener("click", () => this.#ask(this.#limit + 2 * CHILDREN));
-    this.#tree.addEventListener("focusin", (event) => this.#focused(event.target.closest("[role=treeitem]")));
+    this.#tree.addEventListener("focusin", (event) => this.#focused(/** @type {Element} */ (event.target).closest("[role=treeitem]")));
     const hint = h("span", { className: "soft extra" }, "Restarted actors flash.");
     const bar = h("div", { className: "bar" }, h("h2", null, "Tree"), this.#search, this.#filter, h("span", { className: "space" }), hint);
     this.element = h("section", { className: "panel" }, bar, this.#tree, this.#note, h("footer", null, this.#more));
@@ -119,7 +119,7 @@ export class TreeView {
     const row = this.#rows[Math.max(0, Math.min(this.#rows.length - 1, index))];
     this.#current = row.path;
     this.#render();
-    [...this.#tree.children].find((element) => element.dataset.key === row.key)?.focus();
+    /** @type {HTMLElement[]} */ ([...this.#tree.children]).find((element) => element.dataset.key === row.key)?.focus();
     return true;
   }
 
