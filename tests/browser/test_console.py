@@ -398,7 +398,7 @@ async def test_all_views_by_keyboard(tmp_path: Path, chromium: dict[str, Any]) -
         await page.keyboard.press("?")
         await expect(page.get_by_role("heading", name="Keys")).to_be_visible()
         await page.keyboard.press("Escape")
-        titles = ("Overview", "Tree", "Actors", "Connections", "Names", "Topics", "Crashes", "People")
+        titles = ("Overview", "Tree", "Actors", "Connections", "Names", "Topics", "Crashes", "Users")
         for number, title in enumerate(titles, start=1):
             await page.keyboard.press(str(number))
             await expect(page.locator("nav [aria-current]")).to_have_text(title)
@@ -555,7 +555,7 @@ async def test_area_of_a_rollback_is_drawn_on_the_canvas(tmp_path: Path, chromiu
         await expect(page.get_by_label("Where")).to_have_value("1,1,2,3")
         await page.get_by_role("button", name="Preview").click()
         told = page.get_by_test_id("told")
-        await expect(told).to_contain_text("2 pixels of 2 users will look as they did before.")
+        await expect(told).to_contain_text("2 pixels painted by 2 users will be restored.")
         await expect(told.locator("tbody tr")).to_have_count(2)
 
 
