@@ -101,6 +101,9 @@ PURE = ("protocol", "canvas.board", "canvas.messages")
 ENTRIES = {"canvas": 13, "supervision/console": 8}
 """How many modules and folders may stand in a folder."""
 
+MAX_LINES = 450
+"""How long a module may be."""
+
 CYCLES = [
     # One data structure: a process, its calls, references and ties to others, and what runs it.
     {
@@ -238,6 +241,10 @@ def test_a_planted_cycle_of_rooms_is_found() -> None:
 def test_a_folder_has_few_entries(folder: str) -> None:
     left_out = {"__init__.py", "__main__.py", "__pycache__", "py.typed"}
     assert len({entry.name for entry in (ROOT / folder).iterdir()} - left_out) <= ENTRIES[folder]
+
+
+def test_no_module_is_too_long() -> None:
+    assert {module for module, file in modules() if len(file.read_text().splitlines()) > MAX_LINES} == set()
 
 
 PACKAGES = [module for module, file in modules() if file.name == "__init__.py"]
