@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 MODULES = Path(__file__).with_name("modules")
-STATIC = Path(__file__).parents[2] / "canvas" / "web" / "static"
-CONSOLE = Path(__file__).parents[2] / "supervision" / "console" / "web" / "static"
 
 
 @pytest.fixture(scope="session")

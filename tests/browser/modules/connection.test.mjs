@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { clock, device, dispatch, sockets } from "./browser.mjs";
-import { Connection, closing } from "./static/net/connection.js";
+import { Connection, closing } from "../../../canvas/web/static/net/connection.js";
 
 const FRAME = new ArrayBuffer(1);
 const SECOND = 1000;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { clock } from "./browser.mjs";
-import { Cooldown, format, wait } from "./static/paint/cooldown.js";
+import { Cooldown, format, wait } from "../../../canvas/web/static/paint/cooldown.js";
 
 const stored = new Map();
 Object.defineProperty(globalThis, "localStorage", {

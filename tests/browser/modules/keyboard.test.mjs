@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { board, recorder, send } from "./input.mjs";
-import { Keyboard } from "./static/ui/keyboard.js";
+import { Keyboard } from "../../../canvas/web/static/ui/keyboard.js";
 
 const ACTIONS = ["pan", "zoom", "fit", "moveCell", "penDown", "penUp", "grab", "escape", "undo", "redo"];
 const KEYS = [..."123456789beihxcglp[]?"];

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import "./input.mjs";
-import { describe, pack } from "./static/paint/color.js";
-import { People } from "./static/ui/people.js";
-import { Picture } from "./static/view/picture.js";
+import { describe, pack } from "../../../canvas/web/static/paint/color.js";
+import { People } from "../../../canvas/web/static/ui/people.js";
+import { Picture } from "../../../canvas/web/static/view/picture.js";
 
 const element = () => ({ ...new EventTarget(), addEventListener() {}, setAttribute() {}, replaceChildren() {}, hidden: true });
 const bitmaps = [];

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ACK_TIMEOUT, Pending } from "./static/net/pending.js";
+import { ACK_TIMEOUT, Pending } from "../../../canvas/web/static/net/pending.js";
 
 function painted(...colors) {
   const pending = new Pending();

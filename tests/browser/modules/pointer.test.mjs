@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { board, recorder, runTimers, send } from "./input.mjs";
-import { Pointer } from "./static/view/pointer.js";
+import { Pointer } from "../../../canvas/web/static/view/pointer.js";
 
 const NAMES = ["mode", "begin", "move", "end", "cancel", "hover", "tap", "pan", "zoom"];
 const panel = Object.assign(new EventTarget());

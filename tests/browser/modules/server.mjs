@@ -3,12 +3,12 @@
  */
 import zlib from "node:zlib";
 
-import { Connection } from "./static/net/connection.js";
-import { Outbox } from "./static/net/outbox.js";
-import { Pending } from "./static/net/pending.js";
-import { Picture } from "./static/view/picture.js";
-import { Rules } from "./static/paint/rules.js";
-import { Session } from "./static/net/session.js";
+import { Connection } from "../../../canvas/web/static/net/connection.js";
+import { Outbox } from "../../../canvas/web/static/net/outbox.js";
+import { Pending } from "../../../canvas/web/static/net/pending.js";
+import { Picture } from "../../../canvas/web/static/view/picture.js";
+import { Rules } from "../../../canvas/web/static/paint/rules.js";
+import { Session } from "../../../canvas/web/static/net/session.js";
 import { sockets } from "./browser.mjs";
 
 /** The parts of a page that talk to the server, and what they tell the person. */

@@ -4,8 +4,8 @@ import { beforeEach, test } from "node:test";
 import { deflateSync } from "node:zlib";
 
 import { clock, settled, sockets } from "./browser.mjs";
-import { Lookout } from "./static/net/lookout.js";
-import { inflate } from "./static/net/protocol.js";
+import { Lookout } from "../../../canvas/web/static/net/lookout.js";
+import { inflate } from "../../../canvas/web/static/net/protocol.js";
 import {
   SIZE, ack, changes, error, heartbeat, messages, newPage, refusal, snapshot, socket, welcome,
 } from "./server.mjs";

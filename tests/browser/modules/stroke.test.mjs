@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Strokes } from "./static/paint/stroke.js";
+import { Strokes } from "../../../canvas/web/static/paint/stroke.js";
 
 const WIDTH = 8;
 
