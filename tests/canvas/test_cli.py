@@ -857,7 +857,7 @@ async def test_command_tells_of_a_ban_what_the_console_tells(command: Command, t
         eve = await WebSocketClient.open(application, "/ws?name=Eve")
         texts = {
             ("ban", "Eve", "--for", "1d"): "Eve (user1) is banned for 1 day. 1 connection was closed.",
-            ("unban", "Eve"): "Eve (user1) may come in again.",
+            ("unban", "Eve"): "Eve (user1) is no longer banned.",
         }
         for arguments, text in texts.items():
             outcome = await asyncio.to_thread(command, *arguments, "--data", str(tmp_path))
