@@ -15,13 +15,13 @@ async def test_all_that_the_actors_of_a_canvas_declare_safe_is_there_and_shown(t
         await canvas.join()
         refs = [process.ref for process in process_table().values()]
         kinds = {ref.actor_class.__name__ for ref in refs}
-        assert {"Canvas", "Broadcaster", "Connection", "Encoder", "Supervisor", "Registry"} <= kinds
+        assert {"Canvas", "Broadcaster", "Connection", "SnapshotEncoder", "Supervisor", "Registry"} <= kinds
         for ref in refs:
             seen = inspect(ref)
             assert seen is not None
             assert declared_by(ref.actor_class) <= seen.state.keys(), ref
-        (visitor,) = [ref for ref in refs if ref.label.startswith("visitor")]
-        seen = inspect(visitor)
+        (connection,) = [ref for ref in refs if ref.label.startswith("user ")]
+        seen = inspect(connection)
         assert seen is not None
         assert "<CanvasHandler " in seen.state["_handler"].text
         assert "_user_id='user1'" in seen.state["_handler"].text

@@ -55,7 +55,7 @@ class Spied(SnapshotCache):
 
 @pytest.fixture(autouse=True)
 def _spy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broadcaster, "States", Spied)
+    monkeypatch.setattr(broadcaster, "SnapshotCache", Spied)
     monkeypatch.setattr(snapshot_cache, "MAX_BYTES", 3 * STATE)
 
 
