@@ -131,7 +131,7 @@ class ConsoleApp(App[int]):
         while len(self.screen_stack) > 1:
             await self.pop_screen()
         self.screen_stack[0].query_one("#views", TabbedContent).active = f"view-{number}"
-        self.call_after_refresh(lambda: self._view().focus_main())
+        self._view().focus_main()
 
     def action_keys(self) -> None:
         """Show the keys and what they do."""

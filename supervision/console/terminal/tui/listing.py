@@ -66,7 +66,7 @@ class Paged(View):
 
     def focus_main(self) -> None:
         """Focus the table."""
-        self.table.focus()
+        self.screen.set_focus(self.table)
 
     # Keys.
 

@@ -85,7 +85,7 @@ class Overview(View):
 
     def focus_main(self) -> None:
         """Focus the text, so that the keys scroll it."""
-        self._facts.focus()
+        self.screen.set_focus(self._facts)
 
     def action_open_longest(self) -> None:
         """Open the actor with the longest mailbox."""

@@ -59,7 +59,7 @@ class Pages(Paged):
 
     def focus_main(self) -> None:
         """Put the keyboard on the table, or on the text of a page that has none."""
-        (self.table if self.table.display else self.facts).focus()
+        self.screen.set_focus(self.table if self.table.display else self.facts)
 
     def open(self, row: Json) -> None:
         """Open the actor that the row names."""

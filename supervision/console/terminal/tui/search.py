@@ -25,7 +25,7 @@ class Search(Input):
     def begin(self) -> None:
         """Show and focus the field."""
         self.display = True
-        self.focus()
+        self.screen.set_focus(self)
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

@@ -148,7 +148,7 @@ class TreeView(View):
 
     def focus_main(self) -> None:
         """Focus the tree."""
-        self._tree.focus()
+        self.screen.set_focus(self._tree)
 
     def action_search(self) -> None:
         """Open the search field."""

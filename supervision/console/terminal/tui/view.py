@@ -28,7 +28,7 @@ class View(Vertical):
         raise NotImplementedError
 
     def focus_main(self) -> None:
-        """Focus the main widget."""
+        """Focus the main widget at once: `Widget.focus` waits its turn, and keys typed meanwhile reach the old view."""
         raise NotImplementedError
 
 
