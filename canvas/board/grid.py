@@ -126,10 +126,6 @@ class Grid:
         """
         return self._tiles[number]
 
-    def painted_tiles(self) -> Iterator[int]:
-        """Yield the numbers of the painted tiles."""
-        return (number for number, tile in enumerate(self._tiles) if tile is not None)
-
     @property
     def whole(self) -> Area:
         """The area of the whole canvas."""
