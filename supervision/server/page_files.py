@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SHARED = Path(__file__).parent / "static"
-"""The folder with `shared/`: a toast, and the colours."""
+"""The folder with `shared/`: toasts, and the style that all pages have in common."""
 
 
 def page_files(folder: Path) -> Iterator[tuple[str, Path]]:
